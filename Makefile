@@ -1,0 +1,37 @@
+# make demo   sets up .venv and fine-tunes the bundled model (opens the monitor on a terminal)
+# make test   sets up .venv and runs the test suite
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+
+.PHONY: demo test test-slow lint benchmarks pictures clean
+
+demo: $(VENV)/.ready
+	$(BIN)/tuitune demo
+
+test: $(VENV)/.ready-dev
+	$(BIN)/pytest -q -n 2 --dist loadfile -m "not slow and not gpu" --cov=tuitune --cov-report=term:skip-covered
+
+test-slow: $(VENV)/.ready-dev
+	$(BIN)/pytest -q -m "slow"
+
+lint: $(VENV)/.ready-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+benchmarks: $(VENV)/.ready-dev
+	for script in benchmarks/[a-z]*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+
+$(VENV)/.ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable .
+	touch $@
+
+$(VENV)/.ready-dev: $(VENV)/.ready
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[dev]"
+	touch $@
+
+clean:
+	rm -rf $(VENV) dist .pytest_cache .ruff_cache .mypy_cache

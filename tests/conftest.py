@@ -1,0 +1,18 @@
+"""What every test shares: a home of its own, so that nothing is read from or written to the user's folders."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty `TUITUNE_HOME`, with settings and the Hugging Face cache beside it."""
+    folder = tmp_path / "home"
+    monkeypatch.setenv("TUITUNE_HOME", str(folder))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "huggingface"))
+    monkeypatch.setenv("HF_HUB_DISABLE_TELEMETRY", "1")
+    return folder

@@ -1,0 +1,148 @@
+"""The doctor: what on this machine would keep a run, or the screen, from working well."""
+
+from __future__ import annotations
+
+import json
+import locale
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Literal
+
+from tuitune import paths
+from tuitune.units import bytes_text
+
+FLOORS = {
+    "torch": (2, 10),
+    "transformers": (5, 20),
+    "trl": (1, 16),
+    "peft": (0, 21),
+    "bitsandbytes": (0, 50),
+    "datasets": (5, 2),
+    "accelerate": (1, 15),
+    "textual": (8, 2),
+}
+"""The oldest version of each library that tuitune was tested with."""
+
+LOW_DISK_BYTES = 10e9
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing looked at: `ok`, a `warning` that can be lived with, or an `error` that keeps runs from working."""
+
+    level: Literal["ok", "warning", "error"]
+    subject: str
+    message: str
+
+
+def examine() -> list[Finding]:
+    """Look at versions, torch and its GPU, disk, the home folder, the Hub token and the terminal."""
+    return [*_versions(), *_torch(), *_gpus(), *_home(), _token(), *_terminal()]
+
+
+def _versions() -> Iterator[Finding]:
+    yield Finding("ok", "python", f"{platform.python_version()} at {sys.executable}")
+    for package, floor in FLOORS.items():
+        try:
+            installed = version(package)
+        except PackageNotFoundError:
+            yield Finding("error", package, "not installed: pip install tuitune brings it")
+            continue
+        numbers = tuple(int(part) for part in installed.split("+")[0].split(".")[:2] if part.isdigit())
+        wanted = ".".join(map(str, floor))
+        yield Finding("ok", package, installed) if numbers >= floor else Finding("error", package, f"{installed}; tuitune needs {wanted} or newer")
+
+
+_TORCH_PROBE = """
+import json, torch
+cuda = torch.cuda.is_available()
+print(json.dumps({
+    "cuda": cuda, "built_for": torch.version.cuda, "devices": torch.cuda.device_count() if cuda else 0,
+    "bf16": bool(cuda and torch.cuda.is_bf16_supported()), "threads": torch.get_num_threads(),
+}))
+"""
+
+
+def _torch() -> Iterator[Finding]:
+    """Import torch in a process of its own, as the engine does, and say what it can compute on."""
+    try:
+        probe = subprocess.run([sys.executable, "-P", "-c", _TORCH_PROBE], capture_output=True, text=True, timeout=120)
+    except subprocess.TimeoutExpired:
+        yield Finding("error", "torch import", "took more than 120 s: is the disk or the network file system slow?")
+        return
+    if probe.returncode != 0:
+        last_line = (probe.stderr.strip().splitlines() or ["no message"])[-1]
+        yield Finding("error", "torch import", f"failed: {last_line}")
+        return
+    facts = json.loads(probe.stdout)
+    if facts["cuda"]:
+        yield Finding("ok", "torch on GPU", f"{facts['devices']} CUDA device(s), bf16 {'yes' if facts['bf16'] else 'no: fp16 is used'}")
+    elif facts["built_for"] is None:
+        yield Finding("warning", "torch on GPU", f"this torch is built for CPU only; training uses {facts['threads']} CPU threads")
+    else:
+        yield Finding("warning", "torch on GPU", f"built for CUDA {facts['built_for']}, but no CUDA device can be used; training runs on the CPU")
+
+
+def _gpus() -> Iterator[Finding]:
+    from tuitune.hardware.gpus import Sampler
+
+    sampler = Sampler()
+    found = sampler.sample()
+    if not found:
+        yield Finding("warning", "GPU", f"none: {sampler.reason}")
+    for gpu in found:
+        yield Finding("ok", f"GPU {gpu.index}", f"{gpu.name}, {bytes_text(gpu.memory_free)} of {bytes_text(gpu.memory_total)} free")
+
+
+def _home() -> Iterator[Finding]:
+    home = paths.data_home()
+    existing = next(folder for folder in (home, *home.parents) if folder.exists())
+    if not os.access(existing, os.W_OK | os.X_OK):
+        yield Finding("error", "home folder", f"{existing} is not writable; set TUITUNE_HOME to a folder that is")
+        return
+    free = shutil.disk_usage(existing).free
+    text = f"{home}, {bytes_text(free)} free"
+    yield Finding("ok", "home folder", text) if free > LOW_DISK_BYTES else Finding("warning", "home folder", f"{text}: checkpoints may fill it")
+
+
+def _token() -> Finding:
+    stored = Path(os.environ.get("HF_HOME", Path.home() / ".cache/huggingface")) / "token"
+    if os.environ.get("HF_TOKEN") or stored.is_file():
+        return Finding("ok", "Hub token", "found (its value is never written to a run)")
+    return Finding("warning", "Hub token", "none: gated models such as Llama need HF_TOKEN or `hf auth login`")
+
+
+def _terminal() -> Iterator[Finding]:
+    encoding = (sys.stdout.encoding or locale.getpreferredencoding()).lower()
+    if "utf" in encoding:
+        yield Finding("ok", "encoding", encoding)
+    else:
+        yield Finding("warning", "encoding", f"{encoding}: charts are drawn in ASCII; LANG=C.UTF-8 gives braille")
+    term = os.environ.get("TERM", "")
+    if term in ("", "dumb"):
+        yield Finding("warning", "terminal", f"TERM is {term or 'not set'}: the screen cannot open here; the commands work")
+    else:
+        depth = "truecolor" if os.environ.get("COLORTERM") in ("truecolor", "24bit") else "256 colours"
+        yield Finding("ok", "terminal", f"{term}, {depth}")
+    if os.environ.get("TMUX"):
+        yield from _tmux()
+
+
+def _tmux() -> Iterator[Finding]:
+    try:
+        answer = subprocess.run(["tmux", "show-options", "-gsv", "escape-time"], capture_output=True, text=True, timeout=5)
+        delay = int(answer.stdout)
+    except (OSError, ValueError, subprocess.TimeoutExpired):
+        yield Finding("warning", "tmux", "did not answer")
+        return
+    if delay > 50:
+        yield Finding("warning", "tmux", f"Esc lags {delay} ms; `set -sg escape-time 10` in ~/.tmux.conf mends it")
+    else:
+        yield Finding("ok", "tmux", f"escape-time {delay} ms")

@@ -1,0 +1,102 @@
+"""Verbs that look at runs: runs, show, follow, plot, log."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+from collections import deque
+
+from tuitune.cli.follow import follow_to_end
+from tuitune.cli.outcome import outcome_pairs
+from tuitune.cli.output import note, say, say_json, say_pairs, say_table
+from tuitune.problem import TuituneError
+from tuitune.runs.directory import Run, find, list_runs
+from tuitune.runs.journal import read_all
+from tuitune.runs.summary import summarize
+from tuitune.text import clean, strip_ansi
+from tuitune.units import age_text, duration_text, number_text
+
+
+def runs(options: argparse.Namespace) -> int:
+    summaries = [summarize(run) for run in list_runs()]
+    if options.json:
+        say_json([summary.as_json(recipe=False) for summary in summaries])
+    elif not summaries:
+        note("no runs yet: `tuitune demo` makes one in about a minute, `tuitune new -o FILE` writes a recipe")
+    else:
+        headings = ("ID", "NAME", "STATE", "STEP", "LOSS", "ETA", "AGE")
+        say_table(headings, [_row(summary) for summary in summaries], right=(3, 4, 5, 6))
+    return 0
+
+
+def _row(summary: object) -> tuple[str, ...]:
+    total = summary.total_steps if summary.total_steps is not None else "–"
+    age = age_text(summary.created_at) if summary.created_at else "–"
+    eta = duration_text(summary.eta_seconds)
+    return (summary.id, summary.name, summary.state, f"{summary.step or 0}/{total}", number_text(summary.loss), eta, age)
+
+
+def show(options: argparse.Namespace) -> int:
+    run = find(options.run)
+    if options.json:
+        say_json(summarize(run).as_json())
+        return 0
+    say_pairs(outcome_pairs(run))
+    if run.recipe_file.is_file():
+        say("", clean(run.recipe_file.read_text("utf-8", "replace"), newlines=True).rstrip())
+    return 0
+
+
+def follow(options: argparse.Namespace) -> int:
+    run = find(options.run)
+    code = follow_to_end(run, quiet=options.json)
+    if options.json:
+        say_json(summarize(run).as_json())
+    return code
+
+
+def log(options: argparse.Namespace) -> int:
+    run = find(options.run)
+    try:
+        with run.log_file.open(encoding="utf-8", errors="backslashreplace") as lines:
+            for line in deque(lines, options.lines) if options.lines else lines:
+                say(clean(strip_ansi(line.rstrip("\r\n").rpartition("\r")[2])))
+    except FileNotFoundError:
+        note(f"{run.name} has no log yet")
+    return 0
+
+
+def plot(options: argparse.Namespace) -> int:
+    """Draw one metric with plotext, as wide as the terminal; without colours where the output is not a terminal."""
+    run = find(options.run)
+    curves = _curves(run, options.metric)
+    if not curves:
+        raise TuituneError(f"{run.name} has recorded no {options.metric} yet")
+    import plotext
+
+    columns, rows = shutil.get_terminal_size((100, 30))
+    plotext.clear_figure()
+    plotext.plot_size(columns, min(rows - 2, 30))
+    plotext.title(f"{run.name}: {options.metric}")
+    plotext.xlabel("step")
+    for label, points in curves.items():
+        steps, values = zip(*points, strict=True)
+        if label == "held-out":
+            plotext.scatter(steps, values, label=label, marker="●" if sys.stdout.encoding == "utf-8" else "o")
+        else:
+            plotext.plot(steps, values, label=label, marker="braille" if sys.stdout.encoding == "utf-8" else "*")
+    drawn = plotext.build()
+    say(drawn if sys.stdout.isatty() else plotext.uncolorize(drawn))
+    return 0
+
+
+def _curves(run: Run, metric: str) -> dict[str, list[tuple[int, float]]]:
+    training: list[tuple[int, float]] = []
+    held_out: list[tuple[int, float]] = []
+    for record in read_all(run.metrics_file):
+        if record.get("kind") == "step" and isinstance(record.get(metric), int | float):
+            training.append((record["step"], record[metric]))
+        elif record.get("kind") == "eval" and metric == "loss" and isinstance(record.get("loss"), int | float):
+            held_out.append((record["step"], record["loss"]))
+    return {label: points for label, points in (("train", training), ("held-out", held_out)) if points}

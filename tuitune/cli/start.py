@@ -1,0 +1,114 @@
+"""Verbs that make a recipe or start a run: new, check, train, demo."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from tuitune.cli.follow import follow_to_end
+from tuitune.cli.outcome import say_outcome
+from tuitune.cli.output import complain, note, say, say_json, say_pairs
+from tuitune.planning.preflight import Check
+from tuitune.planning.preflight import check as preflight
+from tuitune.problem import TuituneError
+from tuitune.recipe import document, overrides, presets
+from tuitune.recipe.schema import Recipe
+from tuitune.runs.directory import Run
+from tuitune.runs.launcher import launch
+from tuitune.runs.summary import summarize
+from tuitune.units import bytes_text, count_text, percent_text
+
+
+def new(options: argparse.Namespace) -> int:
+    recipe = presets.apply_preset(Recipe(), options.preset) if options.preset else Recipe()
+    text = document.render(overrides.apply(recipe, options.overrides), comments=True)
+    if options.output == "-":
+        say(text.rstrip("\n"))
+        return 0
+    target = Path(options.output)
+    if target.exists() and not options.force:
+        raise TuituneError(f"{target}: exists already; --force writes over it")
+    document.write_text(target, text)
+    note(f"wrote {target}")
+    return 0
+
+
+def check(options: argparse.Namespace) -> int:
+    report = _preflight(_recipe(options), options.recipe)
+    if options.json:
+        say_json(report.as_json())
+    else:
+        _say_check(report)
+    return 2 if report.errors else 0
+
+
+def train(options: argparse.Namespace) -> int:
+    recipe = _recipe(options)
+    run = _launch(recipe, options.recipe)
+    if options.detach:
+        if options.json:
+            say_json(summarize(run).as_json())
+        else:
+            say(run.id)
+        note(f"{run.name} goes on by itself; `tuitune follow {run.id}` watches it")
+        return 0
+    code = follow_to_end(run, quiet=options.json)
+    if options.json:
+        say_json(summarize(run).as_json())
+    elif code != 130:
+        say_outcome(run)
+    return code
+
+
+def demo(options: argparse.Namespace) -> int:
+    run = _launch(presets.demo_recipe(), None)
+    if sys.stdin.isatty() and sys.stdout.isatty() and not options.plain:
+        from tuitune.cli.screen import open_screen
+
+        return open_screen(run) or _demo_left(run)
+    code = follow_to_end(run)
+    if code != 130:
+        say_outcome(run)
+    return code
+
+
+def _demo_left(run: Run) -> int:
+    """After the monitor was left: the summary of an ended run, and the exit code that it earns."""
+    state = summarize(run).state
+    if state in ("finished", "stopped", "failed", "crashed"):
+        say_outcome(run)
+    return 1 if state in ("failed", "crashed") else 0
+
+
+def _recipe(options: argparse.Namespace) -> Recipe:
+    return overrides.apply(document.load(Path(options.recipe)).mapping, options.overrides)
+
+
+def _preflight(recipe: Recipe, recipe_file: str | None) -> Check:
+    return preflight(recipe, base=Path.cwd())
+
+
+def _launch(recipe: Recipe, recipe_file: str | None) -> Run:
+    report = _preflight(recipe, recipe_file)
+    if report.errors:
+        raise TuituneError(report.errors)
+    for advice in report.advice:
+        complain([f"{advice.level}: {advice.key}: {advice.message}"])
+    return launch(recipe)
+
+
+def _say_check(report: Check) -> None:
+    for problem in report.errors:
+        say_pairs([("error", str(problem))])
+    for advice in report.advice:
+        say_pairs([(advice.level, f"{advice.key}: {advice.message}")])
+    pairs = []
+    if report.total is not None and report.trainable is not None:
+        share = percent_text(report.trainable / report.total)
+        pairs.append(("trainable", f"{count_text(report.trainable)} of {count_text(report.total)} parameters ({share})"))
+    if report.forecast is not None:
+        parts = " + ".join(f"{name} {bytes_text(size)}" for name, size in report.forecast.parts.items() if size)
+        pairs.append(("memory", f"about {bytes_text(report.forecast.total)}: {parts}"))
+    say_pairs(pairs)
+    say("refused: nothing would be started" if report.errors else "the recipe can be trained")

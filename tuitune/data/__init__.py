@@ -1,0 +1,1 @@
+"""WITH WHAT: sources of rows, their shapes, and what is wrong with them."""

@@ -1,0 +1,1 @@
+"""EVERYTHING WITH TORCH: one process a task, started by `python -m tuitune.engine`, never imported."""

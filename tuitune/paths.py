@@ -1,0 +1,44 @@
+"""Where tuitune keeps things: the user's folders (XDG, `TUITUNE_HOME`) and the files that ship with it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+_PACKAGE = Path(__file__).resolve().parent
+
+
+def _xdg(variable: str, fallback: str) -> Path:
+    configured = os.environ.get(variable, "")
+    return Path(configured) if os.path.isabs(configured) else Path.home() / fallback
+
+
+def data_home() -> Path:
+    """The folder of runs, recipes and caches: `TUITUNE_HOME`, else `$XDG_DATA_HOME/tuitune`."""
+    chosen = os.environ.get("TUITUNE_HOME")
+    return Path(chosen).expanduser().absolute() if chosen else _xdg("XDG_DATA_HOME", ".local/share") / "tuitune"
+
+
+def config_home() -> Path:
+    """The folder of settings and user themes: `$XDG_CONFIG_HOME/tuitune`."""
+    return _xdg("XDG_CONFIG_HOME", ".config") / "tuitune"
+
+
+def runs_home() -> Path:
+    return data_home() / "runs"
+
+
+def recipes_home() -> Path:
+    return data_home() / "recipes"
+
+
+def shipped(name: str) -> Path:
+    """A folder that ships with tuitune (`themes`, `sample_data`): inside an installed wheel, or beside a checkout."""
+    installed = _PACKAGE / "_shipped" / name
+    return installed if installed.is_dir() else _PACKAGE.parent / name
+
+
+def private_directory(path: Path) -> Path:
+    """Create `path` and its parents, readable by their owner alone (mode 0700), and return it."""
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return path

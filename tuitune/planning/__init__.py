@@ -1,0 +1,1 @@
+"""WILL IT FIT: parameter counts, the memory figure and what to look at before a launch."""

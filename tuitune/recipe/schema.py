@@ -1,0 +1,186 @@
+"""The recipe: everything that defines a fine-tuning run, declared once.
+
+Each field carries its title, help, unit, bounds and whether it is advanced. The form on the screen, the command-line help,
+the checks and the reference page are all made from these declarations (see `tuitune.recipe.settings`).
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+SLUG = r"^[a-z0-9][a-z0-9._-]{0,63}$"
+
+Cadence = Annotated[int, Field(ge=1)] | Literal["epoch", "end"]
+"""How often something happens: every n optimizer steps, at the end of every epoch, or once at the end of training."""
+
+
+def setting(default: Any, title: str, help: str, *, unit: str = "", advanced: bool = False, **constraints: Any) -> Any:
+    """Declare one recipe field; `constraints` are pydantic's (`ge`, `le`, `pattern`, …)."""
+    factory = {"default_factory": lambda: default.copy()} if isinstance(default, list | dict) else {"default": default}
+    extra = {"unit": unit, "advanced": advanced}
+    return Field(**factory, title=title, description=help, json_schema_extra=extra, **constraints)
+
+
+class Section(BaseModel):
+    """A table of the recipe. Immutable, so that a draft can be kept for undo; unknown keys are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, allow_inf_nan=False, strict=True)
+
+
+class RunSection(Section):
+    """Run"""
+
+    name: str = setting("my-run", "name", "What the run is called: lower-case letters, digits, '.', '_' and '-'.", pattern=SLUG)
+    notes: str = setting("", "notes", "Anything you want to remember about this run.", max_length=10_000)
+    seed: int = setting(42, "seed", "Seeds the order of the data, dropout and the adapter's initial weights.", ge=0, le=2**32 - 1)
+
+
+class ModelSection(Section):
+    """Model"""
+
+    id: str = setting(
+        "bundled:nano", "model", "The base model: a bundled name, a local folder or a Hugging Face Hub id.", min_length=1
+    )
+    revision: str = setting("main", "revision", "Branch, tag or commit of a Hub model; a commit makes the run repeatable.", advanced=True)
+    dtype: Literal["auto", "bfloat16", "float16", "float32"] = setting(
+        "auto", "weights dtype", "Number format that the weights are loaded in; auto follows the training precision.", advanced=True
+    )
+    attention: Literal["auto", "sdpa", "eager"] = setting(
+        "auto", "attention", "Attention implementation; auto keeps packed documents apart and uses the fastest exact kernel.", advanced=True
+    )
+    trust_remote_code: bool = setting(
+        False, "trust remote code", "Run Python code that comes with this model. Only for a model whose code you have read.", advanced=True
+    )
+
+
+class DataSection(Section):
+    """Data"""
+
+    train: str = setting(
+        "bundled:triage", "training data", "A file (json, jsonl, csv, tsv, txt, parquet), a bundled set or a Hub data set.", min_length=1
+    )
+    eval: Annotated[float, Field(gt=0, le=0.5)] | str | None = setting(
+        0.05, "held-out data", "Rows never trained on: a fraction of the training data, another file or set, or empty for none."
+    )
+    split: str = setting("train", "Hub split", "Which split of a Hub data set to train on.", advanced=True)
+    shape: Literal["auto", "alpaca", "messages", "sharegpt", "prompt-completion", "columns", "text"] = setting(
+        "auto", "shape", "How a row is to be read; auto recognises it from the rows."
+    )
+    columns: dict[str, str] = setting(
+        {}, "columns", "Which column plays which role (prompt, completion, system or text), for data with names of its own.", advanced=True
+    )
+    max_length: int = setting(512, "max length", "Longest row kept; longer rows are cut.", unit="tokens", ge=8, le=1_048_576)
+    packing: bool = setting(
+        True, "packing", "Fill each row of a batch with several documents; each still sees only itself, and no time goes to padding."
+    )
+    loss_on: Literal["assistant", "completion", "all"] = setting(
+        "assistant", "learn from", "Tokens that count in the loss: the assistant's turns, only the last answer, or every token."
+    )
+    limit: int | None = setting(None, "limit", "Use only the first rows of the training data; empty for all.", unit="rows", advanced=True, ge=1)
+    shuffle: bool = setting(True, "shuffle", "Train on the rows in a random order that the seed fixes.", advanced=True)
+
+
+class ObjectiveSection(Section):
+    """Objective"""
+
+    kind: Literal["sft"] = setting("sft", "objective", "What is optimised: sft is supervised fine-tuning on example answers.")
+
+
+class AdapterSection(Section):
+    """Adapter"""
+
+    method: Literal["lora", "none"] = setting(
+        "lora", "method", "lora trains small matrices beside the frozen model; none trains every weight of the model."
+    )
+    rank: int = setting(16, "rank r", "Width of the LoRA matrices: more learns more and costs more. 8 to 16 is most of the gain.", ge=1, le=4096)
+    alpha: int = setting(32, "alpha", "LoRA updates are scaled by alpha / rank.", ge=1, le=65_536)
+    dropout: float = setting(
+        0.05, "dropout", "Share of the adapter's inputs dropped while training; 0.15 to 0.2 against overfitting.", ge=0.0, lt=1.0
+    )
+    targets: list[str] | Literal["all-linear"] = setting(
+        ["q_proj", "k_proj", "v_proj", "o_proj"], "target modules", "Layers that get an adapter: a list of module names, or all-linear."
+    )
+    bias: Literal["none", "all", "lora_only"] = setting("none", "bias", "Which bias terms are trained too.", advanced=True)
+    rslora: bool = setting(False, "rank-stabilised", "Scale by alpha / √rank instead (rsLoRA), so that high ranks keep learning.", advanced=True)
+    dora: bool = setting(False, "DoRA", "Learn magnitude and direction apart (DoRA): often better at low rank, slower.", advanced=True)
+
+
+class QuantizationSection(Section):
+    """Quantization"""
+
+    bits: Literal[16, 8, 4] = setting(16, "bits", "Bits per weight of the frozen base model: 16 as loaded, 8, or 4 (QLoRA).")
+    kind: Literal["nf4", "fp4"] = setting("nf4", "4-bit kind", "Number format of 4-bit weights; nf4 suits normally distributed weights.")
+    double: bool = setting(True, "double quantization", "Quantize the quantization constants too: saves about 0.4 bits a weight.")
+    compute_dtype: Literal["auto", "bfloat16", "float16", "float32"] = setting(
+        "auto", "compute dtype", "Number format that 4-bit weights are unpacked to for arithmetic; auto follows the training precision.", advanced=True
+    )
+
+
+class TrainingSection(Section):
+    """Training"""
+
+    epochs: float = setting(3.0, "epochs", "Passes over the training data.", gt=0, le=1000)
+    max_steps: int | None = setting(None, "max steps", "Stop after this many optimizer steps, whatever the epochs; empty for no limit.", unit="steps", ge=1)
+    batch_size: int = setting(4, "batch size", "Rows that go through the model at once.", unit="rows", ge=1, le=4096)
+    accumulation: int = setting(4, "accumulation", "Batches added up before each optimizer step; effective batch = batch size × accumulation.", ge=1, le=4096)
+    learning_rate: float = setting(2e-4, "learning rate", "Size of the steps at their peak. LoRA likes 1e-4 to 3e-4; training every weight 10 to 100 times less.", gt=0, le=1)
+    schedule: Literal["cosine", "linear", "constant", "constant_with_warmup", "polynomial", "inverse_sqrt"] = setting(
+        "cosine", "schedule", "How the learning rate goes from its peak to the end of training."
+    )
+    warmup_ratio: float = setting(0.03, "warm-up", "Share of the steps in which the learning rate climbs to its peak.", ge=0, lt=1)
+    optimizer: Literal["adamw_torch_fused", "adamw_torch", "adamw_8bit", "paged_adamw_8bit", "paged_adamw_32bit", "adafactor", "sgd"] = setting(
+        "adamw_torch_fused", "optimizer", "Optimizer; the 8-bit ones save memory when every weight is trained, the paged ones spill to host memory."
+    )
+    max_grad_norm: float = setting(0.3, "gradient clipping", "Gradients are scaled down to this norm; 0 never clips.", ge=0)
+    weight_decay: float = setting(0.0, "weight decay", "Pulls trained weights towards zero; 0.01 against overfitting.", ge=0, le=1)
+    gradient_checkpointing: bool = setting(
+        False, "gradient checkpointing", "Recompute activations in the backward pass: far less memory, about a quarter slower."
+    )
+    precision: Literal["auto", "bf16", "fp16", "fp32"] = setting(
+        "auto", "precision", "Number format of the arithmetic; auto takes bf16 where the GPU has it, else fp16, and fp32 on a CPU."
+    )
+    log_every: int = setting(1, "log every", "Optimizer steps between two records of loss, rate and gradient norm.", unit="steps", advanced=True, ge=1)
+
+
+class EvaluationSection(Section):
+    """Evaluation"""
+
+    every: Cadence = setting("epoch", "evaluate every", "When the loss on held-out rows is measured: a number of steps, epoch or end.")
+    perplexity: bool = setting(True, "perplexity of the base", "Measure the held-out rows before training too, so that the gain is a figure.")
+    answers: int = setting(
+        0, "answers compared", "Held-out rows answered by the model before and after training, scored for exact and well-formed answers.",
+        unit="rows", ge=0, le=10_000,
+    )
+
+
+class SamplesSection(Section):
+    """Samples"""
+
+    prompts: list[str] = setting([], "prompts", "Prompts answered during training, always the same, so that you see the model change.")
+    every: Cadence = setting("epoch", "sample every", "When the prompts are answered: a number of steps, epoch or end; always at step 0 and the end.")
+    max_new_tokens: int = setting(128, "answer length", "Longest answer to a prompt.", unit="tokens", ge=1, le=8192)
+    temperature: float = setting(0.0, "temperature", "Randomness of the answers; 0 always takes the likeliest token.", ge=0, le=5)
+
+
+class CheckpointsSection(Section):
+    """Checkpoints"""
+
+    every: Cadence = setting("epoch", "checkpoint every", "When training state is saved: a number of steps, epoch or end.")
+    keep: int = setting(2, "keep", "Newest checkpoints kept.", ge=1, le=1000)
+
+
+class Recipe(Section):
+    """A whole recipe: the tables of `recipe.toml`, every field with a default."""
+
+    run: RunSection = RunSection()
+    model: ModelSection = ModelSection()
+    data: DataSection = DataSection()
+    objective: ObjectiveSection = ObjectiveSection()
+    adapter: AdapterSection = AdapterSection()
+    quantization: QuantizationSection = QuantizationSection()
+    training: TrainingSection = TrainingSection()
+    evaluation: EvaluationSection = EvaluationSection()
+    samples: SamplesSection = SamplesSection()
+    checkpoints: CheckpointsSection = CheckpointsSection()

@@ -1,0 +1,105 @@
+"""Everything a key can do, declared once: key bindings, the footer, the help screen, the palette and the README's key table
+are all made from this list.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from textual.binding import Binding
+
+EVERYWHERE = "everywhere"
+
+
+@dataclass(frozen=True)
+class Action:
+    """A key and what it does on one screen.
+
+    `name` is the Textual action it runs (`action_<name>` of the screen, or of the app for `EVERYWHERE`), `label` its one
+    or two words in the footer, `help` its line on the help screen. `shown` puts it in the footer.
+    """
+
+    screen: str
+    name: str
+    keys: str
+    label: str
+    help: str
+    shown: bool = True
+
+    @property
+    def display_key(self) -> str:
+        return " ".join(_KEY_NAMES.get(key, key) for key in self.keys.split(","))
+
+
+_KEY_NAMES = {
+    "question_mark": "?", "colon": ":", "slash": "/", "space": "Space", "enter": "Enter", "escape": "Esc", "plus": "+", "equals_sign": "=",
+    "minus": "-", "f1": "F1", "ctrl+p": "^p", "tab": "Tab", "shift+tab": "Shift-Tab", "upper_g": "G", "left": "←", "right": "→",
+    "less_than_sign": "<", "greater_than_sign": ">", "left_square_bracket": "[", "right_square_bracket": "]", "ctrl+r": "^r", "ctrl+l": "^l",
+    "f2": "F2", "f3": "F3", "f4": "F4", "f5": "F5", "ctrl+y": "^y", "ctrl+u": "^u",
+}  # fmt: skip
+
+ACTIONS: tuple[Action, ...] = (
+    Action(EVERYWHERE, "help", "question_mark,f1", "help", "Every key of this screen"),
+    Action(EVERYWHERE, "command_palette", "ctrl+p,colon", "palette", "Find any action by name; switch the theme", shown=False),
+    Action(EVERYWHERE, "leave", "escape", "back", "One layer out; never quits", shown=False),
+    Action("runs", "new", "n", "new run", "Compose a new run"),
+    Action("runs", "open", "enter", "open", "Watch the run under the cursor"),
+    Action("runs", "again", "a", "again", "Compose a new run from this one's recipe"),
+    Action("runs", "demo", "D", "demo", "Fine-tune the bundled model: about a minute, nothing to download"),
+    Action("runs", "stop", "S", "stop", "Stop the run at its next step and save its adapter"),
+    Action("runs", "delete", "d", "delete", "Delete an ended run and its adapter; asks you to type its name"),
+    Action("runs", "filter", "slash", "filter", "Show only runs whose name, model, data or state contains a text"),
+    Action("runs", "quit", "q", "quit", "Leave tuitune; runs go on"),
+    Action("compose", "preset", "p", "preset", "Fill the adapter and training settings from a preset"),
+    Action("compose", "pick", "enter", "edit/pick", "Edit the field; on model and data, open the picker"),
+    Action("compose", "reset_field", "r", "reset", "Put the field back to its default"),
+    Action("compose", "undo", "u", "undo", "Take back the last change"),
+    Action("compose", "redo", "U", "redo", "Make the change again", shown=False),
+    Action("compose", "advanced", "v", "advanced", "Show or hide the advanced settings"),
+    Action("compose", "preview", "d", "data", "Look at rows of the training data"),
+    Action("compose", "toml", "t", "toml", "The recipe as TOML"),
+    Action("compose", "save", "w", "save", "Write the recipe to a file", shown=False),
+    Action("compose", "launch", "L", "launch", "Check everything, then start the run"),
+    Action("compose", "section_next", "right_square_bracket", "section", "Next section", shown=False),
+    Action("compose", "section_previous", "left_square_bracket", "section", "Previous section", shown=False),
+    Action("monitor", "stop", "S", "stop & save", "Stop at the next step and save the adapter"),
+    Action("monitor", "zoom_pane", "z", "zoom", "Give the pane under the cursor the whole screen, or give it back"),
+    Action("monitor", "zoom_in", "plus,equals_sign", "x in", "Show fewer steps, wider apart", shown=False),
+    Action("monitor", "zoom_out", "minus", "x out", "Show more steps", shown=False),
+    Action("monitor", "pan_left", "H", "pan", "Earlier steps", shown=False),
+    Action("monitor", "pan_right", "L", "pan", "Later steps", shown=False),
+    Action("monitor", "fit", "0", "all", "The whole run again"),
+    Action("monitor", "follow", "f", "follow", "Keep the newest step in view"),
+    Action("monitor", "log_scale", "y", "log y", "Logarithmic y axis"),
+    Action("monitor", "smooth", "s", "smooth", "More smoothing, then none"),
+    Action("monitor", "x_axis", "x", "x axis", "x by step, tokens or time"),
+    Action("monitor", "mark", "m", "mark", "A vertical mark at the newest step, on every chart", shown=False),
+    Action("monitor", "sample_earlier", "left_square_bracket", "sample", "Earlier sample", shown=False),
+    Action("monitor", "sample_later", "right_square_bracket", "sample", "Later sample", shown=False),
+    Action("monitor", "sample_prompt", "p", "prompt", "Next prompt of the samples", shown=False),
+    Action("monitor", "recipe", "t", "toml", "The run's recipe"),
+    Action("monitor", "copy_path", "c", "copy path", "Put the path of the adapter (or the run) on the clipboard", shown=False),
+)  # fmt: skip
+
+
+def actions_of(screen: str) -> list[Action]:
+    """The actions of one screen, in the order they are shown, without those that work everywhere."""
+    return [action for action in ACTIONS if action.screen == screen]
+
+
+def bindings(screen: str) -> list[Binding]:
+    """Textual bindings for one screen (or for the app, with `EVERYWHERE`).
+
+    A screen's keys run `perform('<name>')`, which says why an action is not available instead of doing nothing.
+    """
+    return [
+        Binding(
+            action.keys,
+            action.name if screen == EVERYWHERE else f"perform('{action.name}')",
+            action.label,
+            show=action.shown,
+            key_display=action.display_key,
+            id=f"{screen}.{action.name}",
+        )
+        for action in actions_of(screen)
+    ]
