@@ -60,7 +60,9 @@ def test_style_answers_are_entries_of_a_log(sample_data):
 
 def test_alpaca_and_preference_rows_have_their_shapes(sample_data):
     alpaca = rows_of(sample_data, "alpaca", "train")
-    assert all(set(row) == {"instruction", "input", "output"} and row["instruction"] and row["output"] for row in alpaca)
+    assert all(
+        set(row) == {"instruction", "input", "output"} and row["instruction"] and row["output"] for row in alpaca
+    )
     assert {bool(row["input"]) for row in alpaca} == {True, False}
     for row in rows_of(sample_data, "preferences", "train"):
         assert set(row) == {"prompt", "chosen", "rejected"} and row["chosen"] != row["rejected"]

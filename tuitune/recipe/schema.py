@@ -6,20 +6,39 @@ the checks and the reference page are all made from these declarations (see `tui
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 SLUG = r"^[a-z0-9][a-z0-9._-]{0,63}$"
+MOST = 1_000_000_000
+"""Bound of settings that count steps or rows: far above any run, far below what overflows in a library."""
 
-Cadence = Annotated[int, Field(ge=1)] | Literal["epoch", "end"]
+Cadence = Annotated[int, Field(ge=1, le=MOST)] | Literal["epoch", "end"]
 """How often something happens: every n optimizer steps, at the end of every epoch, or once at the end of training."""
 
 
-def setting(default: Any, title: str, help: str, *, unit: str = "", advanced: bool = False, **constraints: Any) -> Any:
-    """Declare one recipe field; `constraints` are pydantic's (`ge`, `le`, `pattern`, …)."""
+def _held_out(value: Any) -> Any:
+    """TOML has no null, so "" is none; a fraction in quotes is still a fraction."""
+    if value == "":
+        return None
+    return float(value) if isinstance(value, str) and re.fullmatch(r"[0-9]*\.?[0-9]+(?:[eE][+-]?[0-9]+)?", value) else value
+
+
+HeldOut = Annotated[Annotated[float, Field(gt=0, le=0.5)] | str | None, BeforeValidator(_held_out)]
+"""Rows kept from training: a fraction of the training data, the name of other data, or None."""
+
+
+def setting(
+    default: Any, title: str, help: str, *, unit: str = "", expected: str = "", advanced: bool = False, **constraints: Any
+) -> Any:
+    """Declare one recipe field; `constraints` are pydantic's (`ge`, `le`, `pattern`, …).
+
+    `expected` says what may be written, where the type and the constraints alone do not say it well.
+    """
     factory = {"default_factory": lambda: default.copy()} if isinstance(default, list | dict) else {"default": default}
-    extra = {"unit": unit, "advanced": advanced}
+    extra = {"unit": unit, "expected": expected, "advanced": advanced}
     return Field(**factory, title=title, description=help, json_schema_extra=extra, **constraints)
 
 
@@ -32,7 +51,13 @@ class Section(BaseModel):
 class RunSection(Section):
     """Run"""
 
-    name: str = setting("my-run", "name", "What the run is called: lower-case letters, digits, '.', '_' and '-'.", pattern=SLUG)
+    name: str = setting(
+        "my-run",
+        "name",
+        "What the run is called: lower-case letters, digits, '.', '_' and '-'.",
+        expected="at most 64 lower-case letters, digits, '.', '_' and '-', a letter or digit first",
+        pattern=SLUG,
+    )
     notes: str = setting("", "notes", "Anything you want to remember about this run.", max_length=10_000)
     seed: int = setting(42, "seed", "Seeds the order of the data, dropout and the adapter's initial weights.", ge=0, le=2**32 - 1)
 
@@ -61,15 +86,19 @@ class DataSection(Section):
     train: str = setting(
         "bundled:triage", "training data", "A file (json, jsonl, csv, tsv, txt, parquet), a bundled set or a Hub data set.", min_length=1
     )
-    eval: Annotated[float, Field(gt=0, le=0.5)] | str | None = setting(
-        0.05, "held-out data", "Rows never trained on: a fraction of the training data, another file or set, or empty for none."
+    eval: HeldOut = setting(
+        0.05,
+        "held-out data",
+        "Rows never trained on: a fraction of the training data, another file or set, or empty for none.",
+        expected="a fraction above 0 and at most 0.5, a file or set, or nothing",
     )
     split: str = setting("train", "Hub split", "Which split of a Hub data set to train on.", advanced=True)
     shape: Literal["auto", "alpaca", "messages", "sharegpt", "prompt-completion", "columns", "text"] = setting(
         "auto", "shape", "How a row is to be read; auto recognises it from the rows."
     )
     columns: dict[str, str] = setting(
-        {}, "columns", "Which column plays which role (prompt, completion, system or text), for data with names of its own.", advanced=True
+        {}, "columns", "Which column plays which role (prompt, completion, system or text), for data with names of its own.",
+        expected="roles and their columns, such as prompt = \"question\", completion = \"answer\"", advanced=True
     )
     max_length: int = setting(512, "max length", "Longest row kept; longer rows are cut.", unit="tokens", ge=8, le=1_048_576)
     packing: bool = setting(
@@ -78,7 +107,7 @@ class DataSection(Section):
     loss_on: Literal["assistant", "completion", "all"] = setting(
         "assistant", "learn from", "Tokens that count in the loss: the assistant's turns, only the last answer, or every token."
     )
-    limit: int | None = setting(None, "limit", "Use only the first rows of the training data; empty for all.", unit="rows", advanced=True, ge=1)
+    limit: int | None = setting(None, "limit", "Use only the first rows of the training data; empty for all.", unit="rows", advanced=True, ge=1, le=MOST)
     shuffle: bool = setting(True, "shuffle", "Train on the rows in a random order that the seed fixes.", advanced=True)
 
 
@@ -122,7 +151,7 @@ class TrainingSection(Section):
     """Training"""
 
     epochs: float = setting(3.0, "epochs", "Passes over the training data.", gt=0, le=1000)
-    max_steps: int | None = setting(None, "max steps", "Stop after this many optimizer steps, whatever the epochs; empty for no limit.", unit="steps", ge=1)
+    max_steps: int | None = setting(None, "max steps", "Stop after this many optimizer steps, whatever the epochs; empty for no limit.", unit="steps", ge=1, le=MOST)
     batch_size: int = setting(4, "batch size", "Rows that go through the model at once.", unit="rows", ge=1, le=4096)
     accumulation: int = setting(4, "accumulation", "Batches added up before each optimizer step; effective batch = batch size × accumulation.", ge=1, le=4096)
     learning_rate: float = setting(2e-4, "learning rate", "Size of the steps at their peak. LoRA likes 1e-4 to 3e-4; training every weight 10 to 100 times less.", gt=0, le=1)
@@ -133,7 +162,7 @@ class TrainingSection(Section):
     optimizer: Literal["adamw_torch_fused", "adamw_torch", "adamw_8bit", "paged_adamw_8bit", "paged_adamw_32bit", "adafactor", "sgd"] = setting(
         "adamw_torch_fused", "optimizer", "Optimizer; the 8-bit ones save memory when every weight is trained, the paged ones spill to host memory."
     )
-    max_grad_norm: float = setting(0.3, "gradient clipping", "Gradients are scaled down to this norm; 0 never clips.", ge=0)
+    max_grad_norm: float = setting(0.3, "gradient clipping", "Gradients are scaled down to this norm; 0 never clips.", ge=0, le=1e6)
     weight_decay: float = setting(0.0, "weight decay", "Pulls trained weights towards zero; 0.01 against overfitting.", ge=0, le=1)
     gradient_checkpointing: bool = setting(
         False, "gradient checkpointing", "Recompute activations in the backward pass: far less memory, about a quarter slower."
@@ -141,7 +170,7 @@ class TrainingSection(Section):
     precision: Literal["auto", "bf16", "fp16", "fp32"] = setting(
         "auto", "precision", "Number format of the arithmetic; auto takes bf16 where the GPU has it, else fp16, and fp32 on a CPU."
     )
-    log_every: int = setting(1, "log every", "Optimizer steps between two records of loss, rate and gradient norm.", unit="steps", advanced=True, ge=1)
+    log_every: int = setting(1, "log every", "Optimizer steps between two records of loss, rate and gradient norm.", unit="steps", advanced=True, ge=1, le=MOST)
 
 
 class EvaluationSection(Section):

@@ -1,0 +1,79 @@
+"""Write the pages that are made from declarations: docs/recipe.md, docs/keys.md and the key table of the README.
+
+    python docs/generate.py
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from tuitune.recipe.presets import PRESETS
+from tuitune.recipe.settings import section_titles, settings, show_value
+from tuitune.tui.actions import ACTIONS, EVERYWHERE, actions_of
+
+ROOT = Path(__file__).resolve().parent.parent
+SCREENS = {"runs": "Runs", "compose": "Compose", "monitor": "Monitor", EVERYWHERE: "Everywhere"}
+README_KEYS = ("new", "open", "preset", "launch", "stop", "zoom_pane", "log_scale", "x_axis", "help", "quit")
+
+
+def recipe_page() -> str:
+    lines = [
+        "# The recipe",
+        "",
+        "Every setting of `recipe.toml`, its help, bounds and default. Made from the schema by `python docs/generate.py`.",
+        "`tuitune new -o recipe.toml` writes a commented recipe; `--set KEY=VALUE` changes a setting of any command that takes one.",
+    ]
+    section = None
+    for setting in settings():
+        if setting.section != section:
+            section = setting.section
+            lines += ["", f"## [{section}] {section_titles()[section]}", "", "| key | meaning | values | default |", "|---|---|---|---|"]
+        values = ", ".join(f"`{choice}`" for choice in setting.choices) or " ".join(filter(None, [setting.bounds, setting.unit])) or setting.kind
+        default = f"`{show_value(setting, setting.default)}`" if setting.default not in (None, "", [], {}) else "empty"
+        advanced = " *(advanced)*" if setting.advanced else ""
+        lines.append(f"| `{setting.name}` | {_cell(setting.help)}{advanced} | {_cell(values)} | {_cell(default)} |")
+    lines += ["", "## Presets", "", "| name | what it is | sets |", "|---|---|---|"]
+    for preset in PRESETS.values():
+        values = ", ".join(f"`{key} = {value}`" for key, value in preset.values.items())
+        lines.append(f"| `{preset.name}` | {_cell(preset.help)} | {_cell(values)} |")
+    return "\n".join(lines) + "\n"
+
+
+def keys_page() -> str:
+    lines = ["# Keys", "", "Made from the action registry by `python docs/generate.py`; `?` shows the same on the screen."]
+    for screen, title in SCREENS.items():
+        lines += ["", f"## {title}", "", "| key | does |", "|---|---|"]
+        lines += [f"| {_keys(action.display_key)} | {_cell(action.help)} |" for action in actions_of(screen)]
+    return "\n".join(lines) + "\n"
+
+
+def readme(text: str) -> str:
+    rows = ["| key | screen | does |", "|---|---|---|"]
+    chosen = [action for name in README_KEYS for action in ACTIONS if action.name == name]
+    rows += [f"| {_keys(action.display_key)} | {SCREENS[action.screen]} | {_cell(action.help)} |" for action in chosen]
+    return re.sub(r"(?s)(<!-- keys -->\n).*?(<!-- /keys -->)", lambda match: match[1] + "\n".join(rows) + "\n" + match[2], text)
+
+
+def pages() -> dict[Path, str]:
+    """Every generated page and what it must hold."""
+    readme_file = ROOT / "README.md"
+    return {
+        ROOT / "docs/recipe.md": recipe_page(),
+        ROOT / "docs/keys.md": keys_page(),
+        readme_file: readme(readme_file.read_text(encoding="utf-8")),
+    }
+
+
+def _keys(display: str) -> str:
+    return " ".join(f"`{key}`" for key in display.split())
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+if __name__ == "__main__":
+    for page, text in pages().items():
+        page.write_text(text, encoding="utf-8")
+        print(page.relative_to(ROOT))

@@ -1,0 +1,36 @@
+"""The light processes stay light: what a static import graph cannot prove."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = ("torch", "transformers", "datasets", "peft", "trl", "bitsandbytes", "accelerate", "numpy", "pandas", "pyarrow")
+LIGHT = (
+    "tuitune.cli", "tuitune.cli.start", "tuitune.cli.look", "tuitune.cli.machine", "tuitune.cli.data", "tuitune.cli.doctor",
+    "tuitune.tui.app", "tuitune.tui.screens.runs", "tuitune.tui.screens.compose", "tuitune.tui.screens.monitor",
+    "tuitune.runs.supervisor", "tuitune.runs.launcher", "tuitune.runs.summary", "tuitune.planning.preflight",
+    "tuitune.data.inspect", "tuitune.hardware.gpus", "tuitune.hardware.models",
+)  # fmt: skip
+
+
+def loaded_by(code: str) -> set[str]:
+    script = f"{code}\nimport sys; print(' '.join(name.partition('.')[0] for name in sys.modules))"
+    result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60)
+    return set(result.stdout.splitlines()[-1].split())
+
+
+@pytest.mark.parametrize("module", LIGHT)
+def test_light_modules_load_nothing_heavy(module: str) -> None:
+    assert not loaded_by(f"import {module}") & set(HEAVY)
+
+
+def test_the_supervisor_and_the_commands_load_no_textual() -> None:
+    assert "textual" not in loaded_by("import tuitune.runs.supervisor, tuitune.cli.look, tuitune.cli.start")
+
+
+def test_version_needs_nearly_nothing() -> None:
+    loaded = loaded_by("from tuitune.cli import main; main(['--version'])")
+    assert not loaded & {*HEAVY, "textual", "pydantic", "rich", "psutil"}

@@ -1,0 +1,250 @@
+"""The settings of a recipe as plain facts, read from the schema: what forms, help and messages are made of."""
+
+from __future__ import annotations
+
+import difflib
+import types
+from dataclasses import dataclass
+from functools import cache
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+from pydantic import ValidationError
+from pydantic.fields import FieldInfo
+
+from tuitune.problem import Problem, TuituneError
+from tuitune.recipe import values
+from tuitune.recipe.schema import Recipe, Section
+
+Kind = Literal["choice", "switch", "integer", "number", "text", "list", "table", "cadence"]
+
+_NOUNS: dict[str, str] = {
+    "switch": "true or false",
+    "integer": "a whole number",
+    "number": "a number",
+    "text": "text",
+    "table": "a table of names",
+}
+
+OTHER_NAMES = {
+    "lr": "training.learning_rate",
+    "r": "adapter.rank",
+    "lora_r": "adapter.rank",
+    "lora_alpha": "adapter.alpha",
+    "lora_dropout": "adapter.dropout",
+    "target_modules": "adapter.targets",
+    "use_dora": "adapter.dora",
+    "use_rslora": "adapter.rslora",
+    "num_train_epochs": "training.epochs",
+    "per_device_train_batch_size": "training.batch_size",
+    "gradient_accumulation_steps": "training.accumulation",
+    "lr_scheduler_type": "training.schedule",
+    "optim": "training.optimizer",
+    "max_seq_length": "data.max_length",
+    "max_seq_len": "data.max_length",
+    "cutoff_len": "data.max_length",
+    "load_in_4bit": "quantization.bits",
+    "load_in_8bit": "quantization.bits",
+    "model_name_or_path": "model.id",
+    "dataset": "data.train",
+    "eval_steps": "evaluation.every",
+    "save_steps": "checkpoints.every",
+    "save_total_limit": "checkpoints.keep",
+    "logging_steps": "training.log_every",
+}
+"""What transformers, peft, trl and other trainers call our settings, for suggestions."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One field of the recipe. `words` are the words allowed beside a list or a number of steps ("all-linear", "epoch").
+
+    `minimum` and `maximum` are inclusive unless `above` or `below` says otherwise; None is unbounded.
+    """
+
+    key: str
+    section: str
+    name: str
+    title: str
+    help: str
+    unit: str
+    advanced: bool
+    default: Any
+    kind: Kind
+    choices: tuple[Any, ...] = ()
+    words: tuple[str, ...] = ()
+    optional: bool = False
+    minimum: float | None = None
+    maximum: float | None = None
+    above: bool = False
+    below: bool = False
+    longest: int | None = None
+    wanted: str = ""
+
+    @property
+    def bounds(self) -> str:
+        """The allowed range in words (`from 1 to 4096`), or "" where there is none."""
+        low, high = (None if end is None else values.number_text(end) for end in (self.minimum, self.maximum))
+        if low is not None and high is not None and not self.above:
+            return f"from {low} to {'below ' if self.below else ''}{high}"
+        least = None if low is None else f"above {low}" if self.above else f"{low} or more"
+        most = None if high is None else f"below {high}" if self.below else f"at most {high}"
+        return " and ".join(filter(None, (least, most)))
+
+    @property
+    def expected(self) -> str:
+        """What may be written here, in words that follow "expected"."""
+        if self.wanted:
+            return self.wanted
+        if self.kind == "choice":
+            return _either(self.choices)
+        if self.kind == "cadence":
+            return _either((f"a number of steps {self.bounds}", *self.words))
+        if self.kind == "list":
+            return _either(('a list such as ["q_proj", "v_proj"]', *self.words) if self.words else ('a list such as ["…"]',))
+        length = f" of at most {self.longest} characters" if self.longest else ""
+        text = f"{_NOUNS[self.kind]}{length}" + (f" {self.bounds}" if self.bounds else "")
+        if self.kind == "text" and self.minimum:
+            text = "text that is not empty"
+        return f"{text}, or nothing" if self.optional else text
+
+
+@cache
+def settings() -> tuple[Setting, ...]:
+    """Every setting in the order of the schema."""
+    return tuple(
+        _setting(section, name, info) for section, model in sections().items() for name, info in model.model_fields.items()
+    )
+
+
+@cache
+def _by_key() -> dict[str, Setting]:
+    return {setting.key: setting for setting in settings()}
+
+
+def setting(key: str) -> Setting:
+    """The setting called `key` (`adapter.rank`); TuituneError with the closest known key where there is none."""
+    found = _by_key().get(key)
+    if found is None:
+        raise TuituneError(Problem(key, unknown(key)))
+    return found
+
+
+@cache
+def sections() -> dict[str, type[Section]]:
+    return {name: info.annotation for name, info in Recipe.model_fields.items()}  # type: ignore[misc]
+
+
+def section_titles() -> dict[str, str]:
+    """Section → its title, in order."""
+    return {name: (model.__doc__ or name).strip() for name, model in sections().items()}
+
+
+def unknown(key: str) -> str:
+    """The message about a key that no setting has, with the closest one that exists."""
+    close = suggestion(key)
+    kind = "setting" if "." in key else "section"
+    return f"unknown {kind}; did you mean '{close}'?" if close else f"unknown {kind}"
+
+
+def suggestion(key: str) -> str | None:
+    """The known key or section that `key` most likely stands for."""
+    section, _, name = key.rpartition(".")
+    if name in OTHER_NAMES:
+        return OTHER_NAMES[name]
+    same = [known.key for known in settings() if known.name == name]
+    if same and section not in sections():
+        close = difflib.get_close_matches(key, same, 1, 0.0)
+        return close[0]
+    siblings = [known.key for known in settings() if known.section == section]
+    everything = [*sections(), *_by_key()] if not section else [*_by_key()]
+    for pool, cutoff in ((siblings, 0.75), (same, 0.0), (everything, 0.6)):
+        if close := difflib.get_close_matches(key, pool, 1, cutoff):
+            return close[0]
+    return None
+
+
+def checked(setting: Setting, value: object) -> Any:
+    """`value` as the schema holds it; ValueError("expected …, found …") where type, choice or range is wrong."""
+    try:
+        section = sections()[setting.section].model_validate({setting.name: value})
+    except (ValidationError, RecursionError, OverflowError):
+        raise ValueError(f"expected {setting.expected}, found {values.shown(value)}") from None
+    return getattr(section, setting.name)
+
+
+def parse_value(setting: Setting, text: str) -> Any:
+    """What a person typed in a form row, as a value of the recipe. ValueError says what was expected."""
+    if setting.optional and not text.strip():
+        return None
+    return checked(setting, values.from_text(text, setting.kind, words=setting.words, choices=setting.choices))
+
+
+def show_value(setting: Setting, value: object) -> str:
+    """A value as a form row shows it; `parse_value` reads it back. None is ""."""
+    return values.to_text(value, names=bool(setting.words))
+
+
+def _either(options: tuple[Any, ...]) -> str:
+    *most, last = map(str, options)
+    return f"{', '.join(most)} or {last}" if most else last
+
+
+def _setting(section: str, name: str, info: FieldInfo) -> Setting:
+    extra: dict[str, Any] = dict(info.json_schema_extra)  # type: ignore[arg-type]
+    parts, metadata = _parts(info.annotation)
+    metadata = [*info.metadata, *metadata]
+    literals = [value for part in parts if get_origin(part) is Literal for value in get_args(part)]
+    kind = _kind(parts)
+    low, above = _bound(metadata, "ge", "gt")
+    high, below = _bound(metadata, "le", "lt")
+    if kind == "text" and (shortest := _constraint(metadata, "min_length")):
+        low = shortest
+    return Setting(
+        key=f"{section}.{name}",
+        section=section,
+        name=name,
+        title=info.title or name,
+        help=info.description or "",
+        unit=extra["unit"],
+        advanced=extra["advanced"],
+        default=info.get_default(call_default_factory=True),
+        kind=kind,
+        choices=tuple(literals) if kind == "choice" else (),
+        words=tuple(literals) if kind in ("list", "cadence") else (),
+        optional=type(None) in parts,
+        minimum=low,
+        maximum=high,
+        above=above,
+        below=below,
+        longest=_constraint(metadata, "max_length"),
+        wanted=extra["expected"],
+    )
+
+
+def _parts(annotation: Any) -> tuple[list[Any], list[Any]]:
+    """The alternatives of a type without Annotated and Union, and the constraints found on them."""
+    if get_origin(annotation) is Annotated:
+        inner, *notes = get_args(annotation)
+        parts, metadata = _parts(inner)
+        return parts, [*metadata, *(part for note in notes for part in getattr(note, "metadata", ()))]
+    if get_origin(annotation) in (Union, types.UnionType):
+        found = [_parts(part) for part in get_args(annotation)]
+        return [part for parts, _ in found for part in parts], [note for _, metadata in found for note in metadata]
+    return [annotation], []
+
+
+def _kind(parts: list[Any]) -> Kind:
+    origins = {get_origin(part) or part for part in parts} - {type(None)}
+    if Literal in origins:
+        return "cadence" if int in origins else "list" if list in origins else "choice"
+    simple: dict[Any, Kind] = {bool: "switch", int: "integer", list: "list", dict: "table", str: "text", float: "number"}
+    return next(kind for part, kind in simple.items() if part in origins)
+
+
+def _constraint(metadata: list[Any], name: str) -> Any:
+    return next((getattr(note, name) for note in metadata if getattr(note, name, None) is not None), None)
+
+
+def _bound(metadata: list[Any], inclusive: str, exclusive: str) -> tuple[float | None, bool]:
+    end = _constraint(metadata, exclusive)
+    return (end, True) if end is not None else (_constraint(metadata, inclusive), False)

@@ -1,0 +1,101 @@
+"""One row of a form: changed mark, label, value, and at the right the unit, the default or what follows from the value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from textual.content import Content
+
+from tuitune.recipe.settings import Setting, show_value
+from tuitune.text import clean
+from tuitune.tui.widgets.row_list import Row
+
+LABEL_WIDTH = 23
+VALUE_AT = 2 + LABEL_WIDTH
+"""Where values begin, in cells after the row's cursor mark."""
+
+
+@dataclass(frozen=True)
+class FieldView:
+    """What a row shows of a field. `unused` says why the value has no effect at present; "" where it has."""
+
+    setting: Setting
+    text: str
+    changed: bool = False
+    message: str = ""
+    note: str = ""
+    unused: str = ""
+
+    @property
+    def default(self) -> str:
+        return show_value(self.setting, self.setting.default) or "none"
+
+
+def field_row(view: FieldView) -> Row:
+    """The row of a field, with what is wrong with it on a second line."""
+
+    def draw(width: int) -> list[Content]:
+        lines = [_value_line(view, width)]
+        if view.message:
+            reason = Content(clean(view.message)).truncate(max(1, width - VALUE_AT - 2), ellipsis=True)
+            lines.append(Content.assemble(" " * VALUE_AT, ("✖ ", "$bad"), reason.stylize("$bad")))
+        return lines
+
+    return Row(view.setting.key, draw, height=2 if view.message else 1)
+
+
+def _value_line(view: FieldView, width: int) -> Content:
+    mark = ("✖ ", "$bad") if view.message else ("• ", "$accent") if view.changed else "  "
+    room = max(1, width - VALUE_AT)
+    value = _value(view)
+    note = Content(clean(_note(view)))
+    left = room - min(value.cell_length, room) - 2
+    note = note.truncate(left, ellipsis=True) if left >= min(6, note.cell_length) else Content("")
+    value = value.truncate(max(1, room - note.cell_length), ellipsis=True, pad=True)
+    label_style = "$text-muted" if view.unused else ""
+    label = (clean(view.setting.title).ljust(LABEL_WIDTH), label_style)
+    return Content.assemble(mark, label, value, note.stylize("$text-muted"))
+
+
+def _value(view: FieldView) -> Content:
+    style = "$bad" if view.message else "$text-muted" if view.unused else "bold" if view.changed else ""
+    text, kind = clean(view.text), view.setting.kind
+    if kind == "switch" and not view.message:
+        on = view.text in ("true", "yes", "on")
+        return Content.assemble(("[x] yes" if on else "[ ] no", style))
+    if not text:
+        return Content.assemble(("–", "$text-muted"))
+    if kind == "choice" and len(view.setting.choices) > 1:
+        return Content.assemble((text, style), (" ▾", "$text-muted"))
+    return Content.assemble((text, style))
+
+
+def _note(view: FieldView) -> str:
+    if view.unused:
+        return view.unused
+    parts = [view.note or view.setting.unit]
+    if view.changed and len(view.default) <= 24:
+        parts.append(f"default {view.default}")
+    return " · ".join(part for part in parts if part)
+
+
+def help_text(view: FieldView) -> Content:
+    """What a field means, and in a second line its key, bounds and default: for under the form."""
+    one = view.setting
+    facts = [one.key, _takes(one), f"default {view.default}"]
+    if view.message:
+        first = Content.assemble(("✖ ", "$bad"), (clean(view.message), "$bad"))
+    else:
+        first = Content(clean(one.help))
+    second = Content(clean(" · ".join(fact for fact in facts if fact)))
+    return Content("\n").join([first, second.stylize("$text-muted")])
+
+
+def _takes(one: Setting) -> str:
+    if one.kind == "choice":
+        return " | ".join(str(choice) for choice in one.choices)
+    if one.kind == "switch":
+        return "yes | no"
+    text = {"cadence": "steps, epoch or end", "table": "role=column, …", "list": "names with commas"}.get(one.kind, one.bounds)
+    text = "one a line" if one.key == "samples.prompts" else text
+    return f"{text}, or empty" if one.optional and text else text

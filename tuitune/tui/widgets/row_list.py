@@ -1,0 +1,213 @@
+"""A list of rows with one under the cursor, drawn line by line: only lines that changed are sent to the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from textual.binding import Binding, BindingType
+from textual.content import Content
+from textual.geometry import Region, Size
+from textual.message import Message
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+from textual.style import Style
+from textual.visual import Visual
+
+_GUTTER = 2
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row: `draw(width)` gives its `height` lines; the cursor passes over rows that are not `selectable`."""
+
+    key: str
+    draw: Callable[[int], Sequence[Content]]
+    height: int = 1
+    selectable: bool = True
+
+
+class RowList(ScrollView, can_focus=True):
+    """Rows under a cursor. The mark in the first column says where it is, so colour is never the only sign."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up,k", "move(-1)", "Up", show=False),
+        Binding("down,j", "move(1)", "Down", show=False),
+        Binding("pageup,ctrl+u", "page(-1)", "Page up", show=False),
+        Binding("pagedown,ctrl+d", "page(1)", "Page down", show=False),
+        Binding("g,home", "edge(0)", "First", show=False),
+        Binding("G,end", "edge(-1)", "Last", show=False),
+    ]
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"row-list--cursor"}
+    DEFAULT_CSS = """
+    RowList {
+        height: 1fr; overflow-x: hidden; scrollbar-size-vertical: 1; background: transparent;
+        & > .row-list--cursor { background: $foreground 6%; }
+        &:focus > .row-list--cursor { background: $foreground 14%; }
+    }
+    """
+
+    class Highlighted(Message):
+        """The cursor came to a row."""
+
+        def __init__(self, row_list: RowList, key: str) -> None:
+            super().__init__()
+            self.row_list = row_list
+            self.key = key
+
+        @property
+        def control(self) -> RowList:
+            return self.row_list
+
+    class Clicked(Message):
+        """The row under the cursor was clicked."""
+
+        def __init__(self, row_list: RowList, key: str) -> None:
+            super().__init__()
+            self.row_list = row_list
+            self.key = key
+
+    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
+        super().__init__(id=id, classes=classes)
+        self._rows: list[Row] = []
+        self._tops: list[int] = []
+        self._line_owner: list[int] = []
+        self._drawn: dict[int, Sequence[Content]] = {}
+        self._cursor = 0
+
+    @property
+    def rows(self) -> Sequence[Row]:
+        return self._rows
+
+    @property
+    def current(self) -> str | None:
+        """The key of the row under the cursor; None in a list with nothing to select."""
+        return self._rows[self._cursor].key if self._rows and self._rows[self._cursor].selectable else None
+
+    def set_rows(self, rows: Sequence[Row], *, cursor: str | None = None) -> None:
+        """Show `rows`; the cursor stays on its row (or goes to `cursor`), or as near to where it was as can be."""
+        wanted = cursor if cursor is not None else self.current
+        before, layout_before = self._visible_lines(), self._line_owner
+        self._rows = list(rows)
+        self._drawn.clear()
+        self._tops, self._line_owner = [], []
+        for index, row in enumerate(self._rows):
+            self._tops.append(len(self._line_owner))
+            self._line_owner.extend([index] * row.height)
+        found = next((index for index, row in enumerate(self._rows) if row.key == wanted and row.selectable), None)
+        self._cursor = found if found is not None else self._nearest(self._cursor)
+        if len(layout_before) != len(self._line_owner):
+            self.virtual_size = Size(0, len(self._line_owner))
+            self.refresh()
+        else:
+            self._refresh_changed(before)
+        if cursor is not None or found is None:
+            self.call_after_refresh(self._scroll_to_cursor)
+        if self.current is not None and (found is None or cursor is not None):
+            self.post_message(self.Highlighted(self, self.current))
+
+    def move_to(self, key: str) -> bool:
+        """Put the cursor on the row `key`; False where there is none."""
+        for index, row in enumerate(self._rows):
+            if row.key == key and row.selectable:
+                self._go(index)
+                return True
+        return False
+
+    def line_of(self, key: str) -> int | None:
+        """Where the row `key` begins, in lines below the top of the widget; None where it is out of sight."""
+        for index, row in enumerate(self._rows):
+            if row.key == key:
+                line = self._tops[index] - self.scroll_offset.y
+                return line if 0 <= line < self.size.height else None
+        return None
+
+    def action_move(self, by: int) -> None:
+        index = self._cursor + by
+        while 0 <= index < len(self._rows) and not self._rows[index].selectable:
+            index += by
+        if 0 <= index < len(self._rows):
+            self._go(index)
+        else:
+            self.scroll_to(y=0 if by < 0 else self.max_scroll_y, animate=False)
+
+    def action_page(self, by: int) -> None:
+        if self._rows:
+            line = self._tops[self._cursor] + by * max(1, self.size.height - 1)
+            line = min(max(line, 0), len(self._line_owner) - 1)
+            self._go(self._nearest(self._line_owner[line]))
+
+    def action_edge(self, index: int) -> None:
+        if self._rows:
+            self._go(self._nearest(index % len(self._rows)))
+
+    def on_click(self, event: object) -> None:
+        line = getattr(event, "y", 0) + self.scroll_offset.y
+        if line < len(self._line_owner) and self._rows[self._line_owner[line]].selectable:
+            self._go(self._line_owner[line])
+            self.post_message(self.Clicked(self, self._rows[self._cursor].key))
+
+    def on_resize(self) -> None:
+        self._drawn.clear()
+        self.call_after_refresh(self._scroll_to_cursor)
+
+    def notify_style_update(self) -> None:
+        self.refresh()
+        super().notify_style_update()
+
+    def render_line(self, y: int) -> Strip:
+        width, line = self.size.width, y + self.scroll_offset.y
+        if line >= len(self._line_owner) or not width:
+            return Strip.blank(width, self.rich_style)
+        index = self._line_owner[line]
+        under_cursor = index == self._cursor and self._rows[index].selectable
+        style = self.get_visual_style("row-list--cursor") if under_cursor else self.visual_style
+        content = self._line(index, line - self._tops[index])
+        mark = "›" if under_cursor and line == self._tops[index] else " "
+        full = Content.assemble((mark.ljust(_GUTTER), "$accent bold" if self.has_focus else "$text-muted"), content)
+        return self._strip(full.truncate(width, ellipsis=True, pad=True), width, style)
+
+    def _strip(self, content: Content, width: int, style: Style) -> Strip:
+        strips = Visual.to_strips(self, content, width, 1, style, apply_selection=False, pad=True)
+        return strips[0] if strips else Strip.blank(width, style.rich_style)
+
+    def _line(self, index: int, offset: int) -> Content:
+        if index not in self._drawn:
+            self._drawn[index] = self._rows[index].draw(max(1, self.size.width - _GUTTER))
+        lines = self._drawn[index]
+        return lines[offset] if offset < len(lines) else Content("")
+
+    def _nearest(self, index: int) -> int:
+        choices = [place for place, row in enumerate(self._rows) if row.selectable]
+        return min(choices, key=lambda place: abs(place - index), default=0)
+
+    def _go(self, index: int) -> None:
+        if index == self._cursor:
+            return
+        before, self._cursor = self._cursor, index
+        self._refresh_row(before)
+        self._refresh_row(index)
+        self._scroll_to_cursor()
+        self.post_message(self.Highlighted(self, self._rows[index].key))
+
+    def _scroll_to_cursor(self) -> None:
+        if self._rows and self._cursor < len(self._tops):
+            top, height = self._tops[self._cursor], self._rows[self._cursor].height
+            first = top if any(row.selectable for row in self._rows[: self._cursor]) else 0
+            self.scroll_to_region(Region(0, first, 1, top - first + height), animate=False, force=True)
+
+    def _visible_lines(self) -> list[Content]:
+        top = self.scroll_offset.y
+        owners = self._line_owner[top : top + self.size.height]
+        return [self._line(index, top + at - self._tops[index]) for at, index in enumerate(owners)]
+
+    def _refresh_changed(self, before: list[Content]) -> None:
+        for line, (old, new) in enumerate(zip(before, self._visible_lines(), strict=False)):
+            if not old.is_same(new):
+                self.refresh(Region(0, line, self.size.width, 1))
+
+    def _refresh_row(self, index: int) -> None:
+        if index < len(self._rows):
+            top = self._tops[index] - self.scroll_offset.y
+            self.refresh(Region(0, top, self.size.width, self._rows[index].height))
