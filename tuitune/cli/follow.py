@@ -58,7 +58,7 @@ class _Lines(_Silent):
 
     def update(self, view: RunView) -> None:
         for evaluation in view.evaluations[self._evaluations :]:
-            say(f"step {evaluation['step']:>6}  held-out loss {number_text(evaluation['loss'])}  perplexity {number_text(evaluation['perplexity'])}")
+            say(f"step {evaluation['step'] or 0:>6.0f}  held-out loss {number_text(evaluation['loss'])}  perplexity {number_text(evaluation['perplexity'])}")
         self._evaluations = len(view.evaluations)
         if view.phase and view.phase["text"] != self._phase:
             self._phase = view.phase["text"]
@@ -98,7 +98,7 @@ class _Bar(_Silent):
 
 def _step_line(view: RunView) -> str:
     summary = view.summary
-    figures = [f"step {summary.step:>6}/{summary.total_steps}", f"loss {number_text(summary.loss)}"]
+    figures = [f"step {summary.step or 0:>6}/{summary.total_steps or '–'}", f"loss {number_text(summary.loss)}"]
     if summary.tokens_per_second:
         figures.append(f"{summary.tokens_per_second:,.0f} tok/s")
     if summary.peak_memory_bytes:

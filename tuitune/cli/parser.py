@@ -29,7 +29,7 @@ def _add_starting(verbs: argparse._SubParsersAction) -> None:
     demo.add_argument("--plain", action="store_true", help="print progress and a summary instead of opening the monitor")
 
     new = _add(verbs, "new", "start:new", "write a recipe", settings_help=True)
-    new.add_argument("--preset", metavar="NAME", help="start from a preset: %s" % "see the list below")
+    new.add_argument("--preset", metavar="NAME", help="start from a preset, listed below")
     _add_set(new)
     new.add_argument("-o", "--output", metavar="FILE", required=True, help="the recipe to write; - for standard output")
     new.add_argument("--force", action="store_true", help="write over an existing file")

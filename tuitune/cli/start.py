@@ -35,7 +35,7 @@ def new(options: argparse.Namespace) -> int:
 
 
 def check(options: argparse.Namespace) -> int:
-    report = _preflight(_recipe(options), options.recipe)
+    report = preflight(_recipe(options), base=Path.cwd())
     if options.json:
         say_json(report.as_json())
     else:
@@ -45,7 +45,7 @@ def check(options: argparse.Namespace) -> int:
 
 def train(options: argparse.Namespace) -> int:
     recipe = _recipe(options)
-    run = _launch(recipe, options.recipe)
+    run = _launch(recipe)
     if options.detach:
         if options.json:
             say_json(summarize(run).as_json())
@@ -62,7 +62,7 @@ def train(options: argparse.Namespace) -> int:
 
 
 def demo(options: argparse.Namespace) -> int:
-    run = _launch(presets.demo_recipe(), None)
+    run = _launch(presets.demo_recipe())
     if sys.stdin.isatty() and sys.stdout.isatty() and not options.plain:
         from tuitune.cli.screen import open_screen
 
@@ -82,15 +82,11 @@ def _demo_left(run: Run) -> int:
 
 
 def _recipe(options: argparse.Namespace) -> Recipe:
-    return overrides.apply(document.load(Path(options.recipe)).mapping, options.overrides)
+    return overrides.apply(document.read(options.recipe), options.overrides)
 
 
-def _preflight(recipe: Recipe, recipe_file: str | None) -> Check:
-    return preflight(recipe, base=Path.cwd())
-
-
-def _launch(recipe: Recipe, recipe_file: str | None) -> Run:
-    report = _preflight(recipe, recipe_file)
+def _launch(recipe: Recipe) -> Run:
+    report = preflight(recipe, base=Path.cwd())
     if report.errors:
         raise TuituneError(report.errors)
     for advice in report.advice:

@@ -1,1 +1,1 @@
-"""EVERYTHING WITH TORCH: one process a task, started by `python -m tuitune.engine`, never imported."""
+"""Everything with torch: one process a task, started as `python -m tuitune.engine`, never imported by another room."""

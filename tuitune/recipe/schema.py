@@ -23,7 +23,11 @@ def _held_out(value: Any) -> Any:
     """TOML has no null, so "" is none; a fraction in quotes is still a fraction."""
     if value == "":
         return None
-    return float(value) if isinstance(value, str) and re.fullmatch(r"[0-9]*\.?[0-9]+(?:[eE][+-]?[0-9]+)?", value) else value
+    return (
+        float(value)
+        if isinstance(value, str) and re.fullmatch(r"[0-9]*\.?[0-9]+(?:[eE][+-]?[0-9]+)?", value)
+        else value
+    )
 
 
 HeldOut = Annotated[Annotated[float, Field(gt=0, le=0.5)] | str | None, BeforeValidator(_held_out)]
@@ -31,14 +35,21 @@ HeldOut = Annotated[Annotated[float, Field(gt=0, le=0.5)] | str | None, BeforeVa
 
 
 def setting(
-    default: Any, title: str, help: str, *, unit: str = "", expected: str = "", advanced: bool = False, **constraints: Any
+    default: Any,
+    title: str,
+    help: str,
+    *,
+    unit: str = "",
+    expected: str = "",
+    advanced: bool = False,
+    **constraints: Any,
 ) -> Any:
     """Declare one recipe field; `constraints` are pydantic's (`ge`, `le`, `pattern`, …).
 
     `expected` says what may be written, where the type and the constraints alone do not say it well.
     """
     factory = {"default_factory": lambda: default.copy()} if isinstance(default, list | dict) else {"default": default}
-    extra = {"unit": unit, "expected": expected, "advanced": advanced}
+    extra: dict[str, Any] = {"unit": unit, "expected": expected, "advanced": advanced}
     return Field(**factory, title=title, description=help, json_schema_extra=extra, **constraints)
 
 
@@ -59,24 +70,40 @@ class RunSection(Section):
         pattern=SLUG,
     )
     notes: str = setting("", "notes", "Anything you want to remember about this run.", max_length=10_000)
-    seed: int = setting(42, "seed", "Seeds the order of the data, dropout and the adapter's initial weights.", ge=0, le=2**32 - 1)
+    seed: int = setting(
+        42, "seed", "Seeds the order of the data, dropout and the adapter's initial weights.", ge=0, le=2**32 - 1
+    )
 
 
 class ModelSection(Section):
     """Model"""
 
     id: str = setting(
-        "bundled:nano", "model", "The base model: a bundled name, a local folder or a Hugging Face Hub id.", min_length=1
+        "bundled:nano",
+        "model",
+        "The base model: a bundled name, a local folder or a Hugging Face Hub id.",
+        min_length=1,
     )
-    revision: str = setting("main", "revision", "Branch, tag or commit of a Hub model; a commit makes the run repeatable.", advanced=True)
+    revision: str = setting(
+        "main", "revision", "Branch, tag or commit of a Hub model; a commit makes the run repeatable.", advanced=True
+    )
     dtype: Literal["auto", "bfloat16", "float16", "float32"] = setting(
-        "auto", "weights dtype", "Number format that the weights are loaded in; auto follows the training precision.", advanced=True
+        "auto",
+        "weights dtype",
+        "Number format that the weights are loaded in; auto follows the training precision.",
+        advanced=True,
     )
     attention: Literal["auto", "sdpa", "eager"] = setting(
-        "auto", "attention", "Attention implementation; auto keeps packed documents apart and uses the fastest exact kernel.", advanced=True
+        "auto",
+        "attention",
+        "Attention implementation; auto keeps packed documents apart and uses the fastest exact kernel.",
+        advanced=True,
     )
     trust_remote_code: bool = setting(
-        False, "trust remote code", "Run Python code that comes with this model. Only for a model whose code you have read.", advanced=True
+        False,
+        "trust remote code",
+        "Run Python code that comes with this model. Only for a model whose code you have read.",
+        advanced=True,
     )
 
 
@@ -84,7 +111,10 @@ class DataSection(Section):
     """Data"""
 
     train: str = setting(
-        "bundled:triage", "training data", "A file (json, jsonl, csv, tsv, txt, parquet), a bundled set or a Hub data set.", min_length=1
+        "bundled:triage",
+        "training data",
+        "A file (json, jsonl, csv, tsv, txt, parquet), a bundled set or a Hub data set.",
+        min_length=1,
     )
     eval: HeldOut = setting(
         0.05,
@@ -97,24 +127,43 @@ class DataSection(Section):
         "auto", "shape", "How a row is to be read; auto recognises it from the rows."
     )
     columns: dict[str, str] = setting(
-        {}, "columns", "Which column plays which role (prompt, completion, system or text), for data with names of its own.",
-        expected="roles and their columns, such as prompt = \"question\", completion = \"answer\"", advanced=True
+        {},
+        "columns",
+        "Which column plays which role (prompt, completion, system or text), for data with names of its own.",
+        expected='roles and their columns, such as prompt = "question", completion = "answer"',
+        advanced=True,
     )
-    max_length: int = setting(512, "max length", "Longest row kept; longer rows are cut.", unit="tokens", ge=8, le=1_048_576)
+    max_length: int = setting(
+        512, "max length", "Longest row kept; longer rows are cut.", unit="tokens", ge=8, le=1_048_576
+    )
     packing: bool = setting(
-        True, "packing", "Fill each row of a batch with several documents; each still sees only itself, and no time goes to padding."
+        True,
+        "packing",
+        "Fill each row of a batch with several documents; each still sees only itself, and no time goes to padding.",
     )
     loss_on: Literal["assistant", "completion", "all"] = setting(
-        "assistant", "learn from", "Tokens that count in the loss: the assistant's turns, only the last answer, or every token."
+        "assistant",
+        "learn from",
+        "Tokens that count in the loss: the assistant's turns, only the last answer, or every token.",
     )
-    limit: int | None = setting(None, "limit", "Use only the first rows of the training data; empty for all.", unit="rows", advanced=True, ge=1, le=MOST)
+    limit: int | None = setting(
+        None,
+        "limit",
+        "Use only the first rows of the training data; empty for all.",
+        unit="rows",
+        advanced=True,
+        ge=1,
+        le=MOST,
+    )
     shuffle: bool = setting(True, "shuffle", "Train on the rows in a random order that the seed fixes.", advanced=True)
 
 
 class ObjectiveSection(Section):
     """Objective"""
 
-    kind: Literal["sft"] = setting("sft", "objective", "What is optimised: sft is supervised fine-tuning on example answers.")
+    kind: Literal["sft"] = setting(
+        "sft", "objective", "What is optimised: sft is supervised fine-tuning on example answers."
+    )
 
 
 class AdapterSection(Section):
@@ -123,27 +172,57 @@ class AdapterSection(Section):
     method: Literal["lora", "none"] = setting(
         "lora", "method", "lora trains small matrices beside the frozen model; none trains every weight of the model."
     )
-    rank: int = setting(16, "rank r", "Width of the LoRA matrices: more learns more and costs more. 8 to 16 is most of the gain.", ge=1, le=4096)
+    rank: int = setting(
+        16,
+        "rank r",
+        "Width of the LoRA matrices: more learns more and costs more. 8 to 16 is most of the gain.",
+        ge=1,
+        le=4096,
+    )
     alpha: int = setting(32, "alpha", "LoRA updates are scaled by alpha / rank.", ge=1, le=65_536)
     dropout: float = setting(
-        0.05, "dropout", "Share of the adapter's inputs dropped while training; 0.15 to 0.2 against overfitting.", ge=0.0, lt=1.0
+        0.05,
+        "dropout",
+        "Share of the adapter's inputs dropped while training; 0.15 to 0.2 against overfitting.",
+        ge=0.0,
+        lt=1.0,
     )
     targets: list[str] | Literal["all-linear"] = setting(
-        ["q_proj", "k_proj", "v_proj", "o_proj"], "target modules", "Layers that get an adapter: a list of module names, or all-linear."
+        ["q_proj", "k_proj", "v_proj", "o_proj"],
+        "target modules",
+        "Layers that get an adapter: a list of module names, or all-linear.",
     )
-    bias: Literal["none", "all", "lora_only"] = setting("none", "bias", "Which bias terms are trained too.", advanced=True)
-    rslora: bool = setting(False, "rank-stabilised", "Scale by alpha / √rank instead (rsLoRA), so that high ranks keep learning.", advanced=True)
-    dora: bool = setting(False, "DoRA", "Learn magnitude and direction apart (DoRA): often better at low rank, slower.", advanced=True)
+    bias: Literal["none", "all", "lora_only"] = setting(
+        "none", "bias", "Which bias terms are trained too.", advanced=True
+    )
+    rslora: bool = setting(
+        False,
+        "rank-stabilised",
+        "Scale by alpha / √rank instead (rsLoRA), so that high ranks keep learning.",
+        advanced=True,
+    )
+    dora: bool = setting(
+        False, "DoRA", "Learn magnitude and direction apart (DoRA): often better at low rank, slower.", advanced=True
+    )
 
 
 class QuantizationSection(Section):
     """Quantization"""
 
-    bits: Literal[16, 8, 4] = setting(16, "bits", "Bits per weight of the frozen base model: 16 as loaded, 8, or 4 (QLoRA).")
-    kind: Literal["nf4", "fp4"] = setting("nf4", "4-bit kind", "Number format of 4-bit weights; nf4 suits normally distributed weights.")
-    double: bool = setting(True, "double quantization", "Quantize the quantization constants too: saves about 0.4 bits a weight.")
+    bits: Literal[16, 8, 4] = setting(
+        16, "bits", "Bits per weight of the frozen base model: 16 as loaded, 8, or 4 (QLoRA)."
+    )
+    kind: Literal["nf4", "fp4"] = setting(
+        "nf4", "4-bit kind", "Number format of 4-bit weights; nf4 suits normally distributed weights."
+    )
+    double: bool = setting(
+        True, "double quantization", "Quantize the quantization constants too: saves about 0.4 bits a weight."
+    )
     compute_dtype: Literal["auto", "bfloat16", "float16", "float32"] = setting(
-        "auto", "compute dtype", "Number format that 4-bit weights are unpacked to for arithmetic; auto follows the training precision.", advanced=True
+        "auto",
+        "compute dtype",
+        "Number format that 4-bit weights are unpacked to for arithmetic; auto follows the training precision.",
+        advanced=True,
     )
 
 
@@ -151,52 +230,111 @@ class TrainingSection(Section):
     """Training"""
 
     epochs: float = setting(3.0, "epochs", "Passes over the training data.", gt=0, le=1000)
-    max_steps: int | None = setting(None, "max steps", "Stop after this many optimizer steps, whatever the epochs; empty for no limit.", unit="steps", ge=1, le=MOST)
+    max_steps: int | None = setting(
+        None,
+        "max steps",
+        "Stop after this many optimizer steps, whatever the epochs; empty for no limit.",
+        unit="steps",
+        ge=1,
+        le=MOST,
+    )
     batch_size: int = setting(4, "batch size", "Rows that go through the model at once.", unit="rows", ge=1, le=4096)
-    accumulation: int = setting(4, "accumulation", "Batches added up before each optimizer step; effective batch = batch size × accumulation.", ge=1, le=4096)
-    learning_rate: float = setting(2e-4, "learning rate", "Size of the steps at their peak. LoRA likes 1e-4 to 3e-4; training every weight 10 to 100 times less.", gt=0, le=1)
+    accumulation: int = setting(
+        4,
+        "accumulation",
+        "Batches added up before each optimizer step; effective batch = batch size × accumulation.",
+        ge=1,
+        le=4096,
+    )
+    learning_rate: float = setting(
+        2e-4,
+        "learning rate",
+        "Size of the steps at their peak. LoRA likes 1e-4 to 3e-4; training every weight 10 to 100 times less.",
+        gt=0,
+        le=1,
+    )
     schedule: Literal["cosine", "linear", "constant", "constant_with_warmup", "polynomial", "inverse_sqrt"] = setting(
         "cosine", "schedule", "How the learning rate goes from its peak to the end of training."
     )
-    warmup_ratio: float = setting(0.03, "warm-up", "Share of the steps in which the learning rate climbs to its peak.", ge=0, lt=1)
-    optimizer: Literal["adamw_torch_fused", "adamw_torch", "adamw_8bit", "paged_adamw_8bit", "paged_adamw_32bit", "adafactor", "sgd"] = setting(
-        "adamw_torch_fused", "optimizer", "Optimizer; the 8-bit ones save memory when every weight is trained, the paged ones spill to host memory."
+    warmup_ratio: float = setting(
+        0.03, "warm-up", "Share of the steps in which the learning rate climbs to its peak.", ge=0, lt=1
     )
-    max_grad_norm: float = setting(0.3, "gradient clipping", "Gradients are scaled down to this norm; 0 never clips.", ge=0, le=1e6)
-    weight_decay: float = setting(0.0, "weight decay", "Pulls trained weights towards zero; 0.01 against overfitting.", ge=0, le=1)
+    optimizer: Literal[
+        "adamw_torch_fused", "adamw_torch", "adamw_8bit", "paged_adamw_8bit", "paged_adamw_32bit", "adafactor", "sgd"
+    ] = setting(
+        "adamw_torch_fused",
+        "optimizer",
+        "Optimizer; the 8-bit ones save memory when every weight is trained, the paged ones spill to host memory.",
+    )
+    max_grad_norm: float = setting(
+        0.3, "gradient clipping", "Gradients are scaled down to this norm; 0 never clips.", ge=0, le=1e6
+    )
+    weight_decay: float = setting(
+        0.0, "weight decay", "Pulls trained weights towards zero; 0.01 against overfitting.", ge=0, le=1
+    )
     gradient_checkpointing: bool = setting(
-        False, "gradient checkpointing", "Recompute activations in the backward pass: far less memory, about a quarter slower."
+        False,
+        "gradient checkpointing",
+        "Recompute activations in the backward pass: far less memory, about a quarter slower.",
     )
     precision: Literal["auto", "bf16", "fp16", "fp32"] = setting(
-        "auto", "precision", "Number format of the arithmetic; auto takes bf16 where the GPU has it, else fp16, and fp32 on a CPU."
+        "auto",
+        "precision",
+        "Number format of the arithmetic; auto takes bf16 where the GPU has it, else fp16, and fp32 on a CPU.",
     )
-    log_every: int = setting(1, "log every", "Optimizer steps between two records of loss, rate and gradient norm.", unit="steps", advanced=True, ge=1, le=MOST)
+    log_every: int = setting(
+        1,
+        "log every",
+        "Optimizer steps between two records of loss, rate and gradient norm.",
+        unit="steps",
+        advanced=True,
+        ge=1,
+        le=MOST,
+    )
 
 
 class EvaluationSection(Section):
     """Evaluation"""
 
-    every: Cadence = setting("epoch", "evaluate every", "When the loss on held-out rows is measured: a number of steps, epoch or end.")
-    perplexity: bool = setting(True, "perplexity of the base", "Measure the held-out rows before training too, so that the gain is a figure.")
+    every: Cadence = setting(
+        "epoch", "evaluate every", "When the loss on held-out rows is measured: a number of steps, epoch or end."
+    )
+    perplexity: bool = setting(
+        True, "perplexity of the base", "Measure the held-out rows before training too, so that the gain is a figure."
+    )
     answers: int = setting(
-        0, "answers compared", "Held-out rows answered by the model before and after training, scored for exact and well-formed answers.",
-        unit="rows", ge=0, le=10_000,
+        0,
+        "answers compared",
+        "Held-out rows answered by the model before and after training, scored for exact and well-formed answers.",
+        unit="rows",
+        ge=0,
+        le=10_000,
     )
 
 
 class SamplesSection(Section):
     """Samples"""
 
-    prompts: list[str] = setting([], "prompts", "Prompts answered during training, always the same, so that you see the model change.")
-    every: Cadence = setting("epoch", "sample every", "When the prompts are answered: a number of steps, epoch or end; always at step 0 and the end.")
+    prompts: list[str] = setting(
+        [], "prompts", "Prompts answered during training, always the same, so that you see the model change."
+    )
+    every: Cadence = setting(
+        "epoch",
+        "sample every",
+        "When the prompts are answered: a number of steps, epoch or end; always at step 0 and the end.",
+    )
     max_new_tokens: int = setting(128, "answer length", "Longest answer to a prompt.", unit="tokens", ge=1, le=8192)
-    temperature: float = setting(0.0, "temperature", "Randomness of the answers; 0 always takes the likeliest token.", ge=0, le=5)
+    temperature: float = setting(
+        0.0, "temperature", "Randomness of the answers; 0 always takes the likeliest token.", ge=0, le=5
+    )
 
 
 class CheckpointsSection(Section):
     """Checkpoints"""
 
-    every: Cadence = setting("epoch", "checkpoint every", "When training state is saved: a number of steps, epoch or end.")
+    every: Cadence = setting(
+        "epoch", "checkpoint every", "When training state is saved: a number of steps, epoch or end."
+    )
     keep: int = setting(2, "keep", "Newest checkpoints kept.", ge=1, le=1000)
 
 

@@ -58,7 +58,8 @@ OTHER_NAMES = {
 class Setting:
     """One field of the recipe. `words` are the words allowed beside a list or a number of steps ("all-linear", "epoch").
 
-    `minimum` and `maximum` are inclusive unless `above` or `below` says otherwise; None is unbounded.
+    `minimum` and `maximum` are inclusive unless `above` or `below` says otherwise; None is unbounded. `longest` is in
+    characters, `filled` says that text must not be empty, and `wanted` is the schema's own wording of `expected`.
     """
 
     key: str
@@ -78,6 +79,7 @@ class Setting:
     above: bool = False
     below: bool = False
     longest: int | None = None
+    filled: bool = False
     wanted: str = ""
 
     @property
@@ -100,11 +102,12 @@ class Setting:
         if self.kind == "cadence":
             return _either((f"a number of steps {self.bounds}", *self.words))
         if self.kind == "list":
-            return _either(('a list such as ["q_proj", "v_proj"]', *self.words) if self.words else ('a list such as ["…"]',))
+            return _either(
+                ('a list such as ["q_proj", "v_proj"]', *self.words) if self.words else ('a list such as ["…"]',)
+            )
         length = f" of at most {self.longest} characters" if self.longest else ""
-        text = f"{_NOUNS[self.kind]}{length}" + (f" {self.bounds}" if self.bounds else "")
-        if self.kind == "text" and self.minimum:
-            text = "text that is not empty"
+        filled = " that is not empty" if self.filled else ""
+        text = " ".join(filter(None, (f"{_NOUNS[self.kind]}{length}{filled}", self.bounds)))
         return f"{text}, or nothing" if self.optional else text
 
 
@@ -112,7 +115,9 @@ class Setting:
 def settings() -> tuple[Setting, ...]:
     """Every setting in the order of the schema."""
     return tuple(
-        _setting(section, name, info) for section, model in sections().items() for name, info in model.model_fields.items()
+        _setting(section, name, info)
+        for section, model in sections().items()
+        for name, info in model.model_fields.items()
     )
 
 
@@ -142,8 +147,7 @@ def section_titles() -> dict[str, str]:
 def unknown(key: str) -> str:
     """The message about a key that no setting has, with the closest one that exists."""
     close = suggestion(key)
-    kind = "setting" if "." in key else "section"
-    return f"unknown {kind}; did you mean '{close}'?" if close else f"unknown {kind}"
+    return f"unknown key; did you mean '{close}'?" if close else "unknown key"
 
 
 def suggestion(key: str) -> str | None:
@@ -195,10 +199,8 @@ def _setting(section: str, name: str, info: FieldInfo) -> Setting:
     metadata = [*info.metadata, *metadata]
     literals = [value for part in parts if get_origin(part) is Literal for value in get_args(part)]
     kind = _kind(parts)
-    low, above = _bound(metadata, "ge", "gt")
-    high, below = _bound(metadata, "le", "lt")
-    if kind == "text" and (shortest := _constraint(metadata, "min_length")):
-        low = shortest
+    low, above = _bound(metadata, "ge", "gt") if kind != "text" else (None, False)
+    high, below = _bound(metadata, "le", "lt") if kind != "text" else (None, False)
     return Setting(
         key=f"{section}.{name}",
         section=section,
@@ -217,6 +219,7 @@ def _setting(section: str, name: str, info: FieldInfo) -> Setting:
         above=above,
         below=below,
         longest=_constraint(metadata, "max_length"),
+        filled=bool(_constraint(metadata, "min_length")),
         wanted=extra["expected"],
     )
 
@@ -237,7 +240,14 @@ def _kind(parts: list[Any]) -> Kind:
     origins = {get_origin(part) or part for part in parts} - {type(None)}
     if Literal in origins:
         return "cadence" if int in origins else "list" if list in origins else "choice"
-    simple: dict[Any, Kind] = {bool: "switch", int: "integer", list: "list", dict: "table", str: "text", float: "number"}
+    simple: dict[Any, Kind] = {
+        bool: "switch",
+        int: "integer",
+        list: "list",
+        dict: "table",
+        str: "text",
+        float: "number",
+    }
     return next(kind for part, kind in simple.items() if part in origins)
 
 

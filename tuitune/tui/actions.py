@@ -79,6 +79,15 @@ ACTIONS: tuple[Action, ...] = (
     Action("monitor", "sample_prompt", "p", "prompt", "Next prompt of the samples", shown=False),
     Action("monitor", "recipe", "t", "toml", "The run's recipe"),
     Action("monitor", "copy_path", "c", "copy path", "Put the path of the adapter (or the run) on the clipboard", shown=False),
+    Action("monitor", "next_pane", "tab", "next pane", "Next pane", shown=False),
+    Action("monitor", "previous_pane", "shift+tab", "previous pane", "Previous pane", shown=False),
+    Action("monitor", "pane_1", "1", "loss", "Loss of training and evaluation", shown=False),
+    Action("monitor", "pane_2", "2", "learning rate", "Learning rate", shown=False),
+    Action("monitor", "pane_3", "3", "gradient norm", "Gradient norm", shown=False),
+    Action("monitor", "pane_4", "4", "tokens/s", "Tokens per second", shown=False),
+    Action("monitor", "pane_5", "5", "machine", "GPU, or processors and memory", shown=False),
+    Action("monitor", "pane_6", "6", "samples", "Samples by step", shown=False),
+    Action("monitor", "pane_7", "7", "log", "Events and log", shown=False),
 )  # fmt: skip
 
 

@@ -6,12 +6,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from pydantic import ValidationError
-
 from tuitune.problem import Problem
 from tuitune.recipe import check
 from tuitune.recipe.schema import Recipe
-from tuitune.recipe.settings import parse_value, setting, settings, show_value
+from tuitune.recipe.settings import checked, parse_value, setting, settings, show_value
 
 
 @dataclass(frozen=True)
@@ -40,18 +38,12 @@ def with_values(recipe: Recipe, values: Mapping[str, Any]) -> Recipe:
     """`recipe` with `values` (key → value) in place; ValueError says which value a field does not take.
 
     Only fields are checked, not how they go together: a draft may pass through combinations that do not."""
-    sections: dict[str, dict[str, Any]] = {}
+    sections: dict[str, Any] = {}
     for key, value in values.items():
         section, name = key.split(".")
-        sections.setdefault(section, {})[name] = value
-    replaced = {}
-    for section, changes in sections.items():
-        before = getattr(recipe, section)
-        try:
-            replaced[section] = type(before).model_validate({**before.model_dump(), **changes})
-        except ValidationError as error:
-            raise ValueError(error.errors()[0]["msg"]) from error
-    return recipe.model_copy(update=replaced)
+        before = sections.get(section, getattr(recipe, section))
+        sections[section] = before.model_copy(update={name: checked(setting(key), value)})
+    return recipe.model_copy(update=sections)
 
 
 class Draft:
@@ -119,6 +111,14 @@ class Draft:
     def reset(self, keys: Iterable[str]) -> None:
         """Put fields back to their defaults."""
         self.set_values({key: setting(key).default for key in keys})
+
+    @property
+    def can_undo(self) -> bool:
+        return self._at > 0
+
+    @property
+    def can_redo(self) -> bool:
+        return self._at + 1 < len(self._versions)
 
     def undo(self) -> list[str] | None:
         """Take back the last step; returns the keys it had changed, or None at the beginning."""

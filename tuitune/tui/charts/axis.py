@@ -26,7 +26,8 @@ def value_label(value: float, step: float) -> str:
             value, step, suffix = value / scale, step / scale, letter
             break
     digits = max(0, -floor(log10(step) + 1e-9)) if step > 0 else 0
-    return f"{value:.{min(digits, 4)}f}{suffix}"
+    text = f"{value:.{min(digits, 4)}f}"
+    return (text.rstrip("0").rstrip(".") if suffix and digits else text) + suffix
 
 
 def time_label(seconds: float) -> str:

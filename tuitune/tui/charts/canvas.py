@@ -45,7 +45,10 @@ class Canvas:
             top, bottom = bottom, top
         if not 0 <= x < self.dots_wide or bottom < 0 or top >= self.dots_high:
             return
-        top, bottom = max(top, 0), min(bottom, self.dots_high - 1)
+        if top < 0:
+            top = 0
+        if bottom >= self.dots_high:
+            bottom = self.dots_high - 1
         side, width = x & 1, self.width
         cells, masks = self._halves[side], _MASKS[side]
         first, last = (top >> 2) * width + (x >> 1), (bottom >> 2) * width + (x >> 1)

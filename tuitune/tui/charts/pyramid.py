@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable
-from math import inf, isfinite, nan
+from collections.abc import Iterable, Sequence
+from math import inf, nan
 
 _BLOCK = 16
+LIMIT = 1e300
+"""Numbers of this size and above count as not finite: their differences would overflow."""
 
 
 class _Level:
@@ -45,7 +47,7 @@ class Pyramid:
             self.append(value)
 
     def append(self, value: float | None) -> None:
-        if value is None or not isfinite(value):
+        if value is None or not -LIMIT < value < LIMIT:
             value = nan
             self.gaps += 1
         self.values.append(value)
@@ -73,35 +75,39 @@ class Pyramid:
     def bounds(self, start: int = 0, stop: int | None = None, *, positive: bool = False) -> tuple[float, float] | None:
         """Smallest and largest finite number of `values[start:stop]`; with `positive`, of those above zero. None if there is none."""
         stop = len(self.values) if stop is None else min(stop, len(self.values))
-        low, high = inf, -inf
-        if start < stop:
-            head = stop if stop - start < 2 * _BLOCK else -(-start // _BLOCK) * _BLOCK
-            tail = max(stop // _BLOCK * _BLOCK, head)
-            for piece in (self.values[start:head], self.values[tail:stop]):
-                if positive:
-                    piece = [value for value in piece if value > 0]
-                elif self.gaps:
-                    piece = [value for value in piece if value == value]
-                if piece:
-                    low, high = min(low, min(piece)), max(high, max(piece))
-            if head < tail:
-                low, high = self._blocks(head // _BLOCK, tail // _BLOCK, low, high, positive)
-        if low > high or (positive and high <= 0):
-            return None
+        depth = -1
+        while depth + 1 < len(self._levels) and (stop - start) >> 4 * (depth + 2) >= 2:
+            depth += 1
+        low, high = self._widen(start, stop, depth, inf, -inf, positive)
+        return None if low > high or (positive and high <= 0) else (low, high)
+
+    def _widen(self, start: int, stop: int, depth: int, low: float, high: float, positive: bool) -> tuple[float, float]:
+        """`low` and `high` widened by `values[start:stop]`: by the blocks of level `depth` that lie in it, then at either end
+        by what is left of a block, looked into only if that block reaches beyond what is known already."""
+        if depth < 0:
+            return self._scan(start, stop, low, high, positive)
+        size = _BLOCK ** (depth + 1)
+        head, tail = -(-start // size), stop // size
+        if head >= tail:
+            return self._widen(start, stop, depth - 1, low, high, positive)
+        level = self._levels[depth]
+        lows, highs = level.positives if positive else level.lows, level.highs
+        low, high = _wider(low, high, lows[head:tail], highs[head:tail])
+        if start < head * size and (lows[head - 1] < low or highs[head - 1] > high):
+            low, high = self._widen(start, head * size, depth - 1, low, high, positive)
+        if tail * size < stop and (tail >= len(lows) or lows[tail] < low or highs[tail] > high):
+            low, high = self._widen(tail * size, stop, depth - 1, low, high, positive)
         return low, high
 
-    def _blocks(self, start: int, stop: int, low: float, high: float, positive: bool) -> tuple[float, float]:
-        """`low` and `high` widened by the closed blocks `start` to `stop` of the lowest level, climbing where that is shorter."""
-        for level in self._levels:
-            lows, highs = level.positives if positive else level.lows, level.highs
-            if stop - start < 2 * _BLOCK:
-                return min(low, min(lows[start:stop])), max(high, max(highs[start:stop]))
-            head, tail = -(-start // _BLOCK) * _BLOCK, stop // _BLOCK * _BLOCK
-            if start < head:
-                low, high = min(low, min(lows[start:head])), max(high, max(highs[start:head]))
-            if tail < stop:
-                low, high = min(low, min(lows[tail:stop])), max(high, max(highs[tail:stop]))
-            start, stop = head // _BLOCK, tail // _BLOCK
-            if start == stop:
-                break
-        return low, high
+    def _scan(self, start: int, stop: int, low: float, high: float, positive: bool) -> tuple[float, float]:
+        piece: Sequence[float] = self.values[start:stop]
+        if positive:
+            piece = [value for value in piece if value > 0]
+        elif self.gaps:
+            piece = [value for value in piece if value == value]
+        return _wider(low, high, piece, piece) if piece else (low, high)
+
+
+def _wider(low: float, high: float, lows: Sequence[float], highs: Sequence[float]) -> tuple[float, float]:
+    least, most = min(lows), max(highs)
+    return (least if least < low else low), (most if most > high else high)

@@ -48,7 +48,7 @@ def padded(low: float, high: float, *, floor_at_zero: bool) -> tuple[float, floa
     """`low` to `high` with a tenth added at either end; a flat series gets room around it; never below zero if nothing is."""
     span = high - low
     if span <= max(abs(low), abs(high)) * 1e-9:
-        span = abs(high) or 1.0
+        span = abs(high) if abs(high) > 1e-290 else 1.0
     bottom, top = low - span * 0.1, high + span * 0.1
     return (max(bottom, 0.0) if floor_at_zero and low >= 0 else bottom), top
 

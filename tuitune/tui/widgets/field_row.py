@@ -38,35 +38,35 @@ def field_row(view: FieldView) -> Row:
         lines = [_value_line(view, width)]
         if view.message:
             reason = Content(clean(view.message)).truncate(max(1, width - VALUE_AT - 2), ellipsis=True)
-            lines.append(Content.assemble(" " * VALUE_AT, ("✖ ", "$bad"), reason.stylize("$bad")))
+            lines.append(Content.assemble(" " * VALUE_AT, ("✗ ", "$bad"), reason.stylize("$bad")))
         return lines
 
     return Row(view.setting.key, draw, height=2 if view.message else 1)
 
 
 def _value_line(view: FieldView, width: int) -> Content:
-    mark = ("✖ ", "$bad") if view.message else ("• ", "$accent") if view.changed else "  "
+    mark = ("✗ ", "$bad") if view.message else ("• ", "$accent") if view.changed else "  "
     room = max(1, width - VALUE_AT)
     value = _value(view)
     note = Content(clean(_note(view)))
     left = room - min(value.cell_length, room) - 2
     note = note.truncate(left, ellipsis=True) if left >= min(6, note.cell_length) else Content("")
     value = value.truncate(max(1, room - note.cell_length), ellipsis=True, pad=True)
-    label_style = "$text-muted" if view.unused else ""
+    label_style = "$faint" if view.unused else ""
     label = (clean(view.setting.title).ljust(LABEL_WIDTH), label_style)
-    return Content.assemble(mark, label, value, note.stylize("$text-muted"))
+    return Content.assemble(mark, label, value, note.stylize("$faint"))
 
 
 def _value(view: FieldView) -> Content:
-    style = "$bad" if view.message else "$text-muted" if view.unused else "bold" if view.changed else ""
+    style = "$bad" if view.message else "$faint" if view.unused else "bold" if view.changed else ""
     text, kind = clean(view.text), view.setting.kind
     if kind == "switch" and not view.message:
         on = view.text in ("true", "yes", "on")
         return Content.assemble(("[x] yes" if on else "[ ] no", style))
     if not text:
-        return Content.assemble(("–", "$text-muted"))
+        return Content.assemble(("–", "$faint"))
     if kind == "choice" and len(view.setting.choices) > 1:
-        return Content.assemble((text, style), (" ▾", "$text-muted"))
+        return Content.assemble((text, style), (" ▾", "$faint"))
     return Content.assemble((text, style))
 
 
@@ -84,18 +84,14 @@ def help_text(view: FieldView) -> Content:
     one = view.setting
     facts = [one.key, _takes(one), f"default {view.default}"]
     if view.message:
-        first = Content.assemble(("✖ ", "$bad"), (clean(view.message), "$bad"))
+        first = Content.assemble(("✗ ", "$bad"), (clean(view.message), "$bad"))
     else:
         first = Content(clean(one.help))
     second = Content(clean(" · ".join(fact for fact in facts if fact)))
-    return Content("\n").join([first, second.stylize("$text-muted")])
+    return Content("\n").join([first, second.stylize("$faint")])
 
 
 def _takes(one: Setting) -> str:
     if one.kind == "choice":
-        return " | ".join(str(choice) for choice in one.choices)
-    if one.kind == "switch":
-        return "yes | no"
-    text = {"cadence": "steps, epoch or end", "table": "role=column, …", "list": "names with commas"}.get(one.kind, one.bounds)
-    text = "one a line" if one.key == "samples.prompts" else text
-    return f"{text}, or empty" if one.optional and text else text
+        return " | ".join(map(str, one.choices))
+    return "yes | no" if one.kind == "switch" else one.expected

@@ -43,8 +43,8 @@ class RowList(ScrollView, can_focus=True):
     DEFAULT_CSS = """
     RowList {
         height: 1fr; overflow-x: hidden; scrollbar-size-vertical: 1; background: transparent;
-        & > .row-list--cursor { background: $foreground 6%; }
-        &:focus > .row-list--cursor { background: $foreground 14%; }
+        & > .row-list--cursor { background: $panel; }
+        &:focus > .row-list--cursor { background: $cursor; }
     }
     """
 
@@ -165,7 +165,7 @@ class RowList(ScrollView, can_focus=True):
         style = self.get_visual_style("row-list--cursor") if under_cursor else self.visual_style
         content = self._line(index, line - self._tops[index])
         mark = "›" if under_cursor and line == self._tops[index] else " "
-        full = Content.assemble((mark.ljust(_GUTTER), "$accent bold" if self.has_focus else "$text-muted"), content)
+        full = Content.assemble((mark.ljust(_GUTTER), "$accent bold" if self.has_focus else "$faint"), content)
         return self._strip(full.truncate(width, ellipsis=True, pad=True), width, style)
 
     def _strip(self, content: Content, width: int, style: Style) -> Strip:

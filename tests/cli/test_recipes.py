@@ -1,0 +1,93 @@
+"""new and check: recipes from the command line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tuitune.recipe import document
+from tuitune.recipe.settings import settings
+
+
+def test_new_writes_a_recipe_that_reads_back(cli, tmp_path: Path) -> None:
+    target = tmp_path / "mine.toml"
+    answer = cli("new", "--preset", "balanced", "--set", "training.learning_rate=1e-4", "--set", "run.name=faq", "-o", target)
+    assert (answer.code, answer.out) == (0, "")
+    recipe = document.read(target)
+    assert (recipe.run.name, recipe.training.learning_rate, recipe.adapter.rank) == ("faq", 1e-4, 16)
+
+
+def test_new_refuses_to_write_over_a_file_unless_told(cli, tmp_path: Path) -> None:
+    target = tmp_path / "mine.toml"
+    target.write_text("precious")
+    assert cli("new", "-o", target).code == 2
+    assert target.read_text() == "precious"
+    assert cli("new", "-o", target, "--force").code == 0
+
+
+def test_new_to_standard_output_is_a_recipe(cli, tmp_path: Path) -> None:
+    (tmp_path / "r.toml").write_text(cli("new", "-o", "-").out)
+    assert document.read(tmp_path / "r.toml")
+
+
+@pytest.mark.parametrize(
+    ("override", "words"),
+    [
+        ("training.learning_rat=1", ["training.learning_rat", "learning_rate"]),
+        ("adapter.rank=0", ["adapter.rank", "1"]),
+        ("adapter.rank=many", ["adapter.rank", "many"]),
+        ("nothing", ["KEY=VALUE"]),
+        ("quantization.bits=5", ["quantization.bits", "16", "8", "4"]),
+    ],
+)
+def test_a_wrong_setting_is_refused_by_name(cli, tmp_path: Path, override: str, words: list[str]) -> None:
+    answer = cli("new", "--set", override, "-o", tmp_path / "r.toml")
+    assert answer.code == 2
+    assert all(word in answer.err for word in words), answer.err
+    assert not (tmp_path / "r.toml").exists()
+
+
+def test_check_lists_every_problem_at_once(cli, tmp_path: Path) -> None:
+    recipe = tmp_path / "bad.toml"
+    recipe.write_text('[adapter]\nrank = 0\nmethod = "none"\n[quantization]\nbits = 4\n[training]\nepochs = "three"\n')
+    answer = cli("check", recipe)
+    assert answer.code == 2
+    assert all(key in answer.err for key in ("adapter.rank", "training.epochs", "quantization.bits"))
+
+
+def test_check_json_has_the_contract_keys(cli, tmp_path: Path) -> None:
+    recipe = tmp_path / "r.toml"
+    cli("new", "-o", recipe)
+    answer = cli("check", recipe, "--json")
+    report = json.loads(answer.out)
+    assert answer.code == 0
+    assert {"errors", "advice", "trainable_parameters", "total_parameters", "forecast"} <= set(report)
+    assert 0 < report["trainable_parameters"] < report["total_parameters"]
+
+
+def test_check_names_a_missing_data_file(cli, tmp_path: Path) -> None:
+    recipe = tmp_path / "r.toml"
+    cli("new", "--set", f"data.train={tmp_path / 'nowhere.jsonl'}", "-o", recipe)
+    answer = cli("check", recipe)
+    assert answer.code == 2
+    assert "nowhere.jsonl" in answer.out + answer.err
+
+
+@pytest.mark.parametrize("verb", ["train", "check", "new"])
+def test_help_explains_every_setting(cli, verb: str) -> None:
+    answer = cli(verb, "--help")
+    assert answer.code == 0
+    assert all(setting.key in answer.out for setting in settings())
+
+
+def test_a_recipe_that_is_not_there(cli, tmp_path: Path) -> None:
+    answer = cli("train", tmp_path / "none.toml")
+    assert answer.code == 2
+    assert "none.toml" in answer.err
+
+
+def test_usage_errors_exit_2(cli) -> None:
+    assert cli("tran").code == 2
+    assert cli("train").code == 2

@@ -1,0 +1,113 @@
+"""train, follow, stop, show, runs, plot and log over real runs of the bundled model."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import TINY, Trained, start
+from tuitune.runs.directory import list_runs
+from tuitune.runs.summary import summarize
+
+
+def test_train_in_a_pipe_prints_lines_and_a_summary(trained: Trained) -> None:
+    printed = trained.printed
+    assert printed.code == 0, printed.err
+    for word in ("step", "4/4", "perplexity", "valid JSON", "adapter", "before", "after"):
+        assert word in printed.out
+    assert "\x1b" not in printed.out
+    assert "[/red]" in printed.out
+
+
+def test_the_result_is_an_adapter_of_two_peft_files(trained: Trained) -> None:
+    (run,) = list_runs()
+    names = {file.name for file in run.adapter.iterdir()}
+    assert {name for name in names if name.startswith("adapter_")} == {"adapter_config.json", "adapter_model.safetensors"}
+    assert not any(name.endswith((".bin", ".pt", ".pkl")) for name in names)
+
+
+def test_show_and_runs_json_have_the_contract_keys(trained: Trained, cli) -> None:
+    shown = json.loads(cli("show", "tiny", "--json").out)
+    assert {
+        "id", "name", "directory", "state", "reason", "step", "total_steps", "epoch", "loss", "eval_loss", "perplexity", "tokens_per_second",
+        "peak_memory_bytes", "started_at", "ended_at", "eta_seconds", "adapter", "recipe",
+    } <= set(shown)  # fmt: skip
+    assert (shown["state"], shown["step"], shown["total_steps"]) == ("finished", 4, 4)
+    assert shown["perplexity"]["base"] > 1
+    assert Path(shown["adapter"]).is_dir()
+    (listed,) = json.loads(cli("runs", "--json").out)
+    assert listed == {key: value for key, value in shown.items() if key != "recipe"}
+
+
+def test_a_run_is_found_by_id_prefix_directory_or_name(trained: Trained, cli) -> None:
+    (run,) = list_runs()
+    for reference in (run.id, run.id[:12], run.path.name, "tiny"):
+        assert cli("show", reference).code == 0
+    missing = cli("show", "nothing-like-it")
+    assert missing.code == 2
+    assert "nothing-like-it" in missing.err
+
+
+def test_runs_table_show_log_plot_and_follow(trained: Trained, cli) -> None:
+    assert "finished" in cli("runs").out
+    shown = cli("show", "tiny").out
+    assert "perplexity" in shown
+    assert "[training]" in shown
+    assert cli("log", "tiny").code == 0
+    assert len(cli("log", "tiny", "-n", "1").out.splitlines()) <= 1
+    plot = cli("plot", "tiny").out
+    assert "tiny: loss" in plot
+    assert "\x1b" not in plot
+    assert cli("plot", "tiny", "--metric", "learning_rate").code == 0
+    assert "4/4" in cli("follow", "tiny").out
+
+
+def test_stopping_an_ended_run_is_refused(trained: Trained, cli) -> None:
+    answer = cli("stop", "tiny")
+    assert answer.code == 2
+    assert "finished" in answer.err
+
+
+def test_a_refused_recipe_leaves_nothing_behind(cli, home: Path, tmp_path: Path) -> None:
+    recipe = tmp_path / "r.toml"
+    assert cli("new", "--set", "model.id=./no-such-model", "-o", recipe).code == 0
+    answer = cli("train", recipe)
+    assert answer.code == 2
+    assert "model.id" in answer.err
+    assert not list(home.glob("runs/*"))
+
+
+@pytest.fixture
+def long_recipe(cli, tmp_path: Path) -> Path:
+    recipe = tmp_path / "long.toml"
+    values = ["run.name=long", *TINY, "training.max_steps=100000", "data.limit=200", "evaluation.perplexity=false", "evaluation.answers=0", "data.eval="]
+    assert cli("new", *(part for value in values for part in ("--set", value)), "-o", recipe).code == 0
+    return recipe
+
+
+def test_detach_stop_and_interrupt(long_recipe: Path, home: Path, cli) -> None:
+    started = start("train", long_recipe, "--detach", "--json", home=home)
+    out, err = started.communicate(timeout=30)
+    assert started.returncode == 0, err
+    run_id = json.loads(out)["id"]
+
+    watcher = start("follow", run_id, home=home, process_group=0)
+    assert watcher.stdout is not None
+    for line in watcher.stdout:
+        if "step" in line:
+            break
+    os.kill(watcher.pid, signal.SIGINT)
+    assert watcher.wait(timeout=10) == 130
+    (run,) = list_runs()
+    assert summarize(run).state == "training"
+
+    answer = cli("stop", run_id, "--json")
+    stopped = json.loads(answer.out)
+    assert answer.code == 0
+    assert stopped["state"] == "stopped"
+    assert 0 < stopped["step"] < 100000
+    assert Path(stopped["adapter"]).is_dir()

@@ -1,0 +1,12 @@
+"""The first page of a data file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tuitune.data.sources import Row, open_rows
+
+
+def preview(path: Path | str, n: int = 200) -> list[Row]:
+    """The first `n` rows, at once however big the file is. SourceError where it gives none."""
+    return list(open_rows(path, limit=n))

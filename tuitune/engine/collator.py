@@ -1,0 +1,61 @@
+"""From tokenized rows to a batch: flattened into one row of documents, or padded to a rectangle.
+
+A row has `input_ids`, `labels` (-100 where nothing is learned) and, where it holds several packed documents, their
+`seq_lengths`. `tokens` in a batch counts its real tokens.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from itertools import accumulate, chain
+from typing import Any
+
+import torch
+
+Row = dict[str, Any]
+Batch = dict[str, Any]
+IGNORED = -100
+
+
+def collator(*, flat: bool, pad_token_id: int) -> Callable[[Sequence[Row]], Batch]:
+    """The collate function of a run: flat for attention that keeps documents apart, padded otherwise."""
+    return flatten if flat else partial(pad, pad_token_id=pad_token_id)
+
+
+def flatten(rows: Sequence[Row]) -> Batch:
+    """All documents of all rows end to end in one row, with their positions and boundaries, and never a mask.
+
+    The first token of a document is no target: what stands before it in the row belongs to another.
+    """
+    lengths = list(chain.from_iterable(row.get("seq_lengths") or [len(row["input_ids"])] for row in rows))
+    starts = list(accumulate(lengths, initial=0))
+    ids = torch.tensor([list(chain.from_iterable(row["input_ids"] for row in rows))])
+    labels = torch.tensor([list(chain.from_iterable(row["labels"] for row in rows))])
+    labels[0, starts[:-1]] = IGNORED
+    boundaries = torch.tensor(starts, dtype=torch.int32)
+    return {
+        "input_ids": ids,
+        "labels": labels,
+        "position_ids": torch.cat([torch.arange(length) for length in lengths])[None],
+        "cu_seq_lens_q": boundaries,
+        "cu_seq_lens_k": boundaries,
+        "max_length_q": max(lengths),
+        "max_length_k": max(lengths),
+        "document_lengths": lengths,
+        "tokens": ids.shape[1],
+    }
+
+
+def pad(rows: Sequence[Row], *, pad_token_id: int) -> Batch:
+    """One document a row, padded on the right, with an attention mask."""
+    longest = max(len(row["input_ids"]) for row in rows)
+    ids = torch.full((len(rows), longest), pad_token_id)
+    labels = torch.full((len(rows), longest), IGNORED)
+    mask = torch.zeros((len(rows), longest), dtype=torch.long)
+    for index, row in enumerate(rows):
+        length = len(row["input_ids"])
+        ids[index, :length] = torch.tensor(row["input_ids"])
+        labels[index, 1:length] = torch.tensor(row["labels"][1:])
+        mask[index, :length] = 1
+    return {"input_ids": ids, "labels": labels, "attention_mask": mask, "tokens": int(mask.sum())}

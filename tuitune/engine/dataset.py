@@ -1,0 +1,122 @@
+"""The data of a run: rows read, split, tokenized and packed, ready for the trainer."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+
+import datasets
+from transformers import PreTrainedTokenizerBase
+from trl import pack_dataset
+
+from tuitune.engine import rows as source_rows
+from tuitune.engine.collator import IGNORED
+from tuitune.engine.failures import Failure
+from tuitune.engine.report import Report
+from tuitune.engine.tokens import PLAIN_TEMPLATE, Canonical, Encoded, Encoder, learns_to_stop
+from tuitune.recipe.schema import Recipe
+
+_CHUNK = 256  # rows tokenized at once
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Tokenized rows (`input_ids`, `labels`, and `seq_lengths` where packed) and what became of the rows read."""
+
+    train: datasets.Dataset
+    held_out: datasets.Dataset | None
+    held_out_rows: list[Canonical]
+    train_rows: int
+    dropped_rows: int
+    train_tokens: int
+
+
+def prepare(recipe: Recipe, tokenizer: PreTrainedTokenizerBase, stop_ids: set[int], report: Report, *, pack: bool) -> Prepared:
+    """Read and tokenize what the recipe's [data] table names. A held-out row is never among the training rows."""
+    report.phase("reading", f"reading {recipe.data.train}")
+    train_rows, held_out_rows = _split(recipe)
+    _ensure_template(tokenizer, train_rows + held_out_rows, report)
+    encoder = Encoder(tokenizer, recipe.data.loss_on, recipe.data.max_length)
+    train, dropped = _encode(train_rows, encoder, report, "training")
+    if not train:
+        raise Failure(
+            f"{recipe.data.train}: no row has a token to learn within data.max_length = {recipe.data.max_length}; "
+            "raise it, or change data.loss_on"
+        )
+    if not any(learns_to_stop(row, stop_ids, tokenizer) for row in train if not row.cut):
+        report.alert("never-stops", "warning", "no row teaches the model to end its answer: no end-of-turn token is learned")
+    held_out, _ = _encode(held_out_rows, encoder, report, "held-out")
+    if recipe.data.shuffle:
+        random.Random(recipe.run.seed).shuffle(train)
+    return Prepared(
+        train=_dataset(train, recipe.data.max_length if pack else None),
+        held_out=_dataset(held_out, recipe.data.max_length if pack else None) if held_out else None,
+        held_out_rows=held_out_rows,
+        train_rows=len(train),
+        dropped_rows=dropped,
+        train_tokens=sum(len(row.input_ids) for row in train),
+    )
+
+
+def _ensure_template(tokenizer: PreTrainedTokenizerBase, rows: list[Canonical], report: Report) -> None:
+    """Give a tokenizer without a chat template a plain one where there are conversations; it is saved with the adapter."""
+    if tokenizer.chat_template or not any("messages" in row for row in rows):
+        return
+    if tokenizer.eos_token is None:
+        raise Failure("model.id: this model has neither a chat template nor an end-of-text token, so it cannot learn conversations")
+    tokenizer.chat_template = PLAIN_TEMPLATE
+    report.alert(
+        "plain-template", "info",
+        "this model has no chat template: conversations get plain headings (### User:, ### Assistant:) and each answer "
+        "the end-of-text token; the template is saved with the result",
+    )  # fmt: skip
+
+
+def _split(recipe: Recipe) -> tuple[list[Canonical], list[Canonical]]:
+    """Training and held-out rows; a fraction is drawn with the seed, and at least one row stays on either side."""
+    data = recipe.data
+    rows = source_rows.read(data.train, data, limit=data.limit)
+    if data.eval is None:
+        return rows, []
+    if isinstance(data.eval, str):
+        return rows, source_rows.read(data.eval, data)
+    if len(rows) < 2:
+        raise Failure("data.eval: one row cannot be split; name a file of held-out rows, or leave data.eval empty")
+    count = min(max(1, round(len(rows) * data.eval)), len(rows) - 1)
+    drawn = set(random.Random(recipe.run.seed).sample(range(len(rows)), count))
+    held_out = [row for index, row in enumerate(rows) if index in drawn]
+    return [row for index, row in enumerate(rows) if index not in drawn], held_out
+
+
+def _encode(rows: list[Canonical], encoder: Encoder, report: Report, which: str) -> tuple[list[Encoded], int]:
+    """The rows that teach something, tokenized, and how many were dropped because they do not."""
+    if not rows:
+        return [], 0
+    text = f"tokenizing {which} rows"
+    report.phase("tokenizing", text)
+    encoded: list[Encoded] = []
+    for start in range(0, len(rows), _CHUNK):
+        encoded += encoder.encode(rows[start : start + _CHUNK])
+        report.progress("tokenizing", text, len(encoded), len(rows), "rows")
+    empty = [number for number, row in enumerate(encoded, start=1) if not _teaches(row)]
+    if empty:
+        first = ", ".join(map(str, empty[:5]))
+        report.alert(
+            "rows-dropped", "warning",
+            f"{len(empty)} of {len(rows)} {which} rows were dropped: within {encoder.max_length} tokens nothing of them "
+            f"is learned (the first, counted after the split: {first})",
+        )  # fmt: skip
+    if cut := sum(row.cut for row in encoded):
+        report.alert("rows-cut", "info", f"{cut} of {len(rows)} {which} rows were cut to {encoder.max_length} tokens")
+    return [row for row in encoded if _teaches(row)], len(empty)
+
+
+def _teaches(row: Encoded) -> bool:
+    """Whether any token after the first, which nothing predicts, is learned."""
+    return any(label != IGNORED for label in row.labels[1:])
+
+
+def _dataset(rows: list[Encoded], pack_to: int | None) -> datasets.Dataset:
+    columns = {"input_ids": [row.input_ids for row in rows], "labels": [row.labels for row in rows]}
+    dataset = datasets.Dataset.from_dict(columns)
+    return pack_dataset(dataset, pack_to, "bfd", {"keep_in_memory": True}) if pack_to else dataset

@@ -1,0 +1,99 @@
+"""What went wrong, in words: one sentence or two for the end record. The traceback is for the log."""
+
+from __future__ import annotations
+
+import errno
+
+from tuitune.problem import TuituneError
+
+_LONGEST = 600
+
+
+class Failure(TuituneError):
+    """A failure whose message is already meant for a person."""
+
+
+def explain(error: BaseException) -> str:
+    """The cause of `error` and what to do about it, in the recipe's terms."""
+    for cause in _causes(error):
+        for known in (_said_plainly, _out_of_memory, _hub, _disk, _missing):
+            if (words := known(cause)) is not None:
+                return words[:_LONGEST]
+    first_line = next((line.strip() for line in str(error).splitlines() if line.strip()), "no further explanation")
+    return f"{type(error).__name__}: {first_line}"[:_LONGEST] + " (the log has the details)"
+
+
+def _causes(error: BaseException | None) -> list[BaseException]:
+    """The error and what led to it, the outermost first."""
+    found: list[BaseException] = []
+    while error is not None and error not in found:
+        found.append(error)
+        error = error.__cause__ or error.__context__
+    return found
+
+
+def _said_plainly(error: BaseException) -> str | None:
+    return str(error) if isinstance(error, TuituneError) else None
+
+
+def _out_of_memory(error: BaseException) -> str | None:
+    import torch
+
+    remedy = (
+        "Use gradient checkpointing, a smaller training.batch_size with more training.accumulation, "
+        "a shorter data.max_length, or quantization.bits = 4."
+    )
+    if isinstance(error, torch.OutOfMemoryError):
+        return f"the GPU ran out of memory. {remedy}"
+    if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and "can't allocate memory" in str(error)):
+        return f"this machine ran out of memory. {remedy}"
+    return None
+
+
+def _hub(error: BaseException) -> str | None:
+    import httpx2
+    from huggingface_hub import errors
+
+    if isinstance(error, errors.GatedRepoError):
+        return (
+            f"{_repository(error)} is gated: its owner must grant you access. Accept its terms on its page, "
+            "then log in here with `hf auth login` or set HF_TOKEN."
+        )
+    if isinstance(error, errors.RepositoryNotFoundError):
+        return (
+            f"{_repository(error)} does not exist on the Hub, or is private. Check the id for typing errors; "
+            "for a private one, log in with `hf auth login` or set HF_TOKEN."
+        )
+    if isinstance(error, errors.RevisionNotFoundError):
+        return f"{_repository(error)} has no such revision; check model.revision."
+    if isinstance(error, errors.OfflineModeIsEnabled):
+        return "this machine is set to work offline (HF_HUB_OFFLINE) and the files are not in its cache."
+    if isinstance(error, errors.HfHubHTTPError):
+        return f"the Hub answered with an error ({error.response.status_code}); try again later."
+    if isinstance(error, httpx2.TransportError):
+        return "the Hub could not be reached and the files are not in this machine's cache; check the network."
+    return None
+
+
+def _repository(error: BaseException) -> str:
+    """The repository that a Hub error is about, from the address that was asked for."""
+    response = getattr(error, "response", None)
+    parts = str(response.request.url.path).strip("/").split("/") if response is not None else []
+    if parts[:1] == ["api"]:
+        parts = parts[2:]
+    return "/".join(parts[:2]) or "the repository"
+
+
+def _disk(error: BaseException) -> str | None:
+    full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+    if full or "No space left on device" in str(error):
+        return "the disk is full: free some space, or point TUITUNE_HOME at another disk."
+    return None
+
+
+def _missing(error: BaseException) -> str | None:
+    if isinstance(error, FileNotFoundError) and error.filename:
+        return f"{error.filename} does not exist."
+    if isinstance(error, PermissionError) and error.filename:
+        return f"{error.filename} may not be read or written by this user."
+    return None

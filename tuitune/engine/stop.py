@@ -1,0 +1,49 @@
+"""Stopping a run: SIGTERM ends it at the next place where nothing is lost."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType, TracebackType
+from typing import Any
+
+
+class Stopped(BaseException):
+    """The run was asked to stop. Not an Exception: no library on the way may mistake it for a failure of its own."""
+
+
+class StopSwitch:
+    """Listens for SIGTERM and SIGINT while it is entered (in the main thread).
+
+    Until training starts there is nothing to keep, so the signal raises `Stopped` at once, wherever the program is.
+    Within `deferred()` it only sets `requested`, for the training loop to end at a step boundary.
+    """
+
+    def __init__(self) -> None:
+        self.requested = False
+        self._deferred = False
+        self._previous: dict[int, Any] = {}
+
+    def __enter__(self) -> StopSwitch:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            self._previous[number] = signal.signal(number, self._received)
+        self._previous[signal.SIGHUP] = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        for number, handler in self._previous.items():
+            signal.signal(number, handler)
+
+    @contextmanager
+    def deferred(self) -> Iterator[None]:
+        self._deferred = True
+        try:
+            yield
+        finally:
+            self._deferred = False
+
+    def _received(self, number: int, frame: FrameType | None) -> None:
+        self.requested = True
+        if not self._deferred:
+            raise Stopped

@@ -1,0 +1,192 @@
+"""trl's SFTTrainer with what a workbench needs otherwise: exact packing, float32 adapters, figures weighted by tokens."""
+
+from __future__ import annotations
+
+import inspect
+import math
+import shutil
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from transformers import PrinterCallback
+from trl import SFTConfig, SFTTrainer
+
+from tuitune.engine.adapter import unwrapped
+from tuitune.engine.artefact import save_weights
+from tuitune.engine.callbacks import Recorder
+from tuitune.engine.collator import IGNORED, collator
+from tuitune.engine.dataset import Prepared
+from tuitune.engine.device import Precision
+from tuitune.engine.evaluate import HeldOutLoss
+from tuitune.engine.generate import undisturbed
+from tuitune.engine.model import Base
+from tuitune.recipe.schema import Recipe
+from tuitune.runs.directory import Run
+
+
+def configuration(recipe: Recipe, run: Run, precision: Precision) -> SFTConfig:
+    """The recipe as trl's arguments. What the Trainer saves is staged in a hidden folder, see `Trainer`."""
+    training = recipe.training
+    return SFTConfig(
+        output_dir=str(run.checkpoints / ".staging"),
+        seed=recipe.run.seed,
+        num_train_epochs=training.epochs,
+        max_steps=training.max_steps or -1,
+        per_device_train_batch_size=training.batch_size,
+        per_device_eval_batch_size=training.batch_size,
+        gradient_accumulation_steps=training.accumulation,
+        learning_rate=training.learning_rate,
+        lr_scheduler_type=training.schedule,
+        warmup_steps=training.warmup_ratio,
+        optim=training.optimizer,
+        max_grad_norm=training.max_grad_norm,
+        weight_decay=training.weight_decay,
+        gradient_checkpointing=training.gradient_checkpointing,
+        gradient_checkpointing_kwargs={"use_reentrant": False},
+        bf16=precision.autocast == torch.bfloat16,
+        fp16=precision.autocast == torch.float16,
+        tf32=_may_round(precision),
+        train_sampling_strategy="random" if recipe.data.shuffle else "sequential",
+        remove_unused_columns=False,
+        max_length=recipe.data.max_length,
+        dataset_kwargs={"skip_prepare_dataset": True},
+        trust_remote_code=recipe.model.trust_remote_code,
+        logging_steps=training.log_every,
+        logging_nan_inf_filter=False,
+        report_to="none",
+        disable_tqdm=True,
+        **_cadence("eval", recipe.evaluation.every if recipe.data.eval is not None else "end"),
+        **_cadence("save", recipe.checkpoints.every),
+    )
+
+
+def _cadence(what: str, every: int | str) -> dict[str, Any]:
+    if isinstance(every, int):
+        return {f"{what}_strategy": "steps", f"{what}_steps": every}
+    return {f"{what}_strategy": "epoch" if every == "epoch" else "no"}
+
+
+def _may_round(precision: Precision) -> bool | None:
+    """TF32 for the adapter's float32 products where the rest is computed in 16 bits anyway; as it is otherwise."""
+    return True if torch.cuda.is_available() and torch.float32 not in (precision.weights, precision.compute) else None
+
+
+def steps_per_epoch(rows: int, recipe: Recipe) -> int:
+    """Optimizer steps in a pass over `rows` (packed) rows, as the Trainer counts them."""
+    return math.ceil(math.ceil(rows / recipe.training.batch_size) / recipe.training.accumulation)
+
+
+def total_steps(rows: int, recipe: Recipe) -> int:
+    return recipe.training.max_steps or math.ceil(recipe.training.epochs * steps_per_epoch(rows, recipe))
+
+
+class Trainer(SFTTrainer):
+    """SFTTrainer on rows that are tokenized and packed already.
+
+    Differs in five things. Batches are flattened documents with their boundaries, never a mask over several of them.
+    Adapter weights stay float32 (trl rounds those on quantized models to bfloat16, where small updates vanish). The loss
+    reads nothing back from the device. Held-out loss is weighted by tokens, not by batches. Checkpoints hold no pickled
+    arguments and appear whole, as `checkpoints/step-000500`.
+    """
+
+    def __init__(self, base: Base, model: Any, data: Prepared, recipe: Recipe, run: Run, precision: Precision, recorder: Recorder) -> None:
+        trained = {name: weight.data for name, weight in model.named_parameters() if weight.requires_grad}
+        super().__init__(
+            model=model,
+            args=configuration(recipe, run, precision),
+            data_collator=collator(flat=base.flat, pad_token_id=base.tokenizer.pad_token_id or 0),
+            train_dataset=data.train,
+            eval_dataset=data.held_out,
+            processing_class=base.tokenizer,
+            callbacks=[recorder],
+        )
+        for name, weight in model.named_parameters():
+            if name in trained:
+                weight.data = trained[name]
+        self.remove_callback(PrinterCallback)
+        self.recorder = recorder
+        self.recorder.trainer = self
+        self.model_accepts_loss_kwargs = True
+        self.trained_tokens = 0
+        self._flat = base.flat
+        self._keep = recipe.checkpoints.keep
+        self._folder = run.checkpoints
+        signature = inspect.signature(type(unwrapped(model)).forward).parameters
+        # On a GPU trl's head scores learned tokens alone, in Triton; elsewhere it would score every token.
+        self._fused_head = self.args.device.type == "cuda" or "logits_to_keep" not in signature
+
+    def compute_loss(
+        self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Tensor | int | None = None
+    ) -> Tensor:
+        """Sum of the losses of the learned tokens over their number in the whole step, accumulation included."""
+        if return_outputs:
+            raise NotImplementedError("the logits of a whole batch are never built")
+        learned = (inputs["labels"][:, 1:] != IGNORED).sum() if num_items_in_batch is None else num_items_in_batch
+        if model.training:
+            self.trained_tokens += inputs["tokens"]
+        loss, balance = self.summed_loss(model, inputs)
+        loss = loss / torch.as_tensor(learned, device=loss.device).clamp(min=1)
+        return loss if balance is None else loss + balance / self.current_gradient_accumulation_steps
+
+    def summed_loss(self, model: Any, inputs: dict[str, Any]) -> tuple[Tensor, Tensor | None]:
+        """Summed cross-entropy of the learned tokens, and the weighted load-balancing loss of a mixture of experts."""
+        if self._flat and "attention_mask" in inputs:
+            raise RuntimeError("a mask over packed documents would let them see each other")
+        forward = {name: value for name, value in inputs.items() if name not in ("labels", "tokens")}
+        if self.aux_loss_enabled:
+            forward["output_router_logits"] = True
+        if self._fused_head:
+            outputs = model(**forward, labels=inputs["labels"], use_cache=False, fused_lm_head=True)
+            loss = -outputs.log_probs.sum()
+        else:
+            targets = inputs["labels"][:, 1:]
+            learned = (targets != IGNORED).any(dim=0).nonzero().flatten()
+            outputs = model(**forward, use_cache=False, logits_to_keep=learned)
+            logits = outputs.logits.float().flatten(0, 1)
+            loss = F.cross_entropy(logits, targets[:, learned].flatten(), ignore_index=IGNORED, reduction="sum")
+        return loss, outputs.aux_loss * self.router_aux_loss_coef if self.aux_loss_enabled else None
+
+    def held_out_loss(self) -> HeldOutLoss:
+        """The loss over the held-out rows, each learned token counting the same."""
+        started = time.perf_counter()
+        rows, size = self.eval_dataset, self.args.per_device_eval_batch_size
+        total, tokens = 0.0, 0
+        with undisturbed(self.model), self.accelerator.autocast():
+            for start in range(0, len(rows), size):
+                batch = self._prepare_inputs(self.data_collator([rows[index] for index in range(start, min(start + size, len(rows)))]))
+                total += self.summed_loss(self.model, batch)[0].item()
+                tokens += int((batch["labels"][:, 1:] != IGNORED).sum())
+                self.recorder.measured(min(start + size, len(rows)), len(rows))
+        return HeldOutLoss(total / max(tokens, 1), tokens, time.perf_counter() - started)
+
+    def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
+        """The evaluation that the Trainer asks for during training; the one after the last step is made by the caller."""
+        return {} if self.recorder.at_end() else {"eval_loss": self.recorder.evaluate("during")}
+
+    def floating_point_ops(self, inputs: dict[str, Any]) -> int:
+        """Not counted: it would walk through all parameters for every batch, for a figure that nobody reads."""
+        return 0
+
+    def create_model_card(self, *_: Any, **__: Any) -> None:
+        """Left to `tuitune.engine.card`, which writes the one of the result."""
+
+    def _save(self, output_dir: str | None = None, state_dict: dict[str, Any] | None = None) -> None:
+        folder = Path(output_dir or self.args.output_dir)
+        save_weights(self.model, folder)
+        self.processing_class.save_pretrained(folder)
+
+    def _save_checkpoint(self, model: Any, trial: Any) -> None:
+        """Save beside, move into place under the final name, then drop the oldest beyond `checkpoints.keep`."""
+        with self.recorder.watch:
+            super()._save_checkpoint(model, trial)
+            staged = Path(self.args.output_dir) / f"checkpoint-{self.state.global_step}"
+            final = self._folder / f"step-{self.state.global_step:06d}"
+            shutil.rmtree(final, ignore_errors=True)
+            staged.rename(final)
+            for old in sorted(self._folder.glob("step-*"), key=lambda path: int(path.name.removeprefix("step-")))[: -self._keep]:
+                shutil.rmtree(old)
+            self.recorder.saved(final)

@@ -1,0 +1,53 @@
+"""A training process from its first record to its exit code. Imports nothing heavy before it has said that it will."""
+
+from __future__ import annotations
+
+import os
+import traceback
+from pathlib import Path
+
+from tuitune.engine.report import Report
+from tuitune.engine.stop import Stopped, StopSwitch
+from tuitune.runs.directory import Run
+
+EXIT_CODES = {"finished": 0, "failed": 1, "stopped": 3}
+
+
+def carry_out(directory: Path) -> int:
+    """Train the run in `directory`; the exit code is 0 for finished, 1 for failed and 3 for stopped on request.
+
+    The reason of a failure is in the end record, its traceback in the log alone.
+    """
+    run = Run(directory.absolute())
+    with StopSwitch() as stop:
+        report = Report(run)
+        outcome, reason = _outcome(run, report, stop)
+        with stop.deferred():
+            report.end(outcome, reason)
+    return EXIT_CODES[outcome]
+
+
+def _outcome(run: Run, report: Report, stop: StopSwitch) -> tuple[str, str | None]:
+    try:
+        report.phase("importing", "importing torch, transformers, peft and trl")
+        _prepare_environment()
+        from tuitune.engine.train import train
+
+        whole = train(run, report, stop)
+    except Stopped:
+        return "stopped", "stopped on request before training began; there is no adapter"
+    except Exception as error:
+        traceback.print_exc()
+        from tuitune.engine.failures import explain
+
+        return "failed", explain(error)
+    return ("finished", None) if whole else ("stopped", f"stopped on request after step {report.step}; the adapter is saved")
+
+
+def _prepare_environment() -> None:
+    """Library switches that must be set before the first import: no pickled weights, no telemetry, no bars in the log."""
+    os.environ["TORCH_FORCE_WEIGHTS_ONLY_LOAD"] = "1"
+    os.environ.pop("TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD", None)
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")

@@ -1,0 +1,227 @@
+"""What a model is, read from its config.json alone: sizes, every linear layer, and the exact number of parameters.
+
+The layouts are those of the model classes in transformers 5; `tests/hardware/test_model_facts.py` compares them parameter by
+parameter with the classes themselves.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from tuitune.hardware.weights import weigh
+
+_CONFIG_LIMIT = 4_000_000
+
+
+@dataclass(frozen=True)
+class Linear:
+    """The linear layers of one name: `count` of them, each `inputs` wide in and `outputs` wide out."""
+
+    name: str
+    inputs: int
+    outputs: int
+    count: int
+    bias: bool = False
+
+    @property
+    def weights(self) -> int:
+        """Elements of all weight matrices of this name, biases not counted."""
+        return self.inputs * self.outputs * self.count
+
+
+@dataclass(frozen=True)
+class ModelFacts:
+    """The facts of a model; None where its config does not say.
+
+    `linears` (the output head `lm_head` among them) is empty and `parameters` None for an architecture that is not known here,
+    unless the weight files tell the total. `bytes` and `dtype` describe the stored weights.
+    """
+
+    architecture: str | None
+    model_type: str | None
+    hidden: int | None
+    layers: int | None
+    heads: int | None
+    kv_heads: int | None
+    head_dim: int | None
+    intermediate: int | None
+    vocab: int | None
+    tied: bool
+    max_positions: int | None
+    parameters: int | None
+    linears: tuple[Linear, ...]
+    norms: int = 2
+    """Normalisations of the hidden state in a layer."""
+    head_norms: bool = False
+    """Whether queries and keys are normalised, head by head."""
+    dtype: str | None = None
+    bytes: int | None = None
+    quantized: str | None = None
+    """The method that the stored weights are quantized with already."""
+    remote_code: bool = False
+    """Whether the model comes with Python code of its own (`auto_map`)."""
+    chat_template: bool | None = None
+
+    @property
+    def trunk(self) -> tuple[Linear, ...]:
+        """The linear layers inside the transformer blocks: all but the output head."""
+        return tuple(linear for linear in self.linears if linear.name != "lm_head")
+
+
+@dataclass(frozen=True)
+class _Family:
+    """How the layers of one `model_type` differ from plain Llama."""
+
+    fused: bool = False
+    """One qkv_proj for q, k and v, one gate_up_proj for gate and up."""
+    qkv_bias: bool = False
+    attention_bias_key: bool = True
+    mlp_bias_key: bool = False
+    norms: int = 2
+    head_norms: bool = False
+    tied: bool = False
+    head_dim: int | None = None
+
+
+_FAMILIES = {
+    "llama": _Family(mlp_bias_key=True),
+    "mistral": _Family(attention_bias_key=False),
+    "qwen2": _Family(qkv_bias=True, attention_bias_key=False),
+    "qwen3": _Family(head_norms=True, head_dim=128),
+    "phi3": _Family(fused=True, attention_bias_key=False),
+    "gemma": _Family(tied=True, head_dim=256),
+    "gemma2": _Family(norms=4, tied=True, head_dim=256),
+    "gemma3_text": _Family(norms=4, head_norms=True, tied=True, head_dim=256),
+}
+
+
+def read_facts(config: dict[str, Any] | Path) -> ModelFacts:
+    """Facts from a config mapping, a config.json, or a model folder.
+
+    A folder tells more: stored bytes and dtype, the total from the headers of its weight files, whether it has a chat template.
+    Raises OSError where the file cannot be read, ValueError where it is not a JSON object.
+    """
+    if isinstance(config, dict):
+        return _facts(config)
+    if config.is_dir():
+        return _folder_facts(config)
+    return _facts(load_config(config))
+
+
+def load_config(file: Path) -> dict[str, Any]:
+    """A config.json as a mapping. Raises OSError or ValueError."""
+    if file.stat().st_size > _CONFIG_LIMIT:
+        raise ValueError(f"{file.name}: larger than any model's config")
+    try:
+        config = json.loads(file.read_bytes())
+    except RecursionError as error:
+        raise ValueError(f"{file.name}: nested too deeply") from error
+    if not isinstance(config, dict):
+        raise ValueError(f"{file.name}: not a JSON object")
+    return config
+
+
+def _folder_facts(folder: Path) -> ModelFacts:
+    facts = _facts(load_config(folder / "config.json"))
+    weights = weigh(folder, tied=facts.tied)
+    return replace(
+        facts,
+        parameters=weights.parameters or facts.parameters,
+        dtype=weights.dtype or facts.dtype,
+        bytes=weights.bytes,
+        chat_template=_has_chat_template(folder),
+    )
+
+
+def _facts(config: dict[str, Any]) -> ModelFacts:
+    nested = config.get("text_config")
+    text = {**config, **nested} if isinstance(nested, dict) else config
+    kind = config.get("model_type")
+    family = _FAMILIES.get(kind) if isinstance(kind, str) else None
+    rules = family or _Family()
+    hidden, heads = _size(text, "hidden_size", "n_embd", "d_model"), _size(text, "num_attention_heads", "n_head", "n_heads")
+    names = config.get("architectures")
+    quantization = config.get("quantization_config")
+    tied = text.get("tie_word_embeddings")
+    facts = ModelFacts(
+        architecture=names[0] if isinstance(names, list) and names and isinstance(names[0], str) else None,
+        model_type=kind if isinstance(kind, str) else None,
+        hidden=hidden,
+        layers=_size(text, "num_hidden_layers", "n_layer", "n_layers"),
+        heads=heads,
+        kv_heads=_size(text, "num_key_value_heads") or heads,
+        head_dim=_size(text, "head_dim") or rules.head_dim or (hidden // heads if hidden and heads else None),
+        intermediate=_size(text, "intermediate_size", "ffn_hidden_size", "n_inner"),
+        vocab=_size(text, "vocab_size"),
+        tied=tied if isinstance(tied, bool) else rules.tied,
+        max_positions=_size(text, "max_position_embeddings", "n_positions", "max_seq_len"),
+        parameters=None,
+        linears=(),
+        norms=rules.norms,
+        head_norms=rules.head_norms,
+        dtype=_dtype(text),
+        quantized=str(quantization.get("quant_method", "unknown")) if isinstance(quantization, dict) else None,
+        remote_code="auto_map" in config,
+    )
+    if family is None or None in (hidden, facts.layers, heads, facts.intermediate, facts.vocab):
+        return facts
+    linears = _linears(facts, family, config)
+    return replace(facts, linears=linears, parameters=_parameters(facts, linears))
+
+
+def _linears(facts: ModelFacts, family: _Family, config: dict[str, Any]) -> tuple[Linear, ...]:
+    """Every `nn.Linear` of the model by name, in the order of the modules."""
+    hidden, layers = facts.hidden or 0, facts.layers or 0
+    inner, head_dim = facts.intermediate or 0, facts.head_dim or 0
+    queries, keys = (facts.heads or 0) * head_dim, (facts.kv_heads or 0) * head_dim
+    attention_bias = family.attention_bias_key and config.get("attention_bias") is True
+    qkv_bias, mlp_bias = attention_bias or family.qkv_bias, family.mlp_bias_key and config.get("mlp_bias") is True
+
+    def layer(name: str, inputs: int, outputs: int, bias: bool) -> Linear:
+        return Linear(name, inputs, outputs, layers, bias)
+
+    if family.fused:
+        qkv = [layer("qkv_proj", hidden, queries + 2 * keys, qkv_bias)]
+        gate_up = [layer("gate_up_proj", hidden, 2 * inner, mlp_bias)]
+    else:
+        widths = {"q_proj": queries, "k_proj": keys, "v_proj": keys}
+        qkv = [layer(name, hidden, width, qkv_bias) for name, width in widths.items()]
+        gate_up = [layer(name, hidden, inner, mlp_bias) for name in ("gate_proj", "up_proj")]
+    output = layer("o_proj", queries, hidden, attention_bias)
+    down = layer("down_proj", inner, hidden, mlp_bias)
+    return (*qkv, output, *gate_up, down, Linear("lm_head", hidden, facts.vocab or 0, 1))
+
+
+def _parameters(facts: ModelFacts, linears: tuple[Linear, ...]) -> int:
+    """Embeddings, linear layers with their biases, normalisations; a tied output head is the embedding itself."""
+    hidden, layers, head_dim = facts.hidden or 0, facts.layers or 0, facts.head_dim or 0
+    norms = layers * (facts.norms * hidden + 2 * head_dim * facts.head_norms) + hidden
+    counted = [linear for linear in linears if not (facts.tied and linear.name == "lm_head")]
+    matrices = sum(linear.weights + linear.outputs * linear.count * linear.bias for linear in counted)
+    return (facts.vocab or 0) * hidden + norms + matrices
+
+
+def _size(config: dict[str, Any], *keys: str) -> int | None:
+    """The first of `keys` that holds a sensible size; configs are foreign, so anything else counts as absent."""
+    for key in keys:
+        value = config.get(key)
+        if isinstance(value, int) and not isinstance(value, bool) and 0 < value < 2**40:
+            return value
+    return None
+
+
+def _dtype(config: dict[str, Any]) -> str | None:
+    value = config.get("dtype", config.get("torch_dtype"))
+    return value.removeprefix("torch.") if isinstance(value, str) else None
+
+
+def _has_chat_template(folder: Path) -> bool:
+    if (folder / "chat_template.jinja").is_file() or (folder / "chat_template.json").is_file():
+        return True
+    try:
+        return bool(load_config(folder / "tokenizer_config.json").get("chat_template"))
+    except (OSError, ValueError):
+        return False

@@ -1,0 +1,208 @@
+"""The models on this machine: bundled ones, folders, and the Hub's cache by its layout on disk. Nothing here goes online."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from tuitune.hardware.model_facts import ModelFacts, load_config, read_facts
+from tuitune.hardware.weights import weigh
+from tuitune.paths import data_home, shipped
+
+_FOLDERS_LIMIT = 2_000
+"""Folders looked into by one scan: a picker must open at once, also in a home directory with a million files."""
+
+_SKIPPED = {"node_modules", "__pycache__", "site-packages", "runs", "checkpoints"}
+_CARD_LIMIT = 65_536
+_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}")
+
+
+@dataclass(frozen=True)
+class ModelEntry:
+    """A model that is already here. `id` is what goes into a recipe; texts are foreign (whoever made the model wrote them).
+
+    `complete` is false for a download that was broken off or a folder that lacks weights. `gated` is None: files do not tell.
+    """
+
+    id: str
+    kind: Literal["bundled", "local", "hub-cache"]
+    path: Path
+    parameters: int | None
+    bytes: int | None
+    dtype: str | None
+    licence: str | None
+    model_type: str | None
+    complete: bool = True
+    revision: str | None = None
+    chat_template: bool | None = None
+    gated: bool | None = None
+
+
+def find_models() -> list[ModelEntry]:
+    """Every model found: bundled, then folders (`TUITUNE_HOME/models` and here, two levels deep), then the Hub cache; by name."""
+    here = Path.cwd()
+    entries = [_entry(f"bundled:{folder.name}", "bundled", folder) for folder in _model_folders(shipped("sample_data"), depth=1)]
+    seen = {entry.path.resolve() for entry in entries}
+    for root in (data_home() / "models", here):
+        for folder in _model_folders(root, depth=2):
+            if folder.resolve() not in seen:
+                seen.add(folder.resolve())
+                name = f"./{folder.relative_to(here)}" if root == here else str(folder)
+                entries.append(_entry(name, "local", folder))
+    return entries + [
+        _entry(model_id, "hub-cache", path, revision=path.name) for model_id, path in _cached_models() if path.is_dir()
+    ]
+
+
+def locate(model_id: str, revision: str = "main", *, base: Path | None = None) -> Path | None:
+    """The folder that holds the files of a model: bundled, a folder (relative to `base`, or here), or a complete cached download.
+
+    None where there is no such folder and no complete download of that revision.
+    """
+    if model_id.startswith("bundled:"):
+        name = model_id.removeprefix("bundled:")
+        folder = shipped("sample_data") / name
+        return folder if name == Path(name).name and (folder / "config.json").is_file() else None
+    folder = (base or Path.cwd()) / Path(model_id).expanduser()
+    if folder.is_dir():
+        return folder.absolute()
+    snapshot = cached_snapshot(model_id, revision)
+    return snapshot if snapshot and is_complete(snapshot) else None
+
+
+def cached_snapshot(model_id: str, revision: str = "main") -> Path | None:
+    """The snapshot of a Hub model in the cache, complete or not; `revision` is a branch, a tag or a whole commit."""
+    if not looks_like_hub_id(model_id):
+        return None
+    repository = hub_cache() / f"models--{model_id.replace('/', '--')}"
+    if not _stays_inside(revision):
+        return None
+    commit = _first_line(repository / "refs" / revision) or revision
+    snapshot = repository / "snapshots" / commit
+    return snapshot if _stays_inside(commit) and snapshot.is_dir() else None
+
+
+def hub_cache() -> Path:
+    """The Hub's cache folder, found as huggingface_hub finds it: `HF_HUB_CACHE`, `HF_HOME`, XDG."""
+    if chosen := os.environ.get("HF_HUB_CACHE") or os.environ.get("HUGGINGFACE_HUB_CACHE"):
+        return Path(os.path.expandvars(chosen)).expanduser()
+    if home := os.environ.get("HF_HOME"):
+        return Path(os.path.expandvars(home)).expanduser() / "hub"
+    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "huggingface" / "hub"
+
+
+def looks_like_hub_id(text: str) -> bool:
+    """Whether `text` has the form owner/name that the Hub's models have."""
+    return bool(_HUB_ID.fullmatch(text)) and "--" not in text and ".." not in text
+
+
+def is_complete(folder: Path) -> bool:
+    """Whether a model folder has a readable config and all its weights."""
+    try:
+        load_config(folder / "config.json")
+    except (OSError, ValueError):
+        return False
+    return weigh(folder).complete
+
+
+def read_licence(folder: Path) -> str | None:
+    """The licence that the model card names in its front matter; at most 80 characters of foreign text."""
+    try:
+        with (folder / "README.md").open("rb") as stream:
+            card = stream.read(_CARD_LIMIT).decode("utf-8", "replace")
+    except OSError:
+        return None
+    front_matter = re.match(r"\ufeff?---\s*\n(.*?)\n---", card, re.DOTALL)
+    found = dict(re.findall(r"^(license|license_name):[ \t]*[\"']?([^\"'\n#]+)", front_matter[1], re.MULTILINE)) if front_matter else {}
+    licence = found.get("license_name") or found.get("license")
+    return licence.strip()[:80] or None if licence else None
+
+
+def _entry(name: str, kind: Literal["bundled", "local", "hub-cache"], folder: Path, *, revision: str | None = None) -> ModelEntry:
+    facts = _facts_of(folder)
+    return ModelEntry(
+        id=name,
+        kind=kind,
+        path=folder,
+        parameters=facts.parameters if facts else None,
+        bytes=facts.bytes if facts else None,
+        dtype=facts.dtype if facts else None,
+        licence=read_licence(folder),
+        model_type=facts.model_type if facts else None,
+        complete=is_complete(folder),
+        revision=revision,
+        chat_template=facts.chat_template if facts else None,
+    )
+
+
+def _facts_of(folder: Path) -> ModelFacts | None:
+    try:
+        return read_facts(folder)
+    except (OSError, ValueError):
+        return None
+
+
+def _model_folders(root: Path, *, depth: int) -> Iterator[Path]:
+    """Folders with a config.json and weights, `depth` levels under `root`; hidden and build folders are left out."""
+    queue = [(root, 0)]
+    looked_into = 0
+    while queue and looked_into < _FOLDERS_LIMIT:
+        folder, level = queue.pop(0)
+        looked_into += 1
+        files, folders = _listing(folder)
+        if "config.json" in files and any(name.endswith(".safetensors") and not name.startswith("adapter") for name in files):
+            yield folder
+        elif level < depth:
+            queue.extend((folder / name, level + 1) for name in folders)
+
+
+def _listing(folder: Path) -> tuple[set[str], list[str]]:
+    files, folders = set(), []
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if entry.is_file():
+                    files.add(entry.name)
+                elif entry.is_dir(follow_symlinks=False) and not entry.name.startswith(".") and entry.name not in _SKIPPED:
+                    folders.append(entry.name)
+    except OSError:
+        return set(), []
+    return files, sorted(folders)
+
+
+def _cached_models() -> Iterator[tuple[str, Path]]:
+    """Id and newest snapshot of every model in the Hub cache."""
+    cache = hub_cache()
+    for name in _listing(cache)[1]:
+        if name.startswith("models--"):
+            model_id = name.removeprefix("models--").replace("--", "/", 1)
+            current = cached_snapshot(model_id)
+            snapshots = [cache / name / "snapshots" / commit for commit in _listing(cache / name / "snapshots")[1]]
+            newest = current or max(snapshots, key=_modified, default=None)
+            if newest is not None:
+                yield model_id, newest
+
+
+def _stays_inside(name: str) -> bool:
+    """Whether a name below a folder, with slashes perhaps (branches have them), cannot lead out of it."""
+    parts = Path(name).parts
+    return bool(parts) and not Path(name).is_absolute() and ".." not in parts
+
+
+def _first_line(file: Path) -> str | None:
+    try:
+        with file.open(encoding="ascii", errors="replace") as stream:
+            return stream.readline(200).strip() or None
+    except OSError:
+        return None
+
+
+def _modified(folder: Path) -> float:
+    try:
+        return folder.stat().st_mtime
+    except OSError:
+        return 0.0

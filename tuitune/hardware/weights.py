@@ -1,0 +1,130 @@
+"""The weight files of a model folder, weighed by their headers alone: parameters, bytes, number format and what is missing."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+_HEADER_LIMIT = 100_000_000
+"""The safetensors format's own limit on its header, in bytes."""
+
+_INDEX_LIMIT = 64_000_000
+_DTYPES = {"F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16", "F8_E4M3": "float8", "F8_E5M2": "float8"}
+_BUFFERS = (".inv_freq", ".masked_bias", ".attn.bias")
+"""Tensors of old checkpoints that no current model class has."""
+
+
+@dataclass(frozen=True)
+class Weights:
+    """What the weight files hold. `parameters` is None where they are packed (quantized) or not safetensors.
+
+    `problems` names files that are missing, cut short or damaged; weights without problems are complete.
+    """
+
+    parameters: int | None
+    bytes: int
+    dtype: str | None
+    problems: tuple[str, ...]
+
+    @property
+    def complete(self) -> bool:
+        return not self.problems
+
+
+def weigh(folder: Path, *, tied: bool = False) -> Weights:
+    """Weigh the weight files of a model folder without reading a weight. `tied`: a stored output head is not counted."""
+    problems: list[str] = []
+    files = _weight_files(folder, problems)
+    tensors: dict[str, tuple[str, int]] = {}
+    for file in files:
+        if file.suffix == ".safetensors":
+            try:
+                tensors.update(read_header(file))
+            except (OSError, ValueError) as error:
+                problems.append(f"{file.name}: {error}")
+    if tied:
+        tensors.pop("lm_head.weight", None)
+    formats: Counter[str] = Counter()
+    for name, (dtype, count) in tensors.items():
+        if not name.endswith(_BUFFERS):
+            formats[dtype] += count
+    plain = bool(formats) and all(dtype in _DTYPES for dtype in formats)
+    return Weights(
+        parameters=formats.total() if plain and not problems else None,
+        bytes=sum(_size(file) for file in files),
+        dtype=_DTYPES.get(formats.most_common(1)[0][0], "quantized") if formats else None,
+        problems=tuple(problems),
+    )
+
+
+def read_header(file: Path) -> dict[str, tuple[str, int]]:
+    """Names, dtypes and element counts of the tensors in a safetensors file: 8 bytes of length, then JSON.
+
+    Raises ValueError where the file is damaged or shorter than its header says, OSError where it cannot be read.
+    """
+    size = file.stat().st_size
+    with file.open("rb") as stream:
+        length = int.from_bytes(stream.read(8), "little")
+        if not 2 <= length <= min(_HEADER_LIMIT, size - 8):
+            raise ValueError("not a safetensors file, or cut short")
+        try:
+            header = json.loads(stream.read(length))
+            tensors = {name: entry for name, entry in header.items() if name != "__metadata__"}
+            end = max((entry["data_offsets"][1] for entry in tensors.values()), default=0)
+            counted = {name: (str(entry["dtype"]), math.prod(entry["shape"])) for name, entry in tensors.items()}
+        except (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError) as error:
+            raise ValueError("damaged safetensors header") from error
+    if size < 8 + length + end:
+        raise ValueError(f"cut short: {size} of {8 + length + end} bytes")
+    return counted
+
+
+def _weight_files(folder: Path, problems: list[str]) -> list[Path]:
+    for index_name, single, pattern in (
+        ("model.safetensors.index.json", "model.safetensors", "*.safetensors"),
+        ("pytorch_model.bin.index.json", "pytorch_model.bin", "pytorch_model*.bin"),
+    ):
+        if (folder / single).is_file():
+            return [folder / single]
+        if (folder / index_name).is_file():
+            return _indexed_files(folder, index_name, problems)
+        if found := [file for file in sorted(folder.glob(pattern)) if not file.name.startswith("adapter_")]:
+            return found
+    problems.append("no weights (model.safetensors or shards with an index)")
+    return []
+
+
+def _indexed_files(folder: Path, index_name: str, problems: list[str]) -> list[Path]:
+    names = _shard_names(folder / index_name)
+    if not names:
+        problems.append(f"{index_name}: damaged index")
+    files = [folder / name for name in sorted(names)]
+    problems.extend(f"{file.name}: missing" for file in files if not file.is_file())
+    return [file for file in files if file.is_file()]
+
+
+def _shard_names(index: Path) -> set[str]:
+    """The file names in an index; a name that leads out of the folder is no file name."""
+    try:
+        if index.stat().st_size > _INDEX_LIMIT:
+            return set()
+        entries: Any = json.loads(index.read_bytes())["weight_map"].values()
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return set()
+    return {name for name in _texts(entries) if name == Path(name).name}
+
+
+def _texts(values: Iterable[Any]) -> list[str]:
+    return [value for value in values if isinstance(value, str)]
+
+
+def _size(file: Path) -> int:
+    try:
+        return file.stat().st_size
+    except OSError:
+        return 0

@@ -1,0 +1,185 @@
+"""How much memory a recipe will take: a first figure, from the model's config and the recipe alone, in microseconds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from tuitune.hardware.gpus import Gpu
+from tuitune.hardware.host import host
+from tuitune.hardware.model_facts import Linear, ModelFacts
+from tuitune.planning.activations import Step, Widths, loss_head, saved, widths, working
+from tuitune.planning.formats import Device, Formats, formats
+from tuitune.planning.parameters import adapted_layers, trainable_parameters
+from tuitune.recipe.schema import Recipe
+from tuitune.units import bytes_text
+
+TIGHT = 0.92
+"""Share of the free memory above which a run that fits is called tight: forecast and allocator are not exact."""
+
+CONTEXT: dict[Device, int] = {"cuda": 1_400_000_000, "cpu": 600_000_000}
+"""What a process takes before the model: CUDA context, kernels and allocator slack (the constant that Unsloth Studio uses too);
+on a CPU the imported libraries (measured: 556 MB)."""
+
+_NOT_COVERED = "not covered: fragmentation, and answers sampled during training (their key-value cache)"
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """Bytes by part; `total` is their sum, the peak of a training step. `assumptions` say what it rests on and leaves out."""
+
+    parts: dict[str, int]
+    total: int
+    assumptions: tuple[str, ...]
+    device: Device
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Fit:
+    """Whether a forecast fits. `free` is the memory it was held against, of `gpu` or, where that is None, of the machine."""
+
+    state: Literal["fits", "tight", "too big", "no gpu"]
+    message: str
+    free: int | None
+    share: float | None
+    gpu: Gpu | None
+
+
+def forecast(recipe: Recipe, facts: ModelFacts, *, device: Device = "cuda", numbers: Formats | None = None) -> Forecast | None:
+    """The memory that training takes at its peak, or None where the model's config does not tell enough.
+
+    `numbers` are the number formats, by default those that the recipe means on `device`. Raises TuituneError where a target
+    is not in the model.
+    """
+    wide = widths(facts)
+    if wide is None or facts.parameters is None:
+        return None
+    numbers = numbers or formats(recipe, device)
+    step = _step(recipe, facts, wide, device, numbers)
+    trained = _trained(recipe, facts, step)
+    weight = numbers.weights if step.trained else numbers.adapter
+    parts = {
+        "weights": _weights(recipe, facts, numbers, step),
+        "adapter": 0 if step.trained else trained * weight,
+        "gradients": trained * weight,
+        "optimizer": _optimizer(recipe, facts, step, trained, weight),
+        "activations": saved(facts, wide, step) + working(wide, step) + _unpacked(recipe, facts, numbers),
+        "loss head": loss_head(wide, step, on_gpu=device == "cuda"),
+        "context": CONTEXT[device],
+    }
+    return Forecast(parts, sum(parts.values()), _assumptions(recipe, facts, step), device)
+
+
+def fits(forecast: Forecast, gpus: Sequence[Gpu]) -> Fit:
+    """Hold a forecast against the GPU with the most free memory; without a GPU against the machine's, and say so."""
+    known = [gpu for gpu in gpus if gpu.memory_free is not None]
+    if not known:
+        free = host().memory_available
+        verdict = "fits in" if forecast.total <= free else "needs more than"
+        message = f"no GPU: {bytes_text(forecast.total)} {verdict} the {bytes_text(free)} of memory free on this machine"
+        return Fit("no gpu", message, free, forecast.total / free if free else None, None)
+    gpu = max(known, key=lambda gpu: gpu.memory_free or 0)
+    free = gpu.memory_free or 0
+    share = forecast.total / free if free else float("inf")
+    state: Literal["fits", "tight", "too big"] = "too big" if share > 1 else "tight" if share > TIGHT else "fits"
+    message = f"{bytes_text(forecast.total)} of {bytes_text(free)} free on GPU {gpu.index}"
+    return Fit(state, message, free, share if free else None, gpu)
+
+
+def _step(recipe: Recipe, facts: ModelFacts, wide: Widths, device: Device, numbers: Formats) -> Step:
+    adapter, training = recipe.adapter, recipe.training
+    trained = adapter.method == "none"
+    dropout = adapter.dropout > 0 and not trained
+    return Step(
+        tokens=training.batch_size * recipe.data.max_length,
+        row=recipe.data.max_length,
+        adapted=adapted_layers(recipe, facts) if facts.linears else _usual_layers(wide) * (not trained),
+        formats=numbers,
+        trained=trained,
+        checkpointing=training.gradient_checkpointing,
+        mask=(1 if device == "cuda" else 4) * dropout,
+        eager=recipe.model.attention == "eager",
+        inputs_kept=recipe.quantization.bits == 8,
+    )
+
+
+def _usual_layers(wide: Widths) -> tuple[Linear, ...]:
+    """The layers of a model whose layout is not known, as Llama would have them: an estimate on the large side."""
+    hidden, queries, keys, inner, count = wide.hidden, wide.queries, wide.keys, wide.inner, wide.layers
+    shapes = {"q_proj": (hidden, queries), "k_proj": (hidden, keys), "v_proj": (hidden, keys), "o_proj": (queries, hidden)}
+    shapes |= {"gate_proj": (hidden, inner), "up_proj": (hidden, inner), "down_proj": (inner, hidden)}
+    return tuple(Linear(name, inputs, outputs, count) for name, (inputs, outputs) in shapes.items())
+
+
+def _trained(recipe: Recipe, facts: ModelFacts, step: Step) -> int:
+    known, total = trainable_parameters(recipe, facts)
+    if known is not None:
+        return known
+    return sum(recipe.adapter.rank * (linear.inputs + linear.outputs) * linear.count for linear in step.adapted)
+
+
+def _weights(recipe: Recipe, facts: ModelFacts, numbers: Formats, step: Step) -> int:
+    """The base's weights. bitsandbytes quantizes the linear layers of the blocks; embeddings, head and norms stay as loaded.
+
+    8 bits: a byte a weight and a float32 scale a row. 4 bits: half a byte, and for every 64 weights a scale: float32, or with
+    double quantization one byte and for every 256 of those a float32 (QLoRA, arXiv 2305.14314, section 3; the block sizes are
+    the defaults of `bitsandbytes.functional.quantize_4bit`).
+    """
+    total = facts.parameters or 0
+    bits = recipe.quantization.bits
+    if bits == 16:
+        copies = numbers.compute * _packed(facts) if numbers.weights != numbers.compute and step.trained else 0
+        return numbers.weights * total + copies
+    packed = _packed(facts)
+    rows = sum(linear.outputs * linear.count for linear in facts.trunk)
+    scale = (1 + 4 / 256) / 64 if recipe.quantization.double else 4 / 64
+    quantized = packed + 4 * rows if bits == 8 else packed * (0.5 + scale)
+    return round(quantized + numbers.weights * (total - packed))
+
+
+def _packed(facts: ModelFacts) -> int:
+    """Weights of the linear layers in the blocks; where the layout is not known, all but two matrices as wide as the vocabulary."""
+    if facts.linears:
+        return sum(linear.weights for linear in facts.trunk)
+    return max(0, (facts.parameters or 0) - 2 * (facts.vocab or 0) * (facts.hidden or 0))
+
+
+def _unpacked(recipe: Recipe, facts: ModelFacts, numbers: Formats) -> int:
+    """The largest quantized layer, unpacked for the backward pass."""
+    if recipe.quantization.bits == 16:
+        return 0
+    return numbers.compute * max((linear.inputs * linear.outputs for linear in facts.trunk), default=0)
+
+
+def _optimizer(recipe: Recipe, facts: ModelFacts, step: Step, trained: int, weight: int) -> int:
+    """States of the optimizer: two a parameter for AdamW, in its format, in float32 or in 8 bits with a scale for every 256.
+
+    adamw_torch also makes a copy of the parameters while it steps; Adafactor keeps a row and a column for each matrix.
+    """
+    name = recipe.training.optimizer
+    if name == "adafactor":
+        matrices = facts.linears if step.trained else step.adapted
+        rank = 0 if step.trained else 2 * recipe.adapter.rank
+        return 4 * sum((linear.inputs + linear.outputs + rank) * linear.count for linear in matrices)
+    bytes_each = {
+        "adamw_torch_fused": 2.0 * weight,
+        "adamw_torch": 3.0 * weight,
+        "adamw_8bit": 2 * (1 + 4 / 256),
+        "paged_adamw_8bit": 2 * (1 + 4 / 256),
+        "paged_adamw_32bit": 8.0,
+        "sgd": 0.0,
+    }[name]
+    return round(trained * bytes_each)
+
+
+def _assumptions(recipe: Recipe, facts: ModelFacts, step: Step) -> tuple[str, ...]:
+    found = [f"{step.tokens} tokens in a batch: batch size × max length, all of it full"]
+    if not facts.linears:
+        found.append(f"the layout of {facts.model_type or 'this model'} is not known here; its layers are taken to be like Llama's")
+    if recipe.training.optimizer.startswith("paged"):
+        found.append("paged optimizer states are counted, although they can move to host memory")
+    return (*found, _NOT_COVERED)

@@ -1,0 +1,34 @@
+"""How many parameters a recipe trains, exactly as PEFT counts them."""
+
+from __future__ import annotations
+
+from tuitune.hardware.model_facts import Linear, ModelFacts
+from tuitune.planning.targets import resolve_targets
+from tuitune.recipe.schema import Recipe
+
+
+def trainable_parameters(recipe: Recipe, facts: ModelFacts) -> tuple[int | None, int | None]:
+    """Trainable parameters and all parameters of the base model; None where the model's layout is not known.
+
+    LoRA adds rank × (inputs + outputs) to each adapted layer, DoRA a magnitude for each of its outputs, `bias` unfreezes the
+    bias terms there are. Raises TuituneError where a target is not in the model.
+    """
+    if recipe.adapter.method == "none":
+        return facts.parameters, facts.parameters
+    if not facts.linears:
+        return None, facts.parameters
+    adapted = adapted_layers(recipe, facts)
+    trained = sum(recipe.adapter.rank * (linear.inputs + linear.outputs) * linear.count for linear in adapted)
+    if recipe.adapter.dora:
+        trained += sum(linear.outputs * linear.count for linear in adapted)
+    biased = {"none": (), "lora_only": adapted, "all": facts.linears}[recipe.adapter.bias]
+    trained += sum(linear.outputs * linear.count for linear in biased if linear.bias)
+    return trained, facts.parameters
+
+
+def adapted_layers(recipe: Recipe, facts: ModelFacts) -> tuple[Linear, ...]:
+    """The layers that get a LoRA adapter; none where every weight is trained. Raises TuituneError for unknown targets."""
+    if recipe.adapter.method == "none":
+        return ()
+    names = set(resolve_targets(recipe.adapter.targets, [linear.name for linear in facts.linears]))
+    return tuple(linear for linear in facts.linears if linear.name in names)

@@ -1,0 +1,67 @@
+"""Whether a recipe is right: every field by the schema, and the rules that tie fields together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from tuitune.problem import Problem, TuituneError
+from tuitune.recipe import values
+from tuitune.recipe.rules import RULES
+from tuitune.recipe.schema import Recipe
+from tuitune.recipe.settings import checked, sections, setting, settings, unknown
+
+
+class RecipeError(TuituneError):
+    """A recipe that was refused; `problems` lists everything wrong with it, each with its key."""
+
+
+def parse(mapping: Mapping[str, Any]) -> Recipe:
+    """A recipe from its tables, as TOML or JSON give them. RecipeError names every wrong key, value and combination.
+
+    A wrong value is set aside and the rest still checked; a rule that reads a setting set aside says nothing.
+    """
+    found: list[Problem] = []
+    tables: dict[str, dict[str, Any]] = {}
+    for section, table in mapping.items():
+        if section not in sections():
+            found.append(Problem(_name(section), unknown(_name(section))))
+        elif not isinstance(table, Mapping):
+            found.append(Problem(section, f"expected a table of settings, found {values.shown(table)}"))
+        else:
+            tables[section] = _fields(section, table, found)
+    recipe = Recipe.model_validate(tables)
+    wrong = {problem.key for problem in found}
+    found += [
+        Problem(rule.keys[0], message)
+        for rule in RULES
+        if not any(key in wrong or key.partition(".")[0] in wrong for key in rule.keys)
+        and (message := rule.broken(recipe))
+    ]
+    if found:
+        raise RecipeError(found)
+    return recipe
+
+
+def problems(recipe: Recipe) -> list[Problem]:
+    """The combinations of settings in a valid recipe that cannot work together, each at the key to change."""
+    return [Problem(rule.keys[0], message) for rule in RULES if (message := rule.broken(recipe))]
+
+
+def _fields(section: str, table: Mapping[str, Any], found: list[Problem]) -> dict[str, Any]:
+    known = {one.name for one in settings() if one.section == section}
+    right = {}
+    for name, value in table.items():
+        key = f"{section}.{_name(name)}"
+        if name not in known:
+            found.append(Problem(key, unknown(key)))
+            continue
+        try:
+            right[name] = checked(setting(key), value)
+        except ValueError as error:
+            found.append(Problem(key, str(error)))
+    return right
+
+
+def _name(name: object) -> str:
+    return values.shown(name).strip("'")

@@ -1,0 +1,183 @@
+"""Recipes on disk: `recipe.toml` read, changed in place with its comments kept, written whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import tomlkit
+from tomlkit.exceptions import TOMLKitError
+
+from tuitune.problem import Problem
+from tuitune.recipe.check import RecipeError, parse
+from tuitune.recipe.overrides import put, tables_of
+from tuitune.recipe.schema import Recipe
+from tuitune.recipe.settings import Setting, section_titles, setting, settings
+from tuitune.recipe.values import toml_text
+from tuitune.text import clean
+
+LARGEST = 1 << 20
+"""Bytes of the largest file taken for a recipe."""
+
+ALWAYS = ("run.name", "model.id", "data.train")
+"""Keys written even where they are at their defaults: what a reader of any recipe looks for."""
+
+
+@dataclass(frozen=True)
+class Document:
+    """A recipe together with the TOML text that it was written as."""
+
+    text: str
+    recipe: Recipe
+
+    def with_value(self, key: str, value: Any) -> Document:
+        """The same document with one setting changed; its comments, order and other lines stay. None removes the key.
+
+        RecipeError where the changed recipe would be wrong.
+        """
+        changed = setting(key)
+        tables = tables_of(self.recipe)
+        put(tables, changed, value)
+        wanted = parse(tables)
+        text = _edited(self.text, changed, getattr(getattr(wanted, changed.section), changed.name))
+        if parse(tomllib.loads(text)) != wanted:
+            raise RecipeError(
+                Problem(key, "this file is laid out in a way that cannot be changed in place; edit it by hand")
+            )
+        return Document(text, wanted)
+
+    def save(self, path: Path | str) -> None:
+        """Write the text to `path` in one piece: a reader sees the old file or the new one, never a part."""
+        write_text(Path(path), self.text)
+
+
+def load(path: Path | str) -> Document:
+    """The document in `path`. RecipeError names the file, and the line of a syntax error or the keys that are wrong."""
+    path = Path(path)
+    text = _text(path)
+    return Document(text, parse(_tables(text, path)))
+
+
+def read(path: Path | str) -> Recipe:
+    """The recipe in `path`; errors as `load`."""
+    return load(path).recipe
+
+
+def render(recipe: Recipe, *, full: bool = False, comments: bool = False) -> str:
+    """A recipe as TOML that `read` gives back equal.
+
+    `full` writes every setting, so that later defaults cannot change it; else only what differs from the defaults, and
+    the run, model and data. `comments` puts each setting's help above it.
+    """
+    blocks = []
+    for section in section_titles():
+        lines = [
+            line
+            for one in settings()
+            if one.section == section and _written(one, recipe, full)
+            for line in _lines(one, _value(recipe, one), comments)
+        ]
+        if lines:
+            blocks.append("\n".join([f"[{section}]", *lines]))
+    return "\n\n".join(blocks) + "\n"
+
+
+def write_text(path: Path, text: str) -> None:
+    """Replace the file at `path` by one with `text`, through a temporary file beside it. Links are followed."""
+    path = Path(os.path.realpath(path))
+    temporary = path.with_name(f".{path.name[:50]}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("x", encoding="utf-8", newline="") as file:
+            if path.exists():
+                os.fchmod(file.fileno(), stat.S_IMODE(path.stat().st_mode))
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        raise RecipeError(Problem(clean(str(path)), f"cannot be written: {error.strerror or error}")) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _text(path: Path) -> str:
+    name = clean(str(path))
+    try:
+        if path.is_dir():
+            raise RecipeError(Problem(name, "is a folder; name a recipe file such as recipe.toml"))
+        if path.exists() and not path.is_file():
+            raise RecipeError(Problem(name, "is not a regular file"))
+        with path.open("rb") as file:
+            content = file.read(LARGEST + 1)
+    except FileNotFoundError:
+        raise RecipeError(Problem(name, "no such file; `tuitune new -o FILE` writes a recipe")) from None
+    except (OSError, ValueError) as error:
+        raise RecipeError(Problem(name, f"cannot be read: {getattr(error, 'strerror', None) or error}")) from error
+    if len(content) > LARGEST:
+        raise RecipeError(Problem(name, "is larger than 1 MiB and so no recipe"))
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise RecipeError(Problem(name, f"line {line} is not UTF-8 text; save the file as UTF-8")) from None
+    if not text.strip():
+        raise RecipeError(Problem(name, "is empty; `tuitune new -o FILE` writes a recipe"))
+    return text
+
+
+def _tables(text: str, path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except RecursionError:
+        message = "is nested too deeply"
+    except ValueError as error:
+        message = _syntax(str(error), text)
+    raise RecipeError(Problem(clean(str(path)), message))
+
+
+def _syntax(message: str, text: str) -> str:
+    """tomllib says "… (at line 3, column 7)"; put the place first and quote the line."""
+    place = re.fullmatch(r"(.*) \(at (?:line (\d+), column (\d+)|end of document)\)", message, re.DOTALL)
+    if place is None:
+        return f"is not TOML: {clean(message, limit=200)}"
+    lines = text.splitlines() or [""]
+    line, column = int(place[2] or len(lines)), int(place[3] or len(lines[-1]) + 1)
+    quoted = clean(lines[line - 1].strip(), limit=60) if line <= len(lines) else ""
+    return f"line {line}, column {column}: {clean(place[1], limit=120)}" + (f" in `{quoted}`" if quoted else "")
+
+
+def _edited(text: str, one: Setting, value: Any) -> str:
+    """The text with one key set. A None is a missing key, or "" where a missing key would mean something else."""
+    try:
+        document: Any = tomlkit.parse(text)
+        if value is None and one.default is None:
+            document.get(one.section, {}).pop(one.name, None)
+        else:
+            if one.section not in document:
+                document[one.section] = tomlkit.table()
+            document[one.section][one.name] = tomlkit.value(toml_text("" if value is None else value))
+        return tomlkit.dumps(document)
+    except (TOMLKitError, ValueError, TypeError, AttributeError, RecursionError) as error:
+        message = f"this file cannot be changed in place ({clean(str(error), limit=120)}); edit it by hand"
+        raise RecipeError(Problem(one.key, message)) from error
+
+
+def _written(one: Setting, recipe: Recipe, full: bool) -> bool:
+    value = _value(recipe, one)
+    if value is None and one.default is None:
+        return False
+    return full or one.key in ALWAYS or value != one.default
+
+
+def _value(recipe: Recipe, one: Setting) -> Any:
+    return getattr(getattr(recipe, one.section), one.name)
+
+
+def _lines(one: Setting, value: Any, comments: bool) -> list[str]:
+    line = f"{one.name} = {toml_text('' if value is None else value)}"
+    return [f"# {one.help}", line] if comments else [line]

@@ -1,0 +1,67 @@
+"""`--set KEY=VALUE`: single settings changed from the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from tuitune.problem import Problem
+from tuitune.recipe import values
+from tuitune.recipe.check import RecipeError, parse
+from tuitune.recipe.schema import Recipe
+from tuitune.recipe.settings import Setting, settings, unknown
+
+
+def apply(recipe: Mapping[str, Any] | Recipe, assignments: Iterable[str]) -> Recipe:
+    """The recipe with each `section.key=value` applied; of a key given twice the last one counts.
+
+    A value is a TOML value, a bare word is text, and nothing (`data.limit=`) is none. RecipeError names all that is
+    wrong, in the assignments and in the recipe that they make.
+    """
+    tables = tables_of(recipe)
+    known = {one.key: one for one in settings()}
+    found: list[Problem] = []
+    for assignment in assignments:
+        key, separator, text = assignment.partition("=")
+        key = key.strip()
+        if not separator:
+            found.append(Problem(values.shown(assignment), "expected KEY=VALUE, such as training.learning_rate=1e-4"))
+        elif key not in known:
+            found.append(Problem(key, unknown(key)))
+        else:
+            put(tables, known[key], _value(known[key], text))
+    try:
+        result = parse(tables)
+    except RecipeError as error:
+        raise RecipeError([*found, *error.problems]) from None
+    if found:
+        raise RecipeError(found)
+    return result
+
+
+def tables_of(recipe: Mapping[str, Any] | Recipe) -> dict[str, Any]:
+    """The tables of a recipe as fresh dictionaries, without the settings that are at their defaults."""
+    if isinstance(recipe, Recipe):
+        return recipe.model_dump(exclude_defaults=True)
+    return {name: dict(table) if isinstance(table, Mapping) else table for name, table in recipe.items()}
+
+
+def put(tables: dict[str, Any], one: Setting, value: Any) -> None:
+    """Set one key; None takes it out, which is its default, or is "" where the default is something else."""
+    table = tables.setdefault(one.section, {})
+    if not isinstance(table, dict):
+        return
+    if value is None and one.default is None:
+        table.pop(one.name, None)
+    else:
+        table[one.name] = value
+
+
+def _value(one: Setting, text: str) -> Any:
+    word = text.strip()
+    if one.optional and not word:
+        return None
+    if one.kind == "text":
+        quoted = values.toml_value(word, default=None) if word[:1] in ("'", '"') else None
+        return quoted if isinstance(quoted, str) else word
+    return values.toml_value(word, default=values.from_text(word, one.kind, words=one.words, choices=one.choices))

@@ -1,0 +1,139 @@
+"""Presets: groups of settings with a name, and the recipe of the demo."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from tuitune.problem import TuituneError
+from tuitune.recipe.check import parse
+from tuitune.recipe.overrides import put, tables_of
+from tuitune.recipe.schema import Recipe
+from tuitune.recipe.settings import setting
+
+
+@dataclass(frozen=True)
+class Preset:
+    """Settings that belong together: `values` by key. The rest of a recipe stays as it is."""
+
+    name: str
+    title: str
+    help: str
+    values: dict[str, Any]
+
+
+def _adapter(rank: int, targets: list[str] | str) -> dict[str, Any]:
+    return {"adapter.method": "lora", "adapter.rank": rank, "adapter.alpha": 2 * rank, "adapter.targets": targets}
+
+
+def _fits(bits: int, length: int, batch: int, *, checkpointing: bool, optimizer: str) -> dict[str, Any]:
+    """A 7–8 B model on one card: the effective batch is 16 whatever the micro-batch."""
+    return {
+        **_adapter(16, "all-linear"),
+        "quantization.bits": bits,
+        "quantization.kind": "nf4",
+        "quantization.double": True,
+        "data.max_length": length,
+        "training.batch_size": batch,
+        "training.accumulation": 16 // batch,
+        "training.gradient_checkpointing": checkpointing,
+        "training.optimizer": optimizer,
+        "training.learning_rate": 2e-4,
+    }
+
+
+_PAGED, _FUSED = "paged_adamw_8bit", "adamw_torch_fused"
+
+PRESETS: dict[str, Preset] = {
+    preset.name: preset
+    for preset in (
+        Preset(
+            "fast",
+            "A fast",
+            "Rank 4 on the query and value layers: quick, limited capacity.",
+            _adapter(4, ["q_proj", "v_proj"]),
+        ),
+        Preset(
+            "balanced",
+            "B balanced",
+            "Rank 16 on all attention layers: most of the gain at a moderate cost.",
+            _adapter(16, ["q_proj", "k_proj", "v_proj", "o_proj"]),
+        ),
+        Preset(
+            "high-capacity",
+            "C high capacity",
+            "Rank 64 on all linear layers: slow, learns most.",
+            _adapter(64, "all-linear"),
+        ),
+        Preset(
+            "fits-8gb",
+            "fits 8 GB",
+            "A 7–8 B model on an 8 GB card: 4-bit, one row of 512 tokens at a time.",
+            _fits(4, 512, 1, checkpointing=True, optimizer=_PAGED),
+        ),
+        Preset(
+            "fits-16gb",
+            "fits 16 GB",
+            "A 7–8 B model on a 16 GB card such as a T4: 4-bit, two rows of 1 024 tokens.",
+            _fits(4, 1024, 2, checkpointing=True, optimizer=_PAGED),
+        ),
+        Preset(
+            "fits-24gb",
+            "fits 24 GB",
+            "A 7–8 B model on a 24 GB card such as an A10G: 4-bit, four rows of 2 048 tokens.",
+            _fits(4, 2048, 4, checkpointing=True, optimizer=_PAGED),
+        ),
+        Preset(
+            "fits-80gb",
+            "fits 80 GB",
+            "A 7–8 B model on an 80 GB card: 16-bit weights, eight rows of 2 048 tokens.",
+            _fits(16, 2048, 8, checkpointing=True, optimizer=_FUSED),
+        ),
+    )
+}
+
+ALIASES = {"A": "fast", "B": "balanced", "C": "high-capacity"}
+
+
+def apply_preset(recipe: Recipe, name: str) -> Recipe:
+    """The recipe with the preset's settings. TuituneError names the presets where `name` is none of them."""
+    preset = PRESETS.get(ALIASES.get(name.upper(), name))
+    if preset is None:
+        raise TuituneError(f"unknown preset '{name}'; the presets are {', '.join(PRESETS)}, and {', '.join(ALIASES)}")
+    return _with(recipe, preset.values)
+
+
+def demo_recipe() -> Recipe:
+    """The demo: the bundled model learns to answer support messages with JSON records."""
+    return _with(
+        Recipe(),
+        {
+            "run.name": "demo",
+            "model.id": "bundled:nano",
+            "data.train": "bundled:triage",
+            "data.eval": "bundled:triage/heldout",
+            "data.max_length": 256,
+            **_adapter(16, "all-linear"),
+            "adapter.dropout": 0.0,
+            "training.epochs": 2.0,
+            "training.batch_size": 16,
+            "training.accumulation": 1,
+            "training.learning_rate": 2e-3,
+            "evaluation.every": 20,
+            "evaluation.answers": 100,
+            "samples.prompts": [
+                "Hello, the screen of my new laptop stays black. Order 4471. Please help, it is urgent.",
+                "Hi, does the blue kettle come in green? Take your time. Yours, Nora",
+                "I was charged twice for my headphones. Please send the money back.",
+            ],
+            "samples.every": 40,
+            "samples.max_new_tokens": 64,
+        },
+    )
+
+
+def _with(recipe: Recipe, changes: dict[str, Any]) -> Recipe:
+    tables = tables_of(recipe)
+    for key, value in changes.items():
+        put(tables, setting(key), value)
+    return parse(tables)

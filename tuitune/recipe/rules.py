@@ -1,0 +1,146 @@
+"""Combinations of settings that cannot work together with the libraries as they are, each with its remedy.
+
+What merely does nothing, costs memory or is unwise is advice, not a rule: see `tuitune.planning`.
+"""
+
+from __future__ import annotations
+
+import os.path
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from tuitune.recipe.schema import Recipe
+
+ROLES = ("prompt", "completion", "system", "text")
+
+
+@dataclass(frozen=True)
+class Rule:
+    """`broken` gives the message where the rule does not hold. `keys` are all the settings it reads, the one to change first."""
+
+    keys: tuple[str, ...]
+    broken: Callable[[Recipe], str | None]
+
+
+def _quantized_base(recipe: Recipe) -> str | None:
+    """transformers refuses to train a purely quantized model (`validate_quantization_for_training`)."""
+    if recipe.adapter.method == "none" and recipe.quantization.bits != 16:
+        return (
+            f"{recipe.quantization.bits}-bit weights cannot be trained themselves; "
+            'set quantization.bits = 16, or adapter.method = "lora"'
+        )
+    return None
+
+
+def _half_formats(recipe: Recipe) -> str | None:
+    """bfloat16 weights overflow in float16 arithmetic, and float16 weights have no loss scaling under bf16."""
+    weights, precision = recipe.model.dtype, recipe.training.precision
+    if (weights, precision) in (("bfloat16", "fp16"), ("float16", "bf16")):
+        wanted = "bf16" if weights == "bfloat16" else "fp16"
+        return f'{precision} arithmetic does not go with {weights} weights; set "auto" or "{wanted}"'
+    return None
+
+
+def _trained_halves(recipe: Recipe) -> str | None:
+    """torch's gradient scaler, which fp16 training needs, refuses float16 gradients ("Attempting to unscale FP16 gradients")."""
+    half = recipe.training.precision == "fp16" and recipe.model.dtype == "float16"
+    if half and recipe.adapter.method == "none":
+        return 'weights that are trained themselves under fp16 must be held in full; set model.dtype = "float32"'
+    return None
+
+
+def _targets(recipe: Recipe) -> str | None:
+    targets = recipe.adapter.targets
+    if recipe.adapter.method == "none" or targets == "all-linear":
+        return None
+    if not targets:
+        return 'the list is empty, so nothing would be trained; name modules such as q_proj and v_proj, or "all-linear"'
+    if "all-linear" in targets:
+        return 'all-linear stands alone; write targets = "all-linear"'
+    if any(not name.strip() for name in targets):
+        return "a module name is empty; remove it"
+    if any(name.rpartition(".")[2] == "lm_head" for name in targets):
+        return "an adapter on lm_head would not be trained: the loss reads its weights directly; remove lm_head"
+    return None
+
+
+def _polynomial(recipe: Recipe) -> str | None:
+    """transformers' polynomial schedule ends at 1e-7 and refuses to start at or below it."""
+    if recipe.training.schedule == "polynomial" and recipe.training.learning_rate <= 1e-7:
+        return (
+            "the polynomial schedule ends at 1e-7, so the rate must be above that; raise it, or choose another schedule"
+        )
+    return None
+
+
+def _answers(recipe: Recipe) -> str | None:
+    if recipe.evaluation.answers and recipe.data.eval is None:
+        return "there are no held-out rows to answer; set data.eval to a fraction or a file, or answers = 0"
+    return None
+
+
+def _same_rows(recipe: Recipe) -> str | None:
+    held_out, train = recipe.data.eval, recipe.data.train
+    if isinstance(held_out, str) and _place(held_out) == _place(train):
+        return "these are the training rows themselves, which say nothing about new ones; name other data, or a fraction such as 0.05"
+    return None
+
+
+def _place(name: str) -> str:
+    try:
+        return name if ":" in name else os.path.abspath(os.path.expanduser(name))  # noqa: PTH100, PTH111
+    except ValueError:
+        return name
+
+
+def _one_row(recipe: Recipe) -> str | None:
+    if recipe.data.limit == 1 and isinstance(recipe.data.eval, float):
+        return 'one row cannot be split into training and held-out rows; raise the limit, or set eval = ""'
+    return None
+
+
+def _plain_text(recipe: Recipe) -> str | None:
+    if recipe.data.shape == "text" and recipe.data.loss_on != "all":
+        return f'plain text has no {recipe.data.loss_on} turns to learn from; set loss_on = "all"'
+    return None
+
+
+def _columns(recipe: Recipe) -> str | None:
+    columns, shape = recipe.data.columns, recipe.data.shape
+    if not columns:
+        return None
+    if strange := [role for role in columns if role not in ROLES]:
+        return f"unknown role '{strange[0]}'; the roles are {', '.join(ROLES)}, each with the name of its column"
+    if empty := [role for role, column in columns.items() if not column.strip()]:
+        return f"the column for {empty[0]} has no name; name one, or remove the role"
+    if shape in ("alpaca", "messages", "sharegpt"):
+        return f'{shape} data has column names of its own; remove columns, or set shape = "columns"'
+    if "text" in columns and len(columns) > 1:
+        return "text stands alone; map either text, or prompt and completion"
+    if (shape == "text") != ("text" in columns) and shape != "auto":
+        return f"the shape {shape} wants {'text' if shape == 'text' else 'prompt and completion'} here; change columns or shape"
+    if "text" not in columns and (missing := [role for role in ("prompt", "completion") if role not in columns]):
+        return f'no column is given for {missing[0]}; add {missing[0]} = "…"'
+    if len(set(columns.values())) < len(columns):
+        return "one column plays two roles; give each role a column of its own"
+    return None
+
+
+def _prompts(recipe: Recipe) -> str | None:
+    empty = [number for number, prompt in enumerate(recipe.samples.prompts, 1) if not prompt.strip()]
+    return f"prompt {empty[0]} is empty; remove it, or write one" if empty else None
+
+
+RULES: tuple[Rule, ...] = (
+    Rule(("quantization.bits", "adapter.method"), _quantized_base),
+    Rule(("training.precision", "model.dtype"), _half_formats),
+    Rule(("model.dtype", "training.precision", "adapter.method"), _trained_halves),
+    Rule(("adapter.targets", "adapter.method"), _targets),
+    Rule(("training.learning_rate", "training.schedule"), _polynomial),
+    Rule(("evaluation.answers", "data.eval"), _answers),
+    Rule(("data.eval", "data.train"), _same_rows),
+    Rule(("data.limit", "data.eval"), _one_row),
+    Rule(("data.loss_on", "data.shape"), _plain_text),
+    Rule(("data.columns", "data.shape"), _columns),
+    Rule(("samples.prompts",), _prompts),
+)

@@ -1,0 +1,38 @@
+"""Deleting a run that has ended."""
+
+from __future__ import annotations
+
+import shutil
+import stat
+from contextlib import nullcontext
+
+from tuitune.problem import TuituneError
+from tuitune.runs import files, lease
+from tuitune.runs.directory import Run
+from tuitune.runs.state import ENDED, derive
+
+_TRASH = ".trash-"
+
+
+def delete(run: Run) -> None:
+    """Remove a run and everything in its directory for good. Links in it are removed, what they point to is not.
+
+    TuituneError where the run has not ended or cannot be removed. It leaves the list of runs first and at once; what an
+    interrupted deletion left over goes with the next.
+    """
+    called = f"run {run.name} ({run.id})"
+    state, _ = derive(run)
+    if state not in ENDED:
+        raise TuituneError(f"{called} cannot be deleted: it is {state}; stop it first")
+    try:
+        if not stat.S_ISDIR(run.path.lstat().st_mode):
+            raise TuituneError(f"{called} cannot be deleted: it is not a directory")
+        held = lease.take(run) if files.is_regular(run.lease_file) else nullcontext()
+        if held is None:
+            raise TuituneError(f"{called} cannot be deleted: its supervisor is still at work")
+        with held:
+            run.path.rename(run.path.with_name(_TRASH + run.path.name))
+        for trash in run.path.parent.glob(f"{_TRASH}*"):
+            shutil.rmtree(trash)
+    except OSError as error:
+        raise TuituneError(f"{called} cannot be deleted: {error}") from error

@@ -1,0 +1,78 @@
+"""Files of a run directory, opened so that a planted symlink, FIFO or hard link leads nowhere and never hangs."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from pathlib import Path
+
+
+def open_regular(path: Path | str, flags: int, *, directory: int | None = None) -> int:
+    """Open a regular file, itself and not what a link points to, mode 0600 when created; OSError where it is not one.
+
+    A file that is written must have no second name: a hard link would carry the write elsewhere.
+    """
+    fd = os.open(path, flags | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600, dir_fd=directory)
+    found = os.fstat(fd)
+    written = flags & (os.O_WRONLY | os.O_RDWR)
+    if not stat.S_ISREG(found.st_mode) or (written and found.st_nlink > 1):
+        os.close(fd)
+        raise OSError(errno.EINVAL, "not a plain file", str(path))
+    return fd
+
+
+def is_regular(path: Path) -> bool:
+    try:
+        return stat.S_ISREG(path.lstat().st_mode)
+    except OSError:
+        return False
+
+
+def read_bytes(path: Path | str, limit: int, *, directory: int | None = None) -> bytes:
+    """The file's content; OSError where it is longer than `limit` bytes."""
+    fd = open_regular(path, os.O_RDONLY, directory=directory)
+    with open(fd, "rb") as file:
+        content = file.read(limit + 1)
+    if len(content) > limit:
+        raise OSError(errno.EFBIG, f"longer than {limit} bytes", str(path))
+    return content
+
+
+def write_all(fd: int, content: bytes) -> None:
+    """Write everything, in one system call where the file system takes it in one."""
+    while content:
+        content = content[os.write(fd, content) :]
+
+
+def write_new(path: Path, content: bytes) -> None:
+    """Create a file that must not exist yet, on disk when this returns."""
+    fd = open_regular(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
+    try:
+        write_all(fd, content)
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Create or replace a file in one step: a reader sees the old content or the new, never a part."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    draft.unlink(missing_ok=True)
+    try:
+        write_new(draft, content)
+        draft.replace(path)
+    except BaseException:
+        draft.unlink(missing_ok=True)
+        raise
+
+
+def tail(path: Path, size: int) -> bytes:
+    """The last `size` bytes of a file, or all of a shorter one; nothing where it cannot be read."""
+    try:
+        fd = open_regular(path, os.O_RDONLY)
+    except OSError:
+        return b""
+    with open(fd, "rb") as file:
+        file.seek(max(0, os.fstat(fd).st_size - size))
+        return file.read(size)

@@ -1,0 +1,91 @@
+"""Foreign text made harmless: what came from a data row, a model, a log, a file name or the network, before anyone sees it.
+
+`clean` is the one door through which foreign text enters a screen, a table on standard output or an error message.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+
+_BIDI = "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
+_UNSAFE = re.compile(f"[\x00-\x1f\x7f-\x9f{_BIDI}\u2028\u2029\ufeff\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e007f]")
+_MARKS = "\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f"
+_STACKED_MARKS = re.compile(f"([{_MARKS}]{{3}})[{_MARKS}]+")
+_TAB = " " * 4
+
+_ESCAPE_SEQUENCE = re.compile(
+    r"""
+      (?:\x1b[PX^_\]]|[\x90\x98\x9d-\x9f])       # DCS, SOS, PM, APC, OSC: a string …
+      [^\x07\x1b\x9c]*                           # … up to
+      (?:\x07|\x1b\\|\x9c|$|(?=\x1b))            # BEL, ST, the end, or the next escape
+    | (?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]?          # CSI
+    | \x1b[ -/]*[0-~]?                           # every other escape sequence
+    """,
+    re.VERBOSE,
+)
+
+_HIDDEN = "•••"
+_SECRETS = re.compile(
+    r"""
+      \bhf_[A-Za-z0-9]{8,}
+    | \b(?:api_org|github_pat|gh[pousr]|glpat|xox[abprs])[_-][A-Za-z0-9_-]{16,}
+    | \bsk-[A-Za-z0-9_-]{8,}
+    | \bAKIA[0-9A-Z]{16}\b
+    | (?<=[Bb]earer[ ])[A-Za-z0-9._~+/=-]{8,}
+    | (?<=://)[^\s/:@]+:[^\s/@]+(?=@)
+    """,
+    re.VERBOSE,
+)
+_SECRET_VARIABLE = re.compile(r"(?:^|_)(?:TOKEN|SECRET|PASSWORD|PASSWD|API_KEY|ACCESS_KEY|SECRET_KEY)$")
+_SHORTEST_SECRET = 8
+
+
+def _visible(match: re.Match[str]) -> str:
+    character = match[0]
+    code = ord(character)
+    if character == "\t":
+        return _TAB
+    if character in "\n\u2028\u2029":
+        return "⏎"
+    if code < 0x20:
+        return chr(0x2400 + code)
+    return "␡" if code == 0x7F else "\ufffd"
+
+
+def clean(text: str, *, limit: int | None = None, newlines: bool = False) -> str:
+    """`text` as plain visible characters: nothing in the result can move a cursor, change a terminal or reorder a line.
+
+    Control characters become their picture (␛), everything else unsafe (C1 controls, bidirectional overrides, lone
+    surrogates, tag characters) becomes �, a tab four spaces, a newline ⏎ unless `newlines` keeps it, and a pile of
+    combining marks is cut to three. At most `limit` characters are kept, the last of them … where any were lost.
+    """
+    if limit is not None:
+        text = text[: limit + 1]
+    if newlines:
+        text = text.replace("\r\n", "\n")
+        cleaned = "\n".join(_UNSAFE.sub(_visible, line) for line in text.split("\n"))
+    else:
+        cleaned = _UNSAFE.sub(_visible, text.replace("\r\n", "\n"))
+    if not cleaned.isascii():
+        cleaned = _STACKED_MARKS.sub(r"\1", cleaned)
+    if limit is not None and len(cleaned) > limit:
+        return cleaned[: max(limit - 1, 0)] + "…"[:limit]
+    return cleaned
+
+
+def strip_ansi(text: str) -> str:
+    """`text` without terminal escape sequences (7- and 8-bit, complete or cut off); other controls are left to `clean`."""
+    return _ESCAPE_SEQUENCE.sub("", text)
+
+
+def redact(text: str) -> str:
+    """`text` with what looks like a credential, and the value of every secret environment variable, replaced by •••.
+
+    For logs, errors and records that outlive the process. A value counts as secret where the variable's name ends in
+    TOKEN, SECRET, PASSWORD, API_KEY, ACCESS_KEY or SECRET_KEY and the value has at least eight characters.
+    """
+    for name, value in os.environ.items():
+        if len(value) >= _SHORTEST_SECRET and value in text and _SECRET_VARIABLE.search(name):
+            text = text.replace(value, _HIDDEN)
+    return _SECRETS.sub(_HIDDEN, text)

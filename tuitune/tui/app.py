@@ -1,0 +1,192 @@
+"""The app: screens, themes, keys that work everywhere, and leaving in good order whatever happens to the terminal."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import signal
+import time
+from collections.abc import Sequence
+from functools import partial
+from typing import TYPE_CHECKING
+
+from textual.actions import SkipAction
+from textual.app import App
+from textual.binding import Binding
+from textual.filter import LineFilter
+from textual.notifications import Notify, SeverityLevel
+from textual.reactive import Initialize, Reactive
+from textual.screen import Screen
+from textual.theme import Theme
+
+from tuitune.problem import TuituneError
+from tuitune.text import clean
+from tuitune.tui import settings, terminal
+from tuitune.tui.actions import EVERYWHERE, bindings
+from tuitune.tui.egress import ASCII_ONLY, EGRESS
+from tuitune.tui.screens.base import TuituneScreen
+from tuitune.tui.screens.runs import RunsScreen
+from tuitune.tui.themes import DEFAULT_THEME, TERMINAL_THEME, load_themes
+
+if TYPE_CHECKING:
+    from tuitune.recipe.schema import Recipe
+    from tuitune.runs.directory import Run
+
+_MOST_TOASTS = 3
+_LONGEST_NOTICE = 1_000
+_INTERRUPT_AGAIN_SECONDS = 5.0
+_TERMINAL_CHECK_SECONDS = 5.0
+
+
+class TuituneApp(App[str], inherit_bindings=False):
+    """The screen of tuitune. `run()` returns a line to print once the terminal is restored, or None."""
+
+    TITLE = "tuitune"
+    CSS_PATH = "app.tcss"
+    ENABLE_COMMAND_PALETTE = False
+    NOTIFICATION_TIMEOUT = 6
+    BINDINGS = [*bindings(EVERYWHERE), Binding("ctrl+c", "interrupt", show=False, priority=True)]
+
+    def _first_theme(self) -> str:
+        chosen = TERMINAL_THEME if "NO_COLOR" in os.environ else settings.remembered("theme")
+        return chosen if chosen in self._found.themes else DEFAULT_THEME
+
+    theme: Reactive[str] = Reactive(Initialize(_first_theme))
+
+    def __init__(self, run: Run | None = None) -> None:
+        """`run` is opened in the monitor at once; without one the app starts on the list of runs."""
+        self._found = load_themes()
+        super().__init__()
+        self._first_run = run
+        self._interrupted_at = float("-inf")
+        self.ascii_only = not terminal.speaks_utf8()
+        self.set_class(self.ascii_only, "-ascii", update=False)
+        if "TEXTUAL_ANIMATIONS" not in os.environ:
+            self.animation_level = "none"
+
+    @property
+    def available_themes(self) -> dict[str, Theme]:
+        """The themes of the `themes` folders; none of Textual's own."""
+        return self._found.themes
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """Textual's filters, then ours: what they let through is all that ever reaches the terminal."""
+        return [*super().get_line_filters(), EGRESS, *([ASCII_ONLY] if self.ascii_only else [])]
+
+    # Screens
+
+    def get_default_screen(self) -> Screen[None]:
+        return RunsScreen()
+
+    def open_runs(self) -> None:
+        """Back to the list of runs, from anywhere."""
+        while len(self.screen_stack) > 1:
+            self.pop_screen()
+
+    def open_monitor(self, run: Run) -> None:
+        """Watch one run; Esc leads back to the list of runs."""
+        from tuitune.tui.screens.monitor import MonitorScreen
+
+        self._open(MonitorScreen(run))
+
+    def open_compose(self, recipe: Recipe | None = None) -> None:
+        """Compose a new run, from `recipe` or from the defaults; Esc leads back to the list of runs."""
+        from tuitune.tui.screens.compose import ComposeScreen
+
+        self._open(ComposeScreen(recipe))
+
+    def _open(self, screen: Screen[None]) -> None:
+        self.open_runs()
+        self.push_screen(screen)
+
+    # Keys that work everywhere
+
+    def action_leave(self) -> None:
+        """One layer out, never out of the app."""
+        screen = self.screen
+        if isinstance(screen, TuituneScreen) and screen.leave():
+            return
+        if len(self.screen_stack) > 1:
+            self.pop_screen()
+
+    def action_help(self) -> None:
+        from tuitune.tui.screens.help import HelpScreen
+
+        name = getattr(self.screen, "NAME", "")
+        self.push_screen(HelpScreen(name, f"Keys: {name}" if name else "Keys"))
+
+    def action_command_palette(self) -> None:
+        from tuitune.tui.palette import open_palette
+
+        open_palette(self)
+
+    def action_interrupt(self) -> None:
+        """ctrl+c: copies selected text, else leaves when pressed twice."""
+        if getattr(self.focused, "selected_text", "") or self.screen.get_selected_text():
+            raise SkipAction
+        now = time.monotonic()
+        if now - self._interrupted_at <= _INTERRUPT_AGAIN_SECONDS:
+            self.leave_app()
+        else:
+            self._interrupted_at = now
+            self.notify("ctrl+c again leaves tuitune; runs go on")
+
+    def leave_app(self) -> None:
+        """Leave, with one line for the shell about the runs that go on."""
+        home = self.screen_stack[0]
+        live = home.still_live() if isinstance(home, RunsScreen) else 0
+        runs = "1 run goes on" if live == 1 else f"{live} runs go on"
+        self.exit(f"{runs}; `tuitune` brings you back" if live else None)
+
+    def choose_theme(self, name: str) -> None:
+        """Use a theme now and in later sessions."""
+        self.theme = name
+        try:
+            settings.remember("theme", name)
+        except TuituneError as refusal:
+            self.notify(str(refusal), title="The theme is not remembered", severity="warning")
+
+    # Notices
+
+    def notify(
+        self,
+        message: str,
+        *,
+        title: str = "",
+        severity: SeverityLevel = "information",
+        timeout: float | None = None,
+        markup: bool = False,
+    ) -> None:
+        """Show a notice. Its texts may be foreign: they are cleaned and never read as markup, whatever `markup` says."""
+        message = clean(message, limit=_LONGEST_NOTICE, newlines=True)
+        super().notify(message, title=clean(title, limit=80), severity=severity, timeout=timeout, markup=False)
+
+    def _on_notify(self, event: Notify) -> None:
+        """Make room, so that at most three notices stand at once and none twice."""
+        standing = list(self._notifications)
+        same = [notice for notice in standing if notice.message == event.notification.message]
+        for notice in same + [old for old in standing if old not in same][: max(len(standing) - _MOST_TOASTS + 1, 0)]:
+            self._unnotify(notice, refresh=False)
+
+    # Life and end
+
+    def on_mount(self) -> None:
+        if self._found.problems:
+            self.notify("\n".join(map(str, self._found.problems)), title="Themes left out", severity="warning", timeout=15)
+        if self._first_run is not None:
+            self.open_monitor(self._first_run)
+        self.call_after_refresh(gc.freeze)
+        if not self.is_headless:
+            self._guard_the_end()
+
+    def _guard_the_end(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            loop.add_signal_handler(number, partial(self.exit, return_code=128 + number))
+        self.set_interval(_TERMINAL_CHECK_SECONDS, self._check_terminal)
+
+    def _check_terminal(self) -> None:
+        """A terminal that vanished without a signal keeps Textual's input thread spinning: leave."""
+        if not terminal.present():
+            self.exit(return_code=128 + signal.SIGHUP)

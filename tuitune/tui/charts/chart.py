@@ -1,0 +1,88 @@
+"""The chart as a widget: it draws a `Plot` and sends to the terminal only the cells that changed."""
+
+from __future__ import annotations
+
+from time import monotonic
+from typing import ClassVar
+
+from rich.segment import Segment
+from rich.style import Style
+from textual.geometry import Region
+from textual.strip import Strip
+from textual.widget import Widget
+
+from tuitune.tui.charts.envelope import Window
+from tuitune.tui.charts.frame import AXIS, BLANK, GHOST, MARK, SERIES, Row
+from tuitune.tui.charts.plot import Plot
+
+INKS = 4
+"""How many line colours there are; a line's ink is 1 to this."""
+
+
+class Chart(Widget):
+    """Shows `plot` over `window`. `draw()` renders what the plot is now; where there is nothing to draw, `empty` says why."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        "chart--axis",
+        "chart--mark",
+        *(f"chart--line-{ink}" for ink in range(1, INKS + 1)),
+        *(f"chart--ghost-{ink}" for ink in range(1, INKS + 1)),
+    }
+    DEFAULT_CSS = (
+        "Chart { height: 1fr; .chart--axis { color: $faint; } .chart--mark { color: $accent; }\n"
+        + "\n".join(
+            f".chart--line-{ink} {{ color: $chart-{ink}; }} .chart--ghost-{ink} {{ color: $chart-{ink} 38%; }}"
+            for ink in range(1, INKS + 1)
+        )
+        + "}"
+    )
+
+    def __init__(self, plot: Plot, *, empty: str = "nothing yet", id: str | None = None) -> None:
+        super().__init__(id=id)
+        self.plot = plot
+        self.window: Window | None = None
+        self.empty = empty
+        self._rows: list[Row] = []
+
+    def draw(self) -> None:
+        """Render a frame; only what differs from the one on the screen is refreshed. Costs nothing while hidden."""
+        width, height = self.size
+        if not width or not height or not self.is_on_screen:
+            return
+        rows = self.plot.frame(self.window, width, height, monotonic()) if self.window else None
+        rows = rows if rows is not None else self._words(width, height)
+        before, self._rows = self._rows, rows
+        if len(before) != len(rows) or len(before[0].text) != width:
+            self.refresh()
+            return
+        changes = [(y, row.changed(old)) for y, (row, old) in enumerate(zip(rows, before, strict=True))]
+        regions = [Region(span[0], y, span[1] - span[0], 1) for y, span in changes if span]
+        if regions:
+            self.refresh(*regions)
+
+    def _words(self, width: int, height: int) -> list[Row]:
+        """An empty chart: `empty` in its middle."""
+        inks, middle = bytes([AXIS]) * width, (height - 1) // 2
+        return [Row((self.empty[:width].center(width) if y == middle else " " * width), inks) for y in range(height)]
+
+    def on_resize(self) -> None:
+        self.draw()
+
+    def on_show(self) -> None:
+        self.draw()
+
+    def render_line(self, y: int) -> Strip:
+        if y >= len(self._rows):
+            return Strip.blank(self.size.width, self.rich_style)
+        segments = [Segment(text, self._style(ink)) for text, ink in self._rows[y].runs()]
+        return Strip(segments, self.size.width)
+
+    def _style(self, ink: int) -> Style:
+        if ink == BLANK:
+            return self.rich_style
+        if ink == AXIS:
+            return self.get_component_rich_style("chart--axis")
+        if ink == MARK:
+            return self.get_component_rich_style("chart--mark")
+        kind, number = ("ghost", ink - GHOST) if ink >= GHOST else ("line", ink - SERIES)
+        return self.get_component_rich_style(f"chart--{kind}-{(number - 1) % INKS + 1}")

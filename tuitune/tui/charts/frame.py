@@ -1,0 +1,199 @@
+"""One frame of a chart: lines over a window, as rows of text with a colour number for every cell."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from math import isnan
+
+from tuitune.tui.charts.axis import place, value_ticks, x_ticks
+from tuitune.tui.charts.canvas import ASCII, BRAILLE, Canvas
+from tuitune.tui.charts.envelope import Envelopes, Span, Window, logarithmic, trace
+from tuitune.tui.charts.series import Line
+
+BLANK, AXIS, MARK = 0, 1, 2
+"""Colour numbers that are not a line's: empty cells, axes and their labels, vertical marks."""
+SERIES = 10
+"""`SERIES` + n is the colour of a line with ink n; `GHOST` + n the same, faint."""
+GHOST = 30
+
+_INKED = re.compile(rb"[^\0]+")
+_SAME = re.compile(rb"(.)\1*", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Glyphs:
+    """The characters of a chart."""
+
+    cells: str
+    axis: str
+    tick: str
+    mark: str
+    point: str
+    best: str
+
+
+UNICODE_GLYPHS = Glyphs(BRAILLE, "│", "┤", "┊", "◆", "★")
+ASCII_GLYPHS = Glyphs(ASCII, "|", "+", ":", "o", "*")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row of cells: their characters and, byte by byte, their colour numbers."""
+
+    text: str
+    inks: bytes
+
+    def runs(self) -> list[tuple[str, int]]:
+        """The row cut where the colour changes: (text, colour number)."""
+        return [(self.text[found.start() : found.end()], found[0][0]) for found in _SAME.finditer(self.inks)]
+
+    def changed(self, before: Row) -> tuple[int, int] | None:
+        """The columns [start, stop) that differ from another row as long; None if none does."""
+        if self == before:
+            return None
+        cells, others = list(zip(self.text, self.inks, strict=True)), zip(before.text, before.inks, strict=True)
+        different = [column for column, pair in enumerate(zip(cells, others, strict=True)) if pair[0] != pair[1]]
+        return different[0], different[-1] + 1
+
+
+@dataclass(frozen=True)
+class Frame:
+    """What to draw and where: `lines` back to front, over `window`, from `low` to `high` (powers of ten with `log`)."""
+
+    lines: Sequence[Line]
+    window: Window
+    low: float
+    high: float
+    log: bool
+    width: int
+    height: int
+    gutter: int
+    marks: Sequence[float] = ()
+    glyphs: Glyphs = UNICODE_GLYPHS
+    envelopes: Envelopes = field(default_factory=Envelopes)
+
+    @cached_property
+    def columns(self) -> int:
+        """Characters across the plot itself, between the y axis and the letters at the right."""
+        return max(2, self.width - self.gutter - 1 - 2 * self.lettered)
+
+    @cached_property
+    def rows(self) -> int:
+        """Characters down the plot itself, above the x labels."""
+        return max(1, self.height - 1)
+
+    @cached_property
+    def lettered(self) -> bool:
+        return sum(bool(line.letter) for line in self.lines) > 1
+
+    def render(self) -> list[Row]:
+        """Exactly `height` rows of exactly `width` cells."""
+        plot = _Plot(self)
+        left = {self.dot_row(position) // 4: label for position, label in value_ticks(self.low, self.high, self.rows, log=self.log)}
+        rows = []
+        for number in range(self.rows):
+            label = left.get(number)
+            text = f"{(label or '')[: self.gutter]:>{self.gutter}}{self.glyphs.tick if label else self.glyphs.axis}"
+            rows.append(self._fitted(text + plot.text[number], bytes([AXIS]) * len(text) + bytes(plot.inks[number])))
+        labels = [(self.column(position) // 2, text) for position, text in self._x_ticks()]
+        rows.append(self._fitted(" " * (self.gutter + 1) + place(labels, self.columns), b""))
+        return rows[: self.height]
+
+    def _x_ticks(self) -> list[tuple[float, str]]:
+        return x_ticks(self.window.low, self.window.high, self.columns, self.window.axis)
+
+    def _fitted(self, text: str, inks: bytes) -> Row:
+        return Row(text.ljust(self.width)[: self.width], inks.ljust(self.width, bytes([AXIS]))[: self.width])
+
+    def column(self, x: float) -> int:
+        return self.window.column(x, self.columns * 2)
+
+    def dot_row(self, position: float) -> int:
+        """The dot row of a y `position` (a power of ten with `log`); 0 is the top."""
+        return int((self.high - position) * (self.rows * 4 - 1) / (self.high - self.low) + 0.5)
+
+
+class _Plot:
+    """The inside of a frame: text and colour numbers, row by row. A cell belongs to the last line drawn on it."""
+
+    def __init__(self, frame: Frame) -> None:
+        self.frame = frame
+        size = frame.columns * frame.rows
+        self._masks, self._inks = bytearray(size), bytearray(size)
+        self._glyphs: dict[int, tuple[str, int]] = {}
+        self._ends: dict[int, tuple[str, int]] = {}
+        for line in frame.lines:
+            self._draw(line)
+        text = "".join(map(frame.glyphs.cells.__getitem__, self._masks))
+        self._overlay_marks()
+        tail = 2 if frame.lettered else 0
+        starts = range(0, size, frame.columns)
+        self.text = [text[start : start + frame.columns] + " " * tail for start in starts]
+        self.inks = [self._inks[start : start + frame.columns] + bytearray(tail) for start in starts]
+        for cell, (glyph, ink) in self._glyphs.items():
+            self._put(*divmod(cell, frame.columns), glyph, ink)
+        for row, (letter, ink) in self._ends.items():
+            self._put(row, frame.columns + 1, letter, ink)
+
+    def _put(self, row: int, column: int, glyph: str, ink: int) -> None:
+        self.text[row] = self.text[row][:column] + glyph + self.text[row][column + 1 :]
+        self.inks[row][column] = ink
+
+    def _draw(self, line: Line) -> None:
+        frame = self.frame
+        canvas = Canvas(frame.columns, frame.rows)
+        spans = frame.envelopes.of(line, frame.window, canvas.dots_wide, positive=frame.log)
+        if frame.log:
+            spans = logarithmic(spans)
+        trace(canvas, spans, frame.low, frame.high)
+        ink = (GHOST if line.ghost else SERIES) + line.ink
+        masks = canvas.masks()
+        for found in _INKED.finditer(masks):
+            start, stop = found.span()
+            self._masks[start:stop] = found[0]
+            self._inks[start:stop] = bytes([ink]) * (stop - start)
+        if line.points:
+            self._points(line, spans, ink)
+        if line.letter and frame.lettered:
+            self._end(line, spans, ink)
+
+    def _points(self, line: Line, spans: list[Span], ink: int) -> None:
+        """A marker on every point where they stand apart, and always on the best one."""
+        frame = self.frame
+        inside = [span for span in spans if 0 <= span[0] < frame.columns * 2 and not isnan(span[4])]
+        if len(inside) * 3 <= frame.columns:
+            for column, _, _, _, last in inside:
+                self._glyph(column, last, frame.glyphs.point, ink)
+        if line.best is not None:
+            column = frame.column(line.xs(frame.window.axis)[line.best])
+            value = line.values.values[line.best]
+            if 0 <= column < frame.columns * 2 and (value > 0 or not frame.log):
+                low = min(inside, key=lambda span: abs(span[0] - column), default=None)
+                if low is not None:
+                    self._glyph(column, low[1], frame.glyphs.best, ink)
+
+    def _glyph(self, column: int, position: float, glyph: str, ink: int) -> None:
+        row = min(max(self.frame.dot_row(position) // 4, 0), self.frame.rows - 1)
+        self._glyphs[row * self.frame.columns + column // 2] = glyph, ink
+
+    def _end(self, line: Line, spans: list[Span], ink: int) -> None:
+        """The line's letter beside where it ends; a row away from another's."""
+        ends = [span[4] for span in spans if not isnan(span[4]) and span[0] < self.frame.columns * 2]
+        if not ends:
+            return
+        wanted = min(max(self.frame.dot_row(ends[-1]) // 4, 0), self.frame.rows - 1)
+        free = [row for row in range(self.frame.rows) if row not in self._ends]
+        if free:
+            self._ends[min(free, key=lambda row: abs(row - wanted))] = line.letter, ink
+
+    def _overlay_marks(self) -> None:
+        frame = self.frame
+        for mark in frame.marks:
+            column = frame.column(mark) // 2
+            if 0 <= column < frame.columns:
+                for cell in range(column, len(self._masks), frame.columns):
+                    if not self._masks[cell]:
+                        self._glyphs.setdefault(cell, (frame.glyphs.mark, MARK))

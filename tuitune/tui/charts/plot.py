@@ -1,0 +1,56 @@
+"""A chart that lives: its lines, its y range that holds still, and its frames from second to second."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from math import log10
+
+from tuitune.tui.charts.axis import value_ticks
+from tuitune.tui.charts.envelope import Envelopes, Window
+from tuitune.tui.charts.frame import UNICODE_GLYPHS, Frame, Glyphs, Row
+from tuitune.tui.charts.scale import StickyRange
+from tuitune.tui.charts.series import Line
+
+
+@dataclass
+class Plot:
+    """`frame()` draws the lines as they are now. `log` falls back to a linear scale until something positive is in view."""
+
+    lines: Sequence[Line] = ()
+    marks: Sequence[float] = ()
+    log: bool = False
+    glyphs: Glyphs = UNICODE_GLYPHS
+    _envelopes: Envelopes = field(default_factory=Envelopes)
+    _sticky: StickyRange = field(default_factory=StickyRange)
+    _drawn_with: tuple[object, ...] = ()
+    _gutter: int = 4
+
+    def bounds(self, window: Window, *, positive: bool) -> tuple[float, float] | None:
+        """Smallest and largest value in view."""
+        found = [
+            bounds
+            for line in self.lines
+            if (bounds := line.values.bounds(*line.visible(window.axis, window.low, window.high), positive=positive))
+        ]
+        return (min(low for low, _ in found), max(high for _, high in found)) if found else None
+
+    def frame(self, window: Window, width: int, height: int, now: float) -> list[Row] | None:
+        """`height` rows of `width` cells, or None where nothing in view can be drawn. `now`: seconds of a steady clock."""
+        log, bounds = self.log, self.bounds(window, positive=self.log)
+        if bounds is None and log:
+            log, bounds = False, self.bounds(window, positive=False)
+        if bounds is None or width < 12 or height < 2:
+            return None
+        if log:
+            bounds = log10(bounds[0]), log10(bounds[1])
+        span = window.high - window.low
+        if self._drawn_with != (drawn_with := (log, window.axis, round(span, 9))):
+            self._sticky.reset()
+            self._drawn_with = drawn_with
+        low, high = self._sticky.fit(*bounds, now, floor_at_zero=not log)
+        rows = max(1, height - 1)
+        widest = max((len(label) for _, label in value_ticks(low, high, rows, log=log)), default=0)
+        self._gutter = min(max(self._gutter, widest), 8)
+        gutter, envelopes = self._gutter, self._envelopes
+        return Frame(self.lines, window, low, high, log, width, height, gutter, self.marks, self.glyphs, envelopes).render()

@@ -1,0 +1,55 @@
+"""What a chart draws: x columns shared by the metrics of a run, and lines over them."""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_left, bisect_right
+from dataclasses import dataclass
+
+from tuitune.tui.charts.pyramid import LIMIT, Pyramid
+
+
+class Positions:
+    """Where along a run its records stand: by step, by tokens and by time (seconds since the first), each never decreasing."""
+
+    __slots__ = ("_columns",)
+
+    def __init__(self) -> None:
+        self._columns = {"step": array("d"), "tokens": array("d"), "time": array("d")}
+
+    def __len__(self) -> int:
+        return len(self._columns["step"])
+
+    def append(self, step: float, tokens: float = 0.0, time: float = 0.0) -> None:
+        """Add a record. A position below the one before it counts as equal to it: an x axis runs one way."""
+        for column, value in zip(self._columns.values(), (step, tokens, time), strict=True):
+            last = column[-1] if column else -LIMIT
+            column.append(value if last < value < LIMIT else last if column else 0.0)
+
+    def by(self, axis: str) -> array[float]:
+        return self._columns[axis]
+
+
+@dataclass(frozen=True)
+class Line:
+    """One curve. `ink` is its colour number; `letter` names it in the legend and at its end; `points` are drawn as markers,
+    the one at index `best` with a marker of its own; a `ghost` is drawn behind, faint.
+    """
+
+    positions: Positions
+    values: Pyramid
+    ink: int
+    name: str = ""
+    letter: str = ""
+    points: bool = False
+    best: int | None = None
+    ghost: bool = False
+
+    def xs(self, axis: str) -> array[float]:
+        """The positions of the values there are: a smoothed line may lag behind the line it smooths."""
+        return self.positions.by(axis)
+
+    def visible(self, axis: str, low: float, high: float) -> tuple[int, int]:
+        """Indices [start, stop) of the points from `low` to `high`."""
+        xs, count = self.xs(axis), min(len(self.values), len(self.positions))
+        return bisect_left(xs, low, 0, count), bisect_right(xs, high, 0, count)

@@ -1,0 +1,59 @@
+"""What follows from a value, beside it in the form: α/r, the effective batch, steps. And which values have no effect."""
+
+from __future__ import annotations
+
+import math
+
+from tuitune.recipe.schema import Recipe
+from tuitune.tui.outlook import Outlook
+from tuitune.units import count_text, number_text, percent_text
+
+
+def notes(recipe: Recipe, outlook: Outlook | None) -> dict[str, str]:
+    """Key → what follows from its value. `outlook` may be of an earlier version of the recipe."""
+    adapter, training = recipe.adapter, recipe.training
+    root = math.sqrt(adapter.rank) if adapter.rslora else adapter.rank
+    found = {
+        "adapter.alpha": f"scaling {'α/√r' if adapter.rslora else 'α/r'} = {_plain(adapter.alpha / root)}",
+        "training.accumulation": f"effective batch {training.batch_size * training.accumulation}",
+        "samples.prompts": f"{len(recipe.samples.prompts)} prompts" if len(recipe.samples.prompts) != 1 else "1 prompt",
+        "quantization.bits": {4: "QLoRA", 8: "LLM.int8()", 16: "as loaded"}[recipe.quantization.bits],
+    }
+    if isinstance(recipe.data.eval, float):
+        found["data.eval"] = f"{percent_text(recipe.data.eval)} of the rows"
+    if outlook is None:
+        return found
+    if outlook.total:
+        found["model.id"] = f"{count_text(outlook.total)} parameters"
+        if outlook.trainable is not None and adapter.method == "lora":
+            found["adapter.targets"] = f"trains {count_text(outlook.trainable)}"
+    if outlook.rows is not None:
+        found["data.train"] = f"{outlook.rows:,} rows"
+    if (steps := outlook.steps) is not None:
+        found["training.epochs"] = f"{'up to ' if steps.at_most else ''}{steps.count:,} steps"
+        warm = math.ceil(steps.count * training.warmup_ratio)
+        found["training.warmup_ratio"] = f"{'up to ' if steps.at_most else ''}{warm:,} steps"
+    return found
+
+
+def unused(recipe: Recipe) -> dict[str, str]:
+    """Key → why its value has no effect as the recipe stands."""
+    found: dict[str, str] = {}
+    if recipe.adapter.method == "none":
+        for name in type(recipe.adapter).model_fields:
+            if name != "method":
+                found[f"adapter.{name}"] = "needs method lora"
+    if recipe.quantization.bits != 4:
+        for name in ("kind", "double", "compute_dtype"):
+            found[f"quantization.{name}"] = "needs 4 bits"
+    if recipe.training.max_steps is not None:
+        found["training.epochs"] = "max steps decides"
+    if recipe.data.eval is None:
+        found |= {f"evaluation.{name}": "no held-out data" for name in ("every", "perplexity", "answers")}
+    if not recipe.samples.prompts:
+        found |= {f"samples.{name}": "no prompts" for name in ("every", "max_new_tokens", "temperature")}
+    return found
+
+
+def _plain(figure: float) -> str:
+    return f"{figure:.1f}" if 0.1 <= figure < 1000 else number_text(figure)

@@ -1,0 +1,154 @@
+"""What a recipe will cost and whether it fits this machine, as far as that is known before it starts. Nothing is guessed:
+what is not known is None."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from tuitune.data.inspect import Inspection, inspect
+from tuitune.data.sources import resolve
+from tuitune.hardware.gpus import Gpu, Sampler
+from tuitune.hardware.host import Host, host
+from tuitune.hardware.model_facts import ModelFacts
+from tuitune.planning.memory import Fit, Forecast, fits
+from tuitune.planning.preflight import Advice, check
+from tuitune.problem import Problem, TuituneError
+from tuitune.recipe.schema import DataSection, Recipe
+
+
+@dataclass(frozen=True)
+class Steps:
+    """Optimizer steps of a run; `at_most` where packing will make them fewer than rows alone say."""
+
+    count: int
+    at_most: bool
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """All that is known about a recipe on this machine. Sizes in bytes; `rows` are training rows."""
+
+    recipe: Recipe
+    errors: tuple[Problem, ...]
+    advice: tuple[Advice, ...]
+    facts: ModelFacts | None
+    trainable: int | None
+    total: int | None
+    forecast: Forecast | None
+    fit: Fit | None
+    gpus: tuple[Gpu, ...]
+    gpu_reason: str
+    host: Host
+    rows: int | None
+
+    @property
+    def effective_batch(self) -> int:
+        """Rows between two optimizer steps."""
+        return self.recipe.training.batch_size * self.recipe.training.accumulation
+
+    @property
+    def capacity(self) -> int | None:
+        """Memory that the run can have: what is free on the GPU, or the RAM available where there is none."""
+        if self.gpus:
+            return self.gpus[0].memory_free or self.gpus[0].memory_total
+        return self.host.memory_available
+
+    @property
+    def place(self) -> str:
+        return "GPU" if self.gpus else "RAM"
+
+    @property
+    def steps(self) -> Steps | None:
+        return steps(self.recipe, self.rows)
+
+
+def steps(recipe: Recipe, rows: int | None) -> Steps | None:
+    """Optimizer steps for `rows` training rows, counted as transformers' Trainer does; None where nothing is known."""
+    training = recipe.training
+    if rows is None:
+        return Steps(training.max_steps, at_most=False) if training.max_steps else None
+    batches = math.ceil(rows / training.batch_size)
+    per_epoch = max(1, math.ceil(batches / training.accumulation))
+    count = math.ceil(training.epochs * per_epoch)
+    if training.max_steps is not None:
+        return Steps(training.max_steps, at_most=False)
+    return Steps(count, at_most=recipe.data.packing)
+
+
+def training_rows(recipe: Recipe, counted: int | None) -> int | None:
+    """Rows left to train on of those `counted`, after the limit and the held-out fraction."""
+    if counted is None:
+        return None
+    rows = min(counted, recipe.data.limit or counted)
+    held_out = recipe.data.eval
+    return rows - min(rows - 1, max(1, round(rows * held_out))) if isinstance(held_out, float) and rows > 1 else rows
+
+
+class Inspections:
+    """Inspections of whole data files, made in the background and kept as long as the file and how it is read stay the same."""
+
+    def __init__(self, base: Path) -> None:
+        self._base = base
+        self._kept: dict[tuple[object, ...], Inspection | None] = {}
+        self._at_work: set[tuple[object, ...]] = set()
+
+    def known(self, data: DataSection) -> Inspection | None:
+        """The inspection of the training data, if it has been made."""
+        return self._kept.get(_key(data, self._base))
+
+    def begin(self, data: DataSection, done: Callable[[], object]) -> None:
+        """Inspect the training data unless that is done or going on; `done` is called from another thread.
+
+        The thread is a daemon: a file of many gigabytes must not hold up the exit.
+        """
+        key = _key(data, self._base)
+        if key and key not in self._kept and key not in self._at_work:
+            self._at_work.add(key)
+            threading.Thread(target=self._inspect, args=(key, data, done), name="inspect", daemon=True).start()
+
+    def _inspect(self, key: tuple[object, ...], data: DataSection, done: Callable[[], object]) -> None:
+        try:
+            self._kept[key] = inspect(str(key[0]), shape=data.shape, columns=data.columns)
+        except (TuituneError, OSError):
+            self._kept[key] = None
+        self._at_work.discard(key)
+        with contextlib.suppress(RuntimeError):
+            done()
+
+
+def _key(data: DataSection, base: Path) -> tuple[object, ...]:
+    """What an inspection depends on; empty where there is no file here to inspect."""
+    try:
+        source = resolve(data.train, base=base)
+        if source.path is None or source.format == "parquet":
+            return ()
+        status = source.path.stat()
+    except (OSError, TuituneError):
+        return ()
+    return str(source.path), status.st_mtime_ns, status.st_size, data.shape, tuple(sorted(data.columns.items()))
+
+
+def look(recipe: Recipe, *, base: Path, sampler: Sampler, inspections: Inspections) -> Outlook:
+    """Everything known about `recipe` now, without reading more than the first rows of its data. Paths are relative to `base`."""
+    found = check(recipe, base=base)
+    gpus = tuple(sampler.sample())
+    known = inspections.known(recipe.data)
+    return Outlook(
+        recipe=recipe,
+        errors=tuple(found.errors),
+        advice=tuple(found.advice),
+        facts=found.facts,
+        trainable=found.trainable,
+        total=found.total,
+        forecast=found.forecast,
+        fit=fits(found.forecast, list(gpus)) if found.forecast else None,
+        gpus=gpus,
+        gpu_reason=sampler.reason,
+        host=host(),
+        rows=training_rows(recipe, known.rows - known.problem_count if known else None),
+    )

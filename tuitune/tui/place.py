@@ -1,0 +1,56 @@
+"""Where this is: the folder, the machine and its GPUs, in one line. Knows nothing of Textual."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tuitune.paths import data_home
+from tuitune.units import bytes_text
+
+if TYPE_CHECKING:
+    from tuitune.hardware.gpus import Gpu
+    from tuitune.hardware.host import Host
+
+_AGAIN_SECONDS = 5.0
+
+
+def folder() -> str:
+    """The data folder, with ~ for the home folder."""
+    path = data_home()
+    return f"~/{path.relative_to(Path.home())}" if path.is_relative_to(Path.home()) else str(path)
+
+
+class Machine:
+    """This machine, looked at again every five seconds at most."""
+
+    def __init__(self) -> None:
+        from tuitune.hardware.gpus import Sampler
+
+        self._sampler = Sampler()
+        self._described = ""
+        self._due = 0.0
+
+    def describe(self) -> str:
+        """`box · NVIDIA H200 138.1 GB of 139.8 GB free`; without a GPU the processors and the memory. Never raises."""
+        from tuitune.hardware.host import host
+
+        if time.monotonic() >= self._due:
+            self._due = time.monotonic() + _AGAIN_SECONDS
+            self._described = machine_text(host(), self._sampler.sample())
+        return self._described
+
+
+def machine_text(host: Host, gpus: Sequence[Gpu]) -> str:
+    """The machine in a few words."""
+    if not gpus:
+        free = f"{bytes_text(host.memory_available)} of {bytes_text(host.memory_total)} free"
+        return f"{host.hostname} · no GPU · {host.cpu_count} CPUs, {free}"
+    total = sum(gpu.memory_total or 0 for gpu in gpus)
+    free = sum(gpu.memory_free or 0 for gpu in gpus)
+    names = ", ".join(sorted({gpu.name for gpu in gpus}))
+    many = f"{len(gpus)} × " if len(gpus) > 1 else ""
+    memory = f", {bytes_text(free)} of {bytes_text(total)} free" if total else ""
+    return f"{host.hostname} · {many}{names}{memory}"

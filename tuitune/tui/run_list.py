@@ -1,0 +1,139 @@
+"""The list of runs as the home screen shows it, kept up to date from disk at little cost. Knows nothing of Textual."""
+
+from __future__ import annotations
+
+import math
+import os
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tuitune.runs.directory import Run, list_runs
+from tuitune.runs.state import ENDED
+from tuitune.runs.summary import RunView
+
+READING = "reading"
+"""Stands for the state of a run whose files have not been read yet."""
+
+_SLICE_SECONDS = 0.1
+_RECORDS_AT_ONCE = 1_000
+_CURVE_POINTS = 16
+
+
+@dataclass(frozen=True)
+class RunLine:
+    """One run of the list. `losses` is the training loss averaged into at most sixteen points; times are in seconds."""
+
+    run: Run
+    state: str = READING
+    reason: str = ""
+    phase: str = ""
+    model: str = ""
+    data: str = ""
+    step: int | None = None
+    total_steps: int | None = None
+    loss: float | None = None
+    losses: tuple[float, ...] = ()
+    tokens_per_second: float | None = None
+    eta_seconds: float | None = None
+    created_at: float | None = None
+
+    @property
+    def live(self) -> bool:
+        return self.state not in ENDED and self.state != READING
+
+    def contains(self, words: Sequence[str]) -> bool:
+        """Whether name, model, data and state together contain every one of `words` (in lower case)."""
+        text = f"{self.run.name} {self.model} {self.data} {self.state}".lower()
+        return all(word in text for word in words)
+
+
+class RunList:
+    """Every run of the runs folder, those at work first, then the ended ones, each newest first.
+
+    Runs at work are followed by what their journals gained; an ended one is read once, and again only when its events
+    changed. `complete` says whether every run had been read when `poll` returned.
+    """
+
+    def __init__(self) -> None:
+        self.complete = False
+        self._views: dict[Run, RunView] = {}
+        self._lines: dict[Run, tuple[int, RunLine]] = {}
+
+    def poll(self, cancelled: Callable[[], bool] = lambda: False) -> list[RunLine]:
+        """The list as it is now. Reads for about a tenth of a second at most; what is left waits for the next call."""
+        runs = list_runs()
+        self._forget(set(runs))
+        deadline = time.monotonic() + _SLICE_SECONDS
+        lines = [self._line(run, lambda: cancelled() or time.monotonic() > deadline) for run in runs]
+        self.complete = all(line.state != READING for line in lines)
+        return sorted(lines, key=lambda line: not line.live)
+
+    def _forget(self, present: set[Run]) -> None:
+        for gone in self._lines.keys() - present:
+            del self._lines[gone]
+        for gone in self._views.keys() - present:
+            del self._views[gone]
+
+    def _line(self, run: Run, late: Callable[[], bool]) -> RunLine:
+        stamp = _stamp(run)
+        known_stamp, known = self._lines.get(run, (0, RunLine(run)))
+        if known.state in ENDED and stamp == known_stamp:
+            return known
+        if late():
+            return known
+        view = self._views.setdefault(run, RunView(run))
+        view.refresh(_RECORDS_AT_ONCE)
+        while not view.complete and not late():
+            view.refresh(_RECORDS_AT_ONCE)
+        if not view.complete:
+            return known
+        line = _describe(view)
+        self._lines[run] = (stamp, line)
+        if line.state in ENDED:
+            del self._views[run]
+        return line
+
+
+def _stamp(run: Run) -> int:
+    """Changes when an event is written."""
+    try:
+        return os.stat(run.events_file, follow_symlinks=False).st_mtime_ns
+    except OSError:
+        return 0
+
+
+def _describe(view: RunView) -> RunLine:
+    summary = view.summary
+    return RunLine(
+        run=view.run,
+        state=summary.state,
+        reason=summary.reason,
+        phase=str((view.phase or {}).get("text", "")),
+        model=_short(_setting(summary.recipe, "model", "id")),
+        data=_short(_setting(summary.recipe, "data", "train")),
+        step=summary.step,
+        total_steps=summary.total_steps,
+        loss=summary.loss,
+        losses=_curve(view.steps.loss),
+        tokens_per_second=summary.tokens_per_second,
+        eta_seconds=summary.eta_seconds,
+        created_at=summary.created_at,
+    )
+
+
+def _setting(recipe: dict[str, Any], section: str, key: str) -> str:
+    return str(recipe.get(section, {}).get(key, ""))
+
+
+def _short(source: str) -> str:
+    """A bundled name or Hub id as it is; of a path its last part."""
+    return os.path.basename(source.rstrip("/")) if source.startswith("/") else source
+
+
+def _curve(values: Sequence[float]) -> tuple[float, ...]:
+    finite = [value for value in values if math.isfinite(value)]
+    count = min(_CURVE_POINTS, len(finite))
+    edges = [index * len(finite) // count for index in range(count + 1)] if count else []
+    return tuple(sum(finite[start:end]) / (end - start) for start, end in zip(edges, edges[1:], strict=False))

@@ -1,0 +1,83 @@
+"""What every screen shares: keys from the registry, actions that say why they are not available, a smallest size."""
+
+from __future__ import annotations
+
+from inspect import isawaitable
+from typing import TYPE_CHECKING, ClassVar, cast
+
+from textual.app import RenderResult
+from textual.content import Content
+from textual.css.query import NoMatches
+from textual.screen import Screen
+from textual.widget import Widget
+
+from tuitune.tui.widgets.key_bar import KeyBar
+
+if TYPE_CHECKING:
+    from tuitune.tui.app import TuituneApp
+
+SMALLEST = (60, 16)
+
+
+class TooSmall(Widget):
+    """The card shown instead of a screen on a terminal under 60×16."""
+
+    DEFAULT_CSS = """
+    TooSmall { display: none; content-align: center middle; color: $warn; width: 100%; height: 100%; }
+    """
+
+    def render(self) -> RenderResult:
+        width, height = self.screen.size
+        return Content(f"needs {SMALLEST[0]}×{SMALLEST[1]}, has {width}×{height}")
+
+
+class TuituneScreen(Screen[None]):
+    """A screen of the app. A subclass sets `NAME` and `BINDINGS = bindings(NAME)`, and yields a `KeyBar()` last.
+
+    Classes set by size: `-tiny` under 60 columns, `-narrow` under 100, `-medium` under 120, else `-wide`; `-flat` under
+    16 rows, `-short` under 30, else `-tall`.
+    """
+
+    NAME: ClassVar[str] = ""
+    HORIZONTAL_BREAKPOINTS = [(0, "-tiny"), (SMALLEST[0], "-narrow"), (100, "-medium"), (120, "-wide")]
+    VERTICAL_BREAKPOINTS = [(0, "-flat"), (SMALLEST[1], "-short"), (30, "-tall")]
+
+    DEFAULT_CSS = """
+    TuituneScreen {
+        overflow: hidden;
+        &.-tiny > *, &.-flat > * { display: none; }
+        &.-tiny > TooSmall, &.-flat > TooSmall { display: block; }
+    }
+    """
+
+    @property
+    def workbench(self) -> TuituneApp:
+        """The app, with its own methods known to the type checker."""
+        return cast("TuituneApp", self.app)
+
+    def on_mount(self) -> None:
+        self.mount(TooSmall())
+
+    async def action_perform(self, name: str) -> None:
+        """Run `action_<name>`, or say why it is not available now."""
+        if reason := self.why_disabled(name):
+            self.notify(reason, severity="warning")
+            return
+        result = getattr(self, f"action_{name}")()
+        if isawaitable(result):
+            await result
+
+    def why_disabled(self, name: str) -> str | None:
+        """Why the action `name` is not available now, as a sentence for the person, or None where it is."""
+        return None
+
+    def leave(self) -> bool:
+        """Close one layer inside this screen (a filter, a zoomed pane), on Esc. False where there was none."""
+        return False
+
+    def refresh_keys(self) -> None:
+        """Have the key bar look again at which actions are available."""
+        try:
+            self.query_one(KeyBar).refresh_keys()
+        except NoMatches:
+            return

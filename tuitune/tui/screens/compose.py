@@ -1,0 +1,269 @@
+"""Compose: the settings of a new run as forms, with a forecast that follows every change."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from textual import on, work
+from textual.app import ComposeResult
+from textual.containers import Horizontal
+from textual.content import Content
+from textual.message import Message
+from textual.timer import Timer
+from textual.worker import Worker, WorkerState, get_current_worker
+
+from tuitune.hardware.gpus import Sampler
+from tuitune.problem import Problem
+from tuitune.recipe.schema import Recipe
+from tuitune.recipe.settings import Setting, section_titles, setting, settings
+from tuitune.tui.actions import bindings
+from tuitune.tui.draft import Draft, Version, value_of
+from tuitune.tui.notes import notes, unused
+from tuitune.tui.outlook import Inspections, Outlook, look
+from tuitune.tui.screens.base import TuituneScreen
+from tuitune.tui.screens.compose_actions import ComposeActions
+from tuitune.tui.widgets.field_row import FieldView, field_row, help_text
+from tuitune.tui.widgets.forecast import ForecastLine, ForecastPane
+from tuitune.tui.widgets.form import Form
+from tuitune.tui.widgets.key_bar import KeyBar
+from tuitune.tui.widgets.pane import Pane
+from tuitune.tui.widgets.review import explanation, review_rows
+from tuitune.tui.widgets.row_list import RowList
+from tuitune.tui.widgets.section_list import SectionMark, SectionPane, SectionTabs
+
+REVIEW = "review"
+_DEBOUNCE_SECONDS = 0.15
+
+
+class ComposeScreen(ComposeActions, TuituneScreen):
+    """Edits a draft, which the app keeps when the screen is left. A `recipe` becomes a step of that draft."""
+
+    NAME = "compose"
+    BINDINGS = bindings("compose")
+    CSS_PATH = "compose.tcss"
+
+    class Looked(Message):
+        """A forecast is ready."""
+
+        def __init__(self, outlook: Outlook) -> None:
+            super().__init__()
+            self.outlook = outlook
+
+    class Counted(Message):
+        """The rows of the training data have been read."""
+
+    def __init__(self, recipe: Recipe | None = None) -> None:
+        super().__init__()
+        self._recipe = recipe
+        self.draft = Draft()
+        self.base = Path.cwd()
+        self.outlook: Outlook | None = None
+        self._section = "run"
+        self._show_advanced = False
+        self._trial: Version | None = None
+        self._sampler = Sampler()
+        self._inspections = Inspections(self.base)
+        self._pending: Timer | None = None
+
+    def compose(self) -> ComposeResult:
+        yield SectionTabs()
+        with Horizontal():
+            yield SectionPane(id="section-pane")
+            with Pane(id="form-pane"):
+                yield Form(id="form")
+            yield ForecastPane(id="forecast")
+        yield ForecastLine(id="forecast-line")
+        yield KeyBar()
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        self.draft = self._kept_draft()
+        self.workbench.draft = self.draft
+        self.redraw()
+        self.form.rows.focus()
+        self.look_again(at_once=True)
+
+    def _kept_draft(self) -> Draft:
+        kept: Draft | None = self.workbench.draft
+        if kept is None:
+            return Draft(self._recipe)
+        if self._recipe is not None:
+            kept.replace(self._recipe)
+        return kept
+
+    # What is shown
+
+    @property
+    def form(self) -> Form:
+        return self.query_one(Form)
+
+    @property
+    def section(self) -> str:
+        return self._section
+
+    @property
+    def field(self) -> str | None:
+        """The key of the setting under the cursor; None in Review."""
+        return None if self._section == REVIEW else self.form.rows.current
+
+    @property
+    def errors(self) -> list[Problem]:
+        """Everything wrong with the draft: in its fields, between them, and in the files and models they name."""
+        found = self.draft.problems()
+        if self.outlook is not None:
+            found += [one for one in self.outlook.errors if one not in found and self._still_holds(one)]
+        return found
+
+    def _still_holds(self, problem: Problem) -> bool:
+        known = any(one.key == problem.key for one in settings())
+        if self.outlook is None or not known:
+            return True
+        return bool(value_of(self.outlook.recipe, problem.key) == value_of(self.draft.recipe, problem.key))
+
+    def redraw(self, *, cursor: str | None = None) -> None:
+        """Draw sections and form from the draft; lines that stay the same are not sent again."""
+        errors = self.errors
+        marks = self._marks(errors)
+        self.query_one(SectionPane).show(marks, self._section)
+        self.query_one(SectionTabs).show(marks, self._section)
+        title = next(mark.title for mark in marks if mark.name == self._section)
+        self.query_one("#form-pane", Pane).set_title(title, f"run {self.draft.recipe.run.name}")
+        if self._section == REVIEW:
+            advice = self.outlook.advice if self.outlook else ()
+            self.form.show(review_rows(self.draft, errors, advice), cursor=cursor)
+        else:
+            self.form.show([field_row(view) for view in self._views(errors)], cursor=cursor)
+        self._explain(self.form.rows.current)
+        self.refresh_keys()
+
+    def _marks(self, errors: Sequence[Problem]) -> list[SectionMark]:
+        changed = self.draft.changed()
+
+        def under(section: str, keys: Sequence[str]) -> int:
+            return sum(key.split(".")[0] == section for key in keys)
+
+        wrong = [error.key for error in errors]
+        marks = [SectionMark(name, title, under(name, changed), under(name, wrong)) for name, title in section_titles().items()]
+        return [*marks, SectionMark(REVIEW, "Review", problems=len(errors))]
+
+    def _views(self, errors: Sequence[Problem]) -> list[FieldView]:
+        version = self._trial or self.draft.version
+        messages = {error.key: error.message for error in reversed(errors)}
+        if self.form.editing is not None:
+            entry = version.refused.get(self.form.editing)
+            messages[self.form.editing] = entry.message if entry else ""
+        beside, idle = notes(version.recipe, self.outlook), unused(version.recipe)
+        return [
+            FieldView(
+                one,
+                self.draft.text(one.key),
+                changed=self.draft.is_changed(one.key),
+                message=messages.get(one.key, ""),
+                note=beside.get(one.key, ""),
+                unused=idle.get(one.key, ""),
+            )
+            for one in settings()
+            if one.section == self._section and self._is_shown(one, messages)
+        ]
+
+    def _is_shown(self, one: Setting, messages: dict[str, str]) -> bool:
+        return self._show_advanced or not one.advanced or self.draft.is_changed(one.key) or bool(messages.get(one.key))
+
+    def _explain(self, row: str | None) -> None:
+        if row is None:
+            self.form.explain(Content(""))
+        elif self._section == REVIEW:
+            self.form.explain(explanation(row, self.errors, self.outlook.advice if self.outlook else ()))
+        else:
+            view = next((view for view in self._views(self.errors) if view.setting.key == row), None)
+            self.form.explain(help_text(view) if view else Content(""))
+
+    def go_to(self, key: str) -> None:
+        """Show the section of a setting with the cursor on it."""
+        if any(one.key == key for one in settings()):
+            self._section = setting(key).section
+            self._show_advanced = self._show_advanced or setting(key).advanced
+            self.redraw(cursor=key)
+            self.form.rows.focus()
+
+    def show_section(self, name: str) -> None:
+        if name != self._section:
+            self._section = name
+            self.redraw(cursor="")
+
+    # What is typed and chosen
+
+    def changed(self, *, cursor: str | None = None) -> None:
+        """The draft is another one now: draw it, and forecast again."""
+        self._trial = None
+        self.redraw(cursor=cursor)
+        self.look_again()
+
+    def set_values(self, values: dict[str, Any]) -> None:
+        self.draft.set_values(values)
+        self.changed()
+
+    @on(RowList.Highlighted, "#sections")
+    def _section_highlighted(self, event: RowList.Highlighted) -> None:
+        self.show_section(event.key)
+
+    @on(RowList.Highlighted, "#rows")
+    def _row_highlighted(self, event: RowList.Highlighted) -> None:
+        self._explain(event.key)
+        self.refresh_keys()
+
+    @on(RowList.Clicked, "#rows")
+    async def _row_clicked(self) -> None:
+        await self.action_perform("pick")
+
+    @on(Form.Typed)
+    def _typed(self, event: Form.Typed) -> None:
+        self._trial = self.draft.trial(event.key, event.text)
+        self.redraw()
+        self.look_again()
+
+    @on(Form.Entered)
+    def _entered(self, event: Form.Entered) -> None:
+        self.draft.set_text(event.key, event.text)
+        self.changed()
+
+    @on(Form.Abandoned)
+    def _abandoned(self) -> None:
+        self.changed()
+
+    # What is known about it
+
+    def look_again(self, *, at_once: bool = False) -> None:
+        """Forecast what is on the screen, once nothing has changed for a moment."""
+        if self._pending is not None:
+            self._pending.stop()
+        self._pending = self.set_timer(0.001 if at_once else _DEBOUNCE_SECONDS, self._start_looking)
+
+    def _start_looking(self) -> None:
+        recipe = (self._trial or self.draft.version).recipe
+        self._look(recipe)
+        self._inspections.begin(recipe.data, lambda: self.post_message(self.Counted()))
+
+    @work(thread=True, exclusive=True, group="look", exit_on_error=False)
+    def _look(self, recipe: Recipe) -> None:
+        outlook = look(recipe, base=self.base, sampler=self._sampler, inspections=self._inspections)
+        if not get_current_worker().is_cancelled:
+            self.post_message(self.Looked(outlook))
+
+    @on(Counted)
+    def _counted(self) -> None:
+        self.look_again(at_once=True)
+
+    @on(Looked)
+    def _looked(self, event: Looked) -> None:
+        self.outlook = event.outlook
+        self.query_one(ForecastPane).show(event.outlook)
+        self.query_one(ForecastLine).show(event.outlook)
+        self.redraw()
+
+    @on(Worker.StateChanged)
+    def _worker_ended(self, event: Worker.StateChanged) -> None:
+        if event.state is WorkerState.ERROR:
+            self.notify(f"No forecast: {event.worker.error}", severity="error", markup=False)

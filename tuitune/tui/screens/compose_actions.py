@@ -1,0 +1,262 @@
+"""What the keys of Compose do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tuitune.paths import private_directory, recipes_home
+from tuitune.problem import Problem, TuituneError
+from tuitune.recipe.document import render, write_text
+from tuitune.recipe.presets import PRESETS
+from tuitune.recipe.settings import section_titles, setting, show_value
+from tuitune.runs.directory import Run
+from tuitune.tui.draft import Draft, value_of
+from tuitune.tui.outlook import Outlook
+from tuitune.tui.screens.base import TuituneScreen
+from tuitune.tui.screens.data_picker import DataPicker
+from tuitune.tui.screens.data_preview import DataPreview
+from tuitune.tui.screens.launch import LaunchDialog
+from tuitune.tui.screens.model_picker import ModelPicker
+from tuitune.tui.screens.prompts_editor import PromptsEditor
+from tuitune.tui.screens.targets_dialog import TargetsDialog
+from tuitune.tui.widgets.ask import Ask
+from tuitune.tui.widgets.dialogs import Choice, Choose, Confirm, TextView
+from tuitune.tui.widgets.form import Form
+from tuitune.tui.widgets.review import target_of
+
+REVIEW = "review"
+
+
+class ComposeActions(TuituneScreen):
+    """The actions of `ComposeScreen`, which holds the draft and draws it."""
+
+    draft: Draft
+    base: Path
+    outlook: Outlook | None
+
+    if TYPE_CHECKING:
+
+        @property
+        def form(self) -> Form: ...
+        @property
+        def section(self) -> str: ...
+        @property
+        def field(self) -> str | None: ...
+        @property
+        def errors(self) -> list[Problem]: ...
+        def redraw(self, *, cursor: str | None = None) -> None: ...
+        def changed(self, *, cursor: str | None = None) -> None: ...
+        def set_values(self, values: dict[str, Any]) -> None: ...
+        def show_section(self, name: str) -> None: ...
+        def go_to(self, key: str) -> None: ...
+
+    def why_disabled(self, name: str) -> str | None:
+        """Why an action has nothing to do now."""
+        if name == "undo" and not self.draft.can_undo:
+            return "Nothing has been changed yet"
+        if name == "redo" and not self.draft.can_redo:
+            return "Nothing was taken back"
+        if name == "reset_field" and (self.field is None or not self.draft.is_changed(self.field)):
+            return "This is the default already" if self.field else "Put the cursor on a setting to reset it"
+        if name == "fix" and self._fixable() is None:
+            return "No advice here comes with a fix"
+        return None
+
+    # Fields
+
+    def action_pick(self) -> None:
+        """Whatever editing means for the row under the cursor."""
+        row = self.form.rows.current
+        if self.focused is not None and self.focused.id == "sections":
+            self.form.rows.focus()
+        elif row is None:
+            return
+        elif self.section == REVIEW:
+            self.go_to(target_of(row))
+        elif (dialog := self._dialogs().get(row)) is not None:
+            dialog()
+        else:
+            self._edit(row)
+
+    def _dialogs(self) -> dict[str, Any]:
+        return {
+            "model.id": self._pick_model,
+            "data.train": lambda: self._pick_data("data.train"),
+            "data.eval": lambda: self._pick_data("data.eval"),
+            "adapter.targets": self._pick_targets,
+            "samples.prompts": self._edit_prompts,
+        }
+
+    def _edit(self, key: str) -> None:
+        one = setting(key)
+        if one.kind == "switch":
+            self._step(key, 1)
+        elif one.kind == "choice":
+            options = [Choice(str(choice), str(choice), "default" if choice == one.default else "") for choice in one.choices]
+            self.app.push_screen(Choose(one.title, options, self.draft.text(key)), lambda text: self._set_text(key, text))
+        else:
+            self.form.edit(key, self.draft.text(key))
+
+    def on_form_stepped(self, event: Form.Stepped) -> None:
+        if self.section == REVIEW:
+            return
+        kind = setting(event.key).kind
+        if event.by == 0 and kind != "switch":
+            self.action_pick()
+        elif self.form.editing is None:
+            self._step(event.key, event.by or 1)
+
+    def _step(self, key: str, by: int) -> None:
+        one, text = setting(key), self.draft.text(key)
+        choices = ["true", "false"] if one.kind == "switch" else [str(choice) for choice in one.choices or one.words]
+        if one.kind in ("choice", "switch", "cadence") and len(choices) > 1:
+            place = choices.index(text) + by if text in choices else 0
+            self._set_text(key, choices[place % len(choices)])
+
+    def _set_text(self, key: str, text: str | None) -> None:
+        if text is not None:
+            self.draft.set_text(key, text)
+            self.changed()
+
+    def _set_all(self, values: dict[str, Any] | None) -> None:
+        if values:
+            self.set_values(values)
+
+    def _pick_model(self) -> None:
+        self.app.push_screen(
+            ModelPicker(self.draft.recipe.model.id, self.base),
+            lambda model: self._set_all({"model.id": model} if model else None),
+        )
+
+    def _pick_data(self, key: str) -> None:
+        self.app.push_screen(DataPicker(key, self.draft.recipe, self.base), self._set_all)
+
+    def _pick_targets(self) -> None:
+        linears = self.outlook.facts.linears if self.outlook and self.outlook.facts else ()
+        self.app.push_screen(
+            TargetsDialog(self.draft.recipe.adapter.targets, linears),
+            lambda targets: self._set_all(None if targets is None else {"adapter.targets": targets}),
+        )
+
+    def _edit_prompts(self) -> None:
+        self.app.push_screen(
+            PromptsEditor(self.draft.recipe.samples.prompts),
+            lambda prompts: self._set_all(None if prompts is None else {"samples.prompts": prompts}),
+        )
+
+    # The draft
+
+    def action_undo(self) -> None:
+        self._after_move(self.draft.undo())
+
+    def action_redo(self) -> None:
+        self._after_move(self.draft.redo())
+
+    def _after_move(self, keys: list[str] | None) -> None:
+        self.changed()
+        if keys and setting(keys[0]).section != self.section and self.section != REVIEW:
+            self.go_to(keys[0])
+        elif keys and self.section != REVIEW:
+            self.form.rows.move_to(keys[0])
+
+    def action_reset_field(self) -> None:
+        if self.field is not None:
+            self.draft.reset([self.field])
+            self.changed()
+
+    def action_preset(self) -> None:
+        options = []
+        for preset in PRESETS.values():
+            differ = [key for key, value in preset.values.items() if value_of(self.draft.recipe, key) != value]
+            sets = ", ".join(f"{key.split('.')[1]} {show_value(setting(key), preset.values[key])}" for key in differ)
+            options.append(Choice(preset.name, preset.title, f"would set {sets}" if differ else "as it is now"))
+        self.app.push_screen(Choose("Preset", options), self._use_preset)
+
+    def _use_preset(self, name: str | None) -> None:
+        if name is not None:
+            self.set_values(PRESETS[name].values)
+            self.notify(f"{PRESETS[name].help} u takes it back.", title=PRESETS[name].title)
+
+    def action_fix(self) -> None:
+        if (values := self._fixable()) is not None:
+            self.set_values(values)
+            self.notify(", ".join(f"{key} is now {show_value(setting(key), value)}" for key, value in values.items()))
+
+    def _fixable(self) -> dict[str, Any] | None:
+        """The fix of the advice under the cursor in Review, of the field under the cursor, or of the first advice."""
+        fixes = [(one.key, one.fix) for one in (self.outlook.advice if self.outlook else ()) if one.fix]
+        row = self.form.rows.current or ""
+        here = target_of(row) if self.section == REVIEW else row
+        return next((fix for key, fix in fixes if key == here), fixes[0][1] if fixes else None)
+
+    # The screen
+
+    def action_advanced(self) -> None:
+        self._show_advanced = not getattr(self, "_show_advanced", False)
+        self.redraw()
+
+    def action_section_next(self) -> None:
+        self._turn(1)
+
+    def action_section_previous(self) -> None:
+        self._turn(-1)
+
+    def _turn(self, by: int) -> None:
+        names = [*section_titles(), REVIEW]
+        self.show_section(names[(names.index(self.section) + by) % len(names)])
+
+    def action_preview(self) -> None:
+        data = self.draft.recipe.data
+        name = data.eval if self.field == "data.eval" and isinstance(data.eval, str) else data.train
+        self.app.push_screen(DataPreview(name, data.shape, data.columns, self.base))
+
+    def action_toml(self) -> None:
+        left_out = [f"# {key}: {entry.text!r} left out: {entry.message}" for key, entry in self.draft.refused.items()]
+        self.app.push_screen(TextView("The recipe", "\n".join([*left_out, render(self.draft.recipe)])))
+
+    # Saving and launching
+
+    def action_save(self) -> None:
+        suggested = recipes_home() / f"{self.draft.recipe.run.name}.toml"
+        self.app.push_screen(Ask("Save the recipe", "Write the recipe to this file:", str(suggested)), self._save_to)
+
+    def _save_to(self, name: str | None) -> None:
+        if name is None:
+            return
+        path = self.base / Path(name).expanduser()
+        if path.exists():
+            question = Confirm("Save the recipe", f"{path}\nexists. Write over it?")
+            self.app.push_screen(question, lambda yes: self._write(path) if yes else None)
+        else:
+            self._write(path)
+
+    def _write(self, path: Path) -> None:
+        try:
+            if path.parent == recipes_home():
+                private_directory(path.parent)
+            write_text(path, render(self.draft.recipe))
+        except (OSError, TuituneError) as error:
+            self.notify(str(error), title="Not saved", severity="error")
+            return
+        without = f" Left out: {', '.join(self.draft.refused)}, not valid as typed." if self.draft.refused else ""
+        self.notify(f"{path}{without}", title="Saved")
+
+    def action_launch(self) -> None:
+        if self.draft.problems():
+            self._show_errors()
+        else:
+            self.app.push_screen(LaunchDialog(self.draft.recipe, self.base), self._launched)
+
+    def _launched(self, outcome: Run | list[Problem] | None) -> None:
+        if isinstance(outcome, Run):
+            self.workbench.draft = None
+            self.workbench.open_monitor(outcome)
+        elif outcome:
+            self._show_errors()
+
+    def _show_errors(self) -> None:
+        self.show_section(REVIEW)
+        self.form.rows.focus()
+        count = len(self.errors)
+        self.notify(f"Not started: {count} thing{'' if count == 1 else 's'} to put right, listed here", severity="warning")

@@ -1,0 +1,212 @@
+"""Small windows over a screen: a question, a text to read, a choice from a list."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.containers import Vertical, VerticalScroll
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Input, OptionList, Static
+
+from tuitune.text import clean
+
+Result = TypeVar("Result")
+
+_MOST_OPTIONS = 200
+_LONGEST_TEXT = 400_000
+
+
+class Dialog(ModalScreen[Result]):
+    """A framed window in the middle of the screen. Esc closes it with None (or False); titles may be foreign text."""
+
+    BINDINGS = [Binding("escape", "leave", "close", show=False), Binding("ctrl+c", "app.interrupt", show=False)]
+
+    DEFAULT_CSS = """
+    Dialog {
+        align: center middle;
+        #window {
+            width: 72;
+            max-width: 96%;
+            height: auto;
+            max-height: 96%;
+            border: round $accent;
+            border-title-color: $accent;
+            border-title-style: bold;
+            border-subtitle-color: $faint;
+            background: $surface;
+            padding: 0 1;
+        }
+    }
+    .-ascii Dialog #window { border: ascii $accent; }
+    """
+
+    def __init__(self, title: str, keys: str) -> None:
+        super().__init__()
+        self._window = Vertical(id="window")
+        self._window.border_title = Content(clean(title, limit=120))
+        self._window.border_subtitle = Content(keys)
+
+    def action_leave(self) -> None:
+        self.dismiss(None)
+
+
+class Confirm(Dialog[bool]):
+    """A question, answered True or False. With `word`, yes means typing that word."""
+
+    BINDINGS = [Binding("y", "answer(True)", "yes", show=False), Binding("n", "answer(False)", "no", show=False)]
+
+    DEFAULT_CSS = """
+    Confirm Input { margin-top: 1; }
+    Confirm #wrong { color: $bad; height: auto; }
+    """
+
+    def __init__(self, title: str, text: str, word: str | None = None) -> None:
+        super().__init__(title, "y yes · n no" if word is None else "Enter confirm · Esc cancel")
+        self._text = text
+        self._word = word
+
+    def compose(self) -> ComposeResult:
+        with self._window:
+            yield Static(Content(clean(self._text, newlines=True)))
+            if self._word is not None:
+                yield Static(Content.from_markup("\nType [b]$word[/b] to confirm:", word=clean(self._word)))
+                yield Input(compact=True, id="word")
+                yield Static(id="wrong")
+
+    def on_mount(self) -> None:
+        for field in self.query(Input):
+            field.cursor_blink = False
+
+    @on(Input.Submitted)
+    def _typed(self, event: Input.Submitted) -> None:
+        if event.value == self._word:
+            self.dismiss(True)
+        else:
+            self.query_one("#wrong", Static).update(Content("That is not it. Nothing was done."))
+
+    def action_answer(self, yes: bool) -> None:
+        if self._word is None or not yes:
+            self.dismiss(yes)
+
+    def action_leave(self) -> None:
+        self.dismiss(False)
+
+
+class _Reader(VerticalScroll, can_focus=True):
+    BINDINGS = [
+        Binding("j", "scroll_down", show=False),
+        Binding("k", "scroll_up", show=False),
+        Binding("g", "scroll_home", show=False),
+        Binding("G", "scroll_end", show=False),
+        Binding("space", "page_down", show=False),
+    ]
+
+
+class TextView(Dialog[None]):
+    """A text to read and scroll: a recipe, a log's end. Longer texts are cut at 400 000 characters, which it says."""
+
+    BINDINGS = [Binding("q", "leave", "close", show=False)]
+
+    DEFAULT_CSS = """
+    TextView #window { width: 96%; max-width: 140; height: 90%; }
+    TextView _Reader { height: 1fr; }
+    """
+
+    def __init__(self, title: str, text: str) -> None:
+        super().__init__(title, "j k g G scroll · Esc close")
+        self._text = clean(text, newlines=True, limit=_LONGEST_TEXT)
+
+    def compose(self) -> ComposeResult:
+        with self._window, _Reader():
+            yield Static(Content(self._text))
+
+
+@dataclass(frozen=True)
+class Choice(Generic[Result]):
+    """One line of a `Choose`: what choosing it gives, its label, and a remark at the right. Both texts may be foreign."""
+
+    value: Result
+    label: str
+    detail: str = ""
+
+
+class Choose(Dialog[Result]):
+    """A list to pick one thing from, narrowed by typing. Gives the chosen value, or None for Esc."""
+
+    BINDINGS = [
+        Binding("down,ctrl+n", "move(1)", show=False, priority=True),
+        Binding("up,ctrl+p", "move(-1)", show=False, priority=True),
+        Binding("pagedown", "move(10)", show=False, priority=True),
+        Binding("pageup", "move(-10)", show=False, priority=True),
+    ]
+
+    DEFAULT_CSS = """
+    Choose #window { width: 84; }
+    Choose OptionList { height: auto; max-height: 20; margin-top: 1; padding: 0; border: none; background: $surface; }
+    Choose OptionList:focus { border: none; }
+    .-short Choose OptionList { max-height: 12; }
+    """
+
+    def __init__(self, title: str, options: Iterable[Choice[Result]], current: Result | None = None) -> None:
+        super().__init__(title, "type to filter · ↑↓ move · Enter choose · Esc close")
+        self._options = list(options)
+        self._current = current
+        self._shown: Sequence[Choice[Result]] = ()
+
+    def compose(self) -> ComposeResult:
+        with self._window:
+            yield Input(compact=True, placeholder="filter", id="filter")
+            choices = OptionList(id="choices", compact=True)
+            choices.can_focus = False
+            yield choices
+
+    def on_mount(self) -> None:
+        self.query_one(Input).cursor_blink = False
+        self._show("")
+        values = [option.value for option in self._shown]
+        if self._current in values:
+            self.query_one(OptionList).highlighted = values.index(self._current)
+
+    @on(Input.Changed)
+    def _filtered(self, event: Input.Changed) -> None:
+        self._show(event.value)
+
+    @on(Input.Submitted)
+    def _entered(self) -> None:
+        highlighted = self.query_one(OptionList).highlighted
+        if highlighted is not None and highlighted < len(self._shown):
+            self.dismiss(self._shown[highlighted].value)
+
+    @on(OptionList.OptionSelected)
+    def _clicked(self, event: OptionList.OptionSelected) -> None:
+        self.dismiss(self._shown[event.option_index].value)
+
+    def action_move(self, rows: int) -> None:
+        choices = self.query_one(OptionList)
+        if choices.option_count:
+            choices.highlighted = min(max((choices.highlighted or 0) + rows, 0), choices.option_count - 1)
+
+    def _show(self, text: str) -> None:
+        words = text.lower().split()
+        self._shown = [
+            option
+            for option in self._options
+            if all(word in f"{option.label} {option.detail}".lower() for word in words)
+        ][:_MOST_OPTIONS]
+        choices = self.query_one(OptionList)
+        choices.clear_options()
+        choices.add_options(_option_line(option) for option in self._shown)
+        choices.highlighted = 0 if self._shown else None
+
+
+def _option_line(option: Choice[Result]) -> Content:
+    label = Content(clean(option.label, limit=120))
+    if not option.detail:
+        return label
+    return Content.assemble(label, "  ", (clean(option.detail, limit=160), "$faint"))

@@ -1,0 +1,176 @@
+"""The forecast beside the form: memory against this machine, trainable parameters, steps, and advice with its fix."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from textual.content import Content
+from textual.widgets import Static
+
+from tuitune.text import clean
+from tuitune.tui.outlook import Outlook
+from tuitune.tui.widgets.pane import Pane
+from tuitune.units import bytes_text, count_text, percent_text
+
+_FILL = "█▓▒░█▓▒░"
+_UNKNOWN_MODEL = "unknown until the model is downloaded"
+_FIT_COLOURS = {"fits": "$ok", "tight": "$warn", "too big": "$bad", "no gpu": "$faint"}
+_FIT_WORDS = {"fits": "yes", "tight": "tight", "too big": "no", "no gpu": "no GPU here"}
+ADVICE_SIGNS = {"warning": ("⚠", "$warn"), "info": ("i", "$accent")}
+
+
+class ForecastPane(Pane):
+    """The forecast in full."""
+
+    DEFAULT_CSS = "ForecastPane Static { height: auto; }"
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__("Forecast", id=id)
+        self._outlook: Outlook | None = None
+        self.can_focus = False
+
+    def compose(self) -> Iterator[Static]:
+        yield Static()
+
+    def show(self, outlook: Outlook) -> None:
+        self._outlook = outlook
+        self._draw()
+
+    def on_resize(self) -> None:
+        self._draw()
+
+    def _draw(self) -> None:
+        width = self.content_size.width
+        if self._outlook is not None and width:
+            self.query_one(Static).update(Content("\n").join(forecast_lines(self._outlook, width)))
+
+
+class ForecastLine(Static):
+    """The forecast in two lines, for narrow screens."""
+
+    DEFAULT_CSS = "ForecastLine { height: 2; padding: 0 1; }"
+
+    def show(self, outlook: Outlook) -> None:
+        self.update(Content("\n").join(forecast_summary(outlook)))
+
+
+def forecast_lines(outlook: Outlook, width: int) -> list[Content]:
+    """Everything known, `width` cells wide."""
+    blank = Content("")
+    groups = [_machine(outlook, width), _memory(outlook, width), _figures(outlook, width), _advice(outlook)]
+    return [line for group in groups if group for line in (*group, blank)]
+
+
+def forecast_summary(outlook: Outlook) -> list[Content]:
+    """The two lines that matter most."""
+    parts: list[Content] = []
+    if outlook.forecast is not None:
+        parts.append(Content(f"memory {bytes_text(outlook.forecast.total)} of {bytes_text(outlook.capacity)} {outlook.place}"))
+        parts.append(_fit(outlook))
+    parts.append(Content(f"trainable {_trainable(outlook)}"))
+    first = Content.styled(" · ", "$faint").join(parts)
+    sign = Content("")
+    if outlook.errors:
+        sign = Content.styled(f" · ✗ {_plural(len(outlook.errors), 'error')} in Review", "$bad")
+    elif outlook.advice:
+        one = outlook.advice[0]
+        glyph, colour = ADVICE_SIGNS.get(one.level, ADVICE_SIGNS["info"])
+        fix = " [x fixes it]" if one.fix else ""
+        sign = Content.assemble((f" · {glyph} ", colour), clean(one.message), (fix, "$accent"))
+    return [first, Content(f"effective batch {outlook.effective_batch} · {_steps(outlook)}") + sign]
+
+
+def _machine(outlook: Outlook, width: int) -> list[Content]:
+    host = outlook.host
+    if not outlook.gpus:
+        words = clean(outlook.gpu_reason or "no GPU on this machine")
+        return [
+            Content.styled(words, "$faint"),
+            _pair(f"CPU, {_plural(host.cpu_count, 'core')}", f"RAM {bytes_text(host.memory_total)}", width),
+        ]
+    return [
+        _pair(f"GPU {gpu.index} {clean(gpu.name)}", f"{bytes_text(gpu.memory_total)} free {bytes_text(gpu.memory_free)}", width)
+        for gpu in outlook.gpus[:4]
+    ]
+
+
+def _memory(outlook: Outlook, width: int) -> list[Content]:
+    if outlook.forecast is None:
+        return [_pair("memory", "", width), Content.styled(_UNKNOWN_MODEL, "$faint")]
+    parts = {name: size for name, size in outlook.forecast.parts.items() if size}
+    lines = [_bar(list(parts.values()), outlook.capacity or outlook.forecast.total, width)]
+    for place, (name, size) in enumerate(parts.items()):
+        mark = Content.styled(_FILL[place % len(_FILL)], f"$chart-{place % 8 + 1}")
+        lines.append(mark + _pair(f" {name}", bytes_text(size), width - 1))
+    lines.append(_pair("total", f"{bytes_text(outlook.forecast.total)}", width, "bold"))
+    lines.append(_pair(f"{outlook.place} available", bytes_text(outlook.capacity), width))
+    return [*lines, _fit(outlook)]
+
+
+def _bar(sizes: list[int], capacity: int, width: int) -> Content:
+    scale = width / max(capacity, sum(sizes), 1)
+    parts, end, drawn = [], 0.0, 0
+    for place, size in enumerate(sizes):
+        end += size * scale
+        cells = max(0, round(end) - drawn)
+        parts.append((_FILL[place % len(_FILL)] * cells, f"$chart-{place % 8 + 1}"))
+        drawn += cells
+    return Content.assemble(*parts, ("·" * (width - drawn), "$faint"))
+
+
+def _fit(outlook: Outlook) -> Content:
+    state = outlook.fit.state if outlook.fit else "no gpu"
+    return Content.assemble("fits ", (_FIT_WORDS.get(state, state), f"{_FIT_COLOURS.get(state, '')} bold"))
+
+
+def _figures(outlook: Outlook, width: int) -> list[Content]:
+    tokens = outlook.effective_batch * outlook.recipe.data.max_length
+    lines = [
+        _pair("trainable", _trainable(outlook), width),
+        _pair("rows", "not counted" if outlook.rows is None else f"{outlook.rows:,}", width),
+        _pair("effective batch", f"{outlook.effective_batch:,}", width),
+        _pair("steps", _steps(outlook).removesuffix(" steps"), width),
+        _pair("tokens a step", f"up to {tokens:,}", width),
+    ]
+    return lines
+
+
+def _advice(outlook: Outlook) -> list[Content]:
+    lines = []
+    if outlook.errors:
+        lines.append(Content.styled(f"✗ {_plural(len(outlook.errors), 'error')}: see Review", "$bad"))
+    fixable = True
+    for one in outlook.advice:
+        glyph, colour = ADVICE_SIGNS.get(one.level, ADVICE_SIGNS["info"])
+        lines.append(Content.assemble((f"{glyph} ", colour), clean(one.message)))
+        if one.fix and fixable:
+            lines.append(Content.styled(f"  x: {_fix_words(one.fix)}", "$accent"))
+            fixable = False
+    return lines
+
+
+def _fix_words(fix: dict[str, object]) -> str:
+    return clean(", ".join(f"{key} = {value}" for key, value in fix.items()))
+
+
+def _trainable(outlook: Outlook) -> str:
+    if outlook.trainable is None or not outlook.total:
+        return _UNKNOWN_MODEL
+    share = percent_text(outlook.trainable / outlook.total)
+    return f"{count_text(outlook.trainable)} of {count_text(outlook.total)} ({share})"
+
+
+def _steps(outlook: Outlook) -> str:
+    steps = outlook.steps
+    if steps is None:
+        return "steps unknown until the rows are counted"
+    return f"{'up to ' if steps.at_most else ''}{steps.count:,} steps"
+
+
+def _pair(name: str, figure: str, width: int, style: str = "") -> Content:
+    left = Content(name).truncate(max(1, width - len(figure) - 1), ellipsis=True, pad=True)
+    return Content.assemble((left.plain, style or "$faint"), " ", (figure, style))
+
+
+def _plural(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"

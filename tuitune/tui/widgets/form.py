@@ -1,0 +1,150 @@
+"""A form: rows of fields under a cursor, one line editor that is there only while a field is edited, and help below."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.message import Message
+from textual.widgets import Input, Static
+
+from tuitune.tui.widgets.field_row import VALUE_AT
+from tuitune.tui.widgets.row_list import Row, RowList
+
+
+class FieldInput(Input):
+    """The line editor of a field: Enter and Tab keep what was typed, Esc does not."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "finish(False)", show=False),
+        Binding("tab,down", "finish(True, 1)", show=False),
+        Binding("shift+tab,up", "finish(True, -1)", show=False),
+    ]
+
+    class Finished(Message):
+        """Editing is over: `kept` says whether the text counts, `move` where the cursor goes next."""
+
+        def __init__(self, text: str, kept: bool, move: int) -> None:
+            super().__init__()
+            self.text = text
+            self.kept = kept
+            self.move = move
+
+    def action_finish(self, kept: bool, move: int = 0) -> None:
+        self.post_message(self.Finished(self.value, kept, move))
+
+    async def action_submit(self) -> None:
+        self.action_finish(True)
+
+
+class Form(Vertical):
+    """Shows rows that the screen makes; says what a person wants to do to them."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("left,h", "step(-1)", "Previous choice", show=False),
+        Binding("right,l", "step(1)", "Next choice", show=False),
+        Binding("space", "step(0)", "Switch", show=False),
+    ]
+    DEFAULT_CSS = """
+    Form { layers: rows editor; height: 1fr; }
+    Form > RowList { layer: rows; }
+    Form > #help { layer: rows; height: 3; border-top: solid $rule; padding: 0 0 0 2; }
+    Form > FieldInput {
+        layer: editor; position: absolute;
+    }
+    """
+
+    class Typed(Message):
+        """A key was pressed in the line editor."""
+
+        def __init__(self, key: str, text: str) -> None:
+            super().__init__()
+            self.key = key
+            self.text = text
+
+    class Entered(Message):
+        """A text was entered for a field."""
+
+        def __init__(self, key: str, text: str) -> None:
+            super().__init__()
+            self.key = key
+            self.text = text
+
+    class Abandoned(Message):
+        """Editing ended and the field keeps what it had."""
+
+    class Stepped(Message):
+        """The next (1) or previous (-1) choice of a field is wanted, or (0) whatever pressing Space on it means."""
+
+        def __init__(self, key: str, by: int) -> None:
+            super().__init__()
+            self.key = key
+            self.by = by
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._editing: str | None = None
+
+    def compose(self) -> ComposeResult:
+        yield RowList(id="rows")
+        yield Static(id="help")
+
+    @property
+    def rows(self) -> RowList:
+        return self.query_one("#rows", RowList)
+
+    @property
+    def editing(self) -> str | None:
+        """The key of the field that the line editor is open on."""
+        return self._editing
+
+    def show(self, rows: Sequence[Row], *, cursor: str | None = None) -> None:
+        self.rows.set_rows(rows, cursor=cursor)
+
+    def explain(self, text: Content) -> None:
+        self.query_one("#help", Static).update(text)
+
+    def edit(self, key: str, text: str) -> None:
+        """Open the line editor on a field."""
+        line = self.rows.line_of(key)
+        if line is None or self._editing is not None:
+            return
+        self._editing = key
+        editor = FieldInput(text, compact=True, select_on_focus=True)
+        editor.cursor_blink = False
+        editor.styles.offset = (VALUE_AT + 1, line)
+        editor.styles.width = max(10, self.rows.size.width - VALUE_AT - 1)
+        self.mount(editor)
+        editor.focus()
+
+    async def close_editor(self) -> None:
+        """Drop the line editor and what was typed in it."""
+        self._editing = None
+        await self.query(FieldInput).remove()
+        self.rows.focus()
+
+    def action_step(self, by: int) -> None:
+        if self.rows.current is not None:
+            self.post_message(self.Stepped(self.rows.current, by))
+
+    @on(Input.Changed)
+    def _typed(self, event: Input.Changed) -> None:
+        event.stop()
+        if self._editing is not None:
+            self.post_message(self.Typed(self._editing, event.value))
+
+    @on(FieldInput.Finished)
+    async def _finished(self, event: FieldInput.Finished) -> None:
+        event.stop()
+        key = self._editing
+        if key is None:
+            return
+        await self.close_editor()
+        self.post_message(self.Entered(key, event.text) if event.kept else self.Abandoned())
+        if event.kept and event.move:
+            self.rows.action_move(event.move)

@@ -1,0 +1,101 @@
+"""The curves of a run, grown from its records as they come: what the monitor's charts draw."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from tuitune.runs.summary import RunView
+from tuitune.tui.charts.pyramid import LIMIT, Pyramid
+from tuitune.tui.charts.series import Line, Positions
+from tuitune.tui.charts.smoothing import Smoothed
+
+METRICS = ("loss", "learning_rate", "grad_norm", "tokens_per_second")
+SMOOTHED = ("loss", "grad_norm", "tokens_per_second")
+WEIGHTS = (0.9, 0.98, 0.0, 0.6)
+"""The smoothing weights that one key cycles through; 0 is none."""
+CHUNK = 2_000
+"""How many records are turned into points at a time: about 10 ms of work."""
+
+
+@dataclass
+class RunCurves:
+    """Positions and values of a run's training and evaluation records, and the smoothed curves of the noisy ones."""
+
+    weight: float = WEIGHTS[0]
+    steps: Positions = field(default_factory=Positions)
+    values: dict[str, Pyramid] = field(default_factory=lambda: {name: Pyramid() for name in METRICS})
+    evaluations: Positions = field(default_factory=Positions)
+    eval_loss: Pyramid = field(default_factory=Pyramid)
+    best: int | None = None
+    smoothed: dict[str, Smoothed] = field(default_factory=dict)
+    _began: float | None = None
+
+    def __post_init__(self) -> None:
+        self.smooth(self.weight)
+
+    def smooth(self, weight: float) -> None:
+        """Smooth anew with `weight`; the curves follow at the next `catch_up`."""
+        self.weight = weight
+        self.smoothed = {name: Smoothed(self.values[name], weight) for name in SMOOTHED} if weight else {}
+
+    def catch_up(self, view: RunView) -> bool:
+        """Take what `view` has gained, at most `CHUNK` steps; True once nothing is left to do."""
+        self._begin(view)
+        began = self._began or 0.0
+        records, done = view.steps, len(self.steps)
+        upto = min(len(records), done + CHUNK)
+        for index in range(done, upto):
+            self.steps.append(records.step[index], records.tokens[index], records.time[index] - began)
+        for name, pyramid in self.values.items():
+            pyramid.extend(getattr(records, name)[done:upto])
+        for record in view.evaluations[len(self.evaluations) :]:
+            self._evaluated(record, began)
+        caught_up = [curve.catch_up() for curve in self.smoothed.values()]
+        return all(caught_up) and upto == len(records)
+
+    def _begin(self, view: RunView) -> None:
+        if self._began is None:
+            moments = [record["time"] for record in view.evaluations[:1] if record["time"] is not None]
+            moments += [moment for moment in view.steps.time[:1] if moment == moment]
+            self._began = min(moments, default=None)
+
+    def _evaluated(self, record: dict[str, object], began: float) -> None:
+        def number(key: str, otherwise: float = 0.0) -> float:
+            value = record.get(key)
+            return float(value) if isinstance(value, int | float) else otherwise
+
+        self.evaluations.append(number("step"), number("trained_tokens"), number("time", began) - began)
+        self.eval_loss.append(number("loss", float("nan")))
+        newest = self.eval_loss.values[-1]
+        if newest == newest and (self.best is None or newest < self.eval_loss.values[self.best]):
+            self.best = len(self.eval_loss) - 1
+
+    def extent(self, axis: str) -> tuple[float, float] | None:
+        """Where the curves begin and end on an axis; None before there is a point. A run from its start begins at 0."""
+        columns = [positions.by(axis) for positions in (self.steps, self.evaluations) if len(positions)]
+        if not columns:
+            return None
+        first, newest = min(column[0] for column in columns), max(column[-1] for column in columns)
+        return (min(first, 0.0) if first <= newest / 5 else first), newest
+
+    def lines(self, metric: str) -> list[Line]:
+        """The lines of one chart, back to front; the loss has the evaluations with it."""
+        raw, smooth = self.values[metric], self.smoothed.get(metric)
+        evaluated = metric == "loss" and len(self.eval_loss) > 0
+        name, letter = ("train", "a") if evaluated else ("", "")
+        if smooth is None:
+            lines = [Line(self.steps, raw, 1, name, letter)]
+        else:
+            lines = [Line(self.steps, raw, 1, ghost=True), Line(self.steps, smooth.series, 1, name, letter)]
+        if evaluated:
+            lines.append(Line(self.evaluations, self.eval_loss, 2, "eval", "b", points=True, best=self.best))
+        return lines
+
+    def last(self, metric: str) -> float | None:
+        """The newest value of a metric; None where there is none or it was not finite."""
+        values = self.values[metric].values
+        return values[-1] if values and -LIMIT < values[-1] < LIMIT else None
+
+    def recent(self, metric: str, count: int = 240) -> list[float]:
+        """The newest values, for a spark."""
+        return list(self.values[metric].values[-count:])

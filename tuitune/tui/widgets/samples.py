@@ -1,0 +1,134 @@
+"""What the model answers to fixed prompts as it learns: one prompt, its first answer and one step's, changes marked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from textual.containers import VerticalScroll
+from textual.content import Content
+from textual.widgets import Static
+
+from tuitune.runs.journal import Record
+from tuitune.text import clean
+from tuitune.tui.widgets.word_diff import changed_spans
+
+TEXT_LIMIT = 6_000
+PROMPT_LINES = 3
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One answer: the step it was made at, and which of the run's stages ("base", "during", "tuned")."""
+
+    index: int
+    step: int
+    label: str
+    prompt: str
+    answer: str
+
+    @classmethod
+    def of(cls, record: Record) -> Sample | None:
+        """The sample of a record, its texts made safe; None for a record that is none."""
+        index, step, prompt, answer = (record.get(key) for key in ("index", "step", "prompt", "answer"))
+        if type(index) is not int or type(step) is not int or not isinstance(prompt, str) or not isinstance(answer, str):
+            return None
+        label = record.get("label") if record.get("label") in ("base", "during", "tuned") else ""
+        texts = (clean(text, limit=TEXT_LIMIT, newlines=True) for text in (prompt, answer))
+        return cls(index, step, str(label), *texts)
+
+    @property
+    def title(self) -> str:
+        return {"base": "before training", "tuned": f"step {self.step} · tuned"}.get(self.label, f"step {self.step}")
+
+
+class SampleBook:
+    """The samples of a run by prompt, with a place in them: it stays on the newest answer until it is moved."""
+
+    def __init__(self) -> None:
+        self._answers: dict[int, list[Sample]] = {}
+        self._taken = 0
+        self._prompt = 0
+        self._place: int | None = None
+
+    def take(self, records: Sequence[Record]) -> bool:
+        """Add what `records` has gained since the last call; whether that changed anything."""
+        fresh = [sample for record in records[self._taken :] if (sample := Sample.of(record))]
+        self._taken = len(records)
+        for sample in fresh:
+            self._answers.setdefault(sample.index, []).append(sample)
+        return bool(fresh)
+
+    @property
+    def prompts(self) -> list[int]:
+        return sorted(self._answers)
+
+    @property
+    def answers(self) -> list[Sample]:
+        """The answers to the prompt in view, in the order they were made."""
+        return self._answers[self.prompts[self._prompt]] if self._answers else []
+
+    @property
+    def place(self) -> int:
+        """Which of `answers` is in view."""
+        newest = len(self.answers) - 1
+        return newest if self._place is None else min(self._place, newest)
+
+    @property
+    def title(self) -> str:
+        """`prompt 1/3 · 4/5`: where in the samples the view is."""
+        if not self._answers:
+            return ""
+        return f"prompt {self._prompt + 1}/{len(self.prompts)} · answer {self.place + 1}/{len(self.answers)}"
+
+    def walk(self, by: int) -> None:
+        """Earlier (negative) or later answers of the same prompt."""
+        place = min(max(self.place + by, 0), len(self.answers) - 1)
+        self._place = None if place == len(self.answers) - 1 else place
+
+    def next_prompt(self) -> None:
+        if self._answers:
+            self._prompt = (self._prompt + 1) % len(self.prompts)
+
+    def pages(self) -> list[tuple[str, Content]]:
+        """Titles and texts to show: the prompt, the first answer, and the answer in view with its changes marked."""
+        answers = self.answers
+        if not answers:
+            return []
+        shown, before = answers[self.place], answers[self.place - 1] if self.place else None
+        pages = [("prompt", Content(shown.prompt.strip()))]
+        if self.place > 0:
+            pages.append((answers[0].title, Content.styled(answers[0].answer.strip(), "$faint")))
+        text = Content(shown.answer.strip())
+        for start, stop in changed_spans(text.plain, before.answer.strip()) if before else ():
+            text = text.stylize("bold $accent", start, stop)
+        pages.append((shown.title, text or Content.styled("(an empty answer)", "$faint")))
+        return pages
+
+
+class SamplesView(VerticalScroll, can_focus=True):
+    """Draws a `SampleBook`; the walk through it belongs to the screen's keys."""
+
+    DEFAULT_CSS = """
+    SamplesView { height: 1fr; scrollbar-size: 1 1; }
+    SamplesView Static { height: auto; }
+    """
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self.book = SampleBook()
+        self._text = Static()
+        self.empty = "no samples yet"
+
+    def compose(self):  # type: ignore[no-untyped-def]
+        yield self._text
+
+    def redraw(self) -> None:
+        pages = self.book.pages()
+        if not pages:
+            self._text.update(Content.styled(self.empty, "$faint"))
+            return
+        parts: list[Content] = []
+        for title, text in pages:
+            parts += [Content.styled(title, "$faint"), text]
+        self._text.update(Content("\n").join(parts))

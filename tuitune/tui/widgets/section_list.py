@@ -1,0 +1,88 @@
+"""The sections of a recipe: a list at the left, or one row of short names where the screen is narrow."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from textual.app import RenderResult
+from textual.content import Content
+from textual.widget import Widget
+
+from tuitune.tui.widgets.pane import Pane
+from tuitune.tui.widgets.row_list import Row, RowList
+
+SHORT_NAMES = {
+    "objective": "Goal",
+    "quantization": "Quant",
+    "training": "Train",
+    "evaluation": "Eval",
+    "samples": "Sample",
+    "checkpoints": "Ckpt",
+}
+
+
+@dataclass(frozen=True)
+class SectionMark:
+    """A section with how many of its settings are changed, and how many problems it has."""
+
+    name: str
+    title: str
+    changed: int = 0
+    problems: int = 0
+
+
+class SectionPane(Pane):
+    """The list of sections."""
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__("New run", id=id)
+
+    def compose(self) -> list[RowList]:  # type: ignore[override]
+        return [RowList(id="sections")]
+
+    def show(self, sections: Sequence[SectionMark], current: str) -> None:
+        self.query_one(RowList).set_rows([_row(section) for section in sections], cursor=current)
+
+
+class SectionTabs(Widget):
+    """The sections in one line, the current one always in sight."""
+
+    DEFAULT_CSS = "SectionTabs { height: 1; padding: 0 1; }"
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._sections: tuple[SectionMark, ...] = ()
+        self._current = ""
+
+    def show(self, sections: Sequence[SectionMark], current: str) -> None:
+        if (tuple(sections), current) != (self._sections, self._current):
+            self._sections, self._current = tuple(sections), current
+            self.refresh()
+
+    def render(self) -> RenderResult:
+        tabs = [_tab(section, section.name == self._current) for section in self._sections]
+        place = next((at for at, section in enumerate(self._sections) if section.name == self._current), 0)
+        first = 0
+        while first < place and sum(tab.cell_length for tab in tabs[first : place + 1]) > self.size.width:
+            first += 1
+        return Content.assemble(*tabs[first:]).truncate(self.size.width)
+
+
+def _tab(section: SectionMark, current: bool) -> Content:
+    name = SHORT_NAMES.get(section.name, section.title)
+    mark = ("✗", "$bad") if section.problems else ("•", "$accent") if section.changed else " "
+    return Content.assemble((name, "$accent bold underline" if current else ""), mark, " ")
+
+
+def _row(section: SectionMark) -> Row:
+    def draw(width: int) -> list[Content]:
+        marks = Content("")
+        if section.problems:
+            marks = Content.styled(f"✗ {section.problems}", "$bad")
+        elif section.changed:
+            marks = Content.styled(f"• {section.changed}", "$accent")
+        name = Content(section.title).truncate(max(1, width - marks.cell_length), ellipsis=True, pad=True)
+        return [name + marks]
+
+    return Row(section.name, draw)
