@@ -1,6 +1,6 @@
 """Write the pages that are made from declarations: docs/recipe.md, docs/keys.md and the key table of the README.
 
-    python docs/generate.py
+python docs/generate.py
 """
 
 from __future__ import annotations
@@ -21,15 +21,25 @@ def recipe_page() -> str:
     lines = [
         "# The recipe",
         "",
-        "Every setting of `recipe.toml`, its help, bounds and default. Made from the schema by `python docs/generate.py`.",
-        "`tuitune new -o recipe.toml` writes a commented recipe; `--set KEY=VALUE` changes a setting of any command that takes one.",
+        "Every setting of `recipe.toml`: help, bounds and default. Made from the schema by `python docs/generate.py`.",
+        "`tuitune new -o recipe.toml` writes a commented recipe; `--set KEY=VALUE` changes one setting of it.",
     ]
     section = None
     for setting in settings():
         if setting.section != section:
             section = setting.section
-            lines += ["", f"## [{section}] {section_titles()[section]}", "", "| key | meaning | values | default |", "|---|---|---|---|"]
-        values = ", ".join(f"`{choice}`" for choice in setting.choices) or " ".join(filter(None, [setting.bounds, setting.unit])) or setting.kind
+            lines += [
+                "",
+                f"## [{section}] {section_titles()[section]}",
+                "",
+                "| key | meaning | values | default |",
+                "|---|---|---|---|",
+            ]
+        values = (
+            ", ".join(f"`{choice}`" for choice in setting.choices)
+            or " ".join(filter(None, [setting.bounds, setting.unit]))
+            or setting.kind
+        )
         default = f"`{show_value(setting, setting.default)}`" if setting.default not in (None, "", [], {}) else "empty"
         advanced = " *(advanced)*" if setting.advanced else ""
         lines.append(f"| `{setting.name}` | {_cell(setting.help)}{advanced} | {_cell(values)} | {_cell(default)} |")
@@ -41,7 +51,11 @@ def recipe_page() -> str:
 
 
 def keys_page() -> str:
-    lines = ["# Keys", "", "Made from the action registry by `python docs/generate.py`; `?` shows the same on the screen."]
+    lines = [
+        "# Keys",
+        "",
+        "Made from the action registry by `python docs/generate.py`; `?` shows the same on the screen.",
+    ]
     for screen, title in SCREENS.items():
         lines += ["", f"## {title}", "", "| key | does |", "|---|---|"]
         lines += [f"| {_keys(action.display_key)} | {_cell(action.help)} |" for action in actions_of(screen)]
@@ -52,7 +66,9 @@ def readme(text: str) -> str:
     rows = ["| key | screen | does |", "|---|---|---|"]
     chosen = [action for name in README_KEYS for action in ACTIONS if action.name == name]
     rows += [f"| {_keys(action.display_key)} | {SCREENS[action.screen]} | {_cell(action.help)} |" for action in chosen]
-    return re.sub(r"(?s)(<!-- keys -->\n).*?(<!-- /keys -->)", lambda match: match[1] + "\n".join(rows) + "\n" + match[2], text)
+    return re.sub(
+        r"(?s)(<!-- keys -->\n).*?(<!-- /keys -->)", lambda match: match[1] + "\n".join(rows) + "\n" + match[2], text
+    )
 
 
 def pages() -> dict[Path, str]:

@@ -10,7 +10,7 @@ _PACKAGE = Path(__file__).resolve().parent
 
 def _xdg(variable: str, fallback: str) -> Path:
     configured = os.environ.get(variable, "")
-    return Path(configured) if os.path.isabs(configured) else Path.home() / fallback
+    return Path(configured) if Path(configured).is_absolute() else Path.home() / fallback
 
 
 def data_home() -> Path:

@@ -58,9 +58,8 @@ def batches(tokenizer: PreTrainedTokenizerFast) -> Iterator[Batch]:
     barred = frozenset(row["messages"][0]["content"] for rows in compose("triage").values() for row in rows)
     stream = conversations("tuitune nano", barred)
     while True:
-        rows = sorted(
-            (nano_tokenizer.encode(tokenizer, talk) for talk in islice(stream, CHUNK)), key=lambda r: len(r[0])
-        )
+        rows = [nano_tokenizer.encode(tokenizer, talk) for talk in islice(stream, CHUNK)]
+        rows.sort(key=lambda row: len(row[0]))
         for start in (torch.randperm(CHUNK // ROWS) * ROWS).tolist():
             yield padded(rows[start : start + ROWS], tokenizer.pad_token_id)
 

@@ -14,10 +14,20 @@ import pytest
 from tuitune.cli import main
 
 TINY = [
-    "data.limit=24", "data.eval=bundled:triage/heldout", "data.max_length=192", "training.max_steps=4", "training.batch_size=4", "training.accumulation=1",
-    "evaluation.every=end", "evaluation.answers=4", "samples.every=end", "samples.max_new_tokens=8", "adapter.rank=4", "checkpoints.every=end",
+    "data.limit=24",
+    "data.eval=bundled:triage/heldout",
+    "data.max_length=192",
+    "training.max_steps=4",
+    "training.batch_size=4",
+    "training.accumulation=1",
+    "evaluation.every=end",
+    "evaluation.answers=4",
+    "samples.every=end",
+    "samples.max_new_tokens=8",
+    "adapter.rank=4",
+    "checkpoints.every=end",
     'samples.prompts=["My parcel has not come [/red]."]',
-]  # fmt: skip
+]
 
 
 @dataclass(frozen=True)

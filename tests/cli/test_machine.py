@@ -33,8 +33,9 @@ def test_doctor_finds_this_machine_ready(cli) -> None:
     assert {"torch", "peft", "home folder", "torch on GPU"} <= {finding["subject"] for finding in findings}
 
 
-def test_doctor_says_when_the_home_cannot_be_written(cli, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TUITUNE_HOME", "/proc/nowhere/tuitune")
+def test_doctor_says_when_the_home_cannot_be_written(cli, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("TUITUNE_HOME", str(tmp_path / "file" / "home"))
     answer = cli("doctor")
     assert answer.code == 1
     assert "home folder" in answer.out

@@ -13,7 +13,9 @@ from tuitune.recipe.settings import settings
 
 def test_new_writes_a_recipe_that_reads_back(cli, tmp_path: Path) -> None:
     target = tmp_path / "mine.toml"
-    answer = cli("new", "--preset", "balanced", "--set", "training.learning_rate=1e-4", "--set", "run.name=faq", "-o", target)
+    answer = cli(
+        "new", "--preset", "balanced", "--set", "training.learning_rate=1e-4", "--set", "run.name=faq", "-o", target
+    )
     assert (answer.code, answer.out) == (0, "")
     recipe = document.read(target)
     assert (recipe.run.name, recipe.training.learning_rate, recipe.adapter.rank) == ("faq", 1e-4, 16)

@@ -1,4 +1,4 @@
-"""What the tests of a run's processes share: waiting for conditions, and runs supervised for real with a stand-in engine."""
+"""What the tests of a run's processes share: waiting for conditions, and runs supervised for real."""
 
 from __future__ import annotations
 

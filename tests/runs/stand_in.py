@@ -18,12 +18,12 @@ from tuitune.runs.journal import Writer
 
 run, behaviour = Run(Path(sys.argv[1])), sys.argv[2]
 metrics = Writer(run.metrics_file)
-asked = False
+asked = 0
 
 
 def on_term(number: int, frame: object) -> None:
     global asked
-    asked = True
+    asked += 1
 
 
 def end(outcome: str, reason: str | None, code: int) -> None:
@@ -45,7 +45,9 @@ def train_until(done: Path | None) -> None:
 
 def leave_orphan(pid_file: str) -> None:
     """A grandchild that ignores SIGTERM and outlives its parent, as a data worker may."""
-    code = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True); time.sleep(600)"
+    code = (
+        "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True); time.sleep(600)"
+    )
     orphan = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
     assert orphan.stdout is not None
     orphan.stdout.readline()
@@ -80,10 +82,14 @@ match behaviour:
         metrics.append(kind="plan", total_steps=1000)
         train_until(Path(sys.argv[3]) if len(sys.argv) > 3 else None)
         end("finished", None, 0)
+    case "stubborn":
+        while not Path(sys.argv[3]).exists():
+            time.sleep(0.01)
+        end("stopped", f"asked {asked} times", 3)
     case "orphan":
         leave_orphan(sys.argv[3])
         end("finished", None, 0)
     case "tell":
         print("environment", {name: os.environ.get(name) for name in sys.argv[3].split(",")})
-        print("group", os.getpgid(0) == os.getpid(), "stdin", os.readlink("/proc/self/fd/0"), "umask", oct(os.umask(0)))
+        print("own group", os.getpgid(0) == os.getpid(), Path("/proc/self/fd/0").readlink(), oct(os.umask(0)))
         end("finished", None, 0)

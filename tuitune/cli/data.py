@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 
 from tuitune.cli.output import complain, say, say_json, say_pairs
-from tuitune.data.inspect import Inspection, inspect as inspect_file
+from tuitune.data.inspect import Inspection
+from tuitune.data.inspect import inspect as inspect_file
 from tuitune.data.sources import resolve
 from tuitune.problem import TuituneError
 

@@ -57,7 +57,11 @@ def _versions() -> Iterator[Finding]:
             continue
         numbers = tuple(int(part) for part in installed.split("+")[0].split(".")[:2] if part.isdigit())
         wanted = ".".join(map(str, floor))
-        yield Finding("ok", package, installed) if numbers >= floor else Finding("error", package, f"{installed}; tuitune needs {wanted} or newer")
+        yield (
+            Finding("ok", package, installed)
+            if numbers >= floor
+            else Finding("error", package, f"{installed}; tuitune needs {wanted} or newer")
+        )
 
 
 _TORCH_PROBE = """
@@ -83,11 +87,21 @@ def _torch() -> Iterator[Finding]:
         return
     facts = json.loads(probe.stdout)
     if facts["cuda"]:
-        yield Finding("ok", "torch on GPU", f"{facts['devices']} CUDA device(s), bf16 {'yes' if facts['bf16'] else 'no: fp16 is used'}")
+        yield Finding(
+            "ok",
+            "torch on GPU",
+            f"{facts['devices']} CUDA device(s), bf16 {'yes' if facts['bf16'] else 'no: fp16 is used'}",
+        )
     elif facts["built_for"] is None:
-        yield Finding("warning", "torch on GPU", f"this torch is built for CPU only; training uses {facts['threads']} CPU threads")
+        yield Finding(
+            "warning", "torch on GPU", f"this torch is built for CPU only; training uses {facts['threads']} CPU threads"
+        )
     else:
-        yield Finding("warning", "torch on GPU", f"built for CUDA {facts['built_for']}, but no CUDA device can be used; training runs on the CPU")
+        yield Finding(
+            "warning",
+            "torch on GPU",
+            f"built for CUDA {facts['built_for']}, but no CUDA device can be used; training runs on the CPU",
+        )
 
 
 def _gpus() -> Iterator[Finding]:
@@ -98,7 +112,11 @@ def _gpus() -> Iterator[Finding]:
     if not found:
         yield Finding("warning", "GPU", f"none: {sampler.reason}")
     for gpu in found:
-        yield Finding("ok", f"GPU {gpu.index}", f"{gpu.name}, {bytes_text(gpu.memory_free)} of {bytes_text(gpu.memory_total)} free")
+        yield Finding(
+            "ok",
+            f"GPU {gpu.index}",
+            f"{gpu.name}, {bytes_text(gpu.memory_free)} of {bytes_text(gpu.memory_total)} free",
+        )
 
 
 def _home() -> Iterator[Finding]:
@@ -109,7 +127,11 @@ def _home() -> Iterator[Finding]:
         return
     free = shutil.disk_usage(existing).free
     text = f"{home}, {bytes_text(free)} free"
-    yield Finding("ok", "home folder", text) if free > LOW_DISK_BYTES else Finding("warning", "home folder", f"{text}: checkpoints may fill it")
+    yield (
+        Finding("ok", "home folder", text)
+        if free > LOW_DISK_BYTES
+        else Finding("warning", "home folder", f"{text}: checkpoints may fill it")
+    )
 
 
 def _token() -> Finding:
@@ -127,7 +149,9 @@ def _terminal() -> Iterator[Finding]:
         yield Finding("warning", "encoding", f"{encoding}: charts are drawn in ASCII; LANG=C.UTF-8 gives braille")
     term = os.environ.get("TERM", "")
     if term in ("", "dumb"):
-        yield Finding("warning", "terminal", f"TERM is {term or 'not set'}: the screen cannot open here; the commands work")
+        yield Finding(
+            "warning", "terminal", f"TERM is {term or 'not set'}: the screen cannot open here; the commands work"
+        )
     else:
         depth = "truecolor" if os.environ.get("COLORTERM") in ("truecolor", "24bit") else "256 colours"
         yield Finding("ok", "terminal", f"{term}, {depth}")
@@ -137,7 +161,9 @@ def _terminal() -> Iterator[Finding]:
 
 def _tmux() -> Iterator[Finding]:
     try:
-        answer = subprocess.run(["tmux", "show-options", "-gsv", "escape-time"], capture_output=True, text=True, timeout=5)
+        answer = subprocess.run(
+            ["tmux", "show-options", "-gsv", "escape-time"], capture_output=True, text=True, timeout=5
+        )
         delay = int(answer.stdout)
     except (OSError, ValueError, subprocess.TimeoutExpired):
         yield Finding("warning", "tmux", "did not answer")

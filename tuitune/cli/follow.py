@@ -55,17 +55,19 @@ class _Lines(_Silent):
         self._phase = ""
         self._evaluations = 0
         self._last_line = 0.0
+        self._step: int | None = None
 
     def update(self, view: RunView) -> None:
         for evaluation in view.evaluations[self._evaluations :]:
-            say(f"step {evaluation['step'] or 0:>6.0f}  held-out loss {number_text(evaluation['loss'])}  perplexity {number_text(evaluation['perplexity'])}")
+            loss, perplexity = number_text(evaluation["loss"]), number_text(evaluation["perplexity"])
+            say(f"step {evaluation['step'] or 0:>6.0f}  held-out loss {loss}  perplexity {perplexity}")
         self._evaluations = len(view.evaluations)
         if view.phase and view.phase["text"] != self._phase:
             self._phase = view.phase["text"]
             say(clean(self._phase))
         due = time.monotonic() - self._last_line >= LINE_SECONDS or view.summary.state in ENDED
-        if view.summary.step and due:
-            self._last_line = time.monotonic()
+        if due and view.summary.step not in (None, self._step):
+            self._last_line, self._step = time.monotonic(), view.summary.step
             say(_step_line(view))
 
 
@@ -76,7 +78,9 @@ class _Bar(_Silent):
         from rich.progress import BarColumn, Progress, TextColumn
 
         self._progress = Progress(
-            TextColumn("{task.fields[text]}", markup=False), BarColumn(bar_width=24), TextColumn("{task.fields[figures]}", markup=False)
+            TextColumn("{task.fields[text]}", markup=False),
+            BarColumn(bar_width=24),
+            TextColumn("{task.fields[figures]}", markup=False),
         )
         self._task = self._progress.add_task("", total=None, text="starting", figures="")
 
@@ -90,10 +94,18 @@ class _Bar(_Silent):
     def update(self, view: RunView) -> None:
         summary, phase = view.summary, view.phase or {}
         if phase.get("phase") == "training" and summary.total_steps:
-            self._progress.update(self._task, text=summary.state, completed=summary.step or 0, total=summary.total_steps, figures=_step_line(view))
+            self._progress.update(
+                self._task,
+                text=summary.state,
+                completed=summary.step or 0,
+                total=summary.total_steps,
+                figures=_step_line(view),
+            )
         else:
             text = clean(phase.get("text") or summary.state, limit=60)
-            self._progress.update(self._task, text=text, completed=phase.get("done") or 0, total=phase.get("total"), figures="")
+            self._progress.update(
+                self._task, text=text, completed=phase.get("done") or 0, total=phase.get("total"), figures=""
+            )
 
 
 def _step_line(view: RunView) -> str:

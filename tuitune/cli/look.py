@@ -13,7 +13,7 @@ from tuitune.cli.output import note, say, say_json, say_pairs, say_table
 from tuitune.problem import TuituneError
 from tuitune.runs.directory import Run, find, list_runs
 from tuitune.runs.journal import read_all
-from tuitune.runs.summary import summarize
+from tuitune.runs.summary import Summary, summarize
 from tuitune.text import clean, strip_ansi
 from tuitune.units import age_text, duration_text, number_text
 
@@ -30,11 +30,19 @@ def runs(options: argparse.Namespace) -> int:
     return 0
 
 
-def _row(summary: object) -> tuple[str, ...]:
+def _row(summary: Summary) -> tuple[str, ...]:
     total = summary.total_steps if summary.total_steps is not None else "–"
     age = age_text(summary.created_at) if summary.created_at else "–"
     eta = duration_text(summary.eta_seconds)
-    return (summary.id, summary.name, summary.state, f"{summary.step or 0}/{total}", number_text(summary.loss), eta, age)
+    return (
+        summary.id,
+        summary.name,
+        summary.state,
+        f"{summary.step or 0}/{total}",
+        number_text(summary.loss),
+        eta,
+        age,
+    )
 
 
 def show(options: argparse.Namespace) -> int:

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 from tuitune.cli.output import note, say, say_json, say_pairs, say_table
 from tuitune.units import bytes_text, count_text
+
+if TYPE_CHECKING:
+    from tuitune.hardware.gpus import Gpu
 
 
 def models(options: argparse.Namespace) -> int:
@@ -18,7 +22,14 @@ def models(options: argparse.Namespace) -> int:
         return 0
     headings = ("MODEL", "KIND", "PARAMETERS", "SIZE", "DTYPE", "LICENCE")
     rows = [
-        (entry.id, entry.kind, count_text(entry.parameters), bytes_text(entry.bytes), entry.dtype or "–", entry.licence or "–")
+        (
+            entry.id,
+            entry.kind,
+            count_text(entry.parameters),
+            bytes_text(entry.bytes),
+            entry.dtype or "–",
+            entry.licence or "–",
+        )
         for entry in entries
     ]
     say_table(headings, rows, right=(2, 3))
@@ -40,12 +51,24 @@ def gpus(options: argparse.Namespace) -> int:
     return 0
 
 
-def _gpu_row(gpu: object) -> tuple[str, ...]:
-    users = ", ".join(f"{process.user or '?'}:{process.pid} {bytes_text(process.memory)}" for process in gpu.processes) or "–"
+def _gpu_row(gpu: Gpu) -> tuple[str, ...]:
+    users = (
+        ", ".join(f"{process.user or '?'}:{process.pid} {bytes_text(process.memory)}" for process in gpu.processes)
+        or "–"
+    )
     utilization = "n/a" if gpu.utilization is None else f"{gpu.utilization:.0f} %"
     temperature = "n/a" if gpu.temperature is None else f"{gpu.temperature:.0f} °C"
     power = "n/a" if gpu.power is None else f"{gpu.power:.0f} W"
-    return (str(gpu.index), gpu.name, bytes_text(gpu.memory_total), bytes_text(gpu.memory_free), utilization, temperature, power, users)
+    return (
+        str(gpu.index),
+        gpu.name,
+        bytes_text(gpu.memory_total),
+        bytes_text(gpu.memory_free),
+        utilization,
+        temperature,
+        power,
+        users,
+    )
 
 
 def doctor(options: argparse.Namespace) -> int:

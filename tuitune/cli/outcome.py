@@ -53,7 +53,10 @@ def _perplexity(summary: Summary, records: list[dict]) -> Iterator[tuple[str, st
     base, tuned = summary.perplexity.get("base"), summary.perplexity.get("tuned")
     rows = next((record.get("rows") for record in reversed(records) if record.get("kind") == "eval"), None)
     if base or tuned:
-        yield "perplexity", f"{number_text(base)} → {number_text(tuned)}" + (f"  ({rows} held-out rows)" if rows else "")
+        yield (
+            "perplexity",
+            f"{number_text(base)} → {number_text(tuned)}" + (f"  ({rows} held-out rows)" if rows else ""),
+        )
 
 
 def _answers(records: list[dict]) -> Iterator[tuple[str, str]]:

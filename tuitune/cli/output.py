@@ -1,4 +1,4 @@
-"""What commands print: aligned tables, one JSON document, problems on standard error. Foreign text is made inert here."""
+"""What commands print: aligned tables, one JSON document, problems on standard error; foreign text made inert."""
 
 from __future__ import annotations
 
@@ -38,7 +38,10 @@ def say_table(headings: Sequence[str], rows: Sequence[Sequence[str]], *, right: 
     cells = [list(headings), *([clean(cell) for cell in row] for row in rows)]
     widths = [max(len(row[column]) for row in cells) for column in range(len(headings))]
     for row in cells:
-        aligned = (cell.rjust(width) if column in right else cell.ljust(width) for column, (cell, width) in enumerate(zip(row, widths, strict=True)))
+        aligned = (
+            cell.rjust(width) if column in right else cell.ljust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
         say("  ".join(aligned).rstrip())
 
 

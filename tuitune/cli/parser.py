@@ -26,7 +26,9 @@ def build_parser() -> argparse.ArgumentParser:
 
 def _add_starting(verbs: argparse._SubParsersAction) -> None:
     demo = _add(verbs, "demo", "start:demo", "fine-tune the bundled model on the bundled triage set: about a minute")
-    demo.add_argument("--plain", action="store_true", help="print progress and a summary instead of opening the monitor")
+    demo.add_argument(
+        "--plain", action="store_true", help="print progress and a summary instead of opening the monitor"
+    )
 
     new = _add(verbs, "new", "start:new", "write a recipe", settings_help=True)
     new.add_argument("--preset", metavar="NAME", help="start from a preset, listed below")
@@ -72,7 +74,12 @@ def _add_looking(verbs: argparse._SubParsersAction) -> None:
 
 def _add_machine(verbs: argparse._SubParsersAction) -> None:
     data = _add(verbs, "data", None, "look at data sets")
-    inspect = _add(data.add_subparsers(metavar="COMMAND", required=True), "inspect", "data:inspect", "shape, counts and problem rows")
+    inspect = _add(
+        data.add_subparsers(metavar="COMMAND", required=True),
+        "inspect",
+        "data:inspect",
+        "shape, counts and problem rows",
+    )
     inspect.add_argument("paths", metavar="PATH", nargs="+", help="data files or bundled sets (bundled:triage)")
     _add_json(inspect)
     _add_json(_add(verbs, "models", "machine:models", "base models on this machine"))
@@ -100,7 +107,12 @@ def _add_json(parser: argparse.ArgumentParser) -> None:
 
 def _add_set(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--set", dest="overrides", action="append", default=[], metavar="KEY=VALUE", help="change a setting (repeatable); a TOML value or a bare word"
+        "--set",
+        dest="overrides",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="change a setting (repeatable); a TOML value or a bare word",
     )
 
 

@@ -6,7 +6,7 @@ import shutil
 import textwrap
 
 from tuitune.recipe.presets import PRESETS
-from tuitune.recipe.settings import section_titles, settings, show_value
+from tuitune.recipe.settings import Setting, section_titles, settings, show_value
 
 
 def settings_help() -> str:
@@ -27,7 +27,7 @@ def settings_help() -> str:
     return "\n".join(lines) + "\n"
 
 
-def _domain(setting: object) -> str:
+def _domain(setting: Setting) -> str:
     if setting.choices:
         return "One of " + ", ".join(str(choice) for choice in setting.choices) + "."
     unit = f" {setting.unit}" if setting.unit else ""

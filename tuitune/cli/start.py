@@ -102,7 +102,9 @@ def _say_check(report: Check) -> None:
     pairs = []
     if report.total is not None and report.trainable is not None:
         share = percent_text(report.trainable / report.total)
-        pairs.append(("trainable", f"{count_text(report.trainable)} of {count_text(report.total)} parameters ({share})"))
+        pairs.append(
+            ("trainable", f"{count_text(report.trainable)} of {count_text(report.total)} parameters ({share})")
+        )
     if report.forecast is not None:
         parts = " + ".join(f"{name} {bytes_text(size)}" for name, size in report.forecast.parts.items() if size)
         pairs.append(("memory", f"about {bytes_text(report.forecast.total)}: {parts}"))

@@ -173,12 +173,10 @@ class _Scanner:
 
     def more(self, size: int = _CHUNK) -> bool:
         """Read on; False at the end of the file."""
-        if self.ended:
-            return False
-        self.text, self.at = self.text[self.at :], 0
-        chunk = self.file.read(size)
-        self.text += chunk
+        chunk = "" if self.ended else self.file.read(size)
         self.ended = not chunk
+        if chunk:
+            self.text, self.at = self.text[self.at :] + chunk, 0
         return bool(chunk)
 
     def take(self, expected: str) -> str:
@@ -247,6 +245,7 @@ class _Scanner:
         """Line, value and problem of each element of the array that begins here."""
         self.take("[")
         if self.peek() == "]":
+            self.take("]")
             return
         while True:
             self.peek()

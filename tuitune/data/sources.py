@@ -157,7 +157,7 @@ def _encoding(start: bytes) -> str | None:
         return "is UTF-32 text; save it as UTF-8"
     if start.startswith((b"\xff\xfe", b"\xfe\xff")) or start[:200].count(0) * 3 > len(start[:200]):
         return "is UTF-16 text; save it as UTF-8 (iconv -f UTF-16 -t UTF-8 OLD > NEW)"
-    if start.count(0) > len(start) // 100:
+    if start.count(0) > 8 + len(start) // 100:
         return "is not a text file"
     return None
 

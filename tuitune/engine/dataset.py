@@ -21,11 +21,15 @@ _CHUNK = 256  # rows tokenized at once
 
 @dataclass(frozen=True)
 class Prepared:
-    """Tokenized rows (`input_ids`, `labels`, and `seq_lengths` where packed) and what became of the rows read."""
+    """Tokenized rows (`input_ids`, `labels`, and `seq_lengths` where packed) and what became of the rows read.
+
+    `held_out_rows` are the rows themselves, for their questions and answers; `held_out_count` of them have a loss.
+    """
 
     train: datasets.Dataset
     held_out: datasets.Dataset | None
     held_out_rows: list[Canonical]
+    held_out_count: int
     train_rows: int
     dropped_rows: int
     train_tokens: int
@@ -52,6 +56,7 @@ def prepare(recipe: Recipe, tokenizer: PreTrainedTokenizerBase, stop_ids: set[in
         train=_dataset(train, recipe.data.max_length if pack else None),
         held_out=_dataset(held_out, recipe.data.max_length if pack else None) if held_out else None,
         held_out_rows=held_out_rows,
+        held_out_count=len(held_out),
         train_rows=len(train),
         dropped_rows=dropped,
         train_tokens=sum(len(row.input_ids) for row in train),

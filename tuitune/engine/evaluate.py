@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,10 +16,11 @@ from tuitune.engine.tokens import Canonical, question_and_answer
 
 @dataclass(frozen=True)
 class HeldOutLoss:
-    """Mean loss over `tokens` held-out tokens, every token counting the same; `seconds` is what it took to measure."""
+    """Mean loss over the `tokens` that `rows` held-out rows teach, each counting the same; `seconds` is what it took."""
 
     loss: float
     tokens: int
+    rows: int
     seconds: float
 
     @property
@@ -70,24 +70,3 @@ def _json(text: str) -> Any:
     except (ValueError, RecursionError):
         return _INVALID
     return value if isinstance(value, dict | list) else _INVALID
-
-
-class Stopwatch:
-    """Seconds of training: the time since the last reading, without what was spent in pauses."""
-
-    def __init__(self) -> None:
-        self._started = time.perf_counter()
-        self._paused = 0.0
-
-    def __enter__(self) -> Stopwatch:
-        self._paused -= time.perf_counter()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._paused += time.perf_counter()
-
-    def lap(self) -> float:
-        now = time.perf_counter()
-        seconds = now - self._started - self._paused
-        self._started, self._paused = now, 0.0
-        return seconds

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from transformers import GenerationConfig, PreTrainedTokenizerBase
 
-from tuitune.engine.model import set_attention
+from tuitune.engine.model import Base, set_attention
 
 _BATCH = 32
 
@@ -29,19 +29,16 @@ def undisturbed(model: Any) -> Iterator[None]:
 class Generator:
     """Answers prompts with a model. `temperature` 0 takes the likeliest token; otherwise `seed` fixes the draws."""
 
-    def __init__(
-        self, model: Any, tokenizer: PreTrainedTokenizerBase, stock_attention: str, *,
-        max_new_tokens: int, temperature: float = 0.0, seed: int = 0,
-    ) -> None:  # fmt: skip
+    def __init__(self, model: Any, base: Base, max_new_tokens: int, temperature: float, seed: int) -> None:
         self.model = model
-        self.tokenizer = tokenizer
-        self._attention = stock_attention
+        self.tokenizer = base.tokenizer
+        self._attention = base.stock_attention
         self._seed = seed
         sampling = {"do_sample": True, "temperature": temperature} if temperature > 0 else {"do_sample": False}
         self._settings = GenerationConfig(
             max_new_tokens=max_new_tokens,
-            eos_token_id=sorted(stop_ids(model, tokenizer)) or None,
-            pad_token_id=tokenizer.pad_token_id,
+            eos_token_id=sorted(stop_ids(model, base.tokenizer)) or None,
+            pad_token_id=base.tokenizer.pad_token_id,
             use_cache=True,
             **sampling,
         )

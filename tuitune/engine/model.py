@@ -114,9 +114,14 @@ def _keeps_documents_apart(model: PreTrainedModel, stock: str, recipe: Recipe, r
     return False
 
 
+def unwrapped(model: Any) -> PreTrainedModel:
+    """The transformers model inside an adapted one, or the model itself."""
+    return model.get_base_model() if hasattr(model, "get_base_model") else model
+
+
 def set_attention(model: Any, name: str) -> str:
     """Switch the attention of a model (adapted or not) and return what it was."""
-    base = model.get_base_model() if hasattr(model, "get_base_model") else model
+    base = unwrapped(model)
     before = base.config._attn_implementation
     base.set_attn_implementation(name)
     return before

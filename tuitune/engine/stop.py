@@ -35,6 +35,11 @@ class StopSwitch:
         for number, handler in self._previous.items():
             signal.signal(number, handler)
 
+    def check(self) -> None:
+        """Raise `Stopped` if the run was asked to stop; for places where a deferred stop loses nothing."""
+        if self.requested:
+            raise Stopped
+
     @contextmanager
     def deferred(self) -> Iterator[None]:
         self._deferred = True

@@ -15,7 +15,6 @@ from torch import Tensor
 from transformers import PrinterCallback
 from trl import SFTConfig, SFTTrainer
 
-from tuitune.engine.adapter import unwrapped
 from tuitune.engine.artefact import save_weights
 from tuitune.engine.callbacks import Recorder
 from tuitune.engine.collator import IGNORED, collator
@@ -23,7 +22,7 @@ from tuitune.engine.dataset import Prepared
 from tuitune.engine.device import Precision
 from tuitune.engine.evaluate import HeldOutLoss
 from tuitune.engine.generate import undisturbed
-from tuitune.engine.model import Base
+from tuitune.engine.model import Base, unwrapped
 from tuitune.recipe.schema import Recipe
 from tuitune.runs.directory import Run
 
@@ -113,6 +112,7 @@ class Trainer(SFTTrainer):
         self.model_accepts_loss_kwargs = True
         self.trained_tokens = 0
         self._flat = base.flat
+        self._held_out_rows = data.held_out_count
         self._keep = recipe.checkpoints.keep
         self._folder = run.checkpoints
         signature = inspect.signature(type(unwrapped(model)).forward).parameters
@@ -153,19 +153,21 @@ class Trainer(SFTTrainer):
     def held_out_loss(self) -> HeldOutLoss:
         """The loss over the held-out rows, each learned token counting the same."""
         started = time.perf_counter()
-        rows, size = self.eval_dataset, self.args.per_device_eval_batch_size
+        size = self.args.per_device_eval_batch_size
+        batches = [self.eval_dataset[start : start + size] for start in range(0, len(self.eval_dataset), size)]
         total, tokens = 0.0, 0
         with undisturbed(self.model), self.accelerator.autocast():
-            for start in range(0, len(rows), size):
-                batch = self._prepare_inputs(self.data_collator([rows[index] for index in range(start, min(start + size, len(rows)))]))
+            for number, columns in enumerate(batches, start=1):
+                rows = [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
+                batch = self._prepare_inputs(self.data_collator(rows))
                 total += self.summed_loss(self.model, batch)[0].item()
                 tokens += int((batch["labels"][:, 1:] != IGNORED).sum())
-                self.recorder.measured(min(start + size, len(rows)), len(rows))
-        return HeldOutLoss(total / max(tokens, 1), tokens, time.perf_counter() - started)
+                self.recorder.measured(number, len(batches))
+        return HeldOutLoss(total / max(tokens, 1), tokens, self._held_out_rows, time.perf_counter() - started)
 
     def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
         """The evaluation that the Trainer asks for during training; the one after the last step is made by the caller."""
-        return {} if self.recorder.at_end() else {"eval_loss": self.recorder.evaluate("during")}
+        return self.recorder.evaluate_during()
 
     def floating_point_ops(self, inputs: dict[str, Any]) -> int:
         """Not counted: it would walk through all parameters for every batch, for a figure that nobody reads."""

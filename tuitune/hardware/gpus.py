@@ -1,4 +1,4 @@
-"""Live GPUs through NVML (pynvml, from nvidia-ml-py). Looking never fails: what cannot be known is None, with a reason in words."""
+"""Live GPUs through NVML (pynvml, from nvidia-ml-py). Looking never fails: what cannot be known is None."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _RETRY_SECONDS = 30.0
 
 @dataclass(frozen=True)
 class GpuProcess:
-    """A process that holds memory of a GPU. `user`, `name` and `memory` (bytes) are None where they are hidden from us."""
+    """A process that holds memory of a GPU. `user`, `name` and `memory` (bytes) are None where they are hidden."""
 
     pid: int
     user: str | None
@@ -23,9 +23,11 @@ class GpuProcess:
 
 @dataclass(frozen=True)
 class Gpu:
-    """One GPU, or one MIG slice of it, at one moment; every metric is None where card, driver or permissions withhold it.
+    """One GPU, or one MIG slice of it, at one moment; every metric is None where card, driver or permissions withhold
+    it.
 
-    Memory in bytes, utilization in percent, temperature in °C, power in W; `capability` is CUDA's (8.0 and up have bfloat16).
+    Memory in bytes, utilization in percent, temperature in °C, power in W; `capability` is CUDA's (8.0 and up have
+    bfloat16).
     """
 
     index: int

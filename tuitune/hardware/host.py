@@ -15,7 +15,7 @@ _CGROUP = Path("/sys/fs/cgroup")
 
 @dataclass(frozen=True)
 class Host:
-    """This machine now. Memory in bytes, within a container's limit; `cpu_percent` is since the last look, None at the first."""
+    """This machine now. Memory in bytes, within a container's limit; `cpu_percent` since the last look, None at first."""
 
     cpu_count: int
     cpu_percent: float | None

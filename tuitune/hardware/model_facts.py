@@ -1,7 +1,7 @@
 """What a model is, read from its config.json alone: sizes, every linear layer, and the exact number of parameters.
 
-The layouts are those of the model classes in transformers 5; `tests/hardware/test_model_facts.py` compares them parameter by
-parameter with the classes themselves.
+The layouts are those of the model classes in transformers 5; `tests/hardware/test_model_facts.py` compares them
+parameter by parameter with the classes themselves.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ class Linear:
 class ModelFacts:
     """The facts of a model; None where its config does not say.
 
-    `linears` (the output head `lm_head` among them) is empty and `parameters` None for an architecture that is not known here,
-    unless the weight files tell the total. `bytes` and `dtype` describe the stored weights.
+    `linears` (the output head `lm_head` among them) is empty and `parameters` None for an architecture that is not
+    known here, unless the weight files tell the total. `bytes` and `dtype` describe the stored weights.
     """
 
     architecture: str | None
@@ -101,8 +101,8 @@ _FAMILIES = {
 def read_facts(config: dict[str, Any] | Path) -> ModelFacts:
     """Facts from a config mapping, a config.json, or a model folder.
 
-    A folder tells more: stored bytes and dtype, the total from the headers of its weight files, whether it has a chat template.
-    Raises OSError where the file cannot be read, ValueError where it is not a JSON object.
+    A folder tells more: stored bytes and dtype, the total from the headers of its weight files, whether it has a chat
+    template. Raises OSError where the file cannot be read, ValueError where it is not a JSON object.
     """
     if isinstance(config, dict):
         return _facts(config)
@@ -142,7 +142,10 @@ def _facts(config: dict[str, Any]) -> ModelFacts:
     kind = config.get("model_type")
     family = _FAMILIES.get(kind) if isinstance(kind, str) else None
     rules = family or _Family()
-    hidden, heads = _size(text, "hidden_size", "n_embd", "d_model"), _size(text, "num_attention_heads", "n_head", "n_heads")
+    hidden, heads = (
+        _size(text, "hidden_size", "n_embd", "d_model"),
+        _size(text, "num_attention_heads", "n_head", "n_heads"),
+    )
     names = config.get("architectures")
     quantization = config.get("quantization_config")
     tied = text.get("tie_word_embeddings")

@@ -1,4 +1,4 @@
-"""The models on this machine: bundled ones, folders, and the Hub's cache by its layout on disk. Nothing here goes online."""
+"""The models on this machine: bundled ones, folders, and the Hub's cache by its layout. Nothing here goes online."""
 
 from __future__ import annotations
 
@@ -6,26 +6,32 @@ import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from tuitune.hardware.model_facts import ModelFacts, load_config, read_facts
 from tuitune.hardware.weights import weigh
 from tuitune.paths import data_home, shipped
 
-_FOLDERS_LIMIT = 2_000
-"""Folders looked into by one scan: a picker must open at once, also in a home directory with a million files."""
+_FOLDERS_LIMIT, _ENTRIES_LIMIT = 2_000, 10_000
+"""Folders looked into by one scan, and entries in each: a picker must open at once, also beside a million files."""
+
+TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt", "spiece.model")
+"""A model folder has at least one of these."""
 
 _SKIPPED = {"node_modules", "__pycache__", "site-packages", "runs", "checkpoints"}
 _CARD_LIMIT = 65_536
+_LICENCE = re.compile(r"^(license|license_name):[ \t]*[\"']?([^\"'\n#]+)", re.MULTILINE)
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}")
 
 
 @dataclass(frozen=True)
 class ModelEntry:
-    """A model that is already here. `id` is what goes into a recipe; texts are foreign (whoever made the model wrote them).
+    """A model that is already here. `id` is what goes into a recipe; texts are whatever the model's maker wrote.
 
-    `complete` is false for a download that was broken off or a folder that lacks weights. `gated` is None: files do not tell.
+    `complete` is false for a download that was broken off or a folder that lacks something. `gated` is None: files do
+    not tell.
     """
 
     id: str
@@ -43,9 +49,12 @@ class ModelEntry:
 
 
 def find_models() -> list[ModelEntry]:
-    """Every model found: bundled, then folders (`TUITUNE_HOME/models` and here, two levels deep), then the Hub cache; by name."""
+    """Every model found: bundled, then folders (`TUITUNE_HOME/models` and here, two levels deep), then the Hub cache."""
     here = Path.cwd()
-    entries = [_entry(f"bundled:{folder.name}", "bundled", folder) for folder in _model_folders(shipped("sample_data"), depth=1)]
+    entries = [
+        _entry(f"bundled:{folder.name}", "bundled", folder)
+        for folder in _model_folders(shipped("sample_data"), depth=1)
+    ]
     seen = {entry.path.resolve() for entry in entries}
     for root in (data_home() / "models", here):
         for folder in _model_folders(root, depth=2):
@@ -59,7 +68,7 @@ def find_models() -> list[ModelEntry]:
 
 
 def locate(model_id: str, revision: str = "main", *, base: Path | None = None) -> Path | None:
-    """The folder that holds the files of a model: bundled, a folder (relative to `base`, or here), or a complete cached download.
+    """The folder of a model's files: bundled, a folder (relative to `base`, or to here), or a complete cached download.
 
     None where there is no such folder and no complete download of that revision.
     """
@@ -67,11 +76,18 @@ def locate(model_id: str, revision: str = "main", *, base: Path | None = None) -
         name = model_id.removeprefix("bundled:")
         folder = shipped("sample_data") / name
         return folder if name == Path(name).name and (folder / "config.json").is_file() else None
-    folder = (base or Path.cwd()) / Path(model_id).expanduser()
-    if folder.is_dir():
-        return folder.absolute()
+    if (folder := _folder(model_id, base or Path.cwd())) is not None:
+        return folder
     snapshot = cached_snapshot(model_id, revision)
-    return snapshot if snapshot and is_complete(snapshot) else None
+    return snapshot if snapshot and not missing_parts(snapshot) else None
+
+
+def _folder(name: str, base: Path) -> Path | None:
+    try:
+        folder = base / Path(name).expanduser()
+        return folder.absolute() if folder.is_dir() else None
+    except (OSError, RuntimeError):
+        return None
 
 
 def cached_snapshot(model_id: str, revision: str = "main") -> Path | None:
@@ -100,13 +116,19 @@ def looks_like_hub_id(text: str) -> bool:
     return bool(_HUB_ID.fullmatch(text)) and "--" not in text and ".." not in text
 
 
-def is_complete(folder: Path) -> bool:
-    """Whether a model folder has a readable config and all its weights."""
+def missing_parts(folder: Path) -> list[str]:
+    """What a folder lacks of config, weights and tokenizer, in words; nothing for a model that can be trained."""
+    missing = []
     try:
         load_config(folder / "config.json")
-    except (OSError, ValueError):
-        return False
-    return weigh(folder).complete
+    except FileNotFoundError:
+        missing.append("no config.json")
+    except (OSError, ValueError) as error:
+        missing.append(f"config.json cannot be read ({error})")
+    missing += weigh(folder).problems
+    if not any((folder / name).is_file() for name in TOKENIZER_FILES):
+        missing.append(f"no tokenizer ({TOKENIZER_FILES[0]})")
+    return missing
 
 
 def read_licence(folder: Path) -> str | None:
@@ -117,26 +139,20 @@ def read_licence(folder: Path) -> str | None:
     except OSError:
         return None
     front_matter = re.match(r"\ufeff?---\s*\n(.*?)\n---", card, re.DOTALL)
-    found = dict(re.findall(r"^(license|license_name):[ \t]*[\"']?([^\"'\n#]+)", front_matter[1], re.MULTILINE)) if front_matter else {}
-    licence = found.get("license_name") or found.get("license")
-    return licence.strip()[:80] or None if licence else None
+    named = dict(_LICENCE.findall(front_matter[1])) if front_matter else {}
+    licence = named.get("license_name") or named.get("license", "")
+    return licence.strip()[:80] or None
 
 
-def _entry(name: str, kind: Literal["bundled", "local", "hub-cache"], folder: Path, *, revision: str | None = None) -> ModelEntry:
+def _entry(
+    name: str, kind: Literal["bundled", "local", "hub-cache"], folder: Path, *, revision: str | None = None
+) -> ModelEntry:
     facts = _facts_of(folder)
-    return ModelEntry(
-        id=name,
-        kind=kind,
-        path=folder,
-        parameters=facts.parameters if facts else None,
-        bytes=facts.bytes if facts else None,
-        dtype=facts.dtype if facts else None,
-        licence=read_licence(folder),
-        model_type=facts.model_type if facts else None,
-        complete=is_complete(folder),
-        revision=revision,
-        chat_template=facts.chat_template if facts else None,
-    )
+    known: dict[str, Any] = {
+        field: getattr(facts, field, None) for field in ("parameters", "bytes", "dtype", "model_type", "chat_template")
+    }
+    complete = not missing_parts(folder)
+    return ModelEntry(name, kind, folder, licence=read_licence(folder), complete=complete, revision=revision, **known)
 
 
 def _facts_of(folder: Path) -> ModelFacts | None:
@@ -154,7 +170,9 @@ def _model_folders(root: Path, *, depth: int) -> Iterator[Path]:
         folder, level = queue.pop(0)
         looked_into += 1
         files, folders = _listing(folder)
-        if "config.json" in files and any(name.endswith(".safetensors") and not name.startswith("adapter") for name in files):
+        if "config.json" in files and any(
+            name.endswith(".safetensors") and not name.startswith("adapter") for name in files
+        ):
             yield folder
         elif level < depth:
             queue.extend((folder / name, level + 1) for name in folders)
@@ -164,10 +182,10 @@ def _listing(folder: Path) -> tuple[set[str], list[str]]:
     files, folders = set(), []
     try:
         with os.scandir(folder) as entries:
-            for entry in entries:
+            for entry in islice(entries, _ENTRIES_LIMIT):
                 if entry.is_file():
                     files.add(entry.name)
-                elif entry.is_dir(follow_symlinks=False) and not entry.name.startswith(".") and entry.name not in _SKIPPED:
+                elif entry.is_dir() and not entry.name.startswith(".") and entry.name not in _SKIPPED:
                     folders.append(entry.name)
     except OSError:
         return set(), []

@@ -1,4 +1,4 @@
-"""The weight files of a model folder, weighed by their headers alone: parameters, bytes, number format and what is missing."""
+"""The weight files of a model folder, weighed by their headers alone: parameters, bytes, dtype, what is missing."""
 
 from __future__ import annotations
 
@@ -10,18 +10,28 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+SINGLE = "model.safetensors"
+INDEX = "model.safetensors.index.json"
+
 _HEADER_LIMIT = 100_000_000
 """The safetensors format's own limit on its header, in bytes."""
 
 _INDEX_LIMIT = 64_000_000
-_DTYPES = {"F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16", "F8_E4M3": "float8", "F8_E5M2": "float8"}
+_DTYPES = {
+    "F64": "float64",
+    "F32": "float32",
+    "F16": "float16",
+    "BF16": "bfloat16",
+    "F8_E4M3": "float8",
+    "F8_E5M2": "float8",
+}
 _BUFFERS = (".inv_freq", ".masked_bias", ".attn.bias")
 """Tensors of old checkpoints that no current model class has."""
 
 
 @dataclass(frozen=True)
 class Weights:
-    """What the weight files hold. `parameters` is None where they are packed (quantized) or not safetensors.
+    """What the weight files hold. `parameters` is None where they are packed (quantized), missing or damaged.
 
     `problems` names files that are missing, cut short or damaged; weights without problems are complete.
     """
@@ -37,7 +47,7 @@ class Weights:
 
 
 def weigh(folder: Path, *, tied: bool = False) -> Weights:
-    """Weigh the weight files of a model folder without reading a weight. `tied`: a stored output head is not counted."""
+    """Weigh the files of a model folder without reading a weight. `tied`: a stored output head is not counted."""
     problems: list[str] = []
     files = _weight_files(folder, problems)
     tensors: dict[str, tuple[str, int]] = {}
@@ -85,24 +95,23 @@ def read_header(file: Path) -> dict[str, tuple[str, int]]:
 
 
 def _weight_files(folder: Path, problems: list[str]) -> list[Path]:
-    for index_name, single, pattern in (
-        ("model.safetensors.index.json", "model.safetensors", "*.safetensors"),
-        ("pytorch_model.bin.index.json", "pytorch_model.bin", "pytorch_model*.bin"),
-    ):
-        if (folder / single).is_file():
-            return [folder / single]
-        if (folder / index_name).is_file():
-            return _indexed_files(folder, index_name, problems)
-        if found := [file for file in sorted(folder.glob(pattern)) if not file.name.startswith("adapter_")]:
-            return found
-    problems.append("no weights (model.safetensors or shards with an index)")
-    return []
+    if (folder / SINGLE).is_file():
+        return [folder / SINGLE]
+    if (folder / INDEX).is_file():
+        return _indexed_files(folder, problems)
+    found = sorted(
+        file for file in folder.glob("*.safetensors") if not file.name.startswith(("adapter_", "consolidated"))
+    )
+    if not found:
+        other = any(folder.glob("pytorch_model*.bin"))
+        problems.append("no weights as safetensors, only pytorch_model.bin" if other else f"no weights ({SINGLE})")
+    return found
 
 
-def _indexed_files(folder: Path, index_name: str, problems: list[str]) -> list[Path]:
-    names = _shard_names(folder / index_name)
+def _indexed_files(folder: Path, problems: list[str]) -> list[Path]:
+    names = _shard_names(folder / INDEX)
     if not names:
-        problems.append(f"{index_name}: damaged index")
+        problems.append(f"{INDEX}: damaged index")
     files = [folder / name for name in sorted(names)]
     problems.extend(f"{file.name}: missing" for file in files if not file.is_file())
     return [file for file in files if file.is_file()]

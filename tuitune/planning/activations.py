@@ -1,7 +1,8 @@
 """What a training step keeps in memory between forward and backward, counted tensor by tensor.
 
-The count is that of autograd's saved tensors in the stock transformers and PEFT classes. For Llama-3.1-8B with LoRA on every
-linear layer it gives 9.0 MiB a token, as a dry run of the real model on fake tensors does (see `tests/planning/test_memory.py`).
+The count is that of autograd's saved tensors in the stock transformers and PEFT classes. For Llama-3.1-8B with LoRA on
+every linear layer it gives 9.0 MiB a token, as a dry run of the real model on fake tensors does (see
+`tests/planning/test_memory.py`).
 """
 
 from __future__ import annotations
@@ -13,12 +14,18 @@ from tuitune.planning.formats import Formats
 
 _FLOAT32 = 4
 _TILE_ROWS, _TILE_COLUMNS = 4096, 32_768
-"""The piece of the logits that TRL's fused head holds at a time (`trl.kernels.chunked_logprob`): tokens × vocabulary."""
+"""Tokens and vocabulary of the piece of logits that TRL's fused head holds (`trl.kernels.chunked_logprob`)."""
 
 _TILE_COPIES = 6
 """float32 copies of that piece where there is no Triton to fold it in place (the torch path of the same file)."""
 
-_SHARED_INPUTS = {"q_proj": "attention", "k_proj": "attention", "v_proj": "attention", "gate_proj": "feed-forward", "up_proj": "feed-forward"}
+_SHARED_INPUTS = {
+    "q_proj": "attention",
+    "k_proj": "attention",
+    "v_proj": "attention",
+    "gate_proj": "feed-forward",
+    "up_proj": "feed-forward",
+}
 """Layers that read the same tensor."""
 
 
@@ -26,8 +33,9 @@ _SHARED_INPUTS = {"q_proj": "attention", "k_proj": "attention", "v_proj": "atten
 class Step:
     """What decides the memory of one forward and backward pass.
 
-    `mask` is the bytes that dropout keeps for each number (1 on a GPU, 4 on a CPU, 0 without dropout); `row` the longest row in
-    tokens, which counts where attention is eager; `inputs_kept` whether frozen layers keep their inputs too (bitsandbytes' 8-bit).
+    `mask` is the bytes that dropout keeps for each number (1 on a GPU, 4 on a CPU, 0 without dropout); `row` the
+    longest row in tokens, which counts where attention is eager; `inputs_kept` whether frozen layers keep their inputs
+    too (bitsandbytes' 8-bit).
     """
 
     tokens: int
@@ -59,7 +67,9 @@ def widths(facts: ModelFacts) -> Widths | None:
         return None
     head_dim, heads = facts.head_dim or facts.hidden, facts.heads or 1
     inner = facts.intermediate or 4 * facts.hidden
-    return Widths(facts.hidden, heads * head_dim, (facts.kv_heads or heads) * head_dim, inner, facts.layers, facts.vocab)
+    return Widths(
+        facts.hidden, heads * head_dim, (facts.kv_heads or heads) * head_dim, inner, facts.layers, facts.vocab
+    )
 
 
 def saved(facts: ModelFacts, wide: Widths, step: Step) -> int:
@@ -71,7 +81,7 @@ def saved(facts: ModelFacts, wide: Widths, step: Step) -> int:
 
 
 def layer_bytes(facts: ModelFacts, wide: Widths, step: Step) -> float:
-    """Bytes a token that one layer keeps: normalisations, attention, feed-forward, and inputs that a weight gradient needs."""
+    """Bytes a token that one layer keeps: normalisations, attention, feed-forward, inputs for weight gradients."""
     compute = step.formats.compute
     norm_width = facts.norms * wide.hidden + facts.head_norms * (wide.queries + wide.keys)
     norms = norm_width * (_FLOAT32 + step.formats.weights * step.trained)
@@ -103,13 +113,13 @@ def _adapter_inputs(wide: Widths, step: Step) -> float:
 
 
 def working(wide: Widths, step: Step) -> int:
-    """Gradients on their way through one layer: that of the feed-forward, in the adapter's and in the arithmetic's format."""
+    """Bytes of gradients on their way through the feed-forward, in the adapter's and in the arithmetic's format."""
     numbers = step.formats.adapter * bool(step.adapted) * (2 if step.mask else 1) + 2 * step.formats.compute
     return step.tokens * wide.inner * numbers
 
 
 def loss_head(wide: Widths, step: Step, *, on_gpu: bool) -> int:
-    """TRL's fused output head: one tile of logits, and the gradient of the hidden states in float32 and as handed on."""
+    """TRL's fused output head: one tile of logits, and the hidden states' gradient in float32 and as handed on."""
     tile = min(step.tokens, _TILE_ROWS) * min(wide.vocab, _TILE_COLUMNS)
     number = step.formats.compute if on_gpu else step.formats.compute + _TILE_COPIES * _FLOAT32
     head = _FLOAT32 * wide.vocab * wide.hidden if step.trained else 0

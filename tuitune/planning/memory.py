@@ -19,15 +19,15 @@ TIGHT = 0.92
 """Share of the free memory above which a run that fits is called tight: forecast and allocator are not exact."""
 
 CONTEXT: dict[Device, int] = {"cuda": 1_400_000_000, "cpu": 600_000_000}
-"""What a process takes before the model: CUDA context, kernels and allocator slack (the constant that Unsloth Studio uses too);
-on a CPU the imported libraries (measured: 556 MB)."""
+"""What a process takes before the model: CUDA context, kernels and allocator slack (the constant that Unsloth Studio
+uses too); on a CPU the imported libraries (measured: 556 MB)."""
 
 _NOT_COVERED = "not covered: fragmentation, and answers sampled during training (their key-value cache)"
 
 
 @dataclass(frozen=True)
 class Forecast:
-    """Bytes by part; `total` is their sum, the peak of a training step. `assumptions` say what it rests on and leaves out."""
+    """Bytes by part; `total` is their sum, the peak of a step. `assumptions` say what it rests on and leaves out."""
 
     parts: dict[str, int]
     total: int
@@ -40,20 +40,25 @@ class Forecast:
 
 @dataclass(frozen=True)
 class Fit:
-    """Whether a forecast fits. `free` is the memory it was held against, of `gpu` or, where that is None, of the machine."""
+    """Whether a forecast fits the `free` bytes of `gpu` or, where that is None, of the machine's own memory.
+
+    `share` is what it takes of them: above 1 it does not fit, with a GPU or without.
+    """
 
     state: Literal["fits", "tight", "too big", "no gpu"]
     message: str
-    free: int | None
-    share: float | None
+    free: int
+    share: float
     gpu: Gpu | None
 
 
-def forecast(recipe: Recipe, facts: ModelFacts, *, device: Device = "cuda", numbers: Formats | None = None) -> Forecast | None:
+def forecast(
+    recipe: Recipe, facts: ModelFacts, *, device: Device = "cuda", numbers: Formats | None = None
+) -> Forecast | None:
     """The memory that training takes at its peak, or None where the model's config does not tell enough.
 
-    `numbers` are the number formats, by default those that the recipe means on `device`. Raises TuituneError where a target
-    is not in the model.
+    `numbers` are the number formats, by default those that the recipe means on `device`. Raises TuituneError where a
+    target is not in the model.
     """
     wide = widths(facts)
     if wide is None or facts.parameters is None:
@@ -62,12 +67,13 @@ def forecast(recipe: Recipe, facts: ModelFacts, *, device: Device = "cuda", numb
     step = _step(recipe, facts, wide, device, numbers)
     trained = _trained(recipe, facts, step)
     weight = numbers.weights if step.trained else numbers.adapter
+    activations = saved(facts, wide, step) + working(wide, step) + _unpacked(recipe, facts, numbers)
     parts = {
         "weights": _weights(recipe, facts, numbers, step),
         "adapter": 0 if step.trained else trained * weight,
-        "gradients": trained * weight,
+        "gradients": _gradients(recipe, trained * weight, activations),
         "optimizer": _optimizer(recipe, facts, step, trained, weight),
-        "activations": saved(facts, wide, step) + working(wide, step) + _unpacked(recipe, facts, numbers),
+        "activations": activations,
         "loss head": loss_head(wide, step, on_gpu=device == "cuda"),
         "context": CONTEXT[device],
     }
@@ -77,17 +83,16 @@ def forecast(recipe: Recipe, facts: ModelFacts, *, device: Device = "cuda", numb
 def fits(forecast: Forecast, gpus: Sequence[Gpu]) -> Fit:
     """Hold a forecast against the GPU with the most free memory; without a GPU against the machine's, and say so."""
     known = [gpu for gpu in gpus if gpu.memory_free is not None]
-    if not known:
-        free = host().memory_available
-        verdict = "fits in" if forecast.total <= free else "needs more than"
-        message = f"no GPU: {bytes_text(forecast.total)} {verdict} the {bytes_text(free)} of memory free on this machine"
-        return Fit("no gpu", message, free, forecast.total / free if free else None, None)
-    gpu = max(known, key=lambda gpu: gpu.memory_free or 0)
-    free = gpu.memory_free or 0
+    gpu = max(known, key=lambda one: one.memory_free or 0, default=None)
+    free = host().memory_available if gpu is None else gpu.memory_free or 0
     share = forecast.total / free if free else float("inf")
+    needed, room = bytes_text(forecast.total), bytes_text(free)
+    if gpu is None:
+        verdict = "fits in" if share <= 1 else "does not fit in"
+        opening = "free GPU memory not known" if gpus else "no GPU"
+        return Fit("no gpu", f"{opening}: {needed} {verdict} the {room} free on this machine", free, share, None)
     state: Literal["fits", "tight", "too big"] = "too big" if share > 1 else "tight" if share > TIGHT else "fits"
-    message = f"{bytes_text(forecast.total)} of {bytes_text(free)} free on GPU {gpu.index}"
-    return Fit(state, message, free, share if free else None, gpu)
+    return Fit(state, f"{needed} of {room} free on GPU {gpu.index}", free, share, gpu)
 
 
 def _step(recipe: Recipe, facts: ModelFacts, wide: Widths, device: Device, numbers: Formats) -> Step:
@@ -110,31 +115,37 @@ def _step(recipe: Recipe, facts: ModelFacts, wide: Widths, device: Device, numbe
 def _usual_layers(wide: Widths) -> tuple[Linear, ...]:
     """The layers of a model whose layout is not known, as Llama would have them: an estimate on the large side."""
     hidden, queries, keys, inner, count = wide.hidden, wide.queries, wide.keys, wide.inner, wide.layers
-    shapes = {"q_proj": (hidden, queries), "k_proj": (hidden, keys), "v_proj": (hidden, keys), "o_proj": (queries, hidden)}
+    shapes = {
+        "q_proj": (hidden, queries),
+        "k_proj": (hidden, keys),
+        "v_proj": (hidden, keys),
+        "o_proj": (queries, hidden),
+    }
     shapes |= {"gate_proj": (hidden, inner), "up_proj": (hidden, inner), "down_proj": (inner, hidden)}
     return tuple(Linear(name, inputs, outputs, count) for name, (inputs, outputs) in shapes.items())
 
 
 def _trained(recipe: Recipe, facts: ModelFacts, step: Step) -> int:
-    known, total = trainable_parameters(recipe, facts)
+    known, _ = trainable_parameters(recipe, facts)
     if known is not None:
         return known
     return sum(recipe.adapter.rank * (linear.inputs + linear.outputs) * linear.count for linear in step.adapted)
 
 
 def _weights(recipe: Recipe, facts: ModelFacts, numbers: Formats, step: Step) -> int:
-    """The base's weights. bitsandbytes quantizes the linear layers of the blocks; embeddings, head and norms stay as loaded.
+    """The base's weights, with the copies that autocast makes of them. bitsandbytes quantizes the linear layers of the
+    blocks; embeddings, head and norms stay as loaded.
 
-    8 bits: a byte a weight and a float32 scale a row. 4 bits: half a byte, and for every 64 weights a scale: float32, or with
-    double quantization one byte and for every 256 of those a float32 (QLoRA, arXiv 2305.14314, section 3; the block sizes are
-    the defaults of `bitsandbytes.functional.quantize_4bit`).
+    8 bits: a byte a weight and a float32 scale a row. 4 bits: half a byte, and for every 64 weights a scale: float32,
+    or with double quantization one byte and for every 256 of those a float32 (QLoRA, arXiv 2305.14314, section 3; the
+    block sizes are the defaults of `bitsandbytes.functional.quantize_4bit`).
     """
     total = facts.parameters or 0
     bits = recipe.quantization.bits
-    if bits == 16:
-        copies = numbers.compute * _packed(facts) if numbers.weights != numbers.compute and step.trained else 0
-        return numbers.weights * total + copies
     packed = _packed(facts)
+    if bits == 16:
+        cast = numbers.weights != numbers.compute and (step.trained or not step.checkpointing)
+        return numbers.weights * total + numbers.compute * packed * cast
     rows = sum(linear.outputs * linear.count for linear in facts.trunk)
     scale = (1 + 4 / 256) / 64 if recipe.quantization.double else 4 / 64
     quantized = packed + 4 * rows if bits == 8 else packed * (0.5 + scale)
@@ -142,7 +153,7 @@ def _weights(recipe: Recipe, facts: ModelFacts, numbers: Formats, step: Step) ->
 
 
 def _packed(facts: ModelFacts) -> int:
-    """Weights of the linear layers in the blocks; where the layout is not known, all but two matrices as wide as the vocabulary."""
+    """Weights of the linear layers in the blocks; of an unknown layout, all but two matrices of the vocabulary."""
     if facts.linears:
         return sum(linear.weights for linear in facts.trunk)
     return max(0, (facts.parameters or 0) - 2 * (facts.vocab or 0) * (facts.hidden or 0))
@@ -155,8 +166,14 @@ def _unpacked(recipe: Recipe, facts: ModelFacts, numbers: Formats) -> int:
     return numbers.compute * max((linear.inputs * linear.outputs for linear in facts.trunk), default=0)
 
 
+def _gradients(recipe: Recipe, size: int, activations: int) -> int:
+    """Gradients beside all activations: kept from batch to batch while accumulating, else made as those are freed."""
+    return size if recipe.training.accumulation > 1 else max(0, size - activations)
+
+
 def _optimizer(recipe: Recipe, facts: ModelFacts, step: Step, trained: int, weight: int) -> int:
-    """States of the optimizer: two a parameter for AdamW, in its format, in float32 or in 8 bits with a scale for every 256.
+    """States of the optimizer: two a parameter for AdamW, in its format, in float32 or in 8 bits with a scale for every
+    256.
 
     adamw_torch also makes a copy of the parameters while it steps; Adafactor keeps a row and a column for each matrix.
     """
@@ -179,7 +196,7 @@ def _optimizer(recipe: Recipe, facts: ModelFacts, step: Step, trained: int, weig
 def _assumptions(recipe: Recipe, facts: ModelFacts, step: Step) -> tuple[str, ...]:
     found = [f"{step.tokens} tokens in a batch: batch size × max length, all of it full"]
     if not facts.linears:
-        found.append(f"the layout of {facts.model_type or 'this model'} is not known here; its layers are taken to be like Llama's")
+        found.append("the layout of this model is not known here; its layers are taken to be like Llama's")
     if recipe.training.optimizer.startswith("paged"):
         found.append("paged optimizer states are counted, although they can move to host memory")
     return (*found, _NOT_COVERED)

@@ -10,8 +10,8 @@ from tuitune.recipe.schema import Recipe
 def trainable_parameters(recipe: Recipe, facts: ModelFacts) -> tuple[int | None, int | None]:
     """Trainable parameters and all parameters of the base model; None where the model's layout is not known.
 
-    LoRA adds rank × (inputs + outputs) to each adapted layer, DoRA a magnitude for each of its outputs, `bias` unfreezes the
-    bias terms there are. Raises TuituneError where a target is not in the model.
+    LoRA adds rank × (inputs + outputs) to each adapted layer, DoRA a magnitude for each of its outputs, `bias`
+    unfreezes the bias terms there are. Raises TuituneError where a target is not in the model.
     """
     if recipe.adapter.method == "none":
         return facts.parameters, facts.parameters
@@ -27,7 +27,7 @@ def trainable_parameters(recipe: Recipe, facts: ModelFacts) -> tuple[int | None,
 
 
 def adapted_layers(recipe: Recipe, facts: ModelFacts) -> tuple[Linear, ...]:
-    """The layers that get a LoRA adapter; none where every weight is trained. Raises TuituneError for unknown targets."""
+    """The layers that get a LoRA adapter, none where every weight is trained. Raises as above."""
     if recipe.adapter.method == "none":
         return ()
     names = set(resolve_targets(recipe.adapter.targets, [linear.name for linear in facts.linears]))

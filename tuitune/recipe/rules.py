@@ -10,13 +10,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from tuitune.recipe.schema import Recipe
+from tuitune.recipe.values import shown
 
 ROLES = ("prompt", "completion", "system", "text")
 
 
 @dataclass(frozen=True)
 class Rule:
-    """`broken` gives the message where the rule does not hold. `keys` are all the settings it reads, the one to change first."""
+    """`broken` gives a message where it does not hold. `keys` are the settings it reads, the one to change first."""
 
     keys: tuple[str, ...]
     broken: Callable[[Recipe], str | None]
@@ -42,7 +43,7 @@ def _half_formats(recipe: Recipe) -> str | None:
 
 
 def _trained_halves(recipe: Recipe) -> str | None:
-    """torch's gradient scaler, which fp16 training needs, refuses float16 gradients ("Attempting to unscale FP16 gradients")."""
+    """torch's gradient scaler, which fp16 training needs, refuses float16 gradients (`GradScaler.unscale_`)."""
     half = recipe.training.precision == "fp16" and recipe.model.dtype == "float16"
     if half and recipe.adapter.method == "none":
         return 'weights that are trained themselves under fp16 must be held in full; set model.dtype = "float32"'
@@ -82,7 +83,7 @@ def _answers(recipe: Recipe) -> str | None:
 def _same_rows(recipe: Recipe) -> str | None:
     held_out, train = recipe.data.eval, recipe.data.train
     if isinstance(held_out, str) and _place(held_out) == _place(train):
-        return "these are the training rows themselves, which say nothing about new ones; name other data, or a fraction such as 0.05"
+        return "these are the training rows themselves; name other data, or a fraction such as 0.05"
     return None
 
 
@@ -110,7 +111,7 @@ def _columns(recipe: Recipe) -> str | None:
     if not columns:
         return None
     if strange := [role for role in columns if role not in ROLES]:
-        return f"unknown role '{strange[0]}'; the roles are {', '.join(ROLES)}, each with the name of its column"
+        return f"unknown role {shown(strange[0])}; the roles are {', '.join(ROLES)}, each with the name of its column"
     if empty := [role for role, column in columns.items() if not column.strip()]:
         return f"the column for {empty[0]} has no name; name one, or remove the role"
     if shape in ("alpaca", "messages", "sharegpt"):
@@ -118,7 +119,8 @@ def _columns(recipe: Recipe) -> str | None:
     if "text" in columns and len(columns) > 1:
         return "text stands alone; map either text, or prompt and completion"
     if (shape == "text") != ("text" in columns) and shape != "auto":
-        return f"the shape {shape} wants {'text' if shape == 'text' else 'prompt and completion'} here; change columns or shape"
+        wanted = "text" if shape == "text" else "prompt and completion"
+        return f"the shape {shape} wants {wanted} here; change columns or shape"
     if "text" not in columns and (missing := [role for role in ("prompt", "completion") if role not in columns]):
         return f'no column is given for {missing[0]}; add {missing[0]} = "…"'
     if len(set(columns.values())) < len(columns):

@@ -1,7 +1,7 @@
 """The recipe: everything that defines a fine-tuning run, declared once.
 
-Each field carries its title, help, unit, bounds and whether it is advanced. The form on the screen, the command-line help,
-the checks and the reference page are all made from these declarations (see `tuitune.recipe.settings`).
+Each field carries its title, help, unit, bounds and whether it is advanced. The form on the screen, the
+command-line help, the checks and the reference page are all made from these declarations (`tuitune.recipe.settings`).
 """
 
 from __future__ import annotations

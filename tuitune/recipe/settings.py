@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import types
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
@@ -56,7 +56,7 @@ OTHER_NAMES = {
 
 @dataclass(frozen=True)
 class Setting:
-    """One field of the recipe. `words` are the words allowed beside a list or a number of steps ("all-linear", "epoch").
+    """One field of the recipe. `words` are allowed beside a list or a number of steps ("all-linear", "epoch").
 
     `minimum` and `maximum` are inclusive unless `above` or `below` says otherwise; None is unbounded. `longest` is in
     characters, `filled` says that text must not be empty, and `wanted` is the schema's own wording of `expected`.
@@ -69,7 +69,7 @@ class Setting:
     help: str
     unit: str
     advanced: bool
-    default: Any
+    default: Any = field(hash=False)
     kind: Kind
     choices: tuple[Any, ...] = ()
     words: tuple[str, ...] = ()

@@ -119,6 +119,6 @@ def _parse(nonce: str, content: bytes) -> Request | Refusal:
     if not isinstance(record, dict) or not isinstance(record.get("arguments", {}), dict):
         return Refusal(nonce, "not a request: not an object with arguments")
     verb = record.get("verb")
-    if verb not in VERBS:
+    if not isinstance(verb, str) or verb not in VERBS:
         return Refusal(nonce, f"unknown request {verb!r:.40}")
     return Request(nonce, verb, record.get("arguments", {}))

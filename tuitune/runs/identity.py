@@ -18,13 +18,20 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Identity:
-    """One process: `start_ticks` is its start in clock ticks since the boot that `boot_id` names."""
+    """One process: `start_ticks` is its start in clock ticks since the boot that `boot_id` names.
+
+    ValueError for a pid below 2, which to the kernel is more than one process, or above what a pid can be.
+    """
 
     pid: int
     start_ticks: int
     boot_id: str
     host: str
     uid: int
+
+    def __post_init__(self) -> None:
+        if type(self.pid) is not int or not 2 <= self.pid < 2**31:
+            raise ValueError(f"{self.pid!r} is not the pid of a process")
 
     def as_record(self) -> dict[str, Any]:
         return asdict(self)
@@ -36,7 +43,10 @@ class Identity:
             return None
         known: dict[str, Any] = {name: record.get(name) for name in cls.__dataclass_fields__}
         right = all(type(value) is (str if name in ("boot_id", "host") else int) for name, value in known.items())
-        return cls(**known) if right and 2 <= known["pid"] < 2**31 else None
+        try:
+            return cls(**known) if right else None
+        except ValueError:
+            return None
 
 
 def of(pid: int) -> Identity | None:
@@ -70,13 +80,11 @@ def boot_id() -> str:
 
 def alive(identity: Identity) -> bool:
     """Whether exactly this process still runs here; a zombie does not."""
-    return identity.pid >= 2 and identity.boot_id == boot_id() and _start_ticks(identity.pid) == identity.start_ticks
+    return identity.boot_id == boot_id() and _start_ticks(identity.pid) == identity.start_ticks
 
 
 def send_signal(identity: Identity, number: signal.Signals) -> bool:
     """Signal exactly this process; False where it is gone, another has its pid, or it is not ours to signal."""
-    if identity.pid < 2:
-        return False
     try:
         handle = os.pidfd_open(identity.pid)
     except OSError:

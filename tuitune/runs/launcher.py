@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from tuitune.problem import TuituneError
@@ -33,7 +34,7 @@ def launch(recipe: Recipe, *, base: Path | None = None) -> Run:
     except OSError as error:
         raise TuituneError(f"the run's directory cannot be made: {error}") from error
     try:
-        _start(run)
+        start_supervisor(run)
     except (OSError, TuituneError) as error:
         shutil.rmtree(run.path, ignore_errors=True)
         raise TuituneError(f"the run cannot be started: {error}") from error
@@ -56,11 +57,15 @@ def _absolute(name: str, base: Path) -> str:
     return str(local) if local.exists() else name
 
 
-def _start(run: Run) -> None:
+def start_supervisor(run: Run, command: Sequence[str] | None = None) -> None:
+    """Start the run's supervisor (`command`, if given) apart from this process's session, terminal and open files.
+
+    Returns when it has recorded its first event, or is slow about it; TuituneError where it ended before it could.
+    """
     log = files.open_regular(run.log_file, os.O_WRONLY | os.O_APPEND)
     try:
         supervisor = subprocess.Popen(
-            [sys.executable, "-P", "-m", "tuitune.runs.supervisor", str(run.path)],
+            command or [sys.executable, "-P", "-m", "tuitune.runs.supervisor", str(run.path)],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
-import signal
 import time
 from collections.abc import Sequence
 from functools import partial
@@ -32,11 +31,11 @@ from tuitune.tui.themes import DEFAULT_THEME, TERMINAL_THEME, load_themes
 if TYPE_CHECKING:
     from tuitune.recipe.schema import Recipe
     from tuitune.runs.directory import Run
+    from tuitune.tui.draft import Draft
 
 _MOST_TOASTS = 3
 _LONGEST_NOTICE = 1_000
 _INTERRUPT_AGAIN_SECONDS = 5.0
-_TERMINAL_CHECK_SECONDS = 5.0
 
 
 class TuituneApp(App[str], inherit_bindings=False):
@@ -59,7 +58,10 @@ class TuituneApp(App[str], inherit_bindings=False):
         self._found = load_themes()
         super().__init__()
         self._first_run = run
+        self.draft: Draft | None = None
+        """What is being composed: kept here when the screen is left."""
         self._interrupted_at = float("-inf")
+        self._guard = terminal.Guard()
         self.ascii_only = not terminal.speaks_utf8()
         self.set_class(self.ascii_only, "-ascii", update=False)
         if "TEXTUAL_ANIMATIONS" not in os.environ:
@@ -178,15 +180,5 @@ class TuituneApp(App[str], inherit_bindings=False):
             self.open_monitor(self._first_run)
         self.call_after_refresh(gc.freeze)
         if not self.is_headless:
-            self._guard_the_end()
-
-    def _guard_the_end(self) -> None:
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGHUP):
-            loop.add_signal_handler(number, partial(self.exit, return_code=128 + number))
-        self.set_interval(_TERMINAL_CHECK_SECONDS, self._check_terminal)
-
-    def _check_terminal(self) -> None:
-        """A terminal that vanished without a signal keeps Textual's input thread spinning: leave."""
-        if not terminal.present():
-            self.exit(return_code=128 + signal.SIGHUP)
+            loop = asyncio.get_running_loop()
+            self._guard.start(lambda code: loop.call_soon_threadsafe(partial(self.exit, return_code=code)))

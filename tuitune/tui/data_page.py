@@ -6,7 +6,7 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from tuitune.data.rows import Row
 from tuitune.data.shapes import Detection, RowProblem, refusal, to_canonical
 from tuitune.data.sources import resolve
 from tuitune.problem import TuituneError
+from tuitune.recipe.schema import DataSection
 from tuitune.text import redact, strip_ansi
 
 PAGE_ROWS = 200
@@ -48,16 +49,14 @@ class DataPage:
         return refusal(self.detection.shape)
 
 
-def read_page(
-    name: str, *, shape: str, columns: Mapping[str, str], base: Path, cancelled: Callable[[], bool] = lambda: False
-) -> DataPage:
-    """Read the first rows of `name` as a recipe would. TuituneError where it gives none, with the reason in words."""
-    source = resolve(name, base=base)
+def read_page(data: DataSection, *, base: Path, cancelled: Callable[[], bool] = lambda: False) -> DataPage:
+    """Read the first rows of `data.train` as training would. TuituneError says in words why there are none."""
+    source = resolve(data.train, base=base)
     if source.path is not None and source.format != "parquet":
         rows, asked = preview(source.path, PAGE_ROWS), PAGE_ROWS
     else:
-        rows, asked = _from_engine(str(source.path or source.repo), cancelled), ENGINE_ROWS
-    detection = recognise(rows, shape, columns)
+        rows, asked = _from_engine(str(source.path or source.repo), data.split, cancelled), ENGINE_ROWS
+    detection = recognise(rows, data.shape, data.columns)
     return DataPage(tuple(_page_row(row, detection) for row in rows), detection, complete=len(rows) < asked)
 
 
@@ -72,8 +71,19 @@ def _page_row(row: Row, detection: Detection) -> PageRow:
         return PageRow(row, None, str(problem))
 
 
-def _from_engine(name: str, cancelled: Callable[[], bool]) -> list[Row]:
-    command = [sys.executable, "-P", "-m", "tuitune.engine", "preview", name, "--rows", str(ENGINE_ROWS)]
+def _from_engine(name: str, split: str, cancelled: Callable[[], bool]) -> list[Row]:
+    command = [
+        sys.executable,
+        "-P",
+        "-m",
+        "tuitune.engine",
+        "preview",
+        name,
+        "--rows",
+        str(ENGINE_ROWS),
+        "--split",
+        split,
+    ]
     with subprocess.Popen(
         command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
     ) as engine:
@@ -93,7 +103,9 @@ def _from_engine(name: str, cancelled: Callable[[], bool]) -> list[Row]:
 
 def _row(number: int, line: bytes) -> Row:
     values = json.loads(line)
-    return Row(number, None, values) if isinstance(values, dict) else Row(number, None, None, "is not a table of columns")
+    return (
+        Row(number, None, values) if isinstance(values, dict) else Row(number, None, None, "is not a table of columns")
+    )
 
 
 def _last_line(output: bytes) -> str:

@@ -1,4 +1,4 @@
-"""The recipe while it is being composed: a history of immutable versions, with what was typed wrongly kept beside what is valid."""
+"""The recipe while it is being composed: a history of immutable versions, with what was typed wrongly kept beside."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ class Listing:
 
 
 def list_files(typed: str, base: Path, *, cancelled: Callable[[], bool] = lambda: False) -> Listing:
-    """Folders, then data files, whose name contains what is typed after the last slash; hidden ones if that begins with a dot."""
+    """Folders, then data files, whose names contain what is typed after the last slash; hidden ones after a dot."""
     head, slash, tail = typed.rpartition("/")
     try:
         folder = base / Path(f"{head}{slash}").expanduser()
@@ -50,7 +50,7 @@ def completion(typed: str, entries: Sequence[FileEntry]) -> str:
     """What Tab makes of `typed`: the longest beginning that all the entries that begin with it share."""
     tail = typed.rpartition("/")[2]
     names = [entry.name for entry in entries if _starts(entry, tail)] or [entry.name for entry in entries]
-    shared = os.path.commonprefix(names)
+    shared = os.path.commonprefix(names)  # noqa: RUF071
     return shared if len(shared) > len(typed) else typed
 
 

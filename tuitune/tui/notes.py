@@ -1,4 +1,4 @@
-"""What follows from a value, beside it in the form: α/r, the effective batch, steps. And which values have no effect."""
+"""What follows from a value, beside it in the form: α/r, the effective batch, steps; and which have no effect."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 
 from tuitune.recipe.schema import Recipe
 from tuitune.tui.outlook import Outlook
-from tuitune.units import count_text, number_text, percent_text
+from tuitune.units import count_text, number_text
 
 
 def notes(recipe: Recipe, outlook: Outlook | None) -> dict[str, str]:
@@ -20,7 +20,7 @@ def notes(recipe: Recipe, outlook: Outlook | None) -> dict[str, str]:
         "quantization.bits": {4: "QLoRA", 8: "LLM.int8()", 16: "as loaded"}[recipe.quantization.bits],
     }
     if isinstance(recipe.data.eval, float):
-        found["data.eval"] = f"{percent_text(recipe.data.eval)} of the rows"
+        found["data.eval"] = f"{recipe.data.eval * 100:g} % of the rows"
     if outlook is None:
         return found
     if outlook.total:

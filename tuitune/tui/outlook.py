@@ -1,5 +1,7 @@
-"""What a recipe will cost and whether it fits this machine, as far as that is known before it starts. Nothing is guessed:
-what is not known is None."""
+"""What a recipe will cost and whether it fits this machine, as far as that is known before it starts.
+
+Nothing is guessed: what is not known is None.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,7 @@ from tuitune.data.sources import resolve
 from tuitune.hardware.gpus import Gpu, Sampler
 from tuitune.hardware.host import Host, host
 from tuitune.hardware.model_facts import ModelFacts
-from tuitune.planning.memory import Fit, Forecast, fits
+from tuitune.planning.memory import Fit, Forecast
 from tuitune.planning.preflight import Advice, check
 from tuitune.problem import Problem, TuituneError
 from tuitune.recipe.schema import DataSection, Recipe
@@ -54,13 +56,11 @@ class Outlook:
     @property
     def capacity(self) -> int | None:
         """Memory that the run can have: what is free on the GPU, or the RAM available where there is none."""
-        if self.gpus:
-            return self.gpus[0].memory_free or self.gpus[0].memory_total
-        return self.host.memory_available
+        return self.fit.free if self.fit else self.host.memory_available
 
     @property
     def place(self) -> str:
-        return "GPU" if self.gpus else "RAM"
+        return f"GPU {self.fit.gpu.index}" if self.fit and self.fit.gpu else "RAM"
 
     @property
     def steps(self) -> Steps | None:
@@ -90,7 +90,7 @@ def training_rows(recipe: Recipe, counted: int | None) -> int | None:
 
 
 class Inspections:
-    """Inspections of whole data files, made in the background and kept as long as the file and how it is read stay the same."""
+    """Inspections of whole data files, made in the background and kept while file and reading stay the same."""
 
     def __init__(self, base: Path) -> None:
         self._base = base
@@ -134,7 +134,10 @@ def _key(data: DataSection, base: Path) -> tuple[object, ...]:
 
 
 def look(recipe: Recipe, *, base: Path, sampler: Sampler, inspections: Inspections) -> Outlook:
-    """Everything known about `recipe` now, without reading more than the first rows of its data. Paths are relative to `base`."""
+    """Everything known about `recipe` now, reading no more than the first rows of its data.
+
+    Relative paths start at `base`.
+    """
     found = check(recipe, base=base)
     gpus = tuple(sampler.sample())
     known = inspections.known(recipe.data)
@@ -146,7 +149,7 @@ def look(recipe: Recipe, *, base: Path, sampler: Sampler, inspections: Inspectio
         trainable=found.trainable,
         total=found.total,
         forecast=found.forecast,
-        fit=fits(found.forecast, list(gpus)) if found.forecast else None,
+        fit=found.fit,
         gpus=gpus,
         gpu_reason=sampler.reason,
         host=host(),

@@ -21,7 +21,7 @@ def open_palette(app: TuituneApp) -> None:
         return
     actions = [*actions_of(screen.NAME), *(action for action in actions_of(EVERYWHERE) if action.name not in _OMITTED)]
     choices = [Choice(f"do {action.name}", action.label, _detail(screen, action)) for action in actions]
-    choices += [Choice(f"use {name}", f"theme: {name}", "in use" if name == app.theme else "") for name in app.available_themes]
+    choices += [Choice(f"use {name}", "theme", f"{name:<16}{'in use' if name == app.theme else ''}") for name in app.available_themes]
 
     async def chosen(choice: str | None) -> None:
         verb, _, name = (choice or "").partition(" ")
@@ -36,4 +36,4 @@ def open_palette(app: TuituneApp) -> None:
 
 
 def _detail(screen: TuituneScreen, action: Action) -> str:
-    return f"{action.display_key} · {screen.why_disabled(action.name) or action.help}"
+    return f"{action.display_key:<6}  {screen.why_disabled(action.name) or action.help}"

@@ -104,8 +104,20 @@ def _build(document: dict[str, object]) -> Theme:
         surface=colours["surface"],
         panel=colours["panel"],
         foreground=colours["foreground"],
-        variables=_variables(colours),
+        variables=_variables(colours) | (_WITHOUT_COLOUR if document.get("ansi") else {}),
     )
+
+
+_WITHOUT_COLOUR = {
+    "ansi-background": "ansi_default",
+    "ansi-foreground": "ansi_default",
+    "block-cursor-text-style": "reverse",
+    "block-cursor-blurred-text-style": "reverse",
+    "input-cursor-background": "ansi_default",
+    "input-cursor-foreground": "ansi_default",
+    "input-cursor-text-style": "reverse",
+}
+"""What stands under a cursor must show where there is nothing but the terminal's two own colours."""
 
 
 def _variables(colours: dict[str, str]) -> dict[str, str]:

@@ -19,7 +19,7 @@ INKS = 4
 """How many line colours there are; a line's ink is 1 to this."""
 
 
-class Chart(Widget):
+class Chart(Widget, can_focus=True):
     """Shows `plot` over `window`. `draw()` renders what the plot is now; where there is nothing to draw, `empty` says why."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {

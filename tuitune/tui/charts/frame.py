@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from math import isnan
@@ -124,7 +124,7 @@ class _Plot:
         size = frame.columns * frame.rows
         self._masks, self._inks = bytearray(size), bytearray(size)
         self._glyphs: dict[int, tuple[str, int]] = {}
-        self._ends: dict[int, tuple[str, int]] = {}
+        self._ends: list[tuple[float, str, int]] = []
         for line in frame.lines:
             self._draw(line)
         text = "".join(map(frame.glyphs.cells.__getitem__, self._masks))
@@ -135,7 +135,7 @@ class _Plot:
         self.inks = [self._inks[start : start + frame.columns] + bytearray(tail) for start in starts]
         for cell, (glyph, ink) in self._glyphs.items():
             self._put(*divmod(cell, frame.columns), glyph, ink)
-        for row, (letter, ink) in self._ends.items():
+        for row, (_, letter, ink) in self._end_rows():
             self._put(row, frame.columns + 1, letter, ink)
 
     def _put(self, row: int, column: int, glyph: str, ink: int) -> None:
@@ -180,14 +180,19 @@ class _Plot:
         self._glyphs[row * self.frame.columns + column // 2] = glyph, ink
 
     def _end(self, line: Line, spans: list[Span], ink: int) -> None:
-        """The line's letter beside where it ends; a row away from another's."""
+        """Note where the line ends, for its letter."""
         ends = [span[4] for span in spans if not isnan(span[4]) and span[0] < self.frame.columns * 2]
-        if not ends:
-            return
-        wanted = min(max(self.frame.dot_row(ends[-1]) // 4, 0), self.frame.rows - 1)
-        free = [row for row in range(self.frame.rows) if row not in self._ends]
-        if free:
-            self._ends[min(free, key=lambda row: abs(row - wanted))] = line.letter, ink
+        if ends:
+            self._ends.append((ends[-1], line.letter, ink))
+
+    def _end_rows(self) -> Iterator[tuple[int, tuple[float, str, int]]]:
+        """The letters beside the ends of their lines, from the top; one a row."""
+        ends = sorted(self._ends, key=lambda end: -end[0])[: self.frame.rows]
+        row = -1
+        for number, end in enumerate(ends):
+            lowest = self.frame.rows - len(ends) + number
+            row = min(max(self.frame.dot_row(end[0]) // 4, row + 1), lowest)
+            yield row, end
 
     def _overlay_marks(self) -> None:
         frame = self.frame

@@ -78,7 +78,6 @@ class ComposeScreen(ComposeActions, TuituneScreen):
         yield KeyBar()
 
     def on_mount(self) -> None:
-        super().on_mount()
         self.draft = self._kept_draft()
         self.workbench.draft = self.draft
         self.redraw()
@@ -145,7 +144,10 @@ class ComposeScreen(ComposeActions, TuituneScreen):
             return sum(key.split(".")[0] == section for key in keys)
 
         wrong = [error.key for error in errors]
-        marks = [SectionMark(name, title, under(name, changed), under(name, wrong)) for name, title in section_titles().items()]
+        marks = [
+            SectionMark(name, title, under(name, changed), under(name, wrong))
+            for name, title in section_titles().items()
+        ]
         return [*marks, SectionMark(REVIEW, "Review", problems=len(errors))]
 
     def _views(self, errors: Sequence[Problem]) -> list[FieldView]:

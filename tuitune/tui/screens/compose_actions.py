@@ -93,8 +93,12 @@ class ComposeActions(TuituneScreen):
         if one.kind == "switch":
             self._step(key, 1)
         elif one.kind == "choice":
-            options = [Choice(str(choice), str(choice), "default" if choice == one.default else "") for choice in one.choices]
-            self.app.push_screen(Choose(one.title, options, self.draft.text(key)), lambda text: self._set_text(key, text))
+            options = [
+                Choice(str(choice), str(choice), "default" if choice == one.default else "") for choice in one.choices
+            ]
+            self.app.push_screen(
+                Choose(one.title, options, self.draft.text(key)), lambda text: self._set_text(key, text)
+            )
         else:
             self.form.edit(key, self.draft.text(key))
 
@@ -208,8 +212,9 @@ class ComposeActions(TuituneScreen):
 
     def action_preview(self) -> None:
         data = self.draft.recipe.data
-        name = data.eval if self.field == "data.eval" and isinstance(data.eval, str) else data.train
-        self.app.push_screen(DataPreview(name, data.shape, data.columns, self.base))
+        if self.field == "data.eval" and isinstance(data.eval, str):
+            data = data.model_copy(update={"train": data.eval})
+        self.app.push_screen(DataPreview(data, self.base))
 
     def action_toml(self) -> None:
         left_out = [f"# {key}: {entry.text!r} left out: {entry.message}" for key, entry in self.draft.refused.items()]
@@ -259,4 +264,6 @@ class ComposeActions(TuituneScreen):
         self.show_section(REVIEW)
         self.form.rows.focus()
         count = len(self.errors)
-        self.notify(f"Not started: {count} thing{'' if count == 1 else 's'} to put right, listed here", severity="warning")
+        self.notify(
+            f"Not started: {count} thing{'' if count == 1 else 's'} to put right, listed here", severity="warning"
+        )

@@ -2,50 +2,82 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from textwrap import wrap
+
 from textual.app import ComposeResult
 from textual.binding import Binding
+from textual.containers import Horizontal
 from textual.content import Content
-from textual.widgets import Static
+from textual.geometry import Size
+from textual.widget import Widget
 
 from tuitune.tui.actions import EVERYWHERE, Action, actions_of
-from tuitune.tui.widgets.dialogs import Dialog
+from tuitune.tui.widgets.dialogs import Dialog, Reader
 
-_MOVING = (
-    ("↑ ↓  j k", "Move; ← → h l sideways"),
+Line = tuple[str, str]
+
+_MOVING: tuple[Line, ...] = (
+    ("↑↓ j k", "Move; ←→ h l sideways"),
     ("g G", "First, last"),
-    ("Tab  Shift-Tab", "Next, previous pane or field"),
+    ("Tab ⇧Tab", "Next, previous pane or field"),
     ("^c ^c", "Leave from anywhere; runs go on"),
 )
+_KEY_WIDTH = 10
+
+
+class KeyTable(Widget):
+    """Keys at the left, what they do beside them, in sections with a title each."""
+
+    DEFAULT_CSS = "KeyTable { width: 1fr; height: auto; padding-right: 2; }"
+
+    def __init__(self, sections: Sequence[tuple[str, Sequence[Line]]]) -> None:
+        super().__init__()
+        self._sections = sections
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        return len(self._rows(width))
+
+    def render(self) -> Content:
+        return Content("\n").join(self._rows(self.size.width))
+
+    def _rows(self, width: int) -> list[Content]:
+        rows: list[Content] = []
+        for title, lines in self._sections:
+            rows += [Content("")] * bool(rows) + [Content.styled(title, "$faint")]
+            for keys, words in lines:
+                first, *more = wrap(words, max(width - _KEY_WIDTH, 10)) or [""]
+                rows.append(Content.assemble((keys.ljust(_KEY_WIDTH), "bold $accent"), first))
+                rows += [Content(" " * _KEY_WIDTH + line) for line in more]
+        return rows
 
 
 class HelpScreen(Dialog[None]):
-    """The keys of one screen, those that work everywhere, and how to move."""
+    """The keys of one screen, those that work everywhere, and how to move; side by side where there is room."""
 
     BINDINGS = [Binding("question_mark,f1,q", "leave", show=False)]
 
     DEFAULT_CSS = """
-    HelpScreen #window { width: 76; max-height: 100%; overflow-y: auto; }
-    HelpScreen Static { width: 1fr; height: auto; }
+    HelpScreen #window { width: 76; max-width: 100%; max-height: 100%; }
+    HelpScreen.-wide #window { width: 116; }
+    HelpScreen Reader, HelpScreen Horizontal { height: auto; max-height: 1fr; }
     """
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (120, "-wide")]
 
     def __init__(self, name: str, title: str) -> None:
         super().__init__(title, "Esc close")
-        self._name_of_screen = name
+        self._here = [("This screen", _lines(actions_of(name)))] if name else []
+        self._everywhere = [("Everywhere", _lines(actions_of(EVERYWHERE))), ("Moving", _MOVING)]
 
     def compose(self) -> ComposeResult:
-        sections = [("This screen", _lines(actions_of(self._name_of_screen)))] if self._name_of_screen else []
-        sections += [("Everywhere", _lines(actions_of(EVERYWHERE))), ("Moving", list(_MOVING))]
-        width = max(len(keys) for _, lines in sections for keys, _ in lines)
-        with self._window:
-            for title, lines in sections:
-                yield Static(_section(title, lines, width))
+        with self._window, Reader():
+            if self.app.size.width >= 120:
+                with Horizontal():
+                    yield KeyTable(self._here)
+                    yield KeyTable(self._everywhere)
+            else:
+                yield KeyTable([*self._here, *self._everywhere])
 
 
-def _lines(actions: list[Action]) -> list[tuple[str, str]]:
+def _lines(actions: Sequence[Action]) -> list[Line]:
     return [(action.display_key, action.help) for action in actions]
-
-
-def _section(title: str, lines: list[tuple[str, str]], width: int) -> Content:
-    rows = [Content.styled(title, "$faint")]
-    rows += [Content.assemble((keys.ljust(width), "bold $accent"), "  ", help) for keys, help in lines]
-    return Content("\n").join(rows)

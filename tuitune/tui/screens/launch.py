@@ -119,7 +119,9 @@ def _summary(recipe: Recipe, found: Check) -> Content:
         _fact("model", recipe.model.id),
         _fact("data", recipe.data.train),
         _fact("trains", f"{count_text(found.trainable)} of {count_text(found.total)} parameters"),
-        _fact("memory", bytes_text(found.forecast.total) if found.forecast else "unknown until the model is downloaded"),
+        _fact(
+            "memory", bytes_text(found.forecast.total) if found.forecast else "unknown until the model is downloaded"
+        ),
     ]
     if found.advice:
         lines.append(Content(""))

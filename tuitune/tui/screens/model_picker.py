@@ -70,7 +70,11 @@ class ModelPicker(Picker[str]):
         self.show_heading(titles(_COLUMNS, max(1, self.list.size.width - 2)) if shown else Content(""))
         self.list.set_rows(rows, cursor=cursor)
         if not rows:
-            waiting = "Looking for models …" if not self._scanned else "No model here goes by that. Type a folder or owner/name."
+            waiting = (
+                "Looking for models …"
+                if not self._scanned
+                else "No model here goes by that. Type a folder or owner/name."
+            )
             self.show_facts(Content.styled(waiting, "$faint"))
         else:
             self._explain(self.list.current)
@@ -126,15 +130,25 @@ def _line(model: ModelEntry, width: int) -> Content:
 
 
 def _facts(model: ModelEntry) -> Content:
-    template = {True: "has a chat template", False: "no chat template", None: "chat template unknown"}[model.chat_template]
-    first = [model.model_type or "unknown architecture", f"{count_text(model.parameters)} parameters", bytes_text(model.bytes)]
+    template = {True: "has a chat template", False: "no chat template", None: "chat template unknown"}[
+        model.chat_template
+    ]
+    first = [
+        model.model_type or "unknown architecture",
+        f"{count_text(model.parameters)} parameters",
+        bytes_text(model.bytes),
+    ]
     first += [model.dtype or "dtype unknown", template]
     second = [f"licence {model.licence or 'not stated'}"]
     if model.revision:
         second.append(f"revision {model.revision[:12]}")
     if model.gated is not None:
         second.append("gated" if model.gated else "not gated")
-    lines = [Content(clean(" · ".join(first))), Content(clean(" · ".join(second))), Content.styled(clean(str(model.path)), "$faint")]
+    lines = [
+        Content(clean(" · ".join(first))),
+        Content(clean(" · ".join(second))),
+        Content.styled(clean(str(model.path)), "$faint"),
+    ]
     if not model.complete:
         lines.append(Content.styled("✗ files are missing: the rest is downloaded when the run starts", "$warn"))
     return Content("\n").join(lines)

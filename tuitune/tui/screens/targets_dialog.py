@@ -29,7 +29,7 @@ _COLUMNS = (Column("layer", 0), Column("shape", 15, right=True), Column("count",
 
 
 class TargetsDialog(Dialog[Targets]):
-    """Gives the target modules; None where nothing was chosen. `linears` is empty while the model's layers are not known."""
+    """Gives the target modules. `linears` is empty while the model's layers are not known."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("space", "tick", show=False),

@@ -12,7 +12,7 @@ from tuitune.text import clean
 
 @dataclass(frozen=True)
 class Column:
-    """A column `width` cells wide; the one of width 0 takes what is left. Those with the highest `rank` go first where it is narrow."""
+    """A column `width` cells wide; 0 takes what is left. The highest `rank` goes first where it is narrow."""
 
     title: str
     width: int

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from rich.cells import cell_len
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding
@@ -20,6 +21,7 @@ Result = TypeVar("Result")
 
 _MOST_OPTIONS = 200
 _LONGEST_TEXT = 400_000
+_WIDEST_LABEL = 40
 
 
 class Dialog(ModalScreen[Result]):
@@ -98,7 +100,9 @@ class Confirm(Dialog[bool]):
         self.dismiss(False)
 
 
-class _Reader(VerticalScroll, can_focus=True):
+class Reader(VerticalScroll, can_focus=True):
+    """What is too long for its window, scrolled with the usual keys."""
+
     BINDINGS = [
         Binding("j", "scroll_down", show=False),
         Binding("k", "scroll_up", show=False),
@@ -115,7 +119,7 @@ class TextView(Dialog[None]):
 
     DEFAULT_CSS = """
     TextView #window { width: 96%; max-width: 140; height: 90%; }
-    TextView _Reader { height: 1fr; }
+    TextView Reader { height: 1fr; }
     """
 
     def __init__(self, title: str, text: str) -> None:
@@ -123,7 +127,7 @@ class TextView(Dialog[None]):
         self._text = clean(text, newlines=True, limit=_LONGEST_TEXT)
 
     def compose(self) -> ComposeResult:
-        with self._window, _Reader():
+        with self._window, Reader():
             yield Static(Content(self._text))
 
 
@@ -148,7 +152,10 @@ class Choose(Dialog[Result]):
 
     DEFAULT_CSS = """
     Choose #window { width: 84; }
-    Choose OptionList { height: auto; max-height: 20; margin-top: 1; padding: 0; border: none; background: $surface; }
+    Choose OptionList {
+        height: auto; max-height: 20; margin-top: 1; padding: 0; border: none;
+        text-wrap: nowrap; text-overflow: ellipsis;
+    }
     Choose OptionList:focus { border: none; }
     .-short Choose OptionList { max-height: 12; }
     """
@@ -201,12 +208,13 @@ class Choose(Dialog[Result]):
         ][:_MOST_OPTIONS]
         choices = self.query_one(OptionList)
         choices.clear_options()
-        choices.add_options(_option_line(option) for option in self._shown)
+        width = min(max((cell_len(option.label) for option in self._options), default=0), _WIDEST_LABEL)
+        choices.add_options(_option_line(option, width) for option in self._shown)
         choices.highlighted = 0 if self._shown else None
 
 
-def _option_line(option: Choice[Result]) -> Content:
+def _option_line(option: Choice[Result], width: int) -> Content:
     label = Content(clean(option.label, limit=120))
     if not option.detail:
         return label
-    return Content.assemble(label, "  ", (clean(option.detail, limit=160), "$faint"))
+    return Content.assemble(label.pad_right(width - label.cell_length), "  ", (clean(option.detail, limit=160), "$faint"))

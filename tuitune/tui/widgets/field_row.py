@@ -1,4 +1,4 @@
-"""One row of a form: changed mark, label, value, and at the right the unit, the default or what follows from the value."""
+"""One row of a form: mark, label, value, and at the right the unit, the default or what follows from the value."""
 
 from __future__ import annotations
 
@@ -37,11 +37,16 @@ def field_row(view: FieldView) -> Row:
     def draw(width: int) -> list[Content]:
         lines = [_value_line(view, width)]
         if view.message:
-            reason = Content(clean(view.message)).truncate(max(1, width - VALUE_AT - 2), ellipsis=True)
-            lines.append(Content.assemble(" " * VALUE_AT, ("✗ ", "$bad"), reason.stylize("$bad")))
+            lines.append(_message_line(view.message, width))
         return lines
 
     return Row(view.setting.key, draw, height=2 if view.message else 1)
+
+
+def _message_line(message: str, width: int) -> Content:
+    """Under the value where it fits there, else as far to the left as it needs."""
+    reason = Content(f"✗ {clean(message)}").truncate(max(1, width - 2), ellipsis=True)
+    return Content.assemble(" " * max(2, min(VALUE_AT, width - reason.cell_length)), reason.stylize("$bad"))
 
 
 def _value_line(view: FieldView, width: int) -> Content:
@@ -73,7 +78,7 @@ def _value(view: FieldView) -> Content:
 def _note(view: FieldView) -> str:
     if view.unused:
         return view.unused
-    parts = [view.note or view.setting.unit]
+    parts = [view.note or (view.setting.unit if view.text else "")]
     if view.changed and len(view.default) <= 24:
         parts.append(f"default {view.default}")
     return " · ".join(part for part in parts if part)

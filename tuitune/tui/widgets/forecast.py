@@ -14,8 +14,8 @@ from tuitune.units import bytes_text, count_text, percent_text
 
 _FILL = "█▓▒░█▓▒░"
 _UNKNOWN_MODEL = "unknown until the model is downloaded"
-_FIT_COLOURS = {"fits": "$ok", "tight": "$warn", "too big": "$bad", "no gpu": "$faint"}
-_FIT_WORDS = {"fits": "yes", "tight": "tight", "too big": "no", "no gpu": "no GPU here"}
+_FIT_COLOURS = {"fits": "$ok", "tight": "$warn", "too big": "$bad"}
+_FIT_WORDS = {"fits": "yes", "tight": "tight", "too big": "no"}
 ADVICE_SIGNS = {"warning": ("⚠", "$warn"), "info": ("i", "$accent")}
 
 
@@ -65,9 +65,9 @@ def forecast_summary(outlook: Outlook) -> list[Content]:
     """The two lines that matter most."""
     parts: list[Content] = []
     if outlook.forecast is not None:
-        parts.append(Content(f"memory {bytes_text(outlook.forecast.total)} of {bytes_text(outlook.capacity)} {outlook.place}"))
-        parts.append(_fit(outlook))
-    parts.append(Content(f"trainable {_trainable(outlook)}"))
+        parts.append(Content(f"{bytes_text(outlook.forecast.total)} of {bytes_text(outlook.capacity)} {outlook.place}"))
+        parts.append(_verdict(outlook))
+    parts.append(Content(f"trains {_trainable(outlook)}"))
     first = Content.styled(" · ", "$faint").join(parts)
     sign = Content("")
     if outlook.errors:
@@ -89,7 +89,11 @@ def _machine(outlook: Outlook, width: int) -> list[Content]:
             _pair(f"CPU, {_plural(host.cpu_count, 'core')}", f"RAM {bytes_text(host.memory_total)}", width),
         ]
     return [
-        _pair(f"GPU {gpu.index} {clean(gpu.name)}", f"{bytes_text(gpu.memory_total)} free {bytes_text(gpu.memory_free)}", width)
+        _pair(
+            f"GPU {gpu.index} {clean(gpu.name)}",
+            f"{bytes_text(gpu.memory_total)} free {bytes_text(gpu.memory_free)}",
+            width,
+        )
         for gpu in outlook.gpus[:4]
     ]
 
@@ -118,21 +122,28 @@ def _bar(sizes: list[int], capacity: int, width: int) -> Content:
     return Content.assemble(*parts, ("·" * (width - drawn), "$faint"))
 
 
+def _verdict(outlook: Outlook) -> Content:
+    fit = outlook.fit
+    if fit is None:
+        return Content("")
+    state = fit.state if fit.state != "no gpu" else "fits" if (fit.share or 0) <= 1 else "too big"
+    return Content.assemble("fits: ", (_FIT_WORDS[state], f"{_FIT_COLOURS[state]} bold"))
+
+
 def _fit(outlook: Outlook) -> Content:
-    state = outlook.fit.state if outlook.fit else "no gpu"
-    return Content.assemble("fits ", (_FIT_WORDS.get(state, state), f"{_FIT_COLOURS.get(state, '')} bold"))
+    where = "" if outlook.gpus else " in RAM, no GPU here"
+    return _verdict(outlook) + Content.styled(where, "$faint")
 
 
 def _figures(outlook: Outlook, width: int) -> list[Content]:
     tokens = outlook.effective_batch * outlook.recipe.data.max_length
-    lines = [
+    return [
         _pair("trainable", _trainable(outlook), width),
         _pair("rows", "not counted" if outlook.rows is None else f"{outlook.rows:,}", width),
         _pair("effective batch", f"{outlook.effective_batch:,}", width),
         _pair("steps", _steps(outlook).removesuffix(" steps"), width),
         _pair("tokens a step", f"up to {tokens:,}", width),
     ]
-    return lines
 
 
 def _advice(outlook: Outlook) -> list[Content]:

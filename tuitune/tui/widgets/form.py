@@ -53,7 +53,8 @@ class Form(Vertical):
     DEFAULT_CSS = """
     Form { layers: rows editor; height: 1fr; }
     Form > RowList { layer: rows; }
-    Form > #help { layer: rows; height: 3; border-top: solid $rule; padding: 0 0 0 2; }
+    Form > #help { layer: rows; height: 5; border-top: solid $rule; padding: 0 0 0 2; }
+    .-short Form > #help { height: 4; }
     Form > FieldInput {
         layer: editor; position: absolute;
     }

@@ -74,6 +74,7 @@ def fit_keys(actions: list[Action], disabled: frozenset[str], width: int) -> Con
 
 
 def _key_content(action: Action, disabled: bool) -> Content:
+    key = action.display_key.split()[0]
     if disabled:
-        return Content.styled(f"{action.display_key} {action.label}", "$faint 70%")
-    return Content.assemble((action.display_key, "bold $accent"), " ", action.label)
+        return Content.styled(f"{key} {action.label}", "$faint 70%")
+    return Content.assemble((key, "bold $accent"), " ", action.label)

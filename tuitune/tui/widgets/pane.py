@@ -37,7 +37,7 @@ class Pane(Vertical):
         titles = (_content(text), _content(right))
         if not all(old.is_same(new) for old, new in zip(self._titles, titles, strict=True)):
             self._titles = titles
-            self.refresh(Region(0, 0, self.size.width + self.gutter.width, 1))
+            self.refresh(Region(-self.gutter.left, -1, self.region.width, 1))
 
     def render_lines(self, crop: Region) -> list[Strip]:
         strips = super().render_lines(crop)

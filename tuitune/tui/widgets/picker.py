@@ -48,7 +48,9 @@ class Picker(Dialog[Result]):
     Picker #facts { height: auto; min-height: 4; max-height: 9; border-top: solid $rule; padding: 0 0 0 2; }
     """
 
-    def __init__(self, title: str, placeholder: str, keys: str = "type to filter · ↑↓ move · Enter use · Esc back") -> None:
+    def __init__(
+        self, title: str, placeholder: str, keys: str = "type to filter · ↑↓ move · Enter use · Esc back"
+    ) -> None:
         super().__init__(title, keys)
         self._placeholder = placeholder
 

@@ -1,4 +1,4 @@
-"""The last section of a recipe: what is wrong, what is advised, and what differs from the defaults, each leading to its field."""
+"""The last section: what is wrong, what is advised, what differs from the defaults; each leads to its field."""
 
 from __future__ import annotations
 
@@ -27,7 +27,10 @@ def review_rows(draft: Draft, errors: Sequence[Problem], advice: Sequence[Advice
         sign, colour = ADVICE_SIGNS.get(one.level, ADVICE_SIGNS["info"])
         rows.append(_row(number, one.key, sign, colour, one.message + (" [x fixes it]" if one.fix else "")))
     changed = draft.changed()
-    rows += [_space(), _heading(f"{len(changed)} of the settings changed" if changed else "every setting at its default")]
+    rows += [
+        _space(),
+        _heading(f"{len(changed)} of the settings changed" if changed else "every setting at its default"),
+    ]
     rows += [_change(number, key, draft.text(key)) for number, key in enumerate(changed, len(rows))]
     return rows
 

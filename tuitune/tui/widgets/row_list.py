@@ -48,8 +48,8 @@ class RowList(ScrollView, can_focus=True):
     }
     """
 
-    class Highlighted(Message):
-        """The cursor came to a row."""
+    class About(Message):
+        """Something happened to the row `key`."""
 
         def __init__(self, row_list: RowList, key: str) -> None:
             super().__init__()
@@ -60,13 +60,11 @@ class RowList(ScrollView, can_focus=True):
         def control(self) -> RowList:
             return self.row_list
 
-    class Clicked(Message):
-        """The row under the cursor was clicked."""
+    class Highlighted(About):
+        """The cursor came to a row."""
 
-        def __init__(self, row_list: RowList, key: str) -> None:
-            super().__init__()
-            self.row_list = row_list
-            self.key = key
+    class Clicked(About):
+        """The row under the cursor was clicked."""
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
@@ -86,9 +84,12 @@ class RowList(ScrollView, can_focus=True):
         return self._rows[self._cursor].key if self._rows and self._rows[self._cursor].selectable else None
 
     def set_rows(self, rows: Sequence[Row], *, cursor: str | None = None) -> None:
-        """Show `rows`; the cursor stays on its row (or goes to `cursor`), or as near to where it was as can be."""
+        """Show `rows`; the cursor stays on its row, or as near to where it was as can be.
+
+        With `cursor` it goes to the row of that key, or to the first where there is none.
+        """
         wanted = cursor if cursor is not None else self.current
-        before, layout_before = self._visible_lines(), self._line_owner
+        before, layout_before, cursor_before = self._visible_lines(), self._line_owner, self._cursor
         self._rows = list(rows)
         self._drawn.clear()
         self._tops, self._line_owner = [], []
@@ -96,12 +97,15 @@ class RowList(ScrollView, can_focus=True):
             self._tops.append(len(self._line_owner))
             self._line_owner.extend([index] * row.height)
         found = next((index for index, row in enumerate(self._rows) if row.key == wanted and row.selectable), None)
-        self._cursor = found if found is not None else self._nearest(self._cursor)
+        self._cursor = found if found is not None else self._nearest(self._cursor if cursor is None else 0)
         if len(layout_before) != len(self._line_owner):
             self.virtual_size = Size(0, len(self._line_owner))
             self.refresh()
         else:
             self._refresh_changed(before)
+            if self._cursor != cursor_before:
+                self._refresh_row(cursor_before)
+                self._refresh_row(self._cursor)
         if cursor is not None or found is None:
             self.call_after_refresh(self._scroll_to_cursor)
         if self.current is not None and (found is None or cursor is not None):

@@ -59,7 +59,7 @@ def _cell(column: Column, run_line: RunLine, now: float) -> str | Content:
         case "age":
             return age_text(run_line.created_at, now) if run_line.created_at else ""
         case _:
-            return Content.styled(spark(run_line.losses, column.width), "$chart-1")
+            return Content.styled(spark(run_line.losses, column.width), "$faint")
 
 
 def _step(run_line: RunLine) -> str:

@@ -1,0 +1,144 @@
+"""The report on a data file, on files made here, on what ships with tuitune, and on real ones."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tuitune.data.bundled import MODELS, bundled_sets, data_path, model_path
+from tuitune.data.inspect import REPORTED, inspect
+from tuitune.data.shapes import refusal
+from tuitune.data.sources import SourceError, open_rows
+from tuitune.problem import TuituneError
+
+SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
+real = pytest.mark.skipif(not SHARED.is_dir(), reason="the folder of real data sets, ../shared/data, is not here")
+
+
+def write(folder: Path, rows: list[Any]) -> Path:
+    path = folder / "rows.jsonl"
+    path.write_text("".join(f"{row if isinstance(row, str) else json.dumps(row)}\n" for row in rows))
+    return path
+
+
+PAIR = {"question": "How many?", "answer": "Three."}
+
+
+def test_a_report_names_what_is_wrong_by_row_and_line(tmp_path: Path) -> None:
+    path = write(tmp_path, [PAIR, "", {**PAIR, "answer": ""}, "{broken", {"text": "other"}, PAIR, [1]])
+    found = inspect(path)
+    assert (found.rows, found.shape, found.duplicates, found.problem_count) == (6, "columns", 1, 4)
+    assert found.reason == "question and answer in 3 of 4 rows"
+    problems = [(one.row, one.line, one.field) for one in found.problems]
+    assert problems == [(2, 3, "answer"), (3, 4, ""), (4, 5, "question"), (6, 7, "")]
+
+
+def test_the_report_as_json_has_the_keys_of_the_contract(tmp_path: Path) -> None:
+    document = json.loads(json.dumps(inspect(write(tmp_path, [PAIR, {"answer": "x"}])).as_json()))
+    keys = {
+        "path",
+        "rows",
+        "shape",
+        "columns",
+        "problems",
+        "problem_count",
+        "duplicates",
+        "near_duplicates",
+        "lengths",
+        "trained_share",
+    }
+    assert keys <= set(document)
+    assert set(document["problems"][0]) == {"row", "line", "field", "message"}
+    assert document["columns"] == {"prompt": "question", "completion": "answer"}
+
+
+def test_only_the_first_problems_are_listed_and_all_counted(tmp_path: Path) -> None:
+    found = inspect(write(tmp_path, [PAIR] + [{"answer": "x", "n": n} for n in range(300)]), shape="columns")
+    assert (len(found.problems), found.problem_count, found.rows) == (REPORTED, 300, 301)
+
+
+def test_shape_and_columns_can_be_given(tmp_path: Path) -> None:
+    path = write(tmp_path, [{"q": "a", "a": "b", "text": "t"}] * 2)
+    assert inspect(path).shape == "text"
+    given = inspect(path, columns={"prompt": "q", "completion": "a"})
+    assert (given.shape, given.problem_count) == ("columns", 0)
+    assert inspect(path, columns={"text": "a"}).shape == "text"
+    assert inspect(path, shape="alpaca").problem_count == 2
+    assert inspect(path, limit=1).rows == 1
+
+
+def test_rows_with_numbers_beyond_64_bits_are_compared_too(tmp_path: Path) -> None:
+    row = '{"text": "a\tb", "n": ' + "9" * 30 + "}"
+    assert inspect(write(tmp_path, [row, row])).duplicates == 1
+
+
+def test_a_shape_that_cannot_be_trained_on_is_named_without_row_problems(tmp_path: Path) -> None:
+    found = inspect(write(tmp_path, [{"prompt": "a", "chosen": "b", "rejected": "c"}]))
+    assert (found.shape, found.problem_count) == ("preference", 0)
+
+
+def test_a_file_of_broken_rows_alone_is_unknown(tmp_path: Path) -> None:
+    found = inspect(write(tmp_path, ["{x", "x"]))
+    assert (found.shape, found.reason, found.problem_count) == ("unknown", "there are no rows", 2)
+
+
+def test_bundled_sets_are_there_and_sound() -> None:
+    shapes = {"triage": "messages", "style": "messages", "alpaca": "alpaca", "preferences": "preference"}
+    assert {one.name for one in bundled_sets()} == set(shapes)
+    for one in bundled_sets():
+        assert one.title and one.help.endswith(".")
+        found, held_out = inspect(data_path(one.id)), inspect(data_path(f"{one.id}/heldout"))
+        assert found.shape == held_out.shape == shapes[one.name]
+        assert found.problem_count == held_out.problem_count == 0
+        assert one.rows == found.rows >= 500 and held_out.rows >= 50
+        train = {json.dumps(row.values) for row in open_rows(one.train)}
+        assert not any(json.dumps(row.values) in train for row in open_rows(one.heldout))
+
+
+def test_bundled_names_that_do_not_exist() -> None:
+    for name in ("bundled:none", "bundled:triage/other", "bundled:../triage", "bundled:"):
+        with pytest.raises(TuituneError, match="bundled:triage, bundled:style"):
+            data_path(name)
+    with pytest.raises(TuituneError, match="there is bundled:nano"):
+        model_path("bundled:giant")
+
+
+def test_bundled_models_have_folders() -> None:
+    assert [model_path(f"bundled:{name}").name for name in MODELS] == ["nano"]
+
+
+def test_a_set_that_was_not_shipped_has_no_rows(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("tuitune.data.bundled.shipped", lambda name: tmp_path / name)
+    assert type(bundled_sets()[0])("triage", "title", "help").rows == 0
+
+
+@real
+@pytest.mark.parametrize(
+    ("name", "shape", "rows", "duplicates"),
+    [
+        ("gsm8k-train.jsonl", "columns", 7473, 0),
+        ("alpaca_en_demo.json", "alpaca", 999, 14),
+        ("dpo_en_demo.json", "preference", 300, 5),
+        ("kto_en_demo.json", "unpaired-preference", 300, 0),
+    ],
+)
+def test_real_sets_are_read(name: str, shape: str, rows: int, duplicates: int) -> None:
+    start = time.monotonic()
+    found = inspect(SHARED / name)
+    assert time.monotonic() - start < 2
+    assert (found.shape, found.rows, found.problem_count, found.duplicates) == (shape, rows, 0, duplicates)
+
+
+@real
+def test_preferences_can_be_trained_on_as_their_refusal_says() -> None:
+    assert 'completion = "chosen"' in str(refusal("preference"))
+    found = inspect(
+        SHARED / "dpo_en_demo.json", shape="columns", columns={"prompt": "conversations", "completion": "chosen"}
+    )
+    assert found.problem_count == 0
+    with pytest.raises(SourceError):
+        inspect(SHARED / "missing.json")

@@ -1,0 +1,129 @@
+from __future__ import annotations
+
+import json
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.runs.harness import ROOT, engine, events, supervise_command, wait_for
+from tuitune.problem import TuituneError
+from tuitune.recipe import document
+from tuitune.recipe.schema import Recipe
+from tuitune.runs import control, launcher
+from tuitune.runs.directory import Run, list_runs
+from tuitune.runs.launcher import launch, resolve_paths
+from tuitune.runs.provenance import fingerprint
+from tuitune.runs.state import derive
+
+
+def recipe(**data: object) -> Recipe:
+    made = Recipe()
+    return made.model_copy(update={"data": made.data.model_copy(update=data)})
+
+
+@pytest.fixture
+def rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A data file, with the working directory beside it."""
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "rows.jsonl"
+    path.write_text('{"text": "hello"}\n')
+    return path
+
+
+def test_local_names_become_absolute_and_others_stay(rows: Path) -> None:
+    (rows.parent / "weights").mkdir()
+    made = recipe(train="rows.jsonl", eval="./rows.jsonl")
+    made = made.model_copy(update={"model": made.model.model_copy(update={"id": "weights"})})
+    resolved = resolve_paths(made, rows.parent)
+    assert (resolved.data.train, resolved.data.eval) == (str(rows), str(rows))
+    assert resolved.model.id == str(rows.parent / "weights")
+    for name in ("bundled:triage", "org/data", "nowhere.jsonl"):
+        assert resolve_paths(recipe(train=name, eval=0.1), rows.parent).data.train == name
+    assert resolve_paths(Recipe(), rows.parent) == Recipe()
+
+
+def test_a_launched_run_is_at_work_when_it_is_returned(rows: Path) -> None:
+    before = os.umask(0)
+    try:
+        run = launch(recipe(train="rows.jsonl", eval=None))
+    finally:
+        os.umask(before)
+    control.request(run, "stop")
+    assert list_runs() == [run]
+    assert document.read(run.recipe_file).data.train == str(rows)
+    wait_for(lambda: events(run, "ended"), seconds=60)
+    assert derive(run)[0] in ("stopped", "failed")
+    for path in [run.path, *run.path.rglob("*")]:
+        assert stat.S_IMODE(path.stat().st_mode) == (0o700 if path.is_dir() else 0o600), path
+
+
+def test_it_is_recorded_where_a_run_comes_from(rows: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_TOKEN", "hf_thisisasecretofmine")
+    monkeypatch.setattr(sys, "argv", ["tuitune", "train", "--set", "run.notes=hf_thisisasecretofmine"])
+    run = launch(recipe(train="rows.jsonl", eval=None))
+    control.request(run, "stop")
+    record = json.loads(run.run_file.read_text())
+    assert record["command_line"][-1] == "run.notes=•••"
+    assert record["packages"]["transformers"][0].isdigit()
+    assert record["model"] == {"id": "bundled:nano", "revision": "main"}
+    assert record["data"]["eval"] is None
+    train = record["data"]["train"]
+    assert (train["path"], train["bytes"]) == (str(rows), 18)
+    assert train["sha256"] == subprocess.run(["sha256sum", str(rows)], capture_output=True, text=True).stdout.split()[0]
+    wait_for(lambda: events(run, "ended"), seconds=60)
+    written = [path.read_bytes() for path in run.path.rglob("*") if path.is_file()]
+    assert not any(b"hf_thisisasecretofmine" in content for content in written)
+
+
+def test_only_files_have_fingerprints(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "fifo")
+    for source in (
+        None,
+        0.05,
+        "bundled:triage",
+        "org/name",
+        str(tmp_path),
+        str(tmp_path / "none"),
+        str(tmp_path / "fifo"),
+    ):
+        assert fingerprint(source) is None
+
+
+def test_a_home_that_cannot_be_written_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("TUITUNE_HOME", str(tmp_path / "file"))
+    with pytest.raises(TuituneError, match="cannot be made"):
+        launch(Recipe())
+
+
+def test_nothing_is_left_of_a_run_whose_supervisor_cannot_start(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    with pytest.raises(TuituneError, match="ended at once: it said nothing"):
+        launch(Recipe())
+    monkeypatch.setattr(sys, "executable", "/no/such/python")
+    with pytest.raises(TuituneError, match="cannot be started"):
+        launch(Recipe())
+    assert list((home / "runs").iterdir()) == []
+
+
+def test_a_supervisor_is_started_from_anywhere(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From a folder that holds traps for imports, in a checkout that is not installed."""
+    for trap in ("torch.py", "json.py", "sitecustomize.py", "filelock.py"):
+        (tmp_path / trap).write_text("raise SystemExit('trapped')")
+    monkeypatch.chdir(tmp_path)
+    launcher.start_supervisor(run, supervise_command(run, engine(run, "finish")))
+    wait_for(lambda: events(run, "ended"))
+    assert derive(run) == ("finished", "")
+
+
+def test_it_launches_from_a_checkout_that_is_not_installed(home: Path, tmp_path: Path) -> None:
+    code = "from tuitune.recipe.schema import Recipe; from tuitune.runs.launcher import launch; print(launch(Recipe()).path)"
+    launched = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert launched.returncode == 0, launched.stderr
+    run = Run(Path(launched.stdout.strip()))
+    control.request(run, "stop")
+    wait_for(lambda: events(run, "ended"), seconds=60)

@@ -1,0 +1,159 @@
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from tests.runs.harness import engine
+from tuitune.recipe.schema import Recipe
+from tuitune.runs import identity, journal, lease
+from tuitune.runs.directory import Run, create
+from tuitune.runs.state import ENDED, STATES, derive, last_words
+from tuitune.runs.supervisor import supervise
+
+
+def write_events(run: Run, *names: str, **fields: Any) -> None:
+    with journal.Writer(run.events_file) as writer:
+        for name in names:
+            writer.append(event=name, **fields)
+
+
+def own(run: Run, **changes: object) -> None:
+    """Makes this process the run's supervisor, or somebody with `changes` to its identity."""
+    run.owner_file.write_bytes(orjson.dumps({**identity.current().as_record(), **changes}))
+
+
+def test_a_live_run_goes_from_queued_to_stopping(run: Run) -> None:
+    assert derive(run) == ("queued", "")
+    own(run)
+    assert derive(run) == ("queued", "")
+    write_events(run, "supervisor")
+    assert derive(run) == ("starting", "")
+    write_events(run, "engine")
+    assert derive(run) == ("starting", "")
+    with journal.Writer(run.metrics_file) as metrics:
+        metrics.append(kind="phase")
+        assert derive(run) == ("starting", "")
+        metrics.append(kind="plan")
+    assert derive(run) == ("training", "")
+    write_events(run, "stop-requested")
+    assert derive(run) == ("stopping", "")
+
+
+def test_the_lease_alone_tells_that_somebody_is_at_work(run: Run) -> None:
+    write_events(run, "supervisor", "engine")
+    assert not lease.held(run)
+    held = lease.take(run)
+    assert held is not None
+    assert derive(run)[0] == "starting"
+    held.release()
+    assert derive(run)[0] == "crashed"
+
+
+DEAD = [
+    {"start_ticks": 1},
+    {"boot_id": "another"},
+    {"pid": 2**22 + 1},
+    {"pid": 0},
+    {"pid": -1},
+    {"pid": True},
+    {"pid": "x"},
+]
+
+
+@pytest.mark.parametrize("changes", DEAD, ids=repr)
+def test_a_run_whose_supervisor_is_dead_has_crashed(run: Run, changes: dict) -> None:
+    own(run, **changes)
+    write_events(run, "supervisor", "engine", identity={**identity.current().as_record(), **changes})
+    run.log_file.write_bytes(b"step 1\nBus error \x1b[31m(core dumped)\x1b[0m\n\n")
+    state, reason = derive(run)
+    assert state == "crashed"
+    assert "last output: Bus error (core dumped)" in reason
+    assert ("the machine was restarted" in reason) == ("boot_id" in changes)
+
+
+def test_an_engine_that_outlives_its_supervisor_is_still_stopping(run: Run) -> None:
+    write_events(run, "supervisor", "engine", identity=identity.current().as_record())
+    assert derive(run) == ("stopping", "its supervisor is gone; the engine saves and ends")
+
+
+def test_a_run_that_was_never_started_has_crashed_after_a_while(run: Run) -> None:
+    run.run_file.write_text(f'{{"created_at": {time.time() - 3600}}}')
+    assert derive(run) == ("crashed", "it was never started")
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_the_last_event_is_believed_only_where_it_names_an_end(run: Run, state: str) -> None:
+    write_events(run, "supervisor", "ended", state=state, reason="because\x1b[2J")
+    if state in ENDED:
+        assert derive(run) == (state, "because␛[2J")
+    else:
+        assert derive(run) == ("crashed", "its last event names no state")
+
+
+def test_events_without_meaning_change_nothing(run: Run) -> None:
+    own(run)
+    run.events_file.write_bytes(b'{"event": ["engine"]}\n{"event": 7}\n{}\nnull\n\x00\x00\n{"event": "ended"')
+    assert derive(run)[0] in ("queued", "starting")
+
+
+DAMAGE = [
+    "recipe.toml",
+    "run.json",
+    "events.jsonl",
+    "metrics.jsonl",
+    "samples.jsonl",
+    "log.txt",
+    "owner.json",
+    "lease.lock",
+]
+
+
+@pytest.mark.parametrize("name", DAMAGE)
+@pytest.mark.parametrize("plant", ["missing", "symlink", "fifo", "directory", "noise"])
+def test_a_damaged_run_has_a_state_all_the_same(name: str, plant: str, tmp_path: Path) -> None:
+    run = create(Recipe())
+    write_events(run, "supervisor")
+    path = run.path / name
+    path.unlink(missing_ok=True)
+    match plant:
+        case "symlink":
+            path.symlink_to("/dev/zero")
+        case "fifo":
+            os.mkfifo(path)
+        case "directory":
+            path.mkdir()
+        case "noise":
+            path.write_bytes(os.urandom(5000))
+    state, reason = derive(run)
+    assert state == ("queued" if name == "events.jsonl" else "crashed")
+    assert reason.isprintable()
+
+
+def test_a_recipe_that_is_missing_is_said(run: Run) -> None:
+    run.recipe_file.unlink()
+    assert derive(run) == ("crashed", "its recipe is missing")
+    run.control.rmdir()
+    for path in run.path.iterdir():
+        path.unlink()
+    assert derive(run)[0] == "crashed"
+    run.path.rmdir()
+    assert derive(run)[0] == "crashed"
+
+
+def test_the_last_words_are_the_last_line_that_says_anything(run: Run) -> None:
+    assert last_words(run) == ""
+    run.log_file.write_bytes(b"first\n10%\r20%\r\nlast \xff line\x07\r\n \n\x1b[0m\n")
+    assert last_words(run) == "last \\xff line␇"
+    run.log_file.write_bytes(b"x" * 100_000)
+    assert len(last_words(run)) == 400
+
+
+def test_an_ended_run_stays_ended_whoever_is_alive(run: Run) -> None:
+    supervise(run, engine(run, "finish"))
+    own(run)
+    assert derive(run) == ("finished", "")

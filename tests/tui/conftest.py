@@ -1,0 +1,80 @@
+"""Runs on disk for the screens to show, and waiting for a screen to show something."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+
+from tuitune.runs import identity
+from tuitune.runs.directory import Run, create
+from tuitune.runs.journal import Writer
+
+MakeRun = Callable[..., Run]
+ENDED = {"finished": "", "stopped": "stopped on request", "failed": "CUDA out of memory"}
+
+
+@pytest.fixture
+def make_run(home: object) -> MakeRun:
+    """Makes a run on disk in any state, with as many steps of a falling loss as asked for.
+
+    A run that is at work is owned by this test process, so that it counts as alive.
+    """
+
+    def make(name: str = "triage", *, state: str = "finished", steps: int = 20, total: int | None = None, **fields: Any) -> Run:
+        from tuitune.recipe.schema import Recipe
+
+        recipe = Recipe.model_validate({"run": {"name": name}, **fields.pop("recipe", {})})
+        run = create(recipe)
+        write_metrics(run, steps, total or steps, fields.pop("phase", ""))
+        write_events(run, state, fields.pop("reason", ENDED.get(state, "")))
+        return run
+
+    return make
+
+
+def write_metrics(run: Run, steps: int, total: int, phase: str = "") -> None:
+    with Writer(run.metrics_file) as metrics:
+        if phase:
+            metrics.append(kind="phase", phase="load", text=phase, done=None, total=None, unit="")
+        if not steps:
+            return
+        metrics.append(kind="plan", total_steps=total, steps_per_epoch=total, train_rows=total * 4, device="cpu")
+        for step in range(1, steps + 1):
+            loss = 0.2 + 2.4 * math.exp(-3 * step / total)
+            metrics.append(
+                kind="step", step=step, epoch=step / total, loss=loss, learning_rate=2e-4, grad_norm=0.7, tokens=step * 900,
+                tokens_per_second=3120.0, step_seconds=0.29, memory_bytes=10**9, peak_memory_bytes=12 * 10**8,
+            )  # fmt: skip
+
+
+def write_events(run: Run, state: str, reason: str) -> None:
+    me = identity.current().as_record()
+    if state == "crashed":
+        me["start_ticks"] = 1
+    with Writer(run.events_file) as events:
+        events.append(event="supervisor", identity=me)
+        if state in ("starting", "training", "stopping", "queued"):
+            run.owner_file.write_text(json.dumps(me))
+        if state != "queued":
+            events.append(event="engine", identity=me)
+        if state == "stopping":
+            events.append(event="stop-requested")
+        if state in ENDED:
+            events.append(event="ended", state=state, reason=reason)
+
+
+async def until(pilot: Pilot[Any], condition: Callable[[], object | Awaitable[object]], seconds: float = 5.0) -> None:
+    """Let the app work until `condition()` holds; fails when it does not within `seconds`."""
+    import asyncio
+    import time
+
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "the screen never came to show it"
+        await asyncio.sleep(0.02)
+        await pilot.pause()

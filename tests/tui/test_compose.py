@@ -1,0 +1,311 @@
+"""Compose, driven by keys as a person would: forms, messages, undo, presets, review, saving and launching."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from textual.pilot import Pilot
+from textual.widgets import Input
+
+from tests.tui.conftest import until
+from tests.tui.payloads import MARKUP_PAYLOADS, assert_inert, shot_of
+from tuitune.paths import recipes_home, runs_home
+from tuitune.recipe.document import read
+from tuitune.recipe.schema import Recipe
+from tuitune.runs.control import request
+from tuitune.runs.directory import list_runs
+from tuitune.runs.state import ENDED, derive
+from tuitune.tui.app import TuituneApp
+from tuitune.tui.screens.compose import ComposeScreen
+from tuitune.tui.screens.launch import LaunchDialog
+
+SIZES = [(80, 24), (120, 36)]
+Shown = tuple[Pilot[str], ComposeScreen]
+
+
+@contextlib.asynccontextmanager
+async def composing(recipe: Recipe | None = None, size: tuple[int, int] = (120, 36)) -> AsyncIterator[Shown]:
+    app = TuituneApp()
+    async with app.run_test(size=size) as pilot:
+        app.open_compose(recipe)
+        await pilot.pause()
+        screen = app.screen
+        assert isinstance(screen, ComposeScreen)
+        await until(pilot, lambda: screen.outlook is not None)
+        yield pilot, screen
+
+
+async def go(pilot: Pilot[str], screen: ComposeScreen, key: str) -> None:
+    """Move to a setting by keys alone."""
+    while screen.section != key.split(".")[0]:
+        await pilot.press("right_square_bracket")
+    while screen.field != key:
+        before = screen.field
+        await pilot.press("j")
+        assert screen.field != before, f"{key} is not in the form"
+
+
+async def enter(pilot: Pilot[str], screen: ComposeScreen, key: str, text: str) -> None:
+    await go(pilot, screen, key)
+    await pilot.press("enter", "ctrl+u", "ctrl+k", *("minus" if letter == "-" else letter for letter in text), "enter")
+    await pilot.pause()
+
+
+def text_of(pilot: Pilot[str]) -> str:
+    return shot_of(pilot.app).text
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_rank_and_learning_rate_are_edited_in_place(size: tuple[int, int]):
+    async with composing(size=size) as (pilot, screen):
+        await enter(pilot, screen, "adapter.rank", "64")
+        await enter(pilot, screen, "training.learning_rate", "1e-4")
+        assert screen.draft.recipe.adapter.rank == 64
+        assert screen.draft.recipe.training.learning_rate == 1e-4
+        assert "• learning rate" in text_of(pilot)
+        assert "default 2e-4" in text_of(pilot)
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_a_form_has_room_for_every_plain_training_setting(size: tuple[int, int]):
+    async with composing(size=size) as (pilot, screen):
+        await go(pilot, screen, "training.epochs")
+        text = text_of(pilot)
+        assert all(title in text for title in ("epochs", "gradient checkpointing", "precision"))
+        assert "Passes over the training data." in text
+        assert "training.epochs" in text
+
+
+async def test_a_wrong_value_stays_as_typed_with_its_reason_below():
+    async with composing() as (pilot, screen):
+        await enter(pilot, screen, "adapter.rank", "lots")
+        text = text_of(pilot)
+        assert "✗ rank r" in text
+        assert "lots" in text
+        assert "expected a whole number from 1 to 4096, found 'lots'" in text
+        assert screen.draft.recipe.adapter.rank == 16
+        await enter(pilot, screen, "adapter.rank", "8")
+        assert "✗" not in text_of(pilot)
+
+
+async def test_the_reason_shows_while_typing_and_escape_forgets_it():
+    async with composing() as (pilot, screen):
+        await go(pilot, screen, "adapter.dropout")
+        await pilot.press("enter", "ctrl+u", "5")
+        await pilot.pause()
+        assert "✗ expected" in text_of(pilot)
+        await pilot.press("escape")
+        await pilot.pause()
+        assert "✗" not in text_of(pilot)
+        assert not screen.draft.can_undo
+        assert isinstance(pilot.app.screen, ComposeScreen)
+
+
+async def test_the_forecast_follows_what_is_typed():
+    async with composing() as (pilot, screen):
+        await go(pilot, screen, "adapter.rank")
+        before = screen.outlook.trainable
+        await pilot.press("enter", "ctrl+u", "6", "4")
+        await until(pilot, lambda: screen.outlook.trainable == 4 * before)
+        await pilot.press("escape")
+        await until(pilot, lambda: screen.outlook.trainable == before)
+
+
+async def test_rows_are_counted_and_steps_follow():
+    async with composing() as (pilot, screen):
+        await until(pilot, lambda: screen.outlook.rows is not None)
+        assert screen.outlook.rows == 1520
+        await until(pilot, lambda: "up to 285" in text_of(pilot))
+
+
+async def test_undo_redo_and_reset():
+    async with composing() as (pilot, screen):
+        await enter(pilot, screen, "adapter.rank", "64")
+        await pilot.press("u")
+        assert screen.draft.recipe.adapter.rank == 16
+        await pilot.press("U")
+        assert screen.draft.recipe.adapter.rank == 64
+        await go(pilot, screen, "adapter.rank")
+        await pilot.press("r")
+        assert screen.draft.recipe.adapter.rank == 16
+        await pilot.press("u", "u")
+        assert screen.draft.recipe == Recipe()
+        assert screen.why_disabled("undo")
+
+
+async def test_choices_and_switches_turn_without_a_dialog():
+    async with composing() as (pilot, screen):
+        await go(pilot, screen, "quantization.bits")
+        await pilot.press("right", "right")
+        assert screen.draft.recipe.quantization.bits == 4
+        await pilot.press("left")
+        assert screen.draft.recipe.quantization.bits == 8
+        await go(pilot, screen, "data.packing")
+        await pilot.press("space")
+        assert screen.draft.recipe.data.packing is False
+        await go(pilot, screen, "evaluation.every")
+        await pilot.press("right")
+        assert screen.draft.recipe.evaluation.every == "end"
+
+
+async def test_a_choice_is_picked_from_a_list():
+    async with composing() as (pilot, screen):
+        await go(pilot, screen, "training.schedule")
+        await pilot.press("enter", *"linear", "enter")
+        await pilot.pause()
+        assert screen.draft.recipe.training.schedule == "linear"
+
+
+async def test_advanced_settings_are_hidden_until_asked_for():
+    async with composing() as (pilot, screen):
+        await go(pilot, screen, "adapter.method")
+        assert "DoRA" not in text_of(pilot)
+        await pilot.press("v")
+        assert "DoRA" in text_of(pilot)
+        await pilot.press("v")
+        assert "DoRA" not in text_of(pilot)
+
+
+async def test_a_preset_is_one_step():
+    async with composing() as (pilot, screen):
+        await pilot.press("p", *"high", "enter")
+        await pilot.pause()
+        assert screen.draft.recipe.adapter.rank == 64
+        assert screen.draft.recipe.adapter.targets == "all-linear"
+        await pilot.press("u")
+        assert screen.draft.recipe == Recipe()
+
+
+async def test_target_modules_are_ticked_from_the_model():
+    async with composing() as (pilot, screen):
+        await go(pilot, screen, "adapter.targets")
+        await pilot.press("enter")
+        await pilot.pause()
+        assert "gate_proj" in text_of(pilot)
+        await pilot.press("G", "space", "enter")
+        await pilot.pause()
+        assert screen.draft.recipe.adapter.targets == ["q_proj", "k_proj", "v_proj", "o_proj", "down_proj"]
+
+
+async def test_prompts_are_edited_one_a_line():
+    async with composing() as (pilot, screen):
+        await go(pilot, screen, "samples.prompts")
+        await pilot.press("enter", *"one", "enter", "enter", *"two", "f2")
+        await pilot.pause()
+        assert screen.draft.recipe.samples.prompts == ["one", "two"]
+
+
+async def test_review_lists_every_error_and_leads_to_its_field():
+    async with composing() as (pilot, screen):
+        await enter(pilot, screen, "adapter.rank", "x")
+        await enter(pilot, screen, "training.epochs", "x")
+        await pilot.press("L")
+        await pilot.pause()
+        assert screen.section == "review"
+        text = text_of(pilot)
+        assert "2 to put right" in text
+        assert "✗ adapter.rank" in text
+        assert "✗ training.epochs" in text
+        await pilot.press("g", "j", "enter")
+        await pilot.pause()
+        assert screen.field == "training.epochs"
+        assert not list_runs()
+
+
+async def test_advice_is_applied_by_its_key():
+    async with composing() as (pilot, screen):
+        await enter(pilot, screen, "training.learning_rate", "0.05")
+        await until(pilot, lambda: any(one.key == "training.learning_rate" for one in screen.outlook.advice))
+        await go(pilot, screen, "training.learning_rate")
+        await pilot.press("x")
+        assert screen.draft.recipe.training.learning_rate < 0.01
+
+
+async def test_saving_writes_a_recipe_that_reads_back():
+    async with composing() as (pilot, screen):
+        await enter(pilot, screen, "adapter.rank", "8")
+        await pilot.press("w", "enter")
+        await until(pilot, lambda: (recipes_home() / "my-run.toml").exists())
+        assert read(recipes_home() / "my-run.toml") == screen.draft.recipe
+        await pilot.press("w", "enter")
+        await pilot.pause()
+        assert "Write over it?" in text_of(pilot)
+        await pilot.press("n")
+
+
+async def test_toml_shows_the_draft():
+    async with composing() as (pilot, screen):
+        await enter(pilot, screen, "adapter.rank", "8")
+        await pilot.press("t")
+        await pilot.pause()
+        assert "rank = 8" in text_of(pilot)
+
+
+async def test_the_draft_is_kept_when_the_screen_is_left():
+    async with composing() as (pilot, screen):
+        await enter(pilot, screen, "adapter.rank", "8")
+        await pilot.press("escape")
+        await pilot.pause()
+        assert not isinstance(pilot.app.screen, ComposeScreen)
+        await pilot.press("n")
+        await pilot.pause()
+        assert pilot.app.screen.draft.recipe.adapter.rank == 8
+        await pilot.press("u")
+        assert pilot.app.screen.draft.recipe == Recipe()
+
+
+async def test_data_that_is_not_there_keeps_a_run_from_starting(tmp_path: Path):
+    recipe = Recipe.model_validate({"data": {"train": str(tmp_path / "gone.jsonl")}})
+    async with composing(recipe) as (pilot, screen):
+        await pilot.press("L")
+        await until(pilot, lambda: screen.section == "review")
+        await pilot.pause()
+        assert "data.train" in text_of(pilot)
+        assert "no such file" in text_of(pilot)
+        assert not runs_home().exists() or not list_runs()
+        assert screen.draft.recipe == recipe
+
+
+async def test_launch_starts_a_run_and_opens_the_monitor():
+    recipe = Recipe.model_validate({"run": {"name": "launched"}, "training": {"max_steps": 1000}})
+    async with composing(recipe) as (pilot, _screen):
+        await pilot.press("L")
+        await until(pilot, lambda: isinstance(pilot.app.screen, LaunchDialog) and "Enter launch" in text_of(pilot))
+        assert "launched" in text_of(pilot)
+        await pilot.press("enter")
+        await until(pilot, lambda: type(pilot.app.screen).__name__ == "MonitorScreen", 30)
+        (run,) = list_runs()
+        assert run.name == "launched"
+        assert pilot.app.draft is None
+        request(run, "stop")
+        await until(pilot, lambda: derive(run)[0] in ENDED, 40)
+
+
+@pytest.mark.parametrize("payload", MARKUP_PAYLOADS.values(), ids=MARKUP_PAYLOADS)
+async def test_what_is_typed_stays_text(payload: str):
+    async with composing() as (pilot, screen):
+        screen.draft.set_text("adapter.rank", payload)
+        screen.draft.set_text("model.id", payload)
+        screen.go_to("adapter.rank")
+        await pilot.pause()
+        assert_inert(shot_of(pilot.app))
+        screen.show_section("review")
+        await pilot.pause()
+        assert_inert(shot_of(pilot.app))
+
+
+async def test_no_more_than_one_input_is_ever_alive():
+    async with composing() as (pilot, screen):
+        assert len(screen.query("*")) < 30
+        assert not screen.query(Input)
+        await go(pilot, screen, "adapter.rank")
+        await pilot.press("enter")
+        await pilot.pause()
+        assert len(screen.query(Input)) == 1
+        await pilot.press("tab")
+        await pilot.pause()
+        assert not screen.query(Input)
+        assert screen.field == "adapter.alpha"

@@ -1,0 +1,139 @@
+"""Advice on a recipe: what would work but is unwise, and the settings that mend it. One short function a rule."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+
+from tuitune.planning.model_check import needs_remote_code
+from tuitune.planning.savings import memory_advice
+from tuitune.planning.situation import Advice, Situation
+from tuitune.text import clean
+from tuitune.units import count_text, number_text
+
+BIG_MODEL = 1_000_000_000
+"""Parameters from which the usual learning rates of large models hold; small ones bear far higher rates."""
+
+CPU_MODEL = 300_000_000
+"""Parameters above which training on a processor takes days."""
+
+
+def advise(situation: Situation) -> list[Advice]:
+    """All advice that applies, warnings first."""
+    found = [advice for rule in _RULES for advice in rule(situation)]
+    return sorted(found, key=lambda advice: advice.level != "warning")
+
+
+def _learning_rate(now: Situation) -> Iterator[Advice]:
+    """1e-6 learns nothing with LoRA, 5e-3 explodes on a model of billions; every weight wants 10 to 100 times less."""
+    rate, key = now.recipe.training.learning_rate, "training.learning_rate"
+    big = now.model.facts is None or (now.model.facts.parameters or BIG_MODEL) >= BIG_MODEL
+    shown = number_text(rate)
+    if now.recipe.adapter.method == "none":
+        usual = 1e-5 if big else 5e-4
+        if rate > 10 * usual:
+            message = f"{shown} wrecks what the model knows where every weight is trained; {usual:g} is usual"
+            yield Advice("learning-rate-high", "warning", key, message, {key: usual})
+    elif rate < 2e-5:
+        message = f"{shown} is too low for LoRA to learn much; 2e-4 is usual"
+        yield Advice("learning-rate-low", "warning", key, message, {key: 2e-4})
+    elif rate > (2e-3 if big else 2e-2):
+        message = f"{shown} is so high that training is likely to diverge; 2e-4 is usual"
+        yield Advice("learning-rate-high", "warning", key, message, {key: 2e-4})
+
+
+def _length(now: Situation) -> Iterator[Advice]:
+    longest = now.model.facts.max_positions if now.model.facts else None
+    if longest and now.recipe.data.max_length > longest:
+        message = f"{now.recipe.data.max_length} is more than the {longest} tokens that the model was made for"
+        yield Advice("length", "warning", "data.max_length", message, {"data.max_length": longest})
+
+
+def _rank(now: Situation) -> Iterator[Advice]:
+    total = now.model.facts.parameters if now.model.facts else None
+    if now.recipe.adapter.method == "lora" and now.trainable and total and now.trainable > total / 2:
+        sizes = f"{count_text(now.trainable)} parameters beside the model's {count_text(total)}"
+        message = f"this adapter has {sizes}: no longer a small change; 16 is usual"
+        yield Advice("rank-large", "warning", "adapter.rank", message, {"adapter.rank": 16, "adapter.alpha": 32})
+
+
+def _no_gpu(now: Situation) -> Iterator[Advice]:
+    if now.gpus:
+        return
+    size = (now.model.facts.parameters if now.model.facts else None) or 0
+    reason = now.no_gpu_reason or "no GPU on this machine"
+    if size > CPU_MODEL:
+        remedy = f"choose a model under {count_text(CPU_MODEL)}, or a machine with a GPU"
+        message = f"{reason}: {count_text(size)} parameters on the processor take days; {remedy}"
+        yield Advice("no-gpu", "warning", "model.id", message)
+    else:
+        message = f"{reason}: training runs on the processor, in float32 unless the recipe says otherwise"
+        yield Advice("no-gpu", "info", "training.precision", message)
+
+
+def _no_bfloat16(now: Situation) -> Iterator[Advice]:
+    """Cards before Ampere (compute capability 8.0) emulate bfloat16."""
+    old = [gpu for gpu in now.gpus if gpu.capability and gpu.capability < (8, 0)]
+    wanted = now.recipe.training.precision == "bf16" or now.recipe.model.dtype == "bfloat16"
+    if wanted and old and len(old) == len(now.gpus):
+        message = f"{clean(old[0].name, limit=60)} has no bfloat16; float16 is far faster there"
+        fix = {"training.precision": "auto", "model.dtype": "auto"}
+        yield Advice("no-bfloat16", "warning", "training.precision", message, fix)
+
+
+def _remote_code(now: Situation) -> Iterator[Advice]:
+    if not now.recipe.model.trust_remote_code or now.model.facts is None:
+        return
+    key = "model.trust_remote_code"
+    if needs_remote_code(now.model.facts):
+        yield Advice("remote-code", "warning", key, "Python code that comes with the model will run with your rights")
+    else:
+        yield Advice("remote-code", "info", key, "this model does not need code of its own", {key: False})
+
+
+def _chat_template(now: Situation) -> Iterator[Advice]:
+    chats = now.data.shape not in (None, "text", "prompt-completion")
+    if chats and now.model.facts is not None and now.model.facts.chat_template is False:
+        message = "this model has no chat template to write conversations with; choose its chat or instruct version"
+        yield Advice("chat-template", "warning", "model.id", message)
+
+
+def _held_out(now: Situation) -> Iterator[Advice]:
+    if now.recipe.data.eval is None and now.data.rows != 1:
+        message = "without held-out rows nothing shows overfitting; 5 % of the training rows would do"
+        yield Advice("no-held-out", "info", "data.eval", message, {"data.eval": 0.05})
+
+
+def _few_rows(now: Situation) -> Iterator[Advice]:
+    """100 to 500 examples are the least that even a change of style takes."""
+    if now.data.rows is not None and now.data.rows < 100:
+        message = f"{now.data.rows} rows are few: 100 to 500 are the least for a style, 5 000 for a new task"
+        yield Advice("few-rows", "info", "data.train", message)
+
+
+def _download(now: Situation) -> Iterator[Advice]:
+    if now.model.download:
+        rest = "the rest of it" if now.model.download == "partial" else "it"
+        message = f"this model is not on this machine; the run downloads {rest} first"
+        yield Advice("download", "info", "model.id", message)
+
+
+def _revision(now: Situation) -> Iterator[Advice]:
+    if now.model.folder is not None and not now.model.hub and now.recipe.model.revision != "main":
+        message = "a revision means something only for a Hub model"
+        yield Advice("revision", "info", "model.revision", message, {"model.revision": "main"})
+
+
+_RULES: tuple[Callable[[Situation], Iterable[Advice]], ...] = (
+    memory_advice,
+    _learning_rate,
+    _length,
+    _rank,
+    _no_gpu,
+    _no_bfloat16,
+    _remote_code,
+    _chat_template,
+    _held_out,
+    _few_rows,
+    _download,
+    _revision,
+)

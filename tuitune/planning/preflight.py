@@ -1,0 +1,105 @@
+"""What is looked at before a launch: errors, which block it, and advice, which does not. Reads, changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from tuitune.hardware.gpus import Gpu, Sampler
+from tuitune.hardware.host import disk_free
+from tuitune.hardware.model_facts import ModelFacts
+from tuitune.paths import data_home
+from tuitune.planning.advice import advise
+from tuitune.planning.data_check import check_data
+from tuitune.planning.memory import Fit, Forecast, fits, forecast
+from tuitune.planning.model_check import check_model
+from tuitune.planning.parameters import trainable_parameters
+from tuitune.planning.situation import Advice, Situation
+from tuitune.problem import Problem, TuituneError
+from tuitune.recipe.check import problems
+from tuitune.recipe.schema import Recipe
+from tuitune.units import bytes_text
+
+__all__ = ["Advice", "Check", "check"]
+
+_SIDE_FILES = 20_000_000
+"""Bytes that tokenizer, card and trainer state add to a checkpoint."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """What was found out about a recipe on this machine. A recipe with `errors` must not be launched.
+
+    `facts`, `trainable`, `total`, `forecast` and `fit` are None where the model is not here or not known.
+    """
+
+    errors: list[Problem]
+    advice: list[Advice]
+    facts: ModelFacts | None
+    trainable: int | None
+    total: int | None
+    forecast: Forecast | None
+    fit: Fit | None
+
+    def as_json(self) -> dict[str, Any]:
+        """The keys of `tuitune check --json`."""
+        fit = {"state": self.fit.state, "free": self.fit.free, "message": self.fit.message} if self.fit else None
+        return {
+            "errors": [asdict(problem) for problem in self.errors],
+            "advice": [asdict(advice) for advice in self.advice],
+            "trainable_parameters": self.trainable,
+            "total_parameters": self.total,
+            "forecast": {**self.forecast.as_json(), "fit": fit} if self.forecast else None,
+        }
+
+
+def check(recipe: Recipe, *, base: Path, gpus: Sequence[Gpu] | None = None) -> Check:
+    """Look a recipe over; relative paths in it start at `base`. `gpus` are those of this machine unless given."""
+    present = tuple(_sampler().sample() if gpus is None else gpus)
+    reason = _sampler().reason if gpus is None else ""
+    model, data = check_model(recipe, base), check_data(recipe, base)
+    errors = [*problems(recipe), *model.errors, *data.errors, *_needs_gpu(recipe, present)]
+    trainable = total = expected = None
+    if model.facts is not None:
+        total = model.facts.parameters
+        try:
+            trainable, total = trainable_parameters(recipe, model.facts)
+            expected = forecast(recipe, model.facts, device="cuda" if present else "cpu")
+        except TuituneError as error:
+            errors += [problem for problem in error.problems if problem not in errors]
+    if expected is not None:
+        errors += _disk(recipe, expected)
+    fit = fits(expected, present) if expected else None
+    situation = Situation(recipe, model, data, trainable, expected, fit, present, reason)
+    return Check(errors, advise(situation), model.facts, trainable, total, expected, fit)
+
+
+@cache
+def _sampler() -> Sampler:
+    return Sampler()
+
+
+def _needs_gpu(recipe: Recipe, gpus: Sequence[Gpu]) -> list[Problem]:
+    """torch has no float16 training on a CPU."""
+    if gpus:
+        return []
+    asked = {"training.precision": recipe.training.precision == "fp16", "model.dtype": recipe.model.dtype == "float16"}
+    message = 'float16 needs a GPU, and there is none here; set it to "auto"'
+    return [Problem(key, message) for key, wanted in asked.items() if wanted]
+
+
+def _disk(recipe: Recipe, expected: Forecast) -> list[Problem]:
+    """Room for the checkpoints that are kept, the one being written, and the result."""
+    trained = expected.parts["adapter"] or expected.parts["weights"]
+    one = trained + expected.parts["optimizer"] + _SIDE_FILES
+    needed = one * (recipe.checkpoints.keep + 1) + trained + _SIDE_FILES
+    free = disk_free(data_home())
+    if free is None or needed <= free:
+        return []
+    wanted = f"{recipe.checkpoints.keep} checkpoints and the result need about {bytes_text(needed)}"
+    remedy = "keep fewer, free some space, or set TUITUNE_HOME to another disk"
+    message = f"{wanted}, and {data_home()} has {bytes_text(free)} free; {remedy}"
+    return [Problem("checkpoints.keep", message)]

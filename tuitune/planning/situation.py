@@ -1,0 +1,37 @@
+"""What is known about a recipe on this machine, and a piece of advice on it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from tuitune.hardware.gpus import Gpu
+from tuitune.planning.data_check import DataCheck
+from tuitune.planning.memory import Fit, Forecast
+from tuitune.planning.model_check import ModelCheck
+from tuitune.recipe.schema import Recipe
+
+
+@dataclass(frozen=True)
+class Advice:
+    """Something to think about before a launch. `fix` holds recipe keys and their better values, or is None."""
+
+    id: str
+    level: Literal["warning", "info"]
+    key: str
+    message: str
+    fix: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class Situation:
+    """What is known when advice is given; None for what is not."""
+
+    recipe: Recipe
+    model: ModelCheck
+    data: DataCheck
+    trainable: int | None
+    forecast: Forecast | None
+    fit: Fit | None
+    gpus: tuple[Gpu, ...]
+    no_gpu_reason: str

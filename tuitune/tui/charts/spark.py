@@ -1,0 +1,25 @@
+"""A chart one line high: the course of a metric beside its newest value."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tuitune.tui.charts.canvas import BRAILLE, Canvas
+from tuitune.tui.charts.envelope import Window, envelope, trace
+from tuitune.tui.charts.pyramid import Pyramid
+from tuitune.tui.charts.series import Line, Positions
+
+
+def spark(values: Sequence[float], width: int, glyphs: str = BRAILLE) -> str:
+    """`values` as a line in `width` characters, from their smallest at the bottom to their largest at the top."""
+    positions, series = Positions(), Pyramid(values)
+    for index in range(len(values)):
+        positions.append(index)
+    bounds = series.bounds()
+    if bounds is None or width < 1:
+        return ""
+    canvas = Canvas(width, 1)
+    low, high = bounds if bounds[0] < bounds[1] else (bounds[0] - 1, bounds[1] + 1)
+    window = Window("step", 0, max(len(values) - 1, 1))
+    trace(canvas, envelope(Line(positions, series, 1), window, canvas.dots_wide, positive=False), low, high)
+    return canvas.lines(glyphs)[0]

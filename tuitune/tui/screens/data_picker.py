@@ -1,0 +1,201 @@
+"""The data picker: bundled sets, files found by typing a path, a Hub id; for held-out data also a fraction."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from textual import on, work
+from textual.content import Content
+from textual.message import Message
+from textual.worker import get_current_worker
+
+from tuitune.data.bundled import BundledSet, bundled_sets
+from tuitune.hardware.models import looks_like_hub_id
+from tuitune.problem import TuituneError
+from tuitune.recipe.schema import Recipe
+from tuitune.recipe.settings import parse_value, setting
+from tuitune.text import clean
+from tuitune.tui.data_page import read_page
+from tuitune.tui.file_listing import MOST, FileEntry, Listing, completion, list_files
+from tuitune.tui.widgets.columns import Column, line
+from tuitune.tui.widgets.picker import Picker
+from tuitune.tui.widgets.row_list import Row, RowList
+from tuitune.units import bytes_text
+
+Values = dict[str, Any]
+
+_COLUMNS = (Column("data", 0), Column("what", 30, rank=1), Column("size", 11, right=True))
+_FRACTIONS = (0.05, 0.1, 0.2)
+_KEYS = "type a path · Tab complete · ↑↓ move · Enter use · Esc back"
+
+
+class DataPicker(Picker[Values]):
+    """Gives the settings that the choice changes (key → value); `key` is `data.train` or `data.eval`."""
+
+    class Listed(Message):
+        """The files for a typed text have been listed."""
+
+        def __init__(self, typed: str, listing: Listing) -> None:
+            super().__init__()
+            self.typed = typed
+            self.listing = listing
+
+    class Read(Message):
+        """The first rows of the file under the cursor have been read."""
+
+        def __init__(self, name: str, facts: Content) -> None:
+            super().__init__()
+            self.name = name
+            self.facts = facts
+
+    def __init__(self, key: str, recipe: Recipe, base: Path) -> None:
+        super().__init__(setting(key).title.capitalize(), "a path, a bundled set or a Hub id such as owner/name", _KEYS)
+        self._key = key
+        self._recipe = recipe
+        self._base = base
+        self._listing = Listing()
+        self._choices: dict[str, Values] = {}
+
+    def on_mount(self) -> None:
+        self.narrow("")
+
+    def narrow(self, text: str) -> None:
+        self._list(text.strip())
+
+    @work(thread=True, exclusive=True, group="list", exit_on_error=False)
+    def _list(self, typed: str) -> None:
+        worker = get_current_worker()
+        listing = list_files(typed, self._base, cancelled=lambda: worker.is_cancelled)
+        if not worker.is_cancelled:
+            self.post_message(self.Listed(typed, listing))
+
+    def on_data_picker_listed(self, event: Listed) -> None:
+        if event.typed != self.line.value.strip():
+            return
+        self._listing, self._choices = event.listing, {}
+        rows = [*self._fractions(event.typed), *self._sets(event.typed), *map(self._file, event.listing.entries)]
+        rows += self._hub(event.typed)
+        self.list.set_rows(rows, cursor=rows[0].key if rows else None)
+        more = f"the first {MOST} entries: type more to narrow" if event.listing.more else ""
+        self.show_heading(Content.styled(clean(event.listing.problem) or more, "$faint"))
+        if not rows:
+            self.show_facts(
+                Content.styled(
+                    "Nothing here goes by that: json, jsonl, csv, tsv, txt, parquet, or owner/name.", "$faint"
+                )
+            )
+
+    def _row(self, name: str, what: str, size: str, values: Values | None) -> Row:
+        if values is not None:
+            self._choices[name] = values
+        return Row(name, lambda width: [line(_COLUMNS, [name, Content(clean(what)).stylize("$faint"), size], width)])
+
+    def _fractions(self, typed: str) -> list[Row]:
+        if self._key != "data.eval":
+            return []
+        if not typed:
+            rows = [
+                self._row(f"{share:g}", f"{share:.0%} of the training rows", "", {self._key: share})
+                for share in _FRACTIONS
+            ]
+            return [*rows, self._row("none", "evaluate on nothing", "", {self._key: None})]
+        try:
+            share = parse_value(setting(self._key), typed)
+        except ValueError:
+            return []
+        return (
+            [self._row(typed, f"{share:.1%} of the training rows", "", {self._key: share})]
+            if isinstance(share, float)
+            else []
+        )
+
+    def _sets(self, typed: str) -> list[Row]:
+        found = [one for one in bundled_sets() if typed.lower() in f"{one.id} {one.title}".lower()]
+        if self._key == "data.eval":
+            return [
+                self._row(f"{one.id}/heldout", f"{one.title}, held-out rows", "", {self._key: f"{one.id}/heldout"})
+                for one in found
+            ]
+        return [self._row(one.id, one.title, f"{one.rows:,} rows", self._bundled(one)) for one in found]
+
+    def _file(self, entry: FileEntry) -> Row:
+        if entry.is_folder:
+            return self._row(entry.name, "folder", "", None)
+        return self._row(entry.name, entry.path.suffix[1:], bytes_text(entry.bytes), self._training(entry.name))
+
+    def _hub(self, typed: str) -> list[Row]:
+        if not looks_like_hub_id(typed) or (self._base / typed).exists():
+            return []
+        return [self._row(typed, "Hub: downloaded at the start", "", self._training(typed))]
+
+    def _bundled(self, one: BundledSet) -> Values:
+        return {**self._training(one.id), "data.eval": f"{one.id}/heldout"}
+
+    def _training(self, name: str) -> Values:
+        """Other data takes nothing over from the old: its shape, its columns and a held-out file that went with it."""
+        if self._key == "data.eval":
+            return {self._key: name}
+        values: Values = {"data.train": name, "data.shape": "auto", "data.columns": {}}
+        return (
+            values
+            if isinstance(self._recipe.data.eval, float | None)
+            else {**values, "data.eval": setting("data.eval").default}
+        )
+
+    def choose(self, key: str) -> None:
+        if key in self._choices:
+            self.dismiss(self._choices[key])
+        else:
+            self._type(key)
+
+    def complete(self, key: str) -> None:
+        longer = completion(self.line.value, self._listing.entries) if self._listing.entries else key
+        self._type(longer if longer != self.line.value else key)
+
+    def _type(self, text: str) -> None:
+        self.line.value = text
+        self.line.cursor_position = len(text)
+
+    @on(RowList.Highlighted)
+    def _highlighted(self, event: RowList.Highlighted) -> None:
+        self.show_facts(Content(""))
+        one = next((one for one in bundled_sets() if event.key == one.id), None)
+        if one is not None:
+            self.show_facts(Content(f"{one.help}\nHeld-out rows come with it and are evaluated on."))
+        elif any(entry.name == event.key and not entry.is_folder for entry in self._listing.entries):
+            self._read(event.key)
+
+    @work(thread=True, exclusive=True, group="read", exit_on_error=False)
+    def _read(self, name: str) -> None:
+        worker = get_current_worker()
+        data = self._recipe.data.model_copy(update={"train": name, "shape": "auto", "columns": {}})
+        if name.endswith(".parquet"):
+            facts = Content.styled("A parquet file: d on the form shows its rows.", "$faint")
+        else:
+            facts = self._facts(name, data)
+        if not worker.is_cancelled:
+            self.post_message(self.Read(name, facts))
+
+    def _facts(self, name: str, data: Any) -> Content:
+        try:
+            page = read_page(data, base=self._base)
+        except TuituneError as error:
+            return Content.assemble(("✗ ", "$bad"), clean(str(error)))
+        wrong = sum(row.problem is not None for row in page.rows)
+        found = page.detection
+        lines = [Content.assemble(("shape ", "$faint"), f"{found.shape}: ", clean(found.reason))]
+        if page.refusal:
+            lines.append(Content.assemble(("✗ ", "$bad"), clean(page.refusal)))
+        if wrong:
+            lines.append(
+                Content.assemble(
+                    ("⚠ ", "$warn"),
+                    f"{wrong} of the first {len(page.rows)} rows cannot be used: d on the form shows them",
+                )
+            )
+        return Content("\n").join(lines)
+
+    def on_data_picker_read(self, event: Read) -> None:
+        if event.name == self.list.current:
+            self.show_facts(event.facts)

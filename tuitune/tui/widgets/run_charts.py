@@ -1,0 +1,133 @@
+"""The charts of a run, that move together: one x axis, one window, one log switch, one smoothing, the same marks."""
+
+from __future__ import annotations
+
+from textual.content import Content
+
+from tuitune.runs.state import ENDED
+from tuitune.runs.summary import RunView
+from tuitune.tui.charts.axis import AXES
+from tuitune.tui.charts.chart import Chart
+from tuitune.tui.charts.envelope import Window
+from tuitune.tui.charts.frame import Glyphs
+from tuitune.tui.charts.plot import Plot
+from tuitune.tui.charts.viewport import Viewport
+from tuitune.tui.widgets.run_curves import METRICS, WEIGHTS, RunCurves
+from tuitune.units import count_text, number_text
+
+ZOOM = 0.5
+PAN = 0.25
+
+
+class RunCharts:
+    """One `Chart` for each metric, fed from a `RunView`."""
+
+    def __init__(self, glyphs: Glyphs) -> None:
+        self.charts = {name: Chart(Plot(glyphs=glyphs), id=f"chart-{name}") for name in METRICS}
+        self.curves = RunCurves()
+        self.viewport = Viewport()
+        self.axis = AXES[0]
+        self.log = False
+        self.window: Window | None = None
+        self.marks: list[dict[str, float]] = []
+        self._drawn: tuple[object, ...] = ()
+        self._reloads = 0
+
+    def take(self, view: RunView) -> bool:
+        """Turn what `view` has gained into points, a bounded number; True once nothing is left to do."""
+        if view.reloads != self._reloads:
+            self._reloads = view.reloads
+            self.curves = RunCurves(self.curves.weight)
+        return self.curves.catch_up(view)
+
+    def draw(self, view: RunView) -> None:
+        """Draw the charts that can be seen, if anything in them changed."""
+        self._place(view)
+        curves = self.curves
+        state = (
+            self.window, self.log, curves.weight, len(self.marks), len(curves.steps), len(curves.eval_loss), view.summary.state,
+            sum(len(smooth.series) for smooth in curves.smoothed.values()),
+        )  # fmt: skip
+        if state == self._drawn:
+            return
+        self._drawn = state
+        marks = [mark[self.axis] for mark in self.marks]
+        for name, chart in self.charts.items():
+            chart.plot.lines, chart.plot.marks, chart.plot.log = curves.lines(name), marks, self.log
+            chart.window, chart.empty = self.window, _empty(view)
+            chart.draw()
+
+    def _place(self, view: RunView) -> None:
+        """Set the window on x."""
+        extent = self.curves.extent(self.axis)
+        if extent is None:
+            self.window = None
+            return
+        ended = view.summary.state in ENDED
+        end = view.summary.total_steps if self.axis == "step" else None
+        self.window = Window(self.axis, *self.viewport.window(*extent, end=end, final=ended and self.viewport.span is None))
+
+    def zoom(self, factor: float) -> None:
+        extent = self.curves.extent(self.axis)
+        if extent is None or self.window is None:
+            return
+        steps = self.curves.steps.by("step")
+        unit = 1.0 if self.axis == "step" else (extent[1] - extent[0]) / max(steps[-1] if steps else 1.0, 1.0)
+        self.viewport.zoom(factor, (self.window.low, self.window.high), *extent, unit)
+
+    def pan(self, share: float) -> None:
+        extent = self.curves.extent(self.axis)
+        if extent is not None and self.window is not None:
+            self.viewport.pan(share, (self.window.low, self.window.high), *extent)
+
+    def next_axis(self) -> str:
+        """By step, then tokens, then time; the whole run is in view again."""
+        self.axis = AXES[(AXES.index(self.axis) + 1) % len(AXES)]
+        self.viewport.fit()
+        return self.axis
+
+    def next_weight(self) -> float:
+        """The next smoothing weight; 0 for none."""
+        self.curves.smooth(WEIGHTS[(WEIGHTS.index(self.curves.weight) + 1) % len(WEIGHTS)])
+        return self.curves.weight
+
+    def mark(self) -> bool:
+        """Put a vertical mark at the newest step; False where there is none yet, or a mark already."""
+        if not len(self.curves.steps):
+            return False
+        mark = {axis: self.curves.steps.by(axis)[-1] for axis in AXES}
+        if mark in self.marks:
+            return False
+        self.marks.append(mark)
+        return True
+
+    def title(self, metric: str, name: str) -> Content:
+        """The name of a chart, and how it is drawn where that is not the plainest way."""
+        ways = [f"by {self.axis}"] if self.axis != AXES[0] else []
+        ways += ["log"] if self.log else []
+        ways += [f"smoothed {self.curves.weight:g}"] if metric in self.curves.smoothed else []
+        ways += [] if self.viewport.whole else ["zoomed" if self.viewport.following else "zoomed, not following"]
+        return Content.assemble(name, (f" · {' · '.join(ways)}" if ways else "", "$faint not bold"))
+
+    def value(self, metric: str) -> Content:
+        """The newest value of a metric, for the right of its title; of the loss, both curves' with their letters."""
+        last = self.curves.last(metric)
+        if last is None:
+            return Content("")
+        if metric != "loss":
+            text = f"{count_text(last)} tok/s" if metric == "tokens_per_second" else number_text(last)
+            return Content.styled(text, "$foreground")
+        values, best = self.curves.eval_loss.values, self.curves.best
+        if not values:
+            return Content.assemble((number_text(last), "$chart-1"))
+        figures = Content.assemble((f"a train {number_text(last)}", "$chart-1"), "  ", (f"b eval {number_text(values[-1])}", "$chart-2"))
+        if best is not None and best != len(values) - 1:
+            figures = Content.assemble(figures, (f"  ★ {number_text(values[best])}", "$chart-2"))
+        return figures
+
+
+def _empty(view: RunView) -> str:
+    """Why a chart shows nothing."""
+    if not len(view.steps):
+        return "no steps were recorded" if view.summary.state in ENDED else "no steps yet"
+    return "no figures in view"
