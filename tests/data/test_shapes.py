@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from hypothesis import given
+from hypothesis import settings as hypothesis
 from hypothesis import strategies as st
 
 from tuitune.data.shapes import TRAINABLE, RowProblem, detect, refusal, to_canonical
@@ -251,33 +252,10 @@ def test_what_is_wrong_with_a_row_is_named(row: dict[str, Any], shape: str, fiel
     assert str(refused.value) == (f"{field}: {refused.value.message}" if field else refused.value.message)
 
 
-KEYS = st.sampled_from(
-    [
-        "messages",
-        "conversations",
-        "role",
-        "content",
-        "from",
-        "value",
-        "instruction",
-        "input",
-        "output",
-        "prompt",
-        "completion",
-        "question",
-        "answer",
-        "chosen",
-        "rejected",
-        "label",
-        "text",
-        "system",
-        "history",
-        "tools",
-        "image",
-        "type",
-        "tool_calls",
-    ]
-)
+TURN_KEYS = ["role", "content", "from", "value", "type", "tool_calls"]
+ROW_KEYS = ["messages", "conversations", "tools", "image", "label", "system", "history", "text", "chosen", "rejected"]
+PAIR_KEYS = ["instruction", "input", "output", "prompt", "completion", "question", "answer"]
+KEYS = st.sampled_from(TURN_KEYS + ROW_KEYS + PAIR_KEYS)
 LEAVES = (
     st.none()
     | st.booleans()
@@ -292,6 +270,7 @@ VALUES = st.recursive(
 ROWS = st.dictionaries(KEYS, VALUES, max_size=4)
 
 
+@hypothesis(deadline=None)
 @given(st.lists(ROWS, max_size=4))
 def test_detection_and_conversion_only_ever_raise_row_problems(rows: list[dict[str, Any]]) -> None:
     found = detect(rows)
@@ -309,6 +288,7 @@ def test_detection_and_conversion_only_ever_raise_row_problems(rows: list[dict[s
 TURN = st.text(min_size=1, max_size=20).filter(str.strip)
 
 
+@hypothesis(deadline=None)
 @given(st.lists(st.tuples(TURN, TURN), min_size=1, max_size=3), st.none() | TURN)
 def test_conversations_survive_as_they_are(pairs: list[tuple[str, str]], before: str | None) -> None:
     turns = [turn for asked, said in pairs for turn in (user(asked), assistant(said))]

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from hypothesis import given
+from hypothesis import settings as hypothesis
 from hypothesis import strategies as st
 
 from tests.recipe.strategies import recipes
@@ -65,6 +66,16 @@ def test_a_quoted_fraction_and_an_empty_name_are_what_they_say() -> None:
     assert parse({"data": {"eval": None}}).data.eval is None
 
 
+def test_values_are_quoted_short_and_without_secrets() -> None:
+    secret = "hf_" + "A1b2" * 8
+    found = refused(
+        {secret: 1, "data": {"limit": 10**5000, "train": "", secret: 2}, "adapter": {"rank": secret, "targets": []}}
+    )
+    assert secret not in str(found)
+    assert found["data.limit"].endswith("found a number of thousands of digits")
+    assert found["data.train"] == "expected text that is not empty, found nothing"
+
+
 BROKEN_RULES: list[tuple[dict[str, Any], str, str]] = [
     ({"adapter": {"method": "none"}, "quantization": {"bits": 8}}, "quantization.bits", "quantization.bits = 16"),
     ({"model": {"dtype": "bfloat16"}, "training": {"precision": "fp16"}}, "training.precision", '"auto" or "bf16"'),
@@ -122,6 +133,7 @@ def test_combinations_that_work(tables: dict[str, Any]) -> None:
     assert problems(parse(tables)) == []
 
 
+@hypothesis(deadline=None)
 @given(recipes())
 def test_problems_is_what_parse_refuses(recipe: Recipe) -> None:
     found = problems(recipe)
@@ -141,6 +153,7 @@ KEYS = st.sampled_from([*Recipe.model_fields, "rank", ""]) | st.text(max_size=8)
 NAMES = st.sampled_from([name for info in Recipe.model_fields.values() for name in info.annotation.model_fields])  # type: ignore[union-attr]
 
 
+@hypothesis(deadline=None)
 @given(st.dictionaries(KEYS, JSON | st.dictionaries(NAMES, JSON, max_size=4), max_size=4))
 def test_any_tables_are_a_recipe_or_refused_by_key(tables: dict[str, Any]) -> None:
     try:

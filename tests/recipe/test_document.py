@@ -235,25 +235,26 @@ def test_any_bytes_are_a_recipe_or_refused(tmp_path_factory: pytest.TempPathFact
 
 
 LINES = st.sampled_from(
-    [
-        "[run]",
-        "[data]",
-        "[adapter]",
-        "name = 'a'",
-        "rank = 8",
-        "rank = 8.5",
-        "x = [1,",
-        "]",
-        "[data.columns]",
-        "text = 't'",
-        "eval = ''",
-        "targets = ['q_proj']",
-        "data.limit = 3",
-        "run = {name = 'b'}",
-        "rank = 0x10",
-        "notes = '''",
-        "date = 2020-01-01",
-    ]
+    """[run]
+[data]
+[ data . columns ]
+[adapter]
+name = 'a'
+rank = 8 # eight
+rank = 8.5
+rank = 0x10
+x = [1,
+]
+[data.columns]
+text = 't'
+eval = ''
+targets = ['q_proj',
+data.limit = 3
+columns.text = "t"
+run = {name = 'b'}
+adapter = {}
+notes = '''
+date = 2020-01-01""".splitlines()
 )
 
 

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import pytest
 from hypothesis import given
+from hypothesis import settings as hypothesis
 from hypothesis import strategies as st
 
+from tuitune.data.bundled import data_path
+from tuitune.data.sources import open_rows
 from tuitune.problem import TuituneError
 from tuitune.recipe.check import RecipeError, problems
 from tuitune.recipe.overrides import apply
@@ -81,6 +84,7 @@ def test_a_value_cannot_smuggle_in_another_key() -> None:
         apply(Recipe(), ["adapter.rank=4\nother = 3"])
 
 
+@hypothesis(deadline=None)
 @given(
     st.lists(
         st.text(max_size=40)
@@ -143,3 +147,9 @@ def test_the_demo_is_a_valid_recipe_on_bundled_things() -> None:
     assert problems(recipe) == []
     assert recipe.model.id == "bundled:nano" and recipe.data.train == "bundled:triage"
     assert recipe.evaluation.answers and recipe.samples.prompts
+
+
+def test_the_demo_asks_what_it_was_not_trained_on() -> None:
+    rows = open_rows(data_path(demo_recipe().data.train))
+    asked = {row.values["messages"][0]["content"] for row in rows if row.values}
+    assert len(asked) > 1000 and not asked & set(demo_recipe().samples.prompts)

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from hypothesis import given
+from hypothesis import settings as hypothesis
 from hypothesis import strategies as st
 
 from tests.recipe.strategies import values
@@ -129,6 +130,7 @@ def test_messages_hide_secrets_and_are_inert(monkeypatch: pytest.MonkeyPatch) ->
         assert typed not in str(refused.value) and "\x1b" not in str(refused.value)
 
 
+@hypothesis(deadline=None)
 @given(st.data())
 def test_shown_values_read_back(data: st.DataObject) -> None:
     one = data.draw(st.sampled_from([one for one in settings() if one.kind != "list" or one.words]))
@@ -136,12 +138,14 @@ def test_shown_values_read_back(data: st.DataObject) -> None:
     assert parse_value(one, show_value(one, value)) == value
 
 
+@hypothesis(deadline=None)
 @given(st.lists(st.text(st.characters(exclude_categories=["Cs"])), max_size=4))
 def test_shown_prompts_read_back(prompts: list[str]) -> None:
     one = setting("samples.prompts")
     assert parse_value(one, show_value(one, prompts)) == prompts
 
 
+@hypothesis(deadline=None)
 @given(st.sampled_from(settings()), st.text(max_size=40))
 def test_any_text_is_a_value_or_a_clear_refusal(one: Any, typed: str) -> None:
     try:

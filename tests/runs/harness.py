@@ -28,6 +28,11 @@ def wait_for(condition: Callable[[], T], seconds: float = 15.0) -> T:
     return value
 
 
+def budget(seconds: float) -> float:
+    """Seconds of processor time that something may take: ten times as many where coverage or a debugger traces it."""
+    return seconds if sys.gettrace() is None else 10 * seconds
+
+
 def engine(run: Run, behaviour: str, *arguments: str) -> list[str]:
     return [sys.executable, STAND_IN, str(run.path), behaviour, *arguments]
 

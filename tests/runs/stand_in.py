@@ -82,6 +82,9 @@ match behaviour:
         metrics.append(kind="plan", total_steps=1000)
         train_until(Path(sys.argv[3]) if len(sys.argv) > 3 else None)
         end("finished", None, 0)
+    case "hog":
+        hoard = [bytes(b"x" * (1 << 20)) for _ in range(4096)]
+        end("finished", f"hoarded {len(hoard)} MiB", 0)
     case "stubborn":
         while not Path(sys.argv[3]).exists():
             time.sleep(0.01)

@@ -111,7 +111,7 @@ def test_nothing_is_left_of_a_run_whose_supervisor_cannot_start(home: Path, monk
 
 
 def test_a_supervisor_is_started_from_anywhere(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """From a folder that holds traps for imports, in a checkout that is not installed."""
+    """Also from a folder that holds traps for imports."""
     for trap in ("torch.py", "json.py", "sitecustomize.py", "filelock.py"):
         (tmp_path / trap).write_text("raise SystemExit('trapped')")
     monkeypatch.chdir(tmp_path)
@@ -120,10 +120,6 @@ def test_a_supervisor_is_started_from_anywhere(run: Run, tmp_path: Path, monkeyp
     assert derive(run) == ("finished", "")
 
 
-def test_it_launches_from_a_checkout_that_is_not_installed(home: Path, tmp_path: Path) -> None:
-    code = "from tuitune.recipe.schema import Recipe; from tuitune.runs.launcher import launch; print(launch(Recipe()).path)"
-    launched = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
-    assert launched.returncode == 0, launched.stderr
-    run = Run(Path(launched.stdout.strip()))
-    control.request(run, "stop")
-    wait_for(lambda: events(run, "ended"), seconds=60)
+def test_a_supervisor_finds_tuitune_in_a_checkout_that_is_not_installed(run: Run) -> None:
+    with pytest.raises(TuituneError, match=f"ended at once: {ROOT}"):
+        launcher.start_supervisor(run, [sys.executable, "-c", "import os; print(os.environ['PYTHONPATH'])"])

@@ -47,10 +47,9 @@ def test_a_live_run_goes_from_queued_to_stopping(run: Run) -> None:
 def test_the_lease_alone_tells_that_somebody_is_at_work(run: Run) -> None:
     write_events(run, "supervisor", "engine")
     assert not lease.held(run)
-    held = lease.take(run)
-    assert held is not None
-    assert derive(run)[0] == "starting"
-    held.release()
+    with lease.hold(run) as mine:
+        assert mine
+        assert derive(run)[0] == "starting"
     assert derive(run)[0] == "crashed"
 
 

@@ -4,22 +4,25 @@ import json
 import math
 import os
 import time
-from pathlib import Path
+from dataclasses import fields
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.runs.harness import engine
+from tests.runs.harness import budget, engine
 from tuitune.recipe.schema import Recipe
 from tuitune.runs import identity
-from tuitune.runs.directory import Run, create
+from tuitune.runs.directory import Run
 from tuitune.runs.journal import Writer
 from tuitune.runs.summary import RunView, Steps, summarize
 from tuitune.runs.supervisor import supervise
 
-CONTRACT = ["id", "name", "directory", "state", "reason", "step", "total_steps", "epoch", "loss", "eval_loss", "perplexity", "tokens_per_second", "peak_memory_bytes", "started_at", "ended_at", "eta_seconds", "adapter", "recipe"]
+CONTRACT = [
+    *("id", "name", "directory", "state", "reason", "step", "total_steps", "epoch", "loss", "eval_loss", "perplexity"),
+    *("tokens_per_second", "peak_memory_bytes", "started_at", "ended_at", "eta_seconds", "adapter", "recipe"),
+]
 
 
 def write(run: Run, *records: dict[str, Any]) -> None:
@@ -168,7 +171,7 @@ KINDS = ["step", "plan", "eval", "phase", "answers", "checkpoint", "alert", "art
 RECORDS = st.fixed_dictionaries({"kind": st.sampled_from(KINDS)}, optional=dict.fromkeys(KEYS, VALUES))
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(RECORDS, max_size=12))
 def test_records_of_any_content_are_taken_without_complaint(run: Run, records: list[dict[str, Any]]) -> None:
     run.metrics_file.write_text("".join(json.dumps(record) + "\n" for record in records))
@@ -182,22 +185,17 @@ def test_a_hundred_thousand_steps_are_viewed_within_a_second(run: Run) -> None:
     run.metrics_file.write_bytes(run.metrics_file.read_bytes() * 100_000)
     view, started = RunView(run), time.process_time()
     view.refresh()
-    assert time.process_time() - started < 1.0
+    assert time.process_time() - started < budget(1.0)
     assert len(view.steps) == 100_000
     started = time.process_time()
     for _ in range(20):
         view.refresh()
-    assert time.process_time() - started < 0.2
+    assert time.process_time() - started < budget(0.1)
 
 
 def test_columns_are_of_equal_length_whatever_is_missing() -> None:
     steps = Steps()
     steps.append({})
     steps.append({"step": True, "loss": "x", "memory_bytes": 5})
-    assert {len(column) for column in vars(steps).values()} == {2}
+    assert {len(getattr(steps, column.name)) for column in fields(Steps)} == {2}
     assert steps.memory[1] == 5
-
-
-def test_another_home_has_other_runs(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TUITUNE_HOME", str(tmp_path / "other"))
-    assert create(Recipe()).path.parent != run.path.parent

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.runs.harness import ROOT, engine, engine_identity, events, start_supervisor, steps, wait_for
-from tuitune.runs import control, files, identity, journal
+from tuitune.runs import control, files, identity, journal, lease
 from tuitune.runs.directory import Run
 from tuitune.runs.state import derive
 from tuitune.runs.supervisor import REFUSED, supervise
@@ -129,9 +129,16 @@ def test_a_second_supervisor_refuses_while_the_first_works_and_after(run: Run, t
     assert "another supervisor" in run.log_file.read_text()
 
 
+def test_of_several_started_at_once_one_supervises(run: Run) -> None:
+    processes = [start_supervisor(run, "finish") for _ in range(5)]
+    assert sorted(process.wait(20) for process in processes) == [0, *[REFUSED] * 4]
+    assert [len(events(run, name)) for name in ("supervisor", "engine", "ended")] == [1, 1, 1]
+
+
 def test_sigterm_to_the_supervisor_is_a_stop(run: Run) -> None:
     process = start_supervisor(run, "train")
     wait_for(lambda: steps(run) > 2)
+    process.send_signal(signal.SIGHUP)
     process.terminate()
     assert process.wait(20) == 0
     assert derive(run)[0] == "stopped"
@@ -145,6 +152,7 @@ def test_the_engine_is_told_to_save_when_its_supervisor_is_killed(run: Run) -> N
     trainer = engine_identity(run)
     process.kill()
     process.wait(20)
+    assert not lease.held(run)
     assert derive(run)[0] in ("stopping", "crashed")
     wait_for(lambda: not identity.alive(trainer))
     state, reason = derive(run)
@@ -182,7 +190,7 @@ def test_the_supervisor_is_light_and_soon_at_work(run: Run) -> None:
         "import sys, tuitune.runs.supervisor; "
         "print(*{name.partition('.')[0] for name in sys.modules} - sys.stdlib_module_names - {'__main__'})"
     )
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    environment = {"PYTHONPATH": str(ROOT), "HOME": str(run.path)}
     loaded = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True, env=environment)
     third_party = {name for name in loaded.stdout.split() if not name.startswith("_")}
     assert third_party == {"tuitune", "filelock", "orjson"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from tuitune.recipe.presets import PRESETS
 from tuitune.recipe.schema import Recipe
 from tuitune.recipe.settings import settings
@@ -37,7 +38,9 @@ def test_what_is_refused_stays_as_typed_and_the_value_stays_valid():
     assert draft.text("adapter.rank") == "8"
 
 
-@pytest.mark.parametrize(("key", "text"), [("adapter.rank", "0"), ("training.learning_rate", "2"), ("run.name", "No Spaces!")])
+@pytest.mark.parametrize(
+    ("key", "text"), [("adapter.rank", "0"), ("training.learning_rate", "2"), ("run.name", "No Spaces!")]
+)
 def test_bounds_and_patterns_are_checked_as_typed(key: str, text: str):
     assert Draft().set_text(key, text)
 

@@ -35,7 +35,7 @@ def new(options: argparse.Namespace) -> int:
 
 
 def check(options: argparse.Namespace) -> int:
-    report = preflight(_recipe(options), base=Path.cwd())
+    report = _examine(options)
     if options.json:
         say_json(report.as_json())
     else:
@@ -81,6 +81,14 @@ def _demo_left(run: Run) -> int:
     return 1 if state in ("failed", "crashed") else 0
 
 
+def _examine(options: argparse.Namespace) -> Check:
+    """The recipe looked over; one that is wrong in itself is a report with nothing but its errors."""
+    try:
+        return preflight(_recipe(options), base=Path.cwd())
+    except TuituneError as refusal:
+        return Check(refusal.problems, [], None, None, None, None, None)
+
+
 def _recipe(options: argparse.Namespace) -> Recipe:
     return overrides.apply(document.read(options.recipe), options.overrides)
 
@@ -95,8 +103,7 @@ def _launch(recipe: Recipe) -> Run:
 
 
 def _say_check(report: Check) -> None:
-    for problem in report.errors:
-        say_pairs([("error", str(problem))])
+    complain(report.errors)
     for advice in report.advice:
         say_pairs([(advice.level, f"{advice.key}: {advice.message}")])
     pairs = []

@@ -105,11 +105,11 @@ def not_utf8(byte: bytes, column: int) -> str:
 
 def _fault(value: Any, text: str | bytes) -> str | None:
     """What makes a value that was read unfit: half a character, which no tokenizer takes, or bottomless nesting."""
-    marks = ("[", "{", "\\u") if isinstance(text, str) else (b"[", b"{", b"\\u")
-    opened = text.count(marks[0]) + text.count(marks[1])  # type: ignore[arg-type]
-    if opened > DEEPEST and _depth_exceeds(value, DEEPEST):
+    marks = ("[", "{", "\\ud", "\\uD") if isinstance(text, str) else (b"[", b"{", b"\\ud", b"\\uD")
+    array, table, *halves = (text.count(mark) for mark in marks)  # type: ignore[arg-type]
+    if array + table > DEEPEST and _depth_exceeds(value, DEEPEST):
         return f"is nested more than {DEEPEST} levels deep"
-    if marks[2] in text:  # type: ignore[operator]
+    if any(halves):
         try:
             json.dumps(value, ensure_ascii=False).encode()
         except UnicodeEncodeError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 import stat
 from collections.abc import Callable, Iterator
@@ -106,13 +107,23 @@ def _checked(path: Path) -> bytes:
         with path.open("rb") as file:
             start = file.read(_SNIFFED)
     except FileNotFoundError:
-        known = ", ".join(one.id for one in bundled_sets())
-        raise SourceError(path, f"no such file; a Hub data set is owner/name, and bundled are {known}") from None
+        raise SourceError(path, f"no such file; {_instead(path)}") from None
     except (OSError, ValueError) as error:
         raise SourceError(path, f"cannot be read: {getattr(error, 'strerror', None) or error}") from None
     if not start:
         raise SourceError(path, "is empty")
     return start
+
+
+def _instead(path: Path) -> str:
+    """What may have been meant by the name of a file that is not there."""
+    try:
+        names = [entry.name for entry in islice(path.parent.iterdir(), 1000)]
+    except OSError:
+        names = []
+    if close := difflib.get_close_matches(path.name, names, 1, 0.7):
+        return f"did you mean '{clean(close[0], limit=100)}'?"
+    return f"a Hub data set is owner/name, and bundled are {', '.join(one.id for one in bundled_sets())}"
 
 
 def _format(path: Path, start: bytes) -> Format:

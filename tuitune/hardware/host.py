@@ -15,10 +15,11 @@ _CGROUP = Path("/sys/fs/cgroup")
 
 @dataclass(frozen=True)
 class Host:
-    """This machine now. Memory in bytes, within a container's limit; `cpu_percent` since the last look, None at first."""
+    """This machine now. Memory in bytes, within a container's limit; `cpu_percent` since the last look."""
 
     cpu_count: int
     cpu_percent: float | None
+    """None at the first look."""
     memory_total: int
     memory_available: int
     hostname: str

@@ -49,7 +49,7 @@ class ModelEntry:
 
 
 def find_models() -> list[ModelEntry]:
-    """Every model found: bundled, then folders (`TUITUNE_HOME/models` and here, two levels deep), then the Hub cache."""
+    """Every model found: bundled, then folders (in `TUITUNE_HOME/models` and here, two deep), then the Hub cache."""
     here = Path.cwd()
     entries = [
         _entry(f"bundled:{folder.name}", "bundled", folder)
@@ -74,8 +74,8 @@ def locate(model_id: str, revision: str = "main", *, base: Path | None = None) -
     """
     if model_id.startswith("bundled:"):
         name = model_id.removeprefix("bundled:")
-        folder = shipped("sample_data") / name
-        return folder if name == Path(name).name and (folder / "config.json").is_file() else None
+        bundled = shipped("sample_data") / name
+        return bundled if name == Path(name).name and (bundled / "config.json").is_file() else None
     if (folder := _folder(model_id, base or Path.cwd())) is not None:
         return folder
     snapshot = cached_snapshot(model_id, revision)

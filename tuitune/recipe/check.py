@@ -25,7 +25,7 @@ def parse(mapping: Mapping[str, Any]) -> Recipe:
     tables: dict[str, dict[str, Any]] = {}
     for section, table in mapping.items():
         if section not in sections():
-            found.append(Problem(_name(section), unknown(_name(section))))
+            found.append(Problem(values.shown_key(section), unknown(values.shown_key(section))))
         elif not isinstance(table, Mapping):
             found.append(Problem(section, f"expected a table of settings, found {values.shown(table)}"))
         else:
@@ -52,7 +52,7 @@ def _fields(section: str, table: Mapping[str, Any], found: list[Problem]) -> dic
     known = {one.name for one in settings() if one.section == section}
     right = {}
     for name, value in table.items():
-        key = f"{section}.{_name(name)}"
+        key = f"{section}.{values.shown_key(name)}"
         if name not in known:
             found.append(Problem(key, unknown(key)))
             continue
@@ -61,7 +61,3 @@ def _fields(section: str, table: Mapping[str, Any], found: list[Problem]) -> dic
         except ValueError as error:
             found.append(Problem(key, str(error)))
     return right
-
-
-def _name(name: object) -> str:
-    return values.shown(name).strip("'")

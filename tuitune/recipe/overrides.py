@@ -27,7 +27,7 @@ def apply(recipe: Mapping[str, Any] | Recipe, assignments: Iterable[str]) -> Rec
         if not separator:
             found.append(Problem(values.shown(assignment), "expected KEY=VALUE, such as training.learning_rate=1e-4"))
         elif key not in known:
-            found.append(Problem(key, unknown(key)))
+            found.append(Problem(values.shown_key(key), unknown(key)))
         else:
             put(tables, known[key], _value(known[key], text))
     try:

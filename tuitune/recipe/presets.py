@@ -10,6 +10,7 @@ from tuitune.recipe.check import parse
 from tuitune.recipe.overrides import put, tables_of
 from tuitune.recipe.schema import Recipe
 from tuitune.recipe.settings import setting
+from tuitune.recipe.values import shown
 
 
 @dataclass(frozen=True)
@@ -26,23 +27,21 @@ def _adapter(rank: int, targets: list[str] | str) -> dict[str, Any]:
     return {"adapter.method": "lora", "adapter.rank": rank, "adapter.alpha": 2 * rank, "adapter.targets": targets}
 
 
-def _fits(bits: int, length: int, batch: int, *, checkpointing: bool, optimizer: str) -> dict[str, Any]:
+def _fits(bits: int, rank: int, length: int, batch: int, optimizer: str = "paged_adamw_8bit") -> dict[str, Any]:
     """A 7–8 B model on one card: the effective batch is 16 whatever the micro-batch."""
     return {
-        **_adapter(16, "all-linear"),
+        **_adapter(rank, "all-linear"),
         "quantization.bits": bits,
         "quantization.kind": "nf4",
         "quantization.double": True,
         "data.max_length": length,
         "training.batch_size": batch,
         "training.accumulation": 16 // batch,
-        "training.gradient_checkpointing": checkpointing,
+        "training.gradient_checkpointing": True,
         "training.optimizer": optimizer,
         "training.learning_rate": 2e-4,
     }
 
-
-_PAGED, _FUSED = "paged_adamw_8bit", "adamw_torch_fused"
 
 PRESETS: dict[str, Preset] = {
     preset.name: preset
@@ -69,25 +68,25 @@ PRESETS: dict[str, Preset] = {
             "fits-8gb",
             "fits 8 GB",
             "A 7–8 B model on an 8 GB card: 4-bit, one row of 512 tokens at a time.",
-            _fits(4, 512, 1, checkpointing=True, optimizer=_PAGED),
+            _fits(4, 8, 512, 1),
         ),
         Preset(
             "fits-16gb",
             "fits 16 GB",
             "A 7–8 B model on a 16 GB card such as a T4: 4-bit, two rows of 1 024 tokens.",
-            _fits(4, 1024, 2, checkpointing=True, optimizer=_PAGED),
+            _fits(4, 16, 1024, 2),
         ),
         Preset(
             "fits-24gb",
             "fits 24 GB",
             "A 7–8 B model on a 24 GB card such as an A10G: 4-bit, four rows of 2 048 tokens.",
-            _fits(4, 2048, 4, checkpointing=True, optimizer=_PAGED),
+            _fits(4, 16, 2048, 4),
         ),
         Preset(
             "fits-80gb",
             "fits 80 GB",
             "A 7–8 B model on an 80 GB card: 16-bit weights, eight rows of 2 048 tokens.",
-            _fits(16, 2048, 8, checkpointing=True, optimizer=_FUSED),
+            _fits(16, 16, 2048, 8, "adamw_torch_fused"),
         ),
     )
 }
@@ -99,7 +98,9 @@ def apply_preset(recipe: Recipe, name: str) -> Recipe:
     """The recipe with the preset's settings. TuituneError names the presets where `name` is none of them."""
     preset = PRESETS.get(ALIASES.get(name.upper(), name))
     if preset is None:
-        raise TuituneError(f"unknown preset '{name}'; the presets are {', '.join(PRESETS)}, and {', '.join(ALIASES)}")
+        raise TuituneError(
+            f"unknown preset {shown(name)}; the presets are {', '.join(PRESETS)}, and {', '.join(ALIASES)}"
+        )
     return _with(recipe, preset.values)
 
 
@@ -122,9 +123,9 @@ def demo_recipe() -> Recipe:
             "evaluation.every": 20,
             "evaluation.answers": 100,
             "samples.prompts": [
-                "Hello, the screen of my new laptop stays black. Order 4471. Please help, it is urgent.",
-                "Hi, does the blue kettle come in green? Take your time. Yours, Nora",
-                "I was charged twice for my headphones. Please send the money back.",
+                "Hello, my new headset makes a loud noise. My order number is 5290. Please act fast.",
+                "Hi there, where is my coffee machine? There is no rush. Thanks.",
+                "Good morning, your bill for the camera is wrong. See order 3447.",
             ],
             "samples.every": 40,
             "samples.max_new_tokens": 64,

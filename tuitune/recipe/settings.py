@@ -130,7 +130,7 @@ def setting(key: str) -> Setting:
     """The setting called `key` (`adapter.rank`); TuituneError with the closest known key where there is none."""
     found = _by_key().get(key)
     if found is None:
-        raise TuituneError(Problem(key, unknown(key)))
+        raise TuituneError(Problem(values.shown_key(key), unknown(key)))
     return found
 
 

@@ -12,7 +12,7 @@ from tuitune.text import clean, redact
 
 
 def number_text(value: float) -> str:
-    """The shortest way to write a number exactly: `3`, `0.05`, `2e-4`; thousands are set apart from 10 000 on."""
+    """A bound in words: `3`, `0.05`, `2e-4`; thousands are set apart from 10 000 on."""
     if value == int(value) and abs(value) < 1e15:
         return f"{int(value):,}" if abs(value) >= 10_000 else str(int(value))
     return _float_text(value)
@@ -32,6 +32,11 @@ def shown(value: object) -> str:
         return clean(redact(str(value)), limit=60)
     except ValueError:
         return "a number of thousands of digits"
+
+
+def shown_key(key: object) -> str:
+    """A key that somebody wrote, as a message names it: inert, short, and with secrets hidden."""
+    return clean(redact(str(key)[:4000]), limit=80)
 
 
 def from_text(text: str, kind: str, *, words: tuple[str, ...] = (), choices: tuple[Any, ...] = ()) -> Any:

@@ -27,10 +27,9 @@ def delete(run: Run) -> None:
     try:
         if not stat.S_ISDIR(run.path.lstat().st_mode):
             raise TuituneError(f"{called} cannot be deleted: it is not a directory")
-        held = lease.take(run) if files.is_regular(run.lease_file) else nullcontext()
-        if held is None:
-            raise TuituneError(f"{called} cannot be deleted: its supervisor is still at work")
-        with held:
+        with lease.hold(run) if files.is_regular(run.lease_file) else nullcontext(True) as mine:
+            if not mine:
+                raise TuituneError(f"{called} cannot be deleted: its supervisor is still at work")
             run.path.rename(run.path.with_name(_TRASH + run.path.name))
         for trash in run.path.parent.glob(f"{_TRASH}*"):
             shutil.rmtree(trash)

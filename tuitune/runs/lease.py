@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import fcntl
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
 from filelock import FileLock, Timeout
 
@@ -13,17 +15,19 @@ from tuitune.runs.directory import Run
 _PATIENCE = 2.0
 
 
-def take(run: Run) -> FileLock | None:
-    """Hold the run's lease until it is released or this process ends; None where another process holds it.
+@contextmanager
+def hold(run: Run) -> Iterator[bool]:
+    """Hold the run's lease within the block; the block is given False where another process holds it.
 
     Waits up to two seconds, because a viewer that looks whether the lease is free holds it for an instant.
     """
-    lease = FileLock(run.lease_file, mode=0o600)
+    lock = FileLock(run.lease_file, mode=0o600)
+    with suppress(Timeout):
+        lock.acquire(timeout=_PATIENCE)
     try:
-        lease.acquire(timeout=_PATIENCE)
-    except Timeout:
-        return None
-    return lease
+        yield lock.is_locked
+    finally:
+        lock.release()
 
 
 def held(run: Run) -> bool:

@@ -42,7 +42,7 @@ def obituary(run: Run, exit: Exit, *, stop_requested: bool, out_of_memory: bool)
     end = journal.last(run.metrics_file, "end") or {}
     outcome, reason = end.get("outcome"), str(end.get("reason") or "")
     state = EXIT_CODES.get(exit.code, "crashed")
-    if state == "finished" != outcome:
+    if state == "finished" and outcome != "finished":
         state = outcome if outcome in ("stopped", "failed") else "crashed"
     if exit.signal == "SIGTERM" and stop_requested and outcome in (None, "stopped"):
         state, reason = "stopped", reason or f"stopped while {_activity(run)}"

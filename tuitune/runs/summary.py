@@ -72,14 +72,17 @@ class Steps:
     step_seconds: array[float] = field(default_factory=_column)
     memory: array[float] = field(default_factory=_column)
 
+    def __post_init__(self) -> None:
+        columns = {column.name: getattr(self, column.name).append for column in fields(self)}
+        self._columns = [("memory_bytes" if name == "memory" else name, append) for name, append in columns.items()]
+
     def __len__(self) -> int:
         return len(self.step)
 
     def append(self, record: Record) -> None:
-        for column in fields(self):
-            key = "memory_bytes" if column.name == "memory" else column.name
+        for key, append in self._columns:
             number = _number(record, key)
-            getattr(self, column.name).append(math.nan if number is None else number)
+            append(math.nan if number is None else number)
 
 
 class RunView:
@@ -142,17 +145,20 @@ class RunView:
         self.events += fresh[0]
         for record in fresh[1]:
             self._take(record)
+        if fresh[1]:
+            self._last_time = _number(fresh[1][-1], "time") or self._last_time
         self.samples += fresh[2]
         before = getattr(self, "summary", None)
         self.summary = self._summarize()
         return any(fresh) or before != self.summary
 
     def _take(self, record: Record) -> None:
-        self._last_time = _number(record, "time") or self._last_time
         match record.get("kind"):
             case "step":
                 self.steps.append(record)
-                self._peak_memory = max(self._peak_memory or 0.0, _number(record, "peak_memory_bytes") or 0.0) or None
+                peak = _number(record, "peak_memory_bytes")
+                if peak and peak > (self._peak_memory or 0):
+                    self._peak_memory = peak
             case "phase":
                 self.phase = _shaped(record, texts=("phase", "text", "unit"), numbers=("done", "total"))
             case "eval":
@@ -224,7 +230,7 @@ def summarize(run: Run) -> Summary:
 
 def _number(record: Record, key: str) -> float | None:
     value = record.get(key)
-    return value if type(value) in (int, float) else None
+    return value if type(value) is float or type(value) is int else None
 
 
 def _whole(number: float | None) -> int | None:

@@ -32,10 +32,9 @@ def supervise(run: Run, command: Sequence[str] | None = None) -> int:
     0 when the run has ended, however it ended; 2 where another supervisor holds the run or has held it before.
     """
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    held = lease.take(run)
-    if held is None:
-        return _refuse("another supervisor is at work on this run")
-    with held:
+    with lease.hold(run) as mine:
+        if not mine:
+            return _refuse("another supervisor is at work on this run")
         if journal.read_all(run.events_file):
             return _refuse("this run has been started before")
         _Supervision(run, command or engine_command(run)).see_through()

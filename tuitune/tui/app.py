@@ -6,10 +6,14 @@ import asyncio
 import gc
 import os
 import time
+import traceback
 from collections.abc import Sequence
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rich.console import RenderableType
+from rich.text import Text
 from textual.actions import SkipAction
 from textual.app import App
 from textual.binding import Binding
@@ -20,7 +24,7 @@ from textual.screen import Screen
 from textual.theme import Theme
 
 from tuitune.problem import TuituneError
-from tuitune.text import clean
+from tuitune.text import clean, redact
 from tuitune.tui import settings, terminal
 from tuitune.tui.actions import EVERYWHERE, bindings
 from tuitune.tui.egress import ASCII_ONLY, EGRESS
@@ -42,7 +46,7 @@ class TuituneApp(App[str], inherit_bindings=False):
     """The screen of tuitune. `run()` returns a line to print once the terminal is restored, or None."""
 
     TITLE = "tuitune"
-    CSS_PATH = "app.tcss"
+    CSS_PATH = Path(__file__).with_name("app.tcss")
     ENABLE_COMMAND_PALETTE = False
     NOTIFICATION_TIMEOUT = 6
     BINDINGS = [*bindings(EVERYWHERE), Binding("ctrl+c", "interrupt", show=False, priority=True)]
@@ -166,10 +170,23 @@ class TuituneApp(App[str], inherit_bindings=False):
 
     def _on_notify(self, event: Notify) -> None:
         """Make room, so that at most three notices stand at once and none twice."""
-        standing = list(self._notifications)
-        same = [notice for notice in standing if notice.message == event.notification.message]
-        for notice in same + [old for old in standing if old not in same][: max(len(standing) - _MOST_TOASTS + 1, 0)]:
+        same = [notice for notice in self._notifications if notice.message == event.notification.message]
+        others = [notice for notice in self._notifications if notice not in same]
+        for notice in same + others[: max(len(others) + 1 - _MOST_TOASTS, 0)]:
             self._unnotify(notice, refresh=False)
+
+    # Errors
+
+    def _fatal_error(self) -> None:
+        """An unexpected error ends the app; its traceback is printed once the terminal is restored."""
+        self._report(traceback.format_exc())
+
+    def panic(self, *renderables: RenderableType) -> None:
+        self._report("".join(segment.text for renderable in renderables for segment in self.console.render(renderable)))
+
+    def _report(self, text: str) -> None:
+        self._exit_renderables.append(Text(clean(redact(text), newlines=True)))
+        self._close_messages_no_wait()
 
     # Life and end
 

@@ -6,47 +6,16 @@ import math
 import os
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from tuitune.runs.directory import Run, list_runs
 from tuitune.runs.state import ENDED
 from tuitune.runs.summary import RunView
-
-READING = "reading"
-"""Stands for the state of a run whose files have not been read yet."""
+from tuitune.tui.run_line import READING, RunLine
 
 _SLICE_SECONDS = 0.1
 _RECORDS_AT_ONCE = 1_000
 _CURVE_POINTS = 16
-
-
-@dataclass(frozen=True)
-class RunLine:
-    """One run of the list. `losses` is the training loss averaged into at most sixteen points; times are in seconds."""
-
-    run: Run
-    state: str = READING
-    reason: str = ""
-    phase: str = ""
-    model: str = ""
-    data: str = ""
-    step: int | None = None
-    total_steps: int | None = None
-    loss: float | None = None
-    losses: tuple[float, ...] = ()
-    tokens_per_second: float | None = None
-    eta_seconds: float | None = None
-    created_at: float | None = None
-
-    @property
-    def live(self) -> bool:
-        return self.state not in ENDED and self.state != READING
-
-    def contains(self, words: Sequence[str]) -> bool:
-        """Whether name, model, data and state together contain every one of `words` (in lower case)."""
-        text = f"{self.run.name} {self.model} {self.data} {self.state}".lower()
-        return all(word in text for word in words)
 
 
 class RunList:
@@ -109,6 +78,7 @@ def _describe(view: RunView) -> RunLine:
     return RunLine(
         run=view.run,
         state=summary.state,
+        live=summary.state not in ENDED,
         reason=summary.reason,
         phase=str((view.phase or {}).get("text", "")),
         model=_short(_setting(summary.recipe, "model", "id")),

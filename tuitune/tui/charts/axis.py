@@ -45,7 +45,7 @@ def value_ticks(low: float, high: float, rows: int, *, log: bool) -> list[tuple[
     """(position, label) of the y ticks for a plot of `rows` rows; with `log`, positions are powers of ten."""
     count = max(2, rows // 3)
     if log:
-        values = log_ticks(low, high, count)
+        values = log_ticks(low, high, max(2, rows // 2))
         return [(log10(value), value_label(value, _spacing(values, value))) for value in values]
     step = nice_step(high - low, count)
     return [(value, value_label(value, step)) for value in ticks(low, high, count)]

@@ -43,6 +43,12 @@ class Chart(Widget, can_focus=True):
         self.window: Window | None = None
         self.empty = empty
         self._rows: list[Row] = []
+        self._framed = False
+
+    @property
+    def drawn(self) -> bool:
+        """Whether a frame of the plot is shown, not the words of an empty chart."""
+        return self._framed
 
     def draw(self) -> None:
         """Render a frame; only what differs from the one on the screen is refreshed. Costs nothing while hidden."""
@@ -50,6 +56,7 @@ class Chart(Widget, can_focus=True):
         if not width or not height or not self.is_on_screen:
             return
         rows = self.plot.frame(self.window, width, height, monotonic()) if self.window else None
+        self._framed = rows is not None
         rows = rows if rows is not None else self._words(width, height)
         before, self._rows = self._rows, rows
         if len(before) != len(rows) or len(before[0].text) != width:

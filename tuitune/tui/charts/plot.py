@@ -27,12 +27,14 @@ class Plot:
     _gutter: int = 4
 
     def bounds(self, window: Window, *, positive: bool) -> tuple[float, float] | None:
-        """Smallest and largest value in view."""
-        found = [
-            bounds
-            for line in self.lines
-            if (bounds := line.values.bounds(*line.visible(window.axis, window.low, window.high), positive=positive))
-        ]
+        """Smallest and largest value in view; between two points, theirs."""
+        found = []
+        for line in self.lines:
+            start, stop = line.visible(window.axis, window.low, window.high)
+            if start == stop:
+                start, stop = max(start - 1, 0), stop + 1
+            if extremes := line.values.bounds(start, stop, positive=positive):
+                found.append(extremes)
         return (min(low for low, _ in found), max(high for _, high in found)) if found else None
 
     def frame(self, window: Window, width: int, height: int, now: float) -> list[Row] | None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from textual import on, work
 from textual.app import ComposeResult
+from textual.binding import BindingType
 from textual.containers import Horizontal
 from textual.content import Content
 from textual.message import Message
@@ -41,7 +42,7 @@ class ComposeScreen(ComposeActions, TuituneScreen):
     """Edits a draft, which the app keeps when the screen is left. A `recipe` becomes a step of that draft."""
 
     NAME = "compose"
-    BINDINGS = bindings("compose")
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings("compose")]
     CSS_PATH = "compose.tcss"
 
     class Looked(Message):
@@ -209,7 +210,8 @@ class ComposeScreen(ComposeActions, TuituneScreen):
 
     @on(RowList.Highlighted, "#sections")
     def _section_highlighted(self, event: RowList.Highlighted) -> None:
-        self.show_section(event.key)
+        if event.key == event.row_list.current:
+            self.show_section(event.key)
 
     @on(RowList.Highlighted, "#rows")
     def _row_highlighted(self, event: RowList.Highlighted) -> None:

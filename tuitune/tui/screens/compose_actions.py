@@ -11,13 +11,14 @@ from tuitune.recipe.document import render, write_text
 from tuitune.recipe.presets import PRESETS
 from tuitune.recipe.settings import section_titles, setting, show_value
 from tuitune.runs.directory import Run
-from tuitune.tui.draft import Draft, value_of
+from tuitune.tui.draft import Draft
 from tuitune.tui.outlook import Outlook
 from tuitune.tui.screens.base import TuituneScreen
 from tuitune.tui.screens.data_picker import DataPicker
 from tuitune.tui.screens.data_preview import DataPreview
 from tuitune.tui.screens.launch import LaunchDialog
 from tuitune.tui.screens.model_picker import ModelPicker
+from tuitune.tui.screens.preset_picker import PresetPicker
 from tuitune.tui.screens.prompts_editor import PromptsEditor
 from tuitune.tui.screens.targets_dialog import TargetsDialog
 from tuitune.tui.widgets.ask import Ask
@@ -170,12 +171,7 @@ class ComposeActions(TuituneScreen):
             self.changed()
 
     def action_preset(self) -> None:
-        options = []
-        for preset in PRESETS.values():
-            differ = [key for key, value in preset.values.items() if value_of(self.draft.recipe, key) != value]
-            sets = ", ".join(f"{key.split('.')[1]} {show_value(setting(key), preset.values[key])}" for key in differ)
-            options.append(Choice(preset.name, preset.title, f"would set {sets}" if differ else "as it is now"))
-        self.app.push_screen(Choose("Preset", options), self._use_preset)
+        self.app.push_screen(PresetPicker(self.draft.recipe), self._use_preset)
 
     def _use_preset(self, name: str | None) -> None:
         if name is not None:

@@ -50,7 +50,9 @@ class DataPicker(Picker[Values]):
             self.facts = facts
 
     def __init__(self, key: str, recipe: Recipe, base: Path) -> None:
-        super().__init__(setting(key).title.capitalize(), "a path, a bundled set or a Hub id such as owner/name", _KEYS)
+        super().__init__(
+            setting(key).title.capitalize(), "a path (~/ and ../ too), a bundled set, or a Hub id owner/name", _KEYS
+        )
         self._key = key
         self._recipe = recipe
         self._base = base

@@ -24,7 +24,7 @@ from tuitune.tui.widgets.dialogs import Dialog
 from tuitune.tui.widgets.row_list import Row, RowList
 
 _LONGEST = 20_000
-_KEYS = "j k rows · n next problem · o as in the file · J K scroll row · Esc back"
+_KEYS = "n next problem · o as in the file · J K scroll · Esc back"
 
 
 class DataPreview(Dialog[None]):

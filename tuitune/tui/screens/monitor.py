@@ -134,7 +134,8 @@ class MonitorScreen(TuituneScreen):
         self.query_one(RunHeader).show_run(view, stopping=self._stopping)
         charts.draw(view)
         for name in METRICS:
-            self._set_title(name, charts.title(name, TITLES[name]), charts.value(name))
+            ways = charts.ways if name == "loss" else ""
+            self._set_title(name, Content.assemble(TITLES[name], ways), charts.value(name))
         self._machine.engine, self._machine.peak = _engine(view), view.summary.peak_memory_bytes
         self._draw_samples()
         self._log.events = event_texts(view.events, view.checkpoints, view.alerts)
@@ -157,7 +158,7 @@ class MonitorScreen(TuituneScreen):
     def _draw_strip(self) -> None:
         curves, charts = self._charts.curves, self._charts
         metrics = [
-            (title, charts.value(name).plain, curves.recent(name))
+            (title, charts.value(name).plain or "–", curves.recent(name))
             for title, name in (("lr", "learning_rate"), ("grad", "grad_norm"), ("", "tokens_per_second"))
         ]
         machine = machine_line(self._machine.reading, self._machine.peak)

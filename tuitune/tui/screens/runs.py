@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import TYPE_CHECKING
 
 from textual import on, work
 from textual.app import ComposeResult
@@ -15,21 +16,21 @@ from textual.widgets import Input, Static
 from textual.worker import get_current_worker
 
 from tuitune.problem import TuituneError
-from tuitune.runs.directory import Run
-from tuitune.runs.state import ENDED, derive
 from tuitune.text import clean
 from tuitune.tui import place
 from tuitune.tui.actions import bindings
-from tuitune.tui.run_list import READING, RunLine, RunList
+from tuitune.tui.run_line import READING, RunLine
 from tuitune.tui.screens.base import TuituneScreen
 from tuitune.tui.widgets.key_bar import KeyBar
 from tuitune.tui.widgets.pane import Pane
 from tuitune.tui.widgets.row_list import Row, RowList
 from tuitune.tui.widgets.run_row import heading, run_row
 
+if TYPE_CHECKING:
+    from tuitune.runs.directory import Run
+
 _MOST_ROWS = 200
 _POLL_SECONDS = 1.0
-_MACHINE_SECONDS = 5.0
 _TICK_SECONDS = 0.2
 
 _INVITATION = Content.from_markup(
@@ -104,7 +105,7 @@ class RunsScreen(TuituneScreen):
     def on_mount(self) -> None:
         self.query_one("#filter", Input).cursor_blink = False
         self.query_one(RowList).focus()
-        self._watch()
+        self.call_after_refresh(self._watch)
 
     def on_screen_resume(self) -> None:
         self._on_top.set()
@@ -120,6 +121,8 @@ class RunsScreen(TuituneScreen):
     @work(thread=True, exit_on_error=False)
     def _watch(self) -> None:
         """Follow the runs folder while this screen is on top, and look at the machine now and then."""
+        from tuitune.tui.run_list import RunList
+
         worker = get_current_worker()
         runs, machine = RunList(), place.Machine()
         while not worker.is_cancelled:
@@ -141,8 +144,11 @@ class RunsScreen(TuituneScreen):
         now = time.time()
         found = [line for line in self._lines if line.contains(self._words)]
         rows = [Row(line.run.path.name, partial(_draw, line, now)) for line in found[:_MOST_ROWS]]
+        runs = self.query_one(RowList)
         self.set_class(not self._lines, "-empty")
-        self.query_one(RowList).set_rows(rows)
+        runs.set_rows(rows)
+        if self.focused is None:
+            runs.focus()
         self.query_one(Pane).set_title("Runs", self._counts(len(found)))
         self._show_detail()
         self.refresh_keys()
@@ -165,6 +171,8 @@ class RunsScreen(TuituneScreen):
 
     def still_live(self) -> int:
         """How many of the runs that this screen saw at work still are."""
+        from tuitune.runs.state import ENDED, derive
+
         return sum(line.live and derive(line.run)[0] not in ENDED for line in self._lines)
 
     # Actions

@@ -85,7 +85,7 @@ class TargetsDialog(Dialog[Targets]):
 
     def _module(self, name: str) -> Row:
         linear, box = self._linears.get(name), "[x]" if name in self._ticked else "[ ]"
-        cells = [
+        cells: list[str | Content] = [
             Content.assemble(f"{box} ", clean(name)),
             f"{linear.inputs} × {linear.outputs}" if linear else "",
             f"× {linear.count}" if linear else "",

@@ -55,7 +55,7 @@ def _value_line(view: FieldView, width: int) -> Content:
     value = _value(view)
     note = Content(clean(_note(view)))
     left = room - min(value.cell_length, room) - 2
-    note = note.truncate(left, ellipsis=True) if left >= min(6, note.cell_length) else Content("")
+    note = note if note.cell_length <= left else Content("")
     value = value.truncate(max(1, room - note.cell_length), ellipsis=True, pad=True)
     label_style = "$faint" if view.unused else ""
     label = (clean(view.setting.title).ljust(LABEL_WIDTH), label_style)

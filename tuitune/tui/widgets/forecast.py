@@ -48,7 +48,7 @@ class ForecastPane(Pane):
 class ForecastLine(Static):
     """The forecast in two lines, for narrow screens."""
 
-    DEFAULT_CSS = "ForecastLine { height: 2; padding: 0 1; }"
+    DEFAULT_CSS = "ForecastLine { height: 2; padding: 0 1; text-wrap: nowrap; text-overflow: ellipsis; }"
 
     def show(self, outlook: Outlook) -> None:
         self.update(Content("\n").join(forecast_summary(outlook)))
@@ -67,7 +67,8 @@ def forecast_summary(outlook: Outlook) -> list[Content]:
     if outlook.forecast is not None:
         parts.append(Content(f"{bytes_text(outlook.forecast.total)} of {bytes_text(outlook.capacity)} {outlook.place}"))
         parts.append(_verdict(outlook))
-    parts.append(Content(f"trains {_trainable(outlook)}"))
+    unknown = outlook.forecast is None and outlook.trainable is None
+    parts.append(Content(f"memory {_UNKNOWN_MODEL}" if unknown else f"trains {_trainable(outlook)}"))
     first = Content.styled(" · ", "$faint").join(parts)
     sign = Content("")
     if outlook.errors:
@@ -100,7 +101,7 @@ def _machine(outlook: Outlook, width: int) -> list[Content]:
 
 def _memory(outlook: Outlook, width: int) -> list[Content]:
     if outlook.forecast is None:
-        return [_pair("memory", "", width), Content.styled(_UNKNOWN_MODEL, "$faint")]
+        return [Content.styled(f"memory {_UNKNOWN_MODEL}", "$faint")]
     parts = {name: size for name, size in outlook.forecast.parts.items() if size}
     lines = [_bar(list(parts.values()), outlook.capacity or outlook.forecast.total, width)]
     for place, (name, size) in enumerate(parts.items()):
@@ -166,7 +167,7 @@ def _fix_words(fix: dict[str, object]) -> str:
 
 def _trainable(outlook: Outlook) -> str:
     if outlook.trainable is None or not outlook.total:
-        return _UNKNOWN_MODEL
+        return "unknown"
     share = percent_text(outlook.trainable / outlook.total)
     return f"{count_text(outlook.trainable)} of {count_text(outlook.total)} ({share})"
 

@@ -134,13 +134,13 @@ def _gpu_lines(gpu: Gpu, reading: Reading, width: int, peak: float | None) -> li
     lines = [_spread(joined([(f"GPU {gpu.index}", "bold"), name]), joined(_climate(gpu)), width)]
     if total and used is not None:
         share = min(ours, used) / total
-        bar = gauge([(share, "█", "$accent"), (used / total - share, "▒", "$faint")], max(width // 2 - 9, 8))
+        bar = gauge([(share, "━", "$accent"), (used / total - share, "─", "$faint")], max(width // 2 - 9, 8))
         figures = f"{bytes_text(used)} / {bytes_text(total)}"
         lines.append(_spread(Content.assemble(("memory   ", "$faint"), bar), Content(figures), width))
     else:
         lines.append(labelled("memory", "n/a"))
     if gpu.utilization is not None:
-        bar = gauge([(gpu.utilization / 100, "█", "$ok")], max(width // 2 - 9, 8))
+        bar = gauge([(gpu.utilization / 100, "━", "$ok")], max(width // 2 - 9, 8))
         lines.append(_spread(Content.assemble(("busy     ", "$faint"), bar), Content(_percent(gpu.utilization)), width))
     shares = [labelled("this run", bytes_text(ours)) if ours else None, labelled("peak", bytes_text(peak)) if peak else None]
     if any(shares):
@@ -163,9 +163,9 @@ def _host_lines(machine: Host, reading: Reading, width: int, peak: float | None)
     ours = min(reading.ours or 0, used) / machine.memory_total
     busy = (machine.cpu_percent or 0.0) / 100
     cores = f"{_percent(machine.cpu_percent)} of {machine.cpu_count} cores"
-    memory = [(ours, "█", "$accent"), (used / machine.memory_total - ours, "▒", "$faint")]
+    memory = [(ours, "━", "$accent"), (used / machine.memory_total - ours, "─", "$faint")]
     lines = [
-        _spread(Content.assemble(("CPU      ", "$faint"), gauge([(busy, "█", "$ok")], room)), Content(cores), width),
+        _spread(Content.assemble(("CPU      ", "$faint"), gauge([(busy, "━", "$ok")], room)), Content(cores), width),
         _spread(
             Content.assemble(("memory   ", "$faint"), gauge(memory, room)),
             Content(f"{bytes_text(used)} / {bytes_text(machine.memory_total)}"),

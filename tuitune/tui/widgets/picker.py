@@ -44,7 +44,7 @@ class Picker(Dialog[Result]):
     DEFAULT_CSS = """
     Picker #window { width: 96%; max-width: 132; height: 94%; }
     Picker PickerLine { margin: 0 0 0 1; }
-    Picker #heading { height: 1; padding: 0 0 0 2; }
+    Picker #heading { height: auto; padding: 0 0 0 2; }
     Picker #facts { height: auto; min-height: 4; max-height: 9; border-top: solid $rule; padding: 0 0 0 2; }
     """
 
@@ -90,7 +90,9 @@ class Picker(Dialog[Result]):
         self.query_one("#facts", Static).update(facts)
 
     def show_heading(self, heading: Content) -> None:
-        self.query_one("#heading", Static).update(heading)
+        static = self.query_one("#heading", Static)
+        static.update(heading)
+        static.display = bool(heading)
 
     @on(Input.Changed)
     def _typed(self, event: Input.Changed) -> None:

@@ -72,6 +72,7 @@ class RowList(ScrollView, can_focus=True):
         self._tops: list[int] = []
         self._line_owner: list[int] = []
         self._drawn: dict[int, Sequence[Content]] = {}
+        self._drawn_width = 0
         self._cursor = 0
 
     @property
@@ -153,7 +154,6 @@ class RowList(ScrollView, can_focus=True):
             self.post_message(self.Clicked(self, self._rows[self._cursor].key))
 
     def on_resize(self) -> None:
-        self._drawn.clear()
         self.call_after_refresh(self._scroll_to_cursor)
 
     def notify_style_update(self) -> None:
@@ -161,7 +161,7 @@ class RowList(ScrollView, can_focus=True):
         super().notify_style_update()
 
     def render_line(self, y: int) -> Strip:
-        width, line = self.size.width, y + self.scroll_offset.y
+        width, line = self._width, y + self.scroll_offset.y
         if line >= len(self._line_owner) or not width:
             return Strip.blank(width, self.rich_style)
         index = self._line_owner[line]
@@ -172,13 +172,19 @@ class RowList(ScrollView, can_focus=True):
         full = Content.assemble((mark.ljust(_GUTTER), "$accent bold" if self.has_focus else "$faint"), content)
         return self._strip(full.truncate(width, ellipsis=True, pad=True), width, style)
 
+    @property
+    def _width(self) -> int:
+        return self.scrollable_content_region.width
+
     def _strip(self, content: Content, width: int, style: Style) -> Strip:
         strips = Visual.to_strips(self, content, width, 1, style, apply_selection=False, pad=True)
         return strips[0] if strips else Strip.blank(width, style.rich_style)
 
     def _line(self, index: int, offset: int) -> Content:
+        if self._drawn_width != self._width:
+            self._drawn, self._drawn_width = {}, self._width
         if index not in self._drawn:
-            self._drawn[index] = self._rows[index].draw(max(1, self.size.width - _GUTTER))
+            self._drawn[index] = self._rows[index].draw(max(1, self._width - _GUTTER))
         lines = self._drawn[index]
         return lines[offset] if offset < len(lines) else Content("")
 
@@ -209,9 +215,9 @@ class RowList(ScrollView, can_focus=True):
     def _refresh_changed(self, before: list[Content]) -> None:
         for line, (old, new) in enumerate(zip(before, self._visible_lines(), strict=False)):
             if not old.is_same(new):
-                self.refresh(Region(0, line, self.size.width, 1))
+                self.refresh(Region(0, line, self._width, 1))
 
     def _refresh_row(self, index: int) -> None:
         if index < len(self._rows):
             top = self._tops[index] - self.scroll_offset.y
-            self.refresh(Region(0, top, self.size.width, self._rows[index].height))
+            self.refresh(Region(0, top, self._width, self._rows[index].height))

@@ -65,7 +65,7 @@ class RunCharts:
             return
         ended = view.summary.state in ENDED
         end = view.summary.total_steps if self.axis == "step" else None
-        self.window = Window(self.axis, *self.viewport.window(*extent, end=end, final=ended and self.viewport.span is None))
+        self.window = Window(self.axis, *self.viewport.window(*extent, end=end, final=ended))
 
     def zoom(self, factor: float) -> None:
         extent = self.curves.extent(self.axis)
@@ -101,13 +101,14 @@ class RunCharts:
         self.marks.append(mark)
         return True
 
-    def title(self, metric: str, name: str) -> Content:
-        """The name of a chart, and how it is drawn where that is not the plainest way."""
+    @property
+    def ways(self) -> Content:
+        """How the charts are drawn, where that is not the plainest way; for the title of the first."""
         ways = [f"by {self.axis}"] if self.axis != AXES[0] else []
         ways += ["log"] if self.log else []
-        ways += [f"smoothed {self.curves.weight:g}"] if metric in self.curves.smoothed else []
+        ways += [f"EMA {self.curves.weight:g}"] if self.curves.weight else []
         ways += [] if self.viewport.whole else ["zoomed" if self.viewport.following else "zoomed, not following"]
-        return Content.assemble(name, (f" · {' · '.join(ways)}" if ways else "", "$faint not bold"))
+        return Content.styled("".join(f" · {way}" for way in ways), "$faint not bold")
 
     def value(self, metric: str) -> Content:
         """The newest value of a metric, for the right of its title; of the loss, both curves' with their letters."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from textual.content import Content
 
 from tuitune.tui.glyphs import spark, state_content
-from tuitune.tui.run_list import READING, RunLine
+from tuitune.tui.run_line import READING, RunLine
 from tuitune.tui.widgets.columns import Column, line, titles
 from tuitune.units import age_text, count_text, duration_text, number_text
 

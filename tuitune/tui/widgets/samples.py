@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from textual.app import ComposeResult
 from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
@@ -14,7 +15,6 @@ from tuitune.text import clean
 from tuitune.tui.widgets.word_diff import changed_spans
 
 TEXT_LIMIT = 6_000
-PROMPT_LINES = 3
 
 
 @dataclass(frozen=True)
@@ -109,26 +109,40 @@ class SampleBook:
 class SamplesView(VerticalScroll, can_focus=True):
     """Draws a `SampleBook`; the walk through it belongs to the screen's keys."""
 
+    ROOMY = 12
     DEFAULT_CSS = """
-    SamplesView { height: 1fr; scrollbar-size: 1 1; }
+    SamplesView { height: 1fr; }
     SamplesView Static { height: auto; }
     """
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self.book = SampleBook()
-        self._text = Static()
-        self.empty = "no samples yet"
+        self.empty = ""
 
-    def compose(self):  # type: ignore[no-untyped-def]
-        yield self._text
+    def compose(self) -> ComposeResult:
+        yield Static()
+
+    def on_resize(self) -> None:
+        self.redraw()
 
     def redraw(self) -> None:
         pages = self.book.pages()
         if not pages:
-            self._text.update(Content.styled(self.empty, "$faint"))
-            return
-        parts: list[Content] = []
-        for title, text in pages:
-            parts += [Content.styled(title, "$faint"), text]
-        self._text.update(Content("\n").join(parts))
+            text = Content.styled(self.empty, "$faint")
+        elif self.size.height >= self.ROOMY:
+            text = Content("\n").join(part for title, page in pages for part in (Content.styled(title, "$faint"), page))
+        else:
+            text = self._tight(pages)
+        self.query_one(Static).update(text)
+
+    def _tight(self, pages: list[tuple[str, Content]]) -> Content:
+        """One line for all but the answer in view."""
+        width = self.scrollable_content_region.width
+        lines = []
+        for title, page in pages:
+            line = Content.assemble((f"{title:<15} ", "$faint"), page)
+            if page is not pages[-1][1]:
+                line = Content(line.plain.replace("\n", " ⏎ "), line.spans).truncate(width, ellipsis=True)
+            lines.append(line)
+        return Content("\n").join(lines)

@@ -38,7 +38,7 @@ class SectionPane(Pane):
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__("New run", id=id)
 
-    def compose(self) -> list[RowList]:  # type: ignore[override]
+    def compose(self) -> list[RowList]:
         return [RowList(id="sections")]
 
     def show(self, sections: Sequence[SectionMark], current: str) -> None:

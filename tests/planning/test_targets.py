@@ -1,0 +1,147 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+import torch
+import transformers
+from hypothesis import given
+from hypothesis import strategies as st
+from transformers.pytorch_utils import Conv1D
+
+from tuitune.hardware.model_facts import read_facts
+from tuitune.planning.parameters import trainable_parameters
+from tuitune.planning.savings import with_values
+from tuitune.planning.targets import resolve_targets
+from tuitune.problem import TuituneError
+from tuitune.recipe.schema import Recipe
+
+SIZES = {"hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": 2, "num_attention_heads": 4, "vocab_size": 101}
+TOKENS = {"pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2}
+PRESET_B = ["q_proj", "k_proj", "v_proj", "o_proj"]
+ALL_SEVEN = [*PRESET_B, "gate_proj", "up_proj", "down_proj"]
+
+
+def build(family: str, **changes: Any) -> tuple[Any, Any]:
+    config = getattr(transformers, f"{family}Config")(**(SIZES | TOKENS | changes))
+    with torch.device("meta"):
+        return config, transformers.AutoModelForCausalLM.from_config(config)
+
+
+def linear_names(model: Any) -> list[str]:
+    return [name for name, module in model.named_modules() if isinstance(module, torch.nn.Linear | Conv1D)]
+
+
+@pytest.mark.parametrize(
+    ("family", "expected"),
+    [
+        *((family, PRESET_B) for family in ("Llama", "Mistral", "Qwen2", "Qwen3", "Gemma", "Gemma2", "Gemma3Text")),
+        ("Phi3", ["qkv_proj", "o_proj"]),
+        ("Phi", ["q_proj", "k_proj", "v_proj", "self_attn.dense"]),
+        ("GPTNeoX", ["query_key_value", "attention.dense"]),
+        ("GPT2", ["c_attn", "attn.c_proj"]),
+        ("Falcon", ["query_key_value", "self_attention.dense"]),
+        ("Mpt", ["Wqkv", "attn.out_proj"]),
+    ],
+)
+def test_preset_b_on_every_architecture(family: str, expected: list[str]) -> None:
+    from peft import LoraConfig, get_peft_model
+
+    _, model = build(family)
+    resolved = resolve_targets(PRESET_B, linear_names(model))
+    assert resolved == expected
+    adapted = get_peft_model(model, LoraConfig(target_modules=resolved, task_type="CAUSAL_LM"))
+    layers = {name.split(".lora_A")[0] for name, _ in adapted.named_parameters() if "lora_A" in name}
+    assert len(layers) == 2 * len(expected)
+
+
+def test_feed_forward_names_are_translated_too() -> None:
+    for family, expected in (
+        ("Phi3", ["gate_up_proj", "down_proj"]),
+        ("GPTNeoX", ["dense_h_to_4h", "dense_4h_to_h"]),
+        ("GPT2", ["c_fc", "mlp.c_proj"]),
+        ("Phi", ["fc1", "fc2"]),
+    ):
+        _, model = build(family)
+        assert resolve_targets(["gate_proj", "up_proj", "down_proj"], linear_names(model)) == expected
+
+
+def test_all_linear_leaves_the_output_head_alone() -> None:
+    assert resolve_targets("all-linear", linear_names(build("Llama")[1])) == ALL_SEVEN
+    assert "embed_out" not in resolve_targets("all-linear", linear_names(build("GPTNeoX")[1]))
+    with pytest.raises(TuituneError, match="no linear layers"):
+        resolve_targets("all-linear", ["lm_head"])
+
+
+def test_names_that_the_model_has_are_taken_as_they_are() -> None:
+    names = ["model.layers.0.self_attn.q_proj", "model.layers.1.self_attn.q_proj", "lm_head"]
+    assert resolve_targets(["layers.0.self_attn.q_proj", "q_proj"], names) == ["layers.0.self_attn.q_proj", "q_proj"]
+    assert resolve_targets("q_proj", names) == ["q_proj"]
+
+
+def test_unknown_names_are_all_reported_with_what_there_is() -> None:
+    with pytest.raises(TuituneError) as caught:
+        resolve_targets(["q_porj", "nonsense", "q_proj"], ["a.q_proj", "a.fc1"])
+    first, second = caught.value.problems
+    assert first.key == second.key == "adapter.targets"
+    assert first.message == "the model has no layer 'q_porj'; did you mean q_proj? it has q_proj, fc1"
+    assert second.message == "the model has no layer 'nonsense'; it has q_proj, fc1"
+    with pytest.raises(TuituneError, match="at least one"):
+        resolve_targets([], ["q_proj"])
+
+
+@given(st.lists(st.text(max_size=10), max_size=4), st.lists(st.text(max_size=10), max_size=4))
+def test_any_names_are_resolved_or_refused(targets: list[str], names: list[str]) -> None:
+    try:
+        resolved = resolve_targets(targets, names)
+    except TuituneError as error:
+        assert error.problems
+    else:
+        assert set(resolved) == set(targets)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {},
+        {"adapter.targets": "all-linear", "adapter.rank": 3},
+        {"adapter.targets": ["q_proj", "v_proj"], "adapter.bias": "lora_only"},
+        {"adapter.bias": "all", "adapter.dora": True},
+        {"adapter.method": "none"},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("family", ["Llama", "Qwen2", "Phi3", "Gemma2", "Gemma3Text"])
+def test_trainable_parameters_are_those_of_peft(family: str, values: dict[str, Any]) -> None:
+    from peft import LoraConfig, get_peft_model
+
+    config, model = build(family, num_key_value_heads=2)
+    facts = read_facts(json.loads(config.to_json_string()))
+    recipe = with_values(Recipe(), values)
+    adapter = recipe.adapter
+    if adapter.method == "lora":
+        model = get_peft_model(
+            model,
+            LoraConfig(
+                r=adapter.rank,
+                target_modules=resolve_targets(adapter.targets, linear_names(model)),
+                bias=adapter.bias,
+                use_dora=adapter.dora,
+                task_type="CAUSAL_LM",
+            ),
+        )
+    trained = sum(weight.numel() for weight in model.parameters() if weight.requires_grad)
+    assert trainable_parameters(recipe, facts) == (trained, facts.parameters)
+
+
+def test_known_figures() -> None:
+    """Llama-3.1-8B: rank 16 on q and v, rank 16 on every layer, preset B."""
+    from tests.hardware.folders import LLAMA_3_1_8B
+
+    facts = read_facts(LLAMA_3_1_8B)
+    for targets, trained in ((["q_proj", "v_proj"], 6_815_744), ("all-linear", 41_943_040), (PRESET_B, 13_631_488)):
+        recipe = with_values(Recipe(), {"adapter.targets": targets})
+        assert trainable_parameters(recipe, facts) == (trained, 8_030_261_248)
+    unknown = read_facts({"model_type": "newcomer"})
+    assert trainable_parameters(Recipe(), unknown) == (None, None)

@@ -1,0 +1,112 @@
+"""Foreign text made harmless, for any text whatever."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.tui.payloads import CONTROL_PAYLOADS, MARKUP_PAYLOADS
+from tuitune.text import clean, redact, strip_ansi
+
+UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+ANYTHING = st.text(st.characters(), max_size=200) | st.text(
+    st.sampled_from("\x1b[]()mHJ0;:\\\x07\x9b\x9c\x9d\x00\t\r\n\u202e\ud800\u0301éab 中"), max_size=60
+)
+
+
+@given(ANYTHING)
+def test_nothing_unsafe_comes_out(text: str) -> None:
+    assert not UNSAFE.search(clean(text))
+
+
+@given(ANYTHING)
+def test_newlines_are_kept_where_asked_for_and_nothing_else_unsafe(text: str) -> None:
+    assert not UNSAFE.search(clean(text, newlines=True).replace("\n", ""))
+
+
+@given(ANYTHING)
+def test_clean_text_stays_as_it_is(text: str) -> None:
+    assert clean(clean(text)) == clean(text)
+
+
+@given(ANYTHING, st.integers(0, 40))
+def test_the_limit_holds(text: str, limit: int) -> None:
+    assert len(clean(text, limit=limit)) <= limit
+
+
+@given(st.text(st.characters(codec="ascii", categories=["L", "N", "P", "S", "Zs"])))
+def test_plain_text_is_untouched(text: str) -> None:
+    assert clean(text) == text
+    assert strip_ansi(text) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "seen"),
+    [
+        ("a\x1b[2Jb", "a␛[2Jb"),
+        ("a\x00b\x7fc", "a␀b␡c"),
+        ("a\tb", "a    b"),
+        ("a\nb\r\nc", "a⏎b⏎c"),
+        ("x\u202ey", "x\ufffdy"),
+        ("x\x9by", "x\ufffdy"),
+        ("x\ud800y", "x\ufffdy"),
+        ("[/red] $x {y}", "[/red] $x {y}"),
+        ("a\u0301\u0301\u0301\u0301\u0301", "a\u0301\u0301\u0301"),
+    ],
+)
+def test_what_is_unsafe_becomes_visible(text: str, seen: str) -> None:
+    assert clean(text) == seen
+
+
+def test_a_text_over_the_limit_ends_in_an_ellipsis() -> None:
+    assert clean("abcdef", limit=4) == "abc…"
+    assert clean("abcd", limit=4) == "abcd"
+
+
+@pytest.mark.parametrize("payload", [*CONTROL_PAYLOADS.values(), *MARKUP_PAYLOADS.values()])
+def test_the_payloads_come_out_harmless(payload: str) -> None:
+    assert not UNSAFE.search(clean(payload))
+
+
+@given(ANYTHING)
+def test_no_escape_sequence_is_left(text: str) -> None:
+    assert not re.search("\x1b|\x9b|\x9d", strip_ansi(text))
+
+
+def test_escape_sequences_go_and_their_text_stays() -> None:
+    coloured = "\x1b[1;31merror\x1b[0m: \x1b]8;;http://evil.example\x1b\\here\x1b]8;;\x1b\\ \x9b2Jdone\x1b(B"
+    assert strip_ansi(coloured) == "error: here done"
+    assert strip_ansi("before \x1b]0;never ended") == "before "
+    assert strip_ansi("cut off \x1b[38;5") == "cut off "
+
+
+@pytest.mark.parametrize(
+    "secret",
+    [
+        "hf_AbCdEfGhIjKlMnOpQrStUvWx",
+        "sk-proj-0123456789abcdef",
+        "Bearer eyJhbGciOiJIUzI1NiJ9.e30.abc",
+        "ghp_0123456789abcdefghij",
+        "https://me:hunter22@example.com/x",
+        "AKIAIOSFODNN7EXAMPLE",
+    ],
+)
+def test_credentials_are_hidden(secret: str) -> None:
+    shown = redact(f"token {secret} was refused")
+    assert "•••" in shown
+    for part in ("AbCdEf", "0123456789", "eyJhbG", "hunter22", "IOSFODNN7"):
+        assert part not in shown
+
+
+def test_values_of_secret_variables_are_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COMPANY_API_KEY", "correct-horse-battery")
+    monkeypatch.setenv("TOKENIZERS_PARALLELISM", "parallelism")
+    assert redact("using correct-horse-battery with parallelism") == "using ••• with parallelism"
+
+
+def test_ordinary_words_are_not_taken_for_secrets() -> None:
+    text = "risk-averse sk-learn hf_home bearer of news at https://example.com:8080/a"
+    assert redact(text) == text

@@ -1,0 +1,172 @@
+"""Frames of a chart: what they look like, that every value is inked, and that nothing makes them fail."""
+
+from __future__ import annotations
+
+import math
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tuitune.tui.charts.canvas import ASCII, Canvas
+from tuitune.tui.charts.envelope import Envelopes, Window, envelope, trace
+from tuitune.tui.charts.frame import ASCII_GLYPHS, AXIS, GHOST, MARK, SERIES, Row
+from tuitune.tui.charts.plot import Plot
+from tuitune.tui.charts.pyramid import Pyramid
+from tuitune.tui.charts.series import Line, Positions
+
+VALUES = st.lists(st.one_of(st.none(), st.floats(), st.floats(-3, 3), st.just(0.0)), min_size=1, max_size=400)
+
+
+def line(values: list[float | None], **settings: object) -> Line:
+    positions = Positions()
+    for step in range(len(values)):
+        positions.append(step, step * 100, step * 0.5)
+    return Line(positions, Pyramid(values), 1, **settings)  # type: ignore[arg-type]
+
+
+def drawn(plot: Plot, window: Window, width: int, height: int) -> list[str]:
+    rows = plot.frame(window, width, height, 0.0)
+    assert rows is not None
+    return [row.text.rstrip() for row in rows]
+
+
+def test_a_rising_line() -> None:
+    plot = Plot([line([float(value) for value in range(11)])])
+    assert drawn(plot, Window("step", 0, 10), 34, 7) == [
+        "  10┤                          ⢀⣀⡤",
+        "    │                     ⣀⣠⠤⠖⠋⠉",
+        "    │               ⢀⣀⠤⠴⠒⠉⠁",
+        "    │          ⢀⣀⠤⠖⠊⠉",
+        "    │    ⢀⣀⡤⠴⠒⠋⠉",
+        "   0┤⣠⠤⠖⠚⠉",
+        "     0             5            10",
+    ]  # fmt: skip
+
+
+def test_a_spike_a_gap_and_ascii() -> None:
+    values: list[float | None] = [1.0] * 30
+    values[10] = 3.0
+    values[18:22] = [None] * 4
+    plot = Plot([line(values)], glyphs=ASCII_GLYPHS)
+    rows = drawn(plot, Window("step", 0, 29), 40, 6)
+    assert any("|" in row[15:20] for row in rows[:2]), rows
+    assert all(row.isascii() for row in rows)
+    column = 5 + round(20 / 29 * 34)
+    assert all(row[column : column + 1].strip() == "" for row in rows[:-1]), rows
+
+
+def test_the_newest_line_covers_what_lies_behind_it() -> None:
+    raw, smooth = line([1.0, 2.0, 1.0, 2.0], ghost=True), line([1.0, 2.0, 1.0, 2.0])
+    rows = Plot([raw, smooth]).frame(Window("step", 0, 3), 30, 8, 0.0)
+    assert rows is not None
+    inks = {ink for row in rows for _, ink in row.runs()}
+    assert SERIES + 1 in inks
+    assert GHOST + 1 not in inks
+
+
+def test_letters_points_best_and_marks() -> None:
+    train = line([3.0, 2.0, 1.5, 1.2, 1.0], name="train", letter="a")
+    evaluated = line([3.1, 2.1, 1.4, 1.6, 1.7], name="eval", letter="b", points=True, best=2)
+    rows = Plot([train, evaluated], marks=[3.0]).frame(Window("step", 0, 4), 50, 12, 0.0)
+    assert rows is not None
+    text = "\n".join(row.text for row in rows)
+    assert text.count("◆") == 4
+    assert text.count("★") == 1
+    letters = [(row.text.rstrip()[-1], number) for number, row in enumerate(rows) if row.text.rstrip()[-1:] in ("a", "b")]
+    assert [letter for letter, _ in letters] == ["b", "a"]
+    assert any(ink == MARK for row in rows for _, ink in row.runs())
+
+
+def test_letters_at_the_same_height_stand_one_below_the_other() -> None:
+    one, other = line([1.0, 1.0], letter="a"), line([1.0, 1.0], letter="b")
+    rows = drawn(Plot([one, other]), Window("step", 0, 1), 30, 6)
+    assert sorted(row[-1] for row in rows if row[-1:] in ("a", "b")) == ["a", "b"]
+
+
+def test_a_log_scale_leaves_out_what_is_not_positive_and_waits_for_something_positive() -> None:
+    plot = Plot([line([0.0, -1.0, 0.001, 0.1, 10.0])], log=True)
+    text = "\n".join(drawn(plot, Window("step", 0, 4), 40, 12))
+    assert "1e-3" in text and "0.1" in text and "10" in text
+    assert "-1" in "\n".join(drawn(Plot([line([0.0, -1.0])], log=True), Window("step", 0, 1), 40, 12))
+
+
+def test_nothing_in_view_is_no_frame() -> None:
+    window = Window("step", 0, 1)
+    assert Plot([]).frame(window, 40, 10, 0.0) is None
+    assert Plot([line([None, math.nan])]).frame(window, 40, 10, 0.0) is None
+    assert Plot([line([1.0])]).frame(window, 5, 10, 0.0) is None
+
+
+def test_a_line_enters_and_leaves_a_zoomed_window() -> None:
+    plot = Plot([line([0.0, 0.0, 10.0, 10.0])])
+    rows = drawn(plot, Window("step", 1.2, 1.8), 40, 4)
+    assert all(any("⠀" < cell <= "⣿" for cell in row) for row in rows[:-1])
+    rows = Plot([line([float(step) for step in range(100)])]).frame(Window("step", 20, 29.5), 40, 10, 0.0)
+    assert rows is not None
+    inked = [any(char >= "⠀" for char in column) for column in zip(*(row.text[5:] for row in rows[:-1]), strict=True)]
+    assert all(inked[:-1])
+
+
+@settings(max_examples=60, deadline=None)
+@given(VALUES, st.integers(12, 90), st.integers(2, 24), st.booleans(), st.booleans(), st.data())
+def test_any_values_make_whole_frames(
+    values: list[float | None], width: int, height: int, log: bool, points: bool, data: st.DataObject
+) -> None:
+    low = data.draw(st.floats(-10, 400))
+    window = Window(data.draw(st.sampled_from(["step", "tokens", "time"])), low, low + data.draw(st.floats(0.5, 500)))
+    lines = [line(values, ghost=True), line(values, letter="a"), line(values[:5], letter="b", points=points, best=0)]
+    rows = Plot(lines, marks=[3.0], log=log).frame(window, width, height, 0.0)
+    if rows is not None:
+        assert len(rows) == height
+        assert all(len(row.text) == len(row.inks) == width for row in rows)
+        assert all("".join(text for text, _ in row.runs()) == row.text for row in rows)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.floats(-4, 4), min_size=1, max_size=900), st.integers(2, 60))
+def test_every_value_is_inked_in_its_column(values: list[float], width: int) -> None:
+    curve, window = line([*values]), Window("step", 0, max(len(values) - 1, 1))
+    canvas = Canvas(width, 10)
+    trace(canvas, envelope(curve, window, canvas.dots_wide, positive=False), -5.0, 5.0)
+    edges = window.edges(canvas.dots_wide)
+    for step, value in enumerate(values):
+        row = int((5.0 - value) * (canvas.dots_high - 1) / 10.0 + 0.5)
+        near = [column for column in range(canvas.dots_wide) if edges[column] - 1e-9 <= step <= edges[column + 1] + 1e-9]
+        assert any(canvas.dot(column, row) for column in near), (step, value)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.one_of(st.none(), st.floats(-4, 4)), min_size=2, max_size=300), st.data())
+def test_a_frame_that_grew_is_the_frame_drawn_at_once(values: list[float | None], data: st.DataObject) -> None:
+    window, wide = Window("step", 0, len(values) * 1.1), data.draw(st.integers(4, 200))
+    positive = data.draw(st.booleans())
+    cut = data.draw(st.integers(1, len(values)))
+    growing, whole = line(values[:cut]), line(values)
+    known = Envelopes()
+    known.of(growing, window, wide, positive=positive)
+    for step, value in enumerate(values[cut:], start=cut):
+        growing.positions.append(step, step * 100, step * 0.5)
+        growing.values.append(value)
+    assert repr(known.of(growing, window, wide, positive=positive)) == repr(envelope(whole, window, wide, positive=positive))
+
+
+def test_rows_say_which_columns_changed() -> None:
+    before = Row("  12", bytes([AXIS] * 4))
+    assert before.changed(before) is None
+    assert Row(" x12", bytes([AXIS] * 4)).changed(before) == (1, 2)
+    assert Row("  12", bytes([AXIS, MARK, AXIS, MARK])).changed(before) == (1, 4)
+
+
+@given(st.integers(-10, 50), st.integers(-10, 50), st.integers(-3, 12))
+def test_a_span_inks_its_dots_and_no_other(top: int, bottom: int, x: int) -> None:
+    canvas = Canvas(4, 9)
+    canvas.span(x, top, bottom)
+    low, high = min(top, bottom), max(top, bottom)
+    for column in range(canvas.dots_wide):
+        for row in range(canvas.dots_high):
+            assert canvas.dot(column, row) == (column == x and low <= row <= high)
+
+
+def test_ascii_cells_look_like_the_dots() -> None:
+    assert ASCII[0] == " "
+    assert (ASCII[0x01], ASCII[0x02], ASCII[0x40], ASCII[0x47]) == ("'", "-", ".", "|")

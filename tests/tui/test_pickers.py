@@ -1,0 +1,241 @@
+"""The pickers and the data preview, driven by keys over real files."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from textual.pilot import Pilot
+
+from tests.tui.conftest import until
+from tests.tui.payloads import PAYLOADS, assert_inert, assert_literal, shot_of
+from tests.tui.test_compose import composing, text_of
+from tuitune.tui.file_listing import completion, list_files
+from tuitune.tui.screens.compose import ComposeScreen
+from tuitune.tui.screens.data_preview import DataPreview
+
+CONFIG = {
+    "architectures": ["LlamaForCausalLM"], "model_type": "llama", "hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4,
+    "num_key_value_heads": 2, "intermediate_size": 128, "vocab_size": 512, "max_position_embeddings": 256, "torch_dtype": "bfloat16",
+}  # fmt: skip
+
+SHAPES = {
+    "alpaca": [{"instruction": "Name a colour.", "input": "", "output": "Blue."}],
+    "messages": [{"messages": [{"role": "user", "content": "Name a colour."}, {"role": "assistant", "content": "Blue."}]}],
+    "sharegpt": [{"conversations": [{"from": "human", "value": "Name a colour."}, {"from": "gpt", "value": "Blue."}]}],
+    "prompt-completion": [{"prompt": "Name a colour.", "completion": "Blue."}],
+    "columns": [{"question": "Name a colour.", "answer": "Blue."}],
+    "text": [{"text": "Name a colour. Blue."}],
+}
+
+
+@pytest.fixture
+def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder to work in."""
+    folder = tmp_path / "work"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    return folder
+
+
+def write_rows(path: Path, rows: list[dict]) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return path
+
+
+async def open_field(pilot: Pilot[str], screen: ComposeScreen, key: str) -> None:
+    screen.go_to(key)
+    await pilot.press("enter")
+    await pilot.pause()
+
+
+async def fill(pilot: Pilot[str], text: str) -> None:
+    """Put a text into the picker's line at once, as pasting does."""
+    pilot.app.screen.line.value = text
+    await pilot.pause()
+
+
+async def test_a_local_model_is_found_filtered_and_chosen(work: Path):
+    folder = work / "models" / "tiny-llama"
+    folder.mkdir(parents=True)
+    (folder / "config.json").write_text(json.dumps(CONFIG))
+    (folder / "model.safetensors").write_bytes(b"\x02\0\0\0\0\0\0\0{}")
+    async with composing() as (pilot, screen):
+        await open_field(pilot, screen, "model.id")
+        await until(pilot, lambda: "./models/tiny-llama" in text_of(pilot))
+        assert "bundled:nano" in text_of(pilot)
+        await fill(pilot, "tiny")
+        assert "bundled:nano" not in text_of(pilot)
+        assert "folder" in text_of(pilot)
+        await pilot.press("enter")
+        await pilot.pause()
+        assert screen.draft.recipe.model.id == "./models/tiny-llama"
+
+
+async def test_a_hub_id_that_is_not_here_is_offered_and_the_forecast_admits_not_knowing(work: Path):
+    async with composing() as (pilot, screen):
+        await open_field(pilot, screen, "model.id")
+        await fill(pilot, "someone/some-model")
+        assert "use someone/some-model (Hub id: downloaded when the run starts)" in text_of(pilot)
+        await pilot.press("enter")
+        await until(pilot, lambda: "unknown until the model is downloaded" in text_of(pilot))
+        assert screen.draft.recipe.model.id == "someone/some-model"
+        assert screen.outlook.total is None
+
+
+async def test_nothing_is_offered_for_what_is_neither_here_nor_an_id(work: Path):
+    async with composing() as (pilot, screen):
+        await open_field(pilot, screen, "model.id")
+        await fill(pilot, "no such thing")
+        await until(pilot, lambda: "No model here goes by that" in text_of(pilot))
+        await pilot.press("enter", "escape")
+        await pilot.pause()
+        assert screen.draft.recipe.model.id == "bundled:nano"
+
+
+async def test_a_bundled_set_brings_its_held_out_rows(work: Path):
+    async with composing() as (pilot, screen):
+        await open_field(pilot, screen, "data.train")
+        await fill(pilot, "style")
+        await until(pilot, lambda: "bundled:style" in text_of(pilot))
+        await pilot.press("enter")
+        await pilot.pause()
+        data = screen.draft.recipe.data
+        assert (data.train, data.eval) == ("bundled:style", "bundled:style/heldout")
+        await pilot.press("u")
+        assert screen.draft.recipe.data.train == "bundled:triage"
+
+
+async def test_tab_completes_and_enter_walks_into_folders(work: Path):
+    write_rows(work / "corpora" / "first.jsonl", SHAPES["alpaca"] * 12)
+    async with composing() as (pilot, screen):
+        await open_field(pilot, screen, "data.train")
+        await fill(pilot, "cor")
+        await until(pilot, lambda: "corpora/" in text_of(pilot))
+        await pilot.press("tab")
+        await until(pilot, lambda: "corpora/first.jsonl" in text_of(pilot))
+        await until(pilot, lambda: "alpaca" in text_of(pilot))
+        await pilot.press("enter")
+        await pilot.pause()
+        assert screen.draft.recipe.data.train == "corpora/first.jsonl"
+        assert screen.draft.recipe.data.eval == 0.05
+        await until(pilot, lambda: screen.outlook.rows == 11)
+
+
+async def test_held_out_data_may_be_a_fraction(work: Path):
+    async with composing() as (pilot, screen):
+        await open_field(pilot, screen, "data.eval")
+        await fill(pilot, "0.2")
+        await until(pilot, lambda: "20.0% of the training rows" in text_of(pilot))
+        await pilot.press("enter")
+        await pilot.pause()
+        assert screen.draft.recipe.data.eval == 0.2
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+async def test_the_preview_shows_rows_of_every_shape(shape: str, work: Path):
+    write_rows(work / "rows.jsonl", SHAPES[shape] * 3)
+    async with composing() as (pilot, screen):
+        screen.draft.set_values({"data.train": "rows.jsonl"})
+        await pilot.press("d")
+        await until(pilot, lambda: f"shape   {shape}" in text_of(pilot))
+        text = text_of(pilot)
+        assert "all 3 rows" in text
+        assert "Name a colour." in text
+        assert "Blue." in text
+        await pilot.press("o")
+        await pilot.pause()
+        assert "as in the file" in text_of(pilot)
+
+
+async def test_a_broken_row_is_named_and_found_by_a_key(work: Path):
+    path = write_rows(work / "rows.jsonl", SHAPES["alpaca"] * 30)
+    lines = path.read_text().splitlines()
+    lines[20] = '{"instruction": "cut off'
+    path.write_text("\n".join(lines) + "\n")
+    async with composing() as (pilot, screen):
+        screen.draft.set_values({"data.train": "rows.jsonl"})
+        await pilot.press("d")
+        await until(pilot, lambda: "1 cannot be used" in text_of(pilot))
+        await pilot.press("n")
+        await pilot.pause()
+        assert "row 21, line 21" in text_of(pilot)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [(b"", "is empty"), ('{"text": "a"}\n'.encode("utf-16"), "UTF-16"), (b"\x1f\x8b\x08\0\0", "gzip"), (None, "no such file")],
+)
+async def test_data_that_cannot_be_read_says_why(content: bytes | None, words: str, work: Path):
+    if content is not None:
+        (work / "rows.jsonl").write_bytes(content)
+    async with composing() as (pilot, screen):
+        screen.draft.set_values({"data.train": "rows.jsonl"})
+        await pilot.press("d")
+        await until(pilot, lambda: words in text_of(pilot))
+
+
+async def test_hostile_rows_and_names_stay_text(work: Path):
+    write_rows(work / "rows.jsonl", [{"prompt": text, "completion": text} for text in PAYLOADS.values()])
+    async with composing() as (pilot, screen):
+        screen.draft.set_values({"data.train": "rows.jsonl"})
+        await pilot.press("d")
+        await until(pilot, lambda: isinstance(pilot.app.screen, DataPreview) and pilot.app.screen.list.rows)
+        for payload in PAYLOADS.values():
+            await pilot.pause()
+            shot = shot_of(pilot.app)
+            assert_inert(shot)
+            assert_literal(shot, payload)
+            await pilot.press("j")
+
+
+async def test_hostile_file_and_model_names_stay_text(work: Path):
+    names = [text.replace("/", "∕") for text in PAYLOADS.values() if "\0" not in text and "\ud800" not in text]
+    for name in names:
+        write_rows(work / f"{name[:60]}.jsonl", SHAPES["text"])
+    folder = work / "[red]m\x1b]0;X\x07"
+    folder.mkdir()
+    (folder / "config.json").write_text(json.dumps(CONFIG))
+    (folder / "README.md").write_text("---\nlicense: '[@click=app.quit]x\x1b[2J'\n---\n")
+    (folder / "model.safetensors").write_bytes(b"\x02\0\0\0\0\0\0\0{}")
+    async with composing() as (pilot, screen):
+        await open_field(pilot, screen, "data.train")
+        await until(pilot, lambda: ".jsonl" in text_of(pilot))
+        for _ in range(6):
+            await pilot.press("pagedown")
+            assert_inert(shot_of(pilot.app))
+        await pilot.press("escape")
+        await open_field(pilot, screen, "model.id")
+        await until(pilot, lambda: "[red]m" in text_of(pilot))
+        await pilot.press("down", "down")
+        assert_inert(shot_of(pilot.app))
+        await pilot.press("enter")
+        await pilot.pause()
+        assert_inert(shot_of(pilot.app))
+
+
+@pytest.mark.slow
+async def test_parquet_is_previewed_through_the_engine(work: Path):
+    parquet = pytest.importorskip("pyarrow.parquet")
+    import pyarrow
+
+    parquet.write_table(pyarrow.Table.from_pylist(SHAPES["alpaca"] * 4), work / "rows.parquet")
+    async with composing() as (pilot, screen):
+        screen.draft.set_values({"data.train": "rows.parquet"})
+        await pilot.press("d")
+        await until(pilot, lambda: "alpaca" in text_of(pilot), 80)
+        assert "all 4 rows" in text_of(pilot)
+
+
+def test_listing_and_completion(work: Path):
+    for name in ("alpha-one.jsonl", "alpha-two.csv", "beta.txt", "image.png", ".hidden.jsonl"):
+        (work / name).write_text("x")
+    (work / "folder").mkdir()
+    names = [entry.name for entry in list_files("", work).entries]
+    assert names == ["folder/", "alpha-one.jsonl", "alpha-two.csv", "beta.txt"]
+    found = list_files("al", work).entries
+    assert completion("al", found) == "alpha-"
+    assert [entry.name for entry in list_files(".h", work).entries] == [".hidden.jsonl"]
+    assert list_files("nowhere/x", work).problem == "no such folder"
