@@ -5,6 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("tuitune", deadline=None)
+settings.load_profile("tuitune")
 
 
 @pytest.fixture(autouse=True)

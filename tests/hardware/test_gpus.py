@@ -52,11 +52,22 @@ def test_a_card_with_all_its_metrics_and_processes(nvml: ModuleType) -> None:
 
 
 def test_every_metric_may_be_withheld(nvml: ModuleType) -> None:
-    nvml.state["cards"] = [{"rates": SimpleNamespace(gpu=None), "processes": [SimpleNamespace(pid=2**30, usedGpuMemory=None)]}]
+    nvml.state["cards"] = [
+        {"rates": SimpleNamespace(gpu=None), "processes": [SimpleNamespace(pid=2**30, usedGpuMemory=None)]}
+    ]
     (gpu,) = gpus()
     assert gpu.name == "GPU"
     assert gpu.processes == (GpuProcess(2**30, None, None, None),)
-    for field in ("uuid", "memory_total", "memory_free", "utilization", "temperature", "power", "power_limit", "capability"):
+    for field in (
+        "uuid",
+        "memory_total",
+        "memory_free",
+        "utilization",
+        "temperature",
+        "power",
+        "power_limit",
+        "capability",
+    ):
         assert getattr(gpu, field) is None
 
 

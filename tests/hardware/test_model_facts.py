@@ -75,7 +75,13 @@ def test_an_unknown_architecture_is_weighed(tmp_path: Path) -> None:
     config = {"model_type": "newcomer", "n_embd": 16, "n_head": 2, "n_layer": 1, "vocab_size": 64, "n_positions": 128}
     assert read_facts(config).parameters is None
     facts = read_facts(model_folder(tmp_path, config))
-    assert (facts.parameters, facts.hidden, facts.heads, facts.layers, facts.max_positions) == (TINY_PARAMETERS, 16, 2, 1, 128)
+    assert (facts.parameters, facts.hidden, facts.heads, facts.layers, facts.max_positions) == (
+        TINY_PARAMETERS,
+        16,
+        2,
+        1,
+        128,
+    )
     assert facts.linears == ()
 
 
@@ -87,19 +93,21 @@ def test_quantized_stores_and_code_of_their_own_are_seen() -> None:
 
 
 def test_the_text_part_of_a_model_of_several_kinds() -> None:
-    facts = read_facts({"model_type": "gemma3", "text_config": {"hidden_size": 64, "num_hidden_layers": 2, "vocab_size": 9}})
+    facts = read_facts(
+        {"model_type": "gemma3", "text_config": {"hidden_size": 64, "num_hidden_layers": 2, "vocab_size": 9}}
+    )
     assert (facts.hidden, facts.layers, facts.vocab, facts.parameters, facts.linears) == (64, 2, 9, None, ())
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{", "[" * 100_000, '"text"'])
 def test_what_is_no_config_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "config.json").write_text(text)
-    with pytest.raises(ValueError):  # noqa: PT011
+    with pytest.raises(ValueError):
         read_facts(tmp_path / "config.json")
 
 
 def test_a_config_that_is_too_large_or_missing(tmp_path: Path) -> None:
-    with pytest.raises(OSError):  # noqa: PT011
+    with pytest.raises(OSError):
         read_facts(tmp_path / "config.json")
     (tmp_path / "config.json").write_bytes(b" " * 5_000_000)
     with pytest.raises(ValueError, match="larger"):
@@ -113,7 +121,9 @@ values = st.recursive(
 )
 
 
-@given(changes=st.dictionaries(st.sampled_from([*LLAMA_3_1_8B, "text_config", "quantization_config", "head_dim"]), values))
+@given(
+    changes=st.dictionaries(st.sampled_from([*LLAMA_3_1_8B, "text_config", "quantization_config", "head_dim"]), values)
+)
 def test_facts_of_any_config_never_fail(changes: dict[str, Any]) -> None:
     facts = read_facts({**LLAMA_3_1_8B, **changes})
     assert isinstance(facts, ModelFacts)

@@ -6,8 +6,15 @@ from pathlib import Path
 import pytest
 
 from tests.hardware.folders import TINY, TINY_PARAMETERS, model_folder
-from tuitune.hardware.models import ModelEntry, find_models, hub_cache, locate, looks_like_hub_id, missing_parts
-from tuitune.hardware.models import read_licence
+from tuitune.hardware.models import (
+    ModelEntry,
+    find_models,
+    hub_cache,
+    locate,
+    looks_like_hub_id,
+    missing_parts,
+    read_licence,
+)
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
@@ -44,7 +51,12 @@ def test_models_of_every_kind_are_found(tmp_path: Path, home: Path, here: Path) 
     assert entries["bundled:nano"].complete
     assert entries[str(kept)].kind == "local"
     local = entries["./models/local"]
-    assert (local.parameters, local.dtype, local.licence, local.model_type) == (TINY_PARAMETERS, "bfloat16", "apache-2.0", "llama")
+    assert (local.parameters, local.dtype, local.licence, local.model_type) == (
+        TINY_PARAMETERS,
+        "bfloat16",
+        "apache-2.0",
+        "llama",
+    )
     assert (local.complete, local.chat_template, local.revision) == (True, True, None)
     hub = entries["meta/tiny"]
     assert (hub.kind, hub.revision, hub.complete, hub.gated) == ("hub-cache", COMMIT, True, None)
@@ -131,7 +143,11 @@ def test_where_the_cache_lies(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
 
 def test_missing_parts_are_all_named(tmp_path: Path) -> None:
     tmp_path.joinpath("empty").mkdir()
-    assert missing_parts(tmp_path / "empty") == ["no config.json", "no weights (model.safetensors)", "no tokenizer (tokenizer.json)"]
+    assert missing_parts(tmp_path / "empty") == [
+        "no config.json",
+        "no weights (model.safetensors)",
+        "no tokenizer (tokenizer.json)",
+    ]
     whole = model_folder(tmp_path / "whole", TINY)
     assert missing_parts(whole) == []
     (whole / "config.json").write_text("[]")

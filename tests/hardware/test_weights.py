@@ -59,7 +59,8 @@ def test_shards_without_an_index_are_found(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "index", ["{", "[]", '{"weight_map": 3}', '{"weight_map": {"a": "../elsewhere.safetensors", "b": 4}}', "[" * 100_000]
+    "index",
+    ["{", "[]", '{"weight_map": 3}', '{"weight_map": {"a": "../elsewhere.safetensors", "b": 4}}', "[" * 100_000],
 )
 def test_a_damaged_index_leads_nowhere(tmp_path: Path, index: str) -> None:
     (tmp_path / INDEX).write_text(index)
@@ -79,7 +80,14 @@ def test_a_file_cut_short_is_named_with_its_sizes(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "header", [b"", b"[]", b'{"a": 1}', b'{"a": {"dtype": "F32"}}', b'{"a": {"dtype": "F32", "shape": ["x"], "data_offsets": [0, 4]}}']
+    "header",
+    [
+        b"",
+        b"[]",
+        b'{"a": 1}',
+        b'{"a": {"dtype": "F32"}}',
+        b'{"a": {"dtype": "F32", "shape": ["x"], "data_offsets": [0, 4]}}',
+    ],
 )
 def test_a_damaged_header_is_refused(tmp_path: Path, header: bytes) -> None:
     (tmp_path / SINGLE).write_bytes(len(header).to_bytes(8, "little") + header)

@@ -65,7 +65,9 @@ def test_llama_8b_with_lora_on_every_layer(numbers: Formats, tokens: int, checkp
 def test_training_every_weight(tokens: int, checkpointing: bool, peak: float) -> None:
     """The same dry run with every weight trained in bfloat16, batch by batch, by AdamW that copies as it steps."""
     optimizer = "adamw_torch" if checkpointing else "adamw_torch_fused"
-    tried = whole(tokens, checkpointing, adapter__method="none", training__accumulation=1, training__optimizer=optimizer)
+    tried = whole(
+        tokens, checkpointing, adapter__method="none", training__accumulation=1, training__optimizer=optimizer
+    )
     found = of(tried, numbers=Formats(2, 2))
     assert (found.total - CONTEXT["cuda"]) / GIB == pytest.approx(peak, rel=0.07)
     kept = with_values(tried, {"training.accumulation": 2})
@@ -95,7 +97,7 @@ def test_quantized_weights() -> None:
 
 
 def test_published_peaks_of_others_are_near() -> None:
-    """torchtune: Llama-3.1-8B, two rows of 2 048, LoRA 16.2 GiB on a 4090, QLoRA 7.4 GiB, both compiled and offloaded."""
+    """torchtune: Llama-3.1-8B, two rows of 2 048, LoRA 16.2 GiB, QLoRA 7.4 GiB, both compiled and offloaded."""
     base = {"adapter__rank": 8, "training__batch_size": 2, "data__max_length": 2048, "adapter__dropout": 0.0}
     lora = of(recipe(**base, training__gradient_checkpointing=True)).total / GIB
     qlora = of(recipe(**base, training__gradient_checkpointing=True, quantization__bits=4)).total / GIB
@@ -134,7 +136,9 @@ def test_adafactor_keeps_next_to_nothing() -> None:
 def test_every_lever_moves_its_part() -> None:
     base = of(recipe())
     assert of(recipe(training__gradient_checkpointing=True)).parts["activations"] < base.parts["activations"] / 5
-    assert of(recipe(training__batch_size=1)).parts["activations"] == pytest.approx(base.parts["activations"] / 4, rel=0.01)
+    assert of(recipe(training__batch_size=1)).parts["activations"] == pytest.approx(
+        base.parts["activations"] / 4, rel=0.01
+    )
     assert of(recipe(model__attention="eager")).parts["activations"] > base.parts["activations"]
     assert of(recipe(quantization__bits=8)).parts["activations"] > base.parts["activations"]
     assert of(recipe(adapter__rank=64)).parts["adapter"] == 4 * base.parts["adapter"]
@@ -167,7 +171,7 @@ def test_a_model_of_unknown_layout_is_taken_for_a_llama() -> None:
     found = forecast(recipe(quantization__bits=4), weighed)
     assert found is not None
     assert any("not known" in text for text in found.assumptions)
-    assert found.parts["weights"] == of(recipe(quantization__bits=4)).parts["weights"]
+    assert found.parts["weights"] == pytest.approx(of(recipe(quantization__bits=4)).parts["weights"], rel=1e-3)
     assert found.parts["adapter"] > 0
     nothing = forecast(recipe(), read_facts({"model_type": "newcomer"}))
     assert nothing is None

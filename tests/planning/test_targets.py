@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from transformers.pytorch_utils import Conv1D
 
+from tests.hardware.folders import LLAMA_3_1_8B
 from tuitune.hardware.model_facts import read_facts
 from tuitune.planning.parameters import trainable_parameters
 from tuitune.planning.savings import with_values
@@ -17,7 +18,13 @@ from tuitune.planning.targets import resolve_targets
 from tuitune.problem import TuituneError
 from tuitune.recipe.schema import Recipe
 
-SIZES = {"hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": 2, "num_attention_heads": 4, "vocab_size": 101}
+SIZES = {
+    "hidden_size": 64,
+    "intermediate_size": 96,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "vocab_size": 101,
+}
 TOKENS = {"pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2}
 PRESET_B = ["q_proj", "k_proj", "v_proj", "o_proj"]
 ALL_SEVEN = [*PRESET_B, "gate_proj", "up_proj", "down_proj"]
@@ -85,7 +92,7 @@ def test_unknown_names_are_all_reported_with_what_there_is() -> None:
         resolve_targets(["q_porj", "nonsense", "q_proj"], ["a.q_proj", "a.fc1"])
     first, second = caught.value.problems
     assert first.key == second.key == "adapter.targets"
-    assert first.message == "the model has no layer 'q_porj'; did you mean q_proj? it has q_proj, fc1"
+    assert first.message == "the model has no layer 'q_porj' (did you mean q_proj?); it has q_proj, fc1"
     assert second.message == "the model has no layer 'nonsense'; it has q_proj, fc1"
     with pytest.raises(TuituneError, match="at least one"):
         resolve_targets([], ["q_proj"])
@@ -136,12 +143,14 @@ def test_trainable_parameters_are_those_of_peft(family: str, values: dict[str, A
 
 
 def test_known_figures() -> None:
-    """Llama-3.1-8B: rank 16 on q and v, rank 16 on every layer, preset B."""
-    from tests.hardware.folders import LLAMA_3_1_8B
-
+    """Llama-3.1-8B: rank 16 on q and v, on every layer, on preset B's; Llama-2-13B: rank 8 on q and v."""
     facts = read_facts(LLAMA_3_1_8B)
     for targets, trained in ((["q_proj", "v_proj"], 6_815_744), ("all-linear", 41_943_040), (PRESET_B, 13_631_488)):
         recipe = with_values(Recipe(), {"adapter.targets": targets})
         assert trainable_parameters(recipe, facts) == (trained, 8_030_261_248)
+    sizes = {"hidden_size": 5120, "intermediate_size": 13824, "num_hidden_layers": 40, "vocab_size": 32000}
+    larger = read_facts({**LLAMA_3_1_8B, **sizes, "num_attention_heads": 40, "num_key_value_heads": 40})
+    recipe = with_values(Recipe(), {"adapter.targets": ["q_proj", "v_proj"], "adapter.rank": 8})
+    assert trainable_parameters(recipe, larger) == (6_553_600, 13_015_864_320)
     unknown = read_facts({"model_type": "newcomer"})
     assert trainable_parameters(Recipe(), unknown) == (None, None)

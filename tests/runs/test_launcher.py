@@ -41,7 +41,7 @@ def test_local_names_become_absolute_and_others_stay(rows: Path) -> None:
     resolved = resolve_paths(made, rows.parent)
     assert (resolved.data.train, resolved.data.eval) == (str(rows), str(rows))
     assert resolved.model.id == str(rows.parent / "weights")
-    for name in ("bundled:triage", "org/data", "nowhere.jsonl"):
+    for name in ("bundled:triage", "org/data", "nowhere.jsonl", "~nobody-known/rows.jsonl", "x" * 5000):
         assert resolve_paths(recipe(train=name, eval=0.1), rows.parent).data.train == name
     assert resolve_paths(Recipe(), rows.parent) == Recipe()
 

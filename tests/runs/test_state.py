@@ -14,6 +14,7 @@ from tuitune.runs import identity, journal, lease
 from tuitune.runs.directory import Run, create
 from tuitune.runs.state import ENDED, STATES, derive, last_words
 from tuitune.runs.supervisor import supervise
+from tuitune.text import clean
 
 
 def write_events(run: Run, *names: str, **fields: Any) -> None:
@@ -75,6 +76,12 @@ def test_a_run_whose_supervisor_is_dead_has_crashed(run: Run, changes: dict) -> 
     assert ("the machine was restarted" in reason) == ("boot_id" in changes)
 
 
+def test_a_run_of_another_machine_is_not_said_to_have_been_restarted(run: Run) -> None:
+    elsewhere = {**identity.current().as_record(), "boot_id": "another", "host": "elsewhere"}
+    write_events(run, "supervisor", identity=elsewhere)
+    assert derive(run) == ("crashed", "it ran on elsewhere and cannot be seen from here")
+
+
 def test_an_engine_that_outlives_its_supervisor_is_still_stopping(run: Run) -> None:
     write_events(run, "supervisor", "engine", identity=identity.current().as_record())
     assert derive(run) == ("stopping", "its supervisor is gone; the engine saves and ends")
@@ -130,7 +137,7 @@ def test_a_damaged_run_has_a_state_all_the_same(name: str, plant: str, tmp_path:
             path.write_bytes(os.urandom(5000))
     state, reason = derive(run)
     assert state == ("queued" if name == "events.jsonl" else "crashed")
-    assert reason.isprintable()
+    assert reason == clean(reason)
 
 
 def test_a_recipe_that_is_missing_is_said(run: Run) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import shutil
 import signal
 import subprocess
 import sys
@@ -39,35 +40,14 @@ def terminal() -> Iterator[list[int]]:
         os.close(end)
 
 
-def screen(run: Run, terminal: int, done: Path) -> subprocess.Popen[bytes]:
-    """A process in a session of its own, with `terminal` as its controlling one, that has launched the run."""
+def screen_command(run: Run, done: Path) -> list[str]:
+    """A screen that has its terminal as the controlling one, launches the run and then only waits."""
     worker = supervise_command(run, engine(run, "train", str(done)))
-    process = subprocess.Popen(
-        [sys.executable, "-c", SCREEN, str(run.path), json.dumps(worker)],
-        stdin=terminal,
-        stdout=terminal,
-        stderr=terminal,
-        start_new_session=True,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-    )
-    wait_for(lambda: steps(run) > 2)
-    return process
+    return [sys.executable, "-c", SCREEN, str(run.path), json.dumps(worker)]
 
 
-@pytest.mark.parametrize("blow", ["kill -9", "hang up", "close the terminal"])
-def test_the_run_goes_on_to_its_end(run: Run, terminal: list[int], tmp_path: Path, blow: str) -> None:
-    done = tmp_path / "done"
-    process = screen(run, terminal[1], done)
+def goes_on_to_its_end(run: Run, done: Path) -> None:
     trainer = engine_identity(run)
-    match blow:
-        case "kill -9":
-            process.kill()
-        case "hang up":
-            os.killpg(process.pid, signal.SIGHUP)
-        case "close the terminal":
-            os.close(terminal.pop())
-            os.close(terminal.pop())
-    process.wait(20)
     before = steps(run)
     wait_for(lambda: steps(run) > before + 20)
     assert identity.alive(trainer)
@@ -76,3 +56,32 @@ def test_the_run_goes_on_to_its_end(run: Run, terminal: list[int], tmp_path: Pat
     wait_for(lambda: events(run, "ended"))
     assert derive(run) == ("finished", "")
     assert f"step {before}" in run.log_file.read_text()
+
+
+@pytest.mark.parametrize("blow", ["kill -9", "hang up", "close the terminal"])
+def test_a_run_outlives_its_terminal(run: Run, terminal: list[int], tmp_path: Path, blow: str) -> None:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    streams = dict.fromkeys(("stdin", "stdout", "stderr"), terminal[1])
+    command = screen_command(run, tmp_path / "done")
+    screen = subprocess.Popen(command, **streams, start_new_session=True, env=environment)
+    wait_for(lambda: steps(run) > 2)
+    match blow:
+        case "kill -9":
+            screen.kill()
+        case "hang up":
+            os.killpg(screen.pid, signal.SIGHUP)
+        case "close the terminal":
+            os.close(terminal.pop())
+            os.close(terminal.pop())
+    screen.wait(20)
+    goes_on_to_its_end(run, tmp_path / "done")
+
+
+@pytest.mark.skipif(shutil.which("tmux") is None, reason="tmux is not installed")
+def test_a_run_outlives_tmux(run: Run, tmp_path: Path) -> None:
+    tmux = ["tmux", "-S", str(tmp_path / "tmux"), "-f", "/dev/null"]
+    command = screen_command(run, tmp_path / "done")
+    subprocess.run([*tmux, "new-session", "-d", "-e", f"PYTHONPATH={ROOT}", *command], check=True)
+    wait_for(lambda: steps(run) > 2)
+    subprocess.run([*tmux, "kill-server"], check=True)
+    goes_on_to_its_end(run, tmp_path / "done")

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import math
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
 from textual.pilot import Pilot
 
+from tests.tui.payloads import shot_of
 from tuitune.runs import identity
 from tuitune.runs.directory import Run, create
 from tuitune.runs.journal import Writer
@@ -57,7 +60,8 @@ def write_events(run: Run, state: str, reason: str) -> None:
     if state == "crashed":
         me["start_ticks"] = 1
     with Writer(run.events_file) as events:
-        events.append(event="supervisor", identity=me)
+        if state != "queued":
+            events.append(event="supervisor", identity=me)
         if state in ("starting", "training", "stopping", "queued"):
             run.owner_file.write_text(json.dumps(me))
         if state != "queued":
@@ -70,11 +74,8 @@ def write_events(run: Run, state: str, reason: str) -> None:
 
 async def until(pilot: Pilot[Any], condition: Callable[[], object | Awaitable[object]], seconds: float = 5.0) -> None:
     """Let the app work until `condition()` holds; fails when it does not within `seconds`."""
-    import asyncio
-    import time
-
     deadline = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < deadline, "the screen never came to show it"
+        assert time.monotonic() < deadline, f"the screen never came to show it:\n{shot_of(pilot.app).text}"
         await asyncio.sleep(0.02)
         await pilot.pause()

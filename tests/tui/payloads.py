@@ -114,4 +114,4 @@ def assert_literal(shot: Shot, payload: str, *, characters: int = 12) -> None:
 
 
 def _squeezed(text: str) -> str:
-    return re.sub(r"[\s│|]+", "", text)
+    return re.sub(r"[\s│|⏎]+", "", text)

@@ -250,7 +250,7 @@ async def test_a_pane_shows_both_titles_in_one_row_and_redraws_them() -> None:
         app.query_one(Pane).set_title("Loss of a run with a very long name " * 4, "0.41")
         await pilot.pause()
         first = shot_of(app).text.splitlines()[0]
-        assert first.endswith("… ─ 0.41 ─") or first.endswith("…  0.41 ─")
+        assert first.endswith("… ── 0.41 ─")
 
 
 @pytest.mark.parametrize(("keys", "answer"), [("y", True), ("n", False), ("escape", False)])

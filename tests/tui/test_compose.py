@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from tests.tui.payloads import PAYLOADS, assert_inert, shot_of
 from tuitune.paths import recipes_home, runs_home
 from tuitune.recipe.document import read
 from tuitune.recipe.schema import Recipe
+from tuitune.recipe.settings import section_titles, settings
 from tuitune.runs.control import request
 from tuitune.runs.directory import list_runs
 from tuitune.runs.state import ENDED, derive
@@ -296,13 +298,15 @@ async def test_launch_starts_a_run_and_opens_the_monitor():
 
 async def test_what_is_typed_stays_text():
     async with composing() as (pilot, screen):
-        for payload in PAYLOADS.values():
-            screen.draft.set_text("adapter.rank", payload)
-            screen.draft.set_text("model.id", payload)
-            screen.go_to("adapter.rank")
-            await pilot.pause()
+        for one, payload in zip(itertools.cycle(settings()), PAYLOADS.values(), strict=False):
+            screen.draft.set_text(one.key, payload)
+        await pilot.press("v")
+        for _ in range(len(section_titles()) + 1):
+            await pilot.press("right_square_bracket")
             assert_inert(shot_of(pilot.app))
-            screen.show_section("review")
+        screen.show_section("review")
+        for _ in range(8):
+            screen.form.rows.action_page(1)
             await pilot.pause()
             assert_inert(shot_of(pilot.app))
 

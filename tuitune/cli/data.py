@@ -7,6 +7,7 @@ import argparse
 from tuitune.cli.output import complain, say, say_json, say_pairs
 from tuitune.data.inspect import Inspection
 from tuitune.data.inspect import inspect as inspect_file
+from tuitune.data.shapes import refusal
 from tuitune.data.sources import resolve
 from tuitune.problem import TuituneError
 
@@ -40,6 +41,8 @@ def _pairs(report: Inspection) -> list[tuple[str, str]]:
         ("duplicates", f"{report.duplicates:,}"),
         ("problems", f"{report.problem_count:,}"),
     ]
+    if reason := refusal(report.shape):
+        pairs.append(("training", f"not by sft: {reason}"))
     for problem in report.problems[:20]:
         where = f"row {problem.row}" + (f" (line {problem.line})" if problem.line else "")
         pairs.append(("", f"{where}{', ' + problem.field if problem.field else ''}: {problem.message}"))

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from bitsandbytes.nn import Linear4bit
 from transformers import (
     AutoConfig,
     AutoModelForCausalLM,
@@ -63,6 +64,7 @@ def load(recipe: Recipe, precision: Precision, on: torch.device, report: Report,
         raise Failure(f"{recipe.model.id} could not be loaded: {_first_sentence(error)}") from error
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token or tokenizer.unk_token
+    _keep_trainable_layout(model)
     stock = model.config._attn_implementation
     return Base(model, tokenizer, folder, commit, stock, _keeps_documents_apart(model, stock, recipe, report))
 
@@ -79,6 +81,17 @@ def quantization(wanted: QuantizationSection, precision: Precision) -> BitsAndBy
             bnb_4bit_compute_dtype=precision.compute,
         )
     return None
+
+
+def _keep_trainable_layout(model: PreTrainedModel) -> None:
+    """Keep 4-bit weights in the layout that gradients flow through.
+
+    On CPUs with bfloat16 instructions bitsandbytes lays them out anew for inference at the first evaluation, for good;
+    training after that would get no gradient through the base model, without any error.
+    """
+    for module in model.modules():
+        if isinstance(module, Linear4bit):
+            module.support_avx512bf16_for_cpu = False
 
 
 def _files(wanted: ModelSection, report: Report, interrupt: Callable[[], None]) -> tuple[Path, str | None]:

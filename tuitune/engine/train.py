@@ -30,6 +30,7 @@ def train(run: Run, report: Report, stop: StopSwitch) -> bool:
     Raises Stopped where it was stopped before the first step, and Failure (or what a library raised) where it failed.
     """
     recipe = read(run.recipe_file)
+    transformers.logging.disable_progress_bar()
     transformers.set_seed(recipe.run.seed)
     on = device()
     formats = precision(recipe, on)

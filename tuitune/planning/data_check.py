@@ -34,7 +34,7 @@ def check_data(recipe: Recipe, base: Path) -> DataCheck:
     found = _check_source("data.train", data.train, recipe, base)
     if isinstance(data.eval, str):
         found.errors += _check_source("data.eval", data.eval, recipe, base).errors
-    elif data.eval is not None and found.rows == 1:
+    elif data.eval is not None and found.rows == 1 and not found.errors:
         found.errors.append(
             Problem("data.eval", "one row cannot be split; name a file of held-out rows, or leave data.eval empty")
         )

@@ -80,10 +80,7 @@ def _look_at(folder: Path, name: str, *, hub: bool) -> ModelCheck:
     if missing := missing_parts(folder):
         lacks = clean("; ".join(missing[:4]), limit=400)
         return _refused(f"{shown} is not a whole model: {lacks}. Copy the missing files there, or name another model")
-    try:
-        return ModelCheck(folder, read_facts(folder), hub=hub)
-    except (OSError, ValueError) as error:
-        return _refused(f"{shown}: {clean(str(error), limit=200)}")
+    return ModelCheck(folder, read_facts(folder), hub=hub)
 
 
 def _from_hub(name: str, revision: str) -> ModelCheck:

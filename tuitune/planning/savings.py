@@ -32,7 +32,7 @@ def memory_advice(now: Situation) -> Iterator[Advice]:
     opening = _opening(now.forecast, now.fit)
     enough = [saving for saving in _savings(now, now.forecast, now.model.facts) if saving.total <= now.fit.free]
     for saving in enough:
-        message = f"{opening}; {saving.name} makes it {bytes_text(saving.total)}"
+        message = f"{opening}; with {saving.name} it takes {bytes_text(saving.total)}"
         yield Advice("memory", "warning", next(iter(saving.fix)), message, saving.fix)
     if not enough:
         remedy = "choose a smaller model, a shorter data.max_length or a larger card"
@@ -66,7 +66,7 @@ def _savings(now: Situation, expected: Forecast, facts: ModelFacts) -> list[_Sav
     if len(helpful) < 2 or any(one.total <= free for one in helpful):
         return helpful
     everything = {key: value for one in helpful for key, value in one.fix.items()}
-    return [*helpful, saving(" with ".join(one.name for one in helpful), everything)]
+    return [*helpful, saving(" and ".join(one.name for one in helpful), everything)]
 
 
 def _changes(recipe: Recipe, facts: ModelFacts) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -60,11 +60,11 @@ def _find(target: str, names: list[str]) -> str | None:
 
 
 def _bears(module: str, name: str) -> bool:
-    return module == name or module.endswith(f".{name}")
+    return bool(name) and (module == name or module.endswith(f".{name}"))
 
 
 def _unknown(target: str, leaves: list[str]) -> Problem:
     near = difflib.get_close_matches(target, leaves, n=1)
-    guess = f"did you mean {near[0]}? " if near else ""
+    guess = f" (did you mean {near[0]}?)" if near else ""
     there = ", ".join(leaves) or "no linear layers"
-    return Problem("adapter.targets", f"the model has no layer {target!r}; {guess}it has {there}")
+    return Problem("adapter.targets", f"the model has no layer {target!r}{guess}; it has {there}")

@@ -58,7 +58,7 @@ def of(pid: int) -> Identity | None:
         uid = Path(f"/proc/{pid}").stat().st_uid
     except OSError:
         return None
-    return Identity(pid, ticks, boot_id(), socket.gethostname(), uid)
+    return Identity(pid, ticks, boot_id(), host(), uid)
 
 
 def current() -> Identity:
@@ -67,6 +67,10 @@ def current() -> Identity:
     if mine is None:
         raise OSError("cannot read /proc/self/stat: tuitune needs /proc to tell processes apart")
     return mine
+
+
+def host() -> str:
+    return socket.gethostname()
 
 
 @cache

@@ -53,8 +53,11 @@ def resolve_paths(recipe: Recipe, base: Path) -> Recipe:
 def _absolute(name: str, base: Path) -> str:
     if name.startswith("bundled:"):
         return name
-    local = base / Path(name).expanduser()
-    return str(local) if local.exists() else name
+    try:
+        local = base / Path(name).expanduser()
+        return str(local) if local.exists() else name
+    except (OSError, RuntimeError):  # too long for a path, or ~somebody unknown
+        return name
 
 
 def start_supervisor(run: Run, command: Sequence[str] | None = None) -> None:

@@ -12,14 +12,14 @@ from filelock import FileLock, Timeout
 from tuitune.runs import files
 from tuitune.runs.directory import Run
 
-_PATIENCE = 2.0
+_PATIENCE = 1.0
 
 
 @contextmanager
 def hold(run: Run) -> Iterator[bool]:
     """Hold the run's lease within the block; the block is given False where another process holds it.
 
-    Waits up to two seconds, because a viewer that looks whether the lease is free holds it for an instant.
+    Waits up to a second, because a viewer that looks whether the lease is free holds it for an instant.
     """
     lock = FileLock(run.lease_file, mode=0o600)
     with suppress(Timeout):

@@ -22,16 +22,32 @@ _REASON_LIMIT = 400
 
 def derive(run: Run) -> tuple[State, str]:
     """The run's state now, and why it is so ("" where there is nothing to add)."""
+    events: list[journal.Record] = []
+    at_work = catch_up(run, journal.Reader(run.events_file), events)
     training = any(journal.last(run.metrics_file, kind) for kind in ("step", "plan"))
-    return judge(run, journal.read_all(run.events_file), training=training)
+    return judge(run, events, at_work=at_work, training=training)
 
 
-def judge(run: Run, events: Sequence[journal.Record], *, training: bool) -> tuple[State, str]:
-    """As `derive`, from events read before; `training` says whether the engine has announced its plan."""
+def catch_up(run: Run, reader: journal.Reader, events: list[journal.Record]) -> bool:
+    """Add to `events` what has come since; whether a supervisor is at work on the run.
+
+    Who is at work is looked at before the events are, and again while there are new ones: a run that starts or ends
+    between the two looks would seem to have lost its supervisor.
+    """
+    while True:
+        at_work = supervised(run)
+        fresh = reader.poll()
+        events += fresh
+        if at_work or not fresh:
+            return at_work
+
+
+def judge(run: Run, events: Sequence[journal.Record], *, at_work: bool, training: bool) -> tuple[State, str]:
+    """As `derive`, from what `catch_up` found; `training` says whether the engine has announced its plan."""
     named = {str(event.get("event")): event for event in events}
     if "ended" in named:
         return _ended(named["ended"])
-    if supervised(run):
+    if at_work:
         return _supervised(named, training), ""
     if not named:
         return _unstarted(run)
@@ -77,9 +93,7 @@ def _unstarted(run: Run) -> tuple[State, str]:
 
 
 def _obituary(run: Run, named: dict[str, journal.Record]) -> str:
-    owner = Identity.from_record(named.get("supervisor", {}).get("identity"))
-    rebooted = owner is not None and owner.boot_id != identity.boot_id()
-    known = ["the machine was restarted while it ran" if rebooted else "its supervisor was killed"]
+    known = [_loss(Identity.from_record(named.get("supervisor", {}).get("identity")))]
     end = journal.last(run.metrics_file, "end")
     if end:
         known.append(f"the engine reported: {end.get('outcome')} at step {end.get('step')}")
@@ -87,3 +101,11 @@ def _obituary(run: Run, named: dict[str, journal.Record]) -> str:
     if words:
         known.append(f"last output: {words}")
     return clean("; ".join(known), limit=_REASON_LIMIT)
+
+
+def _loss(supervisor: Identity | None) -> str:
+    if supervisor is None or supervisor.boot_id == identity.boot_id():
+        return "its supervisor was killed"
+    if supervisor.host != identity.host():
+        return f"it ran on {supervisor.host} and cannot be seen from here"
+    return "the machine was restarted while it ran"

@@ -12,7 +12,7 @@ from tuitune.problem import TuituneError
 from tuitune.runs import files
 from tuitune.runs.directory import Run, created_at
 from tuitune.runs.journal import Reader, Record
-from tuitune.runs.state import ENDED, State, judge
+from tuitune.runs.state import ENDED, State, catch_up, judge
 
 _RECENT = 20
 
@@ -115,6 +115,7 @@ class RunView:
         self.events: list[Record] = []
         self._peak_memory: float | None = None
         self._last_time: float | None = None
+        self._at_work = False
 
     @property
     def broken(self) -> int:
@@ -136,21 +137,22 @@ class RunView:
         file, so that a call takes a bounded time: `complete` says whether that was all there is.
         """
         events, metrics, samples = self._readers
-        fresh = [events.poll(), metrics.poll(max_records), samples.poll(max_records)]
+        known = len(self.events)
+        self._at_work = catch_up(self.run, events, self.events)
+        records, answers = metrics.poll(max_records), samples.poll(max_records)
         if any(reader.reloads for reader in self._readers):
             self.reloads += 1
             self._restart()
             return self.refresh(max_records)
         self.complete = metrics.at_end and samples.at_end
-        self.events += fresh[0]
-        for record in fresh[1]:
+        for record in records:
             self._take(record)
-        if fresh[1]:
-            self._last_time = _number(fresh[1][-1], "time") or self._last_time
-        self.samples += fresh[2]
+        if records:
+            self._last_time = _number(records[-1], "time") or self._last_time
+        self.samples += answers
         before = getattr(self, "summary", None)
         self.summary = self._summarize()
-        return any(fresh) or before != self.summary
+        return bool(records or answers) or len(self.events) > known or before != self.summary
 
     def _take(self, record: Record) -> None:
         match record.get("kind"):
@@ -171,7 +173,8 @@ class RunView:
 
     def _summarize(self) -> Summary:
         plan, steps = self.plan or {}, self.steps
-        state, reason = judge(self.run, self.events, training=bool(self.plan) or len(steps) > 0)
+        training = bool(self.plan) or len(steps) > 0
+        state, reason = judge(self.run, self.events, at_work=self._at_work, training=training)
         step, total = _whole(_last(steps.step)), _whole(_number(plan, "total_steps"))
         measured = {evaluation["label"]: evaluation for evaluation in self.evaluations}
         return Summary(

@@ -11,6 +11,8 @@ from textual.app import App
 from textual.color import Color
 from textual.content import Content
 
+from tuitune.text import clean
+
 STATE_GLYPHS: dict[str, tuple[str, str]] = {
     "queued": ("○", "faint"),
     "starting": ("◐", "accent"),
@@ -36,13 +38,13 @@ def ink(app: App[object], variable: str, **attributes: bool) -> Style:
 def state_content(state: str) -> Content:
     """`● training` in the state's colour."""
     glyph, colour = STATE_GLYPHS.get(state, ("?", "faint"))
-    return Content.styled(f"{glyph} {state}", f"${colour}")
+    return Content.styled(f"{glyph} {clean(state)}", f"${colour}")
 
 
 def state_text(app: App[object], state: str) -> Text:
     """The same for a table cell."""
     glyph, colour = STATE_GLYPHS.get(state, ("?", "faint"))
-    return Text(f"{glyph} {state}", ink(app, colour), no_wrap=True)
+    return Text(f"{glyph} {clean(state)}", ink(app, colour), no_wrap=True)
 
 
 def spark(values: Sequence[float | None], width: int) -> str:

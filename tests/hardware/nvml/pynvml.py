@@ -1,4 +1,4 @@
-"""A stand-in for NVIDIA's pynvml with cards made of dictionaries; a value that is an error code is raised as NVMLError."""
+"""A stand-in for NVIDIA's pynvml with cards made of dictionaries; a value that is an NVMLError is raised."""
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable, Sequence
-from math import inf, nan
+from math import inf, isfinite, nan
 
 _BLOCK = 16
 LIMIT = 1e300
@@ -43,8 +43,16 @@ class Pyramid:
         return len(self.values)
 
     def extend(self, values: Iterable[float | None]) -> None:
-        for value in values:
-            self.append(value)
+        """Append many at once; quick for an array or list of nothing but finite numbers."""
+        batch = values if isinstance(values, array | list) else list(values)
+        if not batch or not _all_finite(batch):
+            for value in batch:
+                self.append(value)
+            return
+        closed = len(self.values) // _BLOCK
+        self.values.extend(batch)  # type: ignore[arg-type]
+        for block in range(closed, len(self.values) // _BLOCK):
+            self._close_blocks(block)
 
     def append(self, value: float | None) -> None:
         if value is None or not -LIMIT < value < LIMIT:
@@ -52,15 +60,15 @@ class Pyramid:
             self.gaps += 1
         self.values.append(value)
         if not len(self.values) % _BLOCK:
-            self._close_blocks()
+            self._close_blocks(len(self.values) // _BLOCK - 1)
 
-    def _close_blocks(self) -> None:
-        block = self.values[-_BLOCK:]
+    def _close_blocks(self, number: int) -> None:
+        """Keep the extremes of block `number`, and of every larger block that ends with it."""
+        block = self.values[number * _BLOCK : (number + 1) * _BLOCK]
         finite = [value for value in block if value == value] if self.gaps else block
         low, high = (min(finite), max(finite)) if finite else (inf, -inf)
         positive = low if low > 0 else min((value for value in finite if value > 0), default=inf)
-        closed = len(self.values) // _BLOCK
-        depth = 0
+        closed, depth = number + 1, 0
         while True:
             if depth == len(self._levels):
                 self._levels.append(_Level())
@@ -106,6 +114,14 @@ class Pyramid:
         elif self.gaps:
             piece = [value for value in piece if value == value]
         return _wider(low, high, piece, piece) if piece else (low, high)
+
+
+def _all_finite(values: Sequence[float | None]) -> bool:
+    """Whether nothing in `values` is a gap. A sum is not finite where one of its numbers is not."""
+    try:
+        return isfinite(sum(values)) and -LIMIT < min(values) and max(values) < LIMIT  # type: ignore[arg-type,type-var,operator]
+    except TypeError:
+        return False
 
 
 def _wider(low: float, high: float, lows: Sequence[float], highs: Sequence[float]) -> tuple[float, float]:

@@ -23,13 +23,14 @@ class Smoothed:
         """Smooth what the source has gained, at most `limit` points; True once nothing is left to do."""
         done = len(self.series)
         weight, fresh, average, remaining = self.weight, 1 - self.weight, self._average, self._remaining
-        push = self.series.append
+        smooth = []
         for value in self.source.values[done : done + limit]:
             if value == value:
                 average = weight * average + fresh * value
                 remaining *= weight
-                push(average / (1 - remaining))
+                smooth.append(average / (1 - remaining))
             else:
-                push(value)
+                smooth.append(value)
+        self.series.extend(smooth)
         self._average, self._remaining = average, remaining
         return len(self.series) == len(self.source)

@@ -14,7 +14,7 @@ from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.message import Message
 from textual.widgets import Static
-from textual.worker import get_current_worker
+from textual.worker import Worker, WorkerState, get_current_worker
 
 from tuitune.problem import TuituneError
 from tuitune.recipe.schema import DataSection
@@ -91,6 +91,10 @@ class DataPreview(Dialog[None]):
             return
         if not worker.is_cancelled:
             self.post_message(self.Loaded(page))
+
+    def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
+        if event.state is WorkerState.ERROR:
+            self.post_message(self.Refused(TuituneError(f"{type(event.worker.error).__name__}: {event.worker.error}")))
 
     def on_data_preview_refused(self, event: Refused) -> None:
         lines = [Content.assemble(("✗ ", "$bad"), clean(str(problem))) for problem in event.error.problems]

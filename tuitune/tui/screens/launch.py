@@ -11,7 +11,7 @@ from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.message import Message
 from textual.widgets import Static
-from textual.worker import get_current_worker
+from textual.worker import Worker, WorkerState, get_current_worker
 
 from tuitune.planning.preflight import Check, check
 from tuitune.problem import Problem, TuituneError
@@ -96,6 +96,10 @@ class LaunchDialog(Dialog[Run | list[Problem]]):
             self.post_message(self.Launched(launch(self._recipe, base=self._base)))
         except (TuituneError, OSError) as error:
             self.post_message(self.Failed(str(error)))
+
+    def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
+        if event.state is WorkerState.ERROR:
+            self.post_message(self.Failed(f"{type(event.worker.error).__name__}: {event.worker.error}"))
 
     def on_launch_dialog_checked(self, event: Checked) -> None:
         if event.found.errors:

@@ -11,6 +11,9 @@ from tuitune.text import clean
 from tuitune.tui.widgets.row_list import Row
 
 LABEL_WIDTH = 23
+_WIDEST = 88
+"""Beyond this width a row would tear value and note apart."""
+
 VALUE_AT = 2 + LABEL_WIDTH
 """Where values begin, in cells after the row's cursor mark."""
 
@@ -35,6 +38,7 @@ def field_row(view: FieldView) -> Row:
     """The row of a field, with what is wrong with it on a second line."""
 
     def draw(width: int) -> list[Content]:
+        width = min(width, _WIDEST)
         lines = [_value_line(view, width)]
         if view.message:
             lines.append(_message_line(view.message, width))

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from textual.content import Content
 from textual.widgets import Static
 
+from tuitune.recipe.settings import setting, show_value
 from tuitune.text import clean
 from tuitune.tui.outlook import Outlook
 from tuitune.tui.widgets.pane import Pane
@@ -162,7 +163,7 @@ def _advice(outlook: Outlook) -> list[Content]:
 
 
 def _fix_words(fix: dict[str, object]) -> str:
-    return clean(", ".join(f"{key} = {value}" for key, value in fix.items()))
+    return clean(", ".join(f"{key} {show_value(setting(key), value)}" for key, value in fix.items()))
 
 
 def _trainable(outlook: Outlook) -> str:

@@ -106,22 +106,32 @@ class Form(Vertical):
 
     def show(self, rows: Sequence[Row], *, cursor: str | None = None) -> None:
         self.rows.set_rows(rows, cursor=cursor)
+        self._place_editor()
+
+    def on_resize(self) -> None:
+        self.call_after_refresh(self._place_editor)
 
     def explain(self, text: Content) -> None:
         self.query_one("#help", Static).update(text)
 
     def edit(self, key: str, text: str) -> None:
         """Open the line editor on a field."""
-        line = self.rows.line_of(key)
-        if line is None or self._editing is not None:
+        if self._editing is not None or self.rows.line_of(key) is None:
             return
         self._editing = key
         editor = FieldInput(text, compact=True, select_on_focus=True)
         editor.cursor_blink = False
-        editor.styles.offset = (VALUE_AT + 1, line)
-        editor.styles.width = max(10, self.rows.size.width - VALUE_AT - 1)
         self.mount(editor)
+        self._place_editor()
         editor.focus()
+
+    def _place_editor(self) -> None:
+        """Lay the line editor over the value it edits, wherever the row is now."""
+        line = self.rows.line_of(self._editing) if self._editing else None
+        for editor in self.query(FieldInput):
+            if line is not None:
+                editor.styles.offset = (VALUE_AT + 1, line)
+                editor.styles.width = max(10, self.rows.size.width - VALUE_AT - 1)
 
     async def close_editor(self) -> None:
         """Drop the line editor and what was typed in it."""

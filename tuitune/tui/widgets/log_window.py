@@ -21,9 +21,12 @@ class LogWindow:
 
     def lines(self, count: int) -> list[str]:
         """At most `count` lines, safe to show; empty where there is no log or it is not a plain file."""
-        if self.offset is None:
-            return _texts(files.tail(self.path, BLOCK), self._size() > BLOCK)[-count:] if count > 0 else []
-        return _texts(self._read(self.offset, BLOCK), False)[:count]
+        if count < 1:
+            return []
+        if self.offset is not None:
+            return _texts(_split(self._read(self.offset, BLOCK))[:count])
+        lines = _split(files.tail(self.path, BLOCK))
+        return _texts(lines[1:][-count:] if self._size() > BLOCK else lines[-count:])
 
     def scroll(self, lines: int, shown: int) -> None:
         """Move by `lines` (negative: back) while `shown` lines fit; at the end of the file it follows again."""
@@ -43,12 +46,6 @@ class LogWindow:
 
     def follow(self) -> None:
         self.offset = None
-
-    @property
-    def share(self) -> float:
-        """How far into the file the window is, 0 to 1."""
-        size = self._size()
-        return 1.0 if self.offset is None or not size else min(self.offset / size, 1.0)
 
     def _back(self, offset: int, lines: int) -> int:
         """The offset of the line that begins `lines` lines before `offset`, at most a block away."""
@@ -80,16 +77,18 @@ class LogWindow:
             os.close(fd)
 
 
-def _texts(block: bytes, torn: bool) -> list[str]:
-    """The lines of a block as a terminal would have left them: of a line rewritten in place, its last version."""
-    lines = block.decode("utf-8", "replace").split("\n")
-    if torn:
-        lines = lines[1:]
-    if lines and not lines[-1]:
-        lines.pop()
-    return [_text(line) for line in lines]
+def _split(block: bytes) -> list[bytes]:
+    """The lines of a block; its end is no empty line of its own."""
+    lines = block.split(b"\n")
+    return lines[:-1] if not lines[-1] else lines
 
 
-def _text(line: str) -> str:
+def _texts(lines: list[bytes]) -> list[str]:
+    """Lines as a terminal would have left them: of one that was rewritten in place, its last version."""
+    texts = [strip_ansi(_last_version(line.decode("utf-8", "replace"))) for line in lines]
+    return [clean(text, limit=LINE_LIMIT) for text in redact("\n".join(texts)).split("\n")] if texts else []
+
+
+def _last_version(line: str) -> str:
     versions = [version for version in line.split("\r") if version]
-    return clean(redact(strip_ansi(versions[-1])), limit=LINE_LIMIT) if versions else ""
+    return versions[-1] if versions else ""

@@ -50,11 +50,10 @@ def explanation(row_key: str, errors: Sequence[Problem], advice: Sequence[Advice
 
 def _row(number: int, key: str, sign: str, colour: str, message: str) -> Row:
     def draw(width: int) -> list[Content]:
-        name = Content(clean(key or "recipe")).truncate(_KEY_WIDTH, ellipsis=True, pad=True)
-        text = Content(clean(message)).truncate(max(1, width - _KEY_WIDTH - 3), ellipsis=True)
-        return [Content.assemble((f"{sign} ", colour), name, " ", text)]
+        text = Content(clean(message)).truncate(max(1, width - 2), ellipsis=True)
+        return [Content.assemble((f"{sign} ", colour), clean(key or "recipe")), Content("  ") + text.stylize("$faint")]
 
-    return Row(f"{number} {key}", draw)
+    return Row(f"{number} {key}", draw, height=2)
 
 
 def _change(number: int, key: str, value: str) -> Row:

@@ -44,8 +44,8 @@ class RunCurves:
         began = self._began or 0.0
         records, done = view.steps, len(self.steps)
         upto = min(len(records), done + CHUNK)
-        for index in range(done, upto):
-            self.steps.append(records.step[index], records.tokens[index], records.time[index] - began)
+        moments = [moment - began for moment in records.time[done:upto]]
+        self.steps.extend(records.step[done:upto], records.tokens[done:upto], moments)
         for name, pyramid in self.values.items():
             pyramid.extend(getattr(records, name)[done:upto])
         for record in view.evaluations[len(self.evaluations) :]:

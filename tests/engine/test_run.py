@@ -1,0 +1,196 @@
+"""A run from its recipe to its adapter: what it records, what it leaves behind, how it stops and how it fails."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from peft import PeftModel
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from tests.engine.support import Carry, conversation, save_model, write_rows
+from tuitune.runs.directory import Run
+from tuitune.runs.journal import read_all
+
+SPAWN = {**os.environ, "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
+
+
+def spawn(run: Run, **options: Any) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-P", "-m", "tuitune.engine", "train", str(run.path)]
+    return subprocess.Popen(command, stdout=run.log_file.open("ab"), stderr=subprocess.STDOUT, cwd=run.path, **options)
+
+
+def wait_for(run: Run, wanted: Callable[[dict[str, Any]], bool], seconds: float = 120) -> dict[str, Any]:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        for record in read_all(run.metrics_file):
+            if wanted(record):
+                return record
+        time.sleep(0.05)
+    raise AssertionError(f"nothing of the kind in {seconds} s: {run.log_file.read_text()[-2000:]}")
+
+
+def test_a_run_records_everything_and_leaves_a_working_adapter(carried: Carry, tiny: Path) -> None:
+    outcome = carried(
+        training__max_steps=4, training__learning_rate=0.01, training__warmup_ratio=0.0, evaluation__every=2, evaluation__answers=3,
+        samples__prompts=["Where is order 7?"], samples__every=2, samples__max_new_tokens=8, checkpoints__every=2, checkpoints__keep=1,
+    )  # fmt: skip
+    assert (outcome.code, outcome.reason) == (0, None)
+
+    phases = [record["phase"] for record in outcome.records("phase")]
+    assert list(dict.fromkeys(phases)) == [
+        "importing", "loading", "reading", "tokenizing", "evaluating", "sampling", "training", "saving", "checking",
+    ]  # fmt: skip
+    (plan,) = outcome.records("plan")
+    assert (plan["total_steps"], plan["train_rows"], plan["eval_rows"], plan["dropped_rows"]) == (4, 38, 2, 0)
+    assert (plan["dtype"], plan["attention"]) == ("float32", "tuitune_documents")
+    assert plan["trainable_parameters"] == sum(2 * 4 * (64 + out) // 2 for out in (64, 32, 32, 64)) * 2
+
+    steps = outcome.records("step")
+    assert [step["step"] for step in steps] == [1, 2, 3, 4]
+    assert all(step["tokens_per_second"] > 0 and step["memory_bytes"] > 0 and step["grad_norm"] > 0 for step in steps)
+    assert steps[0]["learning_rate"] == 0.01 and steps[-1]["tokens"] > steps[0]["tokens"]
+    evaluations = outcome.records("eval")
+    assert [(record["label"], record["step"]) for record in evaluations] == [("base", 0), ("during", 2), ("tuned", 4)]
+    assert evaluations[-1]["perplexity"] < evaluations[0]["perplexity"]
+    assert [(record["label"], record["rows"], record["valid_json"]) for record in outcome.records("answers")] == [
+        ("base", 2, None), ("tuned", 2, None),
+    ]  # fmt: skip
+    assert [(sample["step"], sample["label"]) for sample in outcome.samples] == [(0, "base"), (2, "during"), (4, "tuned")]
+    assert [path.name for path in outcome.run.checkpoints.glob("step-*")] == ["step-000004"]
+    checkpoint = {path.name for path in (outcome.run.checkpoints / "step-000004").iterdir()}
+    assert {"adapter_model.safetensors", "optimizer.pt", "scheduler.pt", "trainer_state.json"} <= checkpoint
+    assert "training_args.bin" not in checkpoint
+
+    (artefact,) = outcome.records("artefact")
+    names = {file["name"] for file in artefact["files"]}
+    assert artefact["reload_difference"] == 0.0 and {"adapter_config.json", "adapter_model.safetensors", "README.md"} <= names
+    assert not any(name.endswith((".bin", ".pt")) for name in names)
+    card = (outcome.run.adapter / "README.md").read_text()
+    assert f"{evaluations[-1]['perplexity']:.4g}" in card and "38 rows" in card and "More Information Needed" not in card
+
+    tokenizer = AutoTokenizer.from_pretrained(outcome.run.adapter)
+    base = AutoModelForCausalLM.from_pretrained(tiny, dtype=torch.float32)
+    tuned = PeftModel.from_pretrained(base, outcome.run.adapter)
+    assert next(p for name, p in tuned.named_parameters() if "lora_A" in name).dtype == torch.float32
+    assert tokenizer.chat_template and tuned.generate(**tokenizer("hello", return_tensors="pt"), max_new_tokens=3).shape[0] == 1
+
+
+def test_samples_evaluation_and_checkpoints_do_not_change_training(carried: Carry) -> None:
+    plain = carried(training__max_steps=4, adapter__dropout=0.3)
+    busy = carried(
+        training__max_steps=4, adapter__dropout=0.3, evaluation__every=1, checkpoints__every=1,
+        samples__prompts=["Where?"], samples__every=1, samples__max_new_tokens=4, samples__temperature=1.0,
+    )  # fmt: skip
+    assert plain.losses == busy.losses and len(plain.losses) == 4
+
+
+def test_a_stop_before_the_first_step_ends_the_run_at_once(prepared: Callable[..., Run]) -> None:
+    run = prepared()
+    process = spawn(run, env=SPAWN)
+    wait_for(run, lambda record: record.get("phase") == "importing")
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(20) == 3
+    assert read_all(run.metrics_file)[-1]["outcome"] == "stopped"
+    assert not run.adapter.exists()
+
+
+def test_a_stop_during_training_keeps_the_adapter(prepared: Callable[..., Run]) -> None:
+    run = prepared(training__max_steps=100_000, evaluation__every="end")
+    process = spawn(run, env=SPAWN)
+    wait_for(run, lambda record: record["kind"] == "step" and record["step"] >= 3)
+    process.send_signal(signal.SIGHUP)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(60) == 3
+    end = read_all(run.metrics_file)[-1]
+    assert end["outcome"] == "stopped" and end["step"] >= 3
+    assert (run.adapter / "adapter_model.safetensors").is_file()
+    assert "stopped before its end" in (run.adapter / "README.md").read_text()
+
+
+def test_a_run_that_diverges_fails_and_says_so(carried: Carry, tiny: Path, tmp_path: Path) -> None:
+    from safetensors.torch import load_file, save_file
+
+    broken = tmp_path / "broken"
+    save_model(broken)
+    weights = load_file(broken / "model.safetensors")
+    weights["model.norm.weight"] = torch.full_like(weights["model.norm.weight"], float("inf"))
+    save_file(weights, broken / "model.safetensors", metadata={"format": "pt"})
+    outcome = carried(model__id=str(broken), training__max_steps=5, evaluation__perplexity=False)
+    assert outcome.code == 1 and "diverged" in str(outcome.reason) and "learning_rate" in str(outcome.reason)
+    (alert,) = [record for record in outcome.records("alert") if record["id"] == "not-finite"]
+    assert alert["step"] == 1
+    assert [(step["loss"], "loss" in step["nonfinite"]) for step in outcome.records("step")] == [(None, True)]
+    assert not outcome.run.adapter.exists() and not list(outcome.run.checkpoints.glob("step-*"))
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"model__id": "/nowhere/at/all"}, "model.id: /nowhere/at/all is no bundled model"),
+        ({"data__train": "/nowhere/rows.jsonl"}, "/nowhere/rows.jsonl"),
+        ({"adapter__targets": ["q_proj", "nonsense"]}, "no layer 'nonsense'"),
+        ({"training__precision": "fp16"}, "needs a GPU"),
+        ({"data__max_length": 8}, "no row has a token to learn"),
+    ],
+)
+def test_failures_are_told_in_words(carried: Carry, settings: dict[str, Any], words: str) -> None:
+    outcome = carried(**settings)
+    assert outcome.code == 1 and words in str(outcome.reason)
+    assert "Traceback" not in str(outcome.reason) and not outcome.run.adapter.exists()
+
+
+def test_bad_rows_are_named(carried: Carry, tmp_path: Path) -> None:
+    data = write_rows(tmp_path / "bad.jsonl", [conversation(1), {"messages": [{"role": "user", "content": 5}]}, conversation(2)])
+    with data.open("a") as file:
+        file.write("{broken\n")
+    outcome = carried(data__train=str(data))
+    assert outcome.code == 1
+    assert all(words in str(outcome.reason) for words in ("bad.jsonl", "2 of 4 rows", "row 2", "row 4"))
+
+
+def test_rows_that_teach_nothing_are_dropped_and_counted(carried: Carry, tmp_path: Path) -> None:
+    long = {"messages": [{"role": "user", "content": "x " * 200}, {"role": "assistant", "content": "yes"}]}
+    held_out = write_rows(tmp_path / "held.jsonl", [conversation(99)])
+    data = write_rows(tmp_path / "data.jsonl", [conversation(1), long, conversation(2)])
+    outcome = carried(data__train=str(data), data__eval=str(held_out))
+    assert outcome.code == 0 and outcome.records("plan")[0]["dropped_rows"] == 1
+    alerts = {record["id"]: record["message"] for record in outcome.records("alert")}
+    assert "1 of 3 training rows were dropped" in alerts["rows-dropped"]
+
+
+def test_out_of_memory_and_a_full_disk_are_explained() -> None:
+    from tuitune.engine.failures import explain
+
+    wrapped = RuntimeError("training failed")
+    wrapped.__cause__ = torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+    assert "gradient checkpointing" in explain(wrapped) and "quantization.bits" in explain(wrapped)
+    assert "disk is full" in explain(OSError(28, "No space left on device"))
+    assert explain(ValueError("first line\nsecond")).startswith("ValueError: first line")
+
+
+def test_secrets_do_not_reach_the_journal(carried: Carry) -> None:
+    outcome = carried(model__id="/nowhere/hf_abcdefghijklmnop1234")
+    assert outcome.code == 1 and "hf_abcdefghijklmnop1234" not in outcome.run.metrics_file.read_text()
+
+
+def test_preview_prints_the_rows_of_a_parquet_file(tmp_path: Path) -> None:
+    import datasets
+
+    file = tmp_path / "rows.parquet"
+    datasets.Dataset.from_list([{"question": f"q{n}", "answer": f"a{n}"} for n in range(9)]).to_parquet(str(file))
+    command = [sys.executable, "-P", "-m", "tuitune.engine", "preview", str(file), "--rows", "3"]
+    result = subprocess.run(command, capture_output=True, text=True, env=SPAWN, check=True)
+    assert [json.loads(line)["question"] for line in result.stdout.splitlines()] == ["q0", "q1", "q2"]
+    command[-3] = str(tmp_path / "none.parquet")
+    missing = subprocess.run(command, capture_output=True, text=True, env=SPAWN, check=False)
+    assert missing.returncode == 1 and "none.parquet" in missing.stderr and "Traceback" not in missing.stderr

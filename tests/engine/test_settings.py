@@ -1,0 +1,110 @@
+"""Every switch of a recipe that changes how the engine trains, tried for two steps."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from tests.engine.support import ARCHITECTURES, Carry, save_model
+
+PRESET_B = ["q_proj", "k_proj", "v_proj", "o_proj"]
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"quantization__bits": 8},
+        {"quantization__bits": 4},
+        {"quantization__bits": 4, "quantization__kind": "fp4", "quantization__double": False},
+        {"adapter__dora": True},
+        {"adapter__dora": True, "quantization__bits": 4},
+        {"adapter__rslora": True, "adapter__bias": "lora_only"},
+        {"adapter__bias": "all"},
+        {"training__precision": "bf16"},
+        {"training__precision": "bf16", "quantization__bits": 4},
+        {"training__gradient_checkpointing": True},
+        {"training__gradient_checkpointing": True, "quantization__bits": 4},
+        {"model__attention": "sdpa"},
+        {"model__attention": "eager", "data__packing": False},
+        {"data__packing": False},
+        {"data__shuffle": False},
+        {"data__loss_on": "completion"},
+        {"data__loss_on": "all", "training__accumulation": 3},
+        {"training__optimizer": "adamw_8bit", "training__schedule": "linear"},
+        {"training__optimizer": "paged_adamw_8bit", "training__schedule": "polynomial"},
+        {"training__optimizer": "paged_adamw_32bit", "training__schedule": "inverse_sqrt"},
+        {"training__optimizer": "adamw_torch", "training__schedule": "constant_with_warmup"},
+        {"training__optimizer": "adafactor", "training__schedule": "constant"},
+        {"training__optimizer": "sgd", "training__max_grad_norm": 0.0, "training__log_every": 2},
+    ],
+    ids=lambda settings: "-".join(f"{key.split('__')[1]}={value}" for key, value in settings.items()),
+)
+def test_trains(carried: Carry, settings: dict[str, Any]) -> None:
+    outcome = carried(training__learning_rate=0.01, training__warmup_ratio=0.0, **settings)
+    assert outcome.code == 0, outcome.reason
+    assert outcome.records("artefact")[0]["reload_difference"] == 0.0
+    evaluations = {record["label"]: record["loss"] for record in outcome.records("eval")}
+    assert evaluations["tuned"] < evaluations["base"]
+    weights = load_file(outcome.run.adapter / "adapter_model.safetensors")
+    assert {tensor.dtype for name, tensor in weights.items() if "lora" in name} == {torch.float32}
+
+
+def test_weights_are_loaded_in_the_format_of_the_arithmetic(carried: Carry) -> None:
+    outcome = carried(training__precision="bf16")
+    assert outcome.records("plan")[0]["dtype"] == "bfloat16"
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_every_weight_can_be_trained(carried: Carry, precision: str) -> None:
+    outcome = carried(adapter__method="none", training__precision=precision, training__learning_rate=1e-3)
+    assert outcome.code == 0, outcome.reason
+    plan = outcome.records("plan")[0]
+    assert plan["trainable_parameters"] == plan["total_parameters"] and plan["dtype"] == "float32"
+    assert (outcome.run.path / "model" / "model.safetensors").is_file() and not outcome.run.adapter.exists()
+    assert outcome.records("artefact")[0]["reload_difference"] == 0.0
+
+
+def test_evaluating_first_does_not_change_how_4_bit_weights_train(carried: Carry) -> None:
+    settings = {"quantization__bits": 4, "training__precision": "bf16", "training__max_steps": 4, "evaluation__every": 1}
+    assert carried(**settings).losses == carried(**settings, evaluation__perplexity=False).losses
+
+
+def test_quantized_adapters_are_trained_in_float32(carried: Carry, monkeypatch: pytest.MonkeyPatch) -> None:
+    from tuitune.engine.trainer import Trainer
+
+    found: set[torch.dtype] = set()
+    original = Trainer.training_step
+
+    def spy(self: Trainer, *rest: Any, **named: Any) -> torch.Tensor:
+        found.update(weight.dtype for weight in self.model.parameters() if weight.requires_grad)
+        return original(self, *rest, **named)
+
+    monkeypatch.setattr(Trainer, "training_step", spy)
+    assert carried(quantization__bits=4, training__precision="bf16").code == 0
+    assert found == {torch.float32}
+
+
+@pytest.mark.parametrize("targets", ["all-linear", PRESET_B], ids=["all-linear", "preset-b"])
+@pytest.mark.parametrize("kind", [kind for kind in ARCHITECTURES if kind != "llama"])
+def test_architectures(carried: Carry, tmp_path: Path, kind: str, targets: Any) -> None:
+    outcome = carried(model__id=str(save_model(tmp_path / kind, kind)), adapter__targets=targets)
+    assert outcome.code == 0, outcome.reason
+    assert outcome.records("plan")[0]["attention"] == "tuitune_documents"
+    assert outcome.records("artefact")[0]["reload_difference"] == 0.0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("targets", ["all-linear", PRESET_B], ids=["all-linear", "preset-b"])
+@pytest.mark.parametrize("kind", ARCHITECTURES)
+def test_models_of_a_tenth_of_a_billion(carried: Carry, tmp_path: Path, kind: str, targets: Any) -> None:
+    size = {
+        "vocab_size": 16_000, "hidden_size": 768, "intermediate_size": 2560, "num_hidden_layers": 12,
+        "num_attention_heads": 12, "num_key_value_heads": 4, "head_dim": 64,
+    }  # fmt: skip
+    outcome = carried(model__id=str(save_model(tmp_path / kind, kind, **size)), adapter__targets=targets)
+    assert outcome.code == 0, outcome.reason
+    assert outcome.records("plan")[0]["total_parameters"] > 80e6

@@ -1,0 +1,379 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.hardware.folders import LLAMA_3_1_8B, TINY, model_folder
+from tuitune.hardware.gpus import Gpu
+from tuitune.hardware.models import hub_cache
+from tuitune.planning.preflight import Check, check
+from tuitune.planning.savings import with_values
+from tuitune.planning.situation import Advice
+from tuitune.recipe.presets import demo_recipe
+from tuitune.recipe.schema import Recipe
+
+GIB = 2**30
+CARD = Gpu(index=0, uuid=None, name="NVIDIA H200", memory_total=150 * GIB, memory_free=140 * GIB, capability=(9, 0))
+ROWS = [{"instruction": f"Say {number}", "output": str(number)} for number in range(150)]
+
+
+@pytest.fixture
+def base(tmp_path: Path) -> Path:
+    """A folder with a whole model and good data in it."""
+    folder = tmp_path / "base"
+    model_folder(folder / "tiny")
+    rows(folder / "rows.jsonl", ROWS)
+    return folder
+
+
+def rows(file: Path, values: list[Any]) -> None:
+    file.write_text("".join(json.dumps(value) + "\n" for value in values))
+
+
+def big_model(folder: Path, **config: Any) -> Path:
+    """The config of Llama-3.1-8B over a small file of packed weights, so that only the config tells the size."""
+    return model_folder(folder, {**LLAMA_3_1_8B, **config}, {"packed": ("U8", [64], 64)})
+
+
+def looked_at(base: Path, *, gpus: list[Gpu] | None = None, **values: Any) -> Check:
+    chosen = {"model__id": "tiny", "data__train": "rows.jsonl", **values}
+    recipe = with_values(Recipe(), {key.replace("__", "."): value for key, value in chosen.items()})
+    return check(recipe, base=base, gpus=[CARD] if gpus is None else gpus)
+
+
+def error(found: Check) -> tuple[str, str]:
+    (problem,) = found.errors
+    return problem.key, problem.message
+
+
+def advice(found: Check, name: str) -> list[Advice]:
+    return [one for one in found.advice if one.id == name]
+
+
+def test_a_good_recipe_has_nothing_against_it(base: Path) -> None:
+    found = looked_at(base)
+    assert (found.errors, found.advice) == ([], [])
+    assert found.trainable
+    assert found.total
+    assert found.forecast
+    assert found.fit
+    assert found.fit.state == "fits"
+
+
+def test_the_demo_passes_on_this_machine(tmp_path: Path) -> None:
+    found = check(demo_recipe(), base=tmp_path)
+    assert found.errors == []
+    assert not [one for one in found.advice if one.level == "warning"]
+
+
+def test_json_has_the_keys_of_the_contract(base: Path) -> None:
+    document = json.loads(json.dumps(looked_at(base, training__learning_rate=1e-6).as_json(), allow_nan=False))
+    assert list(document) == ["errors", "advice", "trainable_parameters", "total_parameters", "forecast"]
+    assert list(document["advice"][0]) == ["id", "level", "key", "message", "fix"]
+    assert document["advice"][0]["fix"] == {"training.learning_rate": 2e-4}
+    assert document["forecast"]["total"] == sum(document["forecast"]["parts"].values())
+    assert document["forecast"]["fit"]["state"] == "fits"
+    refused = json.loads(json.dumps(looked_at(base, model__id="nothing").as_json()))
+    assert list(refused["errors"][0]) == ["key", "message"]
+    assert refused["forecast"] is None
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("nothing", "no folder 'nothing'; name bundled:nano, a folder with config.json and weights, or a Hub model"),
+        ("tinny", "there is tiny"),
+        ("./tinny/", "there is tiny"),
+        ("bundled:mega", "no bundled model 'bundled:mega'; there is bundled:nano"),
+        ("rows.jsonl", "is a file; name the folder"),
+        ("a\0b", "no folder 'a␀b'"),
+        ("x" * 5000, "is no name of a folder or model"),
+        ("some/where/else", "no folder 'some/where/else'"),
+        ("\x1b[31mred", "␛[31mred"),
+    ],
+)
+def test_a_model_that_is_not_there(base: Path, name: str, words: str) -> None:
+    key, message = error(looked_at(base, model__id=name))
+    assert key == "model.id"
+    assert words in message
+
+
+@pytest.mark.parametrize(
+    ("missing", "words"),
+    [("config.json", "no config.json"), ("tokenizer.json", "no tokenizer"), ("model.safetensors", "no weights")],
+)
+def test_a_model_that_lacks_a_file(base: Path, missing: str, words: str) -> None:
+    (base / "tiny" / missing).unlink()
+    key, message = error(looked_at(base))
+    assert key == "model.id"
+    assert "not a whole model" in message
+    assert words in message
+
+
+def test_an_adapter_is_no_base_model(base: Path) -> None:
+    (base / "tiny" / "config.json").rename(base / "tiny" / "adapter_config.json")
+    assert "is an adapter" in error(looked_at(base))[1]
+
+
+def test_a_hub_model_is_downloaded_unless_that_is_forbidden(base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = looked_at(base, model__id="meta/tiny")
+    assert found.errors == []
+    assert (found.facts, found.forecast, found.fit) == (None, None, None)
+    (note,) = advice(found, "download")
+    assert (note.level, note.key) == ("info", "model.id")
+    snapshot = hub_cache() / "models--meta--tiny" / "snapshots" / ("a" * 40)
+    model_folder(snapshot, TINY)
+    reference = snapshot.parents[1] / "refs" / "main"
+    reference.parent.mkdir()
+    reference.write_text("a" * 40)
+    assert advice(looked_at(base, model__id="meta/tiny"), "download") == []
+    (snapshot / "model.safetensors").unlink()
+    partial = looked_at(base, model__id="meta/tiny")
+    assert "the rest of it" in advice(partial, "download")[0].message
+    assert partial.total
+    (snapshot / "config.json").write_text("{")
+    assert looked_at(base, model__id="meta/tiny").facts is None
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    assert "HF_HUB_OFFLINE" in error(looked_at(base, model__id="meta/tiny"))[1]
+
+
+@pytest.mark.parametrize("kind", ["newcomer", "../models/llama", 7])
+def test_code_that_comes_with_a_model_needs_an_explicit_yes(base: Path, kind: Any) -> None:
+    own = {**TINY, "model_type": kind, "auto_map": {"AutoModelForCausalLM": "modeling.Model"}}
+    model_folder(base / "own", own)
+    key, message = error(looked_at(base, model__id="own"))
+    assert key == "model.trust_remote_code"
+    assert "read that code" in message
+    allowed = looked_at(base, model__id="own", model__trust_remote_code=True)
+    assert allowed.errors == []
+    assert advice(allowed, "remote-code")[0].level == "warning"
+
+
+def test_a_model_that_transformers_knows_needs_no_code_of_its_own(base: Path) -> None:
+    model_folder(base / "own", {**TINY, "auto_map": {"AutoModelForCausalLM": "modeling.Model"}})
+    assert looked_at(base, model__id="own").errors == []
+    (note,) = advice(looked_at(base, model__id="own", model__trust_remote_code=True), "remote-code")
+    assert (note.level, note.fix) == ("info", {"model.trust_remote_code": False})
+
+
+def test_weights_that_are_quantized_already(base: Path) -> None:
+    model_folder(base / "packed", {**TINY, "quantization_config": {"quant_method": "gptq"}})
+    assert looked_at(base, model__id="packed").errors == []
+    assert "already (gptq)" in error(looked_at(base, model__id="packed", quantization__bits=4))[1]
+    assert error(looked_at(base, model__id="packed", adapter__method="none"))[0] == "adapter.method"
+
+
+def test_a_model_that_does_not_write(base: Path) -> None:
+    model_folder(base / "bert", {**TINY, "architectures": ["BertForMaskedLM"]})
+    assert "does not write text" in error(looked_at(base, model__id="bert"))[1]
+
+
+def test_targets_that_the_model_does_not_have(base: Path) -> None:
+    key, message = error(looked_at(base, adapter__targets=["q_proj", "Wqkv"]))
+    assert key == "adapter.targets"
+    assert "it has q_proj, k_proj" in message
+
+
+def test_rules_of_the_recipe_come_first(base: Path) -> None:
+    found = looked_at(base, adapter__method="none", quantization__bits=4, model__id="nothing", data__train="none.csv")
+    assert [problem.key for problem in found.errors] == ["quantization.bits", "model.id", "data.train"]
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("", "is empty"),
+        (None, "no such file"),
+        ('{"prompt": "a", "chosen": "b", "rejected": "c"}\n', "preferences"),
+        ('{"colour": "red"}\n', "no known shape"),
+        ("not json\n", "row 1:"),
+        (
+            '{"instruction": "a", "output": "b"}\n{"instruction": "a"}\n{bad\n' * 2,
+            "4 of the first 6 rows cannot be used as alpaca: row 2 (line 2)",
+        ),
+    ],
+)
+def test_data_that_cannot_be_used(base: Path, content: str | None, words: str) -> None:
+    (base / "bad.jsonl").unlink(missing_ok=True)
+    if content is not None:
+        (base / "bad.jsonl").write_text(content)
+    key, message = error(looked_at(base, data__train="bad.jsonl"))
+    assert key == "data.train"
+    assert words in message
+
+
+def test_many_broken_rows_are_counted_and_the_first_ones_shown(base: Path) -> None:
+    rows(base / "bad.jsonl", [*ROWS[:20], *[{"instruction": "x", "output": None}] * 9])
+    message = error(looked_at(base, data__train="bad.jsonl"))[1]
+    assert message.startswith("9 of the first 29 rows")
+    assert "row 21 (line 21): output" in message
+    assert "and 6 more" in message
+
+
+def test_held_out_data_is_looked_at_too(base: Path) -> None:
+    assert error(looked_at(base, data__eval="gone.jsonl"))[0] == "data.eval"
+    assert looked_at(base, data__eval="bundled:triage/heldout").errors == []
+    rows(base / "one.jsonl", ROWS[:1])
+    assert error(looked_at(base, data__train="one.jsonl"))[0] == "data.eval"
+    assert looked_at(base, data__train="one.jsonl", data__eval=None).errors == []
+
+
+def test_only_the_first_rows_are_read_and_what_is_elsewhere_is_left_to_the_engine(base: Path) -> None:
+    rows(base / "long.jsonl", [*ROWS, *ROWS, {"instruction": 3}])
+    assert looked_at(base, data__train="long.jsonl").errors == []
+    assert looked_at(base, data__train="owner/set").errors == []
+    (base / "table.parquet").write_bytes(b"PAR1 whatever PAR1")
+    assert looked_at(base, data__train="table.parquet").errors == []
+    rows(base / "late.jsonl", [*ROWS[:3], {"instruction": 3}])
+    assert looked_at(base, data__train="late.jsonl", data__limit=3).errors == []
+
+
+def test_too_little_disk(base: Path) -> None:
+    big_model(base / "big")
+    values = {"model__id": "big", "adapter__targets": "all-linear", "adapter__rank": 4096, "checkpoints__keep": 1000}
+    key, message = error(looked_at(base, **values))
+    assert key == "checkpoints.keep"
+    assert "1000 checkpoints and the result need about 129.0 TB" in message
+    assert "TUITUNE_HOME" in message
+
+
+@pytest.mark.parametrize(
+    ("values", "fix"),
+    [
+        ({"training__learning_rate": 1e-6}, {"training.learning_rate": 2e-4}),
+        ({"training__learning_rate": 5e-3}, {"training.learning_rate": 2e-4}),
+        ({"training__learning_rate": 2e-4, "adapter__method": "none"}, {"training.learning_rate": 1e-5}),
+    ],
+)
+def test_learning_rates_of_a_large_model(base: Path, values: dict[str, Any], fix: dict[str, Any]) -> None:
+    big_model(base / "big")
+    (note,) = [one for one in looked_at(base, model__id="big", **values).advice if one.id.startswith("learning-rate")]
+    assert (note.level, note.key, note.fix) == ("warning", "training.learning_rate", fix)
+
+
+def test_learning_rates_that_are_fine(base: Path) -> None:
+    big_model(base / "big")
+    for values in ({}, {"model__id": "big"}, {"training__learning_rate": 1e-2}, {"model__id": "owner/unknown"}):
+        found = looked_at(base, **values)
+        assert not [one for one in found.advice if one.id.startswith("learning-rate")], values
+    for rate in (1e-5, 1e-4):
+        found = looked_at(base, model__id="big", adapter__method="none", training__learning_rate=rate)
+        assert not [one for one in found.advice if one.id.startswith("learning-rate")]
+
+
+def test_advice_on_length_rank_rows_template_and_revision(base: Path) -> None:
+    model_folder(base / "short", {**TINY, "max_position_embeddings": 64}, template=False)
+    rows(base / "few.jsonl", ROWS[:20])
+    found = looked_at(
+        base, model__id="short", model__revision="v2", data__train="few.jsonl", data__eval=None, adapter__rank=512
+    )
+    assert advice(found, "length")[0].fix == {"data.max_length": 64}
+    assert advice(found, "rank-large")[0].key == "adapter.rank"
+    assert "20 rows" in advice(found, "few-rows")[0].message
+    assert advice(found, "chat-template")[0].level == "warning"
+    assert advice(found, "no-held-out")[0].fix == {"data.eval": 0.05}
+    assert advice(found, "revision")[0].fix == {"model.revision": "main"}
+    levels = [one.level for one in found.advice]
+    assert levels == sorted(levels, reverse=True)
+
+
+def test_cards_without_bfloat16(base: Path) -> None:
+    old = Gpu(index=0, uuid=None, name="Tesla T4", memory_free=15 * GIB, capability=(7, 5))
+    (note,) = advice(looked_at(base, gpus=[old], training__precision="bf16"), "no-bfloat16")
+    assert note.fix == {"training.precision": "auto", "model.dtype": "auto"}
+    assert advice(looked_at(base, gpus=[old]), "no-bfloat16") == []
+    assert advice(looked_at(base, gpus=[old, CARD], training__precision="bf16"), "no-bfloat16") == []
+
+
+def test_without_a_card(base: Path) -> None:
+    big_model(base / "big")
+    small, large = looked_at(base, gpus=[]), looked_at(base, gpus=[], model__id="big")
+    assert advice(small, "no-gpu")[0].level == "info"
+    assert advice(large, "no-gpu")[0].level == "warning"
+    assert small.forecast
+    assert small.forecast.device == "cpu"
+    assert [problem.key for problem in looked_at(base, gpus=[], training__precision="fp16").errors] == [
+        "training.precision"
+    ]
+    assert error(looked_at(base, gpus=[], model__dtype="float16"))[0] == "model.dtype"
+
+
+def card(gigabytes: float) -> Gpu:
+    return Gpu(index=0, uuid=None, name="card", memory_total=80 * GIB, memory_free=int(gigabytes * 1e9))
+
+
+def test_a_card_too_small_is_met_with_every_change_that_is_enough(base: Path) -> None:
+    big_model(base / "big")
+    values = {"model__id": "big", "data__max_length": 2048, "adapter__targets": "all-linear"}
+    found = looked_at(base, gpus=[card(60)], **values)
+    assert found.errors == []
+    assert found.fit
+    assert found.fit.state == "too big"
+    fixes = [one.fix for one in advice(found, "memory")]
+    assert {"training.gradient_checkpointing": True} in fixes
+    assert {"training.batch_size": 1, "training.accumulation": 16} in fixes
+    for one in advice(found, "memory"):
+        assert one.fix
+        mended = looked_at(
+            base, gpus=[card(60)], **values, **{key.replace(".", "__"): value for key, value in one.fix.items()}
+        )
+        assert mended.fit
+        assert mended.fit.state != "too big"
+
+
+def test_where_one_change_is_not_enough_all_together_are_offered(base: Path) -> None:
+    big_model(base / "big")
+    values = {"model__id": "big", "data__max_length": 4096, "adapter__targets": "all-linear"}
+    (note,) = advice(looked_at(base, gpus=[card(13)], **values), "memory")
+    assert note.fix == {
+        "training.gradient_checkpointing": True,
+        "training.batch_size": 1,
+        "training.accumulation": 16,
+        "quantization.bits": 4,
+    }
+    (hopeless,) = advice(looked_at(base, gpus=[card(4)], **values), "memory")
+    assert hopeless.fix is None
+    assert "smaller model" in hopeless.message
+
+
+def test_training_every_weight_is_met_with_lora(base: Path) -> None:
+    big_model(base / "big")
+    found = looked_at(base, gpus=[card(100)], model__id="big", adapter__method="none", training__learning_rate=1e-5)
+    fixes = [one.fix for one in advice(found, "memory")]
+    assert {"adapter.method": "lora", "adapter.targets": "all-linear", "training.learning_rate": 2e-4} in fixes
+
+
+def test_a_card_that_just_suffices(base: Path) -> None:
+    big_model(base / "big")
+    roomy = looked_at(base, model__id="big")
+    assert roomy.forecast
+    just = card(roomy.forecast.total / 0.96 / 1e9)
+    (note,) = advice(looked_at(base, gpus=[just], model__id="big"), "memory-tight")
+    assert (note.level, note.fix) == ("info", None)
+
+
+def test_a_check_is_quick(base: Path) -> None:
+    big_model(base / "big")
+    looked_at(base, model__id="big")
+    started = time.perf_counter()
+    for _ in range(5):
+        looked_at(base, model__id="big")
+    assert (time.perf_counter() - started) / 5 < 0.2
+
+
+def test_nothing_heavy_is_imported(tmp_path: Path) -> None:
+    code = (
+        "import sys; from pathlib import Path; from tuitune.planning.preflight import check; "
+        "from tuitune.recipe.presets import demo_recipe; check(demo_recipe(), base=Path()); "
+        "import tuitune.hardware.models as models; models.find_models(); "
+        "heavy = {'torch', 'transformers', 'datasets', 'peft', 'trl', 'numpy', 'pandas', 'pyarrow'}; "
+        "sys.exit(', '.join(heavy & set(sys.modules)) or 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")

@@ -1,0 +1,66 @@
+"""What is worked out from a recipe beside the form: rows, steps, notes, and values without effect."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from tuitune.hardware.gpus import Sampler
+from tuitune.recipe.schema import Recipe
+from tuitune.tui.draft import with_values
+from tuitune.tui.notes import notes, unused
+from tuitune.tui.outlook import Inspections, Steps, look, steps, training_rows
+
+
+def recipe(**values: object) -> Recipe:
+    return with_values(Recipe(), {key.replace("__", "."): value for key, value in values.items()})
+
+
+@pytest.mark.parametrize(
+    ("rows", "values", "expected"),
+    [
+        (100, {"data__packing": False}, Steps(21, at_most=False)),
+        (100, {}, Steps(21, at_most=True)),
+        (1, {"data__packing": False}, Steps(3, at_most=False)),
+        (100, {"training__max_steps": 7}, Steps(7, at_most=False)),
+        (None, {"training__max_steps": 7}, Steps(7, at_most=False)),
+        (None, {}, None),
+        (100, {"data__packing": False, "training__epochs": 0.5}, Steps(4, at_most=False)),
+    ],
+)
+def test_steps(rows: int | None, values: dict, expected: Steps | None):
+    assert steps(recipe(**values), rows) == expected
+
+
+def test_training_rows_leave_out_what_is_held_out_and_beyond_the_limit():
+    assert training_rows(recipe(), 1600) == 1520
+    assert training_rows(recipe(data__limit=100), 1600) == 95
+    assert training_rows(recipe(data__eval="bundled:triage/heldout"), 1600) == 1600
+    assert training_rows(recipe(), None) is None
+
+
+def test_scaling_follows_rslora():
+    assert notes(recipe(), None)["adapter.alpha"] == "scaling α/r = 2.0"
+    assert notes(recipe(adapter__rslora=True), None)["adapter.alpha"] == "scaling α/√r = 8.0"
+
+
+def test_values_without_effect_say_why():
+    assert unused(recipe())["quantization.kind"] == "needs 4 bits"
+    assert "quantization.kind" not in unused(recipe(quantization__bits=4))
+    assert unused(recipe(adapter__method="none"))["adapter.rank"] == "needs method lora"
+
+
+def test_rows_are_known_once_the_file_has_been_inspected(tmp_path: Path):
+    (tmp_path / "rows.jsonl").write_text('{"text": "a"}\nnot json\n{"text": "b"}\n' * 10)
+    chosen = recipe(data__train="rows.jsonl", data__eval=None, data__loss_on="all")
+    inspections, done = Inspections(tmp_path), threading.Event()
+    before = look(chosen, base=tmp_path, sampler=Sampler(), inspections=inspections)
+    assert before.rows is None
+    inspections.begin(chosen.data, done.set)
+    assert done.wait(10)
+    after = look(chosen, base=tmp_path, sampler=Sampler(), inspections=inspections)
+    assert after.rows == 20
+    assert after.trainable
+    assert after.capacity

@@ -1,0 +1,329 @@
+"""The monitor: every state of a run, live and ended, at every size; its keys; what it must not do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pyte
+import pytest
+from rich.cells import cell_len
+from textual.pilot import Pilot
+
+from tests.tui.conftest import MakeRun, until
+from tests.tui.payloads import PAYLOADS, assert_inert, assert_literal, shot_of
+from tuitune.runs import control
+from tuitune.runs.directory import Run
+from tuitune.runs.journal import Writer
+from tuitune.tui.app import TuituneApp
+from tuitune.tui.charts.chart import Chart
+from tuitune.tui.screens.monitor import PANES, MonitorScreen
+from tuitune.tui.widgets.dialogs import Confirm, TextView
+from tuitune.tui.widgets.pane import Pane
+
+SIZES = [(80, 24), (120, 36), (200, 60)]
+
+
+def screen(pilot: Pilot[Any]) -> MonitorScreen:
+    found = pilot.app.screen_stack[-1]
+    assert isinstance(found, MonitorScreen), found
+    return found
+
+
+def text(pilot: Pilot[Any]) -> str:
+    return shot_of(pilot.app).text
+
+
+async def shows(pilot: Pilot[Any], *wanted: str) -> str:
+    """Wait until all of `wanted` are on the screen; the screen's text."""
+    await until(pilot, lambda: all(part in text(pilot) for part in wanted), 10)
+    return text(pilot)
+
+
+def append_steps(run: Run, first: int, last: int, **fields: Any) -> None:
+    with Writer(run.metrics_file) as metrics:
+        for step in range(first, last + 1):
+            record = {
+                "step": step, "epoch": step / 100, "loss": 1.0, "learning_rate": 1e-4, "grad_norm": 0.5, "tokens": step * 900,
+                "tokens_per_second": 3000.0, "step_seconds": 0.3, "memory_bytes": 10**9, "peak_memory_bytes": 10**9,
+            }  # fmt: skip
+            metrics.append(kind="step", **{**record, **fields})
+
+
+def sample(run: Run, step: int, answer: str, *, index: int = 0, prompt: str = "a question", label: str = "during") -> None:
+    with Writer(run.samples_file) as samples:
+        samples.append(step=step, index=index, prompt=prompt, answer=answer, label=label, tokens=3, seconds=0.1)
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_a_run_that_trains(make_run: MakeRun, size: tuple[int, int]) -> None:
+    run = make_run("triage", state="training", steps=40, total=400)
+    async with TuituneApp(run).run_test(size=size) as pilot:
+        shown = await shows(pilot, "● training", "triage", "40 / 400", "10%", "ETA", "loss")
+        assert ("gradient norm" in shown) == (size[0] > 80)
+        assert "S stop & save" in shown
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_a_finished_run_says_what_came_of_it(make_run: MakeRun, size: tuple[int, int]) -> None:
+    run = make_run("triage")
+    run.adapter.mkdir()
+    (run.adapter / "adapter_config.json").write_text("{}")
+    with Writer(run.metrics_file) as metrics:
+        for label, loss, perplexity in (("base", 3.6, 36.6), ("tuned", 0.3, 1.35)):
+            metrics.append(kind="eval", step=0, epoch=0, loss=loss, perplexity=perplexity, tokens=9, rows=3, seconds=1, label=label)
+        metrics.append(kind="answers", step=0, label="base", rows=50, exact=0.0, valid_json=0.02)
+        metrics.append(kind="answers", step=20, label="tuned", rows=50, exact=0.88, valid_json=1.0)
+    async with TuituneApp(run).run_test(size=size) as pilot:
+        shown = await shows(pilot, "✓ finished", "36.6 → 1.35", "2.00% → 100%", "0% → 88%", "b eval 0.3000")
+        assert str(run.adapter)[:60] in shown
+
+
+@pytest.mark.parametrize(("state", "words"), [("failed", "failed"), ("crashed", "crashed"), ("stopped", "stopped")])
+async def test_an_end_that_was_not_the_plan_gives_its_reason_whole(make_run: MakeRun, state: str, words: str) -> None:
+    reason = "out of memory: " + " ".join(f"word{number}" for number in range(30)) + " the end of it"
+    run = make_run("triage", state=state, reason=reason)
+    async with TuituneApp(run).run_test(size=(80, 24)) as pilot:
+        await shows(pilot, words, "killed" if state == "crashed" else "the end of it")
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_a_run_that_starts_says_what_it_is_at(make_run: MakeRun, size: tuple[int, int]) -> None:
+    run = make_run("triage", state="starting", steps=0)
+    with Writer(run.metrics_file) as metrics:
+        metrics.append(kind="phase", phase="downloading", text="downloading model.safetensors", done=340, total=1000, unit="bytes")
+    async with TuituneApp(run).run_test(size=size) as pilot:
+        await shows(pilot, "◐ starting", "downloading model.safetensors", "34%", "340 B of 1.0 kB", "elapsed", "no steps yet")
+
+
+async def test_a_queued_run_and_one_without_a_plan_yet(make_run: MakeRun) -> None:
+    async with TuituneApp(make_run("waits", state="queued", steps=0)).run_test(size=(80, 24)) as pilot:
+        await shows(pilot, "waits", "waiting for its turn", "no samples yet")
+
+
+async def test_damaged_runs_are_shown(make_run: MakeRun) -> None:
+    run = make_run("odd", state="failed", steps=0, reason="")
+    run.recipe_file.unlink()
+    run.log_file.unlink()
+    junk = [
+        "not json", "[]", '{"kind": "step", "step": "x", "loss": {}}', '{"kind": "eval", "step": [], "loss": "high"}', '{"kind": 7}',
+        '{"kind": "phase", "phase": 3, "text": null}', '{"kind": "answers", "label": [], "exact": "all"}', '{"kind": "alert"}',
+        '{"kind": "checkpoint", "bytes": "many"}', '{"kind": "plan", "total_steps": -3}', '{"kind": "step", "step": 1e300, "loss": 1e308}',
+    ]  # fmt: skip
+    run.metrics_file.write_text("\n".join(junk) + "\n")
+    run.samples_file.write_text('{"step": "x"}\n{"index": 1}\nnull\n{"step": 1, "index": 0, "prompt": 3, "answer": []}\n')
+    with run.events_file.open("a") as events:
+        events.write('{"event": 5, "time": "later"}\n{"event": "exited", "code": "no"}\n')
+    async with TuituneApp(run).run_test(size=(120, 36)) as pilot:
+        await shows(pilot, "odd", "failed", "the log is empty")
+        await pilot.press("t")
+        await shows(pilot, "the recipe cannot be read")
+
+
+async def test_it_follows_a_run_and_rings_once_at_its_end(make_run: MakeRun, monkeypatch: pytest.MonkeyPatch) -> None:
+    rung: list[bool] = []
+    monkeypatch.setattr(TuituneApp, "bell", lambda _: rung.append(True))
+    run = make_run("triage", state="training", steps=5, total=30)
+    async with TuituneApp(run).run_test(size=(120, 36)) as pilot:
+        await shows(pilot, "5 / 30")
+        append_steps(run, 6, 12)
+        await shows(pilot, "12 / 30", "1.00")
+        with Writer(run.events_file) as events:
+            events.append(event="ended", state="finished", reason="")
+        await shows(pilot, "✓ finished")
+        await until(pilot, lambda: rung)
+        append_steps(run, 13, 14)
+        await pilot.pause()
+        assert rung == [True]
+
+
+async def test_stop_asks_first_then_shows_it_at_once(make_run: MakeRun) -> None:
+    run = make_run("triage", state="training", steps=5, total=30)
+    async with TuituneApp(run).run_test(size=(80, 24)) as pilot:
+        await shows(pilot, "● training")
+        await pilot.press("S")
+        await until(pilot, lambda: isinstance(pilot.app.screen, Confirm))
+        assert control.pending(run) == []
+        await pilot.press("y")
+        await shows(pilot, "◑ stopping")
+        assert [request.verb for request in control.pending(run) if isinstance(request, control.Request)] == ["stop"]
+        await pilot.press("S")
+        await shows(pilot, "it is stopping already")
+
+
+async def test_keys_that_do_nothing_say_why(make_run: MakeRun) -> None:
+    async with TuituneApp(make_run("triage", steps=0)).run_test(size=(120, 36)) as pilot:
+        await shows(pilot, "✓ finished")
+        for key, reason in (("S", "nothing to stop"), ("y", "no point on the charts"), ("p", "no samples yet")):
+            await pilot.press(key)
+            await shows(pilot, reason)
+
+
+async def test_zoom_pan_follow_and_fit_move_all_charts(make_run: MakeRun) -> None:
+    async with TuituneApp(make_run("triage", steps=400)).run_test(size=(120, 36)) as pilot:
+        await shows(pilot, "400 / 400")
+        charts = list(screen(pilot).query(Chart))
+        await until(pilot, lambda: all(chart.drawn for chart in charts))
+
+        def windows() -> set[tuple[float, float]]:
+            return {(chart.window.low, chart.window.high) for chart in charts if chart.window}
+
+        assert windows() == {(0, 400)}
+        await pilot.press("plus")
+        assert windows() == {(200, 400)}
+        await pilot.press("H")
+        assert windows() == {(150, 350)}
+        assert "not following" in text(pilot)
+        await pilot.press("f")
+        assert windows() == {(200, 400)}
+        await pilot.press("minus", "minus")
+        assert windows() == {(0, 400)}
+        await pilot.press("plus", "0")
+        assert windows() == {(0, 400)}
+
+
+async def test_axes_log_smoothing_and_marks(make_run: MakeRun) -> None:
+    async with TuituneApp(make_run("triage", steps=50)).run_test(size=(120, 36)) as pilot:
+        await shows(pilot, "50 / 50", "EMA 0.9")
+        for keys, shown in (("x", "by tokens"), ("x", "by time"), ("y", "log"), ("s", "EMA 0.98")):
+            await pilot.press(keys)
+            await shows(pilot, shown)
+        await pilot.press("s", "m")
+        await until(pilot, lambda: "EMA" not in text(pilot) and "┊" in text(pilot))
+
+
+async def test_panes_by_number_tab_and_zoom(make_run: MakeRun) -> None:
+    async with TuituneApp(make_run("triage")).run_test(size=(120, 36)) as pilot:
+        await shows(pilot, "✓ finished")
+
+        def shown() -> list[str]:
+            return [name for name in PANES if screen(pilot).query_one(f"#{name}", Pane).display]
+
+        assert shown() == list(PANES)
+        await pilot.press("6", "z")
+        assert shown() == ["samples"]
+        await pilot.press("tab")
+        assert shown() == ["log"]
+        await pilot.press("escape")
+        assert shown() == list(PANES)
+        assert isinstance(pilot.app.screen, MonitorScreen)
+        await pilot.resize_terminal(80, 24)
+        await until(pilot, lambda: shown() == ["loss", "log"])
+        for number, name in enumerate(PANES[1:], start=2):
+            await pilot.press(str(number))
+            assert shown() == ["loss", name]
+        await pilot.press("tab")
+        assert shown()[0] == "loss"
+
+
+async def test_samples_walk_through_steps_and_prompts(make_run: MakeRun) -> None:
+    run = make_run("triage")
+    sample(run, 0, "first words", label="base")
+    sample(run, 5, "second words")
+    sample(run, 9, "third words", label="tuned")
+    sample(run, 9, "other answer", index=1, prompt="another question", label="tuned")
+    async with TuituneApp(run).run_test(size=(200, 60)) as pilot:
+        await shows(pilot, "a question", "before training", "first words", "step 9 · tuned", "third words", "prompt 1/2 · answer 3/3")
+        await pilot.press("left_square_bracket")
+        await shows(pilot, "second words", "answer 2/3")
+        await pilot.press("left_square_bracket", "left_square_bracket")
+        await until(pilot, lambda: "second words" not in text(pilot))
+        await pilot.press("right_square_bracket", "right_square_bracket")
+        await shows(pilot, "third words")
+        await pilot.press("p")
+        await shows(pilot, "another question", "other answer", "prompt 2/2")
+
+
+async def test_the_recipe_and_the_path(make_run: MakeRun, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("TMUX", raising=False)
+    run = make_run("triage")
+    async with TuituneApp(run).run_test(size=(120, 36)) as pilot:
+        await shows(pilot, "✓ finished")
+        await pilot.press("c")
+        await until(pilot, lambda: pilot.app.clipboard == str(run.path))
+        await shows(pilot, "OSC 52")
+        await pilot.press("t")
+        await until(pilot, lambda: isinstance(pilot.app.screen, TextView))
+        await shows(pilot, "[training]", "learning_rate")
+
+
+async def test_the_log_is_a_window_on_its_file(make_run: MakeRun) -> None:
+    run = make_run("triage")
+    run.log_file.write_text("".join(f"line {number}\n" for number in range(200_000)) + "\x1b[31mred\x1b[0m\n50%\r100%\n")
+    async with TuituneApp(run).run_test(size=(120, 36)) as pilot:
+        shown = await shows(pilot, "line 199999", "red", "100%")
+        assert "50%" not in shown
+        await pilot.press("7", "pageup", "pageup")
+        await until(pilot, lambda: "line 199999" not in text(pilot))
+        await pilot.press("home")
+        await shows(pilot, "line 0 ", "line 1 ")
+        await pilot.press("down")
+        await until(pilot, lambda: "line 0 " not in text(pilot))
+        await pilot.press("end")
+        await shows(pilot, "line 199999")
+
+
+async def test_a_journal_that_was_cut_short_is_read_anew(make_run: MakeRun) -> None:
+    run = make_run("triage", state="training", steps=50, total=100)
+    async with TuituneApp(run).run_test(size=(120, 36)) as pilot:
+        await shows(pilot, "50 / 100")
+        whole = run.metrics_file.read_bytes().splitlines(keepends=True)
+        run.metrics_file.write_bytes(b"".join(whole[:11]))
+        await shows(pilot, "10 / 100")
+        chart = screen(pilot).query_one("#chart-loss", Chart)
+        await until(pilot, lambda: len(chart.plot.lines[0].values) == 10)
+
+
+@pytest.mark.parametrize("payload", PAYLOADS.values(), ids=PAYLOADS)
+async def test_foreign_text_is_inert_everywhere(make_run: MakeRun, payload: str) -> None:
+    run = make_run("triage", state="failed", reason=payload)
+    with Writer(run.metrics_file) as metrics:
+        metrics.append(kind="phase", phase=payload, text=payload, done=None, total=None, unit=payload)
+        metrics.append(kind="alert", id=payload, level="warning", message=payload, step=3)
+    sample(run, 0, "before", prompt=payload, label="base")
+    sample(run, 5, payload, prompt=payload)
+    run.log_file.write_bytes(payload.encode("utf-8", "surrogatepass") + b"\n")
+    async with TuituneApp(run).run_test(size=(200, 60)) as pilot:
+        await shows(pilot, "✗ failed", "before training")
+        shot = shot_of(pilot.app)
+        assert_inert(shot)
+        if "\r" not in payload and "\ud800" not in payload:
+            assert_literal(shot, payload)
+        for line in shot.lines:
+            assert sum(cell_len(segment.text) for segment in line) == 200
+
+
+async def test_partial_refreshes_leave_the_screen_that_a_full_one_would(make_run: MakeRun, tmp_path: object) -> None:
+    """What reached the terminal piece by piece, read by a terminal emulator, is what a repaint from nothing shows."""
+    run = make_run("triage", state="training", steps=30, total=100)
+    async with TuituneApp(run).run_test(size=(100, 30)) as pilot:
+        app = pilot.app
+        await shows(pilot, "30 / 100")
+        terminal = pyte.Screen(100, 30)
+        stream = pyte.Stream(terminal)
+        stream.feed(shot_of(app).output)
+        display = app._display
+        record: Callable[[Any, Any], None] = lambda _screen, update: stream.feed(_painted(app, update))  # noqa: E731
+
+        def watching(shown: Any, renderable: Any) -> None:
+            record(shown, renderable)
+            display(shown, renderable)
+
+        app._display = watching  # type: ignore[method-assign]
+        for end in (31, 33, 38, 46, 60):
+            append_steps(run, end - 1, end, loss=2.0 + end / 10)
+            screen(pilot).view.refresh()
+            await screen(pilot)._read()
+            await pilot.pause()
+        await pilot.press("plus", "H", "y")
+        await pilot.pause()
+        repaint = pyte.Screen(100, 30)
+        pyte.Stream(repaint).feed(shot_of(app).output)
+        assert terminal.display == repaint.display
+
+
+def _painted(app: TuituneApp, renderable: Any) -> str:
+    """What a compositor's update writes to the terminal."""
+    if hasattr(renderable, "render_segments"):
+        return str(renderable.render_segments(app.console))
+    return ""

@@ -1,0 +1,278 @@
+"""Foreign text on every part of the shell that shows any: inert, and shown as it is written."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.segment import Segment
+from rich.style import Style
+from textual.app import ComposeResult
+from textual.color import Color
+from textual.content import Content
+from textual.widgets import Static
+
+from tests.tui.conftest import MakeRun, until
+from tests.tui.payloads import CONTROL_PAYLOADS, MARKUP_PAYLOADS, PAYLOADS, assert_inert, assert_literal, shot_of
+from tests.tui.pty_session import start
+from tuitune.runs.directory import Run
+from tuitune.tui.actions import Action
+from tuitune.tui.app import TuituneApp
+from tuitune.tui.egress import EGRESS, ascii_text
+from tuitune.tui.run_line import RunLine
+from tuitune.tui.screens.base import TuituneScreen
+from tuitune.tui.screens.help import KeyTable
+from tuitune.tui.screens.runs import RunsScreen
+from tuitune.tui.widgets.dialogs import Choice, Choose, Confirm, TextView
+from tuitune.tui.widgets.key_bar import fit_keys
+from tuitune.tui.widgets.pane import Pane
+
+
+def test_there_are_enough_payloads() -> None:
+    assert len(CONTROL_PAYLOADS) >= 17
+    assert len(MARKUP_PAYLOADS) >= 16
+
+
+class Unfiltered(TuituneApp):
+    """Without the last filter, so that a widget that lets something through is found out."""
+
+    def get_line_filters(self) -> Any:
+        return [line_filter for line_filter in super().get_line_filters() if line_filter is not EGRESS]
+
+
+class Frozen(RunsScreen):
+    """A list of runs that shows what it is given, not what is on disk."""
+
+    def _watch(self) -> Any:
+        return None
+
+
+class Still(Unfiltered):
+    def get_default_screen(self) -> Frozen:
+        return Frozen()
+
+
+Show = Callable[[TuituneApp, str], object]
+
+
+def list_of_runs(app: TuituneApp, payload: str) -> None:
+    run = Run(Path("/runs") / payload.replace("/", "\u2215"))
+    line = RunLine(run, "failed", False, payload, payload, payload, payload, 3, 9, 0.5, (2.0, 1.0), 10.0, None, 1.0)
+    odd = replace(line, state=payload, live=True, run=Run(Path("/runs/odd")))
+    app.screen.post_message(RunsScreen.Listed([line, odd]))
+
+
+def place(app: TuituneApp, payload: str) -> None:
+    app.screen.post_message(RunsScreen.Located(payload))
+
+
+def question(app: TuituneApp, payload: str) -> None:
+    app.push_screen(Confirm("Sure?", f"Really {payload}", word=payload))
+
+
+def question_title(app: TuituneApp, payload: str) -> None:
+    app.push_screen(Confirm(payload, "Really?"))
+
+
+def text(app: TuituneApp, payload: str) -> None:
+    app.push_screen(TextView(payload, payload))
+
+
+def choice(app: TuituneApp, payload: str) -> None:
+    app.push_screen(Choose(payload, [Choice(1, payload, payload), Choice(2, "plain")]))
+
+
+def notice(app: TuituneApp, payload: str) -> None:
+    app.clear_notifications()
+    app.notify(payload, title=payload, timeout=30, markup=True)
+    app.screen.notify(f"{payload} ", title=payload, timeout=30)
+
+
+def title(app: TuituneApp, payload: str) -> None:
+    app.title = app.sub_title = payload
+    app.query_one(Pane).set_title(payload, "right")
+
+
+def right_title(app: TuituneApp, payload: str) -> None:
+    app.query_one(Pane).set_title("left", payload)
+
+
+def reason_in_the_palette(app: TuituneApp, payload: str) -> None:
+    screen = app.screen
+    assert isinstance(screen, RunsScreen)
+    screen.why_disabled = lambda name: f"{payload} is busy"  # type: ignore[method-assign]
+    app.action_command_palette()
+
+
+@pytest.mark.parametrize(
+    "show",
+    [list_of_runs, place, question, question_title, text, choice, notice, title, right_title, reason_in_the_palette],
+    ids=lambda show: show.__name__,
+)
+async def test_foreign_text_is_inert_and_literal(show: Show) -> None:
+    async with Still().run_test(size=(160, 40), notifications=True, tooltips=True) as pilot:
+        app = pilot.app
+        assert isinstance(app, TuituneApp)
+        for name, payload in PAYLOADS.items():
+            show(app, payload)
+            await pilot.pause()
+            await pilot.pause()
+            shot = shot_of(app)
+            try:
+                assert_inert(shot)
+                assert_literal(shot, payload, characters=8)
+            except AssertionError as error:
+                raise AssertionError(f"{name}: {error}") from error
+            app.open_runs()
+            await pilot.pause()
+        assert app.is_running
+
+
+@pytest.mark.parametrize("payload", PAYLOADS.values(), ids=PAYLOADS.keys())
+def test_keys_and_help_take_words_as_they_are(payload: str) -> None:
+    action = Action("runs", "x", "x", payload, payload)
+    line = fit_keys([action], frozenset(), 800)
+    assert payload.splitlines()[0].strip("\x07\x08\x0b\x0c\r")[:3] in line.plain
+    assert all("@click" not in str(span.style) for span in line.spans)
+
+
+async def test_the_help_shows_markup_as_text() -> None:
+    class Words(TuituneScreen):
+        def compose(self) -> ComposeResult:
+            yield KeyTable([(payload, [("k", payload)]) for payload in MARKUP_PAYLOADS.values() if len(payload) < 90])
+
+    class App(TuituneApp):
+        def get_default_screen(self) -> Words:  # type: ignore[override]
+            return Words()
+
+    async with App().run_test(size=(120, 90)) as pilot:
+        shot = shot_of(pilot.app)
+        assert_inert(shot)
+        for payload in MARKUP_PAYLOADS.values():
+            if len(payload) < 90:
+                assert_literal(shot, payload)
+
+
+# The last filter
+
+
+async def test_the_filter_stops_what_a_widget_lets_through() -> None:
+    class Careless(TuituneScreen):
+        def compose(self) -> ComposeResult:
+            for payload in CONTROL_PAYLOADS.values():
+                yield Static(Content(payload, strip_control_codes=False))
+
+    class App(TuituneApp):
+        def get_default_screen(self) -> Careless:  # type: ignore[override]
+            return Careless()
+
+    async with App().run_test(size=(220, 60)) as pilot:
+        shot = shot_of(pilot.app)
+        assert_inert(shot)
+        assert "safeevil" in shot.text
+        assert "algo" in shot.text
+
+
+def test_the_filter_drops_links_and_keeps_what_is_plain() -> None:
+    linked = Segment("here", Style(link="http://evil.example", bold=True))
+    plain = Segment("plain ─ 中", Style(bold=True))
+    (safe, same) = EGRESS.apply([linked, plain], Color(0, 0, 0))
+    assert safe.style is not None
+    assert safe.style.link is None
+    assert safe.style.bold
+    assert same is plain
+
+
+@pytest.mark.parametrize("text", ["─│┌ ●✓✗ … ▁▂█", "中文 naïve", "plain", "⣿⡇ ⠁"])
+def test_ascii_takes_the_same_room(text: str) -> None:
+    from rich.cells import cell_len
+
+    assert ascii_text(text).isascii()
+    assert len(ascii_text(text)) == cell_len(text)
+
+
+# Errors that end the app
+
+
+@pytest.mark.parametrize(
+    "payload", [CONTROL_PAYLOADS["clipboard, ended by ST"], MARKUP_PAYLOADS["action"], "\x1b[>c\u202e"]
+)
+def test_a_report_of_an_unexpected_error_is_inert(payload: str) -> None:
+    code = f"""
+import sys
+from tuitune.tui.app import TuituneApp
+class Broken(TuituneApp):
+    def action_help(self):
+        raise RuntimeError({payload!r} + " hf_0123456789abcdefghij")
+sys.exit(Broken().run() or 1)
+"""
+    with start((sys.executable, "-c", code)) as session:
+        session.wait_for(b"No runs yet")
+        session.send(b"?")
+        assert session.wait(8) == 1
+        report = session.text[session.text.rindex("\x1b[?1049l") :]
+        assert "RuntimeError" in report
+        assert "hf_0123" not in report
+        assert "\x1b]" not in report
+        assert "\x1b[>c" not in report
+        assert "\u202e" not in report
+
+
+# A real terminal
+
+needs_tmux = pytest.mark.skipif(shutil.which("tmux") is None, reason="tmux is not installed")
+
+
+@pytest.fixture
+def tmux(tmp_path: Path) -> Iterator[Callable[..., str]]:
+    """Runs a tmux command on a server of this test's own, which is ended with it."""
+    socket = f"tuitune-{uuid.uuid4().hex[:8]}"
+
+    def run(*arguments: str) -> str:
+        command = ["tmux", "-L", socket, "-f", "/dev/null", *arguments]
+        return subprocess.run(command, check=True, capture_output=True, text=True, timeout=20).stdout
+
+    yield run
+    subprocess.run(["tmux", "-L", socket, "kill-server"], capture_output=True, timeout=20)
+
+
+@needs_tmux
+def test_a_terminals_answer_to_foreign_text_presses_no_key(make_run: MakeRun, tmux: Callable[..., str]) -> None:
+    """`CSI > c` makes a terminal type its version: with a `c` in it, which would press a key; a title and the clipboard too."""
+    hostile = "\x1b[>c\x1b[c\x1b]2;PWNED\x1b\\\x1b]52;c;RVZJTA==\x1b\\"
+    make_run("hostile", state="failed", reason=hostile, recipe={"model": {"id": hostile}, "data": {"train": hostile}})
+    tmux("new-session", "-d", "-x", "160", "-y", "40", f"{sys.executable} -P -m tuitune")
+    tmux("set-option", "-s", "set-clipboard", "on")
+    deadline = time.monotonic() + 20
+    while "failed" not in (screen := tmux("capture-pane", "-p")):
+        assert time.monotonic() < deadline, screen
+        time.sleep(0.1)
+    deadline = time.monotonic() + 1.5
+    while time.monotonic() < deadline:
+        screen = tmux("capture-pane", "-p")
+        assert "Runs" in screen
+        assert "Keys" not in screen
+        assert "Delete" not in screen
+        time.sleep(0.2)
+    assert "␛[>c" in screen
+    assert "PWNED" not in tmux("display-message", "-p", "#{pane_title}")
+    assert "EVIL" not in tmux("list-buffers")
+
+
+async def test_a_hostile_run_folder_is_shown_or_passed_over(make_run: MakeRun) -> None:
+    """What a run folder's files can say, end to end: reason, phase and recipe, through the real list."""
+    for payload in (CONTROL_PAYLOADS["clipboard"], MARKUP_PAYLOADS["closing anything"], MARKUP_PAYLOADS["action"]):
+        make_run("run", state="failed", reason=payload, phase=payload, recipe={"model": {"id": payload}})
+    async with Unfiltered().run_test(size=(160, 40)) as pilot:
+        await until(pilot, lambda: "3 ended" in shot_of(pilot.app).text)
+        for _ in range(3):
+            assert_inert(shot_of(pilot.app))
+            await pilot.press("j")
