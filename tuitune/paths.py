@@ -40,5 +40,6 @@ def shipped(name: str) -> Path:
 
 def private_directory(path: Path) -> Path:
     """Create `path` and its parents, readable by their owner alone (mode 0700), and return it."""
-    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for folder in (*reversed(path.parents), path):
+        folder.mkdir(mode=0o700, exist_ok=True)
     return path

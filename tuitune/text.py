@@ -13,6 +13,8 @@ _UNSAFE = re.compile(f"[\x00-\x1f\x7f-\x9f{_BIDI}\u2028\u2029\ufeff\ufff9-\ufffb
 _MARKS = "\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f"
 _STACKED_MARKS = re.compile(f"([{_MARKS}]{{3}})[{_MARKS}]+")
 _TAB = " " * 4
+_REACH = 4
+"""How many times the limit is looked at: of what is cleaned, marks may fall away and room be left for more."""
 
 _ESCAPE_SEQUENCE = re.compile(
     r"""
@@ -60,8 +62,9 @@ def clean(text: str, *, limit: int | None = None, newlines: bool = False) -> str
     surrogates, tag characters) becomes �, a tab four spaces, a newline ⏎ unless `newlines` keeps it, and a pile of
     combining marks is cut to three. At most `limit` characters are kept, the last of them … where any were lost.
     """
+    length = len(text)
     if limit is not None:
-        text = text[: limit + 1]
+        text = text[: _REACH * limit + 1]
     if newlines:
         text = text.replace("\r\n", "\n")
         cleaned = "\n".join(_UNSAFE.sub(_visible, line) for line in text.split("\n"))
@@ -69,7 +72,7 @@ def clean(text: str, *, limit: int | None = None, newlines: bool = False) -> str
         cleaned = _UNSAFE.sub(_visible, text.replace("\r\n", "\n"))
     if not cleaned.isascii():
         cleaned = _STACKED_MARKS.sub(r"\1", cleaned)
-    if limit is not None and len(cleaned) > limit:
+    if limit is not None and (len(cleaned) > limit or len(text) < length):
         return cleaned[: max(limit - 1, 0)] + "…"[:limit]
     return cleaned
 

@@ -10,7 +10,7 @@ from typing import Any
 import psutil
 import pytest
 
-from tuitune.hardware.gpus import GpuProcess, Sampler, gpus
+from tuitune.hardware.gpus import Gpu, GpuProcess, Sampler, gpus, training_gpu
 
 
 @pytest.fixture
@@ -173,3 +173,16 @@ def test_names_that_cannot_be_decoded(nvml: ModuleType, monkeypatch: pytest.Monk
 def test_the_real_library_never_raises() -> None:
     sampler = Sampler()
     assert sampler.sample() or sampler.reason
+
+
+@pytest.mark.parametrize(
+    ("visible", "index"), [(None, 0), ("1", 1), ("1,0", 1), ("GPU-b", 1), ("GPU-bbbb,GPU-a", 1), ("", None), ("7", None)]
+)
+def test_the_card_that_would_train_is_the_first_visible_one(
+    visible: str | None, index: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    cards = [Gpu(index=0, uuid="GPU-aaaa", name="one"), Gpu(index=1, uuid="GPU-bbbb", name="two")]
+    chosen = training_gpu(cards, visible)
+    assert (chosen.index if chosen else None) == index
+    assert training_gpu([], visible) is None

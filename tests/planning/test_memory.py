@@ -181,10 +181,15 @@ def gpu(free: int | None, index: int = 0) -> Gpu:
     return Gpu(index=index, uuid=None, name="card", memory_total=200 * GIB, memory_free=free)
 
 
-def test_fit_is_held_against_the_emptiest_card() -> None:
+def test_fit_is_held_against_the_card_that_would_train(monkeypatch: pytest.MonkeyPatch) -> None:
     found = of(recipe())
-    fit = fits(found, [gpu(GIB), gpu(100 * GIB, 1), gpu(None, 2)])
+    cards = [gpu(GIB), gpu(100 * GIB, 1), gpu(None, 2)]
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    assert fits(found, cards).state == "too big"
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1,0")
+    fit = fits(found, cards)
     assert (fit.state, fit.gpu.index if fit.gpu else None, fit.free) == ("fits", 1, 100 * GIB)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
     assert fits(found, [gpu(round(found.total / 0.95))]).state == "tight"
     assert fits(found, [gpu(found.total - 1)]).state == "too big"
     assert fits(found, [gpu(0)]).state == "too big"

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,6 +49,19 @@ class Gpu:
 def gpus() -> list[Gpu]:
     """The GPUs of this machine as they are now; an empty list where there are none or NVML does not answer."""
     return Sampler().sample()
+
+
+def training_gpu(found: Sequence[Gpu], visible: str | None = None) -> Gpu | None:
+    """The card that a run started now would train on: the first that CUDA_VISIBLE_DEVICES (`visible`, unless given the
+    environment's) names by index or UUID, or simply the first. None where it names none, or there is none.
+    """
+    names = os.environ.get("CUDA_VISIBLE_DEVICES") if visible is None else visible
+    if names is None:
+        return next(iter(found), None)
+    first = names.split(",")[0].strip()
+    if first.isdigit():
+        return next((gpu for gpu in found if gpu.index == int(first)), None)
+    return next((gpu for gpu in found if first and (gpu.uuid or "").startswith(first)), None)
 
 
 class Sampler:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from tuitune.hardware.gpus import Gpu
+from tuitune.hardware.gpus import Gpu, training_gpu
 from tuitune.hardware.host import host
 from tuitune.hardware.model_facts import Linear, ModelFacts
 from tuitune.planning.activations import Step, Widths, loss_head, saved, widths, working
@@ -82,15 +82,15 @@ def forecast(
 
 
 def fits(forecast: Forecast, gpus: Sequence[Gpu]) -> Fit:
-    """Hold a forecast against the GPU with the most free memory; without a GPU against the machine's, and say so."""
-    known = [gpu for gpu in gpus if gpu.memory_free is not None]
-    gpu = max(known, key=lambda one: one.memory_free or 0, default=None)
+    """Hold a forecast against the GPU that would train it; without a GPU against the machine's memory, and say so."""
+    chosen = training_gpu(gpus)
+    gpu = chosen if chosen is not None and chosen.memory_free is not None else None
     free = host().memory_available if gpu is None else gpu.memory_free or 0
     share = forecast.total / free if free else float("inf")
     needed, room = bytes_text(forecast.total), bytes_text(free)
     if gpu is None:
         verdict = "fits in" if share <= 1 else "does not fit in"
-        opening = "free GPU memory not known" if gpus else "no GPU"
+        opening = "free GPU memory not known" if chosen else "no GPU"
         return Fit("no gpu", f"{opening}: {needed} {verdict} the {room} free on this machine", free, share, None)
     state: Literal["fits", "tight", "too big"] = "too big" if share > 1 else "tight" if share > TIGHT else "fits"
     return Fit(state, f"{needed} of {room} free on GPU {gpu.index}", free, share, gpu)

@@ -17,6 +17,7 @@ from tuitune.runs.directory import Run
 _PR_SET_PDEATHSIG = 1
 _GRACE_SECONDS = 2.0
 _DANGEROUS = ("TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD", "PYTHONINSPECT", "PYTHONSTARTUP", "PYTHONBREAKPOINT")
+_DEFAULTS = {"TOKENIZERS_PARALLELISM": "true", "CUDA_DEVICE_ORDER": "PCI_BUS_ID"}
 _SETTLED = {
     "PYTHONSAFEPATH": "1",
     "PYTHONUNBUFFERED": "1",
@@ -38,7 +39,7 @@ def engine_environment(inherited: Mapping[str, str]) -> dict[str, str]:
     Secrets such as HF_TOKEN reach the engine this way and no other.
     """
     kept = {name: value for name, value in inherited.items() if name not in _DANGEROUS}
-    return {"TOKENIZERS_PARALLELISM": "true", **kept, **_SETTLED}
+    return {**_DEFAULTS, **kept, **_SETTLED}
 
 
 class EngineProcess:

@@ -16,7 +16,7 @@ def notes(recipe: Recipe, outlook: Outlook | None) -> dict[str, str]:
     found = {
         "adapter.alpha": f"scaling {'α/√r' if adapter.rslora else 'α/r'} = {_plain(adapter.alpha / root)}",
         "training.accumulation": f"effective batch {training.batch_size * training.accumulation}",
-        "samples.prompts": f"{len(recipe.samples.prompts)} prompts" if len(recipe.samples.prompts) != 1 else "1 prompt",
+        "samples.prompts": _prompts(len(recipe.samples.prompts)),
         "quantization.bits": {4: "QLoRA", 8: "LLM.int8()", 16: "as loaded"}[recipe.quantization.bits],
     }
     if isinstance(recipe.data.eval, float):
@@ -53,6 +53,10 @@ def unused(recipe: Recipe) -> dict[str, str]:
     if not recipe.samples.prompts:
         found |= {f"samples.{name}": "no prompts" for name in ("every", "max_new_tokens", "temperature")}
     return found
+
+
+def _prompts(count: int) -> str:
+    return "1 prompt" if count == 1 else f"{count} prompts" if count else "none yet"
 
 
 def _plain(figure: float) -> str:

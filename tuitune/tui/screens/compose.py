@@ -123,9 +123,12 @@ class ComposeScreen(ComposeActions, TuituneScreen):
         return bool(value_of(self.outlook.recipe, problem.key) == value_of(self.draft.recipe, problem.key))
 
     def redraw(self, *, cursor: str | None = None) -> None:
-        """Draw sections and form from the draft; lines that stay the same are not sent again."""
+        """Draw sections, form and forecast; what stays the same is not sent again."""
         errors = self.errors
         marks = self._marks(errors)
+        if self.outlook is not None:
+            self.query_one(ForecastPane).show(self.outlook, len(errors))
+            self.query_one(ForecastLine).show(self.outlook, len(errors))
         self.query_one(SectionPane).show(marks, self._section)
         self.query_one(SectionTabs).show(marks, self._section)
         title = next(mark.title for mark in marks if mark.name == self._section)
@@ -161,7 +164,7 @@ class ComposeScreen(ComposeActions, TuituneScreen):
         return [
             FieldView(
                 one,
-                self.draft.text(one.key),
+                self._text(one),
                 changed=self.draft.is_changed(one.key),
                 message=messages.get(one.key, ""),
                 note=beside.get(one.key, ""),
@@ -170,6 +173,11 @@ class ComposeScreen(ComposeActions, TuituneScreen):
             for one in settings()
             if one.section == self._section and self._is_shown(one, messages)
         ]
+
+    def _text(self, one: Setting) -> str:
+        if one.key == "samples.prompts" and one.key not in self.draft.refused:
+            return " · ".join(self.draft.recipe.samples.prompts)
+        return self.draft.text(one.key)
 
     def _is_shown(self, one: Setting, messages: dict[str, str]) -> bool:
         return self._show_advanced or not one.advanced or self.draft.is_changed(one.key) or bool(messages.get(one.key))
@@ -263,8 +271,6 @@ class ComposeScreen(ComposeActions, TuituneScreen):
     @on(Looked)
     def _looked(self, event: Looked) -> None:
         self.outlook = event.outlook
-        self.query_one(ForecastPane).show(event.outlook)
-        self.query_one(ForecastLine).show(event.outlook)
         self.redraw()
 
     @on(Worker.StateChanged)

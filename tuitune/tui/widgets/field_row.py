@@ -103,4 +103,6 @@ def help_text(view: FieldView) -> Content:
 def _takes(one: Setting) -> str:
     if one.kind == "choice":
         return " | ".join(map(str, one.choices))
+    if one.kind == "list" and not one.words:
+        return "one a line"
     return "yes | no" if one.kind == "switch" else one.expected

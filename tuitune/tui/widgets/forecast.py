@@ -27,23 +27,24 @@ class ForecastPane(Pane):
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__("Forecast", id=id)
-        self._outlook: Outlook | None = None
-        self.can_focus = False
+        self._shown: tuple[Outlook, int] | None = None
 
     def compose(self) -> Iterator[Static]:
         yield Static()
 
-    def show(self, outlook: Outlook) -> None:
-        self._outlook = outlook
-        self._draw()
+    def show(self, outlook: Outlook, errors: int) -> None:
+        """Show what is known; `errors` counts what is wrong with the draft."""
+        if (outlook, errors) != self._shown:
+            self._shown = (outlook, errors)
+            self._draw()
 
     def on_resize(self) -> None:
         self._draw()
 
     def _draw(self) -> None:
         width = self.content_size.width
-        if self._outlook is not None and width:
-            self.query_one(Static).update(Content("\n").join(forecast_lines(self._outlook, width)))
+        if self._shown is not None and width:
+            self.query_one(Static).update(Content("\n").join(forecast_lines(*self._shown, width)))
 
 
 class ForecastLine(Static):
@@ -51,18 +52,18 @@ class ForecastLine(Static):
 
     DEFAULT_CSS = "ForecastLine { height: 2; padding: 0 1; text-wrap: nowrap; text-overflow: ellipsis; }"
 
-    def show(self, outlook: Outlook) -> None:
-        self.update(Content("\n").join(forecast_summary(outlook)))
+    def show(self, outlook: Outlook, errors: int) -> None:
+        self.update(Content("\n").join(forecast_summary(outlook, errors)))
 
 
-def forecast_lines(outlook: Outlook, width: int) -> list[Content]:
+def forecast_lines(outlook: Outlook, errors: int, width: int) -> list[Content]:
     """Everything known, `width` cells wide."""
     blank = Content("")
-    groups = [_machine(outlook, width), _memory(outlook, width), _figures(outlook, width), _advice(outlook)]
+    groups = [_machine(outlook, width), _memory(outlook, width), _figures(outlook, width), _advice(outlook, errors)]
     return [line for group in groups if group for line in (*group, blank)]
 
 
-def forecast_summary(outlook: Outlook) -> list[Content]:
+def forecast_summary(outlook: Outlook, errors: int) -> list[Content]:
     """The two lines that matter most."""
     parts: list[Content] = []
     if outlook.forecast is not None:
@@ -72,8 +73,8 @@ def forecast_summary(outlook: Outlook) -> list[Content]:
     parts.append(Content(f"memory {_UNKNOWN_MODEL}" if unknown else f"trains {_trainable(outlook)}"))
     first = Content.styled(" · ", "$faint").join(parts)
     sign = Content("")
-    if outlook.errors:
-        sign = Content.styled(f" · ✗ {_plural(len(outlook.errors), 'error')} in Review", "$bad")
+    if errors:
+        sign = Content.styled(f" · ✗ {_plural(errors, 'error')} in Review", "$bad")
     elif outlook.advice:
         one = outlook.advice[0]
         glyph, colour = ADVICE_SIGNS.get(one.level, ADVICE_SIGNS["info"])
@@ -148,10 +149,10 @@ def _figures(outlook: Outlook, width: int) -> list[Content]:
     ]
 
 
-def _advice(outlook: Outlook) -> list[Content]:
+def _advice(outlook: Outlook, errors: int) -> list[Content]:
     lines = []
-    if outlook.errors:
-        lines.append(Content.styled(f"✗ {_plural(len(outlook.errors), 'error')}: see Review", "$bad"))
+    if errors:
+        lines.append(Content.styled(f"✗ {_plural(errors, 'error')}: see Review", "$bad"))
     fixable = True
     for one in outlook.advice:
         glyph, colour = ADVICE_SIGNS.get(one.level, ADVICE_SIGNS["info"])

@@ -53,8 +53,8 @@ class Form(Vertical):
     DEFAULT_CSS = """
     Form { layers: rows editor; height: 1fr; }
     Form > RowList { layer: rows; }
-    Form > #help { layer: rows; height: 5; border-top: solid $rule; padding: 0 0 0 2; }
-    .-short Form > #help { height: 4; }
+    Form > #help { layer: rows; height: auto; min-height: 5; max-height: 8; border-top: solid $rule; padding: 0 0 0 2; }
+    .-short Form > #help { min-height: 4; max-height: 6; }
     Form > FieldInput {
         layer: editor; position: absolute;
     }

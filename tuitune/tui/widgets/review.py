@@ -62,9 +62,11 @@ def _change(number: int, key: str, value: str) -> Row:
     def draw(width: int) -> list[Content]:
         name = Content(key).truncate(_KEY_WIDTH, ellipsis=True, pad=True)
         was = Content(clean(f"default {default}")) if len(default) <= 24 else Content("")
-        left = max(1, width - _KEY_WIDTH - 3)
-        room = left - was.cell_length - 1
-        text = Content(clean(value) or "none").truncate(max(8, room), ellipsis=True, pad=True)
+        text = Content(clean(value) or "none")
+        room = max(1, width - _KEY_WIDTH - 4 - was.cell_length)
+        if text.cell_length > room:
+            was, room = Content(""), max(1, width - _KEY_WIDTH - 4)
+        text = text.truncate(room, ellipsis=True, pad=True)
         return [Content.assemble(("• ", "$accent"), name, " ", text, " ", was.stylize("$faint"))]
 
     return Row(f"{number} {setting(key).key}", draw)

@@ -154,14 +154,15 @@ def _waiting(view: RunView, state: str, now: float, width: int) -> Content:
     if phase is None or state == "queued":
         words = {"queued": "waiting for its turn", "starting": "starting the engine"}.get(state, state)
         return joined([words, labelled("for", _clock(now, since)) if since else None], width)
-    done, total = phase.get("done"), phase.get("total")
     figures: list[Figure | None] = [clean(phase["text"] or phase["phase"] or "starting", limit=120)]
+    done, total = phase.get("done"), phase.get("total")
     if done is not None and total:
-        amount = bytes_text if phase["unit"] in ("B", "byte", "bytes") else count_text
         figures.append(Content.assemble(progress_bar(done / total, 16), f" {done / total:.0%}"))
-        figures.append(f"{amount(done)} of {amount(total)}")
     if since is not None:
         figures.append(labelled("elapsed", _clock(now, since)))
+    if done is not None:
+        amount = bytes_text if phase["unit"] == "bytes" else count_text
+        figures.append(f"{amount(done)} of {amount(total)}" if total else amount(done))
     if state == "stopping":
         figures.insert(0, "saves its adapter at the next step")
     return joined(figures, width)
