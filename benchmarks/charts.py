@@ -1,7 +1,7 @@
 """Charts: one frame at up to a million points, against plotext, and six charts at 1 Hz in a real terminal.
 
-`python benchmarks/charts.py` prints each figure with its ratio to the budget: at most 3 ms a frame; at most 2 % of a core and
-4 kB/s to the terminal for six charts.
+`python benchmarks/charts.py` prints each figure with its ratio to the budget: at most 3 ms a frame; at
+most 2 % of a core and 4 kB/s to the terminal for six charts.
 """
 
 from __future__ import annotations
@@ -80,7 +80,8 @@ def frames() -> None:
 
         warm = milliseconds(live, 25)
         peer = f"plotext {plotext_ms(curve):8.1f} ms" if points <= 100_000 else ""
-        print(f"  {points:>9,} points: first {cold:5.2f} ms = {cold / FRAME_MS:4.2f} × budget, next {warm:5.2f} ms   {peer}")
+        first = f"first {cold:5.2f} ms = {cold / FRAME_MS:4.2f} × budget"
+        print(f"  {points:>9,} points: {first}, next {warm:5.2f} ms   {peer}")
 
 
 def plotext_ms(curve: Curve) -> float:
@@ -103,7 +104,9 @@ class SixCharts(App[None]):
     ENABLE_COMMAND_PALETTE = False
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
-        return {"faint": "#808080"} | {f"chart-{ink}": colour for ink, colour in enumerate(["#e0a030", "#56b4e9"] * 2, 1)}
+        return {"faint": "#808080"} | {
+            f"chart-{ink}": colour for ink, colour in enumerate(["#e0a030", "#56b4e9"] * 2, 1)
+        }
 
     def compose(self) -> ComposeResult:
         self.curves = [Curve(2_000, 3_000) for _ in range(6)]
@@ -126,7 +129,11 @@ def six_charts() -> None:
     pid, master = pty.fork()
     if pid == 0:
         fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", SIX[1], SIX[0], 0, 0))
-        os.execve(sys.executable, [sys.executable, __file__, "--six"], {**os.environ, "TERM": "xterm-256color", "COLORTERM": ""})
+        os.execve(
+            sys.executable,
+            [sys.executable, __file__, "--six"],
+            {**os.environ, "TERM": "xterm-256color", "COLORTERM": ""},
+        )
     try:
         read_for(master, WARM_UP_SECONDS)
         before = cpu_seconds(pid)

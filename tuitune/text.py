@@ -1,4 +1,4 @@
-"""Foreign text made harmless: what came from a data row, a model, a log, a file name or the network, before anyone sees it.
+"""Foreign text made harmless: what came from data, a model, a log, a file name or the network, before anyone sees it.
 
 `clean` is the one door through which foreign text enters a screen, a table on standard output or an error message.
 """
@@ -78,7 +78,7 @@ def clean(text: str, *, limit: int | None = None, newlines: bool = False) -> str
 
 
 def strip_ansi(text: str) -> str:
-    """`text` without terminal escape sequences (7- and 8-bit, complete or cut off); other controls are left to `clean`."""
+    """`text` without terminal escape sequences (7- and 8-bit, whole or cut off); other controls are for `clean`."""
     return _ESCAPE_SEQUENCE.sub("", text)
 
 

@@ -5,12 +5,13 @@ import random
 
 from compose_support import Message, message
 
-FIELDS = ("category", "product", "urgency", "order")
+FIELDS = ("category", "product", "urgency", "has_order")
 
 
 def record(asked: Message) -> str:
-    """The triage record of a message; the order is null when the message names none."""
-    return json.dumps({field: getattr(asked, field) for field in FIELDS})
+    """The triage record of a message, down to whether the message names an order."""
+    values = (asked.category, asked.product, asked.urgency, asked.order is not None)
+    return json.dumps(dict(zip(FIELDS, values, strict=True)))
 
 
 def row(rng: random.Random) -> dict:

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -110,3 +114,23 @@ class Outcome:
 
 
 Carry = Callable[..., Outcome]
+
+
+SPAWN = {**os.environ, "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
+
+
+def spawn(run: Run, **options: Any) -> subprocess.Popen[bytes]:
+    """The engine on a run, in a process of its own."""
+    command = [sys.executable, "-P", "-m", "tuitune.engine", "train", str(run.path)]
+    return subprocess.Popen(command, stdout=run.log_file.open("ab"), stderr=subprocess.STDOUT, cwd=run.path, **options)
+
+
+def wait_for(run: Run, wanted: Callable[[dict[str, Any]], bool], seconds: float = 120) -> dict[str, Any]:
+    """The first record of the run's metrics that is `wanted`."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        for record in read_all(run.metrics_file):
+            if wanted(record):
+                return record
+        time.sleep(0.05)
+    raise AssertionError(f"nothing of the kind in {seconds} s: {run.log_file.read_text()[-2000:]}")

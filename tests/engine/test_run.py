@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,27 +15,9 @@ import torch
 from peft import PeftModel
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from tests.engine.support import Carry, conversation, save_model, write_rows
+from tests.engine.support import SPAWN, Carry, conversation, save_model, spawn, wait_for, write_rows
 from tuitune.runs.directory import Run
 from tuitune.runs.journal import read_all
-
-SPAWN = {**os.environ, "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
-
-
-def spawn(run: Run, **options: Any) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-P", "-m", "tuitune.engine", "train", str(run.path)]
-    return subprocess.Popen(command, stdout=run.log_file.open("ab"), stderr=subprocess.STDOUT, cwd=run.path, **options)
-
-
-def wait_for(run: Run, wanted: Callable[[dict[str, Any]], bool], seconds: float = 120) -> dict[str, Any]:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        for record in read_all(run.metrics_file):
-            if wanted(record):
-                return record
-        time.sleep(0.05)
-    raise AssertionError(f"nothing of the kind in {seconds} s: {run.log_file.read_text()[-2000:]}")
-
 
 def test_a_run_records_everything_and_leaves_a_working_adapter(carried: Carry, tiny: Path) -> None:
     outcome = carried(

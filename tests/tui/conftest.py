@@ -28,7 +28,9 @@ def make_run(home: object) -> MakeRun:
     A run that is at work is owned by this test process, so that it counts as alive.
     """
 
-    def make(name: str = "triage", *, state: str = "finished", steps: int = 20, total: int | None = None, **fields: Any) -> Run:
+    def make(
+        name: str = "triage", *, state: str = "finished", steps: int = 20, total: int | None = None, **fields: Any
+    ) -> Run:
         from tuitune.recipe.schema import Recipe
 
         recipe = Recipe.model_validate({"run": {"name": name}, **fields.pop("recipe", {})})
@@ -48,11 +50,19 @@ def write_metrics(run: Run, steps: int, total: int, phase: str = "") -> None:
             return
         metrics.append(kind="plan", total_steps=total, steps_per_epoch=total, train_rows=total * 4, device="cpu")
         for step in range(1, steps + 1):
-            loss = 0.2 + 2.4 * math.exp(-3 * step / total)
             metrics.append(
-                kind="step", step=step, epoch=step / total, loss=loss, learning_rate=2e-4, grad_norm=0.7, tokens=step * 900,
-                tokens_per_second=3120.0, step_seconds=0.29, memory_bytes=10**9, peak_memory_bytes=12 * 10**8,
-            )  # fmt: skip
+                kind="step",
+                step=step,
+                epoch=step / total,
+                loss=0.2 + 2.4 * math.exp(-3 * step / total),
+                learning_rate=2e-4,
+                grad_norm=0.7,
+                tokens=step * 900,
+                tokens_per_second=3120.0,
+                step_seconds=0.29,
+                memory_bytes=10**9,
+                peak_memory_bytes=12 * 10**8,
+            )
 
 
 def write_events(run: Run, state: str, reason: str) -> None:

@@ -1,4 +1,4 @@
-"""Hostile texts, and what must hold of a screen that shows them. Every widget that shows foreign text is tested with these.
+"""Hostile texts, and what must hold of a screen that shows them. Widgets that show foreign text meet them in tests.
 
 `CONTROL_PAYLOADS` try to command the terminal, `MARKUP_PAYLOADS` to be read as Textual's or Rich's markup. A test puts
 one into a run name, a data row, a generation …, calls `shot_of(app)`, and asserts `assert_inert(shot)` and, where

@@ -288,11 +288,14 @@ async def test_launch_starts_a_run_and_opens_the_monitor():
         await until(pilot, lambda: isinstance(pilot.app.screen, LaunchDialog) and "Enter launch" in text_of(pilot))
         assert "launched" in text_of(pilot)
         await pilot.press("enter")
-        await until(pilot, lambda: type(pilot.app.screen).__name__ == "MonitorScreen", 30)
-        (run,) = list_runs()
-        assert run.name == "launched"
-        assert pilot.app.draft is None
-        request(run, "stop")
+        try:
+            await until(pilot, lambda: type(pilot.app.screen).__name__ == "MonitorScreen", 30)
+            (run,) = list_runs()
+            assert run.name == "launched"
+            assert pilot.app.draft is None
+        finally:
+            for started in list_runs():
+                request(started, "stop")
         await until(pilot, lambda: derive(run)[0] in ENDED, 40)
 
 

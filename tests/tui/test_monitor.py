@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import pyte
@@ -15,11 +14,14 @@ from tests.tui.payloads import PAYLOADS, assert_inert, assert_literal, shot_of
 from tuitune.runs import control
 from tuitune.runs.directory import Run
 from tuitune.runs.journal import Writer
+from tuitune.runs.summary import RunView
+from tuitune.text import clean
 from tuitune.tui.app import TuituneApp
 from tuitune.tui.charts.chart import Chart
 from tuitune.tui.screens.monitor import PANES, MonitorScreen
 from tuitune.tui.widgets.dialogs import Confirm, TextView
 from tuitune.tui.widgets.pane import Pane
+from tuitune.tui.widgets.run_header import header_lines
 
 SIZES = [(80, 24), (120, 36), (200, 60)]
 
@@ -44,13 +46,16 @@ def append_steps(run: Run, first: int, last: int, **fields: Any) -> None:
     with Writer(run.metrics_file) as metrics:
         for step in range(first, last + 1):
             record = {
-                "step": step, "epoch": step / 100, "loss": 1.0, "learning_rate": 1e-4, "grad_norm": 0.5, "tokens": step * 900,
+                "step": step, "epoch": step / 100, "loss": 1.0, "learning_rate": 1e-4, "grad_norm": 0.5,
+                "tokens": step * 900,
                 "tokens_per_second": 3000.0, "step_seconds": 0.3, "memory_bytes": 10**9, "peak_memory_bytes": 10**9,
             }  # fmt: skip
             metrics.append(kind="step", **{**record, **fields})
 
 
-def sample(run: Run, step: int, answer: str, *, index: int = 0, prompt: str = "a question", label: str = "during") -> None:
+def sample(
+    run: Run, step: int, answer: str, *, index: int = 0, prompt: str = "a question", label: str = "during"
+) -> None:
     with Writer(run.samples_file) as samples:
         samples.append(step=step, index=index, prompt=prompt, answer=answer, label=label, tokens=3, seconds=0.1)
 
@@ -71,7 +76,9 @@ async def test_a_finished_run_says_what_came_of_it(make_run: MakeRun, size: tupl
     (run.adapter / "adapter_config.json").write_text("{}")
     with Writer(run.metrics_file) as metrics:
         for label, loss, perplexity in (("base", 3.6, 36.6), ("tuned", 0.3, 1.35)):
-            metrics.append(kind="eval", step=0, epoch=0, loss=loss, perplexity=perplexity, tokens=9, rows=3, seconds=1, label=label)
+            metrics.append(
+                kind="eval", step=0, epoch=0, loss=loss, perplexity=perplexity, tokens=9, rows=3, seconds=1, label=label
+            )
         metrics.append(kind="answers", step=0, label="base", rows=50, exact=0.0, valid_json=0.02)
         metrics.append(kind="answers", step=20, label="tuned", rows=50, exact=0.88, valid_json=1.0)
     async with TuituneApp(run).run_test(size=size) as pilot:
@@ -91,7 +98,9 @@ async def test_an_end_that_was_not_the_plan_gives_its_reason_whole(make_run: Mak
 async def test_a_run_that_starts_says_what_it_is_at(make_run: MakeRun, size: tuple[int, int]) -> None:
     run = make_run("triage", state="starting", steps=0)
     with Writer(run.metrics_file) as metrics:
-        metrics.append(kind="phase", phase="downloading", text="downloading model.safetensors", done=340, total=1000, unit="bytes")
+        metrics.append(
+            kind="phase", phase="downloading", text="downloading model.safetensors", done=340, total=1000, unit="bytes"
+        )
     async with TuituneApp(run).run_test(size=size) as pilot:
         await shows(pilot, "◐ starting", "downloading model.safetensors", "34%", "elapsed", "no steps yet")
         assert size[0] == 80 or "340 B of 1.0 kB" in text(pilot)
@@ -107,15 +116,20 @@ async def test_damaged_runs_are_shown(make_run: MakeRun) -> None:
     run.recipe_file.unlink()
     run.log_file.unlink()
     junk = [
-        "not json", "[]", '{"kind": "step", "step": "x", "loss": {}}', '{"kind": "eval", "step": [], "loss": "high"}', '{"kind": 7}',
-        '{"kind": "phase", "phase": 3, "text": null}', '{"kind": "answers", "label": [], "exact": "all"}', '{"kind": "alert"}',
-        '{"kind": "checkpoint", "bytes": "many"}', '{"kind": "plan", "total_steps": -3}', '{"kind": "step", "step": 1e300, "loss": 1e308}',
+        "not json", "[]", '{"kind": "step", "step": "x", "loss": {}}', '{"kind": "eval", "step": [], "loss": "high"}',
+        '{"kind": 7}',
+        '{"kind": "phase", "phase": 3, "text": null}', '{"kind": "answers", "label": [], "exact": "all"}',
+        '{"kind": "alert"}',
+        '{"kind": "checkpoint", "bytes": "many"}', '{"kind": "plan", "total_steps": -3}',
+        '{"kind": "step", "step": 1e300, "loss": 1e308}',
     ]  # fmt: skip
     run.metrics_file.write_text("\n".join(junk) + "\n")
-    run.samples_file.write_text('{"step": "x"}\n{"index": 1}\nnull\n{"step": 1, "index": 0, "prompt": 3, "answer": []}\n')
+    run.samples_file.write_text(
+        '{"step": "x"}\n{"index": 1}\nnull\n{"step": 1, "index": 0, "prompt": 3, "answer": []}\n'
+    )
     with run.events_file.open("a") as events:
         events.write('{"event": 5, "time": "later"}\n{"event": "exited", "code": "no"}\n')
-    async with TuituneApp(run).run_test(size=(120, 36)) as pilot:
+    async with TuituneApp(run).run_test(size=(120, 36), notifications=True) as pilot:
         await shows(pilot, "odd", "failed", "the log is empty")
         await pilot.press("t")
         await shows(pilot, "the recipe cannot be read")
@@ -138,9 +152,20 @@ async def test_it_follows_a_run_and_rings_once_at_its_end(make_run: MakeRun, mon
         assert rung == [True]
 
 
+async def test_what_the_engine_does_between_steps_is_told(make_run: MakeRun) -> None:
+    run = make_run("triage", state="training", steps=5, total=30, phase="loading")
+    async with TuituneApp(run).run_test(size=(120, 36)) as pilot:
+        await shows(pilot, "5 / 30")
+        with Writer(run.metrics_file) as metrics:
+            metrics.append(kind="phase", phase="evaluating", text="measuring the loss", done=None, total=None, unit="")
+        await shows(pilot, "measuring the loss")
+        append_steps(run, 6, 6)
+        await until(pilot, lambda: "measuring the loss" not in text(pilot))
+
+
 async def test_stop_asks_first_then_shows_it_at_once(make_run: MakeRun) -> None:
     run = make_run("triage", state="training", steps=5, total=30)
-    async with TuituneApp(run).run_test(size=(80, 24)) as pilot:
+    async with TuituneApp(run).run_test(size=(80, 24), notifications=True) as pilot:
         await shows(pilot, "● training")
         await pilot.press("S")
         await until(pilot, lambda: isinstance(pilot.app.screen, Confirm))
@@ -153,7 +178,7 @@ async def test_stop_asks_first_then_shows_it_at_once(make_run: MakeRun) -> None:
 
 
 async def test_keys_that_do_nothing_say_why(make_run: MakeRun) -> None:
-    async with TuituneApp(make_run("triage", steps=0)).run_test(size=(120, 36)) as pilot:
+    async with TuituneApp(make_run("triage", steps=0)).run_test(size=(120, 36), notifications=True) as pilot:
         await shows(pilot, "✓ finished")
         for key, reason in (("S", "nothing to stop"), ("y", "no point on the charts"), ("p", "no samples yet")):
             await pilot.press(key)
@@ -185,8 +210,8 @@ async def test_zoom_pan_follow_and_fit_move_all_charts(make_run: MakeRun) -> Non
 
 async def test_axes_log_smoothing_and_marks(make_run: MakeRun) -> None:
     async with TuituneApp(make_run("triage", steps=50)).run_test(size=(120, 36)) as pilot:
-        await shows(pilot, "50 / 50", "EMA 0.9")
-        for keys, shown in (("x", "by tokens"), ("x", "by time"), ("y", "log"), ("s", "EMA 0.98")):
+        await shows(pilot, "50 / 50", "EMA 0.6")
+        for keys, shown in (("x", "by tokens"), ("x", "by time"), ("y", "log"), ("s", "EMA 0.9"), ("s", "EMA 0.98")):
             await pilot.press(keys)
             await shows(pilot, shown)
         await pilot.press("s", "m")
@@ -224,7 +249,15 @@ async def test_samples_walk_through_steps_and_prompts(make_run: MakeRun) -> None
     sample(run, 9, "third words", label="tuned")
     sample(run, 9, "other answer", index=1, prompt="another question", label="tuned")
     async with TuituneApp(run).run_test(size=(200, 60)) as pilot:
-        await shows(pilot, "a question", "before training", "first words", "step 9 · tuned", "third words", "prompt 1/2 · answer 3/3")
+        await shows(
+            pilot,
+            "a question",
+            "before training",
+            "first words",
+            "step 9 · tuned",
+            "third words",
+            "prompt 1/2 · answer 3/3",
+        )
         await pilot.press("left_square_bracket")
         await shows(pilot, "second words", "answer 2/3")
         await pilot.press("left_square_bracket", "left_square_bracket")
@@ -238,28 +271,30 @@ async def test_samples_walk_through_steps_and_prompts(make_run: MakeRun) -> None
 async def test_the_recipe_and_the_path(make_run: MakeRun, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("TMUX", raising=False)
     run = make_run("triage")
-    async with TuituneApp(run).run_test(size=(120, 36)) as pilot:
+    async with TuituneApp(run).run_test(size=(120, 36), notifications=True) as pilot:
         await shows(pilot, "✓ finished")
         await pilot.press("c")
         await until(pilot, lambda: pilot.app.clipboard == str(run.path))
         await shows(pilot, "OSC 52")
         await pilot.press("t")
         await until(pilot, lambda: isinstance(pilot.app.screen, TextView))
-        await shows(pilot, "[training]", "learning_rate")
+        await shows(pilot, "recipe.toml", "[adapter]")
 
 
 async def test_the_log_is_a_window_on_its_file(make_run: MakeRun) -> None:
     run = make_run("triage")
-    run.log_file.write_text("".join(f"line {number}\n" for number in range(200_000)) + "\x1b[31mred\x1b[0m\n50%\r100%\n")
+    run.log_file.write_text(
+        "".join(f"line {number}\n" for number in range(200_000)) + "\x1b[31mred\x1b[0m\n50%\r100%\n"
+    )
     async with TuituneApp(run).run_test(size=(120, 36)) as pilot:
         shown = await shows(pilot, "line 199999", "red", "100%")
         assert "50%" not in shown
         await pilot.press("7", "pageup", "pageup")
         await until(pilot, lambda: "line 199999" not in text(pilot))
         await pilot.press("home")
-        await shows(pilot, "line 0 ", "line 1 ")
+        await shows(pilot, "line 0\n", "line 1\n")
         await pilot.press("down")
-        await until(pilot, lambda: "line 0 " not in text(pilot))
+        await until(pilot, lambda: "line 0\n" not in text(pilot))
         await pilot.press("end")
         await shows(pilot, "line 199999")
 
@@ -275,23 +310,42 @@ async def test_a_journal_that_was_cut_short_is_read_anew(make_run: MakeRun) -> N
         await until(pilot, lambda: len(chart.plot.lines[0].values) == 10)
 
 
-@pytest.mark.parametrize("payload", PAYLOADS.values(), ids=PAYLOADS)
-async def test_foreign_text_is_inert_everywhere(make_run: MakeRun, payload: str) -> None:
-    run = make_run("triage", state="failed", reason=payload)
+@pytest.mark.parametrize("start", range(0, len(PAYLOADS), 12))
+async def test_foreign_text_is_inert_everywhere(make_run: MakeRun, start: int) -> None:
+    payloads = list(PAYLOADS.values())[start : start + 12]
+    run = make_run("triage", state="failed", reason=payloads[0])
     with Writer(run.metrics_file) as metrics:
-        metrics.append(kind="phase", phase=payload, text=payload, done=None, total=None, unit=payload)
-        metrics.append(kind="alert", id=payload, level="warning", message=payload, step=3)
-    sample(run, 0, "before", prompt=payload, label="base")
-    sample(run, 5, payload, prompt=payload)
-    run.log_file.write_bytes(payload.encode("utf-8", "surrogatepass") + b"\n")
+        for payload in payloads:
+            metrics.append(kind="phase", phase=payload, text=payload, done=None, total=None, unit=payload)
+            metrics.append(kind="alert", id=payload, level="warning", message=payload, step=3)
+    for index, payload in enumerate(payloads):
+        sample(run, 0, "before", index=index, prompt=payload, label="base")
+        sample(run, 5, payload, index=index, prompt=payload)
+    run.log_file.write_bytes("".join(f"{payload}\n" for payload in payloads).encode("utf-8", "surrogatepass"))
     async with TuituneApp(run).run_test(size=(200, 60)) as pilot:
         await shows(pilot, "✗ failed", "before training")
-        shot = shot_of(pilot.app)
-        assert_inert(shot)
-        if "\r" not in payload and "\ud800" not in payload:
-            assert_literal(shot, payload)
-        for line in shot.lines:
-            assert sum(cell_len(segment.text) for segment in line) == 200
+        for number, payload in enumerate(payloads, start=1):
+            await shows(pilot, f"prompt {number}/{len(payloads)}")
+            shot = shot_of(pilot.app)
+            assert_inert(shot)
+            assert_literal(shot, payload.encode("utf-8", "replace").decode())
+            assert all(sum(cell_len(segment.text) for segment in line) == 200 for line in shot.lines)
+            await pilot.press("p")
+        await pilot.press("7", "z")
+        await pilot.pause()
+        assert_inert(shot_of(pilot.app))
+
+
+@pytest.mark.parametrize("payload", PAYLOADS.values(), ids=PAYLOADS)
+def test_foreign_text_is_inert_in_the_header(make_run: MakeRun, payload: str) -> None:
+    for state, phase in (("failed", ""), ("starting", payload)):
+        run = make_run("triage", state=state, steps=0, reason=payload, phase=phase)
+        view = RunView(run)
+        view.refresh()
+        lines = header_lines(view, 78, 1e9)
+        whole = "".join(line.plain for line in lines)
+        assert clean(payload.encode("utf-8", "replace").decode())[:8] in whole
+        assert clean(whole) == whole
 
 
 async def test_partial_refreshes_leave_the_screen_that_a_full_one_would(make_run: MakeRun, tmp_path: object) -> None:
@@ -304,10 +358,11 @@ async def test_partial_refreshes_leave_the_screen_that_a_full_one_would(make_run
         stream = pyte.Stream(terminal)
         stream.feed(shot_of(app).output)
         display = app._display
-        record: Callable[[Any, Any], None] = lambda _screen, update: stream.feed(_painted(app, update))  # noqa: E731
+        written: list[str] = []
 
         def watching(shown: Any, renderable: Any) -> None:
-            record(shown, renderable)
+            written.append(_painted(app, renderable))
+            stream.feed(written[-1])
             display(shown, renderable)
 
         app._display = watching  # type: ignore[method-assign]
@@ -321,6 +376,7 @@ async def test_partial_refreshes_leave_the_screen_that_a_full_one_would(make_run
         repaint = pyte.Screen(100, 30)
         pyte.Stream(repaint).feed(shot_of(app).output)
         assert terminal.display == repaint.display
+        assert any(0 < len(update) < len(shot_of(app).output) / 4 for update in written)
 
 
 def _painted(app: TuituneApp, renderable: Any) -> str:

@@ -66,6 +66,7 @@ async def test_a_local_model_is_found_filtered_and_chosen(work: Path):
     (folder / "config.json").write_text(json.dumps(CONFIG))
     (folder / "model.safetensors").write_bytes(b"\x02\0\0\0\0\0\0\0{}")
     async with composing() as (pilot, screen):
+        screen.draft.set_values({"model.trust_remote_code": True})
         await open_field(pilot, screen, "model.id")
         await until(pilot, lambda: "./models/tiny-llama" in text_of(pilot))
         assert "bundled:nano" in text_of(pilot)
@@ -75,6 +76,7 @@ async def test_a_local_model_is_found_filtered_and_chosen(work: Path):
         await pilot.press("enter")
         await pilot.pause()
         assert screen.draft.recipe.model.id == "./models/tiny-llama"
+        assert not screen.draft.recipe.model.trust_remote_code, "leave to run code was given to another model"
 
 
 async def test_a_hub_id_that_is_not_here_is_offered_and_the_forecast_admits_not_knowing(work: Path):

@@ -136,11 +136,11 @@ async def test_foreign_text_is_inert_and_literal(show: Show) -> None:
         assert app.is_running
 
 
-@pytest.mark.parametrize("payload", PAYLOADS.values(), ids=PAYLOADS.keys())
+@pytest.mark.parametrize("payload", MARKUP_PAYLOADS.values(), ids=MARKUP_PAYLOADS.keys())
 def test_keys_and_help_take_words_as_they_are(payload: str) -> None:
     action = Action("runs", "x", "x", payload, payload)
     line = fit_keys([action], frozenset(), 800)
-    assert payload.splitlines()[0].strip("\x07\x08\x0b\x0c\r")[:3] in line.plain
+    assert payload in line.plain
     assert all("@click" not in str(span.style) for span in line.spans)
 
 
@@ -246,7 +246,7 @@ def tmux(tmp_path: Path) -> Iterator[Callable[..., str]]:
 
 @needs_tmux
 def test_a_terminals_answer_to_foreign_text_presses_no_key(make_run: MakeRun, tmux: Callable[..., str]) -> None:
-    """`CSI > c` makes a terminal type its version: with a `c` in it, which would press a key; a title and the clipboard too."""
+    """`CSI > c` makes a terminal type its version, with a `c` that would press a key; title and clipboard too."""
     hostile = "\x1b[>c\x1b[c\x1b]2;PWNED\x1b\\\x1b]52;c;RVZJTA==\x1b\\"
     make_run("hostile", state="failed", reason=hostile, recipe={"model": {"id": hostile}, "data": {"train": hostile}})
     tmux("new-session", "-d", "-x", "160", "-y", "40", f"{sys.executable} -P -m tuitune")

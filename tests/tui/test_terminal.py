@@ -1,4 +1,4 @@
-"""The real program in a real pseudo-terminal: first paint, leaving in good order, terminals that cannot carry a screen."""
+"""The real program in a pseudo-terminal: first paint, leaving in good order, terminals that cannot carry a screen."""
 
 from __future__ import annotations
 
@@ -26,7 +26,13 @@ def settings_of(session: Session) -> list[object]:
 
 def assert_restored(session: Session, before: list[object]) -> None:
     """The normal screen, the cursor, mouse, paste and focus reports off, and line discipline as it was."""
-    for on, off in (("?1049h", "?1049l"), ("?25l", "?25h"), ("?1004h", "?1004l"), ("?2004h", "?2004l"), ("?1000h", "?1000l")):
+    for on, off in (
+        ("?1049h", "?1049l"),
+        ("?25l", "?25h"),
+        ("?1004h", "?1004l"),
+        ("?2004h", "?2004l"),
+        ("?1000h", "?1000l"),
+    ):
         assert session.text.rfind(f"\x1b[{off}") > session.text.rfind(f"\x1b[{on}"), f"{on} was left on"
     assert settings_of(session) == before
 
@@ -56,7 +62,7 @@ def test_a_signal_ends_it_in_good_order(number: signal.Signals) -> None:
 
 
 def test_a_terminal_that_stops_reading_does_not_keep_it_from_leaving() -> None:
-    """The event loop is stuck in a write: nothing is read from the terminal while the screen is redrawn again and again."""
+    """The event loop is stuck in a write: nothing is read while the screen is redrawn again and again."""
     with start(size=(200, 60)) as session:
         session.wait_for(PAINTED)
         session.send(b"?\x1b[B" * 400 + b"?")

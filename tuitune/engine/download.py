@@ -23,8 +23,8 @@ Progress = Callable[[int, int], None]
 """Called with the bytes done and the bytes in all; may raise to break the download off."""
 
 
-def download(repository: str, revision: str, *, with_code: bool, progress: Progress) -> tuple[Path, str | None]:
-    """The folder that holds `repository` at `revision`, and the commit it is at (None where the Hub cannot be asked).
+def download(repository: str, revision: str, *, with_code: bool, progress: Progress) -> tuple[Path, str]:
+    """The folder that holds `repository` at `revision`, and the commit that this is.
 
     Weights are taken as safetensors alone: other formats can carry programs. So can `*.py`, taken only `with_code`.
     A copy in the cache is used where the Hub cannot be reached. Raises what huggingface_hub raises, Failure where the
@@ -35,14 +35,13 @@ def download(repository: str, revision: str, *, with_code: bool, progress: Progr
     except (httpx2.TransportError, OfflineModeIsEnabled, HfHubHTTPError):
         if (cached := locate(repository, revision)) is None:
             raise
-        return cached, None
+        return cached, cached.name
     sizes = {file.rfilename: file.size or 0 for file in info.siblings or [] if _needed(file.rfilename, with_code)}
     if not any(name.endswith(".safetensors") for name in sizes):
         raise Failure(f"{repository} has no weights in the safetensors format, the only one that is loaded.")
-    folder = snapshot_download(
-        repository, revision=info.sha, allow_patterns=list(sizes), tqdm_class=_bar(progress, sum(sizes.values()))
-    )
-    return Path(folder), info.sha
+    bar = _bar(progress, sum(sizes.values()))
+    folder = Path(snapshot_download(repository, revision=revision, allow_patterns=list(sizes), tqdm_class=bar))
+    return folder, folder.name
 
 
 def _needed(name: str, with_code: bool) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from contextlib import suppress
 
 import transformers
@@ -31,6 +32,7 @@ def train(run: Run, report: Report, stop: StopSwitch) -> bool:
     """
     recipe = read(run.recipe_file)
     transformers.logging.disable_progress_bar()
+    warnings.simplefilter("ignore", FutureWarning)
     transformers.set_seed(recipe.run.seed)
     on = device()
     formats = precision(recipe, on)

@@ -1,12 +1,12 @@
-"""Everything a key can do, declared once: key bindings, the footer, the help screen, the palette and the README's key table
-are all made from this list.
+"""Everything a key can do, declared once: key bindings, the key bar, the help screen, the palette and the README's key
+table are all made from this list.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from textual.binding import Binding
+from textual.binding import Binding, BindingType
 
 EVERYWHERE = "everywhere"
 
@@ -15,8 +15,8 @@ EVERYWHERE = "everywhere"
 class Action:
     """A key and what it does on one screen.
 
-    `name` is the Textual action it runs (`action_<name>` of the screen, or of the app for `EVERYWHERE`), `label` its one
-    or two words in the footer, `help` its line on the help screen. `shown` puts it in the footer.
+    `name` is the Textual action it runs (`action_<name>` of the screen, or of the app for `EVERYWHERE`), `label` its
+    one or two words in the key bar, where `shown` puts it, and `help` its line on the help screen.
     """
 
     screen: str
@@ -32,15 +32,14 @@ class Action:
 
 
 _KEY_NAMES = {
-    "question_mark": "?", "colon": ":", "slash": "/", "space": "Space", "enter": "Enter", "escape": "Esc", "plus": "+", "equals_sign": "=",
-    "minus": "-", "f1": "F1", "ctrl+p": "^p", "tab": "Tab", "shift+tab": "Shift-Tab", "upper_g": "G", "left": "←", "right": "→",
-    "less_than_sign": "<", "greater_than_sign": ">", "left_square_bracket": "[", "right_square_bracket": "]", "ctrl+r": "^r", "ctrl+l": "^l",
-    "f2": "F2", "f3": "F3", "f4": "F4", "f5": "F5", "ctrl+y": "^y", "ctrl+u": "^u",
+    "question_mark": "?", "colon": ":", "slash": "/", "enter": "Enter", "escape": "Esc", "plus": "+", "minus": "-",
+    "equals_sign": "=", "tab": "Tab", "shift+tab": "⇧Tab", "f1": "F1", "ctrl+p": "^p",
+    "left_square_bracket": "[", "right_square_bracket": "]",
 }  # fmt: skip
 
 ACTIONS: tuple[Action, ...] = (
     Action(EVERYWHERE, "help", "question_mark,f1", "help", "Every key of this screen"),
-    Action(EVERYWHERE, "command_palette", "ctrl+p,colon", "palette", "Find any action by name; switch the theme", shown=False),
+    Action(EVERYWHERE, "command_palette", "ctrl+p,colon", "palette", "Any action by name; the themes", shown=False),
     Action(EVERYWHERE, "leave", "escape", "back", "One layer out; never quits", shown=False),
     Action("runs", "new", "n", "new", "Compose a new run"),
     Action("runs", "open", "enter", "open", "Watch the run under the cursor"),
@@ -79,7 +78,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("monitor", "sample_later", "right_square_bracket", "sample", "Later sample", shown=False),
     Action("monitor", "sample_prompt", "p", "prompt", "Next prompt of the samples", shown=False),
     Action("monitor", "recipe", "t", "toml", "The run's recipe"),
-    Action("monitor", "copy_path", "c", "copy path", "Put the path of the adapter (or the run) on the clipboard", shown=False),
+    Action("monitor", "copy_path", "c", "copy path", "Copy the path of the adapter, or of the run", shown=False),
     Action("monitor", "next_pane", "tab", "next pane", "Next pane", shown=False),
     Action("monitor", "previous_pane", "shift+tab", "previous pane", "Previous pane", shown=False),
     Action("monitor", "pane_1", "1", "loss", "Loss of training and evaluation", shown=False),
@@ -97,7 +96,7 @@ def actions_of(screen: str) -> list[Action]:
     return [action for action in ACTIONS if action.screen == screen]
 
 
-def bindings(screen: str) -> list[Binding]:
+def bindings(screen: str) -> list[BindingType]:
     """Textual bindings for one screen (or for the app, with `EVERYWHERE`).
 
     A screen's keys run `perform('<name>')`, which says why an action is not available instead of doing nothing.

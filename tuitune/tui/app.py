@@ -164,7 +164,7 @@ class TuituneApp(App[str], inherit_bindings=False):
         timeout: float | None = None,
         markup: bool = False,
     ) -> None:
-        """Show a notice. Its texts may be foreign: they are cleaned and never read as markup, whatever `markup` says."""
+        """Show a notice. Texts may be foreign: they are cleaned and never read as markup, whatever `markup` says."""
         message = clean(message, limit=_LONGEST_NOTICE, newlines=True)
         super().notify(message, title=clean(title, limit=80), severity=severity, timeout=timeout, markup=False)
 
@@ -192,7 +192,9 @@ class TuituneApp(App[str], inherit_bindings=False):
 
     def on_mount(self) -> None:
         if self._found.problems:
-            self.notify("\n".join(map(str, self._found.problems)), title="Themes left out", severity="warning", timeout=15)
+            self.notify(
+                "\n".join(map(str, self._found.problems)), title="Themes left out", severity="warning", timeout=15
+            )
         if self._first_run is not None:
             self.open_monitor(self._first_run)
         self.call_after_refresh(gc.freeze)

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 
-from rich.style import Style
-from rich.text import Text
-from textual.app import App
-from textual.color import Color
 from textual.content import Content
 
 from tuitune.text import clean
@@ -29,32 +26,20 @@ STATE_GLYPHS: dict[str, tuple[str, str]] = {
 _BLOCKS = "▁▂▃▄▅▆▇█"
 
 
-def ink(app: App[object], variable: str, **attributes: bool) -> Style:
-    """The current theme's colour `variable` as a Rich style, for `Text` in table cells, which know no theme variables."""
-    colour = Color.parse(app.theme_variables[variable])
-    return Style(color=colour.rich_color, **attributes)
-
-
 def state_content(state: str) -> Content:
     """`● training` in the state's colour."""
     glyph, colour = STATE_GLYPHS.get(state, ("?", "faint"))
     return Content.styled(f"{glyph} {clean(state)}", f"${colour}")
 
 
-def state_text(app: App[object], state: str) -> Text:
-    """The same for a table cell."""
-    glyph, colour = STATE_GLYPHS.get(state, ("?", "faint"))
-    return Text(f"{glyph} {clean(state)}", ink(app, colour), no_wrap=True)
-
-
 def spark(values: Sequence[float | None], width: int) -> str:
-    """The newest finite `values`, averaged into at most `width` block characters from the lowest (▁) to the highest (█)."""
+    """The finite `values`, averaged into at most `width` block characters from the lowest (▁) to the highest (█)."""
     finite = [value for value in values if value is not None and math.isfinite(value)]
     if not finite or width < 1:
         return ""
     count = min(width, len(finite))
     edges = [index * len(finite) // count for index in range(count + 1)]
-    means = [sum(finite[start:end]) / (end - start) for start, end in zip(edges, edges[1:], strict=False)]
+    means = [sum(finite[start:end]) / (end - start) for start, end in pairwise(edges)]
     low, high = min(means), max(means)
     if high == low:
         return _BLOCKS[0] * count

@@ -28,7 +28,7 @@ def notes(recipe: Recipe, outlook: Outlook | None) -> dict[str, str]:
         if outlook.trainable is not None and adapter.method == "lora":
             found["adapter.targets"] = f"trains {count_text(outlook.trainable)}"
     if outlook.rows is not None:
-        found["data.train"] = f"{outlook.rows:,} rows"
+        found["data.train"] = f"{outlook.rows:,} to train on"
     if (steps := outlook.steps) is not None:
         found["training.epochs"] = f"{'up to ' if steps.at_most else ''}{steps.count:,} steps"
         warm = math.ceil(steps.count * training.warmup_ratio)

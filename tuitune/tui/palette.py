@@ -21,7 +21,10 @@ def open_palette(app: TuituneApp) -> None:
         return
     actions = [*actions_of(screen.NAME), *(action for action in actions_of(EVERYWHERE) if action.name not in _OMITTED)]
     choices = [Choice(f"do {action.name}", action.label, _detail(screen, action)) for action in actions]
-    choices += [Choice(f"use {name}", "theme", f"{name:<16}{'in use' if name == app.theme else ''}") for name in app.available_themes]
+    choices += [
+        Choice(f"use {name}", "theme", f"{name:<16}{'in use' if name == app.theme else ''}")
+        for name in app.available_themes
+    ]
 
     async def chosen(choice: str | None) -> None:
         verb, _, name = (choice or "").partition(" ")

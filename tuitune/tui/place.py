@@ -46,11 +46,11 @@ class Machine:
 def machine_text(host: Host, gpus: Sequence[Gpu]) -> str:
     """The machine in a few words."""
     if not gpus:
-        free = f"{bytes_text(host.memory_available)} of {bytes_text(host.memory_total)} free"
-        return f"{host.hostname} · no GPU · {host.cpu_count} CPUs, {free}"
+        memory = f"{bytes_text(host.memory_available)} of {bytes_text(host.memory_total)} free"
+        return f"{host.hostname} · no GPU · {host.cpu_count} CPUs, {memory}"
     total = sum(gpu.memory_total or 0 for gpu in gpus)
-    free = sum(gpu.memory_free or 0 for gpu in gpus)
     names = ", ".join(sorted({gpu.name for gpu in gpus}))
     many = f"{len(gpus)} × " if len(gpus) > 1 else ""
+    free = sum(gpu.memory_free or 0 for gpu in gpus)
     memory = f", {bytes_text(free)} of {bytes_text(total)} free" if total else ""
     return f"{host.hostname} · {many}{names}{memory}"

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-import os
 import time
 from collections.abc import Callable, Sequence
+from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 from tuitune.runs.directory import Run, list_runs
@@ -68,7 +69,7 @@ class RunList:
 def _stamp(run: Run) -> int:
     """Changes when an event is written."""
     try:
-        return os.stat(run.events_file, follow_symlinks=False).st_mtime_ns
+        return run.events_file.lstat().st_mtime_ns
     except OSError:
         return 0
 
@@ -99,11 +100,11 @@ def _setting(recipe: dict[str, Any], section: str, key: str) -> str:
 
 def _short(source: str) -> str:
     """A bundled name or Hub id as it is; of a path its last part."""
-    return os.path.basename(source.rstrip("/")) if source.startswith("/") else source
+    return Path(source).name if source.startswith("/") else source
 
 
 def _curve(values: Sequence[float]) -> tuple[float, ...]:
     finite = [value for value in values if math.isfinite(value)]
     count = min(_CURVE_POINTS, len(finite))
     edges = [index * len(finite) // count for index in range(count + 1)] if count else []
-    return tuple(sum(finite[start:end]) / (end - start) for start, end in zip(edges, edges[1:], strict=False))
+    return tuple(sum(finite[start:end]) / (end - start) for start, end in pairwise(edges))

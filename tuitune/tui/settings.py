@@ -24,7 +24,7 @@ def remembered(key: str) -> str | None:
 
 
 def remember(key: str, value: str) -> None:
-    """Write one text, keeping whatever else a person wrote there. Raises TuituneError where the file cannot be changed."""
+    """Write one text, keeping what else a person wrote there. Raises TuituneError where the file cannot be changed."""
     try:
         _write(key, value)
     except (OSError, ValueError) as error:  # tomlkit's and Unicode errors are ValueErrors

@@ -15,7 +15,7 @@ _HEADLESS = "`tuitune demo`, `tuitune train RECIPE` and `tuitune runs` work with
 _LOOK_SECONDS = 5.0
 _GRACE_SECONDS = 1.5
 _RESTORE = b"\x1b[?2004l\x1b[?7h\x1b[?1000l\x1b[?1003l\x1b[?1006l\x1b[?1004l\x1b[<u\x1b[?1049l\x1b[?25h\x1b[0m"
-"""No bracketed paste, line wrap, no mouse, no focus reports, plain keyboard, the normal screen, the cursor, no colour."""
+"""Paste, mouse, focus reports and keyboard as usual, line wrap, the normal screen, the cursor, no colour."""
 
 
 def unfit() -> str | None:
@@ -44,9 +44,9 @@ def present() -> bool:
 class Guard:
     """Has the app leave on SIGTERM, on SIGHUP and when its terminal vanishes without a signal.
 
-    Works from a thread and from the signal handlers themselves, because an event loop that writes to a terminal which no
-    longer reads is stuck for good. An app that has not left 1.5 s after it was told to is ended, its terminal restored as
-    far as that goes without waiting.
+    Works from a thread and from the signal handlers themselves, because an event loop that writes to a terminal which
+    no longer reads is stuck for good. An app that has not left 1.5 s after it was told to is ended, its terminal
+    restored as far as that goes without waiting.
     """
 
     def __init__(self) -> None:

@@ -35,7 +35,7 @@ class Themes:
 
 
 def load_themes() -> Themes:
-    """Read the shipped themes, then the user's, which replace shipped ones of the same name. Never raises for bad files."""
+    """The shipped themes, then the user's, which replace shipped ones of the same name. Never raises for bad files."""
     themes: dict[str, Theme] = {}
     problems: list[Problem] = []
     for folder in (shipped("themes"), config_home() / "themes"):
@@ -121,7 +121,7 @@ _WITHOUT_COLOUR = {
 
 
 def _variables(colours: dict[str, str]) -> dict[str, str]:
-    """Our own variables, and Textual's derived ones pinned to a named colour so that contrast is what the theme says."""
+    """Our own variables, and those that Textual derives pinned to a named colour: contrast is what the theme says."""
     own = {name: colours[name] for name in ("faint", "rule", "cursor", "ok", "warn", "bad", *CHARTS)}
     foreground, faint, accent = colours["foreground"], colours["faint"], colours["accent"]
     return own | {

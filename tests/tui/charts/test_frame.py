@@ -72,7 +72,9 @@ def test_letters_points_best_and_marks() -> None:
     text = "\n".join(row.text for row in rows)
     assert text.count("◆") == 4
     assert text.count("★") == 1
-    letters = [(row.text.rstrip()[-1], number) for number, row in enumerate(rows) if row.text.rstrip()[-1:] in ("a", "b")]
+    letters = [
+        (row.text.rstrip()[-1], number) for number, row in enumerate(rows) if row.text.rstrip()[-1:] in ("a", "b")
+    ]
     assert [letter for letter, _ in letters] == ["b", "a"]
     assert any(ink == MARK for row in rows for _, ink in row.runs())
 
@@ -131,7 +133,9 @@ def test_every_value_is_inked_in_its_column(values: list[float], width: int) -> 
     edges = window.edges(canvas.dots_wide)
     for step, value in enumerate(values):
         row = int((5.0 - value) * (canvas.dots_high - 1) / 10.0 + 0.5)
-        near = [column for column in range(canvas.dots_wide) if edges[column] - 1e-9 <= step <= edges[column + 1] + 1e-9]
+        near = [
+            column for column in range(canvas.dots_wide) if edges[column] - 1e-9 <= step <= edges[column + 1] + 1e-9
+        ]
         assert any(canvas.dot(column, row) for column in near), (step, value)
 
 
@@ -147,7 +151,9 @@ def test_a_frame_that_grew_is_the_frame_drawn_at_once(values: list[float | None]
     for step, value in enumerate(values[cut:], start=cut):
         growing.positions.append(step, step * 100, step * 0.5)
         growing.values.append(value)
-    assert repr(known.of(growing, window, wide, positive=positive)) == repr(envelope(whole, window, wide, positive=positive))
+    assert repr(known.of(growing, window, wide, positive=positive)) == repr(
+        envelope(whole, window, wide, positive=positive)
+    )
 
 
 def test_rows_say_which_columns_changed() -> None:

@@ -15,7 +15,9 @@ ANY = st.one_of(st.none(), st.floats(), st.floats(-5, 5), st.integers(-3, 3).map
 
 
 def extremes(values: list[float | None], *, positive: bool) -> tuple[float, float] | None:
-    counted = [value for value in values if value is not None and -1e300 < value < 1e300 and (value > 0 or not positive)]
+    counted = [
+        value for value in values if value is not None and -1e300 < value < 1e300 and (value > 0 or not positive)
+    ]
     return (min(counted), max(counted)) if counted else None
 
 

@@ -17,10 +17,11 @@ def test_a_finished_run_is_shown_exactly_and_a_live_one_with_room_ahead() -> Non
     assert viewport.window(0, 261) == (low, high)
 
 
-def test_near_its_end_a_run_is_shown_up_to_its_end() -> None:
+def test_a_run_is_shown_up_to_its_end_when_it_is_near_or_the_run_short() -> None:
     viewport = Viewport()
     assert viewport.window(0, 350, end=400) == (0, 400)
     assert viewport.window(0, 100, end=400)[1] < 200
+    assert viewport.window(0, 3, end=60) == (0, 60)
 
 
 def test_zoom_at_the_right_edge_keeps_following() -> None:
@@ -75,7 +76,11 @@ def test_a_followed_window_moves_in_jumps() -> None:
     assert all(low <= newest <= high for newest in (1039,) for low, high in [viewport.window(0, 1039)])
 
 
-@given(st.floats(0, 1e9), st.floats(0, 1e9), st.lists(st.sampled_from(["in", "out", "left", "right", "fit", "follow"]), max_size=30))
+@given(
+    st.floats(0, 1e9),
+    st.floats(0, 1e9),
+    st.lists(st.sampled_from(["in", "out", "left", "right", "fit", "follow"]), max_size=30),
+)
 def test_any_keys_give_a_window_that_has_a_width(first: float, more: float, keys: list[str]) -> None:
     viewport, newest = Viewport(), first + more
     for key in keys:

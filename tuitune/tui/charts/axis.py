@@ -67,7 +67,7 @@ def x_ticks(low: float, high: float, columns: int, axis: str) -> list[tuple[floa
 
 
 def place(labels: Sequence[tuple[int, str]], width: int) -> str:
-    """Labels written into one row of `width` characters, each centred on its column, those that would touch left out."""
+    """Labels written into one row of `width` characters, each centred on its column; what would touch is left out."""
     row, free = [" "] * width, 0
     for column, text in labels:
         start = max(0, min(column - (len(text) - 1) // 2, width - len(text)))

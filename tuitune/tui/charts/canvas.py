@@ -1,4 +1,4 @@
-"""A canvas of braille dots (2 × 4 a character), drawn in vertical spans, with a look in ASCII for terminals without UTF-8."""
+"""A canvas of braille dots (2 × 4 a character), drawn in vertical spans; ASCII for terminals without UTF-8."""
 
 from __future__ import annotations
 

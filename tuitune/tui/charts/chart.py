@@ -20,7 +20,7 @@ INKS = 4
 
 
 class Chart(Widget, can_focus=True):
-    """Shows `plot` over `window`. `draw()` renders what the plot is now; where there is nothing to draw, `empty` says why."""
+    """Shows `plot` over `window`. `draw()` renders what the plot is now; where that is nothing, `empty` says why."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {
         "chart--axis",

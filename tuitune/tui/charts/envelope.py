@@ -15,7 +15,7 @@ from tuitune.tui.charts.series import Line
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """The part of the x axis that is shown, `low` at the centre of the first dot column and `high` at that of the last."""
+    """The part of the x axis that is shown: `low` is the centre of the first dot column, `high` that of the last."""
 
     axis: str
     low: float
@@ -36,9 +36,9 @@ Span = tuple[int, float, float, float, float]
 
 
 def envelope(line: Line, window: Window, wide: int, *, positive: bool, known: Sequence[Span] = ()) -> list[Span]:
-    """The columns of `line` that have points, in order, with one neighbour beyond either edge so that lines enter and leave.
+    """The columns of `line` that have points, in order, with a neighbour beyond either edge: lines enter and leave.
 
-    `known` are columns found before, by the same window, for the line when it was shorter: all but the last that has points
+    `known` are columns found before, by the same window, for the line when it was shorter: all but the last of them
     are as they were.
     """
     edges = window.edges(wide)
@@ -92,7 +92,9 @@ def _sparse(line: Line, window: Window, wide: int, start: int, stop: int, positi
         if spans and spans[-1][0] == span[0]:
             column, low, high, first, _ = spans[-1]
             value = span[1]
-            low, high = (value, value) if isnan(low) else (low, high) if isnan(value) else (min(low, value), max(high, value))
+            low, high = (
+                (value, value) if isnan(low) else (low, high) if isnan(value) else (min(low, value), max(high, value))
+            )
             spans[-1] = (column, low, high, first, value)
         else:
             spans.append(span)

@@ -92,7 +92,10 @@ class Frame:
     def render(self) -> list[Row]:
         """Exactly `height` rows of exactly `width` cells."""
         plot = _Plot(self)
-        left = {self.dot_row(position) // 4: label for position, label in value_ticks(self.low, self.high, self.rows, log=self.log)}
+        left = {
+            self.dot_row(position) // 4: label
+            for position, label in value_ticks(self.low, self.high, self.rows, log=self.log)
+        }
         rows = []
         for number in range(self.rows):
             label = left.get(number)

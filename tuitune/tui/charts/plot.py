@@ -15,7 +15,7 @@ from tuitune.tui.charts.series import Line
 
 @dataclass
 class Plot:
-    """`frame()` draws the lines as they are now. `log` falls back to a linear scale until something positive is in view."""
+    """`frame()` draws the lines as they are now. `log` waits, on a linear scale, for something positive in view."""
 
     lines: Sequence[Line] = ()
     marks: Sequence[float] = ()
@@ -38,7 +38,7 @@ class Plot:
         return (min(low for low, _ in found), max(high for _, high in found)) if found else None
 
     def frame(self, window: Window, width: int, height: int, now: float) -> list[Row] | None:
-        """`height` rows of `width` cells, or None where nothing in view can be drawn. `now`: seconds of a steady clock."""
+        """`height` rows of `width` cells, or None where nothing can be drawn. `now`: seconds of a steady clock."""
         log, bounds = self.log, self.bounds(window, positive=self.log)
         if bounds is None and log:
             log, bounds = False, self.bounds(window, positive=False)
@@ -55,4 +55,6 @@ class Plot:
         widest = max((len(label) for _, label in value_ticks(low, high, rows, log=log)), default=0)
         self._gutter = min(max(self._gutter, widest), 8)
         gutter, envelopes = self._gutter, self._envelopes
-        return Frame(self.lines, window, low, high, log, width, height, gutter, self.marks, self.glyphs, envelopes).render()
+        return Frame(
+            self.lines, window, low, high, log, width, height, gutter, self.marks, self.glyphs, envelopes
+        ).render()

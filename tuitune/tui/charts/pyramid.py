@@ -1,4 +1,4 @@
-"""A growing series of numbers that answers "smallest and largest from a to b" exactly, in time that hardly depends on b - a."""
+"""A growing series of numbers that knows its smallest and largest from a to b, exactly, at once for any a and b."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ LIMIT = 1e300
 
 
 class _Level:
-    """Extremes of blocks: `lows`, `highs`, and the smallest number above zero (for log scales). Infinite where there is none."""
+    """Extremes of blocks: `lows`, `highs`, and the smallest number above zero. Infinite where there is none."""
 
     __slots__ = ("highs", "lows", "positives")
 
@@ -81,7 +81,7 @@ class Pyramid:
             depth += 1
 
     def bounds(self, start: int = 0, stop: int | None = None, *, positive: bool = False) -> tuple[float, float] | None:
-        """Smallest and largest finite number of `values[start:stop]`; with `positive`, of those above zero. None if there is none."""
+        """Smallest and largest finite number of `values[start:stop]`, or None; with `positive`, of those above zero."""
         stop = len(self.values) if stop is None else min(stop, len(self.values))
         depth = -1
         while depth + 1 < len(self._levels) and (stop - start) >> 4 * (depth + 2) >= 2:
@@ -90,8 +90,9 @@ class Pyramid:
         return None if low > high or (positive and high <= 0) else (low, high)
 
     def _widen(self, start: int, stop: int, depth: int, low: float, high: float, positive: bool) -> tuple[float, float]:
-        """`low` and `high` widened by `values[start:stop]`: by the blocks of level `depth` that lie in it, then at either end
-        by what is left of a block, looked into only if that block reaches beyond what is known already."""
+        """`low` and `high` widened by `values[start:stop]`: by the blocks of level `depth` that lie in it, then at
+        either end by what is left of a block, looked into only if that block reaches beyond what is known already.
+        """
         if depth < 0:
             return self._scan(start, stop, low, high, positive)
         size = _BLOCK ** (depth + 1)
@@ -119,7 +120,7 @@ class Pyramid:
 def _all_finite(values: Sequence[float | None]) -> bool:
     """Whether nothing in `values` is a gap. A sum is not finite where one of its numbers is not."""
     try:
-        return isfinite(sum(values)) and -LIMIT < min(values) and max(values) < LIMIT  # type: ignore[arg-type,type-var,operator]
+        return isfinite(sum(values)) and min(values) > -LIMIT and max(values) < LIMIT  # type: ignore[arg-type,type-var,operator]
     except TypeError:
         return False
 

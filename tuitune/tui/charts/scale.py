@@ -34,7 +34,7 @@ def ticks(low: float, high: float, count: int) -> list[float]:
 
 
 def log_ticks(low: float, high: float, count: int) -> list[float]:
-    """Round values for an axis from 10^`low` to 10^`high`: decades, with 2 and 5 between where there is room for them."""
+    """Round values for an axis from 10^`low` to 10^`high`: decades, with 2 and 5 between where there is room."""
     if high - low < 1:
         return [value for value in ticks(10**low, 10**high, count) if value > 0]
     stride = max(1, ceil((high - low) / max(count, 1)))
@@ -45,7 +45,7 @@ def log_ticks(low: float, high: float, count: int) -> list[float]:
 
 
 def padded(low: float, high: float, *, floor_at_zero: bool) -> tuple[float, float]:
-    """`low` to `high` with a tenth added at either end; a flat series gets room around it; never below zero if nothing is."""
+    """`low` to `high` with a tenth added at either end; a flat series gets room; never below zero if nothing is."""
     span = high - low
     if span <= max(abs(low), abs(high)) * 1e-9:
         span = abs(high) if abs(high) > 1e-290 else 1.0
@@ -54,7 +54,7 @@ def padded(low: float, high: float, *, floor_at_zero: bool) -> tuple[float, floa
 
 
 class StickyRange:
-    """An axis range that holds still: it grows at once, and shrinks only by more than a fifth and at most every 10 seconds."""
+    """An axis range that holds still: it grows at once, shrinks only by over a fifth and at most every 10 seconds."""
 
     PATIENCE = 10.0
     SLACK = 0.2
@@ -75,7 +75,10 @@ class StickyRange:
             chosen = wanted
         elif low < current[0] or high > current[1]:
             chosen = (wanted[0] if low < current[0] else current[0], wanted[1] if high > current[1] else current[1])
-        elif wanted[1] - wanted[0] < (current[1] - current[0]) * (1 - self.SLACK) and now - self._moved_at >= self.PATIENCE:
+        elif (
+            wanted[1] - wanted[0] < (current[1] - current[0]) * (1 - self.SLACK)
+            and now - self._moved_at >= self.PATIENCE
+        ):
             chosen = wanted
         else:
             chosen = current

@@ -12,7 +12,7 @@ from tuitune.tui.charts.pyramid import LIMIT, Pyramid
 
 
 class Positions:
-    """Where along a run its records stand: by step, by tokens and by time (seconds since the first), each never decreasing."""
+    """Where along a run its records stand: by step, by tokens, by time in seconds; none ever decreases."""
 
     __slots__ = ("_columns",)
 
@@ -52,8 +52,8 @@ class Positions:
 
 @dataclass(frozen=True)
 class Line:
-    """One curve. `ink` is its colour number; `letter` names it in the legend and at its end; `points` are drawn as markers,
-    the one at index `best` with a marker of its own; a `ghost` is drawn behind, faint.
+    """One curve. `ink` is its colour number; `letter` names it in the legend and at its end; `points` are drawn as
+    markers, the one at index `best` with a marker of its own; a `ghost` is drawn faint.
     """
 
     positions: Positions

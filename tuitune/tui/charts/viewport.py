@@ -8,12 +8,14 @@ from tuitune.tui.charts.scale import nice_step
 class Viewport:
     """A window on x, shared by the charts of a run.
 
-    While it follows (`at` is None) its right edge moves with the newest point in small jumps rather than at every point, so
-    that most frames differ from the one before only where something was drawn.
+    While it follows (`at` is None) its right edge moves with the newest point in small jumps, not at every point,
+    so that most frames differ from the one before only where something was drawn.
     """
 
     MIN_STEPS = 5
     HEADROOM = 0.1
+    SHORT = 200
+    """A run of at most so many steps is shown up to its end from its first step on."""
 
     def __init__(self) -> None:
         self.span: float | None = None
@@ -29,8 +31,10 @@ class Viewport:
         """Whether the whole run is shown."""
         return self.span is None and self.at is None
 
-    def window(self, first: float, newest: float, *, end: float | None = None, final: bool = False) -> tuple[float, float]:
-        """Left and right edge for data from `first` to `newest`. `end` is where the run will end if known; `final` means it has."""
+    def window(
+        self, first: float, newest: float, *, end: float | None = None, final: bool = False
+    ) -> tuple[float, float]:
+        """Left and right edge for data from `first` to `newest`; `end`: where it will end; `final`: it has ended."""
         newest = max(newest, first)
         if self.span is None:
             right = newest if final else self._advance(newest, first, newest - first, end)
@@ -41,9 +45,11 @@ class Viewport:
         return right - self.span, right
 
     def _advance(self, newest: float, first: float, span: float, end: float | None) -> float:
-        """The right edge for a live run: held until the newest point passes it, then moved on by a tenth of what is shown."""
-        if end is not None and end >= newest and self.span is None and newest - first >= 0.7 * (end - first):
-            return end
+        """The right edge of a live run: held until the newest point passes it, then moved by a tenth of the width."""
+        if end is not None and end >= newest and self.span is None:
+            length = end - first
+            if length <= self.SHORT or newest - first >= 0.7 * length:
+                return end
         ahead = newest + span * self.HEADROOM
         if self._edge is None or not newest <= self._edge <= newest + 2 * max(span, 1) * self.HEADROOM + 10:
             step = nice_step(max(span, 1), 10)

@@ -10,7 +10,9 @@ from textual.content import Content
 from textual.css.query import NoMatches
 from textual.screen import Screen
 from textual.widget import Widget
+from textual.worker import Worker, WorkerState
 
+from tuitune.text import redact
 from tuitune.tui.widgets.key_bar import KeyBar
 
 if TYPE_CHECKING:
@@ -66,6 +68,11 @@ class TuituneScreen(Screen[None]):
         result = getattr(self, f"action_{name}")()
         if isawaitable(result):
             await result
+
+    def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
+        """A thread that failed ends nothing but itself; the person is told."""
+        if event.state is WorkerState.ERROR:
+            self.notify(redact(str(event.worker.error)), title=f"{event.worker.name} failed", severity="error")
 
     def why_disabled(self, name: str) -> str | None:
         """Why the action `name` is not available now, as a sentence for the person, or None where it is."""

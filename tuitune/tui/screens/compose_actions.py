@@ -129,10 +129,13 @@ class ComposeActions(TuituneScreen):
             self.set_values(values)
 
     def _pick_model(self) -> None:
-        self.app.push_screen(
-            ModelPicker(self.draft.recipe.model.id, self.base),
-            lambda model: self._set_all({"model.id": model} if model else None),
-        )
+        self.app.push_screen(ModelPicker(self.draft.recipe.model.id, self.base), self._use_model)
+
+    def _use_model(self, model: str | None) -> None:
+        """Another model has revisions of its own, and leave to run its code has to be given anew."""
+        if model is not None and model != self.draft.recipe.model.id:
+            defaults = {key: setting(key).default for key in ("model.revision", "model.trust_remote_code")}
+            self.set_values({"model.id": model, **defaults})
 
     def _pick_data(self, key: str) -> None:
         self.app.push_screen(DataPicker(key, self.draft.recipe, self.base), self._set_all)

@@ -1,4 +1,4 @@
-"""Monitor: one run as it happens, or as it was. Rebuilt from its directory; nothing here is needed for the run to go on."""
+"""Monitor: one run as it happens, or as it was. Rebuilt from its directory; the run needs nothing from here."""
 
 from __future__ import annotations
 
@@ -47,7 +47,18 @@ TITLES = {
     "machine": "machine", "samples": "samples", "log": "events & log",
 }  # fmt: skip
 PANES = tuple(TITLES)
-_NEED_POINTS = {"zoom_in", "zoom_out", "pan_left", "pan_right", "fit", "follow", "log_scale", "smooth", "x_axis", "mark"}
+_NEED_POINTS = {
+    "zoom_in",
+    "zoom_out",
+    "pan_left",
+    "pan_right",
+    "fit",
+    "follow",
+    "log_scale",
+    "smooth",
+    "x_axis",
+    "mark",
+}
 _NEED_SAMPLES = {"sample_earlier", "sample_later", "sample_prompt"}
 
 
@@ -177,7 +188,9 @@ class MonitorScreen(TuituneScreen):
         elif self._was_live:
             self._was_live = False
             self.app.bell()
-            self.notify(f"{self.view.summary.name}: {state}", severity="information" if state == "finished" else "warning")
+            self.notify(
+                f"{self.view.summary.name}: {state}", severity="information" if state == "finished" else "warning"
+            )
 
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
         if event.worker.name == "watch" and event.state == WorkerState.ERROR:

@@ -6,7 +6,6 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING
 
 from textual import on, work
 from textual.app import ComposeResult
@@ -15,19 +14,15 @@ from textual.message import Message
 from textual.widgets import Input, Static
 from textual.worker import get_current_worker
 
-from tuitune.problem import TuituneError
 from tuitune.text import clean
 from tuitune.tui import place
 from tuitune.tui.actions import bindings
-from tuitune.tui.run_line import READING, RunLine
-from tuitune.tui.screens.base import TuituneScreen
+from tuitune.tui.run_line import RunLine
+from tuitune.tui.screens.run_actions import RunActions
 from tuitune.tui.widgets.key_bar import KeyBar
 from tuitune.tui.widgets.pane import Pane
 from tuitune.tui.widgets.row_list import Row, RowList
 from tuitune.tui.widgets.run_row import heading, run_row
-
-if TYPE_CHECKING:
-    from tuitune.runs.directory import Run
 
 _MOST_ROWS = 200
 _POLL_SECONDS = 1.0
@@ -41,10 +36,11 @@ _INVITATION = Content.from_markup(
 )
 
 
-class RunsScreen(TuituneScreen):
+class RunsScreen(RunActions):
     """The list of runs, read from disk once a second while it is on top."""
 
     NAME = "runs"
+    AUTO_FOCUS = "RowList"
     BINDINGS = bindings(NAME)
 
     DEFAULT_CSS = """
@@ -78,18 +74,11 @@ class RunsScreen(TuituneScreen):
             super().__init__()
             self.machine = machine
 
-    class Launched(Message):
-        """A run was started."""
-
-        def __init__(self, run: Run) -> None:
-            super().__init__()
-            self.run = run
-
     def __init__(self) -> None:
         super().__init__()
         self._lines: list[RunLine] = []
         self._words: list[str] = []
-        self._launching = False
+        self._written: dict[str, Content] = {}
         self._on_top = threading.Event()
 
     def compose(self) -> ComposeResult:
@@ -104,7 +93,6 @@ class RunsScreen(TuituneScreen):
 
     def on_mount(self) -> None:
         self.query_one("#filter", Input).cursor_blink = False
-        self.query_one(RowList).focus()
         self.call_after_refresh(self._watch)
 
     def on_screen_resume(self) -> None:
@@ -134,7 +122,7 @@ class RunsScreen(TuituneScreen):
                 _rest(_POLL_SECONDS, lambda: worker.is_cancelled)
 
     def on_runs_screen_located(self, message: Located) -> None:
-        self.query_one("#place", Static).update(_place_line(message.machine))
+        self._write("#place", _place_line(message.machine))
 
     def on_runs_screen_listed(self, message: Listed) -> None:
         self._lines = message.lines
@@ -144,14 +132,10 @@ class RunsScreen(TuituneScreen):
         now = time.time()
         found = [line for line in self._lines if line.contains(self._words)]
         rows = [Row(line.run.path.name, partial(_draw, line, now)) for line in found[:_MOST_ROWS]]
-        runs = self.query_one(RowList)
         self.set_class(not self._lines, "-empty")
-        runs.set_rows(rows)
-        if self.focused is None:
-            runs.focus()
+        self.query_one(RowList).set_rows(rows)
         self.query_one(Pane).set_title("Runs", self._counts(len(found)))
         self._show_detail()
-        self.refresh_keys()
 
     def _counts(self, found: int) -> str:
         live = sum(line.live for line in self._lines)
@@ -161,11 +145,16 @@ class RunsScreen(TuituneScreen):
 
     @on(RowList.Highlighted)
     def _show_detail(self) -> None:
-        line = self._current()
-        self.query_one("#detail", Static).update(Content(_detail(line) if line else ""))
+        line = self.current()
+        self._write("#detail", Content(_detail(line) if line else ""))
         self.refresh_keys()
 
-    def _current(self) -> RunLine | None:
+    def _write(self, selector: str, content: Content) -> None:
+        if self._written.get(selector) != content:
+            self._written[selector] = content
+            self.query_one(selector, Static).update(content)
+
+    def current(self) -> RunLine | None:
         key = self.query_one(RowList).current
         return next((line for line in self._lines if line.run.path.name == key), None)
 
@@ -174,100 +163,6 @@ class RunsScreen(TuituneScreen):
         from tuitune.runs.state import ENDED, derive
 
         return sum(line.live and derive(line.run)[0] not in ENDED for line in self._lines)
-
-    # Actions
-
-    def why_disabled(self, name: str) -> str | None:
-        if name == "demo" and self._launching:
-            return "The demo is being started"
-        if name not in ("open", "again", "stop", "delete"):
-            return None
-        line = self._current()
-        if line is None:
-            return "There is no run under the cursor: n composes one, D starts the demo"
-        if name == "stop" and not line.live:
-            return f"{line.run.name} has ended already" if line.state != READING else "The run is still being read"
-        if name == "stop" and line.state == "stopping":
-            return f"{line.run.name} is stopping already"
-        if name == "delete" and line.live:
-            return f"{line.run.name} is {line.state}: stop it first"
-        return None
-
-    def action_new(self) -> None:
-        self.workbench.open_compose()
-
-    def action_open(self) -> None:
-        if line := self._current():
-            self.workbench.open_monitor(line.run)
-
-    def action_again(self) -> None:
-        from tuitune.recipe.document import read
-
-        if line := self._current():
-            try:
-                self.workbench.open_compose(read(line.run.recipe_file))
-            except TuituneError as refusal:
-                self.notify(str(refusal), title="Its recipe cannot be read", severity="error")
-
-    def action_demo(self) -> None:
-        from tuitune.recipe.presets import demo_recipe
-        from tuitune.runs.launcher import launch
-
-        def start() -> None:
-            self.post_message(self.Launched(launch(demo_recipe())))
-
-        self._launching = True
-        self.refresh_keys()
-        self._in_background(start, "The demo did not start")
-
-    def on_runs_screen_launched(self, message: Launched) -> None:
-        self._launching = False
-        self.workbench.open_monitor(message.run)
-
-    def action_stop(self) -> None:
-        from tuitune.runs.control import request
-        from tuitune.tui.widgets.dialogs import Confirm
-
-        if (line := self._current()) is None:
-            return
-        run = line.run
-
-        def answered(yes: bool | None) -> None:
-            if yes:
-                self._in_background(lambda: request(run, "stop"), f"{run.name} cannot be stopped")
-
-        question = f"{run.name} ends at its next step and keeps what it has learned: its adapter is saved."
-        self.app.push_screen(Confirm("Stop this run?", question), answered)
-
-    def action_delete(self) -> None:
-        from tuitune.runs.deletion import delete
-        from tuitune.tui.widgets.dialogs import Confirm
-
-        if (line := self._current()) is None:
-            return
-        run = line.run
-
-        def answered(yes: bool | None) -> None:
-            if yes:
-                self._in_background(lambda: delete(run), f"{run.name} was not deleted")
-
-        question = f"This removes the run's curves, samples, checkpoints and adapter for good:\n{run.path}"
-        self.app.push_screen(Confirm("Delete this run?", question, word=run.name), answered)
-
-    @work(thread=True, exit_on_error=False)
-    def _in_background(self, job: Callable[[], object], failure: str) -> None:
-        try:
-            job()
-        except (TuituneError, OSError) as error:
-            self.app.call_later(self._failed, str(error), failure)
-
-    def _failed(self, message: str, title: str) -> None:
-        self._launching = False
-        self.refresh_keys()
-        self.notify(message, title=title, severity="error")
-
-    def action_quit(self) -> None:
-        self.workbench.leave_app()
 
     # Filter
 

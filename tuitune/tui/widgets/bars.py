@@ -14,11 +14,11 @@ def progress_bar(share: float, width: int, colour: str = "$accent") -> Content:
     halves = round(min(max(share, 0.0), 1.0) * width * 2)
     full, half = divmod(halves, 2)
     head = "━" * full + ("╸" if half else "")
-    return Content.assemble((head, colour), ("━" * (width - len(head)), "$rule"))
+    return Content.assemble((head, colour), ("·" * (width - len(head)), "$rule"))
 
 
 def gauge(parts: Iterable[tuple[float, str, str]], width: int) -> Content:
-    """A bar of parts: (share of the whole, character, colour), the rest dotted. Something that is not nothing gets a cell."""
+    """A bar of parts: (share of the whole, character, colour), the rest dotted. What is not nothing gets a cell."""
     cells: list[tuple[str, str]] = []
     room, passed, drawn = width, 0.0, 0
     for share, glyph, colour in parts:
@@ -36,7 +36,13 @@ def joined(figures: Iterable[Figure | None], width: int | None = None) -> Conten
     for figure in figures:
         if figure is None:
             continue
-        content = figure if isinstance(figure, Content) else Content(figure) if isinstance(figure, str) else Content.styled(*figure)
+        content = (
+            figure
+            if isinstance(figure, Content)
+            else Content(figure)
+            if isinstance(figure, str)
+            else Content.styled(*figure)
+        )
         longer = Content.assemble(line, (" · ", "$faint"), content) if line else content
         if width is None or longer.cell_length <= width:
             line = longer

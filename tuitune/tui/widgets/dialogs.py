@@ -133,7 +133,7 @@ class TextView(Dialog[None]):
 
 @dataclass(frozen=True)
 class Choice(Generic[Result]):
-    """One line of a `Choose`: what choosing it gives, its label, and a remark at the right. Both texts may be foreign."""
+    """One line of a `Choose`: what choosing it gives, its label and a remark. Both texts may be foreign."""
 
     value: Result
     label: str
@@ -217,4 +217,6 @@ def _option_line(option: Choice[Result], width: int) -> Content:
     label = Content(clean(option.label, limit=120))
     if not option.detail:
         return label
-    return Content.assemble(label.pad_right(width - label.cell_length), "  ", (clean(option.detail, limit=160), "$faint"))
+    return Content.assemble(
+        label.pad_right(width - label.cell_length), "  ", (clean(option.detail, limit=160), "$faint")
+    )

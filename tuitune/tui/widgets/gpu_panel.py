@@ -118,7 +118,9 @@ def machine_line(reading: Reading | None, peak: float | None) -> Content:
     if reading.gpus:
         gpu = reading.gpus[0]
         used = f"{bytes_text(gpu.memory_used)} of {bytes_text(gpu.memory_total)}"
-        return joined([labelled(f"GPU {gpu.index}", _percent(gpu.utilization)), labelled("memory", used), *_climate(gpu)])
+        return joined(
+            [labelled(f"GPU {gpu.index}", _percent(gpu.utilization)), labelled("memory", used), *_climate(gpu)]
+        )
     figures = [labelled("CPU", _percent(reading.host.cpu_percent)) if reading.host else None]
     if reading.ours is not None:
         figures.append(labelled("memory", bytes_text(reading.ours)))
@@ -142,7 +144,10 @@ def _gpu_lines(gpu: Gpu, reading: Reading, width: int, peak: float | None) -> li
     if gpu.utilization is not None:
         bar = gauge([(gpu.utilization / 100, "━", "$ok")], max(width // 2 - 9, 8))
         lines.append(_spread(Content.assemble(("busy     ", "$faint"), bar), Content(_percent(gpu.utilization)), width))
-    shares = [labelled("this run", bytes_text(ours)) if ours else None, labelled("peak", bytes_text(peak)) if peak else None]
+    shares = [
+        labelled("this run", bytes_text(ours)) if ours else None,
+        labelled("peak", bytes_text(peak)) if peak else None,
+    ]
     if any(shares):
         lines.append(joined(shares))
     return lines

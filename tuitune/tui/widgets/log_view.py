@@ -8,8 +8,8 @@ from typing import ClassVar
 from textual.binding import Binding, BindingType
 from textual.content import Content
 
-from tuitune.text import clean
 from tuitune.runs.journal import Record
+from tuitune.text import clean
 from tuitune.tui.widgets.log_window import LogWindow
 from tuitune.tui.widgets.rows import Rows
 from tuitune.units import bytes_text, clock_text
@@ -43,7 +43,9 @@ class LogView(Rows, can_focus=True):
         width, height = self.size
         if not width or not height:
             return
-        events = [Content.styled(event, "$faint") for event in self.events[-EVENT_ROWS:]] if height >= 2 * EVENT_ROWS else []
+        events = (
+            [Content.styled(event, "$faint") for event in self.events[-EVENT_ROWS:]] if height >= 2 * EVENT_ROWS else []
+        )
         room = height - len(events)
         lines = [row for line in self.log_window.lines(room) for row in _folded(line, width)]
         shown = lines[-room:] if self.following else lines[:room]
@@ -79,7 +81,12 @@ def _folded(line: str, width: int) -> list[Content]:
     return Content(line).fold(width) if line else [Content("")]
 
 
-_WORDS = {"queued": "queued", "supervisor": "supervisor started", "engine": "engine started", "stop-requested": "stop asked for"}
+_WORDS = {
+    "queued": "queued",
+    "supervisor": "supervisor started",
+    "engine": "engine started",
+    "stop-requested": "stop asked for",
+}
 
 
 def event_texts(events: Sequence[Record], checkpoints: Sequence[Record], alerts: Sequence[Record]) -> list[str]:
@@ -88,7 +95,9 @@ def event_texts(events: Sequence[Record], checkpoints: Sequence[Record], alerts:
     told += [(record, f"checkpoint at step {record.get('step')}, {_size(record)}") for record in checkpoints[-20:]]
     told += [(record, f"step {record.get('step')}: {record.get('message')}") for record in alerts[-20:]]
     lines = [(_time(record), words) for record, words in told if words]
-    return [clean(f"{clock_text(moment)}  {words}", limit=300) for moment, words in sorted(lines, key=lambda line: line[0])]
+    return [
+        clean(f"{clock_text(moment)}  {words}", limit=300) for moment, words in sorted(lines, key=lambda line: line[0])
+    ]
 
 
 def _event_words(record: Record) -> str:
@@ -96,9 +105,14 @@ def _event_words(record: Record) -> str:
     if event == "acknowledged":
         return f"{record.get('verb')}: {record.get('message')}" if record.get("message") else ""
     if event == "exited":
-        return f"engine ended, exit code {record.get('code')}" if record.get("code") is not None else f"engine killed by signal {record.get('signal')}"
+        return (
+            f"engine ended, exit code {record.get('code')}"
+            if record.get("code") is not None
+            else f"engine killed by signal {record.get('signal')}"
+        )
     if event == "ended":
-        return f"{record.get('state')}: {record.get('reason')}" if record.get("reason") else str(record.get("state"))
+        state, reason = str(record.get("state")), str(record.get("reason") or "")
+        return reason if reason.startswith(state) else f"{state}: {reason}" if reason else state
     return _WORDS.get(event, event)
 
 

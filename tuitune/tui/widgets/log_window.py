@@ -34,7 +34,9 @@ class LogWindow:
             return
         size = self._size()
         if lines < 0:
-            self.offset = self._back(size if self.offset is None else self.offset, -lines + (shown if self.offset is None else 0))
+            self.offset = self._back(
+                size if self.offset is None else self.offset, -lines + (shown if self.offset is None else 0)
+            )
             return
         offset = self.offset or 0
         for length in [len(line) for line in self._read(offset, BLOCK).splitlines(keepends=True)][:lines]:

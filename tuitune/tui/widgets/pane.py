@@ -33,7 +33,7 @@ class Pane(Vertical):
         self._titles = (_content(title), _content(right))
 
     def set_title(self, text: str | Content, right: str | Content = "") -> None:
-        """Write the title row; plain strings may be foreign and are cleaned. Nothing is redrawn where nothing changed."""
+        """Write the title row; strings may be foreign and are cleaned. Nothing is redrawn where nothing changed."""
         titles = (_content(text), _content(right))
         if not all(old.is_same(new) for old, new in zip(self._titles, titles, strict=True)):
             self._titles = titles
@@ -53,7 +53,9 @@ class Pane(Vertical):
         right = right.truncate(max(width // 2, 1), ellipsis=True)
         right = Content.assemble(" ", right, " ").stylize_before(styles.border_subtitle_color.css) if right else right
         left = left.truncate(max(width - right.cell_length - 6, 8), ellipsis=True)
-        left = Content.assemble(" ", left, " ").stylize_before(f"bold {styles.border_title_color.css}") if left else left
+        left = (
+            Content.assemble(" ", left, " ").stylize_before(f"bold {styles.border_title_color.css}") if left else left
+        )
         if left.cell_length + right.cell_length + 2 > width:
             right = Content("")
         gap = width - left.cell_length - right.cell_length - 2

@@ -12,7 +12,7 @@ from tuitune.tui.charts.envelope import Window
 from tuitune.tui.charts.frame import Glyphs
 from tuitune.tui.charts.plot import Plot
 from tuitune.tui.charts.viewport import Viewport
-from tuitune.tui.widgets.run_curves import METRICS, WEIGHTS, RunCurves
+from tuitune.tui.widgets.run_curves import METRICS, SHORT, WEIGHTS, RunCurves
 from tuitune.units import count_text, number_text
 
 ZOOM = 0.5
@@ -32,9 +32,14 @@ class RunCharts:
         self.marks: list[dict[str, float]] = []
         self._drawn: tuple[object, ...] = ()
         self._reloads = 0
+        self._weighed = False
 
     def take(self, view: RunView) -> bool:
         """Turn what `view` has gained into points, a bounded number; True once nothing is left to do."""
+        total = view.summary.total_steps
+        if not self._weighed and total is not None:
+            self._weighed = True
+            self.curves.smooth(WEIGHTS[-1] if total <= SHORT else WEIGHTS[0])
         if view.reloads != self._reloads:
             self._reloads = view.reloads
             self.curves = RunCurves(self.curves.weight)
@@ -45,7 +50,8 @@ class RunCharts:
         self._place(view)
         curves = self.curves
         state = (
-            self.window, self.log, curves.weight, len(self.marks), len(curves.steps), len(curves.eval_loss), view.summary.state,
+            self.window, self.log, curves.weight, len(self.marks), len(curves.steps), len(curves.eval_loss),
+            view.summary.state,
             sum(len(smooth.series) for smooth in curves.smoothed.values()),
         )  # fmt: skip
         if state == self._drawn:
@@ -121,7 +127,9 @@ class RunCharts:
         values, best = self.curves.eval_loss.values, self.curves.best
         if not values:
             return Content.assemble((number_text(last), "$chart-1"))
-        figures = Content.assemble((f"a train {number_text(last)}", "$chart-1"), "  ", (f"b eval {number_text(values[-1])}", "$chart-2"))
+        figures = Content.assemble(
+            (f"a train {number_text(last)}", "$chart-1"), "  ", (f"b eval {number_text(values[-1])}", "$chart-2")
+        )
         if best is not None and best != len(values) - 1:
             figures = Content.assemble(figures, (f"  ★ {number_text(values[best])}", "$chart-2"))
         return figures

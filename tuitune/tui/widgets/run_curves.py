@@ -13,6 +13,8 @@ METRICS = ("loss", "learning_rate", "grad_norm", "tokens_per_second")
 SMOOTHED = ("loss", "grad_norm", "tokens_per_second")
 WEIGHTS = (0.9, 0.98, 0.0, 0.6)
 """The smoothing weights that one key cycles through; 0 is none."""
+SHORT = 200
+"""A run of at most so many steps is smoothed less at first: a curve that lags by ten steps would miss its course."""
 CHUNK = 2_000
 """How many records are turned into points at a time: about 10 ms of work."""
 
@@ -83,13 +85,10 @@ class RunCurves:
         raw, smooth = self.values[metric], self.smoothed.get(metric)
         evaluated = metric == "loss" and len(self.eval_loss) > 0
         name, letter = ("train", "a") if evaluated else ("", "")
-        if smooth is None:
-            lines = [Line(self.steps, raw, 1, name, letter)]
-        else:
-            lines = [Line(self.steps, raw, 1, ghost=True), Line(self.steps, smooth.series, 1, name, letter)]
-        if evaluated:
-            lines.append(Line(self.evaluations, self.eval_loss, 2, "eval", "b", points=True, best=self.best))
-        return lines
+        evaluations = Line(self.evaluations, self.eval_loss, 2, "eval", "b", points=True, best=self.best)
+        front = Line(self.steps, raw if smooth is None else smooth.series, 1, name, letter)
+        ghost = [Line(self.steps, raw, 1, ghost=True)] if smooth is not None else []
+        return [*ghost, *([evaluations] if evaluated else []), front]
 
     def last(self, metric: str) -> float | None:
         """The newest value of a metric; None where there is none or it was not finite."""

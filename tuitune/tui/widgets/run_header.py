@@ -20,7 +20,7 @@ REASON_LINES = 8
 
 
 class RunHeader(Rows):
-    """State, name and progress; the figures of the moment or of the result; the reason of an end that was not planned."""
+    """State, name and progress; the figures of the moment or the result; the reason of an unplanned end."""
 
     DEFAULT_CSS = "RunHeader { padding: 0 1; }"
 
@@ -40,7 +40,9 @@ class RunHeader(Rows):
         if view.phase is not self._phase:
             seen_before = self._phase is not None
             self._phase, self._phase_began_at = view.phase, len(view.steps) if seen_before else -1
-        return view.phase["text"] if view.phase and self._phase_began_at == len(view.steps) else ""
+        if view.phase is None or view.phase["phase"] == "training" or self._phase_began_at != len(view.steps):
+            return ""
+        return str(view.phase["text"])
 
 
 def header_lines(view: RunView, width: int, now: float, *, stopping: bool = False, busy: str = "") -> list[Content]:
@@ -70,16 +72,21 @@ def _first_line(view: RunView, state: str, width: int) -> Content:
     step, total = summary.step, summary.total_steps
     if total is None:
         return left
-    share = (step or 0) / total if total > 0 else 0.0
-    figures: list[Figure] = [f"step {step or 0:,} / {total:,}".replace(",", " ")]
+    share = min((step or 0) / total, 1.0) if total > 0 else 0.0
+    figures: list[Figure] = [f"step {_whole(step or 0)} / {_whole(total)}"]
     if summary.epoch is not None:
-        figures.append(labelled("epoch", f"{summary.epoch:.2f}"))
+        figures.append(labelled("epoch", f"{summary.epoch:.2f}" if summary.epoch < 1e6 else number_text(summary.epoch)))
     right = Content.assemble(f"{share:4.0%}  ", joined(figures))
     room = width - left.cell_length - right.cell_length - 4
     if room < 6:
         left = left.truncate(max(width - right.cell_length - 2, 10), ellipsis=True)
         return Content.assemble(left, " " * max(width - left.cell_length - right.cell_length, 1), right)
     return Content.assemble(left, "  ", progress_bar(share, room), "  ", right)
+
+
+def _whole(number: int) -> str:
+    """`1 200`; a number of no run in powers of ten."""
+    return f"{number:,}".replace(",", " ") if abs(number) < 10**9 else number_text(number)
 
 
 def _moment(view: RunView, now: float, busy: str) -> Iterator[Figure | None]:
@@ -129,7 +136,7 @@ def _figure(value: float | None) -> str | None:
 
 def _answers(view: RunView) -> Iterator[Figure]:
     """Base → tuned shares of the answers check, where it was made."""
-    measured = {record.get("label"): record for record in view.answers}
+    measured = {str(record.get("label")): record for record in view.answers}
     for title, key in (("valid JSON", "valid_json"), ("exact", "exact")):
         base, tuned = (_share(measured.get(label), key) for label in ("base", "tuned"))
         if base is not None or tuned is not None:
@@ -154,7 +161,7 @@ def _waiting(view: RunView, state: str, now: float, width: int) -> Content:
     if phase is None or state == "queued":
         words = {"queued": "waiting for its turn", "starting": "starting the engine"}.get(state, state)
         return joined([words, labelled("for", _clock(now, since)) if since else None], width)
-    figures: list[Figure | None] = [clean(phase["text"] or phase["phase"] or "starting", limit=120)]
+    figures: list[Figure | None] = [clean(phase["text"] or phase["phase"] or "starting", limit=max(width - 26, 20))]
     done, total = phase.get("done"), phase.get("total")
     if done is not None and total:
         figures.append(Content.assemble(progress_bar(done / total, 16), f" {done / total:.0%}"))
@@ -164,7 +171,7 @@ def _waiting(view: RunView, state: str, now: float, width: int) -> Content:
         amount = bytes_text if phase["unit"] == "bytes" else count_text
         figures.append(f"{amount(done)} of {amount(total)}" if total else amount(done))
     if state == "stopping":
-        figures.insert(0, "saves its adapter at the next step")
+        figures[0] = "saves its adapter at the next step" if phase["phase"] == "training" else figures[0]
     return joined(figures, width)
 
 

@@ -31,7 +31,12 @@ class Sample:
     def of(cls, record: Record) -> Sample | None:
         """The sample of a record, its texts made safe; None for a record that is none."""
         index, step, prompt, answer = (record.get(key) for key in ("index", "step", "prompt", "answer"))
-        if type(index) is not int or type(step) is not int or not isinstance(prompt, str) or not isinstance(answer, str):
+        if (
+            type(index) is not int
+            or type(step) is not int
+            or not isinstance(prompt, str)
+            or not isinstance(answer, str)
+        ):
             return None
         label = record.get("label") if record.get("label") in ("base", "during", "tuned") else ""
         texts = (clean(text, limit=TEXT_LIMIT, newlines=True) for text in (prompt, answer))
@@ -143,6 +148,6 @@ class SamplesView(VerticalScroll, can_focus=True):
         for title, page in pages:
             line = Content.assemble((f"{title:<15} ", "$faint"), page)
             if page is not pages[-1][1]:
-                line = Content(line.plain.replace("\n", " ⏎ "), line.spans).truncate(width, ellipsis=True)
+                line = Content(" ⏎ ").join(line.split("\n")).truncate(width, ellipsis=True)
             lines.append(line)
         return Content("\n").join(lines)

@@ -1,0 +1,119 @@
+"""Which tokens of a row are learned."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.engine.support import TEMPLATE, Carry, make_tokenizer, save_model, write_rows
+from tuitune.engine.failures import Failure
+from tuitune.engine.tokens import PLAIN_TEMPLATE, Encoder, question_and_answer
+
+UNMARKED = TEMPLATE.replace("{% generation %}", "").replace("{% endgeneration %}", "")
+FORGETFUL = UNMARKED.replace("{{ m.content }}<|end|>{% else %}", "{{ m.content if loop.last else '…' }}<|end|>{% else %}")
+TALK = [
+    {"role": "system", "content": "Be brief."},
+    {"role": "user", "content": "Hé 👋, first?"},
+    {"role": "assistant", "content": "One."},
+    {"role": "user", "content": "Second?"},
+    {"role": "assistant", "content": "Two."},
+]
+PLAIN_ROW = {"prompt": "2 + 2 =", "completion": " 4"}
+
+
+def learned(tokenizer: Any, row: dict[str, Any], loss_on: str = "assistant", max_length: int = 512) -> str:
+    """The text of the tokens that a row teaches, with | where others lie between."""
+    (encoded,) = Encoder(tokenizer, loss_on, max_length).encode([row])
+    runs: list[list[int]] = [[]]
+    for label in encoded.labels:
+        if label >= 0:
+            runs[-1].append(label)
+        elif runs[-1]:
+            runs.append([])
+    return "|".join(tokenizer.decode(run) for run in runs if run)
+
+
+@pytest.mark.parametrize("template", [TEMPLATE, UNMARKED], ids=["marked", "unmarked"])
+@pytest.mark.parametrize(
+    ("loss_on", "expected"),
+    [
+        ("assistant", "One.<|end|>|Two.<|end|>"),
+        ("completion", "Two.<|end|>"),
+        (
+            "all",
+            "<|system|>Be brief.<|end|><|user|>Hé 👋, first?<|end|><|assistant|>One.<|end|>"
+            "<|user|>Second?<|end|><|assistant|>Two.<|end|>",
+        ),
+    ],
+)
+def test_conversations(template: str, loss_on: str, expected: str) -> None:
+    assert learned(make_tokenizer(template), {"messages": TALK}, loss_on) == expected
+
+
+def test_a_template_that_forgets_is_refused_unless_the_last_answer_is_enough() -> None:
+    tokenizer = make_tokenizer(FORGETFUL)
+    with pytest.raises(Failure, match="loss_on"):
+        learned(tokenizer, {"messages": TALK})
+    assert learned(tokenizer, {"messages": TALK}, "completion") == "Two.<|end|>"
+
+
+def test_prompt_and_completion() -> None:
+    assert learned(make_tokenizer(None), PLAIN_ROW) == " 4<|end|>"
+    assert learned(make_tokenizer(None), PLAIN_ROW, "all") == "2 + 2 = 4<|end|>"
+    assert learned(make_tokenizer(), PLAIN_ROW) == " 4<|end|>"
+
+
+def test_text_is_learned_whole_and_ends() -> None:
+    assert learned(make_tokenizer(None), {"text": "Once upon a time"}) == "Once upon a time<|end|>"
+
+
+def test_rows_are_cut() -> None:
+    tokenizer = make_tokenizer()
+    (encoded,) = Encoder(tokenizer, "all", 12).encode([{"messages": TALK}])
+    assert encoded.cut and len(encoded.input_ids) == len(encoded.labels) == 12
+
+
+def test_questions_end_where_the_last_answer_begins() -> None:
+    question, answer = question_and_answer({"messages": TALK}, make_tokenizer()) or ("", "")
+    assert question.endswith("Second?<|end|><|assistant|>") and answer == "Two."
+    assert question_and_answer(PLAIN_ROW, make_tokenizer(None)) == ("2 + 2 =", " 4")
+    assert question_and_answer({"text": "nothing"}, make_tokenizer()) is None
+
+
+def test_a_model_without_a_template_gets_a_plain_one(carried: Carry, tmp_path: Path) -> None:
+    outcome = carried(model__id=str(save_model(tmp_path / "base", template=None)), data__max_length=256)
+    assert outcome.code == 0, outcome.reason
+    assert "plain-template" in [alert["id"] for alert in outcome.records("alert")]
+    assert (outcome.run.adapter / "chat_template.jinja").read_text() == PLAIN_TEMPLATE
+    assert learned(make_tokenizer(PLAIN_TEMPLATE), {"messages": TALK}) == "One.<|end|>|Two.<|end|>"
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"instruction": "Say hi", "input": "", "output": "hi there"},
+        {"text": "just some text to learn from"},
+        {"prompt": "a b c", "completion": " d e f"},
+        {"question": "what is it?", "answer": "a test"},
+        {"conversations": [{"from": "human", "value": "hello"}, {"from": "gpt", "value": "good day"}]},
+    ],
+    ids=["alpaca", "text", "prompt-completion", "columns", "sharegpt"],
+)
+def test_every_shape_trains(carried: Carry, tmp_path: Path, row: dict[str, Any]) -> None:
+    data = write_rows(tmp_path / "rows.jsonl", [row] * 6)
+    outcome = carried(data__train=str(data), evaluation__answers=2)
+    assert outcome.code == 0, outcome.reason
+    assert bool(outcome.records("answers")) == ("text" not in row)
+
+
+def test_a_held_out_fraction_is_never_trained_on(prepared: Any) -> None:
+    from tuitune.engine.dataset import _split
+    from tuitune.recipe.document import read
+
+    recipe = read(prepared(data__eval=0.25).recipe_file)
+    train, held_out = _split(recipe)
+    texts = [str(row) for row in train], [str(row) for row in held_out]
+    assert (len(train), len(held_out)) == (30, 10) and not set(texts[0]) & set(texts[1])
+    assert _split(recipe) == (train, held_out)
