@@ -16,8 +16,10 @@ COMMIT = "a" * 40
 
 
 class Hub:
-    """Serves the folders in `folder` as models of `owner`. `owner/gated` refuses its files; where `slow` is set, large files
-    are sent in part and then held back until `release`."""
+    """Serves the folders in `folder` as models of `owner`. `owner/gated` refuses its files.
+
+    Where `slow` is set, large files are sent in part and then held back until `release`.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder

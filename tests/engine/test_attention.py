@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +25,10 @@ def documents(seed: int = 0) -> list[list[int]]:
 def batch_of(docs: list[list[int]]) -> dict[str, Any]:
     """Two packed rows, as the trainer's collator gets them."""
     rows = [docs[:3], docs[3:]]
-    packed = [
-        {"input_ids": sum(row, []), "labels": sum(row, []), "seq_lengths": [len(doc) for doc in row]} for row in rows
-    ]
+    packed = []
+    for row in rows:
+        tokens = list(chain.from_iterable(row))
+        packed.append({"input_ids": tokens, "labels": tokens, "seq_lengths": [len(doc) for doc in row]})
     return {name: value for name, value in flatten(packed).items() if name not in ("labels", "tokens")}
 
 
@@ -81,7 +83,9 @@ def test_a_model_that_lets_documents_see_each_other_is_found_out() -> None:
     assert separates_documents(model) == "a document can see its neighbours"
 
 
-def test_a_model_that_mixes_along_the_row_is_trained_on_padded_rows(carried: Carry, chats: Path, tmp_path: Path) -> None:
+def test_a_model_that_mixes_along_the_row_is_trained_on_padded_rows(
+    carried: Carry, chats: Path, tmp_path: Path
+) -> None:
     recurrent = {"layer_types": ["conv", "full_attention"], "conv_L_cache": 3, "block_auto_adjust_ff_dim": False}
     ARCHITECTURES["lfm2"] = recurrent
     try:
@@ -101,8 +105,10 @@ def test_packed_attention_refuses_a_mask() -> None:
         model(input_ids=torch.tensor([[5, 6, 7]]), use_cache=False)
 
 
-def test_the_trainers_own_batches_do_not_leak(chats: Path, tmp_path: Path, carried: Carry, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Through the real data preparation, collator, trainer and adapter: changing one row changes no other row's loss."""
+def test_the_trainers_own_batches_do_not_leak(
+    chats: Path, tmp_path: Path, carried: Carry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Through the real data preparation, collator, trainer and adapter: changing one row changes no other row."""
     from tuitune.engine.trainer import Trainer
 
     seen: list[torch.Tensor] = []
@@ -119,10 +125,19 @@ def test_the_trainers_own_batches_do_not_leak(chats: Path, tmp_path: Path, carri
 
     monkeypatch.setattr(Trainer, "compute_loss", spy)
     rows = [conversation(number) for number in range(8)]
-    for wanted, first in ((1, rows[0]), (2, {"messages": [rows[0]["messages"][0], {"role": "assistant", "content": "Order 9 is late."}]})):
+    for wanted, first in (
+        (1, rows[0]),
+        (2, {"messages": [rows[0]["messages"][0], {"role": "assistant", "content": "Order 9 is late."}]}),
+    ):
         spy.wanted = wanted  # type: ignore[attr-defined]
         data = write_rows(tmp_path / f"{wanted}.jsonl", [first, *rows[1:]])
-        settings = {"data__train": str(data), "data__eval": str(chats), "data__shuffle": False, "adapter__dropout": 0.0, "training__batch_size": 8}
+        settings = {
+            "data__train": str(data),
+            "data__eval": str(chats),
+            "data__shuffle": False,
+            "adapter__dropout": 0.0,
+            "training__batch_size": 8,
+        }
         assert carried(**settings, data__max_length=256, training__max_steps=1).code == 0
     changed = (seen[0] - seen[1]).abs().amax(dim=-1).split(spy.lengths)  # type: ignore[attr-defined]
     assert sum(bool(document.any()) for document in changed) == 1 and len(changed) == 8

@@ -18,7 +18,11 @@ from tests.engine.support import Outcome, save_model, spawn, wait_for
 from tuitune.runs.directory import Run
 
 NOWHERE = "http://127.0.0.1:9"
-SEVERAL = "import sys, pathlib; from tuitune.engine.worker import carry_out; print(*[carry_out(pathlib.Path(run)) for run in sys.argv[1:]])"
+SEVERAL = """
+import pathlib, sys
+from tuitune.engine.worker import carry_out
+print(*[carry_out(pathlib.Path(run)) for run in sys.argv[1:]])
+"""
 
 
 @pytest.fixture

@@ -19,10 +19,12 @@ from tests.engine.support import SPAWN, Carry, conversation, save_model, spawn, 
 from tuitune.runs.directory import Run
 from tuitune.runs.journal import read_all
 
+
 def test_a_run_records_everything_and_leaves_a_working_adapter(carried: Carry, tiny: Path) -> None:
     outcome = carried(
-        training__max_steps=4, training__learning_rate=0.01, training__warmup_ratio=0.0, evaluation__every=2, evaluation__answers=3,
-        samples__prompts=["Where is order 7?"], samples__every=2, samples__max_new_tokens=8, checkpoints__every=2, checkpoints__keep=1,
+        training__max_steps=4, training__learning_rate=0.01, training__warmup_ratio=0.0,
+        evaluation__every=2, evaluation__answers=3, checkpoints__every=2, checkpoints__keep=1,
+        samples__prompts=["Where is order 7?"], samples__every=2, samples__max_new_tokens=8,
     )  # fmt: skip
     assert (outcome.code, outcome.reason) == (0, None)
 
@@ -45,7 +47,11 @@ def test_a_run_records_everything_and_leaves_a_working_adapter(carried: Carry, t
     assert [(record["label"], record["rows"], record["valid_json"]) for record in outcome.records("answers")] == [
         ("base", 2, None), ("tuned", 2, None),
     ]  # fmt: skip
-    assert [(sample["step"], sample["label"]) for sample in outcome.samples] == [(0, "base"), (2, "during"), (4, "tuned")]
+    assert [(sample["step"], sample["label"]) for sample in outcome.samples] == [
+        (0, "base"),
+        (2, "during"),
+        (4, "tuned"),
+    ]
     assert [path.name for path in outcome.run.checkpoints.glob("step-*")] == ["step-000004"]
     checkpoint = {path.name for path in (outcome.run.checkpoints / "step-000004").iterdir()}
     assert {"adapter_model.safetensors", "optimizer.pt", "scheduler.pt", "trainer_state.json"} <= checkpoint
@@ -53,16 +59,24 @@ def test_a_run_records_everything_and_leaves_a_working_adapter(carried: Carry, t
 
     (artefact,) = outcome.records("artefact")
     names = {file["name"] for file in artefact["files"]}
-    assert artefact["reload_difference"] == 0.0 and {"adapter_config.json", "adapter_model.safetensors", "README.md"} <= names
+    assert (
+        artefact["reload_difference"] == 0.0
+        and {"adapter_config.json", "adapter_model.safetensors", "README.md"} <= names
+    )
     assert not any(name.endswith((".bin", ".pt")) for name in names)
     card = (outcome.run.adapter / "README.md").read_text()
-    assert f"{evaluations[-1]['perplexity']:.4g}" in card and "38 rows" in card and "More Information Needed" not in card
+    assert (
+        f"{evaluations[-1]['perplexity']:.4g}" in card and "38 rows" in card and "More Information Needed" not in card
+    )
 
     tokenizer = AutoTokenizer.from_pretrained(outcome.run.adapter)
     base = AutoModelForCausalLM.from_pretrained(tiny, dtype=torch.float32)
     tuned = PeftModel.from_pretrained(base, outcome.run.adapter)
     assert next(p for name, p in tuned.named_parameters() if "lora_A" in name).dtype == torch.float32
-    assert tokenizer.chat_template and tuned.generate(**tokenizer("hello", return_tensors="pt"), max_new_tokens=3).shape[0] == 1
+    assert (
+        tokenizer.chat_template
+        and tuned.generate(**tokenizer("hello", return_tensors="pt"), max_new_tokens=3).shape[0] == 1
+    )
 
 
 def test_samples_evaluation_and_checkpoints_do_not_change_training(carried: Carry) -> None:
@@ -130,7 +144,9 @@ def test_failures_are_told_in_words(carried: Carry, settings: dict[str, Any], wo
 
 
 def test_bad_rows_are_named(carried: Carry, tmp_path: Path) -> None:
-    data = write_rows(tmp_path / "bad.jsonl", [conversation(1), {"messages": [{"role": "user", "content": 5}]}, conversation(2)])
+    data = write_rows(
+        tmp_path / "bad.jsonl", [conversation(1), {"messages": [{"role": "user", "content": 5}]}, conversation(2)]
+    )
     with data.open("a") as file:
         file.write("{broken\n")
     outcome = carried(data__train=str(data))

@@ -69,7 +69,12 @@ def test_every_weight_can_be_trained(carried: Carry, precision: str) -> None:
 
 
 def test_evaluating_first_does_not_change_how_4_bit_weights_train(carried: Carry) -> None:
-    settings = {"quantization__bits": 4, "training__precision": "bf16", "training__max_steps": 4, "evaluation__every": 1}
+    settings = {
+        "quantization__bits": 4,
+        "training__precision": "bf16",
+        "training__max_steps": 4,
+        "evaluation__every": 1,
+    }
     assert carried(**settings).losses == carried(**settings, evaluation__perplexity=False).losses
 
 

@@ -8,11 +8,13 @@ from typing import Any
 import pytest
 
 from tests.engine.support import TEMPLATE, Carry, make_tokenizer, save_model, write_rows
-from tuitune.engine.failures import Failure
+from tuitune.engine.failures import EngineError
 from tuitune.engine.tokens import PLAIN_TEMPLATE, Encoder, question_and_answer
 
 UNMARKED = TEMPLATE.replace("{% generation %}", "").replace("{% endgeneration %}", "")
-FORGETFUL = UNMARKED.replace("{{ m.content }}<|end|>{% else %}", "{{ m.content if loop.last else '…' }}<|end|>{% else %}")
+FORGETFUL = UNMARKED.replace(
+    "{{ m.content }}<|end|>{% else %}", "{{ m.content if loop.last else '…' }}<|end|>{% else %}"
+)
 TALK = [
     {"role": "system", "content": "Be brief."},
     {"role": "user", "content": "Hé 👋, first?"},
@@ -54,7 +56,7 @@ def test_conversations(template: str, loss_on: str, expected: str) -> None:
 
 def test_a_template_that_forgets_is_refused_unless_the_last_answer_is_enough() -> None:
     tokenizer = make_tokenizer(FORGETFUL)
-    with pytest.raises(Failure, match="loss_on"):
+    with pytest.raises(EngineError, match="loss_on"):
         learned(tokenizer, {"messages": TALK})
     assert learned(tokenizer, {"messages": TALK}, "completion") == "Two.<|end|>"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -29,7 +30,7 @@ def test_a_gpu_with_our_share_and_peak() -> None:
     for figure in (
         "GPU 0 · H200",
         "64 °C · 420 W / 700 W",
-        "29.0 GB / 140.0 GB",
+        "29.0 GB / 140 GB",
         "98 %",
         "this run 20.0 GB · peak 21.0 GB",
     ):
@@ -64,7 +65,7 @@ def test_changed_words_are_found_whole() -> None:
 def test_changed_spans_lie_in_the_text_in_order(text: str, earlier: str) -> None:
     spans = changed_spans(text, earlier)
     assert all(0 <= start < stop <= len(text) for start, stop in spans)
-    assert all(one[1] <= other[0] for one, other in zip(spans, spans[1:], strict=False))
+    assert all(one[1] <= other[0] for one, other in pairwise(spans))
 
 
 def test_the_log_window_walks_a_file_line_by_line(tmp_path: Path) -> None:

@@ -10,10 +10,9 @@ from typing import Any
 
 import torch
 from peft import PeftModel
-from safetensors import safe_open
 from torch import Tensor
 
-from tuitune.engine.failures import Failure
+from tuitune.engine.failures import EngineError
 from tuitune.engine.generate import undisturbed
 from tuitune.engine.model import Base, set_attention
 
@@ -48,59 +47,51 @@ def listing(folder: Path) -> list[dict[str, Any]]:
 def check(model: Any, base: Base, folder: Path) -> float:
     """Compare what lies in `folder` with the model that was trained; the largest difference, which is normally 0.
 
-    Failure where it is not what was trained.
+    EngineError where it is not what was trained.
     """
     return _check_adapter(model, base, folder) if isinstance(model, PeftModel) else _check_model(model, folder)
 
 
 def _check_adapter(model: PeftModel, base: Base, folder: Path) -> float:
-    """Load the saved adapter onto the bare base and compare the logits. The adapted model in memory is used up by this."""
+    """Load the saved adapter onto the bare base and compare the logits. The model in memory is used up by this."""
     weights = folder / "adapter_model.safetensors"
     names = {file.name for file in folder.iterdir()}
     if missing := ADAPTER_FILES - names:
-        raise Failure(f"the saved adapter lacks {', '.join(sorted(missing))}")
+        raise EngineError(f"the saved adapter lacks {', '.join(sorted(missing))}")
     if strays := [name for name in names - ADAPTER_FILES if name.endswith((".safetensors", ".bin", ".pt", ".pth"))]:
-        raise Failure(f"the adapter was saved with other weights beside it: {', '.join(sorted(strays))}")
+        raise EngineError(f"the adapter was saved with other weights beside it: {', '.join(sorted(strays))}")
     saved, trained = _numbers(weights), sum(weight.numel() for weight in model.parameters() if weight.requires_grad)
     if saved != trained:
-        raise Failure(f"the saved adapter holds {saved:,} numbers, but {trained:,} were trained")
+        raise EngineError(f"the saved adapter holds {saved:,} numbers, but {trained:,} were trained")
     before = _probe(model, base)
     after = _probe(PeftModel.from_pretrained(model.unload(), folder), base)
     return _accepted(float((before - after).abs().max()))
 
 
 def _check_model(model: Any, folder: Path) -> float:
-    """Compare every saved tensor of a whole model with the trained one."""
+    """Load the saved model into main memory and compare every weight."""
+    saved = type(model).from_pretrained(folder, dtype="auto", use_safetensors=True, local_files_only=True).state_dict()
     trained = model.state_dict()
-    difference, seen = 0.0, set()
-    for file in folder.glob("*.safetensors"):
-        _numbers(file)
-        with safe_open(file, framework="pt") as tensors:
-            for name in tensors.keys():  # noqa: SIM118
-                seen.add(name)
-                if name in trained:
-                    difference = max(difference, float((tensors.get_tensor(name) - trained[name].cpu()).abs().max()))
-    tied = set(getattr(model, "all_tied_weights_keys", None) or {})
-    if missing := set(trained) - seen - tied:
-        raise Failure(f"the saved model lacks {len(missing)} weights, among them {min(missing)}")
-    return _accepted(difference)
+    if set(saved) != set(trained):
+        raise EngineError(f"the saved model has other weights: {', '.join(sorted(set(saved) ^ set(trained))[:5])}")
+    return _accepted(max(float((saved[name] - trained[name].cpu()).abs().max()) for name in trained))
 
 
 def _accepted(difference: float) -> float:
     if not difference <= _TOLERANCE:
-        raise Failure(f"loaded back, the result differs from the trained model (by {difference:.3g})")
+        raise EngineError(f"loaded back, the result differs from the trained model (by {difference:.3g})")
     return difference
 
 
 def _numbers(file: Path) -> int:
-    """How many numbers a safetensors file holds; Failure where it is shorter or longer than its header says."""
+    """How many numbers a safetensors file holds; EngineError where it is shorter or longer than its header says."""
     with file.open("rb") as stream:
         (length,) = struct.unpack("<Q", stream.read(8))
         header = json.loads(stream.read(length))
     tensors = [entry for name, entry in header.items() if name != "__metadata__"]
     end = max((entry["data_offsets"][1] for entry in tensors), default=0)
     if file.stat().st_size != 8 + length + end:
-        raise Failure(f"{file.name} is {file.stat().st_size:,} bytes long instead of {8 + length + end:,}")
+        raise EngineError(f"{file.name} is {file.stat().st_size:,} bytes long instead of {8 + length + end:,}")
     return sum(torch.Size(entry["shape"]).numel() for entry in tensors)
 
 

@@ -8,13 +8,14 @@ that kernel lacks (float32, logit soft-capping, head sizes over 256), each docum
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.attention.varlen import varlen_attn
+from torch.nn.functional import dropout as drop
+from torch.nn.functional import scaled_dot_product_attention
 from transformers import AttentionInterface, PreTrainedModel
 
 DOCUMENTS = "tuitune_documents"
@@ -42,18 +43,20 @@ def document_attention(
     if attention_mask is not None or cu_seq_lens_q is None or max_length_q is None or document_lengths is None:
         raise RuntimeError("packed attention takes document boundaries and no mask")
     if others.get("s_aux") is not None or others.get("position_bias") is not None or others.get("is_causal") is False:
-        raise NotImplementedError("packed attention knows neither attention sinks, position biases nor two-way attention")
+        raise NotImplementedError("packed attention knows no attention sinks, position biases or two-way attention")
     if softcap is None and (kernel_dtype := _kernel_dtype(query, value, document_lengths)) is not None:
-        heads_last = [tensor[0].transpose(0, 1).to(kernel_dtype) for tensor in (query, key, value)]
-        output = _varlen(*heads_last, cu_seq_lens_q, max_length_q, scaling, sliding_window)
+        q, k, v = (tensor[0].transpose(0, 1).to(kernel_dtype) for tensor in (query, key, value))
+        output = _varlen(q, k, v, cu_seq_lens_q, max_length_q, scaling, sliding_window)
         return output[None].to(value.dtype), None
     parts = zip(*(tensor.split(document_lengths, dim=2) for tensor in (query, key, value)), strict=True)
-    attend = _explicit if softcap is not None else _sdpa
-    outputs = [attend(q, k, v, scaling, dropout, sliding_window, softcap) for q, k, v in parts]
+    attend = _sdpa if softcap is None else partial(_explicit, cap=softcap)
+    outputs = [attend(q, k, v, scaling, dropout, sliding_window) for q, k, v in parts]
     return torch.cat(outputs, dim=2).transpose(1, 2).contiguous(), None
 
 
-def _varlen(q: Tensor, k: Tensor, v: Tensor, cu: Tensor, longest: int, scale: float | None, window: int | None) -> Tensor:
+def _varlen(
+    q: Tensor, k: Tensor, v: Tensor, cu: Tensor, longest: int, scale: float | None, window: int | None
+) -> Tensor:
     """torch's variable-length flash attention on (tokens, heads, head size); a window counts the token itself."""
     reach = -1 if window is None or window >= longest else window - 1
     return varlen_attn(q, k, v, cu, cu, longest, longest, scale=scale, window_size=(reach, 0), enable_gqa=True)
@@ -76,16 +79,21 @@ def _has_flash(index: int) -> bool:
     return torch.cuda.get_device_capability(index) >= (8, 0)
 
 
-def _sdpa(q: Tensor, k: Tensor, v: Tensor, scale: float | None, dropout: float, window: int | None, _: None) -> Tensor:
+def _sdpa(q: Tensor, k: Tensor, v: Tensor, scale: float | None, dropout: float, window: int | None) -> Tensor:
     length = q.shape[2]
     grouped = q.shape[1] != k.shape[1]
     if window is None or window >= length:
-        return F.scaled_dot_product_attention(q, k, v, dropout_p=dropout, is_causal=True, scale=scale, enable_gqa=grouped)
-    mask = _visible(length, window, q.device)
-    return F.scaled_dot_product_attention(q, k, v, attn_mask=mask, dropout_p=dropout, scale=scale, enable_gqa=grouped)
+        mask = None
+    else:
+        mask = _visible(length, window, q.device)
+    return scaled_dot_product_attention(
+        q, k, v, attn_mask=mask, is_causal=mask is None, dropout_p=dropout, scale=scale, enable_gqa=grouped
+    )
 
 
-def _explicit(q: Tensor, k: Tensor, v: Tensor, scale: float | None, dropout: float, window: int | None, cap: float) -> Tensor:
+def _explicit(
+    q: Tensor, k: Tensor, v: Tensor, scale: float | None, dropout: float, window: int | None, *, cap: float
+) -> Tensor:
     """Attention written out, for logits that are soft-capped: cap · tanh(logit / cap), as in Gemma 2."""
     groups = q.shape[1] // k.shape[1]
     k, v = k.repeat_interleave(groups, dim=1), v.repeat_interleave(groups, dim=1)
@@ -93,11 +101,11 @@ def _explicit(q: Tensor, k: Tensor, v: Tensor, scale: float | None, dropout: flo
     scores = cap * torch.tanh(scores / cap)
     scores = scores.masked_fill(~_visible(q.shape[2], window, q.device), torch.finfo(scores.dtype).min)
     weights = torch.softmax(scores, dim=-1, dtype=torch.float32).to(q.dtype)
-    return F.dropout(weights, p=dropout, training=dropout > 0) @ v
+    return drop(weights, p=dropout, training=dropout > 0) @ v
 
 
 def _visible(length: int, window: int | None, device: torch.device) -> Tensor:
-    """True where a query (row) may look at a key (column): itself and what is before it, at most `window` tokens in all."""
+    """True where a query (row) may look at a key (column): itself and what comes before, `window` tokens in all."""
     positions = torch.arange(length, device=device)
     distance = positions[:, None] - positions[None, :]
     return (distance >= 0) & (distance < (window or length))
@@ -126,7 +134,8 @@ def separates_documents(model: PreTrainedModel) -> str | None:
     try:
         with torch.enable_grad(), torch.random.fork_rng():
             logits = model(**batch, use_cache=False).logits[0, lengths[0] : lengths[0] + lengths[1]]
-            (gradient,) = torch.autograd.grad((logits.float() * torch.randn(logits.shape, device=logits.device)).sum(), embedded)
+            weights = torch.randn(logits.shape, device=logits.device)
+            (gradient,) = torch.autograd.grad((logits.float() * weights).sum(), embedded)
     except (NotImplementedError, RuntimeError, TypeError, ValueError) as error:
         return str(error)
     finally:

@@ -96,6 +96,8 @@ class Recorder(TrainerCallback):
             self._sample(state)
         if self._stop.requested:
             control.should_training_stop = True
+        if self._over():
+            control.should_log = True
 
     def on_epoch_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         if self.diverged:
@@ -104,7 +106,12 @@ class Recorder(TrainerCallback):
             self._sample(state)
 
     def on_log(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, logs: dict[str, float] | None = None, **_: Any
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        logs: dict[str, float] | None = None,
+        **_: Any,
     ) -> None:
         if not logs or "loss" not in logs:
             return
@@ -129,7 +136,7 @@ class Recorder(TrainerCallback):
     def _watch_for_divergence(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, logs: dict[str, float]
     ) -> None:
-        """End training at a loss or gradient that is no number. Under fp16 the gradient scaler skips such gradients itself."""
+        """End training at a loss or gradient that is no number; under fp16 the gradient scaler skips such gradients."""
         loss_lost = not math.isfinite(logs["loss"])
         if not loss_lost and (args.fp16 or math.isfinite(logs["grad_norm"])):
             return

@@ -1,8 +1,9 @@
-"""The model card of a result: what it was made from and how, and how good it was found to be. Nothing is claimed unmeasured."""
+"""The model card of a result: what it was made from and how, and how good it was measured to be."""
 
 from __future__ import annotations
 
 from importlib.metadata import version
+from pathlib import Path
 
 from tuitune import __version__
 from tuitune.engine.dataset import Prepared
@@ -13,12 +14,15 @@ from tuitune.units import count_text
 _LIBRARIES = ("torch", "transformers", "trl", "peft", "bitsandbytes", "datasets")
 
 
-def model_card(recipe: Recipe, base: Base, data: Prepared, figures: dict[str, float], steps: int, *, complete: bool) -> str:
+def model_card(
+    recipe: Recipe, base: Base, data: Prepared, figures: dict[str, float], steps: int, *, complete: bool
+) -> str:
     """The text of README.md. `figures` holds the perplexities measured, by label (base, during, tuned)."""
     adapter = recipe.adapter.method == "lora"
+    kind = "A LoRA adapter for" if adapter else "A fine-tuned copy of"
     front = [
         "---",
-        f"base_model: {_base_name(recipe)}",
+        f"base_model: {_short(recipe.model.id)}",
         f"library_name: {'peft' if adapter else 'transformers'}",
         "pipeline_tag: text-generation",
         "tags: [tuitune, sft" + (", lora]" if adapter else "]"),
@@ -26,7 +30,7 @@ def model_card(recipe: Recipe, base: Base, data: Prepared, figures: dict[str, fl
     ]
     lines = [
         f"# {recipe.run.name}",
-        f"{'A LoRA adapter for' if adapter else 'A fine-tuned copy of'} `{recipe.model.id}`, made with tuitune {__version__}.",
+        f"{kind} `{_short(recipe.model.id)}`, made with tuitune {__version__}.",
         *([recipe.run.notes] if recipe.run.notes else []),
         *([] if complete else ["Training was stopped before its end."]),
         "## Training",
@@ -34,27 +38,33 @@ def model_card(recipe: Recipe, base: Base, data: Prepared, figures: dict[str, fl
         "## Held-out perplexity",
         _perplexity(figures, data),
         "## Limits",
-        "It inherits the faults and the licence of its base model, and the bias of its data. Perplexity says how sure the "
-        "model is of held-out rows, not whether what it says is true. Nothing else was evaluated here.",
+        "It inherits the faults and the licence of its base model, and the bias of its data. Perplexity says how sure "
+        "the model is of held-out rows, not whether what it says is true. Nothing else was evaluated here.",
         "## Versions",
         _table({name: version(name) for name in _LIBRARIES}),
     ]
     return "\n".join(front) + "\n\n" + "\n\n".join(lines) + "\n"
 
 
-def _base_name(recipe: Recipe) -> str:
-    """As the Hub's card format has it: a repository, or a plain description where it is none."""
-    return recipe.model.id.replace(":", "/") if recipe.model.id.startswith("bundled:") else recipe.model.id
+def _short(name: str) -> str:
+    """A Hub id or bundled name as it is; of a file or folder its last part, for the rest is nobody's business."""
+    return Path(name).name if Path(name).exists() else name
 
 
 def _settings(recipe: Recipe, base: Base, data: Prepared, steps: int) -> dict[str, str]:
     training, lora = recipe.training, recipe.adapter
     settings = {
-        "data": f"{recipe.data.train}, {data.train_rows:,} rows, {count_text(data.train_tokens)} tokens",
-        "learned from": {"assistant": "the assistant's turns", "completion": "the last answer", "all": "every token"}[recipe.data.loss_on],
-        "steps": f"{steps:,} of {training.batch_size} × {training.accumulation} rows of at most {recipe.data.max_length} tokens",
+        "data": f"{_short(recipe.data.train)}, {data.train_rows:,} rows, {count_text(data.train_tokens)} tokens",
+        "learned from": {"assistant": "the assistant's turns", "completion": "the last answer", "all": "every token"}[
+            recipe.data.loss_on
+        ],
+        "steps": f"{steps:,} of {training.batch_size} × {training.accumulation} rows",
+        "max length": f"{recipe.data.max_length} tokens"
+        + (", packed" if "seq_lengths" in data.train.column_names else ""),
         "learning rate": f"{training.learning_rate:g}, {training.schedule}, {training.optimizer}",
-        "base weights": f"{recipe.quantization.bits}-bit" if recipe.quantization.bits != 16 else str(base.model.dtype).removeprefix("torch."),
+        "base weights": f"{recipe.quantization.bits}-bit"
+        if recipe.quantization.bits != 16
+        else str(base.model.dtype).removeprefix("torch."),
         "seed": str(recipe.run.seed),
     }
     if base.commit:
@@ -68,8 +78,8 @@ def _settings(recipe: Recipe, base: Base, data: Prepared, steps: int) -> dict[st
 def _perplexity(figures: dict[str, float], data: Prepared) -> str:
     if not figures:
         return "Not measured."
-    names = {"base": "base model", "during": "during training", "tuned": "tuned model"}
-    rows = {names[label]: f"{value:.4g}" for label, value in figures.items()}
+    names = {"base": "base model", "tuned" if "tuned" in figures else "during": "tuned model"}
+    rows = {names[label]: f"{value:.4g}" for label, value in figures.items() if label in names}
     return f"On {data.held_out_count:,} rows never trained on, weighted by tokens; lower is better.\n\n{_table(rows)}"
 
 

@@ -11,9 +11,12 @@ from trl import pack_dataset
 
 from tuitune.engine import rows as source_rows
 from tuitune.engine.collator import IGNORED
-from tuitune.engine.failures import Failure
+from tuitune.engine.failures import EngineError
+from tuitune.engine.generate import stop_ids
+from tuitune.engine.model import Base
 from tuitune.engine.report import Report
-from tuitune.engine.tokens import PLAIN_TEMPLATE, Canonical, Encoded, Encoder, learns_to_stop
+from tuitune.engine.rows import Canonical
+from tuitune.engine.tokens import PLAIN_TEMPLATE, Encoded, Encoder, learns_to_stop
 from tuitune.recipe.schema import Recipe
 
 _CHUNK = 256  # rows tokenized at once
@@ -35,26 +38,31 @@ class Prepared:
     train_tokens: int
 
 
-def prepare(recipe: Recipe, tokenizer: PreTrainedTokenizerBase, stop_ids: set[int], report: Report, *, pack: bool) -> Prepared:
+def prepare(recipe: Recipe, base: Base, report: Report) -> Prepared:
     """Read and tokenize what the recipe's [data] table names. A held-out row is never among the training rows."""
+    tokenizer = base.tokenizer
+    pack_to = recipe.data.max_length if recipe.data.packing and base.flat else None
     report.phase("reading", f"reading {recipe.data.train}")
     train_rows, held_out_rows = _split(recipe)
     _ensure_template(tokenizer, train_rows + held_out_rows, report)
     encoder = Encoder(tokenizer, recipe.data.loss_on, recipe.data.max_length)
     train, dropped = _encode(train_rows, encoder, report, "training")
     if not train:
-        raise Failure(
+        raise EngineError(
             f"{recipe.data.train}: no row has a token to learn within data.max_length = {recipe.data.max_length}; "
             "raise it, or change data.loss_on"
         )
-    if not any(learns_to_stop(row, stop_ids, tokenizer) for row in train if not row.cut):
-        report.alert("never-stops", "warning", "no row teaches the model to end its answer: no end-of-turn token is learned")
+    stops = stop_ids(base.model, tokenizer)
+    if not any(learns_to_stop(row, stops, tokenizer) for row in train if not row.cut):
+        report.alert(
+            "never-stops", "warning", "no row teaches the model to end its answer: no end-of-turn token is learned"
+        )
     held_out, _ = _encode(held_out_rows, encoder, report, "held-out")
     if recipe.data.shuffle:
         random.Random(recipe.run.seed).shuffle(train)
     return Prepared(
-        train=_dataset(train, recipe.data.max_length if pack else None),
-        held_out=_dataset(held_out, recipe.data.max_length if pack else None) if held_out else None,
+        train=_dataset(train, pack_to),
+        held_out=_dataset(held_out, pack_to) if held_out else None,
         held_out_rows=held_out_rows,
         held_out_count=len(held_out),
         train_rows=len(train),
@@ -64,11 +72,13 @@ def prepare(recipe: Recipe, tokenizer: PreTrainedTokenizerBase, stop_ids: set[in
 
 
 def _ensure_template(tokenizer: PreTrainedTokenizerBase, rows: list[Canonical], report: Report) -> None:
-    """Give a tokenizer without a chat template a plain one where there are conversations; it is saved with the adapter."""
+    """Where there are conversations but no chat template, take a plain one; it is saved with the result."""
     if tokenizer.chat_template or not any("messages" in row for row in rows):
         return
     if tokenizer.eos_token is None:
-        raise Failure("model.id: this model has neither a chat template nor an end-of-text token, so it cannot learn conversations")
+        raise EngineError(
+            "model.id: this model has neither a chat template nor an end-of-text token to learn conversations with"
+        )
     tokenizer.chat_template = PLAIN_TEMPLATE
     report.alert(
         "plain-template", "info",
@@ -86,7 +96,7 @@ def _split(recipe: Recipe) -> tuple[list[Canonical], list[Canonical]]:
     if isinstance(data.eval, str):
         return rows, source_rows.read(data.eval, data)
     if len(rows) < 2:
-        raise Failure("data.eval: one row cannot be split; name a file of held-out rows, or leave data.eval empty")
+        raise EngineError("data.eval: one row cannot be split; name a file of held-out rows, or leave data.eval empty")
     count = min(max(1, round(len(rows) * data.eval)), len(rows) - 1)
     drawn = set(random.Random(recipe.run.seed).sample(range(len(rows)), count))
     held_out = [row for index, row in enumerate(rows) if index in drawn]
@@ -108,8 +118,8 @@ def _encode(rows: list[Canonical], encoder: Encoder, report: Report, which: str)
         first = ", ".join(map(str, empty[:5]))
         report.alert(
             "rows-dropped", "warning",
-            f"{len(empty)} of {len(rows)} {which} rows were dropped: within {encoder.max_length} tokens nothing of them "
-            f"is learned (the first, counted after the split: {first})",
+            f"{len(empty)} of {len(rows)} {which} rows were dropped: within {encoder.max_length} tokens nothing of "
+            f"them is learned (the first, counted after the split: {first})",
         )  # fmt: skip
     if cut := sum(row.cut for row in encoded):
         report.alert("rows-cut", "info", f"{cut} of {len(rows)} {which} rows were cut to {encoder.max_length} tokens")

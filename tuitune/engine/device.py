@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import psutil
 import torch
 
-from tuitune.engine.failures import Failure
+from tuitune.engine.failures import EngineError
 from tuitune.recipe.schema import Recipe
 
 DTYPES = {"bfloat16": torch.bfloat16, "float16": torch.float16, "float32": torch.float32}
@@ -17,7 +17,7 @@ _ARITHMETIC = {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.floa
 
 @dataclass(frozen=True)
 class Precision:
-    """The number formats of a run: of the weights as loaded, of 4-bit arithmetic, and of autocast (None: no autocast)."""
+    """The number formats of a run: of the weights as loaded, of 4-bit arithmetic, and of autocast (None: none)."""
 
     weights: torch.dtype
     compute: torch.dtype
@@ -32,9 +32,9 @@ def device() -> torch.device:
 def precision(recipe: Recipe, on: torch.device) -> Precision:
     """The formats that the recipe asks for, with `auto` settled for the device.
 
-    A frozen base needs no autocast: it is loaded in the format of the arithmetic, and the adapter's weights stay float32.
-    float16 alone goes through autocast, for the gradient scaler that its narrow range needs. Where every weight is
-    trained, they are held in float32 unless the recipe says otherwise, and autocast does the arithmetic.
+    A frozen base needs no autocast: it is loaded in the format of the arithmetic, and the adapter's weights stay
+    float32. float16 alone goes through autocast, for the gradient scaler that its narrow range needs. Weights that are
+    trained themselves are held in float32 unless the recipe says otherwise, and autocast does the arithmetic.
     """
     arithmetic = _arithmetic(recipe.training.precision, on)
     trained = recipe.adapter.method == "none"
@@ -46,7 +46,7 @@ def precision(recipe: Recipe, on: torch.device) -> Precision:
         autocast = arithmetic if weights == torch.float32 or arithmetic == torch.float16 else None
     if torch.float16 in (weights, autocast) and on.type == "cpu":
         key = "model.dtype" if weights == torch.float16 else "training.precision"
-        raise Failure(f"{key}: training in float16 needs a GPU; choose bfloat16 or float32 on a CPU")
+        raise EngineError(f"{key}: training in float16 needs a GPU; choose bfloat16 or float32 on a CPU")
     if weights == torch.float16:
         autocast = torch.float16
     compute = DTYPES.get(recipe.quantization.compute_dtype, weights)

@@ -12,7 +12,7 @@ from huggingface_hub import HfApi, snapshot_download
 from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
 from tqdm import tqdm
 
-from tuitune.engine.failures import Failure
+from tuitune.engine.failures import EngineError
 from tuitune.hardware.models import locate
 
 _WANTED = ("*.json", "*.safetensors", "*.jinja", "*.model", "merges.txt", "vocab.txt", "LICENSE*", "README.md")
@@ -27,8 +27,8 @@ def download(repository: str, revision: str, *, with_code: bool, progress: Progr
     """The folder that holds `repository` at `revision`, and the commit that this is.
 
     Weights are taken as safetensors alone: other formats can carry programs. So can `*.py`, taken only `with_code`.
-    A copy in the cache is used where the Hub cannot be reached. Raises what huggingface_hub raises, Failure where the
-    repository has no such weights.
+    A copy in the cache is used where the Hub cannot be reached. Raises what huggingface_hub raises, EngineError where
+    the repository has no such weights.
     """
     try:
         info = HfApi().model_info(repository, revision=revision, files_metadata=True)
@@ -38,7 +38,7 @@ def download(repository: str, revision: str, *, with_code: bool, progress: Progr
         return cached, cached.name
     sizes = {file.rfilename: file.size or 0 for file in info.siblings or [] if _needed(file.rfilename, with_code)}
     if not any(name.endswith(".safetensors") for name in sizes):
-        raise Failure(f"{repository} has no weights in the safetensors format, the only one that is loaded.")
+        raise EngineError(f"{repository} has no weights in the safetensors format, the only one that is loaded.")
     bar = _bar(progress, sum(sizes.values()))
     folder = Path(snapshot_download(repository, revision=revision, allow_patterns=list(sizes), tqdm_class=bar))
     return folder, folder.name
@@ -52,7 +52,7 @@ def _needed(name: str, with_code: bool) -> bool:
 
 
 def _bar(progress: Progress, total: int) -> type[tqdm]:
-    """A silent progress bar class that passes on the bytes written to disk (what huggingface_hub calls reconstructed)."""
+    """A silent progress bar class that passes on the bytes written to disk (huggingface_hub: reconstructed)."""
 
     class Bar(tqdm):
         def __init__(self, *args: Any, **kwargs: Any) -> None:

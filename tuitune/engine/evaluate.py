@@ -11,12 +11,13 @@ from typing import Any
 from transformers import PreTrainedTokenizerBase
 
 from tuitune.engine.generate import Generator
-from tuitune.engine.tokens import Canonical, question_and_answer
+from tuitune.engine.rows import Canonical
+from tuitune.engine.tokens import question_and_answer
 
 
 @dataclass(frozen=True)
 class HeldOutLoss:
-    """Mean loss over the `tokens` that `rows` held-out rows teach, each counting the same; `seconds` is what it took."""
+    """Mean loss over the `tokens` that `rows` held-out rows teach, each counting the same; `seconds` it took."""
 
     loss: float
     tokens: int
@@ -31,14 +32,16 @@ class HeldOutLoss:
 
 @dataclass(frozen=True)
 class Answers:
-    """Shares (0 to 1) of answers that equal the reference and that are valid JSON (None where references are not JSON)."""
+    """Shares (0 to 1) of answers that equal their reference, and that are JSON (None where references are not)."""
 
     rows: int
     exact: float
     valid_json: float | None
 
 
-def compare_answers(generator: Generator, rows: Sequence[Canonical], tokenizer: PreTrainedTokenizerBase) -> Answers | None:
+def compare_answers(
+    generator: Generator, rows: Sequence[Canonical], tokenizer: PreTrainedTokenizerBase
+) -> Answers | None:
     """Let the model answer the rows' questions; None where the rows are plain text, which asks nothing."""
     pairs = [pair for row in rows if (pair := question_and_answer(row, tokenizer)) is not None]
     if not pairs:
@@ -49,7 +52,7 @@ def compare_answers(generator: Generator, rows: Sequence[Canonical], tokenizer: 
 
 
 def score(answers: Sequence[str], references: Sequence[str]) -> Answers:
-    """Compare answers with references: as text, surrounding white space aside, or as JSON where the references are JSON."""
+    """Compare answers with references: as JSON where all references are, else as text, outer white space aside."""
     structured = all(_json(reference) is not _INVALID for reference in references)
     if structured:
         found = [_json(answer) for answer in answers]

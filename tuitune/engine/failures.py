@@ -9,7 +9,7 @@ from tuitune.problem import TuituneError
 _LONGEST = 600
 
 
-class Failure(TuituneError):
+class EngineError(TuituneError):
     """A failure whose message is already meant for a person."""
 
 
@@ -52,6 +52,7 @@ def _out_of_memory(error: BaseException) -> str | None:
 
 def _hub(error: BaseException) -> str | None:
     import httpx2
+    from datasets.exceptions import DatasetNotFoundError
     from huggingface_hub import errors
 
     if isinstance(error, errors.GatedRepoError):
@@ -68,6 +69,8 @@ def _hub(error: BaseException) -> str | None:
         return f"{_repository(error)} has no such revision; check model.revision."
     if isinstance(error, errors.OfflineModeIsEnabled):
         return "this machine is set to work offline (HF_HUB_OFFLINE) and the files are not in its cache."
+    if isinstance(error, DatasetNotFoundError):
+        return f"the data set does not exist on the Hub, or you have no access to it: {error}"
     if isinstance(error, errors.HfHubHTTPError):
         return f"the Hub answered with an error ({error.response.status_code}); try again later."
     if isinstance(error, httpx2.TransportError):

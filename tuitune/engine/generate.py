@@ -16,7 +16,7 @@ _BATCH = 32
 
 @contextmanager
 def undisturbed(model: Any) -> Iterator[None]:
-    """A pause in training: evaluation mode and no gradients within, the same mode and random state as before after it."""
+    """A pause in training: evaluation mode and no gradients within; mode and random state as before after it."""
     training = model.training
     model.eval()
     try:
@@ -74,4 +74,4 @@ def stop_ids(model: Any, tokenizer: PreTrainedTokenizerBase) -> set[int]:
     """Tokens that end an answer: the tokenizer's end of text and what the model's generation settings name."""
     known = model.generation_config.eos_token_id
     ids = set(known) if isinstance(known, list) else {known}
-    return {int(id) for id in ids | {tokenizer.eos_token_id} if id is not None}
+    return {int(token) for token in ids | {tokenizer.eos_token_id} if token is not None}

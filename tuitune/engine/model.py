@@ -21,7 +21,7 @@ from transformers import (
 from tuitune.engine.attention import DOCUMENTS, separates_documents
 from tuitune.engine.device import Precision
 from tuitune.engine.download import download
-from tuitune.engine.failures import Failure
+from tuitune.engine.failures import EngineError
 from tuitune.engine.report import Report
 from tuitune.hardware.models import locate, looks_like_hub_id
 from tuitune.recipe.schema import ModelSection, QuantizationSection, Recipe
@@ -61,7 +61,7 @@ def load(recipe: Recipe, precision: Precision, on: torch.device, report: Report,
             local_files_only=True,
         )
     except (OSError, ValueError, KeyError) as error:
-        raise Failure(f"{recipe.model.id} could not be loaded: {_first_sentence(error)}") from error
+        raise EngineError(f"{recipe.model.id} could not be loaded: {_first_sentence(error)}") from error
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token or tokenizer.unk_token
     _keep_trainable_layout(model)
@@ -95,10 +95,12 @@ def _keep_trainable_layout(model: PreTrainedModel) -> None:
 
 
 def _files(wanted: ModelSection, report: Report, interrupt: Callable[[], None]) -> tuple[Path, str | None]:
-    local = wanted.id.startswith("bundled:") or Path(wanted.id).expanduser().exists() or not looks_like_hub_id(wanted.id)
+    local = (
+        wanted.id.startswith("bundled:") or Path(wanted.id).expanduser().exists() or not looks_like_hub_id(wanted.id)
+    )
     if local:
         if (folder := locate(wanted.id)) is None or not (folder / "config.json").is_file():
-            raise Failure(f"model.id: {wanted.id} is no bundled model, no folder with a config.json and no Hub id")
+            raise EngineError(f"model.id: {wanted.id} is no bundled model, no folder with a config.json and no Hub id")
         return folder, None
     text = f"downloading {wanted.id}"
     report.phase("downloading", text)

@@ -10,7 +10,7 @@ from tuitune.text import redact
 
 
 def print_rows(source: str, rows: int, split: str) -> int:
-    """Print at most `rows` rows as JSON, one a line; the exit code is 1 with a reason on standard error where there are none."""
+    """Print at most `rows` rows as JSON, one a line. The exit code is 1, with a reason on standard error, for none."""
     from tuitune.engine.rows import open_source
 
     try:

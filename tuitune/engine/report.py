@@ -1,4 +1,4 @@
-"""What the engine tells the world: the records of `metrics.jsonl` and `samples.jsonl`, and a readable log on standard output."""
+"""What the engine tells the world: the records of `metrics.jsonl` and `samples.jsonl`, and a readable log."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _PROGRESS_INTERVAL = 0.25  # seconds
 
 
 class Report:
-    """The engine's journal. Every method writes one record of the kind that its name says; see the run directory's page."""
+    """The engine's journal: every method writes a record and a line of log. `step` is the last optimizer step done."""
 
     def __init__(self, run: Run) -> None:
         self._metrics = Writer(run.metrics_file)
@@ -44,7 +44,11 @@ class Report:
     def trained(self, **figures: Any) -> None:
         """One training record; `loss` may be null (see the journal) where it is not finite."""
         self._metrics.append(kind="step", **figures)
-        shown = "  ".join(f"{name} {figures[name]:.4g}" for name in ("loss", "learning_rate", "grad_norm") if figures[name] is not None)
+        shown = "  ".join(
+            f"{name} {figures[name]:.4g}"
+            for name in ("loss", "learning_rate", "grad_norm")
+            if figures[name] is not None
+        )
         _say(f"step {figures['step']}  {shown}")
 
     def evaluated(self, **figures: Any) -> None:
@@ -54,7 +58,10 @@ class Report:
     def answered(self, **figures: Any) -> None:
         self._metrics.append(kind="answers", **figures)
         valid = figures["valid_json"]
-        _say(f"answers ({figures['label']})  exact {figures['exact']:.0%}" + ("" if valid is None else f"  valid JSON {valid:.0%}"))
+        _say(
+            f"answers ({figures['label']})  exact {figures['exact']:.0%}"
+            + ("" if valid is None else f"  valid JSON {valid:.0%}")
+        )
 
     def sample(self, **figures: Any) -> None:
         self._samples.append(**figures)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import datasets
 
@@ -12,9 +13,11 @@ from tuitune.data.inspect import SAMPLE, recognise
 from tuitune.data.rows import Row
 from tuitune.data.shapes import RowProblem, refusal, to_canonical
 from tuitune.data.sources import open_rows, resolve
-from tuitune.engine.failures import Failure
-from tuitune.engine.tokens import Canonical
+from tuitune.engine.failures import EngineError
 from tuitune.recipe.schema import DataSection
+
+Canonical = dict[str, Any]
+"""A row as `tuitune.data.shapes` makes it: `messages`, `prompt` and `completion`, or `text`."""
 
 _SHOWN_PROBLEMS = 3
 
@@ -22,14 +25,14 @@ _SHOWN_PROBLEMS = 3
 def read(name: str, data: DataSection, *, limit: int | None = None) -> list[Canonical]:
     """Every row of the source called `name`, in the shape that the recipe says or the rows show.
 
-    Failure names the file, the rows and the fields that cannot be used.
+    EngineError names the file, the rows and the fields that cannot be used.
     """
     source = resolve(name)
     rows = list(open_source(name, data.split, limit))
     label = source.repo or name
     found = recognise(rows[:SAMPLE], data.shape, data.columns)
     if (reason := refusal(found.shape)) is not None:
-        raise Failure(f"{label}: {reason}")
+        raise EngineError(f"{label}: {reason}")
     canonical: list[Canonical] = []
     problems: list[str] = []
     for row in rows:
@@ -42,9 +45,10 @@ def read(name: str, data: DataSection, *, limit: int | None = None) -> list[Cano
             problems.append(f"row {row.number}{line}: {problem}")
     if problems:
         more = f" and {len(problems) - _SHOWN_PROBLEMS} more" if len(problems) > _SHOWN_PROBLEMS else ""
-        raise Failure(f"{label}: {len(problems)} of {len(rows)} rows cannot be used: {'; '.join(problems[:_SHOWN_PROBLEMS])}{more}")
+        first = "; ".join(problems[:_SHOWN_PROBLEMS])
+        raise EngineError(f"{label}: {len(problems)} of {len(rows)} rows cannot be used: {first}{more}")
     if not canonical:
-        raise Failure(f"{label}: has no rows")
+        raise EngineError(f"{label}: has no rows")
     return canonical
 
 
@@ -68,7 +72,7 @@ def _parquet(path: Path) -> Iterator[dict]:
         for batch in ParquetFile(path).iter_batches(batch_size=1000):
             yield from batch.to_pylist()
     except (pyarrow.ArrowException, OSError) as error:
-        raise Failure(f"{path}: is no readable parquet file: {error}") from error
+        raise EngineError(f"{path}: is no readable parquet file: {error}") from error
 
 
 def _numbered(values: Iterable[dict]) -> Iterator[Row]:

@@ -14,7 +14,9 @@ from tuitune.engine.tokens import render
 class Sampler:
     """Answers `prompts` and records the answers. A model with a chat template is asked in a conversation."""
 
-    def __init__(self, prompts: list[str], generator: Generator, tokenizer: PreTrainedTokenizerBase, report: Report) -> None:
+    def __init__(
+        self, prompts: list[str], generator: Generator, tokenizer: PreTrainedTokenizerBase, report: Report
+    ) -> None:
         self._prompts = prompts
         self._generator = generator
         self._tokenizer = tokenizer

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
 from types import FrameType, TracebackType
 from typing import Any
 
@@ -16,8 +14,8 @@ class Stopped(BaseException):
 class StopSwitch:
     """Listens for SIGTERM and SIGINT while it is entered (in the main thread).
 
-    Until training starts there is nothing to keep, so the signal raises `Stopped` at once, wherever the program is.
-    Within `deferred()` it only sets `requested`, for the training loop to end at a step boundary.
+    Until training starts there is nothing to keep, so the first signal raises `Stopped`, wherever the program is. From
+    `defer()` on it only sets `requested`, for the training loop to end at a step boundary.
     """
 
     def __init__(self) -> None:
@@ -31,7 +29,9 @@ class StopSwitch:
         self._previous[signal.SIGHUP] = signal.signal(signal.SIGHUP, signal.SIG_IGN)
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         for number, handler in self._previous.items():
             signal.signal(number, handler)
 
@@ -40,15 +40,11 @@ class StopSwitch:
         if self.requested:
             raise Stopped
 
-    @contextmanager
-    def deferred(self) -> Iterator[None]:
+    def defer(self) -> None:
+        """From now on no signal interrupts the program."""
         self._deferred = True
-        try:
-            yield
-        finally:
-            self._deferred = False
 
     def _received(self, number: int, frame: FrameType | None) -> None:
-        self.requested = True
-        if not self._deferred:
+        first, self.requested = not self.requested, True
+        if first and not self._deferred:
             raise Stopped

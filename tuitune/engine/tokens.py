@@ -1,7 +1,7 @@
 """From rows to tokens: which tokens a row becomes and which of them are learned.
 
-A canonical row (see `tuitune.data.shapes`) has `messages`, `prompt` and `completion`, or `text`. Conversations go through
-the tokenizer's own chat template; the end-of-turn token after an answer is always learned with it.
+A canonical row (see `tuitune.data.shapes`) has `messages`, `prompt` and `completion`, or `text`. Conversations go
+through the tokenizer's own chat template; the end-of-turn token after an answer is learned with it.
 """
 
 from __future__ import annotations
@@ -11,12 +11,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from transformers import PreTrainedTokenizerBase
-from trl.chat_template_utils import get_training_chat_template, has_generation_markers, is_chat_template_stop_token_trained
+from trl.chat_template_utils import (
+    get_training_chat_template,
+    has_generation_markers,
+    is_chat_template_stop_token_trained,
+)
 
 from tuitune.engine.collator import IGNORED
-from tuitune.engine.failures import Failure
+from tuitune.engine.failures import EngineError
+from tuitune.engine.rows import Canonical
 
-Canonical = dict[str, Any]
 Messages = list[dict[str, Any]]
 Spans = list[tuple[int, int]]
 
@@ -58,7 +62,7 @@ class Encoder:
         self._template = _marked_template(tokenizer)
 
     def encode(self, rows: Sequence[Canonical]) -> list[Encoded]:
-        """Rows of one kind, in order. Failure where it cannot be told which tokens are the answer."""
+        """Rows of one kind, in order. EngineError where it cannot be told which tokens are the answer."""
         conversations = [messages_of(row, self.tokenizer) for row in rows]
         if any(messages is None for messages in conversations):
             return self._from_text([_plain_text(row, self.tokenizer) for row in rows], add_special_tokens=True)
@@ -68,12 +72,13 @@ class Encoder:
         encoded = self.tokenizer.apply_chat_template(
             chats, chat_template=self._template, return_dict=True, return_assistant_tokens_mask=True
         )
-        return [self._row(ids, mask) for ids, mask in zip(encoded["input_ids"], encoded["assistant_masks"], strict=True)]
+        pairs = zip(encoded["input_ids"], encoded["assistant_masks"], strict=True)
+        return [self._row(ids, mask) for ids, mask in pairs]
 
     def _from_text(self, texts: Sequence[tuple[str, Spans]], *, add_special_tokens: bool) -> list[Encoded]:
         """Rows from text and the character ranges of its answers."""
         if not self.tokenizer.is_fast:
-            raise Failure("this model's tokenizer cannot tell which characters a token stands for; set data.loss_on = \"all\"")
+            raise EngineError("model.id: this model's tokenizer cannot tell which characters a token stands for")
         encoded = self.tokenizer(
             [text for text, _ in texts], add_special_tokens=add_special_tokens, return_offsets_mapping=True
         )
@@ -99,16 +104,16 @@ class Encoder:
             before = render(self.tokenizer, messages[:index], prompt=True) if index else ""
             after = render(self.tokenizer, messages[: index + 1])
             if not (text.startswith(before) and text.startswith(after) and after.startswith(before)):
-                raise Failure(
-                    "this model's chat template renders earlier answers differently once a conversation goes on, so they "
-                    'cannot be marked; set data.loss_on to "completion" or "all"'
+                raise EngineError(
+                    "this model's chat template renders earlier answers differently once a conversation goes on, so "
+                    'they cannot be marked; set data.loss_on to "completion" or "all"'
                 )
             spans.append((len(before), len(after)))
         return text, spans
 
 
 def messages_of(row: Canonical, tokenizer: PreTrainedTokenizerBase) -> Messages | None:
-    """The conversation of a row; a prompt and its completion are one where the model has a chat template. None for text."""
+    """The conversation of a row, None for text. A prompt and its completion are one where there is a chat template."""
     if "messages" in row:
         return row["messages"]
     if "prompt" in row and tokenizer.chat_template:
@@ -146,8 +151,8 @@ def _marked_template(tokenizer: PreTrainedTokenizerBase) -> str | None:
         template = get_training_chat_template(tokenizer) or tokenizer.get_chat_template()
     except ValueError:
         return None
-    marked = tokenizer.is_fast and has_generation_markers(template) and is_chat_template_stop_token_trained(tokenizer, template)
-    return template if marked else None
+    marked = tokenizer.is_fast and has_generation_markers(template)
+    return template if marked and is_chat_template_stop_token_trained(tokenizer, template) else None
 
 
 def _plain_text(row: Canonical, tokenizer: PreTrainedTokenizerBase) -> tuple[str, Spans]:

@@ -14,8 +14,8 @@ from tuitune.engine.card import model_card
 from tuitune.engine.dataset import prepare
 from tuitune.engine.device import describe, device, precision
 from tuitune.engine.evaluate import compare_answers
-from tuitune.engine.failures import Failure
-from tuitune.engine.generate import Generator, stop_ids
+from tuitune.engine.failures import EngineError
+from tuitune.engine.generate import Generator
 from tuitune.engine.model import load
 from tuitune.engine.report import Report
 from tuitune.engine.samples import Sampler
@@ -28,7 +28,7 @@ from tuitune.runs.directory import Run
 def train(run: Run, report: Report, stop: StopSwitch) -> bool:
     """Carry out the run's recipe. True where training came to its end, False where it was stopped after some steps.
 
-    Raises Stopped where it was stopped before the first step, and Failure (or what a library raised) where it failed.
+    Raises Stopped where it was stopped before the first step; EngineError, or what a library raised, where it failed.
     """
     recipe = read(run.recipe_file)
     transformers.logging.disable_progress_bar()
@@ -39,7 +39,7 @@ def train(run: Run, report: Report, stop: StopSwitch) -> bool:
 
     base = load(recipe, formats, on, report, interrupt=stop.check)
     parameters = base.model.num_parameters()
-    data = prepare(recipe, base.tokenizer, stop_ids(base.model, base.tokenizer), report, pack=recipe.data.packing and base.flat)
+    data = prepare(recipe, base, report)
     model = adapt(base, recipe)
 
     def generator(temperature: float) -> Generator:
@@ -72,18 +72,19 @@ def train(run: Run, report: Report, stop: StopSwitch) -> bool:
         sampler.take(report.step, label)
 
     measure("base")
-    with stop.deferred():
-        trainer.train()
-        if recorder.diverged:
-            raise Failure(recorder.diverged)
-        complete = report.step == trainer.state.max_steps
-        if complete:
-            with suppress(Stopped):
-                measure("tuned")
+    stop.defer()
+    trainer.train()
+    if recorder.diverged:
+        raise EngineError(recorder.diverged)
+    complete = report.step == trainer.state.max_steps
+    if complete:
+        with suppress(Stopped):
+            measure("tuned")
 
-        folder = run.adapter if recipe.adapter.method == "lora" else run.path / "model"
-        report.phase("saving", f"saving the {folder.name}")
-        artefact.save(model, base, model_card(recipe, base, data, recorder.perplexities, report.step, complete=complete), folder)
-        report.phase("checking", f"loading the {folder.name} back")
-        report.artefact(folder, artefact.listing(folder), artefact.check(model, base, folder))
+    folder = run.adapter if recipe.adapter.method == "lora" else run.path / "model"
+    report.phase("saving", f"saving the {folder.name}")
+    card = model_card(recipe, base, data, recorder.perplexities, report.step, complete=complete)
+    artefact.save(model, base, card, folder)
+    report.phase("checking", f"loading the {folder.name} back")
+    report.artefact(folder, artefact.listing(folder), artefact.check(model, base, folder))
     return complete

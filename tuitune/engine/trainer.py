@@ -1,4 +1,4 @@
-"""trl's SFTTrainer with what a workbench needs otherwise: exact packing, float32 adapters, figures weighted by tokens."""
+"""trl's SFTTrainer with exact packing, float32 adapters, and figures weighted by tokens."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
+from torch.nn.functional import cross_entropy
 from transformers import PrinterCallback
 from trl import SFTConfig, SFTTrainer
 
@@ -27,7 +27,7 @@ from tuitune.recipe.schema import Recipe
 from tuitune.runs.directory import Run
 
 
-def configuration(recipe: Recipe, run: Run, precision: Precision) -> SFTConfig:
+def configuration(recipe: Recipe, run: Run, precision: Precision, *, evaluates: bool) -> SFTConfig:
     """The recipe as trl's arguments. What the Trainer saves is staged in a hidden folder, see `Trainer`."""
     training = recipe.training
     return SFTConfig(
@@ -60,7 +60,7 @@ def configuration(recipe: Recipe, run: Run, precision: Precision) -> SFTConfig:
         logging_nan_inf_filter=False,
         report_to="none",
         disable_tqdm=True,
-        **_cadence("eval", recipe.evaluation.every if recipe.data.eval is not None else "end"),
+        **_cadence("eval", recipe.evaluation.every if evaluates else "end"),
         **_cadence("save", recipe.checkpoints.every),
     )
 
@@ -85,20 +85,26 @@ def total_steps(rows: int, recipe: Recipe) -> int:
     return recipe.training.max_steps or math.ceil(recipe.training.epochs * steps_per_epoch(rows, recipe))
 
 
+def _step_of(checkpoint: Path) -> int:
+    return int(checkpoint.name.removeprefix("step-"))
+
+
 class Trainer(SFTTrainer):
     """SFTTrainer on rows that are tokenized and packed already.
 
     Differs in five things. Batches are flattened documents with their boundaries, never a mask over several of them.
-    Adapter weights stay float32 (trl rounds those on quantized models to bfloat16, where small updates vanish). The loss
-    reads nothing back from the device. Held-out loss is weighted by tokens, not by batches. Checkpoints hold no pickled
-    arguments and appear whole, as `checkpoints/step-000500`.
+    Adapter weights stay float32 (trl rounds those on quantized models to bfloat16, where small updates vanish). The
+    loss reads nothing back from the device. Held-out loss is weighted by tokens, not by batches. Checkpoints hold no
+    pickled arguments and appear whole, as `checkpoints/step-000500`.
     """
 
-    def __init__(self, base: Base, model: Any, data: Prepared, recipe: Recipe, run: Run, precision: Precision, recorder: Recorder) -> None:
+    def __init__(
+        self, base: Base, model: Any, data: Prepared, recipe: Recipe, run: Run, precision: Precision, recorder: Recorder
+    ) -> None:
         trained = {name: weight.data for name, weight in model.named_parameters() if weight.requires_grad}
         super().__init__(
             model=model,
-            args=configuration(recipe, run, precision),
+            args=configuration(recipe, run, precision, evaluates=data.held_out is not None),
             data_collator=collator(flat=base.flat, pad_token_id=base.tokenizer.pad_token_id or 0),
             train_dataset=data.train,
             eval_dataset=data.held_out,
@@ -122,7 +128,11 @@ class Trainer(SFTTrainer):
         self._fused_head = self.args.device.type == "cuda" or "logits_to_keep" not in signature
 
     def compute_loss(
-        self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Tensor | int | None = None
+        self,
+        model: Any,
+        inputs: dict[str, Any],
+        return_outputs: bool = False,
+        num_items_in_batch: Tensor | int | None = None,
     ) -> Tensor:
         """Sum of the losses of the learned tokens over their number in the whole step, accumulation included."""
         if return_outputs:
@@ -149,7 +159,7 @@ class Trainer(SFTTrainer):
             learned = (targets != IGNORED).any(dim=0).nonzero().flatten()
             outputs = model(**forward, use_cache=False, logits_to_keep=learned)
             logits = outputs.logits.float().flatten(0, 1)
-            loss = F.cross_entropy(logits, targets[:, learned].flatten(), ignore_index=IGNORED, reduction="sum")
+            loss = cross_entropy(logits, targets[:, learned].flatten(), ignore_index=IGNORED, reduction="sum")
         return loss, outputs.aux_loss * self.router_aux_loss_coef if self.aux_loss_enabled else None
 
     def held_out_loss(self) -> HeldOutLoss:
@@ -168,7 +178,7 @@ class Trainer(SFTTrainer):
         return HeldOutLoss(total / max(tokens, 1), tokens, self._held_out_rows, time.perf_counter() - started)
 
     def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
-        """The evaluation that the Trainer asks for during training; the one after the last step is made by the caller."""
+        """The evaluation that the Trainer asks for between steps; the caller makes the one after the last."""
         return self.recorder.evaluate_during()
 
     def floating_point_ops(self, inputs: dict[str, Any]) -> int:
@@ -191,6 +201,6 @@ class Trainer(SFTTrainer):
             final = self._folder / f"step-{self.state.global_step:06d}"
             shutil.rmtree(final, ignore_errors=True)
             staged.rename(final)
-            for old in sorted(self._folder.glob("step-*"), key=lambda path: int(path.name.removeprefix("step-")))[: -self._keep]:
+            for old in sorted(self._folder.glob("step-*"), key=_step_of)[: -self._keep]:
                 shutil.rmtree(old)
             self.recorder.saved(final)

@@ -22,8 +22,7 @@ def carry_out(directory: Path) -> int:
     with StopSwitch() as stop:
         report = Report(run)
         outcome, reason = _outcome(run, report, stop)
-        with stop.deferred():
-            report.end(outcome, reason)
+        report.end(outcome, reason)
     return EXIT_CODES[outcome]
 
 
@@ -37,11 +36,14 @@ def _outcome(run: Run, report: Report, stop: StopSwitch) -> tuple[str, str | Non
     except Stopped:
         return "stopped", "stopped on request before training began; there is no adapter"
     except Exception as error:
+        stop.defer()
         traceback.print_exc()
         from tuitune.engine.failures import explain
 
         return "failed", explain(error)
-    return ("finished", None) if whole else ("stopped", f"stopped on request after step {report.step}; the adapter is saved")
+    if whole:
+        return "finished", None
+    return "stopped", f"stopped on request after step {report.step}; the adapter is saved"
 
 
 def _prepare_environment() -> None:

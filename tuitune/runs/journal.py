@@ -21,7 +21,7 @@ from tuitune.runs import files
 VERSION = 1
 LINE_LIMIT = 1 << 20
 TEXT_LIMIT = 1 << 16
-_CHUNK = 4 << 20
+_CHUNK = LINE_LIMIT + 1
 
 Record = dict[str, Any]
 
@@ -170,9 +170,10 @@ class Reader:
 
     def _take(self, block: bytes, records: list[Record], max_records: int | None) -> None:
         """Parse whole lines into `records` until there are `max_records`, and remember how far that went."""
-        for line in block.split(b"\n")[:-1]:
-            if max_records is not None and len(records) >= max_records:
-                return
+        start = 0
+        while start < len(block) and (max_records is None or len(records) < max_records):
+            end = block.index(b"\n", start)
+            line, start = block[start:end], end + 1
             self._offset += len(line) + 1
             record = None if self._overlong else _parse(line)
             if record is not None:

@@ -36,6 +36,7 @@ def test_padding_gives_a_flat_series_room_and_stays_above_zero() -> None:
     assert padded(0.0, 0.0, floor_at_zero=True) == (0.0, 0.1)
     low, high = padded(3.0, 3.0, floor_at_zero=True)
     assert low < 3.0 < high
+    assert padded(0.0, 5e-324, floor_at_zero=True) == (0.0, 0.1)
     assert padded(0.01, 1.0, floor_at_zero=True)[0] == 0.0
     assert padded(-1.0, 1.0, floor_at_zero=True)[0] < -1.0
 

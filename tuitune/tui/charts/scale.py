@@ -47,7 +47,7 @@ def log_ticks(low: float, high: float, count: int) -> list[float]:
 def padded(low: float, high: float, *, floor_at_zero: bool) -> tuple[float, float]:
     """`low` to `high` with a tenth added at either end; a flat series gets room; never below zero if nothing is."""
     span = high - low
-    if span <= max(abs(low), abs(high)) * 1e-9:
+    if span <= max(abs(low) * 1e-9, abs(high) * 1e-9, 1e-290):
         span = abs(high) if abs(high) > 1e-290 else 1.0
     bottom, top = low - span * 0.1, high + span * 0.1
     return (max(bottom, 0.0) if floor_at_zero and low >= 0 else bottom), top

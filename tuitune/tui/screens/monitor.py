@@ -38,8 +38,8 @@ from tuitune.tui.widgets.run_header import RunHeader
 from tuitune.tui.widgets.samples import SamplesView
 
 INTERVAL = 1.0
-RECORDS_AT_ONCE = 2_000
-DRAW_WHILE_READING = 0.2
+RECORDS_AT_ONCE = 4_000
+DRAW_WHILE_READING = 0.5
 RECIPE_LIMIT = 1 << 20
 
 TITLES = {
@@ -63,7 +63,7 @@ _NEED_SAMPLES = {"sample_earlier", "sample_later", "sample_prompt"}
 
 
 class MonitorScreen(TuituneScreen):
-    """Watches `run`. One loop reads what is new, at most 2 000 records at a time, and draws what changed."""
+    """Watches `run`. One loop reads what is new, at most 4 000 records at a time, and draws what changed."""
 
     NAME = "monitor"
     BINDINGS = bindings(NAME)

@@ -1,4 +1,4 @@
-"""Lines of styled text that are repainted one by one: for figures that change every second."""
+"""Lines of styled text of which only what changed is repainted: for figures that change every second."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from textual.widget import Widget
 
 
 class Rows(Widget):
-    """Shows `lines`, each cut at the widget's width. Only lines that changed are sent to the terminal."""
+    """Shows `lines`, each cut at the widget's width. Only what changed of a line is sent to the terminal."""
 
     DEFAULT_CSS = "Rows { height: auto; }"
 
@@ -30,8 +30,8 @@ class Rows(Widget):
         if len(before) != len(self._lines):
             self.refresh(layout=self.styles.is_auto_height)
             return
-        pairs = zip(before, self._lines, strict=True)
-        changed = [Region(0, y, self.size.width, 1) for y, (old, new) in enumerate(pairs) if not old.is_same(new)]
+        pairs = enumerate(zip(before, self._lines, strict=True))
+        changed = [_changed(old, new, y) for y, (old, new) in pairs if not old.is_same(new)]
         if changed:
             self.refresh(*changed)
 
@@ -43,3 +43,16 @@ class Rows(Widget):
         if y >= len(self._lines):
             return Strip.blank(width, self.rich_style)
         return Visual.to_strips(self, self._lines[y].truncate(width, ellipsis=True), width, 1, self.visual_style)[0]
+
+
+def _changed(old: Content, new: Content, y: int) -> Region:
+    """The part of line `y` from its first cell that differs to the end of the longer version.
+
+    Two cells more at its left: a combining mark changes the character before it.
+    """
+    pairs = enumerate(zip(old.plain, new.plain, strict=False))
+    same = next((index for index, (was, now) in pairs if was != now), min(len(old), len(new)))
+    if not old[:same].is_same(new[:same]):
+        same = 0
+    start = max(new[:same].cell_length - 2, 0)
+    return Region(start, y, max(old.cell_length, new.cell_length, start + 1) - start, 1)
