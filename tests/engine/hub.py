@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -57,22 +58,26 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self._answer(body=True)
 
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self._answer(body=True)
+
     def do_HEAD(self) -> None:
         self._answer(body=False)
 
     def _answer(self, *, body: bool) -> None:
         path = unquote(urlsplit(self.path).path)
-        model = path.removeprefix("/api/models").split("/")[2]
-        folder = self.hub.folder / model
-        if not folder.is_dir():
+        name = re.sub("^/(api/models|api/datasets|datasets)/", "/", path).split("/")[2:3]
+        folder = self.hub.folder / "".join(name)
+        if not name or not folder.is_dir():
             self._send(404, {"X-Error-Code": "RepoNotFound"}, b'{"error": "Repository not found"}', body)
             return
         files = sorted(file for file in folder.iterdir() if file.is_file())
-        if "/tree/" in path:
+        if "/tree/" in path or "/paths-info/" in path:
             self._json([self._entry(file) for file in files], body)
         elif path.startswith("/api/"):
             siblings = [{"rfilename": file.name, "size": file.stat().st_size} for file in files]
-            self._json({"id": f"owner/{model}", "modelId": f"owner/{model}", "sha": COMMIT, "siblings": siblings}, body)
+            self._json({"id": f"owner/{folder.name}", "sha": COMMIT, "siblings": siblings}, body)
         else:
             self._file(folder / path.rpartition("/")[2], body)
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.engine.hub import COMMIT, Hub, serve
-from tests.engine.support import Outcome, save_model, spawn, wait_for
+from tests.engine.support import Outcome, conversation, save_model, spawn, wait_for, write_rows
 from tuitune.runs.directory import Run
 
 NOWHERE = "http://127.0.0.1:9"
@@ -33,6 +33,8 @@ def hub(tmp_path: Path) -> Iterator[Hub]:
         (tiny / extra).write_bytes(b"not to be loaded")
     shutil.copytree(tiny, models / "gated")
     shutil.copytree(tiny, models / "pickled", ignore=shutil.ignore_patterns("*.safetensors"))
+    (models / "rows").mkdir()
+    write_rows(models / "rows" / "train.jsonl", [conversation(number) for number in range(12)])
     with serve(models) as running:
         yield running
 
@@ -51,12 +53,12 @@ def train_all(runs: list[Run], endpoint: str) -> list[Outcome]:
 
 
 def test_models_come_from_the_hub_once_or_are_refused_in_words(prepared: Callable[..., Run], hub: Hub) -> None:
-    first, again, gated, missing, pickled = train_all(
-        [prepared(model__id=f"owner/{name}") for name in ("tiny", "tiny", "gated", "tyni", "pickled")], hub.endpoint
-    )
+    runs = [prepared(model__id=f"owner/{name}") for name in ("tiny", "tiny", "gated", "tyni", "pickled")]
+    runs += [prepared(data__train=f"owner/{name}") for name in ("rows", "no-rows")]
+    first, again, gated, missing, pickled, hub_rows, no_rows = train_all(runs, hub.endpoint)
     assert first.code == again.code == 0, first.reason
     progress = [record for record in first.records("phase") if record["phase"] == "downloading"]
-    total = sum((hub.folder / "tiny" / name).stat().st_size for name in hub.served)
+    total = sum((hub.folder / "tiny" / name).stat().st_size for name in hub.served if name != "train.jsonl")
     assert progress[0]["done"] is None
     assert (progress[-1]["done"], progress[-1]["total"], progress[-1]["unit"]) == (total, total, "bytes")
     assert "model.safetensors" in hub.served and len(hub.served) == len(set(hub.served))
@@ -69,6 +71,8 @@ def test_models_come_from_the_hub_once_or_are_refused_in_words(prepared: Callabl
     assert str(gated.reason).startswith("owner/gated is gated") and "hf auth login" in str(gated.reason)
     assert str(missing.reason).startswith("owner/tyni does not exist on the Hub")
     assert "safetensors" in str(pickled.reason)
+    assert hub_rows.code == 0 and hub_rows.records("plan")[0]["train_rows"] == 11, hub_rows.reason
+    assert no_rows.code == 1 and "owner/no-rows" in str(no_rows.reason) and "does not exist" in str(no_rows.reason)
 
     cached, unknown = train_all([prepared(model__id="owner/tiny"), prepared(model__id="owner/other")], NOWHERE)
     assert cached.code == 0, cached.reason

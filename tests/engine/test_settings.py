@@ -10,6 +10,8 @@ import torch
 from safetensors.torch import load_file
 
 from tests.engine.support import ARCHITECTURES, Carry, save_model
+from tuitune.recipe.overrides import apply
+from tuitune.recipe.schema import Recipe
 
 PRESET_B = ["q_proj", "k_proj", "v_proj", "o_proj"]
 
@@ -56,6 +58,29 @@ def test_trains(carried: Carry, settings: dict[str, Any]) -> None:
 def test_weights_are_loaded_in_the_format_of_the_arithmetic(carried: Carry) -> None:
     outcome = carried(training__precision="bf16")
     assert outcome.records("plan")[0]["dtype"] == "bfloat16"
+
+
+BF16, FP16, FP32 = torch.bfloat16, torch.float16, torch.float32
+
+
+@pytest.mark.parametrize(
+    ("settings", "weights", "compute", "autocast"),
+    [
+        ([], FP32, FP32, None),
+        (["training.precision=bf16"], BF16, BF16, None),
+        (["training.precision=bf16", "model.dtype=float32"], FP32, FP32, None),
+        (["training.precision=bf16", "quantization.bits=4", "quantization.compute_dtype=float32"], BF16, FP32, None),
+        (["training.precision=bf16", "adapter.method=none"], FP32, FP32, BF16),
+        (["training.precision=bf16", "adapter.method=none", "model.dtype=bfloat16"], BF16, BF16, None),
+        (["training.precision=fp16"], FP16, FP16, FP16),
+        (["training.precision=fp16", "adapter.method=none"], FP32, FP32, FP16),
+    ],
+)
+def test_number_formats(settings: list[str], weights: Any, compute: Any, autocast: Any) -> None:
+    from tuitune.engine.device import Precision, precision
+
+    on = torch.device("cuda" if "training.precision=fp16" in settings else "cpu")
+    assert precision(apply(Recipe(), settings), on) == Precision(weights, compute, autocast)
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])

@@ -40,17 +40,14 @@ def precision(recipe: Recipe, on: torch.device) -> Precision:
     trained = recipe.adapter.method == "none"
     asked = DTYPES.get(recipe.model.dtype)
     weights = asked or (torch.float32 if trained else arithmetic)
-    if not trained and weights != torch.float16:
-        autocast = None
-    else:
-        autocast = arithmetic if weights == torch.float32 or arithmetic == torch.float16 else None
-    if torch.float16 in (weights, autocast) and on.type == "cpu":
-        key = "model.dtype" if weights == torch.float16 else "training.precision"
-        raise EngineError(f"{key}: training in float16 needs a GPU; choose bfloat16 or float32 on a CPU")
-    if weights == torch.float16:
+    if torch.float16 in (weights, arithmetic):
+        if on.type == "cpu":
+            key = "model.dtype" if weights == torch.float16 else "training.precision"
+            raise EngineError(f"{key}: training in float16 needs a GPU; choose bfloat16 or float32 on a CPU")
         autocast = torch.float16
-    compute = DTYPES.get(recipe.quantization.compute_dtype, weights)
-    return Precision(weights, compute, autocast if autocast != torch.float32 else None)
+    else:
+        autocast = arithmetic if trained and weights != arithmetic else None
+    return Precision(weights, DTYPES.get(recipe.quantization.compute_dtype, weights), autocast)
 
 
 def _arithmetic(name: str, on: torch.device) -> torch.dtype:

@@ -112,7 +112,7 @@ class Trainer(SFTTrainer):
             callbacks=[recorder],
         )
         for name, weight in model.named_parameters():
-            if name in trained:
+            if name in trained and weight.dtype != trained[name].dtype:
                 weight.data = trained[name]
         self.remove_callback(PrinterCallback)
         self.recorder = recorder
