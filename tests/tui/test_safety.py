@@ -115,8 +115,8 @@ async def test_a_text(pilot: Pilot[Any]) -> None:
 
 async def test_a_choice(pilot: Pilot[Any]) -> None:
     payloads = list(PAYLOADS.values())
-    for start in range(0, len(payloads), 16):
-        part = payloads[start : start + 16]
+    for first in range(0, len(payloads), 16):
+        part = payloads[first : first + 16]
         pilot.app.push_screen(Choose("Choose", [Choice(payload, payload, payload) for payload in part]))
         await shown_harmlessly(pilot, *part)
         pilot.app.pop_screen()
@@ -145,8 +145,8 @@ async def test_the_palette(pilot: Pilot[Any]) -> None:
     """Its words are ours, but the reason why an action is not available may name a run."""
     names = [action.name for action in actions_of("runs")]
     payloads = list(PAYLOADS.values())
-    for start in range(0, len(payloads), len(names)):
-        part = dict(zip(names, payloads[start:], strict=False))
+    for first in range(0, len(payloads), len(names)):
+        part = dict(zip(names, payloads[first:], strict=False))
         pilot.app.screen.why_disabled = part.get
         pilot.app.action_command_palette()
         await shown_harmlessly(pilot, *part.values())

@@ -153,11 +153,10 @@ class Choose(Dialog[Result]):
     DEFAULT_CSS = """
     Choose #window { width: 84; }
     Choose OptionList {
-        height: auto; max-height: 20; margin-top: 1; padding: 0; border: none;
+        height: auto; max-height: 1fr; margin-top: 1; padding: 0; border: none;
         text-wrap: nowrap; text-overflow: ellipsis;
     }
     Choose OptionList:focus { border: none; }
-    .-short Choose OptionList { max-height: 12; }
     """
 
     def __init__(self, title: str, options: Iterable[Choice[Result]], current: Result | None = None) -> None:

@@ -20,6 +20,8 @@ _AGE = Column("age", 4, right=True)
 
 def run_columns(width: int) -> list[Column]:
     """The columns for a list `width` cells wide."""
+    if width < 74:
+        return [_STATE, _NAME, _STEP, _LOSS]
     if width < 94:
         return [_STATE, _NAME, _STEP, _LOSS, Column("", 6), _ETA, _AGE]
     sources, curve = (16, 6) if width < 114 else (18, 8) if width < 150 else (30, 16)
