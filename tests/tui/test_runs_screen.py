@@ -218,6 +218,21 @@ async def test_a_damaged_recipe_is_reported_not_opened(make_run: MakeRun) -> Non
         await shown(pilot, "Its recipe cannot be read")
 
 
+async def test_the_demo_starts_a_run_and_opens_its_monitor() -> None:
+    async with TuituneApp().run_test(size=(120, 36)) as pilot:
+        await shown(pilot, "No runs yet")
+        await pilot.press("D")
+        await until(pilot, lambda: getattr(pilot.app.screen, "NAME", "") == "monitor", seconds=30)
+        (run,) = list_runs()
+        assert run.name == "demo"
+        await pilot.press("escape")
+        await until(pilot, lambda: line_with(pilot, "bundled:nano"))
+        await pilot.press("S")
+        await until(pilot, lambda: isinstance(pilot.app.screen, Confirm))
+        await pilot.press("y")
+        await until(pilot, lambda: "stopped" in line_with(pilot, "bundled:nano"), seconds=90)
+
+
 async def test_a_demo_that_cannot_start_says_why(home: Path) -> None:
     home.parent.mkdir(parents=True, exist_ok=True)
     home.write_text("a file where the folder should be")

@@ -23,7 +23,7 @@ def runs(options: argparse.Namespace) -> int:
     if options.json:
         say_json([summary.as_json(recipe=False) for summary in summaries])
     elif not summaries:
-        note("no runs yet: `tuitune demo` makes one in about a minute, `tuitune new -o FILE` writes a recipe")
+        note("no runs yet: `tuitune demo` makes one in about two minutes, `tuitune new -o FILE` writes a recipe")
     else:
         headings = ("ID", "NAME", "STATE", "STEP", "LOSS", "ETA", "AGE")
         say_table(headings, [_row(summary) for summary in summaries], right=(3, 4, 5, 6))

@@ -25,7 +25,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def _add_starting(verbs: argparse._SubParsersAction) -> None:
-    demo = _add(verbs, "demo", "start:demo", "fine-tune the bundled model on the bundled triage set: about a minute")
+    demo = _add(verbs, "demo", "start:demo", "fine-tune the bundled model on the bundled triage set: about two minutes")
     demo.add_argument(
         "--plain", action="store_true", help="print progress and a summary instead of opening the monitor"
     )

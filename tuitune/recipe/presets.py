@@ -116,10 +116,10 @@ def demo_recipe() -> Recipe:
             "data.max_length": 256,
             **_adapter(16, "all-linear"),
             "adapter.dropout": 0.0,
-            "training.epochs": 2.0,
+            "training.epochs": 3.0,
             "training.batch_size": 4,
             "training.accumulation": 1,
-            "training.learning_rate": 3e-3,
+            "training.learning_rate": 5e-3,
             "evaluation.every": 50,
             "evaluation.answers": 100,
             "samples.prompts": [

@@ -44,7 +44,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("runs", "new", "n", "new", "Compose a new run"),
     Action("runs", "open", "enter", "open", "Watch the run under the cursor"),
     Action("runs", "again", "a", "again", "Compose a new run from this one's recipe"),
-    Action("runs", "demo", "D", "demo", "Fine-tune the bundled model: about a minute, nothing to download"),
+    Action("runs", "demo", "D", "demo", "Fine-tune the bundled model: two minutes, nothing to download"),
     Action("runs", "stop", "S", "stop", "Stop the run at its next step and save its adapter"),
     Action("runs", "delete", "d", "delete", "Delete an ended run and its adapter; asks you to type its name"),
     Action("runs", "filter", "slash", "filter", "Show only runs whose name, model, data or state contains a text"),

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, ClassVar, cast
 from textual.app import RenderResult
 from textual.content import Content
 from textual.css.query import NoMatches
-from textual.events import Resize
 from textual.screen import Screen
 from textual.widget import Widget
 from textual.worker import Worker, WorkerState
@@ -58,10 +57,8 @@ class TuituneScreen(Screen[None]):
         """The app, with its own methods known to the type checker."""
         return cast("TuituneApp", self.app)
 
-    def on_resize(self, event: Resize) -> None:
-        too_small = event.size.width < SMALLEST[0] or event.size.height < SMALLEST[1]
-        if too_small and not self.query(TooSmall):
-            self.mount(TooSmall())
+    def on_mount(self) -> None:
+        self.mount(TooSmall())
 
     async def action_perform(self, name: str) -> None:
         """Run `action_<name>`, or say why it is not available now."""

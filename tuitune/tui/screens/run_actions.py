@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from textual import work
+from textual import on, work
 from textual.message import Message
 
 from tuitune.problem import TuituneError
@@ -77,7 +77,8 @@ class RunActions(TuituneScreen):
         self.refresh_keys()
         self._in_background(start, "The demo did not start")
 
-    def on_runs_screen_launched(self, message: Launched) -> None:
+    @on(Launched)
+    def _watch_launched(self, message: Launched) -> None:
         self._launching = False
         self.workbench.open_monitor(message.run)
 

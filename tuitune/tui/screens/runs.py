@@ -30,7 +30,7 @@ _TICK_SECONDS = 0.2
 
 _INVITATION = Content.from_markup(
     "No runs yet.\n\n"
-    "[bold $accent]D[/]  fine-tune the bundled model: about a minute, nothing to download\n"
+    "[bold $accent]D[/]  fine-tune the bundled model: two minutes, nothing to download\n"
     "[bold $accent]n[/]  compose a run of your own                                       \n"
     "[bold $accent]?[/]  every key of this screen                                        "
 )
