@@ -176,7 +176,8 @@ def test_the_real_library_never_raises() -> None:
 
 
 @pytest.mark.parametrize(
-    ("visible", "index"), [(None, 0), ("1", 1), ("1,0", 1), ("GPU-b", 1), ("GPU-bbbb,GPU-a", 1), ("", None), ("7", None)]
+    ("visible", "index"),
+    [(None, 0), ("1", 1), ("1,0", 1), ("GPU-b", 1), ("GPU-bbbb,GPU-a", 1), ("", None), ("7", None)],
 )
 def test_the_card_that_would_train_is_the_first_visible_one(
     visible: str | None, index: int | None, monkeypatch: pytest.MonkeyPatch

@@ -45,7 +45,7 @@ class Report:
         """One training record; `loss` may be null (see the journal) where it is not finite."""
         self._metrics.append(kind="step", **figures)
         shown = "  ".join(
-            f"{name} {figures[name]:.4g}"
+            f"{name} {figures[name]:.3g}"
             for name in ("loss", "learning_rate", "grad_norm")
             if figures[name] is not None
         )

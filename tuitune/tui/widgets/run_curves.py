@@ -13,7 +13,7 @@ METRICS = ("loss", "learning_rate", "grad_norm", "tokens_per_second")
 SMOOTHED = ("loss", "grad_norm", "tokens_per_second")
 WEIGHTS = (0.9, 0.98, 0.0, 0.6)
 """The smoothing weights that one key cycles through; 0 is none."""
-SHORT = 200
+SHORT = 1000
 """A run of at most so many steps is smoothed less at first: a curve that lags by ten steps would miss its course."""
 CHUNK = 4_000
 """How many records are turned into points at a time: under 10 ms of work."""
