@@ -93,3 +93,19 @@ def test_a_recipe_that_is_not_there(cli, tmp_path: Path) -> None:
 def test_usage_errors_exit_2(cli) -> None:
     assert cli("tran").code == 2
     assert cli("train").code == 2
+
+
+@pytest.mark.parametrize(("file", "name"), [("faq.toml", "faq"), ("My Run!.toml", "my-run"), ("?!.toml", "my-run")])
+def test_a_recipe_is_named_after_its_file(cli, tmp_path: Path, file: str, name: str) -> None:
+    assert cli("new", "-o", tmp_path / file).code == 0
+    assert document.read(tmp_path / file).run.name == name
+    assert cli("new", "-o", tmp_path / file, "--force", "--set", "run.name=other").code == 0
+    assert document.read(tmp_path / file).run.name == "other"
+
+
+def test_check_says_when_memory_cannot_be_known(cli, tmp_path: Path) -> None:
+    recipe = tmp_path / "hub.toml"
+    cli("new", "--set", "model.id=Qwen/Qwen3-8B", "-o", recipe)
+    answer = cli("check", recipe)
+    assert answer.code == 0
+    assert "not known before the model is on this machine" in answer.out

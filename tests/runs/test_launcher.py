@@ -123,3 +123,12 @@ def test_a_supervisor_is_started_from_anywhere(run: Run, tmp_path: Path, monkeyp
 def test_a_supervisor_finds_tuitune_in_a_checkout_that_is_not_installed(run: Run) -> None:
     with pytest.raises(TuituneError, match=f"ended at once: {ROOT}"):
         launcher.start_supervisor(run, [sys.executable, "-c", "import os; print(os.environ['PYTHONPATH'])"])
+
+
+def test_a_second_run_of_a_name_is_told_apart(rows: Path) -> None:
+    runs = [launch(recipe(train="rows.jsonl", eval=None)) for _ in range(3)]
+    for run in runs:
+        control.request(run, "stop")
+    assert [run.name for run in runs] == ["my-run", "my-run-2", "my-run-3"]
+    assert document.read(runs[1].recipe_file).run.name == "my-run-2"
+    wait_for(lambda: all(events(run, "ended") for run in runs), seconds=90)

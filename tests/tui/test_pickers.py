@@ -129,6 +129,14 @@ async def test_tab_completes_and_enter_walks_into_folders(work: Path):
         await until(pilot, lambda: screen.outlook.rows == 11)
 
 
+async def test_a_pasted_path_and_tab_in_one_burst_never_take_another_set(work: Path):
+    write_rows(work / "corpora" / "first.jsonl", SHAPES["alpaca"] * 12)
+    async with composing() as (pilot, screen):
+        await open_field(pilot, screen, "data.train")
+        await pilot.press(*"corpora/fi", "tab", "enter")
+        await until(pilot, lambda: screen.draft.recipe.data.train == "corpora/first.jsonl")
+
+
 async def test_held_out_data_may_be_a_fraction(work: Path):
     async with composing() as (pilot, screen):
         await open_field(pilot, screen, "data.eval")

@@ -58,17 +58,18 @@ class _Lines(_Silent):
         self._step: int | None = None
 
     def update(self, view: RunView) -> None:
+        phase = (view.phase or {}).get("text") or self._phase
+        due = phase != self._phase or time.monotonic() - self._last_line >= LINE_SECONDS or view.summary.state in ENDED
+        if due and view.summary.step not in (None, self._step):
+            self._last_line, self._step = time.monotonic(), view.summary.step
+            say(_step_line(view))
         for evaluation in view.evaluations[self._evaluations :]:
             loss, perplexity = number_text(evaluation["loss"]), number_text(evaluation["perplexity"])
             say(f"step {evaluation['step'] or 0:>6.0f}  held-out loss {loss}  perplexity {perplexity}")
         self._evaluations = len(view.evaluations)
-        if view.phase and view.phase["text"] != self._phase:
-            self._phase = view.phase["text"]
-            say(clean(self._phase))
-        due = time.monotonic() - self._last_line >= LINE_SECONDS or view.summary.state in ENDED
-        if due and view.summary.step not in (None, self._step):
-            self._last_line, self._step = time.monotonic(), view.summary.step
-            say(_step_line(view))
+        if phase != self._phase:
+            self._phase = phase
+            say(clean(phase))
 
 
 class _Bar(_Silent):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from pathlib import Path
 
@@ -21,8 +22,9 @@ from tuitune.units import bytes_text, count_text, percent_text
 
 
 def new(options: argparse.Namespace) -> int:
+    named = [f"run.name={name}"] if (name := _slug(options.output)) else []
     recipe = presets.apply_preset(Recipe(), options.preset) if options.preset else Recipe()
-    text = document.render(overrides.apply(recipe, options.overrides), comments=True)
+    text = document.render(overrides.apply(recipe, [*named, *options.overrides]), comments=True)
     if options.output == "-":
         say(text.rstrip("\n"))
         return 0
@@ -32,6 +34,11 @@ def new(options: argparse.Namespace) -> int:
     document.write_text(target, text)
     note(f"wrote {target}")
     return 0
+
+
+def _slug(output: str) -> str:
+    """A run's name made from the recipe's file name; "" where nothing of it can be used."""
+    return "" if output == "-" else re.sub(r"[^a-z0-9._-]+", "-", Path(output).stem.lower()).strip("-._")[:64]
 
 
 def check(options: argparse.Namespace) -> int:
@@ -112,7 +119,9 @@ def _say_check(report: Check) -> None:
         pairs.append(
             ("trainable", f"{count_text(report.trainable)} of {count_text(report.total)} parameters ({share})")
         )
-    if report.forecast is not None:
+    if report.forecast is None and not report.errors:
+        pairs.append(("memory", "not known before the model is on this machine"))
+    elif report.forecast is not None:
         parts = " + ".join(f"{name} {bytes_text(size)}" for name, size in report.forecast.parts.items() if size)
         pairs.append(("memory", f"about {bytes_text(report.forecast.total)}: {parts}"))
     say_pairs(pairs)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -14,7 +15,7 @@ from pathlib import Path
 from tuitune.problem import TuituneError
 from tuitune.recipe.schema import Recipe
 from tuitune.runs import files
-from tuitune.runs.directory import Run, create
+from tuitune.runs.directory import Run, create, list_runs
 from tuitune.runs.provenance import provenance
 from tuitune.runs.state import last_words
 
@@ -26,9 +27,10 @@ def launch(recipe: Recipe, *, base: Path | None = None) -> Run:
     """Start a run that goes on without this process, and return it once its supervisor is at work.
 
     Relative paths of model and data files are taken from `base`, the current directory if not given, and frozen as
-    absolute ones. TuituneError where the run cannot be started; nothing is left behind then.
+    absolute ones. Where another run bears the name already, the new one is called `name-2`. TuituneError where the run
+    cannot be started; nothing is left behind then.
     """
-    recipe = resolve_paths(recipe, (base or Path()).absolute())
+    recipe = _named_apart(resolve_paths(recipe, (base or Path()).absolute()))
     try:
         run = create(recipe, info=provenance(recipe))
     except OSError as error:
@@ -39,6 +41,15 @@ def launch(recipe: Recipe, *, base: Path | None = None) -> Run:
         shutil.rmtree(run.path, ignore_errors=True)
         raise TuituneError(f"the run cannot be started: {error}") from error
     return run
+
+
+def _named_apart(recipe: Recipe) -> Recipe:
+    """The recipe under a name that no run bears yet, so that the name alone is enough to find it."""
+    wanted, taken = recipe.run.name, {run.name for run in list_runs()}
+    stem = re.sub(r"-\d+$", "", wanted) if wanted in taken else wanted
+    names = (wanted, *(f"{stem[:58]}-{number}" for number in range(2, 100_000)))
+    name = next(name for name in names if name not in taken)
+    return recipe.model_copy(update={"run": recipe.run.model_copy(update={"name": name})})
 
 
 def resolve_paths(recipe: Recipe, base: Path) -> Recipe:

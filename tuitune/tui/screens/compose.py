@@ -91,6 +91,8 @@ class ComposeScreen(ComposeActions, TuituneScreen):
             return Draft(self._recipe)
         if self._recipe is not None:
             kept.replace(self._recipe)
+        elif kept.can_undo:
+            self.notify("the draft as you left it; N starts again from the defaults")
         return kept
 
     # What is shown

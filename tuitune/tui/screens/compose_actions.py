@@ -9,6 +9,7 @@ from tuitune.paths import private_directory, recipes_home
 from tuitune.problem import Problem, TuituneError
 from tuitune.recipe.document import render, write_text
 from tuitune.recipe.presets import PRESETS
+from tuitune.recipe.schema import Recipe
 from tuitune.recipe.settings import section_titles, setting, show_value
 from tuitune.runs.directory import Run
 from tuitune.tui.draft import Draft
@@ -167,6 +168,11 @@ class ComposeActions(TuituneScreen):
             self.go_to(keys[0])
         elif keys and self.section != REVIEW:
             self.form.rows.move_to(keys[0])
+
+    def action_fresh(self) -> None:
+        self.draft.replace(Recipe())
+        self.changed()
+        self.notify("every setting is at its default; u takes it back")
 
     def action_reset_field(self) -> None:
         if self.field is not None:

@@ -57,6 +57,7 @@ class DataPicker(Picker[Values]):
         self._recipe = recipe
         self._base = base
         self._listing = Listing()
+        self._listed: str | None = None
         self._choices: dict[str, Values] = {}
 
     def on_mount(self) -> None:
@@ -73,14 +74,20 @@ class DataPicker(Picker[Values]):
             self.post_message(self.Listed(typed, listing))
 
     def on_data_picker_listed(self, event: Listed) -> None:
-        if event.typed != self.line.value.strip():
-            return
-        self._listing, self._choices = event.listing, {}
-        rows = [*self._fractions(event.typed), *self._sets(event.typed), *map(self._file, event.listing.entries)]
-        rows += self._hub(event.typed)
+        if event.typed == self.line.value.strip():
+            self._show(event.typed, event.listing)
+
+    def settle(self) -> None:
+        typed = self.line.value.strip()
+        if typed != self._listed:
+            self._show(typed, list_files(typed, self._base))
+
+    def _show(self, typed: str, listing: Listing) -> None:
+        self._listed, self._listing, self._choices = typed, listing, {}
+        rows = [*self._fractions(typed), *self._sets(typed), *map(self._file, listing.entries), *self._hub(typed)]
         self.list.set_rows(rows, cursor=rows[0].key if rows else None)
-        more = f"the first {MOST} entries: type more to narrow" if event.listing.more else ""
-        self.show_heading(Content.styled(clean(event.listing.problem) or more, "$faint"))
+        more = f"the first {MOST} entries: type more to narrow" if listing.more else ""
+        self.show_heading(Content.styled(clean(listing.problem) or more, "$faint"))
         if not rows:
             self.show_facts(
                 Content.styled(

@@ -159,10 +159,11 @@ class RunsScreen(RunActions):
         return next((line for line in self._lines if line.run.path.name == key), None)
 
     def still_live(self) -> int:
-        """How many of the runs that this screen saw at work still are."""
+        """How many of the runs that this screen saw at work, or had not read yet, are at work now."""
         from tuitune.runs.state import ENDED, derive
+        from tuitune.tui.run_line import READING
 
-        return sum(line.live and derive(line.run)[0] not in ENDED for line in self._lines)
+        return sum((line.live or line.state == READING) and derive(line.run)[0] not in ENDED for line in self._lines)
 
     # Filter
 

@@ -15,8 +15,8 @@ _GAP = "  "
 class KeyBar(Widget):
     """One line of keys and labels for the screen it stands on; keys that are not available now are dimmed.
 
-    Where the line is too narrow the last actions of the registry are left out, never the way to the help. Textual's own
-    Footer recreates its widgets on every focus change and keeps the old ones alive.
+    Where the line is too narrow the last actions of the registry are left out, never the ways back and to the help.
+    Textual's own Footer recreates its widgets on every focus change and keeps the old ones alive.
     """
 
     DEFAULT_CSS = """
@@ -43,7 +43,7 @@ class KeyBar(Widget):
 
     def render(self) -> Content:
         self._drawn = self._state()
-        return fit_keys(self._actions(), self._disabled(), self.size.width)
+        return fit_keys(self._actions(), self._disabled(), self.size.width, back=len(self.app.screen_stack) > 1)
 
     def _actions(self) -> list[Action]:
         return [action for action in actions_of(getattr(self.screen, "NAME", "")) if action.shown]
@@ -58,10 +58,11 @@ class KeyBar(Widget):
         return self._disabled(), self.size.width
 
 
-def fit_keys(actions: list[Action], disabled: frozenset[str], width: int) -> Content:
-    """As many of `actions` as fit in `width` cells, in order, with the key to the help at the right edge."""
-    help_key = _key_content(next(action for action in actions_of(EVERYWHERE) if action.name == "help"), False)
-    room = width - help_key.cell_length
+def fit_keys(actions: list[Action], disabled: frozenset[str], width: int, *, back: bool = False) -> Content:
+    """As many of `actions` as fit in `width` cells, in order; at the right edge the ways back and to the help."""
+    always = [action for action in actions_of(EVERYWHERE) if action.name == "help" or (back and action.name == "leave")]
+    edge = Content(_GAP).join([_key_content(action, False) for action in reversed(always)])
+    room = width - edge.cell_length
     shown: list[Content] = []
     for action in actions:
         content = _key_content(action, action.name in disabled)
@@ -70,7 +71,7 @@ def fit_keys(actions: list[Action], disabled: frozenset[str], width: int) -> Con
             break
         shown.append(content)
     line = Content(_GAP).join(shown)
-    return Content.assemble(line, " " * max(width - line.cell_length - help_key.cell_length, 0), help_key)
+    return Content.assemble(line, " " * max(width - line.cell_length - edge.cell_length, 0), edge)
 
 
 def _key_content(action: Action, disabled: bool) -> Content:

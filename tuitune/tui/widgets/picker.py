@@ -86,6 +86,9 @@ class Picker(Dialog[Result]):
     def complete(self, key: str) -> None:
         """Tab was pressed on the row `key`."""
 
+    def settle(self) -> None:
+        """Bring the list up to what was typed, where that happens in the background: a row is about to be used."""
+
     def show_facts(self, facts: Content) -> None:
         self.query_one("#facts", Static).update(facts)
 
@@ -102,6 +105,7 @@ class Picker(Dialog[Result]):
     @on(Input.Submitted)
     def _submitted(self, event: Input.Submitted) -> None:
         event.stop()
+        self.settle()
         if self.list.current is not None:
             self.choose(self.list.current)
 
@@ -112,8 +116,10 @@ class Picker(Dialog[Result]):
             self.list.action_move(event.by)
         elif event.what == "page":
             self.list.action_page(event.by)
-        elif self.list.current is not None:
-            self.complete(self.list.current)
+        else:
+            self.settle()
+            if self.list.current is not None:
+                self.complete(self.list.current)
 
     @on(RowList.Clicked)
     def _clicked(self, event: RowList.Clicked) -> None:
