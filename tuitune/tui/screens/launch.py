@@ -16,12 +16,13 @@ from textual.worker import Worker, WorkerState, get_current_worker
 from tuitune.planning.preflight import Check, check
 from tuitune.problem import Problem, TuituneError
 from tuitune.recipe.schema import Recipe
+from tuitune.recipe.settings import setting, show_value
 from tuitune.runs.directory import Run
 from tuitune.runs.launcher import launch
 from tuitune.text import clean
 from tuitune.tui.widgets.dialogs import Dialog
 from tuitune.tui.widgets.forecast import ADVICE_SIGNS
-from tuitune.units import bytes_text, count_text
+from tuitune.units import bytes_text, count_text, number_text
 
 
 class LaunchDialog(Dialog[Run | list[Problem]]):
@@ -118,10 +119,15 @@ class LaunchDialog(Dialog[Run | list[Problem]]):
 
 
 def _summary(recipe: Recipe, found: Check) -> Content:
+    batch, accumulation = recipe.training.batch_size, recipe.training.accumulation
     lines = [
         _fact("run", recipe.run.name),
         _fact("model", recipe.model.id),
         _fact("data", recipe.data.train),
+        _fact("held out", show_value(setting("data.eval"), recipe.data.eval) or "nothing"),
+        _fact("adapter", _adapter(recipe)),
+        _fact("steps of", f"{batch * accumulation} rows ({batch} × {accumulation}), {_length(recipe)}"),
+        _fact("rate", f"{number_text(recipe.training.learning_rate)}, {recipe.training.schedule}"),
         _fact("trains", f"{count_text(found.trainable)} of {count_text(found.total)} parameters"),
         _fact(
             "memory", bytes_text(found.forecast.total) if found.forecast else "unknown until the model is downloaded"
@@ -134,6 +140,20 @@ def _summary(recipe: Recipe, found: Check) -> Content:
         lines.append(Content.assemble((f"{sign} ", colour), clean(one.message)))
     closing = Content("\nThe run goes on when you leave tuitune or lose the connection.").stylize("$faint")
     return Content("\n").join([*lines, closing])
+
+
+def _adapter(recipe: Recipe) -> str:
+    if recipe.adapter.method == "none":
+        return "none: every weight is trained"
+    targets = show_value(setting("adapter.targets"), recipe.adapter.targets)
+    bits = "" if recipe.quantization.bits == 16 else f", base in {recipe.quantization.bits} bits"
+    return f"{recipe.adapter.method} r {recipe.adapter.rank} α {recipe.adapter.alpha} on {targets}{bits}"
+
+
+def _length(recipe: Recipe) -> str:
+    training = recipe.training
+    limit = f", at most {training.max_steps:,} steps" if training.max_steps else ""
+    return f"{training.epochs:g} epochs{limit}"
 
 
 def _fact(name: str, value: str) -> Content:
