@@ -50,7 +50,7 @@ class Pane(Vertical):
         rule = "-" if self.app.has_class("-ascii") else "─"
         styles = self.styles
         left, right = self._titles
-        right = right.truncate(max(width // 2, 1), ellipsis=True)
+        right = right.truncate(max(width // 2, width - left.cell_length - 6, 1), ellipsis=True)
         right = Content.assemble(" ", right, " ").stylize_before(styles.border_subtitle_color.css) if right else right
         left = left.truncate(max(width - right.cell_length - 6, 8), ellipsis=True)
         left = (
