@@ -122,7 +122,6 @@ def test_an_adapter_is_no_base_model(base: Path) -> None:
 
 
 def test_a_hub_model_is_downloaded_unless_that_is_forbidden(base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
     found = looked_at(base, model__id="meta/tiny")
     assert found.errors == []
     assert (found.facts, found.forecast, found.fit) == (None, None, None)
