@@ -11,7 +11,7 @@ import sys
 from tuitune.cli.parser import build_parser
 from tuitune.problem import TuituneError
 
-DONE, FAILED, REFUSED, INTERRUPTED = 0, 1, 2, 130
+DONE, REFUSED, INTERRUPTED = 0, 2, 130
 
 
 def main(arguments: list[str] | None = None) -> int:

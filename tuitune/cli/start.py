@@ -120,7 +120,8 @@ def _say_check(report: Check) -> None:
             ("trainable", f"{count_text(report.trainable)} of {count_text(report.total)} parameters ({share})")
         )
     if report.forecast is None and not report.errors:
-        pairs.append(("memory", "not known before the model is on this machine"))
+        missing = "before the model is on this machine" if report.facts is None else "for this architecture"
+        pairs.append(("memory", f"not known {missing}"))
     elif report.forecast is not None:
         parts = " + ".join(f"{name} {bytes_text(size)}" for name, size in report.forecast.parts.items() if size)
         pairs.append(("memory", f"about {bytes_text(report.forecast.total)}: {parts}"))

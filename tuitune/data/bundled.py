@@ -81,12 +81,3 @@ def data_path(name: str) -> Path:
         shown = clean(name, limit=80)
         raise TuituneError(f"no bundled data set '{shown}'; there are {known}, each also with /{HELD_OUT}")
     return chosen.heldout if part == HELD_OUT else chosen.train
-
-
-def model_path(name: str) -> Path:
-    """The folder of `bundled:NAME`. TuituneError names the models there are."""
-    found = name.removeprefix(PREFIX)
-    if found not in MODELS:
-        known = ", ".join(PREFIX + one for one in MODELS)
-        raise TuituneError(f"no bundled model '{clean(name, limit=80)}'; there is {known}")
-    return shipped("sample_data") / found

@@ -136,6 +136,8 @@ def separates_documents(model: PreTrainedModel) -> str | None:
             logits = model(**batch, use_cache=False).logits[0, lengths[0] : lengths[0] + lengths[1]]
             weights = torch.randn(logits.shape, device=logits.device)
             (gradient,) = torch.autograd.grad((logits.float() * weights).sum(), embedded)
+    except torch.OutOfMemoryError:
+        raise
     except (NotImplementedError, RuntimeError, TypeError, ValueError) as error:
         return str(error)
     finally:
