@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
-settings.register_profile("tuitune", deadline=None)
+settings.register_profile("tuitune", deadline=None, derandomize="CI" in os.environ)
 settings.load_profile("tuitune")
 
 

@@ -12,12 +12,21 @@ from tuitune.recipe.settings import Setting, settings
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
 
 
+def is_number(text: str) -> bool:
+    """Whether `data.eval` takes this text for a fraction, which has bounds of its own."""
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
 def values(one: Setting) -> st.SearchStrategy[Any]:
     """Values that the schema takes for a setting."""
     if one.key == "run.name":
         return st.from_regex(r"[a-z0-9][a-z0-9._-]{0,63}", fullmatch=True)
     if one.key == "data.eval":
-        return st.none() | TEXT | st.floats(0, 0.5, exclude_min=True)
+        return st.none() | TEXT.filter(lambda text: not is_number(text)) | st.floats(0, 0.5, exclude_min=True)
     if one.kind == "choice":
         return st.sampled_from(one.choices)
     low, high = one.minimum, one.maximum
