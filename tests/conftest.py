@@ -14,10 +14,11 @@ settings.load_profile("tuitune")
 
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty `TUITUNE_HOME`, with settings and the Hugging Face cache beside it."""
+    """An empty `TUITUNE_HOME`, with settings, device leases and the Hugging Face cache beside it."""
     folder = tmp_path / "home"
     monkeypatch.setenv("TUITUNE_HOME", str(folder))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "runtime"))
     monkeypatch.setenv("HF_HOME", str(tmp_path / "huggingface"))
     monkeypatch.setenv("HF_HUB_DISABLE_TELEMETRY", "1")
     monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)

@@ -6,12 +6,16 @@ What merely does nothing, costs memory or is unwise is advice, not a rule: see `
 from __future__ import annotations
 
 import os.path
+import re
+import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 
 from tuitune.recipe.schema import Recipe
 from tuitune.recipe.values import shown
 
+_DEVICE = re.compile(r"auto|cpu|\d{1,3}|(GPU|MIG)-[A-Za-z0-9/-]{4,80}")
 ROLES = ("prompt", "completion", "system", "text")
 
 
@@ -133,6 +137,46 @@ def _prompts(recipe: Recipe) -> str | None:
     return f"prompt {empty[0]} is empty; remove it, or write one" if empty else None
 
 
+def _patience(recipe: Recipe) -> str | None:
+    if recipe.evaluation.patience is None:
+        return None
+    if recipe.data.eval is None:
+        return "there are no held-out rows to watch; set data.eval to a fraction or a file, or leave patience empty"
+    if recipe.evaluation.every == "end":
+        return "the held-out loss is measured only at the end; set evaluation.every to a number of steps, or epoch"
+    return None
+
+
+def _budget(recipe: Recipe) -> str | None:
+    if recipe.limits.cost is not None and recipe.limits.price_per_hour is None:
+        return "what an hour costs is not known; set limits.price_per_hour, or leave the budget empty"
+    return None
+
+
+def _until(recipe: Recipe) -> str | None:
+    moment = recipe.limits.until
+    try:
+        if moment:
+            datetime.fromisoformat(moment)
+    except ValueError:
+        return f"{shown(moment)} is no date and time; write one such as 2026-12-24T08:00, or leave it empty"
+    return None
+
+
+def _device(recipe: Recipe) -> str | None:
+    if not _DEVICE.fullmatch(recipe.hardware.gpu):
+        return f"{shown(recipe.hardware.gpu)} names no device; write auto, cpu, or a number or UUID of `tuitune gpus`"
+    return None
+
+
+def _command(recipe: Recipe) -> str | None:
+    try:
+        shlex.split(recipe.run.notify)
+    except ValueError as error:
+        return f"this command cannot be read ({error}); close every quotation mark"
+    return None
+
+
 RULES: tuple[Rule, ...] = (
     Rule(("quantization.bits", "adapter.method"), _quantized_base),
     Rule(("training.precision", "model.dtype"), _half_formats),
@@ -145,4 +189,9 @@ RULES: tuple[Rule, ...] = (
     Rule(("data.loss_on", "data.shape"), _plain_text),
     Rule(("data.columns", "data.shape"), _columns),
     Rule(("samples.prompts",), _prompts),
+    Rule(("evaluation.patience", "data.eval", "evaluation.every"), _patience),
+    Rule(("limits.cost", "limits.price_per_hour"), _budget),
+    Rule(("limits.until",), _until),
+    Rule(("hardware.gpu",), _device),
+    Rule(("run.notify",), _command),
 )

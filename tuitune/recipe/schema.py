@@ -73,6 +73,21 @@ class RunSection(Section):
     seed: int = setting(
         42, "seed", "Seeds the order of the data, dropout and the adapter's initial weights.", ge=0, le=2**32 - 1
     )
+    on_oom: Literal["fail", "retry"] = setting(
+        "fail",
+        "out of memory",
+        "After running out of memory: fail, or retry from the last checkpoint with half the batch size and twice the "
+        "accumulation, the same effective batch.",
+    )
+    notify: str = setting(
+        "",
+        "notify command",
+        "A program of yours, with its arguments, run when the run ends or raises an alert, also with no screen open.",
+        expected="a command such as notify-send tuitune; it gets the facts as TUITUNE_… variables and as JSON on its "
+        "standard input",
+        advanced=True,
+        max_length=1000,
+    )
 
 
 class ModelSection(Section):
@@ -282,6 +297,23 @@ class TrainingSection(Section):
         "precision",
         "Number format of the arithmetic; auto takes bf16 where the GPU has it, else fp16, and fp32 on a CPU.",
     )
+    neftune_alpha: float | None = setting(
+        None,
+        "NEFTune noise",
+        "Noise added to the embeddings while training (NEFTune), often 5; empty for none.",
+        advanced=True,
+        gt=0,
+        le=100,
+    )
+    workers: int = setting(
+        0,
+        "data workers",
+        "Processes that prepare batches ahead; more where the alert says that training waits for data.",
+        unit="processes",
+        advanced=True,
+        ge=0,
+        le=64,
+    )
     log_every: int = setting(
         1,
         "log every",
@@ -301,6 +333,14 @@ class EvaluationSection(Section):
     )
     perplexity: bool = setting(
         True, "perplexity of the base", "Measure the held-out rows before training too, so that the gain is a figure."
+    )
+    patience: int | None = setting(
+        None,
+        "early stopping",
+        "Stop after this many evaluations in a row without a lower held-out loss; empty never stops early.",
+        unit="evaluations",
+        ge=1,
+        le=MOST,
     )
     answers: int = setting(
         0,
@@ -335,7 +375,60 @@ class CheckpointsSection(Section):
     every: Cadence = setting(
         "epoch", "checkpoint every", "When training state is saved: a number of steps, epoch or end."
     )
-    keep: int = setting(2, "keep", "Newest checkpoints kept.", ge=1, le=1000)
+    keep: int = setting(
+        2, "keep", "Newest healthy checkpoints kept; the one with the lowest held-out loss is kept too.", ge=1, le=1000
+    )
+
+
+class LimitsSection(Section):
+    """Limits"""
+
+    nonfinite: Literal["stop", "warn"] = setting(
+        "stop",
+        "at NaN",
+        "When the loss or gradient is not a finite number: stop, since the weights are lost from there, or only warn.",
+    )
+    hours: float | None = setting(
+        None,
+        "training time",
+        "Stop and save after this long in training; empty for no limit.",
+        unit="hours",
+        gt=0,
+        le=1e5,
+    )
+    until: str = setting(
+        "",
+        "stop at",
+        "Stop and save at this moment, by this machine's clock; empty for none.",
+        expected="a date and time such as 2026-12-24T08:00, or nothing",
+        advanced=True,
+    )
+    loss: float | None = setting(
+        None, "target loss", "Stop and save once the smoothed training loss is this low; empty for none.", gt=0, le=1000
+    )
+    cost: float | None = setting(
+        None, "budget", "Stop and save once this much money is spent; needs the price per hour.", gt=0, le=1e9
+    )
+    price_per_hour: float | None = setting(
+        None, "price per hour", "What an hour of this machine costs, in the currency of the budget.", gt=0, le=1e6
+    )
+
+
+class HardwareSection(Section):
+    """Hardware"""
+
+    gpu: str = setting(
+        "auto",
+        "device",
+        "The GPU to train on: auto takes the first free one, else a number or UUID of `tuitune gpus`, or cpu.",
+        expected="auto, cpu, a GPU's number or its UUID",
+        min_length=1,
+    )
+    share: bool = setting(
+        False,
+        "share the GPU",
+        "Start even where other programs hold the GPU's memory; otherwise the run waits until they are gone.",
+    )
 
 
 class Recipe(Section):
@@ -351,3 +444,5 @@ class Recipe(Section):
     evaluation: EvaluationSection = EvaluationSection()
     samples: SamplesSection = SamplesSection()
     checkpoints: CheckpointsSection = CheckpointsSection()
+    limits: LimitsSection = LimitsSection()
+    hardware: HardwareSection = HardwareSection()

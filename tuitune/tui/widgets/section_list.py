@@ -19,6 +19,7 @@ SHORT_NAMES = {
     "evaluation": "Eval",
     "samples": "Sample",
     "checkpoints": "Ckpt",
+    "hardware": "Device",
 }
 
 
