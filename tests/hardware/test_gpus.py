@@ -1,8 +1,10 @@
 from __future__ import annotations
 
-import importlib
 import os
+import subprocess
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -10,17 +12,11 @@ from typing import Any
 import psutil
 import pytest
 
-from tuitune.hardware.gpus import Gpu, GpuProcess, Sampler, gpus, training_gpu
+from tuitune.hardware.gpus import Gpu, GpuProcess, Sampler
 
 
-@pytest.fixture
-def nvml(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    """The stand-in library, found by `import pynvml` as the real one would be."""
-    monkeypatch.syspath_prepend(str(Path(__file__).parent / "nvml"))
-    monkeypatch.delitem(sys.modules, "pynvml", raising=False)
-    module = importlib.import_module("pynvml")
-    monkeypatch.setitem(sys.modules, "pynvml", module)
-    return module
+def gpus() -> list[Gpu]:
+    return Sampler().sample()
 
 
 def card(nvml: ModuleType, **changes: Any) -> dict[str, Any]:
@@ -175,15 +171,99 @@ def test_the_real_library_never_raises() -> None:
     assert sampler.sample() or sampler.reason
 
 
-@pytest.mark.parametrize(
-    ("visible", "index"),
-    [(None, 0), ("1", 1), ("1,0", 1), ("GPU-b", 1), ("GPU-bbbb,GPU-a", 1), ("", None), ("7", None)],
-)
-def test_the_card_that_would_train_is_the_first_visible_one(
-    visible: str | None, index: int | None, monkeypatch: pytest.MonkeyPatch
+def test_what_the_driver_keeps_for_itself_is_not_in_use(nvml: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    def told(_: object, version: int | None = None) -> SimpleNamespace:
+        reserved = 0 if version is None else 900
+        return SimpleNamespace(total=10_000, used=1_000 - reserved, free=9_000)
+
+    nvml.state["cards"] = [card(nvml)]
+    monkeypatch.setattr(nvml, "nvmlDeviceGetMemoryInfo", told)
+    assert gpus()[0].memory_used == 100
+    monkeypatch.delattr(nvml, "nvmlMemory_v2")
+    assert gpus()[0].memory_used == 1_000
+
+
+def test_a_desktop_is_told_from_work(nvml: ModuleType) -> None:
+    drawing = [SimpleNamespace(pid=1, usedGpuMemory=700), SimpleNamespace(pid=os.getpid(), usedGpuMemory=40_000)]
+    nvml.state["cards"] = [card(nvml, graphics=[*drawing, SimpleNamespace(pid=2, usedGpuMemory=None)])]
+    (gpu,) = gpus()
+    assert gpu.graphics_memory == 700
+    assert [process.pid for process in gpu.processes] == [os.getpid()]
+
+
+def test_a_process_that_trains_a_run_is_known_by_the_run(nvml: ModuleType, tmp_path: Path) -> None:
+    command = [sys.executable, "-c", "import sys; sys.stdin.read()", "tuitune.engine", "train"]
+    engine = subprocess.Popen([*command, f"{tmp_path}/01J00000000000000000000000-triage-2"], stdin=subprocess.PIPE)
+    other = subprocess.Popen([*command[:3], "tuitune.engine"], stdin=subprocess.PIPE)
+    try:
+        processes = [SimpleNamespace(pid=found.pid, usedGpuMemory=1) for found in (engine, other)]
+        nvml.state["cards"] = [card(nvml, processes=processes)]
+        assert [process.run for process in gpus()[0].processes] == ["triage-2", None]
+    finally:
+        engine.communicate()
+        other.communicate()
+
+
+def test_a_driver_that_hangs_is_waited_for_once(nvml: ModuleType) -> None:
+    nvml.state.update(cards=[card(nvml)], hang=0.6)
+    sampler = Sampler()
+    started = time.monotonic()
+    assert sampler.sample(patience=0.1) == []
+    assert not sampler.certain
+    assert sampler.reason == "the NVIDIA driver does not answer"
+    for _ in range(100):
+        assert sampler.sample(patience=0.1) == []
+    assert time.monotonic() - started < 0.5
+    assert nvml.calls.count("count") == 1
+    assert len(sampler.sample(patience=10)) == 1
+    assert sampler.certain
+    assert sampler.reason == ""
+    nvml.state["hang"] = 0.0
+    assert len(sampler.sample()) == 1
+    assert nvml.calls.count("count") == 2
+
+
+def test_several_threads_may_ask_at_once(nvml: ModuleType) -> None:
+    nvml.state.update(cards=[card(nvml)], hang=0.2)
+    sampler = Sampler()
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(lambda _: len(sampler.sample()), range(4)))
+    assert answers == [1, 1, 1, 1]
+    assert nvml.calls.count("count") == 1
+
+
+def test_an_answer_that_came_while_nobody_asked_is_not_told_as_new(
+    nvml: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
-    cards = [Gpu(index=0, uuid="GPU-aaaa", name="one"), Gpu(index=1, uuid="GPU-bbbb", name="two")]
-    chosen = training_gpu(cards, visible)
-    assert (chosen.index if chosen else None) == index
-    assert training_gpu([], visible) is None
+    nvml.state.update(cards=[card(nvml)], hang=0.05)
+    sampler = Sampler()
+    assert sampler.sample(patience=0) == []
+    deadline = time.monotonic() + 10
+    while "processes" not in nvml.calls:
+        assert time.monotonic() < deadline
+    nvml.state["cards"] = []
+    clock = time.monotonic
+    monkeypatch.setattr(time, "monotonic", lambda: clock() + 60)
+    assert sampler.sample() == []
+    assert sampler.certain
+
+
+def test_a_library_that_breaks_is_no_more_than_a_reason(nvml: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken() -> int:
+        raise RuntimeError("segment 7")
+
+    monkeypatch.setattr(nvml, "nvmlDeviceGetCount", broken)
+    sampler = Sampler()
+    assert sampler.sample() == []
+    assert sampler.reason == "NVML: segment 7"
+
+
+def test_a_hanging_driver_does_not_hold_up_the_exit(tmp_path: Path) -> None:
+    (tmp_path / "nvml.json").write_text('{"hang": 600}')
+    code = "from tuitune.hardware.gpus import Sampler; s = Sampler(); print(s.sample(patience=0.1), s.reason)"
+    folder = Path(__file__).parent / "nvml"
+    root = Path(__file__).parents[2]
+    environment = {**os.environ, "PYTHONPATH": f"{folder}:{root}", "FAKE_NVML": str(tmp_path / "nvml.json")}
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=20, check=True)
+    assert done.stdout == "[] the NVIDIA driver does not answer\n"

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from tuitune.hardware import host as host_module
 from tuitune.hardware.host import disk_free, host, process_memory
 
 
@@ -21,14 +20,56 @@ def test_the_host_is_described_in_sane_figures() -> None:
     assert second.hostname
 
 
-def test_memory_within_a_container(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "memory.max").write_text("1000000000\n")
-    (tmp_path / "memory.current").write_text("400000000\n")
-    monkeypatch.setattr(host_module, "_CGROUP", tmp_path)
-    assert host().memory_total == 1_000_000_000
-    assert host().memory_available <= 600_000_000
-    (tmp_path / "memory.max").write_text("max\n")
-    assert host().memory_total > 1_000_000_000
+def write(root: Path, files: dict[str, object]) -> None:
+    for name, content in files.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(f"{content}\n")
+
+
+def test_memory_within_a_container(tmp_path: Path) -> None:
+    group = {
+        "memory.max": 1_000_000_000,
+        "memory.current": 400_000_000,
+        "memory.stat": "anon 1\ninactive_file 100000000",
+    }
+    write(tmp_path, {"proc/self/cgroup": "0::/", **{f"sys/fs/cgroup/{name}": value for name, value in group.items()}})
+    assert host(tmp_path).memory_total == 1_000_000_000
+    assert host(tmp_path).memory_available <= 700_000_000
+    write(tmp_path, {"sys/fs/cgroup/memory.max": "max"})
+    assert host(tmp_path).memory_total > 1_000_000_000
+
+
+def test_the_smallest_limit_on_the_way_up_counts(tmp_path: Path) -> None:
+    slices = "sys/fs/cgroup/user.slice/user-1000.slice"
+    write(
+        tmp_path,
+        {
+            "proc/self/cgroup": "0::/user.slice/user-1000.slice/session-3.scope",
+            f"{slices}/session-3.scope/memory.max": "max",
+            f"{slices}/memory.max": 900_000_000,
+            f"{slices}/memory.current": 850_000_000,
+            f"{slices}/memory.stat": "inactive_file not a number",
+            "sys/fs/cgroup/user.slice/memory.max": 950_000_000,
+        },
+    )
+    assert host(tmp_path).memory_total == 900_000_000
+    assert host(tmp_path).memory_available == 50_000_000
+
+
+def test_the_first_version_of_control_groups(tmp_path: Path) -> None:
+    job = "sys/fs/cgroup/memory/slurm/job_7"
+    write(
+        tmp_path,
+        {
+            "proc/self/cgroup": "4:memory:/slurm/job_7\n1:name=systemd:/\n0::/\nnot a line",
+            f"{job}/memory.limit_in_bytes": 800_000_000,
+            f"{job}/memory.usage_in_bytes": 300_000_000,
+            f"{job}/memory.stat": "total_inactive_file 200000000",
+            "sys/fs/cgroup/memory/memory.limit_in_bytes": 9_223_372_036_854_771_712,
+        },
+    )
+    assert host(tmp_path).memory_total == 800_000_000
+    assert host(tmp_path).memory_available <= 700_000_000
 
 
 def test_process_memory_counts_the_children() -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -9,9 +10,11 @@ from typing import Any
 
 import pytest
 
+from tests.hardware import fake_nvml
 from tests.hardware.folders import LLAMA_3_1_8B, TINY, model_folder
-from tuitune.hardware.gpus import Gpu
+from tuitune.hardware.gpus import Gpu, GpuProcess
 from tuitune.hardware.models import hub_cache
+from tuitune.hardware.session import Session
 from tuitune.planning.preflight import Check, check
 from tuitune.planning.savings import with_values
 from tuitune.planning.situation import Advice
@@ -41,10 +44,10 @@ def big_model(folder: Path, **config: Any) -> Path:
     return model_folder(folder, {**LLAMA_3_1_8B, **config}, {"packed": ("U8", [64], 64)})
 
 
-def looked_at(base: Path, *, gpus: list[Gpu] | None = None, **values: Any) -> Check:
+def looked_at(base: Path, *, gpus: list[Gpu] | None = None, where: Session | None = None, **values: Any) -> Check:
     chosen = {"model__id": "tiny", "data__train": "rows.jsonl", **values}
     recipe = with_values(Recipe(), {key.replace("__", "."): value for key, value in chosen.items()})
-    return check(recipe, base=base, gpus=[CARD] if gpus is None else gpus)
+    return check(recipe, base=base, gpus=[CARD] if gpus is None else gpus, where=where or Session())
 
 
 def error(found: Check) -> tuple[str, str]:
@@ -239,8 +242,9 @@ def test_too_little_disk(base: Path) -> None:
     values = {"model__id": "big", "adapter__targets": "all-linear", "adapter__rank": 4096, "checkpoints__keep": 1000}
     key, message = error(looked_at(base, **values))
     assert key == "checkpoints.keep"
-    assert "1000 checkpoints and the result need about 129.0 TB" in message
+    assert "1002 checkpoints (one of them being written) and the result need about 129.2 TB" in message
     assert "TUITUNE_HOME" in message
+    assert "1001 checkpoints" in error(looked_at(base, **values, data__eval=None))[1]
 
 
 @pytest.mark.parametrize(
@@ -356,6 +360,124 @@ def test_a_card_that_just_suffices(base: Path) -> None:
     just = card(roomy.forecast.total / 0.96 / 1e9)
     (note,) = advice(looked_at(base, gpus=[just], model__id="big"), "memory-tight")
     assert (note.level, note.fix) == ("info", None)
+
+
+BUSY = Gpu(
+    index=1,
+    uuid="GPU-bbbb",
+    name="NVIDIA H200",
+    memory_total=150 * GIB,
+    memory_used=149 * GIB,
+    memory_free=GIB,
+    capability=(9, 0),
+    processes=(GpuProcess(4711, "anna", 149 * GIB, "python"),),
+)
+
+
+def test_a_card_in_use_is_waited_for_and_its_whole_memory_counts(base: Path) -> None:
+    big_model(base / "big")
+    found = looked_at(base, gpus=[BUSY], model__id="big")
+    (note,) = advice(found, "gpu-in-use")
+    assert (note.level, note.key, note.fix) == ("info", "hardware.gpu", None)
+    assert note.message.startswith("GPU 1 (NVIDIA H200) is in use by anna: python, 160 GB: the run waits")
+    assert found.fit
+    assert (found.fit.state, found.fit.free) == ("fits", 150 * GIB)
+    shared = looked_at(base, gpus=[BUSY], model__id="big", hardware__share=True)
+    assert advice(shared, "gpu-in-use") == []
+    assert shared.fit
+    assert (shared.fit.state, shared.fit.free) == ("too big", GIB)
+
+
+ON_A_LOST_CARD = """
+import json, sys
+from pathlib import Path
+from tuitune.planning.preflight import check
+from tuitune.planning.savings import with_values
+from tuitune.recipe.presets import demo_recipe
+for values in json.loads(sys.argv[1]):
+    found = check(with_values(demo_recipe(), values), base=Path())
+    notes = [one.message for one in found.advice if one.id in ("no-answer", "no-gpu")]
+    print(json.dumps([len(found.errors), *notes]))
+"""
+
+
+def test_a_card_that_does_not_answer_is_no_machine_without_one(tmp_path: Path) -> None:
+    (tmp_path / "nvml.json").write_text('{"cards": [{"memory": [9, 9], "lost": 15}]}')
+    paths = f"{fake_nvml.FOLDER}:{Path(__file__).parents[2]}"
+    environment = {**os.environ, "PYTHONPATH": paths, "FAKE_NVML": str(tmp_path / "nvml.json")}
+    values = [{}, {"hardware.gpu": "0"}, {"training.precision": "fp16"}, {"hardware.gpu": "cpu"}]
+    command = [sys.executable, "-c", ON_A_LOST_CARD, json.dumps(values)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    *waiting, processor = map(json.loads, done.stdout.splitlines())
+    for errors, note in waiting:
+        assert errors == 0
+        assert note.startswith("GPU 0 does not answer: the GPU is lost")
+        assert "the run waits until it does" in note
+    assert processor == [0]
+
+
+def test_the_card_that_the_recipe_names_is_the_one_looked_at(base: Path) -> None:
+    both = [CARD, BUSY]
+    assert advice(looked_at(base, gpus=both), "gpu-in-use") == []
+    for name in ("1", "GPU-bbbb"):
+        named = looked_at(base, gpus=both, hardware__gpu=name)
+        assert advice(named, "gpu-in-use")
+        assert named.fit
+        assert named.fit.gpu
+        assert named.fit.gpu.index == 1
+    key, message = error(looked_at(base, gpus=both, hardware__gpu="7"))
+    assert key == "hardware.gpu"
+    assert message == 'this machine has no GPU 7: there is GPU 0 (NVIDIA H200) and 1 (GPU-bbbb); set it to "auto"'
+    assert "there is none" in error(looked_at(base, gpus=[], hardware__gpu="0", training__precision="fp16"))[1]
+
+
+def test_the_processor_may_be_chosen_where_there_is_a_card(base: Path) -> None:
+    found = looked_at(base, hardware__gpu="cpu")
+    assert (found.errors, found.advice) == ([], [])
+    assert found.forecast
+    assert found.forecast.device == "cpu"
+    assert "the processor is chosen" in error(looked_at(base, hardware__gpu="cpu", training__precision="fp16"))[1]
+
+
+def test_a_command_in_the_recipe_is_shown(base: Path) -> None:
+    (note,) = advice(looked_at(base, run__notify="sh -c 'rm -rf \x1b[8m ~'"), "runs-command")
+    assert (note.level, note.key) == ("warning", "run.notify")
+    assert note.message.endswith("runs with your rights: sh -c 'rm -rf ␛[8m ~'")
+    assert error(looked_at(base, run__notify="sh 'unclosed"))[0] == "run.notify"
+
+
+def test_what_would_end_the_run_is_among_the_advice(base: Path) -> None:
+    found = looked_at(base, where=Session(login="session", kills=True, container="Docker"))
+    assert [one.id for one in found.advice] == ["ends-at-logout", "container"]
+
+
+def test_epochs_of_a_few_steps_should_not_set_the_pace(base: Path) -> None:
+    rows(base / "few.jsonl", ROWS[:110])
+    short = {"data__train": "few.jsonl", "training__batch_size": 32, "training__accumulation": 4}
+    (note,) = advice(looked_at(base, **short, training__epochs=100.0), "cadence")
+    assert (note.level, note.key) == ("info", "evaluation.every")
+    assert note.fix == {"evaluation.every": 13, "checkpoints.every": 13}
+    assert "measuring and saving at its end happens every step; every 13 will do" in note.message
+    assert note.fix
+    fix = {key.replace(".", "__"): value for key, value in note.fix.items()}
+    assert advice(looked_at(base, **short, training__epochs=100.0, **fix), "cadence") == []
+    (note,) = advice(
+        looked_at(base, **short, training__epochs=100.0, samples__prompts=["hi"], data__eval=None), "cadence"
+    )
+    assert note.fix == {"samples.every": 13, "checkpoints.every": 13}
+    for values in (
+        {**short, "training__epochs": 5.0},
+        {"training__epochs": 100.0},
+        {**short, "training__epochs": 100.0, "training__max_steps": 10},
+    ):
+        assert advice(looked_at(base, **values), "cadence") == []
+
+
+def test_a_moment_to_stop_at_that_is_past(base: Path) -> None:
+    (note,) = advice(looked_at(base, limits__until="2020-01-01T08:00"), "until-past")
+    assert note.fix == {"limits.until": ""}
+    for until in ("", "9999-01-01", "0001-01-01", "2020-01-01T08:00:00+99:00"):
+        assert advice(looked_at(base, limits__until=until), "until-past") == []
 
 
 def test_a_check_is_quick(base: Path) -> None:

@@ -9,13 +9,16 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+from tuitune.hardware.cgroups import cgroup_paths, memory_limits
+
 _cpu_readings = itertools.count()
-_CGROUP = Path("/sys/fs/cgroup")
 
 
 @dataclass(frozen=True)
 class Host:
-    """This machine now. Memory in bytes, within a container's limit; `cpu_percent` since the last look."""
+    """This machine now. Memory in bytes, within the limits of a container, job or session; `cpu_percent` since the last
+    look.
+    """
 
     cpu_count: int
     cpu_percent: float | None
@@ -25,15 +28,15 @@ class Host:
     hostname: str
 
 
-def host() -> Host:
-    """Read the machine once; cheap enough for once a second."""
+def host(root: Path = Path("/")) -> Host:
+    """Read the machine once, its control groups under `root`; cheap enough for once a second."""
     import psutil
 
     memory = psutil.virtual_memory()
     percent = psutil.cpu_percent()
-    limit, used = _container_memory()
-    total = min(memory.total, limit) if limit else memory.total
-    available = min(memory.available, max(0, limit - used)) if limit else memory.available
+    limits = memory_limits(cgroup_paths(root), root)
+    total = min([memory.total, *(group.limit for group in limits)])
+    available = min([memory.available, *(max(0, group.limit - group.used) for group in limits)])
     return Host(
         cpu_count=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
         cpu_percent=percent if next(_cpu_readings) else None,
@@ -71,12 +74,3 @@ def disk_free(path: Path) -> int | None:
         except OSError:
             return None
     return None
-
-
-def _container_memory() -> tuple[int | None, int]:
-    """Limit and current use of our control group (cgroup v2), in bytes; no limit outside a container."""
-    try:
-        limit = int((_CGROUP / "memory.max").read_text())
-        return limit, int((_CGROUP / "memory.current").read_text())
-    except (OSError, ValueError):
-        return None, 0

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
 
+from tuitune.hardware import occupancy
+from tuitune.planning.cadence import cadence_advice
 from tuitune.planning.model_check import needs_remote_code
 from tuitune.planning.savings import memory_advice
 from tuitune.planning.situation import Advice, Situation
+from tuitune.planning.survival import survival
 from tuitune.text import clean
 from tuitune.units import count_text, number_text
 
@@ -57,7 +62,11 @@ def _rank(now: Situation) -> Iterator[Advice]:
 
 
 def _no_gpu(now: Situation) -> Iterator[Advice]:
-    if now.gpus:
+    if now.gpus or now.recipe.hardware.gpu == "cpu":
+        return
+    if not now.certain:
+        message = f"{now.no_gpu_reason}: the run waits until it does; set it to cpu to train on the processor"
+        yield Advice("no-answer", "warning", "hardware.gpu", message)
         return
     size = (now.model.facts.parameters if now.model.facts else None) or 0
     reason = now.no_gpu_reason or "no GPU on this machine"
@@ -68,6 +77,39 @@ def _no_gpu(now: Situation) -> Iterator[Advice]:
     else:
         message = f"{reason}: training runs on the processor, in float32 unless the recipe says otherwise"
         yield Advice("no-gpu", "info", "training.precision", message)
+
+
+def _taken_gpu(now: Situation) -> Iterator[Advice]:
+    """A run does not start on somebody's card unasked."""
+    if now.recipe.hardware.share or not now.gpus or not all(map(occupancy.is_taken, now.gpus)):
+        return
+    first = now.gpus[0]
+    users = occupancy.users_text(first)
+    opening = f"{occupancy.title(first)} is in use{f' by {users}' if users else ''}"
+    message = f"{opening}: the run waits until it is free; hardware.share = true starts beside it"
+    yield Advice("gpu-in-use", "info", "hardware.gpu", message)
+
+
+def _notify(now: Situation) -> Iterator[Advice]:
+    """A recipe may come from somebody else, and this is the one setting that runs a program."""
+    if now.recipe.run.notify:
+        command = clean(now.recipe.run.notify, limit=200)
+        message = f"when the run ends or raises an alert, this command runs with your rights: {command}"
+        yield Advice("runs-command", "warning", "run.notify", message)
+
+
+def _until(now: Situation) -> Iterator[Advice]:
+    try:
+        moment = datetime.fromisoformat(now.recipe.limits.until).timestamp()
+    except (ValueError, OverflowError, OSError):
+        return
+    if moment < time.time():
+        message = f"{now.recipe.limits.until} is past: the run would stop at its first step"
+        yield Advice("until-past", "warning", "limits.until", message, {"limits.until": ""})
+
+
+def _survival(now: Situation) -> Iterator[Advice]:
+    yield from survival(now.session, now.recipe, now.forecast)
 
 
 def _no_bfloat16(now: Situation) -> Iterator[Advice]:
@@ -129,6 +171,7 @@ _RULES: tuple[Callable[[Situation], Iterable[Advice]], ...] = (
     _length,
     _rank,
     _no_gpu,
+    _taken_gpu,
     _no_bfloat16,
     _remote_code,
     _chat_template,
@@ -136,4 +179,8 @@ _RULES: tuple[Callable[[Situation], Iterable[Advice]], ...] = (
     _few_rows,
     _download,
     _revision,
+    cadence_advice,
+    _until,
+    _notify,
+    _survival,
 )

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from tuitune.hardware.gpus import Gpu, training_gpu
+from tuitune.hardware.gpus import Gpu
 from tuitune.hardware.host import host
 from tuitune.hardware.model_facts import Linear, ModelFacts
+from tuitune.hardware.occupancy import training_gpu
 from tuitune.planning.activations import Step, Widths, loss_head, saved, widths, working
 from tuitune.planning.formats import Device, Formats, formats
 from tuitune.planning.parameters import adapted_layers, trainable_parameters
@@ -81,9 +82,11 @@ def forecast(
     return Forecast(parts, sum(parts.values()), _assumptions(recipe, facts, step), device)
 
 
-def fits(forecast: Forecast, gpus: Sequence[Gpu]) -> Fit:
-    """Hold a forecast against the GPU that would train it; without a GPU against the machine's memory, and say so."""
-    chosen = training_gpu(gpus)
+def fits(forecast: Forecast, gpus: Sequence[Gpu], wanted: str = "auto") -> Fit:
+    """Hold a forecast against the GPU that would train it, where hardware.gpu is `wanted`; without one against the
+    machine's memory, and say so.
+    """
+    chosen = training_gpu(gpus, wanted)
     gpu = chosen if chosen is not None and chosen.memory_free is not None else None
     free = host().memory_available if gpu is None else gpu.memory_free or 0
     share = forecast.total / free if free else float("inf")

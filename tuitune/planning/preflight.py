@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from tuitune.hardware import occupancy
 from tuitune.hardware.gpus import Gpu, Sampler
 from tuitune.hardware.host import disk_free
 from tuitune.hardware.model_facts import ModelFacts
+from tuitune.hardware.session import Session, session
 from tuitune.paths import data_home
 from tuitune.planning.advice import advise
 from tuitune.planning.data_check import check_data
@@ -21,6 +23,7 @@ from tuitune.planning.situation import Advice, Situation
 from tuitune.problem import Problem, TuituneError
 from tuitune.recipe.check import problems
 from tuitune.recipe.schema import Recipe
+from tuitune.text import clean
 from tuitune.units import bytes_text
 
 __all__ = ["Advice", "Check", "check"]
@@ -56,12 +59,22 @@ class Check:
         }
 
 
-def check(recipe: Recipe, *, base: Path, gpus: Sequence[Gpu] | None = None) -> Check:
-    """Look a recipe over; relative paths in it start at `base`. `gpus` are those of this machine unless given."""
-    present = tuple(_sampler().sample() if gpus is None else gpus)
-    reason = _sampler().reason if gpus is None else ""
+def check(recipe: Recipe, *, base: Path, gpus: Sequence[Gpu] | None = None, where: Session | None = None) -> Check:
+    """Look a recipe over; relative paths in it start at `base`.
+
+    `gpus` are those of this machine, and `where` this process's surroundings, unless given.
+    """
+    found = _sampler().sample() if gpus is None else gpus
+    reason, certain = (_sampler().reason, _sampler().certain) if gpus is None else ("", True)
+    present = tuple(occupancy.candidates(found, recipe.hardware.gpu, occupancy.visible_devices()))
     model, data = check_model(recipe, base), check_data(recipe, base)
-    errors = [*problems(recipe), *model.errors, *data.errors, *_needs_gpu(recipe, present)]
+    errors = [
+        *problems(recipe),
+        *model.errors,
+        *data.errors,
+        *(_device(recipe, found, reason) if certain else []),
+        *(_needs_gpu(recipe, present) if certain else []),
+    ]
     trainable = total = expected = None
     if model.facts is not None:
         total = model.facts.parameters
@@ -72,8 +85,9 @@ def check(recipe: Recipe, *, base: Path, gpus: Sequence[Gpu] | None = None) -> C
             errors += [problem for problem in error.problems if problem not in errors]
     if expected is not None:
         errors += _disk(recipe, expected)
-    fit = fits(expected, present) if expected else None
-    situation = Situation(recipe, model, data, trainable, expected, fit, present, reason)
+    fit = fits(expected, _once_free(present, recipe), recipe.hardware.gpu) if expected else None
+    where = where or session(data_home())
+    situation = Situation(recipe, model, data, trainable, expected, fit, present, reason, certain, where)
     return Check(errors, advise(situation), model.facts, trainable, total, expected, fit)
 
 
@@ -82,24 +96,48 @@ def _sampler() -> Sampler:
     return Sampler()
 
 
+def _once_free(gpus: Sequence[Gpu], recipe: Recipe) -> list[Gpu]:
+    """The GPUs as the run will find them: it waits until those at work on one are gone, unless it may share it."""
+    if recipe.hardware.share:
+        return list(gpus)
+    return [
+        replace(gpu, memory_free=gpu.memory_free + gpu.memory_used - gpu.graphics_memory)
+        if gpu.memory_free is not None and gpu.memory_used is not None and occupancy.is_taken(gpu)
+        else gpu
+        for gpu in gpus
+    ]
+
+
+def _device(recipe: Recipe, found: Sequence[Gpu], reason: str) -> list[Problem]:
+    """A GPU that is named must be there: the run would wait for it for ever."""
+    wanted = recipe.hardware.gpu
+    if wanted in ("auto", "cpu") or occupancy.candidates(found, wanted, None):
+        return []
+    there = " and ".join(f"{gpu.index} ({clean(gpu.uuid or gpu.name, limit=60)})" for gpu in found)
+    instead = f"there is GPU {there}" if found else reason or "there is none"
+    return [Problem("hardware.gpu", f'this machine has no GPU {clean(wanted, limit=60)}: {instead}; set it to "auto"')]
+
+
 def _needs_gpu(recipe: Recipe, gpus: Sequence[Gpu]) -> list[Problem]:
     """torch has no float16 training on a CPU."""
-    if gpus:
+    if gpus or recipe.hardware.gpu not in ("auto", "cpu"):
         return []
     asked = {"training.precision": recipe.training.precision == "fp16", "model.dtype": recipe.model.dtype == "float16"}
-    message = 'float16 needs a GPU, and there is none here; set it to "auto"'
+    none = "the processor is chosen" if recipe.hardware.gpu == "cpu" else "there is none here"
+    message = f'float16 needs a GPU, and {none}; set it to "auto"'
     return [Problem(key, message) for key, wanted in asked.items() if wanted]
 
 
 def _disk(recipe: Recipe, expected: Forecast) -> list[Problem]:
-    """Room for the checkpoints that are kept, the one being written, and the result."""
+    """Room for the checkpoints that are kept, the best one, the one being written, and the result."""
     trained = expected.parts["adapter"] or expected.parts["weights"]
     one = trained + expected.parts["optimizer"] + _SIDE_FILES
-    needed = one * (recipe.checkpoints.keep + 1) + trained + _SIDE_FILES
+    count = recipe.checkpoints.keep + (recipe.data.eval is not None) + 1
+    needed = one * count + trained + _SIDE_FILES
     free = disk_free(data_home())
     if free is None or needed <= free:
         return []
-    wanted = f"{recipe.checkpoints.keep} checkpoints and the result need about {bytes_text(needed)}"
+    wanted = f"{count} checkpoints (one of them being written) and the result need about {bytes_text(needed)}"
     remedy = "keep fewer, free some space, or set TUITUNE_HOME to another disk"
     message = f"{wanted}, and {data_home()} has {bytes_text(free)} free; {remedy}"
     return [Problem("checkpoints.keep", message)]

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from tuitune.hardware.gpus import Gpu
+from tuitune.hardware.session import Session
 from tuitune.planning.data_check import DataCheck
 from tuitune.planning.memory import Fit, Forecast
 from tuitune.planning.model_check import ModelCheck
@@ -34,4 +35,8 @@ class Situation:
     forecast: Forecast | None
     fit: Fit | None
     gpus: tuple[Gpu, ...]
+    """Those of this machine that the recipe lets the run have."""
     no_gpu_reason: str
+    certain: bool
+    """Whether these are all: False while the driver, or a card, does not answer."""
+    session: Session

@@ -1,7 +1,14 @@
-"""A stand-in for NVIDIA's pynvml with cards made of dictionaries; a value that is an NVMLError is raised."""
+"""A stand-in for NVIDIA's pynvml with cards made of dictionaries; a value that is an NVMLError is raised.
+
+Other processes find it by PYTHONPATH and read their cards from the JSON file that FAKE_NVML names, anew for each look.
+"""
 
 from __future__ import annotations
 
+import json
+import os
+import time
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,8 +19,9 @@ NVML_ERROR_DRIVER_NOT_LOADED = 9
 NVML_ERROR_LIBRARY_NOT_FOUND = 12
 NVML_ERROR_GPU_IS_LOST = 15
 NVML_TEMPERATURE_GPU = 0
+nvmlMemory_v2 = 0x02000028  # noqa: N816
 
-state: dict[str, Any] = {"init": None, "cards": []}
+state: dict[str, Any] = {"init": None, "cards": [], "hang": 0.0}
 calls: list[str] = []
 
 
@@ -23,12 +31,31 @@ class NVMLError(Exception):
         self.value = value
 
 
+def from_file(path: str) -> None:
+    """Take the state of a JSON file: {"init", "hang" (seconds), "cards": [{…, "memory": [total, used], "processes":
+    [[pid, bytes]], "lost": code}]}.
+    """
+    state.update({"init": None, "hang": 0.0, "cards": []}, **json.loads(Path(path).read_text()))
+    for card in state["cards"]:
+        card["memory"] = memory(*card["memory"])
+        pairs = card.get("processes", [])
+        card["processes"] = [SimpleNamespace(pid=pid, usedGpuMemory=used) for pid, used in pairs]
+        if "lost" in card:
+            card["lost"] = NVMLError(card["lost"])
+
+
 def nvmlInit() -> None:  # noqa: N802
+    if "FAKE_NVML" in os.environ:
+        from_file(os.environ["FAKE_NVML"])
     if state["init"] is not None:
         raise NVMLError(state["init"])
 
 
 def nvmlDeviceGetCount() -> int:  # noqa: N802
+    calls.append("count")
+    if "FAKE_NVML" in os.environ:
+        from_file(os.environ["FAKE_NVML"])
+    time.sleep(state["hang"])
     return len(state["cards"])
 
 
@@ -56,6 +83,7 @@ nvmlDeviceGetPowerUsage = _reader("power")  # noqa: N816
 nvmlDeviceGetEnforcedPowerLimit = _reader("power_limit")  # noqa: N816
 nvmlDeviceGetCudaComputeCapability = _reader("capability")  # noqa: N816
 nvmlDeviceGetComputeRunningProcesses = _reader("processes")  # noqa: N816
+nvmlDeviceGetGraphicsRunningProcesses = _reader("graphics")  # noqa: N816
 nvmlDeviceGetMigMode = _reader("mig_mode")  # noqa: N816
 
 

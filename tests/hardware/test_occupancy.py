@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+import pytest
+
+from tuitune.hardware.gpus import Gpu, GpuProcess
+from tuitune.hardware.occupancy import candidates, is_taken, title, training_gpu, users_text
+
+GIB = 2**30
+ONE = Gpu(index=0, uuid="GPU-aaaa", name="one")
+TWO = Gpu(index=1, uuid="GPU-bbbb", name="two")
+SLICES = [Gpu(index=2, uuid=f"MIG-{letter}", name="cut", mig=True) for letter in "cd"]
+ALL = [ONE, TWO, *SLICES]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "visible", "found"),
+    [
+        ("auto", None, ALL),
+        ("auto", "1,0", [TWO, ONE]),
+        ("auto", " GPU-b , GPU-a", [TWO, ONE]),
+        ("auto", "0,7,1", [ONE]),
+        ("auto", "0,0,2", [ONE, *SLICES]),
+        ("auto", "MIG-d", [SLICES[1]]),
+        ("auto", "", []),
+        ("auto", "-1", []),
+        ("auto", "none", []),
+        ("cpu", None, []),
+        ("1", "0", [TWO]),
+        ("GPU-bbbb", "", [TWO]),
+        ("7", None, []),
+        ("GPU-x", None, []),
+    ],
+)
+def test_the_cards_that_a_run_may_have(wanted: str, visible: str | None, found: list[Gpu]) -> None:
+    assert candidates(ALL, wanted, visible) == found
+    assert candidates([], wanted, visible) == []
+
+
+def test_the_card_that_would_train_is_the_first_that_is_free(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    busy = Gpu(index=0, uuid="GPU-aaaa", name="one", memory_used=8 * GIB)
+    assert training_gpu([ONE, TWO]) == ONE
+    assert training_gpu([busy, TWO]) == TWO
+    assert training_gpu([busy]) == busy
+    assert training_gpu([busy, TWO], "0") == busy
+    assert training_gpu([ONE, TWO], "cpu") is None
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1")
+    assert training_gpu([ONE, TWO]) == TWO
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    assert training_gpu([ONE, TWO]) is None
+
+
+def card(used: int | None, *processes: GpuProcess, drawing: int = 0) -> Gpu:
+    name = "NVIDIA H200"
+    return Gpu(index=0, uuid=None, name=name, memory_used=used, processes=processes, graphics_memory=drawing)
+
+
+ANNA = GpuProcess(11, "anna", 20 * GIB, "python3.11")
+OURS = GpuProcess(12, "me", 3 * GIB, "python", "triage-2")
+DESKTOP = GpuProcess(13, "root", GIB // 16, "Xorg")
+HIDDEN = GpuProcess(14, None, 2 * GIB, None)
+SECRETIVE = GpuProcess(15, "bob", None, "julia")
+
+
+@pytest.mark.parametrize(
+    ("gpu", "taken", "text"),
+    [
+        (card(None), False, ""),
+        (card(0), False, ""),
+        (card(GIB // 2, DESKTOP), False, ""),
+        (card(20 * GIB, ANNA), True, "anna: python3.11, 21.5 GB"),
+        (card(23 * GIB, ANNA, OURS), True, "anna: python3.11, 21.5 GB and me: the run triage-2, 3.2 GB"),
+        (card(4 * GIB, drawing=3 * GIB + 1), False, ""),
+        (card(4 * GIB, drawing=GIB), True, "a process that is hidden from here, 3.2 GB"),
+        (card(4 * GIB), True, "a process that is hidden from here, 4.3 GB"),
+        (card(2 * GIB, HIDDEN), True, "a process that is hidden from here, 2.1 GB"),
+        (card(24 * GIB, ANNA), True, "anna: python3.11, 21.5 GB and a process that is hidden from here, 4.3 GB"),
+        (card(None, SECRETIVE), True, "bob: julia"),
+        (card(None, HIDDEN), True, "a process that is hidden from here, 2.1 GB"),
+        (
+            card(26 * GIB, DESKTOP, HIDDEN, OURS, ANNA),
+            True,
+            "anna: python3.11, 21.5 GB, me: the run triage-2, 3.2 GB and 1 more",
+        ),
+    ],
+)
+def test_who_is_at_work_on_a_card(gpu: Gpu, taken: bool, text: str) -> None:
+    assert (is_taken(gpu), users_text(gpu)) == (taken, text)
+
+
+def test_names_of_others_are_made_harmless() -> None:
+    evil = GpuProcess(11, "\x1b]0;owned\x07", GIB, "py\x1b[2Jthon", "a\nb")
+    assert "\x1b" not in users_text(card(GIB, evil)) + title(Gpu(index=0, uuid=None, name="\x1b[2J"))
+    assert title(ONE) == "GPU 0 (one)"

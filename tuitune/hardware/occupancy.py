@@ -1,0 +1,91 @@
+"""Which GPUs a run may take, and who is at work on one."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+from tuitune.hardware.gpus import Gpu, GpuProcess
+from tuitune.text import clean
+from tuitune.units import bytes_text
+
+SPARE = 1 << 30
+"""Bytes in use below which a GPU counts as free: a desktop or an idle context holds less, training holds more."""
+
+_SHOWN = 2
+_NAME_LIMIT = 60
+
+
+def visible_devices() -> str | None:
+    """CUDA_VISIBLE_DEVICES of this process: which GPUs its programs are to see; None for all."""
+    return os.environ.get("CUDA_VISIBLE_DEVICES")
+
+
+def candidates(found: Sequence[Gpu], wanted: str, visible: str | None) -> list[Gpu]:
+    """The GPUs of `found` that a run may train on, the preferred ones first.
+
+    `wanted` is the recipe's hardware.gpu: a number or the beginning of a UUID names one; "auto" means those that
+    `visible` (CUDA_VISIBLE_DEVICES) names, in its order, and all where it is None. None for "cpu".
+    """
+    if wanted == "cpu":
+        return []
+    if wanted != "auto":
+        return _named(found, wanted)
+    if visible is None:
+        return list(found)
+    allowed: list[Gpu] = []
+    for name in visible.split(","):
+        named = _named(found, name.strip())
+        if not named:  # CUDA, too, stops reading at the first name that is none
+            break
+        allowed += [gpu for gpu in named if gpu not in allowed]
+    return allowed
+
+
+def training_gpu(found: Sequence[Gpu], wanted: str = "auto") -> Gpu | None:
+    """The GPU that a run started now by this process would get: its first candidate that nobody is at work on, or else
+    the first for which it would wait. None where it would train on the processor.
+    """
+    allowed = candidates(found, wanted, visible_devices())
+    return next((gpu for gpu in allowed if not is_taken(gpu)), next(iter(allowed), None))
+
+
+def _named(found: Sequence[Gpu], name: str) -> list[Gpu]:
+    if name.isdecimal():
+        return [gpu for gpu in found if gpu.index == int(name)]
+    return [gpu for gpu in found if name and (gpu.uuid or "").startswith(name)]
+
+
+def title(gpu: Gpu) -> str:
+    """`GPU 0 (NVIDIA H200)`."""
+    return f"GPU {gpu.index} ({clean(gpu.name, limit=_NAME_LIMIT)})"
+
+
+def is_taken(gpu: Gpu) -> bool:
+    """Whether somebody is at work on a GPU, going by its memory in use: that counts hidden processes too.
+
+    A desktop is no work.
+    """
+    if gpu.memory_used is not None:
+        return gpu.memory_used - gpu.graphics_memory >= SPARE
+    return sum(SPARE if process.memory is None else process.memory for process in gpu.processes) >= SPARE
+
+
+def users_text(gpu: Gpu) -> str:
+    """Who is at work on a GPU: `anna: python, 23.1 GB and a process that is hidden from here, 4.0 GB`."""
+    users = [process for process in gpu.processes if process.memory is None or process.memory >= SPARE // 8]
+    users.sort(key=lambda process: -(process.memory or 0))
+    told = [_process_text(process) for process in users[:_SHOWN]]
+    if len(users) > _SHOWN:
+        told.append(f"{len(users) - _SHOWN} more")
+    rest = (gpu.memory_used or 0) - gpu.graphics_memory - sum(process.memory or 0 for process in gpu.processes)
+    if rest >= SPARE and all(process.memory is not None for process in users):
+        told.append(f"a process that is hidden from here, {bytes_text(rest)}")
+    return " and ".join(filter(None, [", ".join(told[:-1]), *told[-1:]]))
+
+
+def _process_text(process: GpuProcess) -> str:
+    user, name = clean(process.user or "", limit=_NAME_LIMIT), clean(process.name or "", limit=_NAME_LIMIT)
+    program = f"the run {clean(process.run, limit=_NAME_LIMIT)}" if process.run else name
+    who = ": ".join(filter(None, (user, program))) or "a process that is hidden from here"
+    return who if process.memory is None else f"{who}, {bytes_text(process.memory)}"
