@@ -1,0 +1,57 @@
+"""What of a recipe can be changed while it is carried out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from tuitune.problem import Problem
+from tuitune.recipe import values
+from tuitune.recipe.check import RecipeError, parse
+from tuitune.recipe.overrides import put, tables_of
+from tuitune.recipe.schema import Recipe
+from tuitune.recipe.settings import setting, settings, unknown
+
+_KEYS = {
+    "training.learning_rate",
+    "training.log_every",
+    "evaluation.every",
+    "evaluation.patience",
+    "checkpoints.every",
+    "samples.every",
+    "samples.prompts",
+    "samples.temperature",
+    "samples.max_new_tokens",
+}
+
+TUNABLE = frozenset(one.key for one in settings() if one.section == "limits" or one.key in _KEYS)
+"""The settings that a run takes while it trains. The learning rate is the peak of its schedule."""
+
+
+def tune(recipe: Recipe, changes: Mapping[str, Any]) -> Recipe:
+    """The recipe with `changes`, values by key as TOML or JSON give them; None takes an optional setting out.
+
+    RecipeError names every key that is unknown or not tunable, and every value and combination that is wrong.
+    """
+    tables = tables_of(recipe)
+    found: list[Problem] = []
+    if not changes:
+        found.append(Problem("", f"nothing to change; what can be: {', '.join(sorted(TUNABLE))}"))
+    for key, value in changes.items():
+        if key in TUNABLE:
+            put(tables, setting(key), value)
+        else:
+            found.append(Problem(values.shown_key(key), _refusal(key)))
+    try:
+        tuned = parse(tables)
+    except RecipeError as error:
+        raise RecipeError([*found, *error.problems]) from None
+    if found:
+        raise RecipeError(found)
+    return tuned
+
+
+def _refusal(key: str) -> str:
+    if any(one.key == key for one in settings()):
+        return f"cannot be changed while a run trains; what can: {', '.join(sorted(TUNABLE))}"
+    return unknown(key)
