@@ -1,59 +1,59 @@
 """The control spool: the one door through which a running run is told something.
 
 A request is a small JSON file, `control/<nonce>.json`, renamed into place: `{"v": 1, "verb": "stop", "arguments": {}}`.
-The supervisor takes it up within half a second and answers with an `acknowledged` event that bears the nonce.
+The supervisor takes it up within half a second and answers with an `acknowledged` event that bears the nonce. What the
+engine has to do itself (checkpoint, evaluate, sample, tune) is passed on to it, which writes a `done` record with the
+nonce once it has done it, or could not.
 """
 
 from __future__ import annotations
 
 import json
-import os
-import re
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from tuitune.problem import TuituneError
-from tuitune.runs import files
+from tuitune.runs import files, journal
 from tuitune.runs.directory import Run
-from tuitune.runs.state import ENDED, derive
+from tuitune.runs.ownership import foreign
+from tuitune.runs.spool import SIZE_LIMIT, VERBS, misshapen
+from tuitune.runs.state import AT_REST, STATES, State, derive
 
-VERBS = frozenset({"stop"})
-SIZE_LIMIT = 4096
-_FILE = re.compile(r"([A-Za-z0-9_-]{1,64})\.json")
-_AT_ONCE = 64
+__all__ = ["ENGINE_VERBS", "FITS", "SIZE_LIMIT", "VERBS", "outcome", "request"]
 
+ENGINE_VERBS = frozenset({"checkpoint", "evaluate", "sample", "tune"})
+"""What the engine does itself, between two steps."""
 
-@dataclass(frozen=True)
-class Request:
-    """Something asked of a run; `nonce` names this one request, which is carried out once."""
+_LIVE = frozenset(STATES) - AT_REST
+FITS: Mapping[str, frozenset[State]] = {
+    "stop": _LIVE,
+    "pause": _LIVE - {"stopping"},
+    "kill": _LIVE,
+    "edit": frozenset({"queued"}),
+    **dict.fromkeys(ENGINE_VERBS, frozenset({"starting", "training"})),
+}
+"""The states in which a run can be asked for something, by verb."""
 
-    nonce: str
-    verb: str
-    arguments: dict[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Refusal:
-    """A file in the spool that is no request, and why."""
-
-    nonce: str
-    message: str
+_NEWEST = 16 << 20
 
 
 def request(run: Run, verb: str, arguments: Mapping[str, Any] | None = None) -> str:
-    """Ask the run's supervisor for something; the nonce to look for in the events.
+    """Ask the run's supervisor for something; the nonce by which `outcome` finds the answer.
 
-    TuituneError where the verb is unknown, the run has ended or its directory cannot be written.
+    Arguments: kill {"now": bool}, sample {"prompt": str}, tune and edit {"changes": {key: value}}. TuituneError where
+    the verb is unknown or does not fit the state, the arguments or changes are wrong, the run is not ours to act on,
+    or its directory cannot be written.
     """
+    arguments = dict(arguments or {})
     if verb not in VERBS:
         raise TuituneError(f"unknown request {verb!r}; known: {', '.join(sorted(VERBS))}")
-    state, _ = derive(run)
-    if state in ENDED:
-        raise TuituneError(f"run {run.name} ({run.id}) cannot be asked to {verb}: it is {state}")
+    if wrong := misshapen(verb, arguments) or _unfit(run, verb):
+        raise TuituneError(f"run {run.name} ({run.id}) cannot be asked to {verb}: {wrong}")
+    if verb in _PREPARED:
+        arguments["changes"] = _PREPARED[verb](run, arguments["changes"])
     nonce = secrets.token_hex(16)
-    content = json.dumps({"v": 1, "verb": verb, "arguments": dict(arguments or {})}).encode()
+    content = json.dumps({"v": 1, "verb": verb, "arguments": arguments}).encode()
     if len(content) > SIZE_LIMIT:
         raise TuituneError(f"a request of {len(content)} bytes; the limit is {SIZE_LIMIT}")
     try:
@@ -63,62 +63,52 @@ def request(run: Run, verb: str, arguments: Mapping[str, Any] | None = None) -> 
     return nonce
 
 
-def pending(run: Run) -> list[Request | Refusal]:
-    """The requests that wait, oldest first, and the files that are none; at most 64 at a time. Never raises.
+def outcome(run: Run, nonce: str) -> journal.Record | None:
+    """What became of a request; None while nothing is known of it.
 
-    A request counts only as a plain file of this user, at most 4 KiB long, with a known verb.
+    The `acknowledged` event where it was refused, or where it is the supervisor that carries it out (stop, pause, kill,
+    edit); else the engine's `done` record. Both have `ok` and `message`. A run that comes to rest first never answers.
     """
-    try:
-        spool = os.open(run.control, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    except OSError:
-        return []
-    try:
-        names = [name for name in os.listdir(spool) if name.endswith(".json")]  # noqa: PTH208 - of the open directory
-        return [_read(spool, name) for name in sorted(names, key=lambda name: _age(spool, name))[:_AT_ONCE]]
-    except OSError:
-        return []
-    finally:
-        os.close(spool)
+    answer = _bearing(run.events_file, nonce, "acknowledged")
+    if answer is None or answer.get("ok") is not True or answer.get("verb") not in ENGINE_VERBS:
+        return answer
+    return _bearing(run.metrics_file, nonce, "done")
 
 
-def discard(run: Run, nonce: str) -> bool:
-    """Take a request out of the spool, once it is answered; whether that could be done."""
-    try:
-        (run.control / f"{nonce}.json").unlink()
-    except OSError:
-        return False
-    return True
+def _unfit(run: Run, verb: str) -> str:
+    """Why the run cannot be asked this now; "" where it can."""
+    state, reason = derive(run)
+    if state in AT_REST:
+        return f"it is {state}"
+    if theirs := foreign(run):
+        return theirs
+    if state in FITS[verb]:
+        return ""
+    return f"it is {state}{f' ({reason})' if reason else ''}; that is possible while it is {_either(FITS[verb])}"
 
 
-def _age(spool: int, name: str) -> int:
-    try:
-        return os.stat(name, dir_fd=spool, follow_symlinks=False).st_mtime_ns
-    except OSError:
-        return 0
+def _either(states: frozenset[State]) -> str:
+    return " or ".join(state for state in STATES if state in states)
 
 
-def _read(spool: int, name: str) -> Request | Refusal:
-    nonce = name.removesuffix(".json")
-    if not _FILE.fullmatch(name):
-        return Refusal(nonce, "its name is not a nonce")
-    try:
-        owner = os.stat(name, dir_fd=spool, follow_symlinks=False).st_uid
-        content = files.read_bytes(name, SIZE_LIMIT, directory=spool)
-    except OSError as error:
-        return Refusal(nonce, f"not a request: {error.strerror}")
-    if owner != os.geteuid():
-        return Refusal(nonce, f"not a request: it belongs to user {owner}")
-    return _parse(nonce, content)
+def _edit(run: Run, changes: Mapping[str, Any]) -> dict[str, Any]:
+    from tuitune.runs.amendment import prepared
+
+    return prepared(run, changes)
 
 
-def _parse(nonce: str, content: bytes) -> Request | Refusal:
-    try:
-        record = json.loads(content)
-    except (ValueError, RecursionError):
-        return Refusal(nonce, "not a request: not JSON")
-    if not isinstance(record, dict) or not isinstance(record.get("arguments", {}), dict):
-        return Refusal(nonce, "not a request: not an object with arguments")
-    verb = record.get("verb")
-    if not isinstance(verb, str) or verb not in VERBS:
-        return Refusal(nonce, f"unknown request {verb!r:.40}")
-    return Request(nonce, verb, record.get("arguments", {}))
+def _tune(run: Run, changes: Mapping[str, Any]) -> dict[str, Any]:
+    from tuitune.recipe.document import read
+    from tuitune.recipe.tunable import tune
+
+    tune(read(run.recipe_file), changes)
+    return dict(changes)
+
+
+_PREPARED = {"edit": _edit, "tune": _tune}
+
+
+def _bearing(path: Any, nonce: str, kind: str) -> journal.Record | None:
+    """The newest record of a kind that bears the nonce, among the newest 16 MiB of a journal."""
+    found = (record for record in journal.backwards(path, kind, reach=_NEWEST) if record.get("nonce") == nonce)
+    return next(found, None)

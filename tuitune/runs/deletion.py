@@ -1,4 +1,4 @@
-"""Deleting a run that has ended."""
+"""Deleting a run that is at rest."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ import stat
 from contextlib import nullcontext
 
 from tuitune.problem import TuituneError
-from tuitune.runs import files, lease
+from tuitune.runs import files, lease, queue
 from tuitune.runs.directory import Run
-from tuitune.runs.state import ENDED, derive
+from tuitune.runs.ownership import foreign
+from tuitune.runs.state import AT_REST, derive
 
 _TRASH = ".trash-"
 
@@ -17,13 +18,15 @@ _TRASH = ".trash-"
 def delete(run: Run) -> None:
     """Remove a run and everything in its directory for good. Links in it are removed, what they point to is not.
 
-    TuituneError where the run has not ended or cannot be removed. It leaves the list of runs first and at once; what an
-    interrupted deletion left over goes with the next.
+    TuituneError where the run is at work, belongs elsewhere or cannot be removed. It leaves the list of runs first and
+    at once; what an interrupted deletion left over goes with the next.
     """
     called = f"run {run.name} ({run.id})"
     state, _ = derive(run)
-    if state not in ENDED:
+    if state not in AT_REST:
         raise TuituneError(f"{called} cannot be deleted: it is {state}; stop it first")
+    if theirs := foreign(run):
+        raise TuituneError(f"{called} cannot be deleted: {theirs}")
     try:
         if not stat.S_ISDIR(run.path.lstat().st_mode):
             raise TuituneError(f"{called} cannot be deleted: it is not a directory")
@@ -31,6 +34,7 @@ def delete(run: Run) -> None:
             if not mine:
                 raise TuituneError(f"{called} cannot be deleted: its supervisor is still at work")
             run.path.rename(run.path.with_name(_TRASH + run.path.name))
+        queue.leave(run)
         for trash in run.path.parent.glob(f"{_TRASH}*"):
             shutil.rmtree(trash)
     except OSError as error:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from tuitune import paths
 from tuitune.problem import TuituneError
-from tuitune.runs import files
+from tuitune.runs import files, identity
 
 if TYPE_CHECKING:
     from tuitune.recipe.schema import Recipe
@@ -103,7 +103,8 @@ def create(recipe: Recipe, *, info: Mapping[str, Any] | None = None) -> Run:
     if not _NAME.fullmatch(recipe.run.name):
         raise TuituneError(f"run.name: {recipe.run.name!r} cannot name a directory")
     run = Run(paths.private_directory(paths.runs_home()) / f"{ULID()}-{recipe.run.name}")
-    record = {"v": 1, "id": run.id, "name": run.name, "created_at": round(time.time(), 3), **(info or {})}
+    born = {"created_at": round(time.time(), 3), "boot_id": identity.boot_id(), "uptime": round(_uptime(), 3)}
+    record = {"v": 1, "id": run.id, "name": run.name, **born, **(info or {})}
     draft = Run(run.path.with_name(f".new-{run.path.name}"))
     draft.path.mkdir(mode=0o700)
     try:
@@ -171,3 +172,16 @@ def created_at(run: Run) -> float | None:
         return run.path.lstat().st_mtime
     except OSError:
         return None
+
+
+def age_seconds(run: Run) -> float | None:
+    """Seconds since the run was made: by the clock that nobody can set, where the machine was not restarted since."""
+    record = read_record(run.run_file)
+    uptime, born = record.get("uptime"), created_at(run)
+    if type(uptime) is float and record.get("boot_id") == identity.boot_id():
+        return _uptime() - uptime
+    return None if born is None else time.time() - born
+
+
+def _uptime() -> float:
+    return time.clock_gettime(time.CLOCK_BOOTTIME)

@@ -1,21 +1,26 @@
-"""The engine as its supervisor holds it: started in a process group of its own, told to stop, cleared away."""
+"""The engine as its supervisor holds it: started in a process group of its own, told things, signalled, waited for."""
 
 from __future__ import annotations
 
 import ctypes
+import json
 import os
 import select
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from typing import Any
 
 from tuitune.runs import files, identity
 from tuitune.runs.directory import Run
 
+MARK = "TUITUNE_ENGINE_OF"
+"""The environment variable by which the processes that an engine left behind are known to be its run's."""
+
 _PR_SET_PDEATHSIG = 1
-_GRACE_SECONDS = 2.0
+_BACKLOG_LIMIT = 1 << 20
 _DANGEROUS = ("TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD", "PYTHONINSPECT", "PYTHONSTARTUP", "PYTHONBREAKPOINT")
 _DEFAULTS = {"TOKENIZERS_PARALLELISM": "true", "CUDA_DEVICE_ORDER": "PCI_BUS_ID"}
 _SETTLED = {
@@ -30,7 +35,7 @@ _SETTLED = {
 
 
 def engine_command(run: Run) -> list[str]:
-    return [sys.executable, "-P", "-m", "tuitune.engine", "train", str(run.path)]
+    return [sys.executable, "-P", "-m", "tuitune.engine", "train", str(run.path), "--listen"]
 
 
 def engine_environment(inherited: Mapping[str, str]) -> dict[str, str]:
@@ -43,51 +48,89 @@ def engine_environment(inherited: Mapping[str, str]) -> dict[str, str]:
 
 
 class EngineProcess:
-    """A running engine, whose output goes to the run's log. OSError or SubprocessError where it cannot be started."""
+    """A running engine, whose output goes to the run's log and which reads what it is told from its standard input.
 
-    def __init__(self, run: Run, command: Sequence[str]) -> None:
-        log = files.open_regular(run.log_file, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+    `extra` is added to its environment. OSError or SubprocessError where it cannot be started.
+    """
+
+    def __init__(self, run: Run, command: Sequence[str], extra: Mapping[str, str] | None = None) -> None:
+        ear, self._mouth = os.pipe2(os.O_CLOEXEC)
+        os.set_blocking(self._mouth, False)
+        self._backlog = b""
         try:
-            self._process = subprocess.Popen(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                cwd=run.path,
-                env=engine_environment(os.environ),
-                umask=0o077,
-                process_group=0,
-                preexec_fn=_end_with_parent(),
-            )
+            log = files.open_regular(run.log_file, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+            try:
+                self._process = subprocess.Popen(
+                    command,
+                    stdin=ear,
+                    stdout=log,
+                    stderr=log,
+                    cwd=run.path,
+                    env={**engine_environment(os.environ), **(extra or {}), MARK: run.id},
+                    umask=0o077,
+                    process_group=0,
+                    preexec_fn=_end_with_parent(),
+                )
+            finally:
+                os.close(log)
+        except BaseException:
+            os.close(self._mouth)
+            raise
         finally:
-            os.close(log)
+            os.close(ear)
         self._handle = os.pidfd_open(self._process.pid)
         self._exit = select.poll()
         self._exit.register(self._handle, select.POLLIN)
         self.identity = identity.of(self._process.pid)
 
     def exited_within(self, seconds: float) -> bool:
-        """Sleep until the engine has exited, at most `seconds`; whether it has."""
+        """Sleep until the engine has exited, at most `seconds`; whether it has. What it was told goes out meanwhile."""
+        self._utter()
         return bool(self._exit.poll(seconds * 1000))
+
+    def tell(self, record: Mapping[str, Any]) -> bool:
+        """Write a record to the engine's standard input, as one line, without waiting for it to be read.
+
+        False where the engine does not read any more, or has not read for very long.
+        """
+        line = json.dumps(record, separators=(",", ":")).encode() + b"\n"
+        if len(self._backlog) + len(line) > _BACKLOG_LIMIT:
+            return False
+        self._backlog += line
+        return self._utter()
+
+    def _utter(self) -> bool:
+        """Write of the backlog what the pipe takes; False where nobody reads it any more."""
+        try:
+            while self._backlog:
+                self._backlog = self._backlog[os.write(self._mouth, self._backlog) :]
+        except BlockingIOError:
+            return True
+        except OSError:
+            self._backlog = b""
+            return False
+        return True
 
     def stop(self) -> None:
         """Ask the engine to save and end at its next step."""
-        signal.pidfd_send_signal(self._handle, signal.SIGTERM)
+        with suppress(ProcessLookupError):
+            signal.pidfd_send_signal(self._handle, signal.SIGTERM)
 
-    def clear_away(self) -> int:
-        """After the engine has exited: kill what it left in its process group; its return code, negative for a signal.
-
-        What is left has a moment to leave by itself. The engine is waited for last: until then its pid, which is also
-        the group's, cannot come to mean another process.
-        """
+    def signal_group(self, number: signal.Signals) -> None:
+        """Signal the engine and all that it started. It is not waited for yet, so its pid is still its own."""
         group = self._process.pid
-        deadline = time.monotonic() + _GRACE_SECONDS
-        while identity.group_members(group):
-            if time.monotonic() > deadline:
-                os.killpg(group, signal.SIGKILL)
-                break
-            time.sleep(0.05)
+        with suppress(OSError):
+            if group >= 2 and os.getpgid(group) == group:
+                os.killpg(group, number)
+
+    def group_is_empty(self) -> bool:
+        """Whether nothing of the engine's process group is left, the engine itself included."""
+        return not identity.group_members(self._process.pid)
+
+    def wait(self) -> int:
+        """After the engine has exited and nothing is left of its group: its return code, negative for a signal."""
         os.close(self._handle)
+        os.close(self._mouth)
         return self._process.wait()
 
 

@@ -12,10 +12,11 @@ from tuitune.runs.directory import Run
 from tuitune.runs.journal import Writer
 
 _RESERVE = 1 << 16
+_LOGGED = 4096
 
 
 class EventLog:
-    """The run's events, appended. What cannot be written goes to standard error; nothing is raised.
+    """The run's events, appended. What cannot be written, or is too long, goes to standard error; nothing is raised.
 
     A disk that fills up does not keep the run's end from being recorded: 64 KiB are held in reserve and given up then.
     """
@@ -29,11 +30,12 @@ class EventLog:
     def append(self, event: str, **fields: Any) -> None:
         try:
             self._writer.append(event=event, **fields, sync=True)
-        except OSError as error:
-            if error.errno in (errno.ENOSPC, errno.EDQUOT) and self._give_up_reserve():
+        except (OSError, ValueError) as error:
+            full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+            if full and self._give_up_reserve():
                 self.append(event, **fields)
             else:
-                print(f"event {event} {fields} not recorded: {error}", file=sys.stderr, flush=True)
+                print(f"event {event} {fields} not recorded: {error}"[:_LOGGED], file=sys.stderr, flush=True)
 
     def close(self) -> None:
         self._give_up_reserve()

@@ -88,7 +88,12 @@ def alive(identity: Identity) -> bool:
 
 
 def send_signal(identity: Identity, number: signal.Signals) -> bool:
-    """Signal exactly this process; False where it is gone, another has its pid, or it is not ours to signal."""
+    """Signal exactly this process; False where it is gone, another has its pid, or it is not ours to signal.
+
+    Never this process itself, which no record of others should name.
+    """
+    if identity.pid == os.getpid():
+        return False
     try:
         handle = os.pidfd_open(identity.pid)
     except OSError:
@@ -102,6 +107,20 @@ def send_signal(identity: Identity, number: signal.Signals) -> bool:
         return False
     finally:
         os.close(handle)
+
+
+def signal_group(leader: Identity, number: signal.Signals) -> bool:
+    """Signal the process group of exactly this process, which must lead it; False where it does not, or is gone.
+
+    Never the group that this process is in.
+    """
+    try:
+        if os.getpgid(leader.pid) != leader.pid or leader.pid == os.getpgrp() or not alive(leader):
+            return False
+        os.killpg(leader.pid, number)
+    except OSError:
+        return False
+    return True
 
 
 def group_members(group: int) -> list[int]:

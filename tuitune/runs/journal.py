@@ -9,8 +9,10 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 import threading
 import time
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,7 @@ VERSION = 1
 LINE_LIMIT = 1 << 20
 TEXT_LIMIT = 1 << 16
 _CHUNK = LINE_LIMIT + 1
+_PIECE = 1 << 17
 
 Record = dict[str, Any]
 
@@ -188,15 +191,69 @@ def read_all(path: Path) -> list[Record]:
     return Reader(path).poll()
 
 
-def last(path: Path, kind: str) -> Record | None:
-    """The last record of a kind (its `kind`, or its `event`), looking at the end of the file first."""
-    for records in (_tail_records(path), read_all(path)):
-        for record in reversed(records):
-            if record.get("kind", record.get("event")) == kind:
-                return record
-    return None
+def last(path: Path, *kinds: str) -> Record | None:
+    """The last record of one of these kinds (its `kind`, or its `event`), looked for from the end of the file."""
+    return next(backwards(path, *kinds), None)
 
 
-def _tail_records(path: Path) -> list[Record]:
-    lines = files.tail(path, LINE_LIMIT).split(b"\n")[:-1]
-    return [record for record in map(_parse, lines) if record is not None]
+def last_seq(path: Path) -> int:
+    """The number of the last record; 0 where there is none."""
+    return _last_seq(files.tail(path, LINE_LIMIT))
+
+
+def kind_of(record: Record) -> Any:
+    return record.get("kind", record.get("event"))
+
+
+def number(record: Record, key: str) -> float | None:
+    """The figure under `key`; None where there is none, or something else."""
+    value = record.get(key)
+    return value if type(value) is float or type(value) is int else None
+
+
+def backwards(path: Path, *kinds: str, reach: int | None = None) -> Iterator[Record]:
+    """The records of a journal file, the newest first, without the unfinished line at its end. Never raises.
+
+    With `kinds`, those of these kinds alone, which is far cheaper than to sort them out. Only so much of the file is
+    read as records are taken from the iterator, and at most the last `reach` bytes.
+    """
+    wanted = re.compile(rb'"(?:event|kind)": ?"(?:%s)"' % b"|".join(re.escape(kind.encode()) for kind in kinds))
+    for line in _lines_backwards(path, reach, wanted if kinds else None):
+        record = _parse(line)
+        if record is not None and (not kinds or kind_of(record) in kinds):
+            yield record
+
+
+def _lines_backwards(path: Path, reach: int | None, wanted: re.Pattern[bytes] | None) -> Iterator[bytes]:
+    """The finished lines of a file from its end; those alone that match `wanted`, if there is one.
+
+    Of a line that is too long, only so much is kept as shows that it is.
+    """
+    try:
+        fd = files.open_regular(path, os.O_RDONLY)
+    except OSError:
+        return
+    try:
+        position = size = os.fstat(fd).st_size
+        begin = 0 if reach is None else max(0, size - reach)
+        rest, torn = b"", True
+        while position > begin:
+            start = max(begin, position - _PIECE)
+            block = os.pread(fd, position - start, start) + rest
+            position = start
+            first, newline, later = block.partition(b"\n")
+            if newline and torn:
+                later, torn = later[: later.rfind(b"\n") + 1], False
+            if newline and (wanted is None or wanted.search(later)):
+                yield from _matching(reversed(later.split(b"\n")), wanted)
+            rest = b"" if torn else first[: LINE_LIMIT + 1]
+        if begin == 0:
+            yield from _matching([rest], wanted)
+    except OSError:
+        return
+    finally:
+        os.close(fd)
+
+
+def _matching(lines: Iterable[bytes], wanted: re.Pattern[bytes] | None) -> Iterator[bytes]:
+    return (line for line in lines if line and (wanted is None or wanted.search(line)))

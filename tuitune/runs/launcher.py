@@ -1,7 +1,8 @@
-"""Launching a run: its directory, then a supervisor that belongs to no terminal and outlives whoever started it."""
+"""Launching and resuming a run: a supervisor that belongs to no terminal and outlives whoever started it."""
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import shutil
@@ -9,15 +10,25 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
+from tuitune.hardware.session import session
 from tuitune.problem import TuituneError
+from tuitune.recipe.document import read
 from tuitune.recipe.schema import Recipe
-from tuitune.runs import files
+from tuitune.runs import files, journal
+from tuitune.runs.amendment import amended, as_assignments, prepared
 from tuitune.runs.directory import Run, create, list_runs
+from tuitune.runs.located import resolve_paths
+from tuitune.runs.ownership import foreign
 from tuitune.runs.provenance import provenance
-from tuitune.runs.state import last_words
+from tuitune.runs.state import AT_REST, derive, last_words
+from tuitune.runs.supervisor import REFUSED, UNABLE
+from tuitune.runs.unit import unit_command, unit_environment
+
+__all__ = ["launch", "resolve_paths", "resume", "start_supervisor"]
 
 _HANDSHAKE_SECONDS = 10.0
 _ROOT = Path(__file__).resolve().parents[2]
@@ -52,54 +63,114 @@ def _named_apart(recipe: Recipe) -> Recipe:
     return recipe.model_copy(update={"run": recipe.run.model_copy(update={"name": name})})
 
 
-def resolve_paths(recipe: Recipe, base: Path) -> Recipe:
-    """The recipe with every name of an existing local file or folder made absolute; bundled names and Hub ids stay."""
-    model = recipe.model.model_copy(update={"id": _absolute(recipe.model.id, base)})
-    data = recipe.data
-    eval_source = _absolute(data.eval, base) if isinstance(data.eval, str) else data.eval
-    data = data.model_copy(update={"train": _absolute(data.train, base), "eval": eval_source})
-    return recipe.model_copy(update={"model": model, "data": data})
+def resume(run: Run, changes: Mapping[str, Any] | None = None) -> None:
+    """Start the next life of a run at rest, from its newest good checkpoint, with `changes` {key: value} to its recipe.
 
-
-def _absolute(name: str, base: Path) -> str:
-    if name.startswith("bundled:"):
-        return name
-    try:
-        local = base / Path(name).expanduser()
-        return str(local) if local.exists() else name
-    except (OSError, RuntimeError):  # too long for a path, or ~somebody unknown
-        return name
-
-
-def start_supervisor(run: Run, command: Sequence[str] | None = None) -> None:
-    """Start the run's supervisor (`command`, if given) apart from this process's session, terminal and open files.
-
-    Returns when it has recorded its first event, or is slow about it; TuituneError where it ended before it could.
+    Returns once its supervisor is at work. TuituneError, with nothing started or changed, where the run is not at rest,
+    is not ours, has nothing left to train, cannot take the changes, or where somebody else is resuming it.
     """
-    log = files.open_regular(run.log_file, os.O_WRONLY | os.O_APPEND)
+    called = f"run {run.name} ({run.id}) cannot be resumed"
+    after = journal.last_seq(run.events_file)
+    state, reason = derive(run)
+    if state not in AT_REST:
+        raise TuituneError(f"{called}: it is {state}{f' ({reason})' if reason else ''}")
+    if theirs := foreign(run):
+        raise TuituneError(f"{called}: {theirs}")
+    changes = prepared(run, changes or {})
+    if state == "finished" and not _more_to_do(run, changes):
+        raise TuituneError(f"{called}: it is finished; give it more to do: --set training.epochs=…")
     try:
-        supervisor = subprocess.Popen(
-            command or [sys.executable, "-P", "-m", "tuitune.runs.supervisor", str(run.path)],
+        start_supervisor(run, after=after, changes=changes)
+    except OSError as error:
+        raise TuituneError(f"{called}: {error.strerror or error}") from error
+
+
+def _more_to_do(run: Run, changes: Mapping[str, Any]) -> bool:
+    """Whether the recipe with `changes` trains for longer than the run's did."""
+    before, after = read(run.recipe_file).training, amended(run, changes).training
+    if before.max_steps is not None and after.max_steps is not None:
+        return after.max_steps > before.max_steps
+    plan = journal.last(run.metrics_file, "plan") or {}
+    done, per_epoch = plan.get("total_steps"), plan.get("steps_per_epoch")
+    if not isinstance(done, int) or not isinstance(per_epoch, int):
+        return (after.epochs, after.max_steps) != (before.epochs, before.max_steps)
+    return (after.max_steps or math.ceil(after.epochs * per_epoch)) > done
+
+
+def start_supervisor(
+    run: Run,
+    *,
+    after: int = 0,
+    changes: Mapping[str, Any] | None = None,
+    command: Sequence[str] | None = None,
+) -> None:
+    """Start a life of the run: its supervisor (`command`, if given) apart from this process's session, terminal and
+    open files, and from the login where that would end it.
+
+    `after` is the number of the run's last event, which the supervisor checks: of several started after the same event
+    one takes the run. Returns when it has recorded its first event, or is slow about it; TuituneError where it ended
+    before it could.
+    """
+    command = command or [
+        *(sys.executable, "-P", "-m", "tuitune.runs.supervisor", str(run.path), "--after", str(after)),
+        *(part for assignment in as_assignments(changes or {}) for part in ("--set", assignment)),
+    ]
+    supervisor = _as_unit(run, command, after) or _spawn(run, command, {})
+    if (code := _ended_before_it_began(run, supervisor, after)) is not None:
+        if code == REFUSED:
+            raise TuituneError(f"run {run.name} ({run.id}) was started by somebody else meanwhile")
+        raise TuituneError(f"its supervisor ended at once: {last_words(run) or 'it said nothing'}")
+    threading.Thread(target=supervisor.wait, name=f"reap {run.id}", daemon=True).start()
+
+
+def _as_unit(run: Run, command: Sequence[str], after: int) -> subprocess.Popen[bytes] | None:
+    """The supervisor as a unit of the user's manager, where it would not outlive the login otherwise; None where that
+    is not needed or not possible.
+    """
+    if not session().wants_unit:
+        return None
+    try:
+        supervisor = _spawn(run, unit_command(run, command), unit_environment())
+    except OSError:
+        return None
+    return supervisor if _ended_before_it_began(run, supervisor, after) in (None, REFUSED, UNABLE) else None
+
+
+def _spawn(run: Run, command: Sequence[str], extra: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    log = files.open_regular(run.log_file, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+    try:
+        return subprocess.Popen(
+            command,
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
             cwd=run.path,
-            env=_environment(),
+            env={**_environment(), **extra},
             umask=0o077,
             start_new_session=True,
         )
     finally:
         os.close(log)
-    _await_first_event(run, supervisor)
-    threading.Thread(target=supervisor.wait, name=f"reap {run.id}", daemon=True).start()
 
 
-def _await_first_event(run: Run, supervisor: subprocess.Popen[bytes]) -> None:
+def _ended_before_it_began(run: Run, supervisor: subprocess.Popen[bytes], after: int) -> int | None:
+    """Wait for the supervisor's first event; the exit code of one that ended without it, else None."""
     deadline = time.monotonic() + _HANDSHAKE_SECONDS
-    while not run.events_file.exists() and time.monotonic() < deadline:
-        if supervisor.poll() is not None:
-            raise TuituneError(f"its supervisor ended at once: {last_words(run) or 'it said nothing'}")
+    while time.monotonic() < deadline:
+        code = supervisor.poll()
+        if _begun(run, supervisor.pid, after):
+            return None
+        if code is not None:
+            return code
         time.sleep(0.01)
+    return None
+
+
+def _begun(run: Run, pid: int, after: int) -> bool:
+    """Whether the life that comes after event `after` has begun, under the supervisor with this pid."""
+    begun = journal.last(run.events_file, "supervisor") or {}
+    identity, seq = begun.get("identity"), begun.get("seq")
+    return isinstance(identity, dict) and identity.get("pid") == pid and type(seq) is int and seq > after
 
 
 def _environment() -> dict[str, str]:

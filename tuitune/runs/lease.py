@@ -12,15 +12,17 @@ from filelock import FileLock, Timeout
 from tuitune.runs import files
 from tuitune.runs.directory import Run
 
-_PATIENCE = 1.0
+_PATIENCE = 2.0
 
 
 @contextmanager
 def hold(run: Run) -> Iterator[bool]:
     """Hold the run's lease within the block; the block is given False where another process holds it.
 
-    Waits up to a second, because a viewer that looks whether the lease is free holds it for an instant.
+    Waits up to two seconds: a viewer that looks whether the lease is free holds it for an instant, and a supervisor
+    whose run has ended for up to a second. OSError where the lease is a link or no plain file, or cannot be written.
     """
+    _check(run)
     lock = FileLock(run.lease_file, mode=0o600)
     with suppress(Timeout):
         lock.acquire(timeout=_PATIENCE)
@@ -28,6 +30,12 @@ def hold(run: Run) -> Iterator[bool]:
         yield lock.is_locked
     finally:
         lock.release()
+
+
+def _check(run: Run) -> None:
+    """The lock truncates what it opens, so what it opens must be the lease and nothing else."""
+    with suppress(FileNotFoundError):
+        os.close(files.open_regular(run.lease_file, os.O_WRONLY))
 
 
 def held(run: Run) -> bool:

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from tuitune.runs import journal
 from tuitune.runs.directory import Run
 from tuitune.runs.state import State, last_words
 
-EXIT_CODES: dict[int | None, State] = {0: "finished", 1: "failed", 3: "stopped"}
+EXIT_CODES: dict[int | None, State] = {0: "finished", 1: "failed", 3: "stopped", 4: "paused"}
 """What the engine means by its exit code; any other, and any signal, is a crash."""
+
+Asked = Literal["", "stop", "pause", "kill"]
 
 _KILLED = 128 + signal.SIGKILL
 _CGROUPS = Path("/sys/fs/cgroup")
 _FULL = 1 << 20
 _DISK_FULL_WORDS = ("No space left on device", "Errno 28", "Disk quota exceeded", "Errno 122")
+_WORKER_KILLED = "signal: Killed"
 
 
 @dataclass(frozen=True)
@@ -33,23 +37,53 @@ class Exit:
         """From a `Popen.returncode`, which is negative for a signal."""
         return cls(returncode, None) if returncode >= 0 else cls(None, _signal_name(-returncode))
 
+    @property
+    def killed(self) -> bool:
+        return self.signal == "SIGKILL" or self.code == _KILLED
 
-def obituary(run: Run, exit: Exit, *, stop_requested: bool, out_of_memory: bool) -> tuple[State, str]:
-    """The state that the run ended in, and the reason in words.
+
+@dataclass(frozen=True)
+class Ending:
+    """The state that an engine left the run in, the reason in words, and whether memory ran out."""
+
+    state: State
+    reason: str
+    out_of_memory: bool = False
+
+
+@dataclass(frozen=True)
+class Circumstances:
+    """What else is known of an engine's end: what it was `asked` to do, whether the out-of-memory killer was at work
+    meanwhile, the GPU errors in the kernel's log, and the number of the last record from before the engine.
+    """
+
+    asked: Asked = ""
+    oom_killed: bool = False
+    xids: Sequence[str] = ()
+    after: int = 0
+
+
+def obituary(run: Run, exit: Exit, around: Circumstances) -> Ending:
+    """How the run stands after its engine has exited.
 
     "finished" needs both the exit code and the engine's own word: whatever else was asked or reported wins over it.
     """
-    end = journal.last(run.metrics_file, "end") or {}
-    outcome, reason = end.get("outcome"), str(end.get("reason") or "")
+    end = _own_word(run, around.after)
+    outcome, reason, cause = end.get("outcome"), str(end.get("reason") or ""), end.get("cause")
     state = EXIT_CODES.get(exit.code, "crashed")
     if state == "finished" and outcome != "finished":
-        state = outcome if outcome in ("stopped", "failed") else "crashed"
-    if exit.signal == "SIGTERM" and stop_requested and outcome in (None, "stopped"):
-        state, reason = "stopped", reason or f"stopped while {_activity(run)}"
-    if state in ("finished", "stopped"):
-        return state, reason
-    told = reason or _told(run, exit, out_of_memory)
-    return state, f"disk full: {told}" if _disk_full(run, told) else told
+        state = outcome if outcome in ("stopped", "failed", "paused") else "crashed"
+    if as_asked := _as_asked(run, exit, around.asked, outcome):
+        return Ending(as_asked[0], reason or as_asked[1])
+    if state == "stopped" and around.asked == "pause" and cause != "limit":
+        state = "paused"
+    if state in ("finished", "stopped", "paused"):
+        return Ending(state, reason)
+    told = reason or _told(run, exit, around)
+    out_of_memory = cause == "out-of-memory" or (
+        around.oom_killed and (exit.killed or _WORKER_KILLED in told + last_words(run))
+    )
+    return Ending(state, f"disk full: {told}" if _disk_full(run, told) else told, out_of_memory)
 
 
 def oom_kills() -> int:
@@ -89,19 +123,39 @@ def _cgroup_counters() -> Iterator[Path]:
         yield root / counter
 
 
-def _told(run: Run, exit: Exit, out_of_memory: bool) -> str:
+def _own_word(run: Run, after: int) -> journal.Record:
+    """The engine's `end` record; empty where the last one is from before it."""
+    end = journal.last(run.metrics_file, "end") or {}
+    seq = end.get("seq")
+    return end if type(seq) is not int or seq > after else {}
+
+
+def _as_asked(run: Run, exit: Exit, asked: Asked, outcome: object) -> tuple[State, str] | None:
+    """The state and reason of an engine that a signal of ours ended before it could end well itself."""
+    if asked == "kill" and (exit.signal == "SIGTERM" or exit.killed or (exit.code == 1 and outcome != "finished")):
+        return "stopped", f"killed on request while {_activity(run)}"
+    if asked in ("stop", "pause") and exit.signal == "SIGTERM" and outcome in (None, "stopped", "paused"):
+        state: State = "paused" if asked == "pause" else "stopped"
+        return state, f"{state} while {_activity(run)}"
+    return None
+
+
+def _told(run: Run, exit: Exit, around: Circumstances) -> str:
     words = last_words(run)
-    if out_of_memory and (exit.signal == "SIGKILL" or exit.code == _KILLED):
+    if around.oom_killed and exit.killed:
         how = "out of memory: the kernel killed the engine"
     elif exit.signal:
         how = f"the engine was killed by {exit.signal}"
     elif exit.code == 0:
         how = "the engine ended without saying how"
-    elif exit.code == 1 and words:
+    elif exit.code == 1 and words and not around.xids:
         return words
     else:
         how = f"the engine ended with exit code {exit.code}"
-    return f"{how}; last output: {words}" if words else how
+    known = [how, *around.xids[:2]]
+    if words:
+        known.append(f"last output: {words}")
+    return "; ".join(known)
 
 
 def _activity(run: Run) -> str:

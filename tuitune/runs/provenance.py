@@ -19,6 +19,7 @@ _PACKAGES = (
     *("torch", "transformers", "trl", "peft", "bitsandbytes"),
     *("datasets", "accelerate", "tokenizers", "safetensors"),
 )
+SOURCES = frozenset({"model.id", "model.revision", "data.train", "data.eval"})
 _LARGEST_HASHED = 1 << 30
 
 
@@ -31,6 +32,13 @@ def provenance(recipe: Recipe) -> dict[str, Any]:
         "host": platform.node(),
         "packages": {name: _version(name) for name in _PACKAGES},
         "command_line": [redact(argument) for argument in sys.argv],
+        **sources(recipe),
+    }
+
+
+def sources(recipe: Recipe) -> dict[str, Any]:
+    """The part that is about the model and the data, which the settings in `SOURCES` name."""
+    return {
         "model": {"id": recipe.model.id, "revision": recipe.model.revision},
         "data": {"train": fingerprint(recipe.data.train), "eval": fingerprint(recipe.data.eval)},
     }

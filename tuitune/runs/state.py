@@ -2,59 +2,121 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Sequence
-from typing import Literal, get_args
+from collections.abc import Iterable, Sequence
+from typing import Any, Literal, get_args
 
 from tuitune.runs import files, identity, journal, lease
-from tuitune.runs.directory import Run, created_at, read_record
+from tuitune.runs.directory import Run, age_seconds, read_record
 from tuitune.runs.identity import Identity
 from tuitune.text import clean, redact, strip_ansi
+from tuitune.units import duration_text
 
 State = Literal["queued", "starting", "training", "paused", "stopping", "finished", "stopped", "failed", "crashed"]
 STATES: tuple[State, ...] = get_args(State)
 ENDED: frozenset[State] = frozenset({"finished", "stopped", "failed", "crashed"})
+AT_REST: frozenset[State] = ENDED | {"paused"}
+"""No process is at work; `resume` starts the run's next life."""
+
+PROGRESS = ("step", "plan")
+"""Records that show that an engine has begun to train."""
 
 _LAUNCH_SECONDS = 30.0
 _LOG_TAIL = 16_384
 _REASON_LIMIT = 400
+_TELLING = frozenset(
+    {
+        *("supervisor", "waiting", "slot", "engine", "stop-requested", "pause-requested", "kill"),
+        *("silent", "heard", "retry", "exited", "ended"),
+    }
+)
+"""The events that a state follows from; of each kind the newest counts."""
 
 
 def derive(run: Run) -> tuple[State, str]:
-    """The run's state now, and why it is so ("" where there is nothing to add)."""
-    events: list[journal.Record] = []
-    at_work = catch_up(run, journal.Reader(run.events_file), events)
-    training = any(journal.last(run.metrics_file, kind) for kind in ("step", "plan"))
-    return judge(run, events, at_work=at_work, training=training)
+    """The run's state now, and why it is so ("" where there is nothing to add). Reads the ends of its files alone."""
+    at_work, life = _look(run)
+    return judge(run, life, at_work=at_work, progress=0 if _over(life) else _progress(run, life))
 
 
-def catch_up(run: Run, reader: journal.Reader, events: list[journal.Record]) -> bool:
-    """Add to `events` what has come since; whether a supervisor is at work on the run.
+def _look(run: Run) -> tuple[bool, list[journal.Record]]:
+    """Whether a supervisor is at work, and the newest event of each kind in the run's last life, in order.
 
     Who is at work is looked at before the events are, and again while there are new ones: a run that starts or ends
     between the two looks would seem to have lost its supervisor.
     """
+    known = -1
     while True:
         at_work = supervised(run)
-        fresh = reader.poll()
+        life = read_life(run)
+        newest = journal.last_seq(run.events_file)
+        if at_work or newest == known or _over(life):
+            return at_work, life
+        known = newest
+
+
+def read_life(run: Run) -> list[journal.Record]:
+    """The newest event of each telling kind in the run's last life, in order; read from the end of the file."""
+    return last_life(journal.backwards(run.events_file, *_TELLING))
+
+
+def last_life(backwards: Iterable[journal.Record]) -> list[journal.Record]:
+    """Of events given the newest first, the newest of each telling kind in the last life, in order; of a life that has
+    ended, the end alone and what came after.
+    """
+    newest: dict[str, journal.Record] = {}
+    for event in backwards:
+        kind = event.get("event")
+        if isinstance(kind, str) and kind in _TELLING:
+            newest.setdefault(kind, event)
+        if kind in ("supervisor", "ended"):
+            break
+    return list(reversed(newest.values()))
+
+
+def note(life: dict[str, journal.Record], event: journal.Record) -> None:
+    """Add the next event to the newest of each telling kind in the run's last life, in order."""
+    kind = event.get("event")
+    if not isinstance(kind, str) or kind not in _TELLING:
+        return
+    if kind == "supervisor":
+        life.clear()
+    life.pop(kind, None)
+    life[kind] = event
+
+
+def catch_up(
+    run: Run, reader: journal.Reader, events: list[journal.Record], max_records: int | None = None
+) -> bool | None:
+    """Add to `events` what has come since, at most `max_records`; whether a supervisor is at work on the run.
+
+    None where there is more to read, so that the events do not tell the state yet. As in `derive`, who is at work is
+    looked at first, and again while there are new events.
+    """
+    while True:
+        at_work = supervised(run)
+        fresh = reader.poll(max_records)
         events += fresh
+        if not reader.at_end:
+            return None
         if at_work or not fresh:
             return at_work
 
 
-def judge(run: Run, events: Sequence[journal.Record], *, at_work: bool, training: bool) -> tuple[State, str]:
-    """As `derive`, from what `catch_up` found; `training` says whether the engine has announced its plan."""
-    named = {str(event.get("event")): event for event in events}
-    if "ended" in named:
-        return _ended(named["ended"])
+def judge(run: Run, events: Sequence[journal.Record], *, at_work: bool, progress: int) -> tuple[State, str]:
+    """As `derive`, from the events of the last life or of all lives, whether a supervisor is at work, and the number of
+    the newest metrics record that shows progress (0 where there is none).
+    """
+    life = {str(event["event"]): event for event in last_life(reversed(events))}
+    if "ended" in life:
+        return _ended(life["ended"])
     if at_work:
-        return _supervised(named, training), ""
-    if not named:
+        return _supervised(life, progress)
+    if "supervisor" not in life and "engine" not in life:
         return _unstarted(run)
-    engine = Identity.from_record(named.get("engine", {}).get("identity"))
+    engine = Identity.from_record(life.get("engine", {}).get("identity"))
     if engine and identity.alive(engine):
         return "stopping", "its supervisor is gone; the engine saves and ends"
-    return "crashed", _obituary(run, named)
+    return "crashed", _obituary(run, life)
 
 
 def supervised(run: Run) -> bool:
@@ -70,32 +132,77 @@ def last_words(run: Run) -> str:
     return clean(redact(next(filter(None, lines), "")), limit=_REASON_LIMIT)
 
 
+def before_engine(life: Iterable[journal.Record]) -> int:
+    """The number of the last metrics record that was there when the life's engine started; 0 where nobody noted it."""
+    engine = next((event for event in life if event.get("event") == "engine"), {})
+    after = engine.get("after")
+    return after if type(after) is int else 0
+
+
+def _over(life: Iterable[journal.Record]) -> bool:
+    return any(event.get("event") == "ended" for event in life)
+
+
+def _progress(run: Run, life: Iterable[journal.Record]) -> int:
+    """The number of the newest record of progress, where it is of this life's engine."""
+    after = before_engine(life)
+    for record in journal.backwards(run.metrics_file):
+        seq = _seq(record)
+        if seq <= after or record.get("kind") in PROGRESS:
+            return seq
+    return 0
+
+
+def _seq(record: journal.Record) -> int:
+    seq = record.get("seq")
+    return seq if type(seq) is int else 0
+
+
 def _ended(event: journal.Record) -> tuple[State, str]:
-    state, reason = event.get("state"), event.get("reason")
-    if state not in ENDED:
+    state = event.get("state")
+    if state not in AT_REST:
         return "crashed", "its last event names no state"
-    return state, clean(reason, limit=_REASON_LIMIT) if isinstance(reason, str) else ""
+    return state, _text(event.get("reason"))
 
 
-def _supervised(named: dict[str, journal.Record], training: bool) -> State:
-    if "stop-requested" in named or "exited" in named:
-        return "stopping"
-    if "engine" in named:
-        return "training" if training else "starting"
-    return "starting" if "supervisor" in named else "queued"
+def _supervised(life: dict[str, journal.Record], progress: int) -> tuple[State, str]:
+    if "kill" in life:
+        stuck = life["kill"].get("rung") == "stuck"
+        return "stopping", ("stuck: " if stuck else "") + _text(life["kill"].get("message"))
+    if "stop-requested" in life or "pause-requested" in life:
+        return "stopping", ""
+    if "engine" not in life and "slot" not in life:
+        return "queued", _text(life.get("waiting", {}).get("reason"))
+    newest = next(name for name in reversed(life) if name in ("slot", "engine", "exited", "retry"))
+    if newest == "exited":
+        return "stopping", ""
+    if newest == "retry":
+        return "starting", _text(life["retry"].get("reason"))
+    started = newest == "engine" and progress > before_engine(life.values())
+    return "training" if started else "starting", _silence(life)
+
+
+def _silence(life: dict[str, journal.Record]) -> str:
+    """How long nothing has been heard from an engine that fell silent."""
+    newest = next((name for name in reversed(life) if name in ("silent", "heard", "engine")), "")
+    if newest != "silent":
+        return ""
+    seconds = life["silent"].get("seconds")
+    known = isinstance(seconds, int | float)
+    return f"nothing heard from the engine for {duration_text(seconds) if known else 'a while'}"
 
 
 def _unstarted(run: Run) -> tuple[State, str]:
-    born = created_at(run)
-    if born is not None and abs(time.time() - born) < _LAUNCH_SECONDS and files.is_regular(run.recipe_file):
+    age = age_seconds(run)
+    if age is not None and abs(age) < _LAUNCH_SECONDS and files.is_regular(run.recipe_file):
         return "queued", ""
     return "crashed", "it was never started" if files.is_regular(run.recipe_file) else "its recipe is missing"
 
 
-def _obituary(run: Run, named: dict[str, journal.Record]) -> str:
-    known = [_loss(Identity.from_record(named.get("supervisor", {}).get("identity")))]
+def _obituary(run: Run, life: dict[str, journal.Record]) -> str:
+    known = [_loss(Identity.from_record(life.get("supervisor", {}).get("identity")))]
     end = journal.last(run.metrics_file, "end")
-    if end:
+    if end and _seq(end) > before_engine(life.values()):
         known.append(f"the engine reported: {end.get('outcome')} at step {end.get('step')}")
     words = last_words(run)
     if words:
@@ -109,3 +216,7 @@ def _loss(supervisor: Identity | None) -> str:
     if supervisor.host != identity.host():
         return f"it ran on {supervisor.host} and cannot be seen from here"
     return "the machine was restarted while it ran"
+
+
+def _text(value: Any) -> str:
+    return clean(value, limit=_REASON_LIMIT) if isinstance(value, str) else ""

@@ -3,23 +3,31 @@
 from __future__ import annotations
 
 import math
+import time
 from array import array
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
 
 from tuitune.problem import TuituneError
 from tuitune.runs import files
 from tuitune.runs.directory import Run, created_at
-from tuitune.runs.journal import Reader, Record
-from tuitune.runs.state import ENDED, State, catch_up, judge
+from tuitune.runs.history import History
+from tuitune.runs.journal import Reader, Record, number
+from tuitune.runs.state import ENDED, State, catch_up, derive, judge, note
 
 _RECENT = 20
+_GLANCE_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
 class Summary:
-    """The keys of `show --json`, as the contract names them, and `created_at`. Times are seconds since the epoch."""
+    """The keys of `show --json`, as the contract names them, and `created_at`. Times are seconds since the epoch.
+
+    `life` counts the times that the run was started (0: never); `checkpoint` is the step of the newest checkpoint that
+    counts; `exact` says whether the last resumption was exact (None where the run was never resumed). `started_at` is
+    when the first engine started; `ended_at` is None for a paused run, which goes on.
+    """
 
     id: str
     name: str
@@ -38,6 +46,9 @@ class Summary:
     ended_at: float | None
     eta_seconds: float | None
     adapter: str | None
+    life: int
+    checkpoint: int | None
+    exact: bool | None
     recipe: dict[str, Any]
     created_at: float | None
 
@@ -50,72 +61,35 @@ class Summary:
         return record
 
 
-def _column() -> array[float]:
-    return array("d")
-
-
-@dataclass
-class Steps:
-    """The training records as columns of equal length; NaN where a figure was missing or not finite.
-
-    `tokens` counts trained-on input tokens since the start; `time` is seconds since the epoch; `memory` is bytes.
-    """
-
-    step: array[float] = field(default_factory=_column)
-    epoch: array[float] = field(default_factory=_column)
-    tokens: array[float] = field(default_factory=_column)
-    time: array[float] = field(default_factory=_column)
-    loss: array[float] = field(default_factory=_column)
-    learning_rate: array[float] = field(default_factory=_column)
-    grad_norm: array[float] = field(default_factory=_column)
-    tokens_per_second: array[float] = field(default_factory=_column)
-    step_seconds: array[float] = field(default_factory=_column)
-    memory: array[float] = field(default_factory=_column)
-
-    def __post_init__(self) -> None:
-        columns = {column.name: getattr(self, column.name).append for column in fields(self)}
-        self._columns = [("memory_bytes" if name == "memory" else name, append) for name, append in columns.items()]
-
-    def __len__(self) -> int:
-        return len(self.step)
-
-    def append(self, record: Record) -> None:
-        for key, append in self._columns:
-            number = _number(record, key)
-            append(math.nan if number is None else number)
-
-
-class RunView:
+class RunView(History):
     """A run as its files show it, kept up to date by `refresh`. Any number of views may follow one run.
 
-    phase, plan, artefact and end are the last records of their kind (None before there is one); evaluations, answers,
-    checkpoints, alerts, samples and events are lists of records. An evaluation also has `trained_tokens`, its place on
-    an axis of tokens. `reloads` goes up when everything was read anew, because a file was cut short or replaced.
+    Beside the records of `History`: `events` is the list of the run's events, `summary` its figures. `reloads` goes up
+    when what was there before is void and charts are to be built anew: because a file was cut short or replaced, so
+    that everything was read again, or because the run was resumed from an earlier step (see `History`).
     """
 
     def __init__(self, run: Run) -> None:
         self.run = run
-        self.reloads = 0
         self.complete = False
+        self._restarts = 0
         self._restart()
         self.refresh(max_records=0)
 
     def _restart(self) -> None:
+        super().__init__()
         self._readers = [Reader(path) for path in (self.run.events_file, self.run.metrics_file, self.run.samples_file)]
-        self.steps = Steps()
-        self.phase: Record | None = None
-        self.plan: Record | None = None
-        self.artefact: Record | None = None
-        self.end: Record | None = None
-        self.evaluations: list[Record] = []
-        self.answers: list[Record] = []
-        self.checkpoints: list[Record] = []
-        self.alerts: list[Record] = []
-        self.samples: list[Record] = []
         self.events: list[Record] = []
-        self._peak_memory: float | None = None
+        self._life: dict[str, Record] = {}
+        self._lives = 0
+        self._started_at: float | None = None
         self._last_time: float | None = None
-        self._at_work = False
+        self._at_work: bool | None = None
+        self._glanced: tuple[float, tuple[State, str]] | None = None
+
+    @property
+    def reloads(self) -> int:
+        return self._restarts + self.rewinds
 
     @property
     def broken(self) -> int:
@@ -124,7 +98,7 @@ class RunView:
 
     @cached_property
     def recipe(self) -> dict[str, Any]:
-        """The frozen recipe as plain tables; empty where its file is missing or damaged."""
+        """The run's recipe as plain tables, as it was last changed; empty where its file is missing or damaged."""
         from tuitune.recipe.document import read
 
         try:
@@ -134,49 +108,56 @@ class RunView:
 
     def refresh(self, max_records: int | None = None) -> bool:
         """Read what came since the last call; whether anything did. With `max_records`, at most that many from each
-        file, so that a call takes a bounded time: `complete` says whether that was all there is.
+        file, so that a call takes a bounded time: `complete` says whether that was all there is. Until it is, the
+        state is already that of now, the figures are those of what was read.
         """
         events, metrics, samples = self._readers
         known = len(self.events)
-        self._at_work = catch_up(self.run, events, self.events)
+        self._at_work = catch_up(self.run, events, self.events, max_records)
         records, answers = metrics.poll(max_records), samples.poll(max_records)
         if any(reader.reloads for reader in self._readers):
-            self.reloads += 1
+            self._restarts += self.rewinds + 1
             self._restart()
             return self.refresh(max_records)
-        self.complete = metrics.at_end and samples.at_end
+        self.complete = self._at_work is not None and metrics.at_end and samples.at_end
+        for event in self.events[known:]:
+            self._take_event(event)
         for record in records:
-            self._take(record)
+            self.take(record)
+        for answer in answers:
+            self.take_sample(answer)
         if records:
-            self._last_time = _number(records[-1], "time") or self._last_time
-        self.samples += answers
+            self._last_time = number(records[-1], "time") or self._last_time
         before = getattr(self, "summary", None)
         self.summary = self._summarize()
         return bool(records or answers) or len(self.events) > known or before != self.summary
 
-    def _take(self, record: Record) -> None:
-        match record.get("kind"):
-            case "step":
-                self.steps.append(record)
-                peak = _number(record, "peak_memory_bytes")
-                if peak and peak > (self._peak_memory or 0):
-                    self._peak_memory = peak
-            case "phase":
-                self.phase = _shaped(record, texts=("phase", "text", "unit"), numbers=("done", "total"))
-            case "eval":
-                tokens = self.steps.tokens[-1] if len(self.steps) else 0.0
-                self.evaluations.append({**_shaped(record, ("label",), _EVALUATION), "trained_tokens": tokens})
-            case "plan" | "artefact" | "end" as kind:
-                setattr(self, kind, record)
-            case "answers" | "checkpoint" | "alert" as kind:
-                getattr(self, kind if kind == "answers" else f"{kind}s").append(record)
+    def _take_event(self, event: Record) -> None:
+        note(self._life, event)
+        self._marks.take_event(event)
+        match event.get("event"):
+            case "supervisor":
+                life = event.get("life")
+                self._lives = life if type(life) is int else self._lives + 1
+            case "engine" if self._started_at is None:
+                self._started_at = number(event, "time")
+            case "amended":
+                self.__dict__.pop("recipe", None)
+
+    def _judged(self) -> tuple[State, str]:
+        if self.complete and self._at_work is not None:
+            return judge(self.run, list(self._life.values()), at_work=self._at_work, progress=self.progress)
+        now = time.monotonic()
+        if self._glanced is None or now - self._glanced[0] > _GLANCE_SECONDS:
+            self._glanced = now, derive(self.run)
+        return self._glanced[1]
 
     def _summarize(self) -> Summary:
         plan, steps = self.plan or {}, self.steps
-        training = bool(self.plan) or len(steps) > 0
-        state, reason = judge(self.run, self.events, at_work=self._at_work, training=training)
-        step, total = _whole(_last(steps.step)), _whole(_number(plan, "total_steps"))
+        state, reason = self._judged()
+        step, total = _whole(_last(steps.step)), _whole(number(plan, "total_steps"))
         measured = {evaluation["label"]: evaluation for evaluation in self.evaluations}
+        exact = (self.resumed or {}).get("exact")
         return Summary(
             id=self.run.id,
             name=self.run.name,
@@ -190,11 +171,14 @@ class RunView:
             eval_loss=self.evaluations[-1]["loss"] if self.evaluations else None,
             perplexity={label: measured.get(label, {}).get("perplexity") for label in ("base", "tuned")},
             tokens_per_second=_last(steps.tokens_per_second),
-            peak_memory_bytes=_whole(self._peak_memory),
-            started_at=self._event_time("engine"),
+            peak_memory_bytes=_whole(self.peak_memory),
+            started_at=self._started_at,
             ended_at=self._ended_at(state),
             eta_seconds=self._eta(step, total) if state == "training" else None,
             adapter=str(self.run.adapter) if files.is_regular(self.run.adapter / "adapter_config.json") else None,
+            life=self._lives,
+            checkpoint=_whole(number(self.checkpoints[-1], "step")) if self.checkpoints else None,
+            exact=exact if type(exact) is bool else None,
             recipe=self.recipe,
             created_at=self._created_at,
         )
@@ -203,15 +187,13 @@ class RunView:
     def _created_at(self) -> float | None:
         return created_at(self.run)
 
-    def _event_time(self, name: str) -> float | None:
-        return next((_number(event, "time") for event in self.events if event.get("event") == name), None)
-
     def _ended_at(self, state: State) -> float | None:
         """When the run ended; for one that could not say so, when it was last heard of."""
         if state not in ENDED:
             return None
-        heard = [_number(event, "time") for event in self.events[-1:]] + [self._last_time]
-        return self._event_time("ended") or max((moment for moment in heard if moment is not None), default=None)
+        ended = number(self._life.get("ended", {}), "time")
+        heard = [number(event, "time") for event in self.events[-1:]] + [self._last_time]
+        return ended or max((moment for moment in heard if moment is not None), default=None)
 
     def _eta(self, step: int | None, total: int | None) -> float | None:
         """Seconds to the last step at the mean duration of the latest steps."""
@@ -221,9 +203,6 @@ class RunView:
         return max(total - step, 0) * sum(recent) / len(recent)
 
 
-_EVALUATION = ("time", "step", "epoch", "loss", "perplexity", "tokens", "rows", "seconds")
-
-
 def summarize(run: Run) -> Summary:
     """The run's figures now, all its files read."""
     view = RunView(run)
@@ -231,20 +210,9 @@ def summarize(run: Run) -> Summary:
     return view.summary
 
 
-def _number(record: Record, key: str) -> float | None:
-    value = record.get(key)
-    return value if type(value) is float or type(value) is int else None
-
-
-def _whole(number: float | None) -> int | None:
-    return None if number is None else int(number)
+def _whole(value: float | None) -> int | None:
+    return None if value is None else int(value)
 
 
 def _last(column: array[float]) -> float | None:
     return column[-1] if column and math.isfinite(column[-1]) else None
-
-
-def _shaped(record: Record, texts: tuple[str, ...], numbers: tuple[str, ...]) -> Record:
-    """The named fields of a record, each of the type it should have: "" and None stand for what is missing or odd."""
-    shaped: Record = {key: value if isinstance(value := record.get(key), str) else "" for key in texts}
-    return shaped | {key: _number(record, key) for key in numbers}

@@ -1,127 +1,82 @@
-"""The process that watches over a run: `python -P -m tuitune.runs.supervisor RUN_DIR`.
+"""The process that watches over a run: `python -P -m tuitune.runs.supervisor RUN_DIR [--after SEQ] [--set KEY=VALUE]…`.
 
-It holds the run's lease, starts the engine, passes on requests to stop, and records how the engine ended, which the
-engine itself cannot when it is killed. It is small, imports nothing heavy and sleeps unless something happens.
+One such process is one life of the run. It holds the run's lease, waits for a device, starts the engine, passes on what
+is asked of it, and records how the engine ended, which the engine itself cannot when it is killed. It is small, imports
+nothing heavy and sleeps unless something happens.
 """
 
 from __future__ import annotations
 
-import json
+import argparse
 import os
 import signal
-import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from tuitune import __version__
-from tuitune.runs import control, files, identity, journal, lease
+from tuitune.runs import former, journal, lease
 from tuitune.runs.directory import Run
-from tuitune.runs.engine_process import EngineProcess, engine_command
 from tuitune.runs.events import EventLog
-from tuitune.runs.obituary import Exit, obituary, oom_kills
+from tuitune.runs.life import Life
 
 REFUSED = 2
+"""Exit code: another supervisor is at work on the run, or was since."""
 
-_SPOOL_SECONDS = 0.4
+UNABLE = 3
+"""Exit code: the run's directory or what a former life left does not let this one begin."""
 
 
-def supervise(run: Run, command: Sequence[str] | None = None) -> int:
-    """See a new run through to its end, training it with `command` (the engine, if not given).
+def supervise(
+    run: Run, command: Sequence[str] | None = None, *, after: int = 0, changes: Mapping[str, Any] | None = None
+) -> int:
+    """See a run through its next life, training it with `command` (the engine, if not given).
 
-    0 when the run has ended, however it ended; 2 where another supervisor holds the run or has held it before.
+    `after` is the number of the run's last event (0: it was never started); `changes` {key: value} are made to its
+    recipe first. 0 when the life has ended, however it ended; REFUSED where another supervisor holds the run, or
+    something has happened to it since `after`; UNABLE where the engine of a former life cannot be ended, or the run's
+    directory cannot be used.
     """
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    with lease.hold(run) as mine:
-        if not mine:
-            return _refuse("another supervisor is at work on this run")
-        if journal.read_all(run.events_file):
-            return _refuse("this run has been started before")
-        _Supervision(run, command or engine_command(run)).see_through()
+    try:
+        with lease.hold(run) as mine:
+            if not mine:
+                return _refuse(REFUSED, "another supervisor is at work on this run")
+            if journal.last_seq(run.events_file) != after:
+                gone_on = "this run has been started before" if after == 0 else "this run has gone on since"
+                return _refuse(REFUSED, gone_on)
+            engine = former.engine_of(run)
+            if engine is not None and not former.clear_away(run, engine):
+                stuck = f"the engine of its former life (pid {engine.pid}) cannot be ended; restart the machine"
+                return _refuse(UNABLE, stuck)
+            events = EventLog(run)
+            former.write_missing_end(run, events)
+            life = Life(run, events, command)
+            life.see_through(changes or {})
+    except OSError as error:
+        return _refuse(UNABLE, f"the run's directory cannot be used: {error}")
+    life.part()
     return 0
 
 
-class _Supervision:
-    def __init__(self, run: Run, command: Sequence[str]) -> None:
-        self._run = run
-        self._command = command
-        self._terminated = False
-        self._stopping = False
-        self._answered: set[str] = set()
-        self._immovable: set[str] = set()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._on_signal)
-        me = identity.current().as_record()
-        files.write_whole(run.owner_file, json.dumps(me).encode())
-        self._events = EventLog(run)
-        self._events.append("supervisor", identity=me, tuitune=__version__)
-
-    def _on_signal(self, number: int, frame: object) -> None:
-        self._terminated = True
-
-    def see_through(self) -> None:
-        kills_before = oom_kills()
-        try:
-            engine = EngineProcess(self._run, self._command)
-        except (OSError, subprocess.SubprocessError) as error:
-            state, reason = "failed", f"the engine could not be started: {error}"
-        else:
-            self._events.append("engine", identity=engine.identity and engine.identity.as_record())
-            ended = self._watch(engine)
-            self._events.append("exited", code=ended.code, signal=ended.signal)
-            out_of_memory = oom_kills() > kills_before
-            state, reason = obituary(self._run, ended, stop_requested=self._stopping, out_of_memory=out_of_memory)
-        for late in self._requests():
-            self._answer(late.nonce, late.verb, False, "the run had ended already")
-        self._events.append("ended", state=state, reason=reason)
-        self._events.close()
-
-    def _watch(self, engine: EngineProcess) -> Exit:
-        """Wait for the engine to exit, answering requests meanwhile."""
-        while not engine.exited_within(_SPOOL_SECONDS):
-            self._heed(engine)
-        return Exit.of(engine.clear_away())
-
-    def _heed(self, engine: EngineProcess) -> None:
-        """Answer what lies in the spool, and pass on the first request or signal to stop."""
-        asked = self._requests()
-        for request in asked:
-            message = "stopping already" if self._stopping else "stopping at the end of this step"
-            self._answer(request.nonce, request.verb, True, message)
-        if not self._stopping and (asked or self._terminated):
-            self._stopping = True
-            self._events.append("stop-requested", by=f"request {asked[0].nonce}" if asked else "signal")
-            engine.stop()
-
-    def _requests(self) -> list[control.Request]:
-        """The requests to carry out; whatever else lies in the spool is refused and taken out of it."""
-        accepted = []
-        for found in control.pending(self._run):
-            if found.nonce in self._immovable:
-                continue
-            if isinstance(found, control.Refusal):
-                self._answer(found.nonce, None, False, found.message)
-            elif found.nonce in self._answered:
-                self._answer(found.nonce, found.verb, False, "this request was answered before")
-            else:
-                accepted.append(found)
-        return accepted
-
-    def _answer(self, nonce: str, verb: str | None, ok: bool, message: str) -> None:
-        self._events.append("acknowledged", nonce=nonce, verb=verb, ok=ok, message=message)
-        self._answered.add(nonce)
-        if not control.discard(self._run, nonce):
-            self._immovable.add(nonce)
-
-
-def _refuse(reason: str) -> int:
-    print(f"[tuitune] not supervised: {reason}", file=sys.stderr)
-    return REFUSED
+def _refuse(code: int, reason: str) -> int:
+    print(f"[tuitune] not supervised: {reason}", file=sys.stderr, flush=True)
+    return code
 
 
 def main() -> int:
     os.umask(0o077)
-    return supervise(Run(Path(sys.argv[1]).absolute()))
+    parser = argparse.ArgumentParser(prog="python -m tuitune.runs.supervisor", description="Supervises a run.")
+    parser.add_argument("run", type=Path, metavar="RUN_DIR")
+    parser.add_argument("--after", type=int, default=0, metavar="SEQ", help="the number of the run's last event")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="a change to its recipe")
+    options = parser.parse_args()
+    changes = {}
+    if options.set:
+        from tuitune.runs.amendment import from_assignments
+
+        changes = from_assignments(options.set)
+    return supervise(Run(options.run.absolute()), after=options.after, changes=changes)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,32 @@
+"""Whose a run is: one that another machine works on, or that belongs to another user, can be looked at and no more."""
+
+from __future__ import annotations
+
+import os
+import pwd
+
+from tuitune.runs import identity, journal
+from tuitune.runs.directory import Run, read_record
+
+
+def foreign(run: Run) -> str:
+    """Why this process may not act on the run, as a sentence with what to do instead; "" where it may."""
+    try:
+        owner = run.path.stat().st_uid
+    except OSError:
+        return ""
+    if owner != os.geteuid():
+        return f"it belongs to {_user(owner)}, who alone can do that"
+    record = read_record(run.owner_file)
+    host, boot = record.get("host"), record.get("boot_id")
+    elsewhere = isinstance(host, str) and host != identity.host() and boot != identity.boot_id()
+    if not elsewhere or next(journal.backwards(run.events_file), {}).get("event") == "ended":
+        return ""
+    return f"it runs on {host}: do it there (if that machine is gone for good, remove {run.owner_file})"
+
+
+def _user(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return f"user {uid}"
