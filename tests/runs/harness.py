@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -16,7 +16,21 @@ from tuitune.runs.directory import Run
 
 STAND_IN = str(Path(__file__).with_name("stand_in.py"))
 ROOT = Path(__file__).resolve().parents[2]
+QUICK = {"watch.TICK_SECONDS": 0.05, "watch.LEAVE_SECONDS": 0.3}
 T = TypeVar("T")
+
+_SUPERVISE = """
+import importlib, json, os, sys
+from pathlib import Path
+from tuitune.runs import supervisor
+from tuitune.runs.directory import Run
+options = json.loads(sys.argv[2])
+for name, value in options["constants"].items():
+    module, _, constant = name.rpartition(".")
+    setattr(importlib.import_module(f"tuitune.runs.{module}"), constant, value)
+os.umask(0o077)
+sys.exit(supervisor.supervise(Run(Path(sys.argv[1])), options["command"], **options["life"]))
+"""
 
 
 def wait_for(condition: Callable[[], T], seconds: float = 15.0) -> T:
@@ -37,20 +51,24 @@ def engine(run: Run, behaviour: str, *arguments: str) -> list[str]:
     return [sys.executable, STAND_IN, str(run.path), behaviour, *arguments]
 
 
-def supervise_command(run: Run, command: list[str]) -> list[str]:
-    code = (
-        "import json, os, sys; from pathlib import Path; from tuitune.runs import supervisor; "
-        "from tuitune.runs.directory import Run; os.umask(0o077); "
-        "sys.exit(supervisor.supervise(Run(Path(sys.argv[1])), json.loads(sys.argv[2])))"
-    )
-    return [sys.executable, "-P", "-c", code, str(run.path), json.dumps(command)]
+def supervise_command(
+    run: Run, command: list[str], *, constants: Mapping[str, object] | None = None, **life: Any
+) -> list[str]:
+    """A supervisor as the launcher starts it, with `command` for the engine and `life` for the rest of `supervise`.
+
+    `constants` {"ladder.PATIENCE": …} replace those of the modules of `tuitune.runs`: a test need not wait for minutes.
+    """
+    options = {"command": command, "constants": {**QUICK, **(constants or {})}, "life": life}
+    return [sys.executable, "-P", "-c", _SUPERVISE, str(run.path), json.dumps(options)]
 
 
-def start_supervisor(run: Run, behaviour: str, *arguments: str) -> subprocess.Popen[bytes]:
-    """A supervisor started as the launcher starts it, with a stand-in for the engine."""
+def start_supervisor(
+    run: Run, behaviour: str, *arguments: str, constants: Mapping[str, object] | None = None, **life: Any
+) -> subprocess.Popen[bytes]:
+    """A supervisor started as the launcher starts it, with a stand-in for the engine; `life` is for `supervise`."""
     with run.log_file.open("ab") as log:
         return subprocess.Popen(
-            supervise_command(run, engine(run, behaviour, *arguments)),
+            supervise_command(run, engine(run, behaviour, *arguments), constants=constants, **life),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -63,13 +81,22 @@ def events(run: Run, name: str) -> list[dict[str, Any]]:
     return [event for event in journal.read_all(run.events_file) if event["event"] == name]
 
 
+def records(run: Run, kind: str) -> list[dict[str, Any]]:
+    return [record for record in journal.read_all(run.metrics_file) if record["kind"] == kind]
+
+
 def steps(run: Run) -> int:
-    return sum(record["kind"] == "step" for record in journal.read_all(run.metrics_file))
+    return len(records(run, "step"))
+
+
+def last_event(run: Run) -> int:
+    """The number of the run's last event, after which the next life begins."""
+    return journal.last_seq(run.events_file)
 
 
 def engine_identity(run: Run) -> identity.Identity:
-    """Who the engine is, once it runs."""
-    started = wait_for(lambda: events(run, "engine"))[0]
+    """Who the newest engine is, once it runs."""
+    started = wait_for(lambda: events(run, "engine"))[-1]
     found = identity.Identity.from_record(started["identity"])
     assert found is not None
     return found

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
 from tests.runs.harness import engine, engine_identity, start_supervisor
 from tuitune.problem import TuituneError
-from tuitune.runs import lease
+from tuitune.runs import identity, journal, lease, queue, waiting_list
 from tuitune.runs.deletion import delete
 from tuitune.runs.directory import Run, list_runs
 from tuitune.runs.supervisor import supervise
@@ -67,3 +68,31 @@ def test_what_is_gone_already_is_said(run: Run) -> None:
     delete(run)
     with pytest.raises(TuituneError, match="cannot be deleted"):
         delete(run)
+
+
+def test_a_paused_run_can_be_removed(run: Run) -> None:
+    with lease.hold(run):
+        writer = journal.Writer(run.events_file)
+        writer.append(event="supervisor", identity=identity.current().as_record(), life=1)
+        writer.append(event="ended", state="paused", reason="", sync=True)
+    delete(run)
+    assert list_runs() == []
+
+
+def test_its_place_in_the_queue_goes_with_it(run: Run) -> None:
+    supervise(run, engine(run, "finish"))
+    with waiting_list.changing(1) as entries:
+        entries.append(waiting_list.Entry(run.path.name, ("cpu",), False, identity.current()))
+    assert queue.waiting() == [run]
+    delete(run)
+    assert queue.waiting() == []
+
+
+def test_a_run_of_another_machine_is_not_removed(run: Run) -> None:
+    """Seen from here it has crashed; there it may be at work."""
+    there = {**identity.current().as_record(), "host": "other", "boot_id": "another"}
+    run.owner_file.write_text(json.dumps(there))
+    journal.Writer(run.events_file).append(event="supervisor", identity=there, life=1, sync=True)
+    with pytest.raises(TuituneError, match="it runs on other"):
+        delete(run)
+    assert run.recipe_file.exists()

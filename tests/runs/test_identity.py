@@ -67,6 +67,28 @@ def test_what_is_no_record_is_no_identity(record: object) -> None:
     assert Identity.from_record(record) is None
 
 
+def test_a_record_that_names_this_process_is_no_target() -> None:
+    me = identity.current()
+    assert not identity.send_signal(me, signal.SIGKILL)
+    assert not identity.signal_group(me, signal.SIGKILL)
+    leader = identity.of(os.getpgrp())
+    assert leader is None or not identity.signal_group(leader, signal.SIGKILL)
+
+
+def test_a_group_is_signalled_only_through_its_living_leader(sleeper) -> None:
+    follower = identity.of(sleeper.pid)
+    assert follower is not None
+    assert not identity.signal_group(follower, signal.SIGKILL), "it leads no group"
+    with subprocess.Popen(["sleep", "60"], process_group=0) as led:
+        leader = identity.of(led.pid)
+        assert leader is not None
+        assert not identity.signal_group(replace(leader, start_ticks=1), signal.SIGKILL)
+        assert led.poll() is None
+        assert identity.signal_group(leader, signal.SIGKILL)
+        assert led.wait() == -signal.SIGKILL
+        assert not identity.signal_group(leader, signal.SIGKILL)
+
+
 def test_the_members_of_a_group_are_found() -> None:
     code = "import subprocess, sys; subprocess.Popen(['sleep', '60']); print('up', flush=True); sys.stdin.read()"
     with subprocess.Popen([sys.executable, "-c", code], stdin=-1, stdout=-1, process_group=0) as leader:

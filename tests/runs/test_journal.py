@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.runs.harness import budget
-from tuitune.runs.journal import LINE_LIMIT, TEXT_LIMIT, Reader, Writer, last, read_all
+from tuitune.runs.journal import LINE_LIMIT, TEXT_LIMIT, Reader, Writer, backwards, last, last_seq, read_all
 
 QUIET = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
@@ -259,6 +259,60 @@ def test_last_looks_past_what_came_later(path: Path) -> None:
     assert path.stat().st_size > LINE_LIMIT
     assert last(path, "end") == {"kind": "end", "n": 1}
     assert last(path, "eval") is None
+
+
+def test_numbers_that_repeat_or_are_absurd_break_nothing(path: Path) -> None:
+    odd = [{"seq": 3, "kind": "a"}, {"seq": 3, "kind": "b"}, {"seq": 2**64 - 1}, {"seq": -1}, {"seq": "4"}]
+    path.write_bytes(lines(*odd) + b'{"seq": 1' + b"0" * 5000 + b"}\n" + lines({"seq": True}, {"seq": 5, "kind": "c"}))
+    reader = Reader(path)
+    assert len(reader.poll()) + reader.broken == 8
+    assert last(path, "b") == {"seq": 3, "kind": "b"}
+    with Writer(path) as writer:
+        writer.append(kind="d")
+    assert last_seq(path) == 6
+
+
+def test_the_newest_records_are_read_without_the_rest(path: Path) -> None:
+    path.write_bytes(lines(*({"n": n, "pad": "x" * 1000} for n in range(5000))))
+    started = time.process_time()
+    assert [record["n"] for _, record in zip(range(3), backwards(path), strict=False)] == [4999, 4998, 4997]
+    assert time.process_time() - started < budget(0.02)
+
+
+def test_records_of_some_kinds_are_sorted_out(path: Path) -> None:
+    path.write_bytes(lines(*({"kind": "end" if n % 1000 == 7 else "step", "n": n} for n in range(5000))))
+    assert [record["n"] for record in backwards(path, "end")] == [4007, 3007, 2007, 1007, 7]
+    assert {record["kind"] for record in backwards(path, "end", "step")} == {"end", "step"}
+    assert list(backwards(path, "eval")) == []
+
+
+def test_no_further_back_than_wanted(path: Path) -> None:
+    path.write_bytes(lines(*({"n": n} for n in range(1000))))
+    assert [record["n"] for record in backwards(path, reach=30)] == [999, 998]
+    assert list(backwards(path, reach=3)) == []
+
+
+@QUIET
+@given(st.lists(st.binary(max_size=300) | st.just(b"x" * 200_000), max_size=8))
+def test_backwards_is_the_same_the_other_way_round(tmp_path: Path, pieces: list[bytes]) -> None:
+    path = tmp_path / "backwards.jsonl"
+    content = b"".join(piece + end for piece, end in zip(pieces, [b"\n", lines({"n": 1}), b""] * 3, strict=False))
+    path.write_bytes(content)
+    whole = content.rpartition(b"\n")
+    path.with_name("whole.jsonl").write_bytes(whole[0] + whole[1])
+    assert list(backwards(path)) == list(reversed(read_all(path.with_name("whole.jsonl"))))
+
+
+@pytest.mark.parametrize("damage", BROKEN, ids=str)
+def test_backwards_passes_over_broken_lines(path: Path, damage: str) -> None:
+    path.write_bytes(lines({"n": 1}) + BROKEN[damage] + lines({"n": 2}) + b'{"n": 3')
+    assert [record["n"] for record in backwards(path)] == [2, 1]
+
+
+@pytest.mark.parametrize("size", [10, 200_000, 3 << 20])
+def test_backwards_leaves_out_what_is_not_finished(path: Path, size: int) -> None:
+    path.write_bytes(lines({"n": 1}) + b'{"n": 2, "pad": "' + b"x" * size)
+    assert list(backwards(path)) == [{"n": 1}]
 
 
 def test_a_hundred_thousand_lines_are_read_within_half_a_second(path: Path) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.runs.harness import ROOT, engine, events, supervise_command, wait_for
+from tuitune.hardware.session import Session
 from tuitune.problem import TuituneError
 from tuitune.recipe import document
 from tuitune.recipe.schema import Recipe
@@ -18,6 +19,7 @@ from tuitune.runs.directory import Run, list_runs
 from tuitune.runs.launcher import launch, resolve_paths
 from tuitune.runs.provenance import fingerprint
 from tuitune.runs.state import derive
+from tuitune.runs.supervisor import supervise
 
 
 def recipe(**data: object) -> Recipe:
@@ -115,14 +117,14 @@ def test_a_supervisor_is_started_from_anywhere(run: Run, tmp_path: Path, monkeyp
     for trap in ("torch.py", "json.py", "sitecustomize.py", "filelock.py"):
         (tmp_path / trap).write_text("raise SystemExit('trapped')")
     monkeypatch.chdir(tmp_path)
-    launcher.start_supervisor(run, supervise_command(run, engine(run, "finish")))
+    launcher.start_supervisor(run, command=supervise_command(run, engine(run, "finish")))
     wait_for(lambda: events(run, "ended"))
     assert derive(run) == ("finished", "")
 
 
 def test_a_supervisor_finds_tuitune_in_a_checkout_that_is_not_installed(run: Run) -> None:
     with pytest.raises(TuituneError, match=f"ended at once: {ROOT}"):
-        launcher.start_supervisor(run, [sys.executable, "-c", "import os; print(os.environ['PYTHONPATH'])"])
+        launcher.start_supervisor(run, command=[sys.executable, "-c", "import os; print(os.environ['PYTHONPATH'])"])
 
 
 def test_a_second_run_of_a_name_is_told_apart(rows: Path) -> None:
@@ -132,3 +134,50 @@ def test_a_second_run_of_a_name_is_told_apart(rows: Path) -> None:
     assert [run.name for run in runs] == ["my-run", "my-run-2", "my-run-3"]
     assert document.read(runs[1].recipe_file).run.name == "my-run-2"
     wait_for(lambda: all(events(run, "ended") for run in runs), seconds=90)
+
+
+UNIT = """#!/bin/sh
+echo "$@" > "$0.said"
+while [ "$1" != "--" ]; do shift; done
+shift
+exec env AS_A_UNIT=yes "$@"
+"""
+
+
+@pytest.fixture
+def manager(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A `systemd-run` that does what it is told, on a machine whose logouts end what was started in them."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    program = folder / "systemd-run"
+    program.write_text(UNIT)
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+    monkeypatch.setattr(launcher, "session", lambda: Session(login="session", kills=True, lingers=True, manager=True))
+    return program
+
+
+def test_a_supervisor_is_a_unit_where_it_would_not_outlive_the_login(run: Run, manager: Path) -> None:
+    launcher.start_supervisor(run, command=supervise_command(run, engine(run, "tell", "AS_A_UNIT")))
+    wait_for(lambda: events(run, "ended"))
+    assert "'AS_A_UNIT': 'yes'" in run.log_file.read_text()
+    assert f"--unit=tuitune-{run.id}" in manager.with_name("systemd-run.said").read_text()
+
+
+@pytest.mark.parametrize("failure", ["exit 1", "exec /no/such/program", ""])
+def test_where_the_manager_does_not_answer_it_is_a_process(run: Run, manager: Path, failure: str) -> None:
+    if failure:
+        manager.write_text(f"#!/bin/sh\n{failure}\n")
+    else:
+        manager.unlink()
+    launcher.start_supervisor(run, command=supervise_command(run, engine(run, "tell", "AS_A_UNIT")))
+    wait_for(lambda: events(run, "ended"))
+    assert "'AS_A_UNIT': None" in run.log_file.read_text()
+    assert len(events(run, "supervisor")) == 1
+
+
+def test_a_unit_that_is_refused_is_not_tried_again_as_a_process(run: Run, manager: Path) -> None:
+    supervise(run, engine(run, "say-stopped"))
+    with pytest.raises(TuituneError, match="was started by somebody else meanwhile"):
+        launcher.start_supervisor(run, command=supervise_command(run, engine(run, "finish")))
+    assert run.log_file.read_text().count("not supervised") == 1

@@ -8,11 +8,11 @@ from typing import Any
 import orjson
 import pytest
 
-from tests.runs.harness import engine
+from tests.runs.harness import budget, engine
 from tuitune.recipe.schema import Recipe
 from tuitune.runs import identity, journal, lease
 from tuitune.runs.directory import Run, create
-from tuitune.runs.state import ENDED, STATES, derive, last_words
+from tuitune.runs.state import AT_REST, STATES, derive, last_words
 from tuitune.runs.supervisor import supervise
 from tuitune.text import clean
 
@@ -33,6 +33,10 @@ def test_a_live_run_goes_from_queued_to_stopping(run: Run) -> None:
     own(run)
     assert derive(run) == ("queued", "")
     write_events(run, "supervisor")
+    assert derive(run) == ("queued", "")
+    write_events(run, "waiting", reason="the CPU trains other")
+    assert derive(run) == ("queued", "the CPU trains other")
+    write_events(run, "slot")
     assert derive(run) == ("starting", "")
     write_events(run, "engine")
     assert derive(run) == ("starting", "")
@@ -95,7 +99,7 @@ def test_a_run_that_was_never_started_has_crashed_after_a_while(run: Run) -> Non
 @pytest.mark.parametrize("state", STATES)
 def test_the_last_event_is_believed_only_where_it_names_an_end(run: Run, state: str) -> None:
     write_events(run, "supervisor", "ended", state=state, reason="because\x1b[2J")
-    if state in ENDED:
+    if state in AT_REST:
         assert derive(run) == (state, "because␛[2J")
     else:
         assert derive(run) == ("crashed", "its last event names no state")
@@ -163,3 +167,82 @@ def test_an_ended_run_stays_ended_whoever_is_alive(run: Run) -> None:
     supervise(run, engine(run, "finish"))
     own(run)
     assert derive(run) == ("finished", "")
+
+
+def test_only_the_last_life_counts(run: Run) -> None:
+    with journal.Writer(run.metrics_file) as metrics:
+        metrics.append(kind="plan")
+        metrics.append(kind="end", outcome="paused", step=1)
+    write_events(run, "supervisor", "slot", "engine", "pause-requested", "exited")
+    write_events(run, "ended", state="paused", reason="paused on request")
+    assert derive(run) == ("paused", "paused on request")
+    own(run)
+    assert derive(run) == ("paused", "paused on request"), "until the next life has begun"
+    write_events(run, "supervisor", identity=identity.current().as_record())
+    assert derive(run) == ("queued", "")
+    write_events(run, "slot")
+    write_events(run, "engine", after=2, identity=identity.current().as_record())
+    assert derive(run) == ("starting", ""), "the plan is the former engine's"
+    with journal.Writer(run.metrics_file) as metrics:
+        metrics.append(kind="resumed", step=1)
+        metrics.append(kind="step", step=2)
+    assert derive(run) == ("training", "")
+    run.owner_file.unlink()
+    state, reason = derive(run)
+    assert state == "stopping", "the engine, which is this process, is still alive"
+    write_events(run, "engine", after=4)
+    state, reason = derive(run)
+    assert state == "crashed"
+    assert "the engine reported" not in reason, "that was the former engine"
+
+
+def test_an_engine_that_is_started_again_is_starting_not_stopping(run: Run) -> None:
+    own(run)
+    write_events(run, "supervisor", "slot", "engine", "exited")
+    assert derive(run) == ("stopping", "")
+    write_events(run, "retry", reason="out of memory: goes on from step 5")
+    assert derive(run) == ("starting", "out of memory: goes on from step 5")
+    write_events(run, "engine")
+    assert derive(run) == ("starting", "")
+
+
+def test_silence_and_being_stuck_are_said(run: Run) -> None:
+    own(run)
+    with journal.Writer(run.metrics_file) as metrics:
+        metrics.append(kind="step", step=1)
+    write_events(run, "supervisor", "slot", "engine")
+    assert derive(run) == ("training", "")
+    write_events(run, "silent", seconds=180.4)
+    assert derive(run) == ("training", "nothing heard from the engine for 3 m 00 s")
+    write_events(run, "heard")
+    assert derive(run) == ("training", "")
+    write_events(run, "silent", seconds="odd")
+    assert derive(run) == ("training", "nothing heard from the engine for a while")
+    write_events(run, "kill", rung="ask", message="asked to end")
+    assert derive(run) == ("stopping", "asked to end")
+    write_events(run, "kill", rung="stuck", message="it does not end")
+    assert derive(run) == ("stopping", "stuck: it does not end")
+
+
+def test_many_events_are_judged_by_their_end(run: Run) -> None:
+    write_events(run, "supervisor", "slot", "engine")
+    with journal.Writer(run.events_file) as writer:
+        writer.append(event="acknowledged", nonce="f" * 32, verb="tune", ok=True, message="passed on to the engine")
+    content = run.events_file.read_bytes()
+    run.events_file.write_bytes(content + content.splitlines(keepends=True)[-1] * 200_000)
+    started = time.process_time()
+    own(run)
+    assert derive(run) == ("starting", "")
+    live = time.process_time() - started
+    write_events(run, "ended", state="finished", reason="")
+    started = time.process_time()
+    assert derive(run) == ("finished", "")
+    assert time.process_time() - started < budget(live / 2), "the end tells, and the rest is not read"
+    assert live < budget(0.4)
+
+
+def test_a_new_run_is_queued_whatever_the_clock_on_the_wall_says(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = time.time()
+    for shown in (now - 3600, now + 3600):
+        monkeypatch.setattr(time, "time", lambda shown=shown: shown)
+        assert derive(run) == ("queued", "")

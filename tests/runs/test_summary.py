@@ -14,14 +14,27 @@ from hypothesis import strategies as st
 from tests.runs.harness import budget, engine
 from tuitune.recipe.schema import Recipe
 from tuitune.runs import identity
+from tuitune.runs.amendment import amend
 from tuitune.runs.directory import Run
 from tuitune.runs.journal import Writer
-from tuitune.runs.summary import RunView, Steps, summarize
+from tuitune.runs.steps import Steps
+from tuitune.runs.summary import RunView, summarize
 from tuitune.runs.supervisor import supervise
 
 CONTRACT = [
     *("id", "name", "directory", "state", "reason", "step", "total_steps", "epoch", "loss", "eval_loss", "perplexity"),
-    *("tokens_per_second", "peak_memory_bytes", "started_at", "ended_at", "eta_seconds", "adapter", "recipe"),
+    *(
+        "tokens_per_second",
+        "peak_memory_bytes",
+        "started_at",
+        "ended_at",
+        "eta_seconds",
+        "adapter",
+        "life",
+        "checkpoint",
+        "exact",
+        "recipe",
+    ),
 ]
 
 
@@ -163,11 +176,154 @@ def test_a_damaged_recipe_leaves_the_rest_readable(run: Run) -> None:
     assert summarize(run).recipe == {}
 
 
+def resumed(number: int, **fields: Any) -> dict[str, Any]:
+    return {"kind": "resumed", "step": number, "exact": True, "reasons": [], "skipped": [], **fields}
+
+
+def test_what_was_recorded_after_the_step_it_resumed_from_is_superseded(run: Run) -> None:
+    supervised_by_me(run)
+    write(
+        run,
+        {"kind": "plan", "total_steps": 50},
+        {"kind": "eval", "step": 0, "loss": 3.0, "perplexity": 20.0, "label": "base"},
+        *(step(number) for number in range(1, 9)),
+        {"kind": "checkpoint", "step": 4, "path": "checkpoints/step-000004"},
+        {"kind": "checkpoint", "step": 8, "path": "checkpoints/step-000008"},
+        {"kind": "eval", "step": 8, "loss": 1.0, "label": "during"},
+        {"kind": "answers", "step": 8, "label": "during"},
+        {"kind": "alert", "step": 8, "id": "plateau", "level": "warning", "message": "flat"},
+        {"kind": "alert", "step": 3, "id": "starved", "level": "info", "message": "slow"},
+        {"kind": "end", "outcome": "paused", "step": 8},
+    )
+    with Writer(run.samples_file) as samples:
+        for number in (0, 4, 8):
+            samples.append(step=number, prompt="p", answer=str(number))
+    view = RunView(run)
+    view.refresh()
+    assert (len(view.steps), view.reloads, view.summary.checkpoint, view.summary.exact) == (8, 0, 8, None)
+    write(run, resumed(4, exact=False, reasons=["training.batch_size was 4"]))
+    with Writer(run.samples_file) as samples:
+        samples.append(kind="resumed", step=4)
+        samples.append(step=6, prompt="p", answer="6")
+    write(run, step(5, loss=9.0))
+    view.refresh()
+    assert view.reloads > 0, "charts are to be built anew"
+    assert list(view.steps.step) == [1, 2, 3, 4, 5]
+    assert view.steps.loss[-1] == 9.0
+    assert [evaluation["label"] for evaluation in view.evaluations] == ["base"]
+    assert [checkpoint["step"] for checkpoint in view.checkpoints] == [4]
+    assert [alert["id"] for alert in view.alerts] == ["starved"]
+    assert view.answers == []
+    assert [sample["step"] for sample in view.samples] == [0, 4, 6]
+    assert view.end is None
+    summary = view.summary
+    assert (summary.step, summary.checkpoint, summary.exact, summary.perplexity["base"]) == (5, 4, False, 20.0)
+    again = RunView(run)
+    again.refresh()
+    assert (again.summary, again.samples, list(again.steps.loss)) == (summary, view.samples, list(view.steps.loss))
+
+
+def test_going_on_from_the_last_step_supersedes_nothing(run: Run) -> None:
+    write(run, step(1), step(2), {"kind": "checkpoint", "step": 2}, resumed(2), step(3))
+    view = RunView(run)
+    view.refresh()
+    assert (list(view.steps.step), view.reloads, view.summary.exact) == ([1, 2, 3], 0, True)
+
+
+def test_lives_are_counted_and_the_first_start_and_the_last_end_count(run: Run) -> None:
+    assert summarize(run).life == 0
+    with Writer(run.events_file) as events:
+        events.append(event="supervisor", tuitune="0.1.0")
+        events.append(event="engine", identity=None)
+        events.append(event="ended", state="paused", reason="paused")
+    summary = summarize(run)
+    assert (summary.state, summary.life, summary.ended_at) == ("paused", 1, None)
+    assert summary.started_at is not None
+    with Writer(run.events_file) as events:
+        events.append(event="supervisor", life=2)
+        events.append(event="engine", identity=None, after=7)
+        events.append(event="ended", state="finished", reason="")
+    later = summarize(run)
+    assert (later.state, later.life, later.started_at) == ("finished", 2, summary.started_at)
+    assert later.ended_at is not None
+
+
+def test_marks_tell_what_happened_and_where(run: Run) -> None:
+    with Writer(run.events_file) as events:
+        events.append(event="supervisor")
+        events.append(event="pause-requested", by="request x", step=8, after=10)
+        events.append(event="supervisor")
+        for rung in ("ask", "kill-group"):
+            events.append(event="kill", rung=rung, step=9, after=40)
+        events.append(event="retry", reason="out of memory: smaller", step=5, after=41)
+    write(
+        run,
+        *(step(number) for number in range(1, 9)),
+        {"kind": "tuned", "nonce": "a", "step": 3, "changes": {"training.learning_rate": 1e-5}},
+        {"kind": "tuned", "nonce": "b", "step": 7, "changes": {"evaluation.every": 5}},
+        {"kind": "done", "nonce": "c", "verb": "sample", "ok": True, "message": "sampled\x1b[2J", "step": 6},
+        {"kind": "done", "nonce": "a", "verb": "tune", "ok": True, "message": "tuned", "step": 3},
+        {"kind": "done", "nonce": "d", "verb": "evaluate", "ok": False, "message": "no held-out rows", "step": 3},
+        {"kind": "alert", "id": "diverging", "level": "warning", "message": "rising: lower it", "step": 2},
+        {"kind": "alert", "id": "x", "level": "info", "message": "by the way", "step": 2},
+        resumed(5, exact=False, reasons=["another GPU"]),
+        {"kind": "tuned", "nonce": "b", "step": 7, "changes": {"evaluation.every": 5}},
+    )
+    view = RunView(run)
+    view.refresh()
+    assert [(mark["step"], mark["kind"], mark["text"]) for mark in view.marks] == [
+        (2, "alert", "rising: lower it"),
+        (3, "tuned", "training.learning_rate = 1e-05"),
+        (5, "pause", "asked to pause"),
+        (5, "retry", "out of memory: smaller"),
+        (5, "resumed", "resumed approximately: another GPU"),
+        (7, "tuned", "evaluation.every = 5"),
+        (9, "kill", "asked to end at once"),
+    ]
+
+
+def test_an_amended_recipe_is_the_one_that_is_shown(run: Run) -> None:
+    view = RunView(run)
+    assert view.summary.recipe["training"]["epochs"] == 3.0
+    amend(run, {"training.epochs": 5.0})
+    with Writer(run.events_file) as events:
+        events.append(event="amended", changes={})
+    view.refresh()
+    assert view.summary.recipe["training"]["epochs"] == 5.0
+
+
+@pytest.mark.parametrize("name", ["metrics", "events"])
+def test_a_long_journal_is_in_view_at_once(run: Run, name: str) -> None:
+    """A first view within a second whatever has gone before, its state that of now; the rest comes in pieces."""
+    supervised_by_me(run)
+    write(run, {"kind": "plan", "total_steps": 9}, step(1))
+    path = run.metrics_file if name == "metrics" else run.events_file
+    acknowledged = {"event": "acknowledged", "nonce": "f" * 32, "verb": "tune", "ok": True, "message": "to the engine"}
+    record = {"v": 1, "seq": 9, "time": 1.5, **(step(1) if name == "metrics" else acknowledged)}
+    path.write_bytes(path.read_bytes() + (json.dumps(record).encode() + b"\n") * 1_000_000)
+    started = time.process_time()
+    view = RunView(run)
+    view.refresh(max_records=1000)
+    assert time.process_time() - started < budget(1.0)
+    assert (view.summary.state, view.complete) == ("training", False)
+    started = time.process_time()
+    for _ in range(20):
+        view.refresh(max_records=1000)
+    assert time.process_time() - started < budget(1.0)
+    path.unlink()
+
+
 VALUES = (
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | st.lists(st.integers(), max_size=2)
 )
-KEYS = ["time", "step", "total_steps", "loss", "tokens", "label", "perplexity", "phase", "text", "done", "step_seconds"]
-KINDS = ["step", "plan", "eval", "phase", "answers", "checkpoint", "alert", "artefact", "end", "new", 7, None]
+KEYS = [
+    *("seq", "time", "step", "total_steps", "loss", "tokens", "label", "perplexity", "phase", "text", "done"),
+    *("step_seconds", "exact", "reasons", "changes", "message", "level"),
+]
+KINDS = [
+    *("step", "plan", "eval", "phase", "answers", "checkpoint", "alert", "artefact", "end", "new", 7, None),
+    *("resumed", "tuned", "done"),
+]
 RECORDS = st.fixed_dictionaries({"kind": st.sampled_from(KINDS)}, optional=dict.fromkeys(KEYS, VALUES))
 
 

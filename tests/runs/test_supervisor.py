@@ -13,9 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.runs.harness import ROOT, engine, engine_identity, events, start_supervisor, steps, wait_for
-from tuitune.runs import control, files, identity, journal, lease
+from tests.runs.harness import ROOT, engine, engine_identity, events, records, start_supervisor, steps, wait_for
+from tuitune.runs import control, files, identity, journal, lease, watch
 from tuitune.runs.directory import Run
+from tuitune.runs.events import EventLog
 from tuitune.runs.state import ENDED, derive
 from tuitune.runs.summary import summarize
 from tuitune.runs.supervisor import REFUSED, supervise
@@ -39,7 +40,7 @@ def test_every_end_has_its_state_and_reason(run: Run, behaviour: str) -> None:
     state, reason = derive(run)
     assert (state, reason[: len(ENDS[behaviour][1])]) == ENDS[behaviour]
     named = [event["event"] for event in journal.read_all(run.events_file)]
-    assert named == ["supervisor", "engine", "exited", "ended"]
+    assert named == ["supervisor", "slot", "engine", "exited", "ended"]
     assert not run.reserve_file.exists()
 
 
@@ -57,8 +58,10 @@ def test_an_engine_that_cannot_be_started_is_a_failure(run: Run) -> None:
 
 
 def test_a_request_stops_the_run_and_is_acknowledged(run: Run) -> None:
+    process = start_supervisor(run, "train")
+    wait_for(lambda: steps(run) > 1)
     nonce = control.request(run, "stop")
-    supervise(run, engine(run, "train"))
+    assert process.wait(20) == 0
     (acknowledged,) = events(run, "acknowledged")
     assert (acknowledged["nonce"], acknowledged["verb"], acknowledged["ok"]) == (nonce, "stop", True)
     assert events(run, "stop-requested")[0]["by"] == f"request {nonce}"
@@ -82,7 +85,7 @@ def test_an_engine_stopped_before_it_listens_is_stopped_not_crashed(run: Run) ->
 
 def test_what_is_no_request_is_refused_with_an_event(run: Run, tmp_path: Path) -> None:
     (run.control / "unknown.json").write_text('{"verb": "exec"}')
-    (run.control / "big.json").write_text(" " * 5000)
+    (run.control / "big.json").write_text(" " * 70_000)
     (run.control / "planted.json").symlink_to(tmp_path)
     (run.control / "folder.json").mkdir()
     process = start_supervisor(run, "train", str(tmp_path / "done"))
@@ -100,6 +103,7 @@ def test_what_is_no_request_is_refused_with_an_event(run: Run, tmp_path: Path) -
 
 def test_a_replayed_request_is_carried_out_once(run: Run, tmp_path: Path) -> None:
     process = start_supervisor(run, "stubborn", str(tmp_path / "done"))
+    wait_for(lambda: records(run, "phase"))
     nonce = control.request(run, "stop")
     spooled = run.control / f"{nonce}.json"
     for _ in range(2):
@@ -168,7 +172,7 @@ def test_the_engine_is_told_to_save_when_its_supervisor_is_killed(run: Run) -> N
     wait_for(lambda: not identity.alive(trainer))
     state, reason = derive(run)
     assert state == "crashed"
-    assert "its supervisor was killed; the engine reported: stopped at step 7" in reason
+    assert "its supervisor was killed; the engine reported: stopped at step" in reason
     assert "last output: step" in reason
     last = journal.last(run.metrics_file, "end")
     assert last is not None
@@ -182,6 +186,33 @@ def test_what_the_engine_leaves_running_is_swept_away(run: Run, tmp_path: Path) 
     wait_for(lambda: identity.of(int(pid_file.read_text())) is None)
 
 
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV, signal.SIGABRT])
+def test_a_violent_death_is_named_soon_and_leaves_nothing_running(
+    run: Run, tmp_path: Path, number: signal.Signals
+) -> None:
+    process = start_supervisor(run, "leaves-orphan", str(tmp_path / "pid"))
+    wait_for(lambda: steps(run) > 1)
+    trainer, died = engine_identity(run), time.monotonic()
+    identity.send_signal(trainer, number)
+    wait_for(lambda: events(run, "ended"))
+    assert time.monotonic() - died < 5
+    assert process.wait(20) == 0
+    state, reason = derive(run)
+    assert state == "crashed"
+    assert reason.startswith(f"the engine was killed by {number.name}; last output: ")
+    assert identity.group_members(trainer.pid) == []
+    assert identity.of(int((tmp_path / "pid").read_text())) is None
+
+
+def test_an_event_that_is_too_long_is_no_end_of_the_supervisor(run: Run, capfd: pytest.CaptureFixture[str]) -> None:
+    log = EventLog(run)
+    log.append("amended", changes={str(number): "x" * 60_000 for number in range(20)})
+    log.append("ended", state="finished", reason="")
+    log.close()
+    assert [event["event"] for event in journal.read_all(run.events_file)] == ["ended"]
+    assert len(capfd.readouterr().err) < 5000
+
+
 def test_the_engine_gets_a_safe_environment(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD", "1")
     monkeypatch.setenv("HF_TOKEN", "a token of mine")
@@ -190,7 +221,7 @@ def test_the_engine_gets_a_safe_environment(run: Run, monkeypatch: pytest.Monkey
     log = run.log_file.read_text()
     assert "'TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD': None, 'TORCH_FORCE_WEIGHTS_ONLY_LOAD': '1'" in log
     assert "'HF_TOKEN': 'a token of mine', 'PYTHONUNBUFFERED': '1'" in log
-    assert "own group True /dev/null 0o77" in log
+    assert "own group True pipe:[" in log and "] 0o77" in log
     kept = [path for path in run.path.rglob("*") if path.is_file() and path != run.log_file]
     assert not any(b"a token of mine" in path.read_bytes() for path in kept)
 
@@ -212,7 +243,8 @@ def test_the_supervisor_is_light_and_soon_at_work(run: Run) -> None:
 
 
 def test_a_quiet_supervisor_sleeps(run: Run, tmp_path: Path) -> None:
-    process = start_supervisor(run, "train", str(tmp_path / "done"))
+    rate = {"watch.TICK_SECONDS": watch.TICK_SECONDS}
+    process = start_supervisor(run, "train", str(tmp_path / "done"), constants=rate)
     engine_identity(run)
     before, ticks = steps(run), sum(map(int, Path(f"/proc/{process.pid}/stat").read_text().split()[13:15]))
     wait_for(lambda: steps(run) > before + 80)
@@ -227,6 +259,7 @@ import sys
 import time
 from pathlib import Path
 from tuitune.runs.directory import Run
+from tuitune.runs.events import EventLog
 from tuitune.runs.events import EventLog
 run = Run(Path(sys.argv[1]))
 log = EventLog(run)

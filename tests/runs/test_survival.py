@@ -25,7 +25,7 @@ from pathlib import Path
 from tuitune.runs.directory import Run
 from tuitune.runs.launcher import start_supervisor
 fcntl.ioctl(0, termios.TIOCSCTTY, 0)
-start_supervisor(Run(Path(sys.argv[1])), json.loads(sys.argv[2]))
+start_supervisor(Run(Path(sys.argv[1])), command=json.loads(sys.argv[2]))
 while True:
     signal.pause()
 """
