@@ -52,7 +52,9 @@ def test_a_run_records_everything_and_leaves_a_working_adapter(carried: Carry, t
         (2, "during"),
         (4, "tuned"),
     ]
-    assert [path.name for path in outcome.run.checkpoints.glob("step-*")] == ["step-000004"]
+    saved = {record["step"]: (record["healthy"], record["seconds"] > 0) for record in outcome.records("checkpoint")}
+    assert saved == {2: (True, True), 4: (True, True)}
+    assert {path.name for path in outcome.run.checkpoints.iterdir()} == {"step-000002", "step-000004"}
     checkpoint = {path.name for path in (outcome.run.checkpoints / "step-000004").iterdir()}
     assert {"adapter_model.safetensors", "optimizer.pt", "scheduler.pt", "trainer_state.json"} <= checkpoint
     assert "training_args.bin" not in checkpoint

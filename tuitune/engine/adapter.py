@@ -31,6 +31,7 @@ def adapt(base: Base, recipe: Recipe) -> PeftModel | PreTrainedModel:
         use_dora=wanted.dora,
     )
     adapted = get_peft_model(model, config)
+    config.target_modules = sorted(config.target_modules)  # as a set it would be saved in another order every time
     if not Path(recipe.model.id).exists() and not recipe.model.id.startswith("bundled:"):
         config.base_model_name_or_path, config.revision = recipe.model.id, base.commit or recipe.model.revision
     return adapted

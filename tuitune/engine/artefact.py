@@ -1,23 +1,30 @@
-"""The result: saved, then checked by loading it again."""
+"""The result: saved, checked by loading it again, then put into its place."""
 
 from __future__ import annotations
 
+import ctypes
 import json
+import os
 import shutil
 import struct
 from pathlib import Path
 from typing import Any
 
 import torch
-from peft import PeftModel
+from peft import PeftModel, get_peft_model_state_dict, set_peft_model_state_dict
+from peft.utils.save_and_load import load_peft_weights
+from safetensors import SafetensorError
 from torch import Tensor
+from transformers import PreTrainedTokenizerBase
 
 from tuitune.engine.failures import EngineError
 from tuitune.engine.generate import undisturbed
-from tuitune.engine.model import Base, set_attention
+from tuitune.engine.model import Base, first_line, set_attention
+from tuitune.runs import manifest
 
 ADAPTER_FILES = {"adapter_config.json", "adapter_model.safetensors"}
 CARD = "README.md"
+_HERE, _RENAME_EXCHANGE = -100, 2  # AT_FDCWD and the flag of renameat2(2)
 _TOLERANCE = 1e-3  # of a logit; loading an adapter back normally changes nothing at all
 
 
@@ -30,14 +37,68 @@ def save_weights(model: Any, folder: Path) -> None:
         model.save_pretrained(folder)
 
 
-def save(model: Any, base: Base, card: str, folder: Path) -> None:
-    """Write the result with its tokenizer and card beside `folder`, then move it there whole."""
+def save_tokenizer(tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:
+    """The tokenizer as it came, whatever it was last asked to pad or cut."""
+    if tokenizer.is_fast:
+        tokenizer.backend_tokenizer.no_padding()
+        tokenizer.backend_tokenizer.no_truncation()
+    tokenizer.save_pretrained(folder)
+
+
+def load_weights(model: Any, folder: Path) -> None:
+    """Give `model` the weights that `save_weights` wrote; EngineError where they are not the weights of this model."""
+    try:
+        if isinstance(model, PeftModel):
+            given = load_peft_weights(str(folder), device="cpu")
+            expected = set(get_peft_model_state_dict(model, save_embedding_layers=False))
+            if differing := sorted(given.keys() ^ expected):
+                raise ValueError(f"{len(differing)} tensors are missing or unknown, {differing[0]} among them")
+            set_peft_model_state_dict(model, given)
+        else:
+            saved = type(model).from_pretrained(folder, dtype="auto", use_safetensors=True, local_files_only=True)
+            model.load_state_dict(saved.state_dict())
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
+        raise EngineError(
+            f"the weights in {folder} do not fit this model: {first_line(error)}. Start a new run for other model or "
+            "adapter settings, or move that folder away to go on from an older checkpoint."
+        ) from error
+
+
+def stage(model: Any, base: Base, card: str, folder: Path) -> Path:
+    """Write the result with its tokenizer and card beside `folder`; where it lies, on disk when this returns."""
     staged = folder.with_name(f".{folder.name}")
     shutil.rmtree(staged, ignore_errors=True)
     save_weights(model, staged)
-    base.tokenizer.save_pretrained(staged)
+    save_tokenizer(base.tokenizer, staged)
     (staged / CARD).write_text(card, encoding="utf-8")
-    staged.rename(folder)
+    manifest.sync(staged)
+    return staged
+
+
+def put(staged: Path, folder: Path) -> None:
+    """Move the result into its place in one step; one of an earlier life makes way and is gone after that."""
+    if folder.is_symlink() or not folder.is_dir():
+        staged.rename(folder)
+    else:
+        _exchange(staged, folder)
+    directory = os.open(folder.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)
+    shutil.rmtree(staged, ignore_errors=True)
+
+
+def _exchange(one: Path, other: Path) -> None:
+    """Let two folders swap names, at once where the file system can."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.renameat2(_HERE, os.fsencode(one), _HERE, os.fsencode(other), _RENAME_EXCHANGE) == 0:
+        return
+    aside = one.with_name(f"{one.name}.former")
+    shutil.rmtree(aside, ignore_errors=True)
+    other.rename(aside)
+    one.rename(other)
+    aside.rename(one)
 
 
 def listing(folder: Path) -> list[dict[str, Any]]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import random
 from dataclasses import dataclass
 
 import datasets
+import pyarrow.compute
 from transformers import PreTrainedTokenizerBase
 from trl import pack_dataset
 
@@ -27,6 +29,7 @@ class Prepared:
     """Tokenized rows (`input_ids`, `labels`, and `seq_lengths` where packed) and what became of the rows read.
 
     `held_out_rows` are the rows themselves, for their questions and answers; `held_out_count` of them have a loss.
+    `fingerprint` tells whether these are the tokens, in the order, of another time.
     """
 
     train: datasets.Dataset
@@ -36,6 +39,7 @@ class Prepared:
     train_rows: int
     dropped_rows: int
     train_tokens: int
+    fingerprint: str
 
 
 def prepare(recipe: Recipe, base: Base, report: Report) -> Prepared:
@@ -60,14 +64,17 @@ def prepare(recipe: Recipe, base: Base, report: Report) -> Prepared:
     held_out, _ = _encode(held_out_rows, encoder, report, "held-out")
     if recipe.data.shuffle:
         random.Random(recipe.run.seed).shuffle(train)
+    packed = _dataset(train, pack_to)
+    measured = _dataset(held_out, pack_to) if held_out else None
     return Prepared(
-        train=_dataset(train, pack_to),
-        held_out=_dataset(held_out, pack_to) if held_out else None,
+        train=packed,
+        held_out=measured,
         held_out_rows=held_out_rows,
         held_out_count=len(held_out),
         train_rows=len(train),
         dropped_rows=dropped,
         train_tokens=sum(len(row.input_ids) for row in train),
+        fingerprint=_fingerprint([packed] if measured is None else [packed, measured]),
     )
 
 
@@ -135,3 +142,16 @@ def _dataset(rows: list[Encoded], pack_to: int | None) -> datasets.Dataset:
     columns = {"input_ids": [row.input_ids for row in rows], "labels": [row.labels for row in rows]}
     dataset = datasets.Dataset.from_dict(columns)
     return pack_dataset(dataset, pack_to, "bfd", {"keep_in_memory": True}) if pack_to else dataset
+
+
+def _fingerprint(sets: list[datasets.Dataset]) -> str:
+    """SHA-256 over every number of every column, and over where each row ends."""
+    digest = hashlib.sha256()
+    for rows in sets:
+        table = rows.with_format("arrow")[:]
+        for name in sorted(table.column_names):
+            column = table.column(name)
+            for numbers in (pyarrow.compute.list_value_length(column), pyarrow.compute.list_flatten(column)):
+                digest.update(f"{name} {len(numbers)}:".encode())
+                digest.update(numbers.to_numpy().astype("<i8"))
+    return digest.hexdigest()

@@ -13,6 +13,22 @@ class EngineError(TuituneError):
     """A failure whose message is already meant for a person."""
 
 
+class NotFiniteError(EngineError):
+    """The loss or the gradient was not a finite number, and the recipe says to stop there."""
+
+
+def cause_of(error: BaseException) -> str | None:
+    """What kind of failure this is, for programs: "out-of-memory", "disk-full", "not-finite", or None for any other."""
+    for cause in _causes(error):
+        if isinstance(cause, NotFiniteError):
+            return "not-finite"
+        if out_of_memory(cause) is not None:
+            return "out-of-memory"
+        if disk_full(cause):
+            return "disk-full"
+    return None
+
+
 def explain(error: BaseException) -> str:
     """The cause of `error` and what to do about it, in the recipe's terms."""
     for cause in _causes(error):
@@ -37,16 +53,28 @@ def _said_plainly(error: BaseException) -> str | None:
 
 
 def _out_of_memory(error: BaseException) -> str | None:
+    if (where := out_of_memory(error)) is None:
+        return None
+    return (
+        f"{where} ran out of memory. Use gradient checkpointing, a smaller training.batch_size with more "
+        "training.accumulation, a shorter data.max_length, or quantization.bits = 4."
+    )
+
+
+_GPU_FULL = ("CUDA out of memory", "CUDA error: out of memory", "CUBLAS_STATUS_ALLOC_FAILED")
+_HOST_FULL = ("can't allocate memory", "Cannot allocate memory", "std::bad_alloc")
+
+
+def out_of_memory(error: BaseException) -> str | None:
+    """Which memory was used up, in words, where this error says so: torch and its libraries have several ways to."""
     import torch
 
-    remedy = (
-        "Use gradient checkpointing, a smaller training.batch_size with more training.accumulation, "
-        "a shorter data.max_length, or quantization.bits = 4."
-    )
-    if isinstance(error, torch.OutOfMemoryError):
-        return f"the GPU ran out of memory. {remedy}"
-    if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and "can't allocate memory" in str(error)):
-        return f"this machine ran out of memory. {remedy}"
+    text = str(error) if isinstance(error, RuntimeError) else ""
+    if isinstance(error, torch.OutOfMemoryError) or any(sign in text for sign in _GPU_FULL):
+        return "the GPU"
+    full = isinstance(error, OSError) and error.errno == errno.ENOMEM
+    if isinstance(error, MemoryError) or full or any(sign in text for sign in _HOST_FULL):
+        return "this machine"
     return None
 
 
@@ -88,10 +116,12 @@ def _repository(error: BaseException) -> str:
 
 
 def _disk(error: BaseException) -> str | None:
+    return "the disk is full: free some space, or point TUITUNE_HOME at another disk." if disk_full(error) else None
+
+
+def disk_full(error: BaseException) -> bool:
     full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
-    if full or "No space left on device" in str(error):
-        return "the disk is full: free some space, or point TUITUNE_HOME at another disk."
-    return None
+    return full or "No space left on device" in str(error)
 
 
 def _missing(error: BaseException) -> str | None:

@@ -61,7 +61,7 @@ def load(recipe: Recipe, precision: Precision, on: torch.device, report: Report,
             local_files_only=True,
         )
     except (OSError, ValueError, KeyError) as error:
-        raise EngineError(f"{recipe.model.id} could not be loaded: {_first_sentence(error)}") from error
+        raise EngineError(f"{recipe.model.id} could not be loaded: {first_line(error)}") from error
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token or tokenizer.unk_token
     _keep_trainable_layout(model)
@@ -142,5 +142,6 @@ def set_attention(model: Any, name: str) -> str:
     return before
 
 
-def _first_sentence(error: BaseException) -> str:
+def first_line(error: BaseException) -> str:
+    """The first line of an error's text that says anything."""
     return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)

@@ -1,35 +1,42 @@
-"""A training run from top to bottom: load, adapt, prepare, train, evaluate, save."""
+"""A training run from top to bottom: load, adapt, prepare, train, evaluate, save. Or the rest of one."""
 
 from __future__ import annotations
 
 import warnings
-from contextlib import suppress
 
 import transformers
 
-from tuitune.engine import artefact
+from tuitune.engine import artefact, resume
 from tuitune.engine.adapter import adapt
-from tuitune.engine.callbacks import Recorder
+from tuitune.engine.callbacks import Outcome, Recorder
 from tuitune.engine.card import model_card
 from tuitune.engine.dataset import prepare
 from tuitune.engine.device import describe, device, precision
 from tuitune.engine.evaluate import compare_answers
-from tuitune.engine.failures import EngineError
 from tuitune.engine.generate import Generator
+from tuitune.engine.mailbox import Mailbox
 from tuitune.engine.model import load
+from tuitune.engine.replay import tunes
 from tuitune.engine.report import Report
 from tuitune.engine.samples import Sampler
 from tuitune.engine.stop import Stopped, StopSwitch
 from tuitune.engine.trainer import Trainer, steps_per_epoch, total_steps
 from tuitune.recipe.document import read
+from tuitune.recipe.schema import SamplesSection
+from tuitune.runs import checkpoints
 from tuitune.runs.directory import Run
 
 
-def train(run: Run, report: Report, stop: StopSwitch) -> bool:
-    """Carry out the run's recipe. True where training came to its end, False where it was stopped after some steps.
+def train(run: Run, report: Report, stop: StopSwitch, mailbox: Mailbox) -> Outcome:
+    """Carry out the run's recipe, from its newest checkpoint on where there is one.
 
-    Raises Stopped where it was stopped before the first step; EngineError, or what a library raised, where it failed.
+    Says how training ended: paused, with a checkpoint to go on from; or finished or stopped, with the result saved.
+    Raises Stopped where it was stopped before anything was trained; EngineError, or what a library raised, where it
+    failed.
     """
+    checkpoints.clear_debris(run)
+    past, start = resume.look_back(run), resume.look(run)
+    report.step, report.saved = start.step, start.step or None
     recipe = read(run.recipe_file)
     transformers.logging.disable_progress_bar()
     warnings.simplefilter("ignore", FutureWarning)
@@ -42,14 +49,21 @@ def train(run: Run, report: Report, stop: StopSwitch) -> bool:
     data = prepare(recipe, base, report)
     model = adapt(base, recipe)
 
-    def generator(temperature: float) -> Generator:
-        return Generator(model, base, recipe.samples.max_new_tokens, temperature, recipe.run.seed)
+    def generator(samples: SamplesSection) -> Generator:
+        return Generator(model, base, samples.max_new_tokens, samples.temperature, recipe.run.seed)
 
-    sampler = Sampler(recipe.samples.prompts, generator(recipe.samples.temperature), base.tokenizer, report)
-    recorder = Recorder(recipe, report, stop, sampler)
-    trainer = Trainer(base, model, data, recipe, run, formats, recorder)
+    total = total_steps(len(data.train), recipe)
+    now = resume.circumstances(recipe, base, data, on, total)
+    sampler = Sampler(recipe.samples, generator, base.tokenizer, report)
+    recorder = Recorder(recipe, report, stop, sampler, mailbox)
+    trainer = Trainer(base, model, data, recipe, run, formats, recorder, now)
+    if past.again:
+        reasons = resume.differences(start, now)
+        report.resumed(start.step, start.path, not reasons, reasons, start.skipped)
+        recorder.restore(start.progress)
+        recorder.replay(tunes(run))
     report.plan(
-        total_steps=total_steps(len(data.train), recipe),
+        total_steps=total,
         steps_per_epoch=steps_per_epoch(len(data.train), recipe),
         train_rows=data.train_rows,
         eval_rows=data.held_out_count,
@@ -62,29 +76,43 @@ def train(run: Run, report: Report, stop: StopSwitch) -> bool:
         attention=base.model.config._attn_implementation,
     )
 
-    def measure(label: str) -> None:
-        if data.held_out is not None and (label == "tuned" or recipe.evaluation.perplexity):
+    def measure(label: str, *, loss: bool = True, answers: bool = True, samples: bool = True) -> None:
+        if data.held_out is not None and loss:
             recorder.evaluate(label)
-        if rows := data.held_out_rows[: recipe.evaluation.answers]:
+        if answers and (rows := data.held_out_rows[: recipe.evaluation.answers]):
             report.phase("evaluating", f"answering {len(rows)} held-out questions")
-            if (answers := compare_answers(generator(0.0), rows, base.tokenizer)) is not None:
-                report.answered(step=report.step, label=label, **vars(answers))
-        sampler.take(report.step, label)
+            greedy = generator(recipe.samples.model_copy(update={"temperature": 0.0}))
+            if (found := compare_answers(greedy, rows, base.tokenizer)) is not None:
+                report.answered(step=report.step, label=label, **vars(found))
+        if samples:
+            sampler.take(report.step, label)
 
-    measure("base")
+    if past.perplexity is not None:
+        recorder.perplexities["base"] = past.perplexity
+    if start.step == 0:
+        unknown = recipe.evaluation.perplexity and past.perplexity is None
+        measure("base", loss=unknown, answers=not past.answered, samples=not past.sampled)
+
     stop.defer()
-    trainer.train()
-    if recorder.diverged:
-        raise EngineError(recorder.diverged)
-    complete = report.step == trainer.state.max_steps
-    if complete:
-        with suppress(Stopped):
+    if start.checkpoint is not None and start.step >= total:
+        trainer.take_over(start.checkpoint, total)
+    else:
+        trainer.go_on(start.checkpoint)
+    if recorder.outcome == "paused":
+        return recorder.outcome
+    if recorder.measures:
+        try:
             measure("tuned")
+        except Stopped:
+            if stop.urgent:
+                raise
 
     folder = run.adapter if recipe.adapter.method == "lora" else run.path / "model"
     report.phase("saving", f"saving the {folder.name}")
-    card = model_card(recipe, base, data, recorder.perplexities, report.step, complete=complete)
-    artefact.save(model, base, card, folder)
+    card = model_card(recipe, base, data, recorder.perplexities, report.step, complete=report.step >= total)
+    staged = artefact.stage(model, base, card, folder)
     report.phase("checking", f"loading the {folder.name} back")
-    report.artefact(folder, artefact.listing(folder), artefact.check(model, base, folder))
-    return complete
+    difference = artefact.check(model, base, staged)
+    artefact.put(staged, folder)
+    report.artefact(folder, artefact.listing(folder), difference)
+    return recorder.outcome

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import inspect
 import math
-import shutil
+import signal
 import time
-from pathlib import Path
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
+from torch.utils.data import DataLoader
 from transformers import PrinterCallback
-from trl import SFTConfig, SFTTrainer
+from trl import SFTConfig
 
-from tuitune.engine.artefact import save_weights
 from tuitune.engine.callbacks import Recorder
 from tuitune.engine.collator import IGNORED, collator
 from tuitune.engine.dataset import Prepared
@@ -23,16 +24,18 @@ from tuitune.engine.device import Precision
 from tuitune.engine.evaluate import HeldOutLoss
 from tuitune.engine.generate import undisturbed
 from tuitune.engine.model import Base, unwrapped
+from tuitune.engine.saving import SavingTrainer
 from tuitune.recipe.schema import Recipe
 from tuitune.runs.directory import Run
 
 
-def configuration(recipe: Recipe, run: Run, precision: Precision, *, evaluates: bool) -> SFTConfig:
-    """The recipe as trl's arguments. What the Trainer saves is staged in a hidden folder, see `Trainer`."""
+def configuration(recipe: Recipe, run: Run, precision: Precision) -> SFTConfig:
+    """The recipe as trl's arguments. When to log, evaluate and save is left to the `Recorder`."""
     training = recipe.training
     return SFTConfig(
-        output_dir=str(run.checkpoints / ".staging"),
+        output_dir=str(run.path),
         seed=recipe.run.seed,
+        data_seed=recipe.run.seed,
         num_train_epochs=training.epochs,
         max_steps=training.max_steps or -1,
         per_device_train_batch_size=training.batch_size,
@@ -52,23 +55,19 @@ def configuration(recipe: Recipe, run: Run, precision: Precision, *, evaluates: 
         tf32=_may_round(precision),
         train_sampling_strategy="random" if recipe.data.shuffle else "sequential",
         dataloader_pin_memory=torch.cuda.is_available(),
+        dataloader_num_workers=training.workers,
+        neftune_noise_alpha=training.neftune_alpha,
         remove_unused_columns=False,
         max_length=recipe.data.max_length,
         dataset_kwargs={"skip_prepare_dataset": True},
         trust_remote_code=recipe.model.trust_remote_code,
-        logging_steps=training.log_every,
+        logging_strategy="no",
+        eval_strategy="no",
+        save_strategy="no",
         logging_nan_inf_filter=False,
         report_to="none",
         disable_tqdm=True,
-        **_cadence("eval", recipe.evaluation.every if evaluates else "end"),
-        **_cadence("save", recipe.checkpoints.every),
     )
-
-
-def _cadence(what: str, every: int | str) -> dict[str, Any]:
-    if isinstance(every, int):
-        return {f"{what}_strategy": "steps", f"{what}_steps": every}
-    return {f"{what}_strategy": "epoch" if every == "epoch" else "no"}
 
 
 def _may_round(precision: Precision) -> bool | None:
@@ -85,26 +84,30 @@ def total_steps(rows: int, recipe: Recipe) -> int:
     return recipe.training.max_steps or math.ceil(recipe.training.epochs * steps_per_epoch(rows, recipe))
 
 
-def _step_of(checkpoint: Path) -> int:
-    return int(checkpoint.name.removeprefix("step-"))
-
-
-class Trainer(SFTTrainer):
+class Trainer(SavingTrainer):
     """SFTTrainer on rows that are tokenized and packed already.
 
     Differs in five things. Batches are flattened documents with their boundaries, never a mask over several of them.
     Adapter weights stay float32 (trl rounds those on quantized models to bfloat16, where small updates vanish). The
-    loss reads nothing back from the device. Held-out loss is weighted by tokens, not by batches. Checkpoints hold no
-    pickled arguments and appear whole, as `checkpoints/step-000500`.
+    loss reads nothing back from the device. Held-out loss is weighted by tokens, not by batches. Checkpoints are those
+    of `SavingTrainer`.
     """
 
     def __init__(
-        self, base: Base, model: Any, data: Prepared, recipe: Recipe, run: Run, precision: Precision, recorder: Recorder
+        self,
+        base: Base,
+        model: Any,
+        data: Prepared,
+        recipe: Recipe,
+        run: Run,
+        precision: Precision,
+        recorder: Recorder,
+        circumstances: dict[str, Any],
     ) -> None:
         trained = {name: weight.data for name, weight in model.named_parameters() if weight.requires_grad}
         super().__init__(
             model=model,
-            args=configuration(recipe, run, precision, evaluates=data.held_out is not None),
+            args=configuration(recipe, run, precision),
             data_collator=collator(flat=base.flat, pad_token_id=base.tokenizer.pad_token_id or 0),
             train_dataset=data.train,
             eval_dataset=data.held_out,
@@ -118,11 +121,9 @@ class Trainer(SFTTrainer):
         self.recorder = recorder
         self.recorder.trainer = self
         self.model_accepts_loss_kwargs = True
-        self.trained_tokens = 0
         self._flat = base.flat
         self._held_out_rows = data.held_out_count
-        self._keep = recipe.checkpoints.keep
-        self._folder = run.checkpoints
+        self.run, self.keep, self.circumstances = run, recipe.checkpoints.keep, circumstances
         signature = inspect.signature(type(unwrapped(model)).forward).parameters
         # On a GPU trl's head scores learned tokens alone, in Triton; elsewhere it would score every token.
         self._fused_head = self.args.device.type == "cuda" or "logits_to_keep" not in signature
@@ -138,11 +139,12 @@ class Trainer(SFTTrainer):
         if return_outputs:
             raise NotImplementedError("the logits of a whole batch are never built")
         learned = (inputs["labels"][:, 1:] != IGNORED).sum() if num_items_in_batch is None else num_items_in_batch
-        if model.training:
-            self.trained_tokens += inputs["tokens"]
         loss, balance = self.summed_loss(model, inputs)
         loss = loss / torch.as_tensor(learned, device=loss.device).clamp(min=1)
-        return loss if balance is None else loss + balance / self.current_gradient_accumulation_steps
+        if balance is not None:
+            loss = loss + balance / self.current_gradient_accumulation_steps
+        self.recorder.learned(loss, inputs["tokens"])
+        return loss
 
     def summed_loss(self, model: Any, inputs: dict[str, Any]) -> tuple[Tensor, Tensor | None]:
         """Summed cross-entropy of the learned tokens, and the weighted load-balancing loss of a mixture of experts."""
@@ -179,7 +181,9 @@ class Trainer(SFTTrainer):
 
     def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
         """The evaluation that the Trainer asks for between steps; the caller makes the one after the last."""
-        return self.recorder.evaluate_during()
+        figures = self.recorder.evaluate_during()
+        self.control.should_evaluate = False
+        return figures
 
     def floating_point_ops(self, inputs: dict[str, Any]) -> int:
         """Not counted: it would walk through all parameters for every batch, for a figure that nobody reads."""
@@ -188,19 +192,20 @@ class Trainer(SFTTrainer):
     def create_model_card(self, *_: Any, **__: Any) -> None:
         """Left to `tuitune.engine.card`, which writes the one of the result."""
 
-    def _save(self, output_dir: str | None = None, state_dict: dict[str, Any] | None = None) -> None:
-        folder = Path(output_dir or self.args.output_dir)
-        save_weights(self.model, folder)
-        self.processing_class.save_pretrained(folder)
+    def get_batch_samples(self, *positional: Any, **named: Any) -> tuple[list[Any], Any]:
+        with self.recorder.fetching:
+            return super().get_batch_samples(*positional, **named)
 
-    def _save_checkpoint(self, model: Any, trial: Any) -> None:
-        """Save beside, move into place under the final name, then drop the oldest beyond `checkpoints.keep`."""
-        with self.recorder.watch:
-            super()._save_checkpoint(model, trial)
-            staged = Path(self.args.output_dir) / f"checkpoint-{self.state.global_step}"
-            final = self._folder / f"step-{self.state.global_step:06d}"
-            shutil.rmtree(final, ignore_errors=True)
-            staged.rename(final)
-            for old in sorted(self._folder.glob("step-*"), key=_step_of)[: -self._keep]:
-                shutil.rmtree(old)
-            self.recorder.saved(final)
+    def get_train_dataloader(self) -> DataLoader:
+        loader = super().get_train_dataloader()
+        source = getattr(loader, "base_dataloader", loader)
+        source.worker_init_fn = partial(_in_worker, source.worker_init_fn)
+        return loader
+
+
+def _in_worker(begin: Callable[[int], None] | None, worker: int) -> None:
+    """Have a data worker end with its engine and not before: signals to the process group are the engine's to obey."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_IGN)
+    if begin is not None:
+        begin(worker)

@@ -4,46 +4,96 @@ from __future__ import annotations
 
 import os
 import traceback
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
+from tuitune.engine.mailbox import Mailbox
 from tuitune.engine.report import Report
 from tuitune.engine.stop import Stopped, StopSwitch
 from tuitune.runs.directory import Run
 
-EXIT_CODES = {"finished": 0, "failed": 1, "stopped": 3}
+_PAST = {"finished": "finished", "failed": "failed", "stopped": "been stopped", "paused": "been paused"}
+EXIT_CODES = {"finished": 0, "failed": 1, "stopped": 3, "paused": 4}
 
 
-def carry_out(directory: Path) -> int:
-    """Train the run in `directory`; the exit code is 0 for finished, 1 for failed and 3 for stopped on request.
+@dataclass(frozen=True)
+class Ending:
+    """How a run ended, why (a sentence, None for finished), and the cause of it where programs act on that."""
 
-    The reason of a failure is in the end record, its traceback in the log alone.
+    outcome: str
+    reason: str | None = None
+    cause: str | None = None
+
+
+def carry_out(directory: Path, *, listen: bool = False) -> int:
+    """Train the run in `directory`; the exit code is 0 for finished, 1 failed, 3 stopped and 4 paused.
+
+    With `listen`, requests come as JSON lines on standard input. The reason of a failure is in the end record, its
+    traceback in the log alone.
     """
     run = Run(directory.absolute())
+    mailbox = Mailbox(0 if listen else None)
     with StopSwitch() as stop:
         report = Report(run)
-        outcome, reason = _outcome(run, report, stop)
-        report.end(outcome, reason)
-    return EXIT_CODES[outcome]
+        ending = _ending(run, report, stop, mailbox)
+        stop.settle()
+        try:
+            _answer_the_rest(mailbox, report, ending)
+            report.end(ending.outcome, ending.reason, ending.cause)
+        except OSError:
+            _print_traceback()
+            return EXIT_CODES["failed"]
+    return EXIT_CODES[ending.outcome]
 
 
-def _outcome(run: Run, report: Report, stop: StopSwitch) -> tuple[str, str | None]:
+def _ending(run: Run, report: Report, stop: StopSwitch, mailbox: Mailbox) -> Ending:
     try:
+        stop.open()
         report.phase("importing", "importing torch, transformers, peft and trl")
         _prepare_environment()
         from tuitune.engine.train import train
 
-        whole = train(run, report, stop)
+        outcome = train(run, report, stop, mailbox)
     except Stopped:
-        return "stopped", "stopped on request before training began; there is no adapter"
+        return _interrupted(report, stop, mailbox)
     except Exception as error:
         stop.defer()
-        traceback.print_exc()
-        from tuitune.engine.failures import explain
+        _print_traceback()
+        from tuitune.engine.failures import cause_of, explain
 
-        return "failed", explain(error)
-    if whole:
-        return "finished", None
-    return "stopped", f"stopped on request after step {report.step}; the adapter is saved"
+        return Ending("failed", explain(error), cause_of(error))
+    if outcome == "finished":
+        return Ending(outcome)
+    return Ending(outcome, *(report.why or (None, None)))
+
+
+def _interrupted(report: Report, stop: StopSwitch, mailbox: Mailbox) -> Ending:
+    """Stopped where nothing more was saved: before the first step of this process, or at once on a second signal."""
+    kept = "there is no adapter" if report.saved is None else f"the checkpoint of step {report.saved} is kept"
+    if stop.urgent:
+        return Ending("stopped", f"ended at once on a second request, after step {report.step}; {kept}")
+    mailbox.poll()
+    when = "went on" if report.step else "began"
+    if any(request.verb == "pause" for request in mailbox.unanswered.values()):
+        return Ending("paused", f"paused before training {when}" + (f"; {kept}" if report.saved else ""))
+    return Ending("stopped", f"stopped on request before training {when}; {kept}")
+
+
+def _answer_the_rest(mailbox: Mailbox, report: Report, ending: Ending) -> None:
+    """Requests that come to their end with the run: it has come to what they wanted, or it is too late for them."""
+    mailbox.poll()
+    for request in list(mailbox.unanswered.values()):
+        if (request.verb, ending.outcome) in (("pause", "paused"), ("stop", "stopped")):
+            report.done(request.nonce, request.verb, True, ending.reason or ending.outcome)
+        else:
+            report.done(request.nonce, request.verb, False, f"it came too late: the run had {_PAST[ending.outcome]}")
+        mailbox.answered(request)
+
+
+def _print_traceback() -> None:
+    with suppress(OSError):
+        traceback.print_exc()
 
 
 def _prepare_environment() -> None:

@@ -1,0 +1,182 @@
+"""Going on from a checkpoint: from which one, and whether the run continues exactly as it would have.
+
+Exact means: the same rows in the same order, the same random numbers, the same state of optimizer and schedule. On the
+same machine and with the same libraries a run on a CPU then ends with the same adapter, bit by bit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from tuitune import __version__
+from tuitune.engine.dataset import Prepared
+from tuitune.engine.model import Base
+from tuitune.recipe.schema import Recipe
+from tuitune.recipe.settings import settings
+from tuitune.runs import checkpoints
+from tuitune.runs.checkpoints import Checkpoint, Skipped
+from tuitune.runs.directory import Run
+from tuitune.runs.journal import Reader, Record
+
+_LIBRARIES = ("torch", "transformers", "trl", "peft", "accelerate", "bitsandbytes")
+_WITHOUT_EFFECT = {"training.log_every", "training.workers", "training.gradient_checkpointing"}
+_SAID_OTHERWISE = {"training.batch_size", "training.accumulation", "training.epochs", "training.max_steps"}
+_CHUNK = 10_000
+
+
+@dataclass(frozen=True)
+class Start:
+    """Where this process takes the run up: after `checkpoint`, or at the beginning where that is None.
+
+    `skipped` names newer checkpoints that could not be used, and why.
+    """
+
+    checkpoint: Checkpoint | None
+    skipped: Skipped
+
+    @property
+    def step(self) -> int:
+        return self.checkpoint.step if self.checkpoint else 0
+
+    @property
+    def path(self) -> Path | None:
+        return self.checkpoint.path if self.checkpoint else None
+
+    @property
+    def manifest(self) -> dict[str, Any] | None:
+        return self.checkpoint.manifest if self.checkpoint else None
+
+    @property
+    def progress(self) -> dict[str, Any]:
+        """What the recorder had put into the checkpoint."""
+        return self.manifest["progress"] if self.manifest else {}
+
+
+@dataclass
+class Past:
+    """What earlier processes have recorded of this run and is not done again.
+
+    `again` says whether there was one at all. `perplexity` is that of the base model; `answered` and `sampled` say
+    whether its answers are recorded.
+    """
+
+    again: bool = False
+    perplexity: float | None = None
+    answered: bool = False
+    sampled: bool = False
+
+
+def circumstances(recipe: Recipe, base: Base, data: Prepared, on: torch.device, total_steps: int) -> dict[str, Any]:
+    """Everything besides its own state that a checkpoint's future depends on; kept in its manifest."""
+    cpu = on.type == "cpu"
+    return {
+        "recipe": {one.key: getattr(getattr(recipe, one.section), one.name) for one in settings() if _matters(one.key)},
+        "data": data.fingerprint,
+        "base": base.commit or {file.name: file.stat().st_size for file in sorted(base.folder.glob("*.safetensors"))},
+        "versions": {"tuitune": __version__, **{name: version(name) for name in _LIBRARIES}},
+        "device": f"CPU, {torch.backends.cpu.get_cpu_capability()}" if cpu else torch.cuda.get_device_name(on),
+        "threads": torch.get_num_threads() if cpu else None,
+        "total_steps": total_steps,
+    }
+
+
+def look(run: Run) -> Start:
+    """The newest checkpoint that is whole and healthy, if there is one."""
+    return Start(*checkpoints.newest(run))
+
+
+def differences(start: Start, now: dict[str, Any]) -> list[str]:
+    """Why what follows will not be what would have followed, a sentence each; empty where it will be."""
+    then = start.manifest
+    return [reason for compare in _COMPARISONS for reason in compare(then, now)] if then else []
+
+
+def _matters(key: str) -> bool:
+    section, _, name = key.partition(".")
+    whole = section in ("adapter", "quantization", "training", "objective")
+    chosen = key in ("run.seed", "data.shuffle") or (section == "model" and name != "trust_remote_code")
+    return (whole or chosen) and key not in _WITHOUT_EFFECT
+
+
+def _recipe(then: dict[str, Any], now: dict[str, Any]) -> Iterator[str]:
+    before = then.get("recipe", {})
+    for key, value in now["recipe"].items():
+        if key not in _SAID_OTHERWISE and key in before and before[key] != value:
+            yield f"{key} was {before[key]} and is {value}"
+
+
+def _batch(then: dict[str, Any], now: dict[str, Any]) -> Iterator[str]:
+    (size, times), (new_size, new_times) = (
+        [one["recipe"][f"training.{name}"] for name in ("batch_size", "accumulation")] for one in (then, now)
+    )
+    if size * times != new_size * new_times:
+        yield (
+            f"a step takes {new_size * new_times} rows instead of {size * times}, so this pass over the data goes on "
+            "at another row"
+        )
+    elif size != new_size:
+        yield (
+            f"a step takes its rows as {new_size} × {new_times} instead of {size} × {times}: the same rows, with other "
+            "rounding and other dropout"
+        )
+
+
+def _length(then: dict[str, Any], now: dict[str, Any]) -> Iterator[str]:
+    before, after = then.get("total_steps"), now["total_steps"]
+    if before != after and now["recipe"]["training.schedule"] != "constant":
+        yield f"the run is {after} steps long instead of {before}, so the learning rate follows another curve"
+
+
+def _data(then: dict[str, Any], now: dict[str, Any]) -> Iterator[str]:
+    if then.get("data") != now["data"]:
+        yield "the data gives other rows, or another order, than when the checkpoint was saved"
+    if then.get("base") != now["base"]:
+        yield "the base model's files are others than when the checkpoint was saved"
+
+
+def _libraries(then: dict[str, Any], now: dict[str, Any]) -> Iterator[str]:
+    before = then.get("versions", {})
+    for name, found in now["versions"].items():
+        if before.get(name) != found:
+            yield f"{name} is {found}, and was {before.get(name)}"
+
+
+def _machine(then: dict[str, Any], now: dict[str, Any]) -> Iterator[str]:
+    if then.get("device") != now["device"]:
+        yield f"it trains on another device: {now['device']} instead of {then.get('device')}"
+    elif then.get("threads") != now["threads"]:
+        yield f"{now['threads']} threads instead of {then.get('threads')} add numbers up in another order"
+
+
+_COMPARISONS: tuple[Callable[[dict[str, Any], dict[str, Any]], Iterator[str]], ...] = (
+    _recipe,
+    _batch,
+    _length,
+    _data,
+    _libraries,
+    _machine,
+)
+
+
+def look_back(run: Run) -> Past:
+    past, starts = Past(), 0
+    for record in _records(Reader(run.metrics_file)):
+        starts += record.get("phase") == "importing"
+        if record.get("label") == "base" and record.get("kind") == "eval":
+            past.perplexity = record.get("perplexity")
+        elif record.get("label") == "base" and record.get("kind") == "answers":
+            past.answered = True
+    past.again = starts > 1
+    past.sampled = any(record.get("label") == "base" for record in _records(Reader(run.samples_file)))
+    return past
+
+
+def _records(reader: Reader) -> Iterator[Record]:
+    while found := reader.poll(_CHUNK):
+        yield from found

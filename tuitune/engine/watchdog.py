@@ -1,0 +1,260 @@
+"""What is wrong with a run, seen from its own figures: one alert an episode, each naming one thing to do.
+
+Plain arithmetic on the records of training, so careful that a healthy run, noisy or short, raises nothing.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, Literal
+
+from tuitune.units import number_text, percent_text
+
+Level = Literal["info", "warning", "error"]
+
+
+@dataclass(frozen=True)
+class Alert:
+    id: str
+    level: Level
+    message: str
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One record of training: the last step in it, how many it covers, and their mean loss.
+
+    `rate` is the learning rate as a share of its peak; `seconds` the steps took, `waited` of them for data.
+    """
+
+    step: int
+    steps: int
+    loss: float
+    rate: float = 1.0
+    seconds: float = 0.0
+    waited: float = 0.0
+
+
+@dataclass
+class Smoothed:
+    """A mean of the losses in which older ones fade: half of them after some seven steps."""
+
+    total: float = 0.0
+    weight: float = 0.0
+    steps: int = 0
+
+    def add(self, seen: Seen, fade: float = 0.9) -> None:
+        keep = fade**seen.steps
+        self.total = keep * self.total + (1 - keep) * seen.loss
+        self.weight = keep * self.weight + 1 - keep
+        self.steps += seen.steps
+
+    @property
+    def mean(self) -> float | None:
+        """None until ten steps are in it: one easy batch is no trend."""
+        return self.total / self.weight if self.steps >= 10 else None
+
+
+@dataclass
+class Divergence:
+    """The loss has climbed far above its lowest, beyond what its noise explains, and stays there for 20 steps."""
+
+    level: Smoothed = field(default_factory=Smoothed)
+    noise: Smoothed = field(default_factory=Smoothed)
+    lowest: float | None = None
+    lowest_step: int = 0
+    noise_then: float = 0.0
+    high_for: int = 0
+    reported: bool = False
+
+    FADE = 0.95
+    STEPS = 20
+
+    def look(self, seen: Seen) -> Alert | None:
+        if self.level.mean is not None:
+            deviation = abs(seen.loss - self.level.mean) * math.sqrt(seen.steps)
+            self.noise.add(Seen(seen.step, seen.steps, deviation), self.FADE)
+        self.level.add(seen, self.FADE)
+        mean = self.level.mean
+        if mean is None or self.level.steps < self.STEPS:
+            return None
+        if self.lowest is None or mean < self.lowest:
+            self.lowest, self.lowest_step, self.noise_then = mean, seen.step, self.noise.mean or 0.0
+        margin = max(0.3, 0.5 * self.lowest, 1.5 * self.noise_then)
+        self.high_for = self.high_for + seen.steps if mean - self.lowest > margin else 0
+        if mean - self.lowest < margin / 2:
+            self.reported = False
+        if self.reported or self.high_for < self.STEPS:
+            return None
+        self.reported = True
+        return Alert(
+            "diverging",
+            "warning",
+            f"the loss has climbed from {number_text(self.lowest)} (around step {self.lowest_step}) to "
+            f"{number_text(mean)}, both smoothed: lower training.learning_rate",
+        )
+
+
+@dataclass
+class Plateau:
+    """Through a third of the run the loss has gone down by less than 0.5 %, noise allowed for, at a high rate.
+
+    And through two epochs, where there are several: the loss of rows seen before often falls at the turn alone.
+    """
+
+    length: int = 10
+    blocks: list[float] = field(default_factory=list)
+    total: float = 0.0
+    steps: int = 0
+    reported: bool = False
+
+    BLOCKS = 40
+    LEAST = 0.005
+    LOW = 0.05
+
+    def look(self, seen: Seen) -> Alert | None:
+        self.total += seen.loss * seen.steps
+        self.steps += seen.steps
+        if self.steps < self.length:
+            return None
+        self.blocks = [*self.blocks, self.total / self.steps][-self.BLOCKS :]
+        self.total, self.steps = 0.0, 0
+        if len(self.blocks) < self.BLOCKS or seen.rate < 0.5:
+            return None
+        older, newer = self.blocks[: self.BLOCKS // 2], self.blocks[self.BLOCKS // 2 :]
+        before, doubt = _mean(older), 2 * math.sqrt((_variance(older) + _variance(newer)) * 2 / self.BLOCKS)
+        fallen = before - _mean(newer)
+        if fallen - doubt > 2 * self.LEAST * before:
+            self.reported = False
+        if self.reported or before < self.LOW or abs(fallen) + doubt >= self.LEAST * before:
+            return None
+        self.reported = True
+        return Alert(
+            "plateau",
+            "info",
+            f"the loss has not gone down for {self.BLOCKS * self.length:,} steps, it stays at "
+            f"{number_text(_mean(newer))}: stop and save, if the samples are good enough",
+        )
+
+
+@dataclass
+class Zero:
+    """The loss is practically 0 for 20 steps: there is nothing left to learn."""
+
+    steps: int = 0
+    reported: bool = False
+
+    LOW = 1e-3
+    STEPS = 20
+
+    def look(self, seen: Seen) -> Alert | None:
+        if seen.loss > self.LOW:
+            self.steps, self.reported = 0, False
+            return None
+        self.steps += seen.steps
+        if self.reported or self.steps < self.STEPS:
+            return None
+        self.reported = True
+        return Alert(
+            "loss-zero",
+            "warning",
+            f"the loss has been below {self.LOW:g} for {self.steps} steps, every answer is known by heart: "
+            "stop and save, for more steps only overfit",
+        )
+
+
+@dataclass
+class Starvation:
+    """Of half a minute of training, and 20 steps at least, more than 40 % went by waiting for the next batch."""
+
+    seconds: float = 0.0
+    waited: float = 0.0
+    steps: int = 0
+    reported: bool = False
+
+    SECONDS = 30.0
+    STEPS = 20
+    MUCH, LITTLE = 0.4, 0.2
+
+    def look(self, seen: Seen) -> Alert | None:
+        self.seconds += seen.seconds
+        self.waited += seen.waited
+        self.steps += seen.steps
+        if self.seconds < self.SECONDS or self.steps < self.STEPS:
+            return None
+        share = self.waited / self.seconds
+        self.seconds, self.waited, self.steps = 0.0, 0.0, 0
+        if share < self.LITTLE:
+            self.reported = False
+        if self.reported or share <= self.MUCH:
+            return None
+        self.reported = True
+        return Alert(
+            "starved",
+            "warning",
+            f"{percent_text(share)} of the time training waits for data: pause, and resume with more training.workers",
+        )
+
+
+class Watchdog:
+    """Looks at every record of a run; remembers across lives what it has seen and said."""
+
+    def __init__(self) -> None:
+        self.smoothed = Smoothed()
+        self.detectors: dict[str, Any] = {
+            "divergence": Divergence(),
+            "plateau": Plateau(),
+            "zero": Zero(),
+            "starvation": Starvation(),
+        }
+
+    def begin(self, total_steps: int, epochs: int) -> None:
+        """Training begins, or goes on, to end after `total_steps` in `epochs` passes over the data, begun ones too."""
+        plateau = self.detectors["plateau"]
+        if not plateau.blocks:
+            two_epochs = 2 * total_steps / epochs if epochs > 1 else 0
+            plateau.length = max(Plateau.length, math.ceil(max(total_steps / 3, two_epochs) / Plateau.BLOCKS))
+
+    def look(self, seen: Seen) -> list[Alert]:
+        """What this record shows; its loss is a finite number."""
+        self.smoothed.add(seen)
+        found = (detector.look(seen) for detector in self.detectors.values())
+        return [alert for alert in found if alert is not None]
+
+    def state(self) -> dict[str, Any]:
+        return {name: asdict(part) for name, part in self._parts().items()}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        for name, part in self._parts().items():
+            _fill(part, state.get(name, {}))
+
+    def _parts(self) -> dict[str, Any]:
+        return {"smoothed": self.smoothed, **self.detectors}
+
+
+def not_finite(seen_loss: float, gradient: float | None, *, scaled: bool) -> str | None:
+    """What is no finite number, "loss" or "gradient"; None where both are.
+
+    Under fp16 a scaler finds its scale by skipping the steps whose gradients are not finite: those are no error.
+    """
+    if not math.isfinite(seen_loss):
+        return "loss"
+    return "gradient" if gradient is not None and not scaled and not math.isfinite(gradient) else None
+
+
+def _fill(part: Any, state: Mapping[str, Any]) -> None:
+    for one in fields(part):
+        if one.name in state:
+            nested = isinstance(getattr(part, one.name), Smoothed)
+            setattr(part, one.name, Smoothed(**state[one.name]) if nested else state[one.name])
+
+
+def _mean(numbers: list[float]) -> float:
+    return sum(numbers) / len(numbers)
+
+
+def _variance(numbers: list[float]) -> float:
+    mean = _mean(numbers)
+    return sum((number - mean) ** 2 for number in numbers) / (len(numbers) - 1)
