@@ -30,7 +30,9 @@ def test_doctor_finds_this_machine_ready(cli) -> None:
     answer = cli("doctor", "--json")
     findings = json.loads(answer.out)
     assert answer.code == 0, [finding for finding in findings if finding["level"] == "error"]
-    assert {"torch", "peft", "home folder", "torch on GPU"} <= {finding["subject"] for finding in findings}
+    found = {finding["subject"] for finding in findings}
+    assert {"torch", "peft", "home folder", "torch on GPU", "device leases"} <= found
+    assert found & {"runs", "ends at logout", "container", "slurm", "memory limit", "cpu time"}
 
 
 def test_doctor_says_when_the_home_cannot_be_written(cli, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Literal
 
 from tuitune import paths
+from tuitune.problem import TuituneError
+from tuitune.recipe.schema import Recipe
 from tuitune.units import bytes_text
 
 FLOORS = {
@@ -43,8 +45,8 @@ class Finding:
 
 
 def examine() -> list[Finding]:
-    """Look at versions, torch and its GPU, disk, the home folder, the Hub token and the terminal."""
-    return [*_versions(), *_torch(), *_gpus(), *_home(), _token(), *_terminal()]
+    """Look at versions, torch and its GPU, disk, the home folder, what would end a run, the Hub token, the terminal."""
+    return [*_versions(), *_torch(), *_gpus(), *_home(), _leases(), *_survival(), _token(), *_terminal()]
 
 
 def _versions() -> Iterator[Finding]:
@@ -132,6 +134,30 @@ def _home() -> Iterator[Finding]:
         if free > LOW_DISK_BYTES
         else Finding("warning", "home folder", f"{text}: checkpoints may fill it")
     )
+
+
+def _leases() -> Finding:
+    """Whether a run could keep a device to itself here; the processor's lease is tried, if no run holds it."""
+    from tuitune.runs.device_lock import DeviceLock
+
+    lock = DeviceLock("cpu")
+    try:
+        free = lock.acquire()
+    except TuituneError as refusal:
+        return Finding("error", "device leases", str(refusal))
+    lock.release()
+    return Finding("ok", "device leases", "can be taken" if free else "can be taken; a run holds the CPU's now")
+
+
+def _survival() -> Iterator[Finding]:
+    from tuitune.hardware.session import session
+    from tuitune.planning.survival import survival
+
+    advice = survival(session(paths.data_home()), Recipe())
+    for one in advice:
+        yield Finding("warning", one.id.replace("-", " "), one.message)
+    if not advice:
+        yield Finding("ok", "runs", "go on after this terminal, SSH and tmux are closed, until the machine restarts")
 
 
 def _token() -> Finding:

@@ -1,4 +1,4 @@
-"""Following a run to its end: a progress bar on a terminal, plain lines in a pipe."""
+"""Following a run to where it rests: a progress bar on a terminal, plain lines in a pipe."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
+from tuitune.cli.news import News, is_alert
 from tuitune.cli.output import note, say
-from tuitune.runs.state import ENDED
+from tuitune.runs.state import AT_REST
 from tuitune.runs.summary import RunView
 from tuitune.text import clean
 from tuitune.units import bytes_text, duration_text, number_text
@@ -17,24 +18,29 @@ if TYPE_CHECKING:
 
 POLL_SECONDS = 0.25
 LINE_SECONDS = 5.0
+_TEXT_WIDTH = 72
 
 
-def follow_to_end(run: Run, *, quiet: bool = False) -> int:
-    """Watch `run` until it has ended: 0 finished or stopped, 1 failed or crashed, 130 on Ctrl-C (the run goes on)."""
+def follow_to_rest(run: Run, *, quiet: bool = False) -> int:
+    """Watch `run` until no process works on it: 0 finished, stopped or paused, 1 failed or crashed, 130 on Ctrl-C
+    (the run goes on).
+    """
     view = RunView(run)
-    watcher = _Silent() if quiet else _Bar() if sys.stdout.isatty() else _Lines()
+    watcher = _Silent() if quiet else _Bar(run) if sys.stdout.isatty() else _Lines(run)
     try:
         with watcher:
             while True:
                 view.refresh()
                 watcher.update(view)
-                if view.summary.state in ENDED:
+                if view.summary.state in AT_REST:
                     break
                 time.sleep(POLL_SECONDS)
     except KeyboardInterrupt:
         note(f"\n{run.name} goes on: `tuitune follow {run.id}` watches it again, `tuitune stop {run.id}` ends it")
         return 130
-    return 0 if view.summary.state in ("finished", "stopped") else 1
+    if view.summary.state == "paused" and not quiet:
+        note(f"{run.name} is paused: `tuitune resume {run.id}` goes on with it")
+    return 1 if view.summary.state in ("failed", "crashed") else 0
 
 
 class _Silent:
@@ -49,41 +55,43 @@ class _Silent:
 
 
 class _Lines(_Silent):
-    """A line for each phase and evaluation, and one every few seconds while training."""
+    """A line for each phase and each piece of news, and one every few seconds while training."""
 
-    def __init__(self) -> None:
-        self._phase = ""
-        self._evaluations = 0
+    def __init__(self, run: Run) -> None:
+        self._news = News(run)
+        self._doing = ""
         self._last_line = 0.0
         self._step: int | None = None
 
     def update(self, view: RunView) -> None:
-        phase = (view.phase or {}).get("text") or self._phase
-        due = phase != self._phase or time.monotonic() - self._last_line >= LINE_SECONDS or view.summary.state in ENDED
+        doing, state = _doing(view), view.summary.state
+        due = doing != self._doing or time.monotonic() - self._last_line >= LINE_SECONDS or state in AT_REST
         if due and view.summary.step not in (None, self._step):
             self._last_line, self._step = time.monotonic(), view.summary.step
             say(_step_line(view))
-        for evaluation in view.evaluations[self._evaluations :]:
-            loss, perplexity = number_text(evaluation["loss"]), number_text(evaluation["perplexity"])
-            say(f"step {evaluation['step'] or 0:>6.0f}  held-out loss {loss}  perplexity {perplexity}")
-        self._evaluations = len(view.evaluations)
-        if phase != self._phase:
-            self._phase = phase
-            say(clean(phase))
+        say(*self._news.poll())
+        if doing != self._doing:
+            self._doing = doing
+            say(doing)
 
 
 class _Bar(_Silent):
-    """One live line: phase, bar, step, loss, rate, time left."""
+    """One live line: phase, bar, step, loss, rate, time left; news is printed above it.
 
-    def __init__(self) -> None:
+    The terminal's bell rings for an alert, and when the run comes to rest, unless it was so from the first.
+    """
+
+    def __init__(self, run: Run) -> None:
         from rich.progress import BarColumn, Progress, TextColumn
 
+        self._news = News(run)
         self._progress = Progress(
             TextColumn("{task.fields[text]}", markup=False),
             BarColumn(bar_width=24),
             TextColumn("{task.fields[figures]}", markup=False),
         )
         self._task = self._progress.add_task("", total=None, text="starting", figures="")
+        self._watching = False
 
     def __enter__(self) -> _Bar:
         self._progress.start()
@@ -93,20 +101,34 @@ class _Bar(_Silent):
         self._progress.stop()
 
     def update(self, view: RunView) -> None:
+        news = self._news.poll()
+        for line in news:
+            self._progress.console.print(line, markup=False, highlight=False)
+        if self._watching and (view.summary.state in AT_REST or any(map(is_alert, news))):
+            self._progress.console.bell()
+        self._watching = True
         summary, phase = view.summary, view.phase or {}
-        if phase.get("phase") == "training" and summary.total_steps:
-            self._progress.update(
-                self._task,
-                text=summary.state,
-                completed=summary.step or 0,
-                total=summary.total_steps,
-                figures=_step_line(view),
-            )
+        training = summary.state == "training" and phase.get("phase") == "training"
+        if summary.total_steps and (training or summary.state in AT_REST):
+            self._show(summary.state, summary.step or 0, summary.total_steps, _step_line(view))
+        elif summary.state in ("starting", "training"):
+            self._show(_doing(view), phase.get("done") or 0, phase.get("total"))
         else:
-            text = clean(phase.get("text") or summary.state, limit=60)
-            self._progress.update(
-                self._task, text=text, completed=phase.get("done") or 0, total=phase.get("total"), figures=""
-            )
+            self._show(_doing(view), 0, None)
+
+    def _show(self, text: str, done: float, total: float | None, figures: str = "") -> None:
+        text = clean(text, limit=_TEXT_WIDTH)
+        self._progress.update(self._task, completed=done, total=total, text=text, figures=figures)
+
+
+def _doing(view: RunView) -> str:
+    """What the run is at, in words: the phase of its engine, or its state with what it waits for."""
+    summary = view.summary
+    if view.phase and view.end is None and summary.state in ("starting", "training"):
+        return clean(view.phase["text"])
+    if summary.state == "queued":
+        return f"queued: {summary.reason}" if summary.reason else "starting"
+    return f"stopping: {summary.reason}" if summary.state == "stopping" and summary.reason else summary.state
 
 
 def _step_line(view: RunView) -> str:
@@ -116,6 +138,6 @@ def _step_line(view: RunView) -> str:
         figures.append(f"{summary.tokens_per_second:,.0f} tok/s")
     if summary.peak_memory_bytes:
         figures.append(f"peak {bytes_text(summary.peak_memory_bytes)}")
-    if summary.state not in ENDED and summary.eta_seconds is not None:
+    if summary.state not in AT_REST and summary.eta_seconds is not None:
         figures.append(f"ETA {duration_text(summary.eta_seconds)}")
     return "  ".join(figures)

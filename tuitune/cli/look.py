@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import argparse
+import math
 import shutil
 import sys
 from collections import deque
 
-from tuitune.cli.follow import follow_to_end
+from tuitune.cli.follow import follow_to_rest
 from tuitune.cli.outcome import outcome_pairs
 from tuitune.cli.output import note, say, say_json, say_pairs, say_table
 from tuitune.problem import TuituneError
 from tuitune.runs.directory import Run, find, list_runs
-from tuitune.runs.journal import read_all
-from tuitune.runs.summary import Summary, summarize
+from tuitune.runs.summary import RunView, Summary, summarize
 from tuitune.text import clean, strip_ansi
 from tuitune.units import age_text, duration_text, number_text
+
+_NOTE_WIDTH = 60
 
 
 def runs(options: argparse.Namespace) -> int:
@@ -25,7 +27,7 @@ def runs(options: argparse.Namespace) -> int:
     elif not summaries:
         note("no runs yet: `tuitune demo` makes one in about two minutes, `tuitune new -o FILE` writes a recipe")
     else:
-        headings = ("ID", "NAME", "STATE", "STEP", "LOSS", "ETA", "AGE")
+        headings = ("ID", "NAME", "STATE", "STEP", "LOSS", "ETA", "AGE", "NOTE")
         say_table(headings, [_row(summary) for summary in summaries], right=(3, 4, 5, 6))
     return 0
 
@@ -42,7 +44,13 @@ def _row(summary: Summary) -> tuple[str, ...]:
         number_text(summary.loss),
         eta,
         age,
+        clean(_note(summary), limit=_NOTE_WIDTH),
     )
+
+
+def _note(summary: Summary) -> str:
+    """Why the run is in its state, and what else must be known before its figures are compared."""
+    return "; ".join(filter(None, (summary.reason, "resumed approximately" if summary.exact is False else "")))
 
 
 def show(options: argparse.Namespace) -> int:
@@ -58,7 +66,7 @@ def show(options: argparse.Namespace) -> int:
 
 def follow(options: argparse.Namespace) -> int:
     run = find(options.run)
-    code = follow_to_end(run, quiet=options.json)
+    code = follow_to_rest(run, quiet=options.json)
     if options.json:
         say_json(summarize(run).as_json())
     return code
@@ -99,12 +107,17 @@ def plot(options: argparse.Namespace) -> int:
     return 0
 
 
-def _curves(run: Run, metric: str) -> dict[str, list[tuple[int, float]]]:
-    training: list[tuple[int, float]] = []
-    held_out: list[tuple[int, float]] = []
-    for record in read_all(run.metrics_file):
-        if record.get("kind") == "step" and isinstance(record.get(metric), int | float):
-            training.append((record["step"], record[metric]))
-        elif record.get("kind") == "eval" and metric == "loss" and isinstance(record.get("loss"), int | float):
-            held_out.append((record["step"], record["loss"]))
-    return {label: points for label, points in (("train", training), ("held-out", held_out)) if points}
+def _curves(run: Run, metric: str) -> dict[str, list[tuple[float, float]]]:
+    """The recorded points by curve, without what a later life of the run has done again."""
+    view = RunView(run)
+    view.refresh()
+    column = getattr(view.steps, "memory" if metric == "memory_bytes" else metric)
+    curves = {"train": list(zip(view.steps.step, column, strict=True))}
+    if metric == "loss":
+        curves["held-out"] = [(measured["step"], measured["loss"]) for measured in view.evaluations]
+    finite = {label: [point for point in points if _drawable(point)] for label, points in curves.items()}
+    return {label: points for label, points in finite.items() if points}
+
+
+def _drawable(point: tuple[float | None, float | None]) -> bool:
+    return all(value is not None and math.isfinite(value) for value in point)

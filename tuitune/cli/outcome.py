@@ -1,13 +1,16 @@
-"""How a run stands or ended, in the lines that `train`, `demo` and `show` print."""
+"""How a run stands or ended, in the lines that `train`, `demo`, `resume` and `show` print."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
+from pathlib import Path
 
+from tuitune.cli.news import resumed_text
 from tuitune.cli.output import say, say_pairs
 from tuitune.runs.directory import Run
-from tuitune.runs.journal import read_all
-from tuitune.runs.summary import Summary, summarize
+from tuitune.runs.journal import Record
+from tuitune.runs.summary import RunView, Summary
 from tuitune.units import bytes_text, clock_text, duration_text, number_text, percent_text
 
 
@@ -18,18 +21,30 @@ def say_outcome(run: Run) -> None:
 
 def outcome_pairs(run: Run) -> list[tuple[str, str]]:
     """Label and value of everything known about the run's result; what was not measured is left out."""
-    summary, records = summarize(run), read_all(run.metrics_file)
+    view = RunView(run)
+    view.refresh()
+    summary = view.summary
     return [
         ("run", f"{run.name}  {run.id}"),
         ("state", summary.state + (f": {summary.reason}" if summary.reason else "")),
+        *_lives(view),
         *_progress(summary),
-        *_losses(records),
-        *_perplexity(summary, records),
-        *_answers(records),
-        *_sample(run),
-        *_adapter(summary, records),
+        *_limits(summary),
+        *_losses(view),
+        *_perplexity(view),
+        *_answers(view),
+        *_sample(view),
+        *_checkpoint(view),
+        *_adapter(view),
         ("directory", str(run.path)),
     ]
+
+
+def _lives(view: RunView) -> Iterator[tuple[str, str]]:
+    """How the newest life began, where it is not the first."""
+    if view.resumed:
+        lives = f"  (life {view.summary.life})" if view.summary.life > 1 else ""
+        yield "resumed", resumed_text(view.resumed) + lives
 
 
 def _progress(summary: Summary) -> Iterator[tuple[str, str]]:
@@ -41,26 +56,35 @@ def _progress(summary: Summary) -> Iterator[tuple[str, str]]:
         yield "peak memory", bytes_text(summary.peak_memory_bytes)
 
 
-def _losses(records: list[dict]) -> Iterator[tuple[str, str]]:
-    losses = [record["loss"] for record in records if record.get("kind") == "step" and record.get("loss") is not None]
+def _limits(summary: Summary) -> Iterator[tuple[str, str]]:
+    """What may end the run before its last step."""
+    limits = summary.recipe.get("limits", {})
+    texts = [text.format(limits[key]) for key, text in _LIMITS.items() if limits.get(key)]
+    if patience := summary.recipe.get("evaluation", {}).get("patience"):
+        texts.append(f"{patience} evaluations without a lower held-out loss")
+    if texts:
+        yield "stops at", ", ".join(texts)
+
+
+_LIMITS = {"hours": "{} h of training", "until": "{}", "loss": "a training loss of {}", "cost": "a cost of {}"}
+
+
+def _losses(view: RunView) -> Iterator[tuple[str, str]]:
+    losses = [loss for loss in view.steps.loss if math.isfinite(loss)]
     if losses:
         yield "training loss", f"{number_text(losses[0])} → {number_text(losses[-1])}"
 
 
-def _perplexity(summary: Summary, records: list[dict]) -> Iterator[tuple[str, str]]:
-    if not summary.perplexity:
-        return
-    base, tuned = summary.perplexity.get("base"), summary.perplexity.get("tuned")
-    rows = next((record.get("rows") for record in reversed(records) if record.get("kind") == "eval"), None)
+def _perplexity(view: RunView) -> Iterator[tuple[str, str]]:
+    base, tuned = view.summary.perplexity.get("base"), view.summary.perplexity.get("tuned")
+    rows = view.evaluations[-1].get("rows") if view.evaluations else None
     if base or tuned:
-        yield (
-            "perplexity",
-            f"{number_text(base)} → {number_text(tuned)}" + (f"  ({rows} held-out rows)" if rows else ""),
-        )
+        measured = f"  ({rows:.0f} held-out rows)" if rows else ""
+        yield "perplexity", f"{number_text(base)} → {number_text(tuned)}{measured}"
 
 
-def _answers(records: list[dict]) -> Iterator[tuple[str, str]]:
-    scored = {record.get("label"): record for record in records if record.get("kind") == "answers"}
+def _answers(view: RunView) -> Iterator[tuple[str, str]]:
+    scored = {record.get("label"): record for record in view.answers}
     base, tuned = scored.get("base", {}), scored.get("tuned", {})
     for key, label in (("valid_json", "valid JSON"), ("exact", "exact answers")):
         if tuned.get(key) is not None or base.get(key) is not None:
@@ -68,8 +92,9 @@ def _answers(records: list[dict]) -> Iterator[tuple[str, str]]:
             yield label, f"{percent_text(base.get(key))} → {percent_text(tuned.get(key))}  ({rows} held-out rows)"
 
 
-def _sample(run: Run) -> Iterator[tuple[str, str]]:
-    samples = [sample for sample in read_all(run.samples_file) if sample.get("index") == 0]
+def _sample(view: RunView) -> Iterator[tuple[str, str]]:
+    """The first prompt of the recipe, as the base and the model at its newest step answer it."""
+    samples = [sample for sample in view.samples if sample.get("index") == 0 and not sample.get("nonce")]
     if not samples:
         return
     yield "sample", str(samples[0].get("prompt", ""))
@@ -78,12 +103,20 @@ def _sample(run: Run) -> Iterator[tuple[str, str]]:
         yield "  after", str(samples[-1].get("answer", ""))
 
 
-def _adapter(summary: Summary, records: list[dict]) -> Iterator[tuple[str, str]]:
-    artefact = next((record for record in reversed(records) if record.get("kind") == "artefact"), None)
+def _checkpoint(view: RunView) -> Iterator[tuple[str, str]]:
+    """The newest one, which `resume` goes on from."""
+    healthy = [record for record in view.checkpoints if record.get("healthy") is not False]
+    if healthy and (path := str(healthy[-1].get("path", ""))):
+        size = bytes_text(healthy[-1].get("bytes"))
+        yield "checkpoint", f"step {healthy[-1].get('step')}  ({Path(path).name}, {size})"
+
+
+def _adapter(view: RunView) -> Iterator[tuple[str, str]]:
+    artefact: Record | None = view.artefact
     if artefact:
         files = artefact.get("files", [])
         weights = [file for file in files if file["name"].startswith("adapter_")]
         size = bytes_text(sum(file["bytes"] for file in weights or files))
         yield ("adapter" if weights else "model"), f"{artefact['path']}  ({len(weights or files)} files, {size})"
-    elif summary.adapter:
-        yield "adapter", summary.adapter
+    elif view.summary.adapter:
+        yield "adapter", view.summary.adapter

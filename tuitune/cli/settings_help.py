@@ -4,17 +4,32 @@ from __future__ import annotations
 
 import shutil
 import textwrap
+from collections.abc import Iterable
 
 from tuitune.recipe.presets import PRESETS
 from tuitune.recipe.settings import Setting, section_titles, settings, show_value
+from tuitune.recipe.tunable import TUNABLE
 
 
 def settings_help() -> str:
     """Every key with its help, choices or bounds and default, then the presets."""
+    lines = ["settings (KEY=VALUE for --set, or lines of a recipe file):", *_lines(settings())]
+    lines += ["", "presets (for `tuitune new --preset NAME`):", ""]
+    lines += [f"    {preset.name:<16}{preset.help}" for preset in PRESETS.values()]
+    return "\n".join(lines) + "\n"
+
+
+def tunable_help() -> str:
+    """The same of the keys that a run takes while it trains."""
+    tunable = [setting for setting in settings() if setting.key in TUNABLE]
+    return "\n".join(["settings (the last part of a key is enough where it is unique):", *_lines(tunable)]) + "\n"
+
+
+def _lines(shown: Iterable[Setting]) -> list[str]:
     width = min(shutil.get_terminal_size((100, 24)).columns, 120)
-    lines = ["settings (KEY=VALUE for --set, or lines of a recipe file):"]
+    lines: list[str] = []
     section = None
-    for setting in settings():
+    for setting in shown:
         if setting.section != section:
             section = setting.section
             lines += ["", f"  {section_titles()[section]}"]
@@ -22,9 +37,7 @@ def settings_help() -> str:
         about = " ".join(filter(None, [setting.help, _domain(setting), f"Default: {default}."]))
         lines.append(f"    {setting.key}")
         lines += textwrap.wrap(about, width, initial_indent=" " * 8, subsequent_indent=" " * 8)
-    lines += ["", "presets (for `tuitune new --preset NAME`):", ""]
-    lines += [f"    {preset.name:<16}{preset.help}" for preset in PRESETS.values()]
-    return "\n".join(lines) + "\n"
+    return lines
 
 
 def _domain(setting: Setting) -> str:

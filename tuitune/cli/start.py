@@ -1,4 +1,4 @@
-"""Verbs that make a recipe or start a run: new, check, train, demo."""
+"""Verbs that make a recipe or start a run: new, check, train, demo, resume."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ import re
 import sys
 from pathlib import Path
 
-from tuitune.cli.follow import follow_to_end
+from tuitune.cli.attend import attend
+from tuitune.cli.changes import changed
+from tuitune.cli.follow import follow_to_rest
 from tuitune.cli.outcome import say_outcome
 from tuitune.cli.output import complain, note, say, say_json, say_pairs
 from tuitune.planning.preflight import Check
@@ -15,8 +17,10 @@ from tuitune.planning.preflight import check as preflight
 from tuitune.problem import TuituneError
 from tuitune.recipe import document, overrides, presets
 from tuitune.recipe.schema import Recipe
-from tuitune.runs.directory import Run
-from tuitune.runs.launcher import launch
+from tuitune.runs import checkpoints, launcher
+from tuitune.runs.amendment import amended
+from tuitune.runs.directory import Run, find
+from tuitune.runs.state import AT_REST, derive
 from tuitune.runs.summary import summarize
 from tuitune.units import bytes_text, count_text, percent_text
 
@@ -51,21 +55,26 @@ def check(options: argparse.Namespace) -> int:
 
 
 def train(options: argparse.Namespace) -> int:
-    recipe = _recipe(options)
-    run = _launch(recipe)
+    return attend(_launch(_recipe(options)), options)
+
+
+def resume(options: argparse.Namespace) -> int:
+    """Start the run's next life, after the same look at its recipe and this machine as before a launch."""
+    run = find(options.run)
+    changes = changed(run, options.overrides)
+    if derive(run)[0] in AT_REST:
+        _look_over(amended(run, changes), resumes=True)
+    start = _start_of(run)
+    launcher.resume(run, changes)
     if options.detach:
-        if options.json:
-            say_json(summarize(run).as_json())
-        else:
-            say(run.id)
-        note(f"{run.name} goes on by itself; `tuitune follow {run.id}` watches it")
-        return 0
-    code = follow_to_end(run, quiet=options.json)
-    if options.json:
-        say_json(summarize(run).as_json())
-    elif code != 130:
-        say_outcome(run)
-    return code
+        note(f"{run.name} {start}")
+    return attend(run, options)
+
+
+def _start_of(run: Run) -> str:
+    """Where the next life begins, as far as the checkpoints tell before the engine has verified them."""
+    steps = [checkpoint.step for checkpoint in checkpoints.listing(run) if checkpoint.healthy]
+    return f"goes on from its checkpoint of step {steps[-1]}" if steps else "begins anew: it has no checkpoint"
 
 
 def demo(options: argparse.Namespace) -> int:
@@ -74,7 +83,7 @@ def demo(options: argparse.Namespace) -> int:
         from tuitune.cli.screen import open_screen
 
         return open_screen(run) or _demo_left(run)
-    code = follow_to_end(run)
+    code = follow_to_rest(run)
     if code != 130:
         say_outcome(run)
     return code
@@ -83,7 +92,7 @@ def demo(options: argparse.Namespace) -> int:
 def _demo_left(run: Run) -> int:
     """After the monitor was left: the summary of an ended run, and the exit code that it earns."""
     state = summarize(run).state
-    if state in ("finished", "stopped", "failed", "crashed"):
+    if state in AT_REST:
         say_outcome(run)
     return 1 if state in ("failed", "crashed") else 0
 
@@ -101,12 +110,22 @@ def _recipe(options: argparse.Namespace) -> Recipe:
 
 
 def _launch(recipe: Recipe) -> Run:
+    _look_over(recipe)
+    return launcher.launch(recipe)
+
+
+def _look_over(recipe: Recipe, *, resumes: bool = False) -> None:
+    """Print what is unwise about training this here; TuituneError where it cannot be trained.
+
+    A disk that is too small for a new run only warns one that `resumes`: its own checkpoints take some of the room.
+    """
     report = preflight(recipe, base=Path.cwd())
-    if report.errors:
-        raise TuituneError(report.errors)
+    room = [problem for problem in report.errors if resumes and problem.key == "checkpoints.keep"]
+    if errors := [problem for problem in report.errors if problem not in room]:
+        raise TuituneError(errors)
+    complain(f"warning: {problem}" for problem in room)
     for advice in report.advice:
         complain([f"{advice.level}: {advice.key}: {advice.message}"])
-    return launch(recipe)
 
 
 def _say_check(report: Check) -> None:

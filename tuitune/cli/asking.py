@@ -1,0 +1,46 @@
+"""Asking a run for something and waiting for its answer, however long that takes, as long as the run is at work."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from tuitune.cli.output import note
+from tuitune.problem import TuituneError
+from tuitune.runs import control
+from tuitune.runs.directory import Run
+from tuitune.runs.journal import Record
+from tuitune.runs.state import AT_REST, derive
+from tuitune.text import clean
+
+_POLL_SECONDS = 0.2
+
+
+def ask(run: Run, verb: str, arguments: Mapping[str, Any] | None = None) -> Record | None:
+    """Ask, and return how the run answered: its acknowledgement or, where the engine acts, what came of it.
+
+    None where the run came to rest before it answered. TuituneError where the request cannot be made or is refused.
+    """
+    nonce = control.request(run, verb, arguments)
+    try:
+        answer = _await(run, nonce)
+    except KeyboardInterrupt:
+        note(f"\nnot waiting any longer: {run.name} has been asked to {verb} all the same")
+        raise
+    if answer is not None and answer.get("event") == "acknowledged" and not answer.get("ok"):
+        raise TuituneError(f"{run.name} refused to {verb}: {message_of(answer)}")
+    return answer
+
+
+def message_of(answer: Record) -> str:
+    """What an answer says, safe to show; "" where it says nothing."""
+    return clean(message, newlines=True) if isinstance(message := answer.get("message"), str) else ""
+
+
+def _await(run: Run, nonce: str) -> Record | None:
+    while (answer := control.outcome(run, nonce)) is None:
+        if derive(run)[0] in AT_REST:
+            return control.outcome(run, nonce)
+        time.sleep(_POLL_SECONDS)
+    return answer

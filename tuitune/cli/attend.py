@@ -1,0 +1,28 @@
+"""What a verb that has started a run does next: follow it to where it rests, or leave it to itself."""
+
+from __future__ import annotations
+
+import argparse
+
+from tuitune.cli.follow import follow_to_rest
+from tuitune.cli.outcome import say_outcome
+from tuitune.cli.output import note, say, say_json
+from tuitune.runs.directory import Run
+from tuitune.runs.summary import summarize
+
+
+def attend(run: Run, options: argparse.Namespace) -> int:
+    """Follow `run` and print what became of it, or with `--detach` its id alone; the verb's exit code."""
+    if options.detach:
+        if options.json:
+            say_json(summarize(run).as_json())
+        else:
+            say(run.id)
+        note(f"{run.name} goes on by itself; `tuitune follow {run.id}` watches it")
+        return 0
+    code = follow_to_rest(run, quiet=options.json)
+    if options.json:
+        say_json(summarize(run).as_json())
+    elif code != 130:
+        say_outcome(run)
+    return code

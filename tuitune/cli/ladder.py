@@ -1,0 +1,123 @@
+"""Watching a kill: each rung of the ladder with the time until the next, to where the run is gone or stuck."""
+
+from __future__ import annotations
+
+import math
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from tuitune.cli.asking import message_of
+from tuitune.cli.output import say
+from tuitune.problem import TuituneError
+from tuitune.runs import control
+from tuitune.runs.directory import Run
+from tuitune.runs.journal import Record
+from tuitune.runs.state import AT_REST
+from tuitune.runs.summary import RunView
+
+if TYPE_CHECKING:
+    from rich.live import Live
+
+_POLL_SECONDS = 0.2
+
+_RUNGS = {
+    "terminate": "SIGTERM",
+    "terminate-group": "SIGTERM to every process of it",
+    "kill-group": "SIGKILL to every process of it",
+    "stuck": "nothing more can be done",
+}
+
+
+def watch_kill(run: Run, *, now: bool, quiet: bool) -> bool:
+    """Kill `run` and show how that goes, unless `quiet`; True when it is gone, False where it cannot be killed."""
+    nonce = control.request(run, "kill", {"now": now})
+    view, shown = RunView(run), 0
+    with _display(quiet) as display:
+        while True:
+            view.refresh()
+            answer = control.outcome(run, nonce)
+            if answer is not None and not answer.get("ok") and view.summary.state not in AT_REST:
+                raise TuituneError(f"{run.name} refused to be killed: {message_of(answer)}")
+            rungs = _rungs(view)
+            for rung in rungs[shown:]:
+                display.rung(rung)
+            shown = len(rungs)
+            display.tick()
+            if view.summary.state in AT_REST:
+                return True
+            if answer is not None and rungs and rungs[-1].get("rung") == "stuck":
+                return False
+            time.sleep(_POLL_SECONDS)
+
+
+def _rungs(view: RunView) -> list[Record]:
+    """The rungs climbed in the present life of the run."""
+    started = max((place for place, event in enumerate(view.events) if event.get("event") == "supervisor"), default=0)
+    return [event for event in view.events[started:] if event.get("event") == "kill"]
+
+
+@contextmanager
+def _display(quiet: bool) -> Iterator[_Quiet]:
+    if quiet:
+        yield _Quiet()
+    elif not sys.stdout.isatty():
+        yield _Lines()
+    else:
+        from rich.live import Live
+
+        with Live(auto_refresh=False, transient=True) as live:
+            yield _Countdown(live)
+
+
+class _Quiet:
+    def rung(self, event: Record) -> None:
+        return
+
+    def tick(self) -> None:
+        return
+
+
+class _Lines(_Quiet):
+    """A line a rung, with the time until the next."""
+
+    def rung(self, event: Record) -> None:
+        say(_text(event, _seconds(event)))
+
+
+class _Countdown(_Quiet):
+    """A line a rung, and below it one that counts down to the next."""
+
+    def __init__(self, live: Live) -> None:
+        self._live = live
+        self._event: Record = {}
+        self._until = 0.0
+
+    def rung(self, event: Record) -> None:
+        self._event, self._until = event, time.monotonic() + (_seconds(event) or 0)
+        self._live.console.print(message_of(event), markup=False, highlight=False)
+
+    def tick(self) -> None:
+        from rich.text import Text
+
+        left = _seconds(self._event) and max(self._until - time.monotonic(), 0.0)
+        self._live.update(Text(_next(self._event, left)), refresh=True)
+
+
+def _text(event: Record, left: float | None) -> str:
+    return "; ".join(filter(None, (message_of(event), _next(event, left))))
+
+
+def _next(event: Record, left: float | None) -> str:
+    """What comes next and when; "" after the last rung."""
+    following = event.get("next")
+    if not isinstance(following, str) or left is None:
+        return ""
+    return f"in {math.ceil(left)} s: {_RUNGS.get(following, 'the next rung')}"
+
+
+def _seconds(event: Record) -> float | None:
+    seconds = event.get("seconds")
+    return float(seconds) if isinstance(seconds, int | float) and not isinstance(seconds, bool) else None
