@@ -13,12 +13,13 @@ import pytest
 from textual.pilot import Pilot
 
 from tests.tui.payloads import shot_of
-from tuitune.runs import identity
+from tuitune.recipe.schema import HardwareSection, Recipe
+from tuitune.runs import identity, queue
 from tuitune.runs.directory import Run, create
 from tuitune.runs.journal import Writer
 
 MakeRun = Callable[..., Run]
-ENDED = {"finished": "", "stopped": "stopped on request", "failed": "CUDA out of memory"}
+AT_REST = {"finished": "", "stopped": "stopped on request", "failed": "CUDA out of memory", "paused": ""}
 
 
 @pytest.fixture
@@ -31,12 +32,12 @@ def make_run(home: object) -> MakeRun:
     def make(
         name: str = "triage", *, state: str = "finished", steps: int = 20, total: int | None = None, **fields: Any
     ) -> Run:
-        from tuitune.recipe.schema import Recipe
-
         recipe = Recipe.model_validate({"run": {"name": name}, **fields.pop("recipe", {})})
         run = create(recipe)
         write_metrics(run, steps, total or steps, fields.pop("phase", ""))
-        write_events(run, state, fields.pop("reason", ENDED.get(state, "")))
+        write_events(run, state, fields.pop("reason", AT_REST.get(state, "")))
+        if reason := fields.pop("waits", ""):
+            wait_in_queue(run, reason)
         return run
 
     return make
@@ -78,8 +79,16 @@ def write_events(run: Run, state: str, reason: str) -> None:
             events.append(event="engine", identity=me)
         if state == "stopping":
             events.append(event="stop-requested")
-        if state in ENDED:
+        if state in AT_REST:
             events.append(event="ended", state=state, reason=reason)
+
+
+def wait_in_queue(run: Run, reason: str) -> None:
+    """Put a queued run at the end of the queue, on behalf of this process, for a GPU that no machine has."""
+    assert isinstance(queue.Turn(run, Recipe(hardware=HardwareSection(gpu="99"))).attempt(), queue.Waiting)
+    with Writer(run.events_file) as events:
+        events.append(event="supervisor", identity=identity.current().as_record())
+        events.append(event="waiting", reason=reason, place=1, of=1)
 
 
 async def until(pilot: Pilot[Any], condition: Callable[[], object | Awaitable[object]], seconds: float = 5.0) -> None:

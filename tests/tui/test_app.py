@@ -225,9 +225,17 @@ def test_the_key_bar_fits_and_keeps_the_help(width: int) -> None:
         assert line.plain.endswith("? help")
 
 
+def test_where_there_is_no_room_what_is_not_available_goes_first() -> None:
+    shown = [action for action in actions_of("runs") if action.shown]
+    line = fit_keys(shown, frozenset({"open", "again", "stop"}), 60).plain
+    assert line.startswith("n new  / filter  q quit  r resume  P pause")
+    assert not any(label in line for label in ("open", "again", "stop"))
+    assert "open" in fit_keys(shown, frozenset({"open"}), 200).plain
+
+
 async def test_a_disabled_action_stays_in_sight_and_says_why() -> None:
     app = BusyApp()
-    async with app.run_test(size=(120, 36), notifications=True) as pilot:
+    async with app.run_test(size=(160, 36), notifications=True) as pilot:
         screen = app.screen
         assert isinstance(screen, Busy)
         before = app.query_one(KeyBar).render()

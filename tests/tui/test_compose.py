@@ -19,10 +19,11 @@ from tuitune.recipe.schema import Recipe
 from tuitune.recipe.settings import section_titles, settings
 from tuitune.runs.control import request
 from tuitune.runs.directory import list_runs
-from tuitune.runs.state import ENDED, derive
+from tuitune.runs.state import AT_REST, derive
 from tuitune.tui.app import TuituneApp
 from tuitune.tui.screens.compose import ComposeScreen
 from tuitune.tui.screens.launch import LaunchDialog
+from tuitune.tui.widgets.section_list import SHORT_NAMES
 
 SIZES = [(80, 24), (120, 36)]
 Shown = tuple[Pilot[str], ComposeScreen]
@@ -46,9 +47,9 @@ async def go(pilot: Pilot[str], screen: ComposeScreen, key: str) -> None:
     assert screen.field == key
 
 
-async def enter(pilot: Pilot[str], screen: ComposeScreen, key: str, text: str) -> None:
+async def enter(pilot: Pilot[str], screen: ComposeScreen, key: str, text: str, by: str = "enter") -> None:
     await go(pilot, screen, key)
-    await pilot.press("enter", "ctrl+u", *("minus" if letter == "-" else letter for letter in text), "enter")
+    await pilot.press("enter", "ctrl+u", *("minus" if letter == "-" else letter for letter in text), by)
     await pilot.pause()
 
 
@@ -93,7 +94,7 @@ async def test_a_form_has_room_for_every_plain_training_setting(size: tuple[int,
 
 async def test_a_wrong_value_stays_as_typed_with_its_reason_below():
     async with composing() as (pilot, screen):
-        await enter(pilot, screen, "adapter.rank", "lots")
+        await enter(pilot, screen, "adapter.rank", "lots", by="tab")
         text = text_of(pilot)
         assert "✗ rank r" in text
         assert "lots" in text
@@ -101,6 +102,18 @@ async def test_a_wrong_value_stays_as_typed_with_its_reason_below():
         assert screen.draft.recipe.adapter.rank == 16
         await enter(pilot, screen, "adapter.rank", "8")
         assert "✗" not in text_of(pilot)
+
+
+async def test_enter_leaves_a_wrong_value_open_to_be_put_right():
+    async with composing() as (pilot, screen):
+        await enter(pilot, screen, "adapter.rank", "5000")
+        assert screen.form.editing == "adapter.rank"
+        assert "✗ expected a whole number from 1 to 4096, found 5000" in text_of(pilot)
+        assert not screen.draft.can_undo
+        await pilot.press("backspace", "enter")
+        await pilot.pause()
+        assert screen.form.editing is None
+        assert screen.draft.recipe.adapter.rank == 500
 
 
 async def test_the_reason_shows_while_typing_and_escape_forgets_it():
@@ -171,6 +184,37 @@ async def test_a_choice_is_picked_from_a_list():
         assert screen.draft.recipe.training.schedule == "linear"
 
 
+async def test_a_gpu_is_picked_where_there_are_some_and_typed_where_there_are_none():
+    from dataclasses import replace
+
+    from tuitune.hardware.gpus import Gpu
+
+    async with composing() as (pilot, screen):
+        await enter(pilot, screen, "hardware.gpu", "cpu")
+        assert screen.draft.recipe.hardware.gpu == "cpu"
+        cards = tuple(Gpu(index, f"GPU-{index}", "NVIDIA H200", 150 << 30, 0, 150 << 30) for index in range(2))
+        await until(pilot, lambda: screen.outlook.rows is not None)
+        screen.outlook = replace(screen.outlook, gpus=(*cards, replace(cards[1], uuid="MIG-7", mig=True)))
+        await pilot.press("enter")
+        await until(pilot, lambda: "the first free GPU" in text_of(pilot))
+        assert "NVIDIA H200, 161 GB of 161 GB free" in text_of(pilot)
+        await pilot.press(*"GPU", "down", "down", "enter")
+        await pilot.pause()
+        assert screen.draft.recipe.hardware.gpu == "1"
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 36)])
+async def test_every_section_is_in_sight(size: tuple[int, int]):
+    async with composing(size=size) as (pilot, screen):
+        shown = [SHORT_NAMES.get(name, title) if size[0] < 100 else title for name, title in section_titles().items()]
+        for name in shown:
+            assert name in text_of(pilot)
+        for title in ("limits", "hardware"):
+            screen.show_section(title)
+            await pilot.pause()
+            assert section_titles()[title] in text_of(pilot)
+
+
 async def test_advanced_settings_are_hidden_until_asked_for():
     async with composing() as (pilot, screen):
         await go(pilot, screen, "adapter.method")
@@ -212,8 +256,8 @@ async def test_prompts_are_edited_one_a_line():
 
 async def test_review_lists_every_error_and_leads_to_its_field():
     async with composing() as (pilot, screen):
-        await enter(pilot, screen, "adapter.rank", "x")
-        await enter(pilot, screen, "training.epochs", "x")
+        await enter(pilot, screen, "adapter.rank", "x", by="tab")
+        await enter(pilot, screen, "training.epochs", "x", by="tab")
         await pilot.press("L")
         await pilot.pause()
         assert screen.section == "review"
@@ -296,7 +340,7 @@ async def test_launch_starts_a_run_and_opens_the_monitor():
         finally:
             for started in list_runs():
                 request(started, "stop")
-        await until(pilot, lambda: derive(run)[0] in ENDED, 40)
+        await until(pilot, lambda: derive(run)[0] in AT_REST, 40)
 
 
 async def test_what_is_typed_stays_text():

@@ -7,57 +7,23 @@ from typing import Any
 import pyte
 import pytest
 from rich.cells import cell_len
-from textual.pilot import Pilot
 
 from tests.tui.conftest import MakeRun, until
+from tests.tui.monitor_support import answer, append_steps, asked_of, sample, screen, shows, text
 from tests.tui.payloads import PAYLOADS, assert_inert, assert_literal, shot_of
-from tuitune.runs import control
-from tuitune.runs.directory import Run
 from tuitune.runs.journal import Writer
-from tuitune.runs.summary import RunView
 from tuitune.text import clean
 from tuitune.tui.app import TuituneApp
 from tuitune.tui.charts.chart import Chart
-from tuitune.tui.screens.monitor import PANES, MonitorScreen
+from tuitune.tui.screens.monitor import MonitorScreen
+from tuitune.tui.watched_run import WatchedRun
 from tuitune.tui.widgets.dialogs import Confirm, TextView
 from tuitune.tui.widgets.pane import Pane
 from tuitune.tui.widgets.run_header import header_lines
+from tuitune.tui.widgets.run_panes import PANES
+from tuitune.tui.widgets.run_status import Moment
 
 SIZES = [(80, 24), (120, 36), (200, 60)]
-
-
-def screen(pilot: Pilot[Any]) -> MonitorScreen:
-    found = pilot.app.screen_stack[-1]
-    assert isinstance(found, MonitorScreen), found
-    return found
-
-
-def text(pilot: Pilot[Any]) -> str:
-    return shot_of(pilot.app).text
-
-
-async def shows(pilot: Pilot[Any], *wanted: str) -> str:
-    """Wait until all of `wanted` are on the screen; the screen's text."""
-    await until(pilot, lambda: all(part in text(pilot) for part in wanted), 10)
-    return text(pilot)
-
-
-def append_steps(run: Run, first: int, last: int, **fields: Any) -> None:
-    with Writer(run.metrics_file) as metrics:
-        for step in range(first, last + 1):
-            record = {
-                "step": step, "epoch": step / 100, "loss": 1.0, "learning_rate": 1e-4, "grad_norm": 0.5,
-                "tokens": step * 900,
-                "tokens_per_second": 3000.0, "step_seconds": 0.3, "memory_bytes": 10**9, "peak_memory_bytes": 10**9,
-            }  # fmt: skip
-            metrics.append(kind="step", **{**record, **fields})
-
-
-def sample(
-    run: Run, step: int, answer: str, *, index: int = 0, prompt: str = "a question", label: str = "during"
-) -> None:
-    with Writer(run.samples_file) as samples:
-        samples.append(step=step, index=index, prompt=prompt, answer=answer, label=label, tokens=3, seconds=0.1)
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -169,18 +135,22 @@ async def test_stop_asks_first_then_shows_it_at_once(make_run: MakeRun) -> None:
         await shows(pilot, "● training")
         await pilot.press("S")
         await until(pilot, lambda: isinstance(pilot.app.screen, Confirm))
-        assert control.pending(run) == []
+        assert asked_of(run) == []
         await pilot.press("y")
-        await shows(pilot, "◑ stopping")
-        assert [request.verb for request in control.pending(run) if isinstance(request, control.Request)] == ["stop"]
+        await shows(pilot, "stop asked …")
+        assert asked_of(run) == ["stop"]
+        answer(run, "stop-requested")
+        await shows(pilot, "◑ stopping", "saves its adapter at the next step")
+        assert "asked …" not in text(pilot)
+        await until(pilot, lambda: not screen(pilot)._under_way)
         await pilot.press("S")
-        await shows(pilot, "it is stopping already")
+        await shows(pilot, "is stopping already")
 
 
 async def test_keys_that_do_nothing_say_why(make_run: MakeRun) -> None:
     async with TuituneApp(make_run("triage", steps=0)).run_test(size=(120, 36), notifications=True) as pilot:
         await shows(pilot, "✓ finished")
-        for key, reason in (("S", "nothing to stop"), ("y", "no point on the charts"), ("p", "no samples yet")):
+        for key, reason in (("S", "has ended already"), ("y", "no point on the charts"), ("p", "no samples yet")):
             await pilot.press(key)
             await shows(pilot, reason)
 
@@ -324,6 +294,8 @@ async def test_foreign_text_is_inert_everywhere(make_run: MakeRun, start: int) -
     run.log_file.write_bytes("".join(f"{payload}\n" for payload in payloads).encode("utf-8", "surrogatepass"))
     async with TuituneApp(run).run_test(size=(200, 60)) as pilot:
         await shows(pilot, "✗ failed", "before training")
+        assert_inert(shot_of(pilot.app))
+        await pilot.press("6", "z")
         for number, payload in enumerate(payloads, start=1):
             await shows(pilot, f"prompt {number}/{len(payloads)}")
             shot = shot_of(pilot.app)
@@ -331,7 +303,7 @@ async def test_foreign_text_is_inert_everywhere(make_run: MakeRun, start: int) -
             assert_literal(shot, payload.encode("utf-8", "replace").decode())
             assert all(sum(cell_len(segment.text) for segment in line) == 200 for line in shot.lines)
             await pilot.press("p")
-        await pilot.press("7", "z")
+        await pilot.press("7")
         await pilot.pause()
         assert_inert(shot_of(pilot.app))
 
@@ -340,9 +312,9 @@ async def test_foreign_text_is_inert_everywhere(make_run: MakeRun, start: int) -
 def test_foreign_text_is_inert_in_the_header(make_run: MakeRun, payload: str) -> None:
     for state, phase in (("failed", ""), ("starting", payload)):
         run = make_run("triage", state=state, steps=0, reason=payload, phase=phase)
-        view = RunView(run)
+        view = WatchedRun(run)
         view.refresh()
-        lines = header_lines(view, 78, 1e9)
+        lines = header_lines(view, 78, Moment(1e9))
         whole = "".join(line.plain for line in lines)
         assert clean(payload.encode("utf-8", "replace").decode())[:8] in whole
         assert clean(whole) == whole
@@ -361,7 +333,7 @@ async def test_partial_refreshes_leave_the_screen_that_a_full_one_would(make_run
         written: list[str] = []
 
         def watching(shown: Any, renderable: Any) -> None:
-            written.append(_painted(app, renderable))
+            written.append(painted(app, renderable))
             stream.feed(written[-1])
             display(shown, renderable)
 
@@ -369,7 +341,7 @@ async def test_partial_refreshes_leave_the_screen_that_a_full_one_would(make_run
         for end in (31, 33, 38, 46, 60):
             append_steps(run, end - 1, end, loss=2.0 + end / 10)
             screen(pilot).view.refresh()
-            await screen(pilot)._read()
+            await screen(pilot).read()
             await pilot.pause()
         await pilot.press("plus", "H", "y")
         await pilot.pause()
@@ -379,7 +351,7 @@ async def test_partial_refreshes_leave_the_screen_that_a_full_one_would(make_run
         assert any(0 < len(update) < len(shot_of(app).output) / 4 for update in written)
 
 
-def _painted(app: TuituneApp, renderable: Any) -> str:
+def painted(app: TuituneApp, renderable: Any) -> str:
     """What a compositor's update writes to the terminal."""
     if hasattr(renderable, "render_segments"):
         return str(renderable.render_segments(app.console))

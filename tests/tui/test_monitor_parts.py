@@ -10,13 +10,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.tui.payloads import PAYLOADS
 from tuitune.hardware.gpus import Gpu, GpuProcess
 from tuitune.hardware.host import Host
+from tuitune.text import clean
 from tuitune.tui import clipboard
 from tuitune.tui.charts.spark import spark
 from tuitune.tui.widgets.bars import gauge, joined, progress_bar
-from tuitune.tui.widgets.gpu_panel import Reading, machine_line, machine_lines
 from tuitune.tui.widgets.log_window import LogWindow
+from tuitune.tui.widgets.machine_lines import Reading, machine_line, machine_lines
+from tuitune.tui.widgets.samples import SampleBook
 from tuitune.tui.widgets.word_diff import changed_spans
 
 GB = 10**9
@@ -36,6 +39,38 @@ def test_a_gpu_with_our_share_and_peak() -> None:
     ):
         assert figure in text
     assert "GPU 0  98 %" in machine_line(reading, None).plain
+
+
+def test_who_else_is_on_the_gpus_is_told() -> None:
+    mine, anna = GpuProcess(10, "me", 20 * GB, "python"), GpuProcess(11, "anna", 23 * GB, "python")
+    one = Gpu(0, "GPU-1", "H200", 140 * GB, 43 * GB, 97 * GB, processes=(mine, anna))
+    other = Gpu(
+        1, "GPU-2", "H200", 140 * GB, 80 * GB, 60 * GB, 55.0, processes=(GpuProcess(12, "bob", 80 * GB, "vllm"),)
+    )
+    lines = [line.plain for line in machine_lines(Reading((other, one), family=frozenset([10])), 70, None)]
+    assert lines[0].startswith("GPU 0 · H200"), "the run's own GPU comes first, whole"
+    assert "others anna: python, 23.0 GB" in lines
+    assert lines[-1] == "GPU 1 80.0 GB / 140 GB · bob: vllm, 80.0 GB ·  55 % busy"
+    assert "anna: python, 23.0 GB" in machine_line(Reading((one,), family=frozenset([10])), None).plain
+    waiting = [line.plain for line in machine_lines(Reading((one, other)), 70, None)]
+    assert waiting[0].startswith("GPU 0 43.0 GB / 140 GB · anna: python, 23.0 GB and me: python, 20.0 GB")
+    given = [line.plain for line in machine_lines(Reading((one, other)), 70, None, "GPU-2")]
+    assert given[0].startswith("GPU 1 · H200")
+
+
+def test_a_run_that_is_hidden_from_the_driver_is_nobody_else() -> None:
+    gpu = Gpu(0, "GPU-1", "H200", 140 * GB, 29 * GB, 111 * GB)
+    in_a_container = Reading((gpu,), family=frozenset([10]))
+    assert not any("others" in line.plain for line in machine_lines(in_a_container, 70, None))
+    assert any("hidden" in line.plain for line in machine_lines(Reading((gpu,)), 70, None))
+
+
+@pytest.mark.parametrize("payload", PAYLOADS.values(), ids=PAYLOADS)
+def test_foreign_programs_are_inert(payload: str) -> None:
+    gpu = Gpu(0, "GPU-1", payload, 140 * GB, 29 * GB, 111 * GB, processes=(GpuProcess(3, payload, 9 * GB, payload),))
+    for reading in (Reading((gpu,)), Reading((gpu, gpu)), Reading(reason=payload, host=Host(8, 5.0, GB, GB, payload))):
+        lines = [*machine_lines(reading, 300, None, "GPU-1"), machine_line(reading, None)]
+        assert all(clean(line.plain) == line.plain for line in lines)
 
 
 def test_a_gpu_that_tells_nothing_and_no_gpu_at_all() -> None:
@@ -140,3 +175,27 @@ def test_copying_says_what_was_done(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TMUX", "/nowhere/tmux,1,0")
     assert "tmux did not take it" in clipboard.copy("/a/path", sent.append)
     assert sent == ["/a/path", "/a/path"]
+
+
+def test_samples_are_kept_apart_by_prompt_and_start_again_where_records_vanish() -> None:
+    def record(step: int, prompt: str, index: int = 0, **more: object) -> dict[str, object]:
+        return {"step": step, "index": index, "prompt": prompt, "answer": f"at {step}", "label": "during", **more}
+
+    book = SampleBook()
+    records = [record(0, "one"), record(5, "one"), record(5, "another")]
+    assert book.take(records)
+    assert book.title == "prompt 1/2 · answer 2/2", "a prompt that was tuned begins anew"
+    assert not book.take(records)
+    records.append(record(7, "why?", 1_000_007, nonce="a"))
+    book.take(records)
+    book.show_asked("why?")
+    assert book.title == "asked prompt 3/3 · answer 1/1"
+    assert book.pages()[-1][0] == "step 7 · asked"
+    assert book.last_asked == "why?"
+    book.show_asked("nobody asked this")
+    assert book.title.startswith("asked prompt 3/3")
+    assert book.take(records[:1])
+    assert book.title == "prompt 1/1 · answer 1/1"
+    book.restart()
+    assert book.take([record(9, "one"), record(9, "two", 1)])
+    assert [title for title, _ in book.pages()] == ["prompt", "step 9"]

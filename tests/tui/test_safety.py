@@ -24,15 +24,23 @@ from textual.widgets import Static
 from tests.tui.conftest import MakeRun, until
 from tests.tui.payloads import CONTROL_PAYLOADS, MARKUP_PAYLOADS, PAYLOADS, assert_inert, assert_literal, shot_of
 from tests.tui.pty_session import start
+from tuitune.hardware.gpus import Gpu
+from tuitune.planning.preflight import Advice, Check
+from tuitune.recipe.schema import Recipe
 from tuitune.runs.directory import Run
 from tuitune.tui.actions import Action, actions_of
 from tuitune.tui.app import TuituneApp
 from tuitune.tui.egress import EGRESS, ascii_text
 from tuitune.tui.run_line import RunLine
 from tuitune.tui.screens.base import TuituneScreen
+from tuitune.tui.screens.checking import Checking
+from tuitune.tui.screens.compose_actions import gpu_choices
+from tuitune.tui.screens.edit import SaveDialog
 from tuitune.tui.screens.help import KeyTable
+from tuitune.tui.screens.launch import LaunchDialog
 from tuitune.tui.screens.runs import RunsScreen
 from tuitune.tui.widgets.dialogs import Choice, Choose, Confirm, TextView
+from tuitune.tui.widgets.extend import Extend
 from tuitune.tui.widgets.key_bar import fit_keys
 from tuitune.tui.widgets.pane import Pane
 
@@ -92,8 +100,67 @@ async def test_the_line_about_the_run_under_the_cursor_and_the_machine(pilot: Pi
     for payload in PAYLOADS.values():
         line = RunLine(Run(Path("/runs/one")), "failed", reason=payload)
         pilot.app.screen.post_message(RunsScreen.Listed([line]))
-        pilot.app.screen.post_message(RunsScreen.Located(payload))
+        pilot.app.screen.post_message(RunsScreen.Located(payload, f"GPU 0 {payload}"))
         await shown_harmlessly(pilot, payload, f"{payload} · /runs/one")
+
+
+async def test_news_of_runs(pilot: Pilot[Any]) -> None:
+    for number, payload in enumerate(list(PAYLOADS.values())[::3]):
+        at_work = RunLine(Run(Path(f"/runs/{number}")), "training", live=True, created_at=1.0)
+        alarmed = replace(at_work, alerts=1, alert=payload)
+        ended = replace(alarmed, state="failed", live=False, reason=payload, ended_at=2.0)
+        for line in (at_work, alarmed, ended):
+            pilot.app.screen.post_message(RunsScreen.Listed([line]))
+            await pilot.pause()
+        await until(pilot, lambda number=number: f"{number} failed:" in shot_of(pilot.app).text)
+        await shown_harmlessly(pilot, payload)
+        pilot.app.clear_notifications()
+
+
+async def test_what_is_asked_before_a_finished_run_goes_on(pilot: Pilot[Any]) -> None:
+    pilot.app.push_screen(Extend("\n".join(PAYLOADS.values()), Recipe()))
+    await shown_harmlessly(pilot, *PAYLOADS.values())
+
+
+class Launching(LaunchDialog):
+    """Shows what it is given, not what a check finds."""
+
+    def _check(self) -> Any:
+        return None
+
+
+class Saving(SaveDialog):
+    def _check(self) -> Any:
+        return None
+
+
+@pytest.mark.parametrize("kind", [Launching, Saving])
+async def test_what_is_about_to_be_launched_or_saved(pilot: Pilot[Any], kind: type[Checking[Any]]) -> None:
+    payloads = {payload: payload.encode("utf-8", "ignore").decode() for payload in PAYLOADS.values()}
+    advice = [Advice("one", "warning", "", payload) for payload in payloads]
+    recipes = [Recipe.model_validate({"run": {"notify": text}, "model": {"id": text}}) for text in payloads.values()]
+    run, changed = Run(Path("/runs/one")), {"model.id": "", "run.notify": ""}
+    dialogs = [
+        Launching(recipe, Path()) if kind is Launching else Saving(run, Recipe(), recipe, changed, Path())
+        for recipe in recipes
+    ]
+    await pilot.app.push_screen(dialogs[0])
+    for text, dialog in zip(payloads.values(), dialogs, strict=True):
+        dialogs[0].post_message(Checking.Looked([], dialog.summary(Check([], [], None, 1, 2, None, None))))
+        await shown_harmlessly(pilot, text)
+    dialogs[0].post_message(Checking.Looked([], dialogs[0].summary(Check([], advice, None, 1, 2, None, None))))
+    await shown_harmlessly(pilot, *(payloads if kind is Launching else ()))
+    dialogs[0].post_message(Checking.Failed("\n".join(payloads)))
+    await shown_harmlessly(pilot, *payloads)
+
+
+async def test_the_gpus_to_choose_from(pilot: Pilot[Any]) -> None:
+    payloads = list(PAYLOADS.values())
+    cards = [Gpu(index, payload, payload) for index, payload in enumerate(payloads)]
+    for first in range(0, len(payloads), 16):
+        pilot.app.push_screen(Choose("device", gpu_choices(cards[first : first + 16])))
+        await shown_harmlessly(pilot, *payloads[first : first + 16])
+        pilot.app.pop_screen()
 
 
 async def test_a_question(pilot: Pilot[Any]) -> None:

@@ -4,7 +4,7 @@ table are all made from this list.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from textual.binding import Binding, BindingType
 
@@ -34,21 +34,27 @@ class Action:
 _KEY_NAMES = {
     "question_mark": "?", "colon": ":", "slash": "/", "enter": "Enter", "escape": "Esc", "plus": "+", "minus": "-",
     "equals_sign": "=", "tab": "Tab", "shift+tab": "⇧Tab", "f1": "F1", "ctrl+p": "^p",
-    "left_square_bracket": "[", "right_square_bracket": "]",
+    "left_square_bracket": "[", "right_square_bracket": "]", "less_than_sign": "<", "greater_than_sign": ">",
 }  # fmt: skip
 
-ACTIONS: tuple[Action, ...] = (
+_DECLARED: tuple[Action, ...] = (
     Action(EVERYWHERE, "help", "question_mark,f1", "help", "Every key of this screen"),
     Action(EVERYWHERE, "command_palette", "ctrl+p,colon", "palette", "Any action by name; the themes", shown=False),
     Action(EVERYWHERE, "leave", "escape", "back", "One layer out; never quits", shown=False),
     Action("runs", "new", "n", "new", "Compose a new run"),
     Action("runs", "open", "enter", "open", "Watch the run under the cursor"),
     Action("runs", "again", "a", "again", "Compose a new run from this one's recipe"),
-    Action("runs", "demo", "D", "demo", "Fine-tune the bundled model: two minutes, nothing to download"),
-    Action("runs", "stop", "S", "stop", "Stop the run at its next step and save its adapter"),
-    Action("runs", "delete", "d", "delete", "Delete an ended run and its adapter; asks you to type its name"),
     Action("runs", "filter", "slash", "filter", "Show only runs whose name, model, data or state contains a text"),
     Action("runs", "quit", "q", "quit", "Leave tuitune; runs go on"),
+    Action("runs", "resume", "r", "resume", "Go on with a run at rest where it was; a finished one asks how far"),
+    Action("runs", "pause", "P", "pause", "Checkpoint at the next step and free the device; r goes on from there"),
+    Action("runs", "stop", "S", "stop", "Stop the run at its next step and save its adapter"),
+    Action("runs", "edit", "e", "edit", "Change the recipe of a run that still waits in the queue"),
+    Action("runs", "queue_earlier", "less_than_sign", "earlier", "Let a waiting run start before the one ahead of it"),
+    Action("runs", "queue_later", "greater_than_sign", "later", "Let the run behind a waiting one start first"),
+    Action("runs", "delete", "d", "delete", "Delete a run at rest and its adapter; asks you to type its name"),
+    Action("runs", "kill", "K", "kill", "End a run, by force where asking fails; asks you to type its name"),
+    Action("runs", "demo", "D", "demo", "Fine-tune the bundled model: two minutes, nothing to download"),
     Action("compose", "preset", "p", "preset", "Fill the adapter and training settings from a preset"),
     Action("compose", "pick", "enter", "edit/pick", "Edit the field; on model and data, open the picker"),
     Action("compose", "launch", "L", "launch", "Check everything, then start the run"),
@@ -63,8 +69,14 @@ ACTIONS: tuple[Action, ...] = (
     Action("compose", "save", "w", "save", "Write the recipe to a file", shown=False),
     Action("compose", "section_next", "right_square_bracket", "next section", "Next section", shown=False),
     Action("compose", "section_previous", "left_square_bracket", "previous section", "Previous section", shown=False),
+    Action("monitor", "pause", "P", "pause", "Checkpoint at the next step and free the device; r goes on from there"),
     Action("monitor", "stop", "S", "stop & save", "Stop at the next step and save the adapter"),
+    Action("monitor", "resume", "r", "resume", "Go on where the run was; a finished one asks how far"),
     Action("monitor", "zoom_pane", "z", "zoom", "Give the pane under the cursor the whole screen, or give it back"),
+    Action("monitor", "checkpoint", "C", "checkpoint", "Save a checkpoint at the next step"),
+    Action("monitor", "evaluate", "E", "evaluate", "Measure the loss on the held-out rows at the next step"),
+    Action("monitor", "sample_now", "G", "sample", "Answer a prompt of yours, or the recipe's, at the next step"),
+    Action("monitor", "tune", "T", "tune", "Change learning rate, cadences, prompts or limits while it trains"),
     Action("monitor", "zoom_in", "plus,equals_sign", "x in", "Show fewer steps, wider apart", shown=False),
     Action("monitor", "zoom_out", "minus", "x out", "Show more steps", shown=False),
     Action("monitor", "pan_left", "H", "pan left", "Earlier steps", shown=False),
@@ -80,6 +92,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("monitor", "sample_prompt", "p", "prompt", "Next prompt of the samples", shown=False),
     Action("monitor", "recipe", "t", "toml", "The run's recipe"),
     Action("monitor", "copy_path", "c", "copy path", "Copy the path of the adapter, or of the run", shown=False),
+    Action("monitor", "kill", "K", "kill", "End the run, by force where asking fails; asks you to type its name"),
     Action("monitor", "next_pane", "tab", "next pane", "Next pane", shown=False),
     Action("monitor", "previous_pane", "shift+tab", "previous pane", "Previous pane", shown=False),
     Action("monitor", "pane_1", "1", "loss", "Loss of training and evaluation", shown=False),
@@ -90,6 +103,17 @@ ACTIONS: tuple[Action, ...] = (
     Action("monitor", "pane_6", "6", "samples", "Samples by step", shown=False),
     Action("monitor", "pane_7", "7", "log", "Events and log", shown=False),
 )  # fmt: skip
+
+_EDIT = Action("edit", "launch", "L", "save", "Check everything, then put the changes into the waiting run")
+ACTIONS: tuple[Action, ...] = (
+    *_DECLARED,
+    *(
+        _EDIT if action.name == "launch" else replace(action, screen="edit")
+        for action in _DECLARED
+        if action.screen == "compose"
+    ),
+)
+"""Every action. The screen that edits a waiting run is Compose, but for what becomes of the recipe."""
 
 
 def actions_of(screen: str) -> list[Action]:

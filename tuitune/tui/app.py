@@ -102,6 +102,13 @@ class TuituneApp(App[str], inherit_bindings=False):
 
         self._open(ComposeScreen(recipe))
 
+    def open_edit(self, run: Run) -> None:
+        """Change the recipe of a waiting run; Esc leads back to the list of runs. TuituneError where it is damaged."""
+        from tuitune.recipe.document import read
+        from tuitune.tui.screens.edit import EditScreen
+
+        self._open(EditScreen(run, read(run.recipe_file)))
+
     def _open(self, screen: Screen[None]) -> None:
         self.open_runs()
         self.push_screen(screen)

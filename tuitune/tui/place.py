@@ -1,4 +1,4 @@
-"""Where this is: the folder, the machine and its GPUs, in one line. Knows nothing of Textual."""
+"""Where this is: the folder, the machine, and who uses its GPUs. Knows nothing of Textual."""
 
 from __future__ import annotations
 
@@ -30,16 +30,19 @@ class Machine:
         from tuitune.hardware.gpus import Sampler
 
         self._sampler = Sampler()
-        self._described = ""
+        self._described = ("", "")
         self._due = 0.0
 
-    def describe(self) -> str:
-        """`box · NVIDIA H200 138.1 GB of 139.8 GB free`; without a GPU the processors and the memory. Never raises."""
+    def describe(self) -> tuple[str, str]:
+        """`box · NVIDIA H200 138.1 GB of 139.8 GB free`, without a GPU the processors and the memory; and who uses the
+        GPUs, "" where nobody does. Never raises.
+        """
         from tuitune.hardware.host import host
 
         if time.monotonic() >= self._due:
             self._due = time.monotonic() + _AGAIN_SECONDS
-            self._described = machine_text(host(), self._sampler.sample())
+            gpus = self._sampler.sample()
+            self._described = machine_text(host(), gpus), users_text(gpus)
         return self._described
 
 
@@ -54,3 +57,11 @@ def machine_text(host: Host, gpus: Sequence[Gpu]) -> str:
     free = sum(gpu.memory_free or 0 for gpu in gpus)
     memory = f", {bytes_text(free)} of {bytes_text(total)} free" if total else ""
     return f"{host.hostname} · {many}{names}{memory}"
+
+
+def users_text(gpus: Sequence[Gpu]) -> str:
+    """`GPU 0 anna: python, 23.1 GB · GPU 1 me: the run triage, 8.1 GB`; GPUs that nobody uses are left out."""
+    from tuitune.hardware import occupancy
+
+    used = [(gpu.index, occupancy.users_text(gpu)) for gpu in gpus]
+    return " · ".join(f"GPU {index} {users}" for index, users in used if users)

@@ -15,9 +15,11 @@ READING = "reading"
 
 @dataclass(frozen=True)
 class RunLine:
-    """One run of the list; `live` says whether it is at work. Times are in seconds.
+    """One run of the list; `live` says whether processes are at work on it. Times are in seconds.
 
-    `losses` is the training loss so far, averaged into at most sixteen points.
+    `losses` is the training loss so far, averaged into at most sixteen points. `place` is that in the queue, from 1, of
+    `waiting` runs; 0 for a run that does not wait. `alerts` counts the errors that the run has raised, and `alert` is
+    the last one's message.
     """
 
     run: Run
@@ -34,6 +36,11 @@ class RunLine:
     tokens_per_second: float | None = None
     eta_seconds: float | None = None
     created_at: float | None = None
+    ended_at: float | None = None
+    place: int = 0
+    waiting: int = 0
+    alerts: int = 0
+    alert: str = ""
 
     def contains(self, words: Sequence[str]) -> bool:
         """Whether name, model, data and state together contain every one of `words` (in lower case)."""

@@ -5,24 +5,27 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from tuitune.runs.directory import Run, list_runs
-from tuitune.runs.state import ENDED
+from tuitune.runs.state import AT_REST
 from tuitune.runs.summary import RunView
 from tuitune.tui.run_line import READING, RunLine
 
 _SLICE_SECONDS = 0.1
 _RECORDS_AT_ONCE = 1_000
 _CURVE_POINTS = 16
+_LAST = 1_000_000
 
 
 class RunList:
-    """Every run of the runs folder, those at work first, then the ended ones, each newest first.
+    """Every run of the runs folder: those at work first, then those that wait, in the order of the queue, then the
+    paused ones, then the ended ones; newest first.
 
-    Runs at work are followed by what their journals gained; an ended one is read once, and again only when its events
+    Runs at work are followed by what their journals gained; one at rest is read once, and again only when its events
     changed. `complete` says whether every run had been read when `poll` returned.
     """
 
@@ -38,7 +41,9 @@ class RunList:
         deadline = time.monotonic() + _SLICE_SECONDS
         lines = [self._line(run, lambda: cancelled() or time.monotonic() > deadline) for run in runs]
         self.complete = all(line.state != READING for line in lines)
-        return sorted(lines, key=lambda line: not line.live)
+        if any(line.state == "queued" for line in lines):
+            lines = _placed(lines)
+        return sorted(lines, key=_rank)
 
     def _forget(self, present: set[Run]) -> None:
         for gone in self._lines.keys() - present:
@@ -49,7 +54,7 @@ class RunList:
     def _line(self, run: Run, late: Callable[[], bool]) -> RunLine:
         stamp = _stamp(run)
         known_stamp, known = self._lines.get(run, (0, RunLine(run)))
-        if known.state in ENDED and stamp == known_stamp:
+        if known.state in AT_REST and stamp == known_stamp:
             return known
         if late():
             return known
@@ -61,9 +66,29 @@ class RunList:
             return known
         line = _describe(view)
         self._lines[run] = (stamp, line)
-        if line.state in ENDED:
+        if line.state in AT_REST:
             del self._views[run]
         return line
+
+
+def _placed(lines: list[RunLine]) -> list[RunLine]:
+    """The lines, those of waiting runs with their place in the queue."""
+    from tuitune.runs.queue import waiting
+
+    queued = waiting()
+    places = {run: place for place, run in enumerate(queued, 1)}
+    return [
+        replace(line, place=places[line.run], waiting=len(queued))
+        if line.state == "queued" and line.run in places
+        else line
+        for line in lines
+    ]
+
+
+def _rank(line: RunLine) -> tuple[int, int]:
+    if line.live:
+        return (1, line.place or _LAST) if line.state == "queued" else (0, 0)
+    return (2, 0) if line.state == "paused" else (3, 0)
 
 
 def _stamp(run: Run) -> int:
@@ -76,10 +101,11 @@ def _stamp(run: Run) -> int:
 
 def _describe(view: RunView) -> RunLine:
     summary = view.summary
+    errors = [alert for alert in view.alerts if alert.get("level") == "error"]
     return RunLine(
         run=view.run,
         state=summary.state,
-        live=summary.state not in ENDED,
+        live=summary.state not in AT_REST,
         reason=summary.reason,
         phase=str((view.phase or {}).get("text", "")),
         model=_short(_setting(summary.recipe, "model", "id")),
@@ -91,6 +117,9 @@ def _describe(view: RunView) -> RunLine:
         tokens_per_second=summary.tokens_per_second,
         eta_seconds=summary.eta_seconds,
         created_at=summary.created_at,
+        ended_at=summary.ended_at,
+        alerts=len(errors),
+        alert=str(errors[-1].get("message", "")) if errors else "",
     )
 
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from tuitune.tui.charts.canvas import ASCII, Canvas
 from tuitune.tui.charts.envelope import Envelopes, Window, envelope, trace
 from tuitune.tui.charts.frame import ASCII_GLYPHS, AXIS, GHOST, MARK, SERIES, Row
+from tuitune.tui.charts.marks import Mark
 from tuitune.tui.charts.plot import Plot
 from tuitune.tui.charts.pyramid import Pyramid
 from tuitune.tui.charts.series import Line, Positions
@@ -67,7 +68,7 @@ def test_the_newest_line_covers_what_lies_behind_it() -> None:
 def test_letters_points_best_and_marks() -> None:
     train = line([3.0, 2.0, 1.5, 1.2, 1.0], name="train", letter="a")
     evaluated = line([3.1, 2.1, 1.4, 1.6, 1.7], name="eval", letter="b", points=True, best=2)
-    rows = Plot([train, evaluated], marks=[3.0]).frame(Window("step", 0, 4), 50, 12, 0.0)
+    rows = Plot([train, evaluated], marks=[Mark(3.0, MARK)]).frame(Window("step", 0, 4), 50, 12, 0.0)
     assert rows is not None
     text = "\n".join(row.text for row in rows)
     assert text.count("◆") == 4
@@ -117,7 +118,7 @@ def test_any_values_make_whole_frames(
     low = data.draw(st.floats(-10, 400))
     window = Window(data.draw(st.sampled_from(["step", "tokens", "time"])), low, low + data.draw(st.floats(0.5, 500)))
     lines = [line(values, ghost=True), line(values, letter="a"), line(values[:5], letter="b", points=points, best=0)]
-    rows = Plot(lines, marks=[3.0], log=log).frame(window, width, height, 0.0)
+    rows = Plot(lines, marks=[Mark(3.0, MARK)], log=log).frame(window, width, height, 0.0)
     if rows is not None:
         assert len(rows) == height
         assert all(len(row.text) == len(row.inks) == width for row in rows)

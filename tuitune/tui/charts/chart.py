@@ -12,8 +12,10 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from tuitune.tui.charts.envelope import Window
-from tuitune.tui.charts.frame import AXIS, BLANK, GHOST, MARK, SERIES, Row
+from tuitune.tui.charts.frame import ALARM, AXIS, BLANK, EVENT, GHOST, MARK, SERIES, Row
 from tuitune.tui.charts.plot import Plot
+
+_PLAIN = {AXIS: "chart--axis", MARK: "chart--mark", EVENT: "chart--event", ALARM: "chart--alarm"}
 
 INKS = 4
 """How many line colours there are; a line's ink is 1 to this."""
@@ -23,13 +25,13 @@ class Chart(Widget, can_focus=True):
     """Shows `plot` over `window`. `draw()` renders what the plot is now; where that is nothing, `empty` says why."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {
-        "chart--axis",
-        "chart--mark",
+        *_PLAIN.values(),
         *(f"chart--line-{ink}" for ink in range(1, INKS + 1)),
         *(f"chart--ghost-{ink}" for ink in range(1, INKS + 1)),
     }
     DEFAULT_CSS = (
         "Chart { height: 1fr; .chart--axis { color: $faint; } .chart--mark { color: $accent; }\n"
+        ".chart--event { color: $foreground 70%; } .chart--alarm { color: $bad; }\n"
         + "\n".join(
             f".chart--line-{ink} {{ color: $chart-{ink}; }} .chart--ghost-{ink} {{ color: $chart-{ink} 38%; }}"
             for ink in range(1, INKS + 1)
@@ -87,9 +89,7 @@ class Chart(Widget, can_focus=True):
     def _style(self, ink: int) -> Style:
         if ink == BLANK:
             return self.rich_style
-        if ink == AXIS:
-            return self.get_component_rich_style("chart--axis")
-        if ink == MARK:
-            return self.get_component_rich_style("chart--mark")
+        if ink in _PLAIN:
+            return self.get_component_rich_style(_PLAIN[ink])
         kind, number = ("ghost", ink - GHOST) if ink >= GHOST else ("line", ink - SERIES)
         return self.get_component_rich_style(f"chart--{kind}-{(number - 1) % INKS + 1}")

@@ -11,10 +11,11 @@ from math import isnan
 from tuitune.tui.charts.axis import place, value_ticks, x_ticks
 from tuitune.tui.charts.canvas import ASCII, BRAILLE, Canvas
 from tuitune.tui.charts.envelope import Envelopes, Span, Window, logarithmic, trace
+from tuitune.tui.charts.marks import Cells, Mark, MarkLayer
 from tuitune.tui.charts.series import Line
 
-BLANK, AXIS, MARK = 0, 1, 2
-"""Colour numbers that are not a line's: empty cells, axes and their labels, vertical marks."""
+BLANK, AXIS, MARK, EVENT, ALARM = range(5)
+"""Colour numbers that are not a line's: empty cells, axes and their labels, marks by hand, of events, of alarms."""
 SERIES = 10
 """`SERIES` + n is the colour of a line with ink n; `GHOST` + n the same, faint."""
 GHOST = 30
@@ -31,12 +32,13 @@ class Glyphs:
     axis: str
     tick: str
     mark: str
+    event: str
     point: str
     best: str
 
 
-UNICODE_GLYPHS = Glyphs(BRAILLE, "│", "┤", "┊", "◆", "★")
-ASCII_GLYPHS = Glyphs(ASCII, "|", "+", ":", "o", "*")
+UNICODE_GLYPHS = Glyphs(BRAILLE, "│", "┤", "┊", "╎", "◆", "★")
+ASCII_GLYPHS = Glyphs(ASCII, "|", "+", ":", ";", "o", "*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,7 @@ class Frame:
     width: int
     height: int
     gutter: int
-    marks: Sequence[float] = ()
+    marks: Sequence[Mark] = ()
     glyphs: Glyphs = UNICODE_GLYPHS
     envelopes: Envelopes = field(default_factory=Envelopes)
 
@@ -126,18 +128,18 @@ class _Plot:
         self.frame = frame
         size = frame.columns * frame.rows
         self._masks, self._inks = bytearray(size), bytearray(size)
-        self._glyphs: dict[int, tuple[str, int]] = {}
+        self._glyphs: Cells = {}
         self._ends: list[tuple[float, str, int]] = []
         for line in frame.lines:
             self._draw(line)
-        text = "".join(map(frame.glyphs.cells.__getitem__, self._masks))
         self._overlay_marks()
+        text = list(map(frame.glyphs.cells.__getitem__, self._masks))
+        for cell, (glyph, ink) in self._glyphs.items():
+            text[cell], self._inks[cell] = glyph, ink
         tail = 2 if frame.lettered else 0
         starts = range(0, size, frame.columns)
-        self.text = [text[start : start + frame.columns] + " " * tail for start in starts]
+        self.text = ["".join(text[start : start + frame.columns]) + " " * tail for start in starts]
         self.inks = [self._inks[start : start + frame.columns] + bytearray(tail) for start in starts]
-        for cell, (glyph, ink) in self._glyphs.items():
-            self._put(*divmod(cell, frame.columns), glyph, ink)
         for row, (_, letter, ink) in self._end_rows():
             self._put(row, frame.columns + 1, letter, ink)
 
@@ -199,9 +201,5 @@ class _Plot:
 
     def _overlay_marks(self) -> None:
         frame = self.frame
-        for mark in frame.marks:
-            column = frame.column(mark) // 2
-            if 0 <= column < frame.columns:
-                for cell in range(column, len(self._masks), frame.columns):
-                    if not self._masks[cell]:
-                        self._glyphs.setdefault(cell, (frame.glyphs.mark, MARK))
+        placed = [(mark, frame.column(mark.x) // 2) for mark in frame.marks]
+        MarkLayer(self._glyphs, self._masks, frame.columns).draw(placed, frame.glyphs.mark, frame.glyphs.event)

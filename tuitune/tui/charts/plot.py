@@ -9,6 +9,7 @@ from math import log10
 from tuitune.tui.charts.axis import value_ticks
 from tuitune.tui.charts.envelope import Envelopes, Window
 from tuitune.tui.charts.frame import UNICODE_GLYPHS, Frame, Glyphs, Row
+from tuitune.tui.charts.marks import Mark
 from tuitune.tui.charts.scale import StickyRange
 from tuitune.tui.charts.series import Line
 
@@ -18,7 +19,7 @@ class Plot:
     """`frame()` draws the lines as they are now. `log` waits, on a linear scale, for something positive in view."""
 
     lines: Sequence[Line] = ()
-    marks: Sequence[float] = ()
+    marks: Sequence[Mark] = ()
     log: bool = False
     glyphs: Glyphs = UNICODE_GLYPHS
     _envelopes: Envelopes = field(default_factory=Envelopes)

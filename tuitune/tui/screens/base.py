@@ -88,3 +88,12 @@ class TuituneScreen(Screen[None]):
             self.query_one(KeyBar).refresh_keys()
         except NoMatches:
             return
+
+    def _compositor_refresh(self) -> None:
+        """Behind a window, send what changed; Textual would repaint all of this screen at every change from then on."""
+        if self not in self.app._background_screens:
+            super()._compositor_refresh()
+        elif changed := set(self._compositor._dirty_regions):
+            self._compositor._dirty_regions.clear()
+            self._dirty_widgets.clear()
+            self.app.screen.refresh(*changed)

@@ -42,6 +42,10 @@ class ComposeScreen(ComposeActions, TuituneScreen):
     """Edits a draft, which the app keeps when the screen is left. A `recipe` becomes a step of that draft."""
 
     NAME = "compose"
+    WHAT: ClassVar[str] = "New run"
+    SETTLED: ClassVar[frozenset[str]] = frozenset()
+    """Settings that are not to be changed here, and not shown."""
+
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("compose")]
     CSS_PATH = "compose.tcss"
 
@@ -71,7 +75,7 @@ class ComposeScreen(ComposeActions, TuituneScreen):
     def compose(self) -> ComposeResult:
         yield SectionTabs()
         with Horizontal():
-            yield SectionPane(id="section-pane")
+            yield SectionPane(self.WHAT, id="section-pane")
             with Pane(id="form-pane"):
                 yield Form(id="form")
             yield ForecastPane(id="forecast")
@@ -79,17 +83,18 @@ class ComposeScreen(ComposeActions, TuituneScreen):
         yield KeyBar()
 
     def on_mount(self) -> None:
-        self.draft = self._kept_draft()
-        self.workbench.draft = self.draft
+        self.draft = self.first_draft()
+        self.form.takes = lambda key, text: key not in self.draft.trial(key, text).refused
         self.redraw()
         self.form.rows.focus()
         self.look_again(at_once=True)
 
-    def _kept_draft(self) -> Draft:
+    def first_draft(self) -> Draft:
+        """What is edited: the draft that the app keeps, with the screen's recipe as a step of it."""
         kept: Draft | None = self.workbench.draft
         if kept is None:
-            return Draft(self._recipe)
-        if self._recipe is not None:
+            kept = self.workbench.draft = Draft(self._recipe)
+        elif self._recipe is not None:
             kept.replace(self._recipe)
         elif kept.can_undo:
             self.notify("the draft as you left it; N starts again from the defaults")
@@ -134,7 +139,7 @@ class ComposeScreen(ComposeActions, TuituneScreen):
         self.query_one(SectionPane).show(marks, self._section)
         self.query_one(SectionTabs).show(marks, self._section)
         title = next(mark.title for mark in marks if mark.name == self._section)
-        self.query_one("#form-pane", Pane).set_title(title, f"run {self.draft.recipe.run.name}")
+        self.query_one("#form-pane", Pane).set_title(title, f"{self.WHAT.lower()} {self.draft.recipe.run.name}")
         if self._section == REVIEW:
             advice = self.outlook.advice if self.outlook else ()
             self.form.show(review_rows(self.draft, errors, advice), cursor=cursor)
@@ -144,7 +149,7 @@ class ComposeScreen(ComposeActions, TuituneScreen):
         self.refresh_keys()
 
     def _marks(self, errors: Sequence[Problem]) -> list[SectionMark]:
-        changed = self.draft.changed()
+        changed = [key for key in self.draft.changed() if key not in self.SETTLED]
 
         def under(section: str, keys: Sequence[str]) -> int:
             return sum(key.split(".")[0] == section for key in keys)
@@ -182,6 +187,8 @@ class ComposeScreen(ComposeActions, TuituneScreen):
         return self.draft.text(one.key)
 
     def _is_shown(self, one: Setting, messages: dict[str, str]) -> bool:
+        if one.key in self.SETTLED:
+            return False
         return self._show_advanced or not one.advanced or self.draft.is_changed(one.key) or bool(messages.get(one.key))
 
     def _explain(self, row: str | None) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tuitune.hardware.gpus import Gpu
 from tuitune.paths import private_directory, recipes_home
 from tuitune.problem import Problem, TuituneError
 from tuitune.recipe.document import render, write_text
@@ -26,6 +28,7 @@ from tuitune.tui.widgets.ask import Ask
 from tuitune.tui.widgets.dialogs import Choice, Choose, Confirm, TextView
 from tuitune.tui.widgets.form import Form
 from tuitune.tui.widgets.review import target_of
+from tuitune.units import bytes_text
 
 REVIEW = "review"
 
@@ -88,6 +91,7 @@ class ComposeActions(TuituneScreen):
             "data.eval": lambda: self._pick_data("data.eval"),
             "adapter.targets": self._pick_targets,
             "samples.prompts": self._edit_prompts,
+            **({"hardware.gpu": self._pick_gpu} if self.outlook and self.outlook.gpus else {}),
         }
 
     def _edit(self, key: str) -> None:
@@ -146,6 +150,13 @@ class ComposeActions(TuituneScreen):
         self.app.push_screen(
             TargetsDialog(self.draft.recipe.adapter.targets, linears),
             lambda targets: self._set_all(None if targets is None else {"adapter.targets": targets}),
+        )
+
+    def _pick_gpu(self) -> None:
+        devices = gpu_choices(self.outlook.gpus if self.outlook else ())
+        self.app.push_screen(
+            Choose(setting("hardware.gpu").title, devices, self.draft.recipe.hardware.gpu),
+            lambda device: self._set_text("hardware.gpu", device),
         )
 
     def _edit_prompts(self) -> None:
@@ -254,7 +265,7 @@ class ComposeActions(TuituneScreen):
 
     def action_launch(self) -> None:
         if self.draft.problems():
-            self._show_errors()
+            self.show_errors("Not started")
         else:
             self.app.push_screen(LaunchDialog(self.draft.recipe, self.base), self._launched)
 
@@ -263,12 +274,24 @@ class ComposeActions(TuituneScreen):
             self.workbench.draft = None
             self.workbench.open_monitor(outcome)
         elif outcome:
-            self._show_errors()
+            self.show_errors("Not started")
 
-    def _show_errors(self) -> None:
+    def show_errors(self, what: str) -> None:
+        """Lead to what is wrong, and say what was not done because of it."""
         self.show_section(REVIEW)
         self.form.rows.focus()
         count = len(self.errors)
-        self.notify(
-            f"Not started: {count} thing{'' if count == 1 else 's'} to put right, listed here", severity="warning"
+        self.notify(f"{what}: {count} thing{'' if count == 1 else 's'} to put right, listed here", severity="warning")
+
+
+def gpu_choices(gpus: Sequence[Gpu]) -> list[Choice[str]]:
+    """What `hardware.gpu` can be on a machine with these GPUs; a slice of a card has no number of its own."""
+    cards = [
+        Choice(
+            gpu.uuid if gpu.mig and gpu.uuid else str(gpu.index),
+            f"GPU {gpu.index}",
+            f"{gpu.name}, {bytes_text(gpu.memory_free)} of {bytes_text(gpu.memory_total)} free",
         )
+        for gpu in gpus
+    ]
+    return [Choice("auto", "auto", "the first free GPU"), *cards, Choice("cpu", "cpu", "the processor")]

@@ -1,8 +1,7 @@
-"""What can be done with the run under the cursor of the home screen, and without one."""
+"""What can be done on the home screen, with the run under the cursor and without one."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from textual import on, work
@@ -10,13 +9,16 @@ from textual.message import Message
 
 from tuitune.problem import TuituneError
 from tuitune.tui.run_line import READING, RunLine
-from tuitune.tui.screens.base import TuituneScreen
+from tuitune.tui.screens.run_control import CONTROLS, RunControl
 
 if TYPE_CHECKING:
     from tuitune.runs.directory import Run
 
+_QUEUE = frozenset({"edit", "queue_earlier", "queue_later"})
+_NEED_A_RUN = CONTROLS | _QUEUE | {"open", "again"}
 
-class RunActions(TuituneScreen):
+
+class RunActions(RunControl):
     """The actions of the home screen, over whatever `current` says is under the cursor."""
 
     class Launched(Message):
@@ -26,6 +28,13 @@ class RunActions(TuituneScreen):
             super().__init__()
             self.run = run
 
+    class NotLaunched(Message):
+        """A run could not be started."""
+
+        def __init__(self, reason: str) -> None:
+            super().__init__()
+            self.reason = reason
+
     def __init__(self) -> None:
         super().__init__()
         self._launching = False
@@ -34,21 +43,18 @@ class RunActions(TuituneScreen):
         """The run under the cursor; None where there is none."""
         raise NotImplementedError
 
+    def controlled(self) -> tuple[Run, str] | None:
+        line = self.current()
+        return (line.run, line.state) if line else None
+
     def why_disabled(self, name: str) -> str | None:
         if name == "demo" and self._launching:
             return "The demo is being started"
-        if name not in ("open", "again", "stop", "delete"):
+        if name not in _NEED_A_RUN:
             return None
-        line = self.current()
-        if line is None:
+        if (line := self.current()) is None:
             return "There is no run under the cursor: n composes one, D starts the demo"
-        if name == "stop" and not line.live:
-            return f"{line.run.name} has ended already" if line.state != READING else "The run is still being read"
-        if name == "stop" and line.state == "stopping":
-            return f"{line.run.name} is stopping already"
-        if name == "delete" and line.live:
-            return f"{line.run.name} is {line.state}: stop it first"
-        return None
+        return _why_not_ordered(name, line) if name in _QUEUE else super().why_disabled(name)
 
     def action_new(self) -> None:
         self.workbench.open_compose()
@@ -66,63 +72,72 @@ class RunActions(TuituneScreen):
             except TuituneError as refusal:
                 self.notify(str(refusal), title="Its recipe cannot be read", severity="error")
 
+    # The queue
+
+    def action_edit(self) -> None:
+        if line := self.current():
+            try:
+                self.workbench.open_edit(line.run)
+            except TuituneError as refusal:
+                self.notify(str(refusal), title="Its recipe cannot be read", severity="error")
+
+    def action_queue_earlier(self) -> None:
+        self._move(-1)
+
+    def action_queue_later(self) -> None:
+        self._move(1)
+
+    def _move(self, by: int) -> None:
+        from tuitune.runs import queue
+
+        if line := self.current():
+            run = line.run
+            verb = "queue_earlier" if by < 0 else "queue_later"
+            self._begin(run, verb, lambda: queue.move(run, queue.turn(run)[0] + by), f"{run.name} keeps its place")
+
+    # The demo
+
     def action_demo(self) -> None:
+        self._launching = True
+        self.refresh_keys()
+        self._launch_demo()
+
+    @work(thread=True, exit_on_error=False)
+    def _launch_demo(self) -> None:
         from tuitune.recipe.presets import demo_recipe
         from tuitune.runs.launcher import launch
 
-        def start() -> None:
+        try:
             self.post_message(self.Launched(launch(demo_recipe())))
-
-        self._launching = True
-        self.refresh_keys()
-        self._in_background(start, "The demo did not start")
+        except (TuituneError, OSError) as error:
+            self.post_message(self.NotLaunched(str(error)))
 
     @on(Launched)
     def _watch_launched(self, message: Launched) -> None:
         self._launching = False
         self.workbench.open_monitor(message.run)
 
-    def action_stop(self) -> None:
-        from tuitune.runs.control import request
-        from tuitune.tui.widgets.dialogs import Confirm
-
-        if (line := self.current()) is None:
-            return
-        run = line.run
-
-        def answered(yes: bool | None) -> None:
-            if yes:
-                self._in_background(lambda: request(run, "stop"), f"{run.name} cannot be stopped")
-
-        question = f"{run.name} ends at its next step and keeps what it has learned: its adapter is saved."
-        self.app.push_screen(Confirm("Stop this run?", question), answered)
-
-    def action_delete(self) -> None:
-        from tuitune.runs.deletion import delete
-        from tuitune.tui.widgets.dialogs import Confirm
-
-        if (line := self.current()) is None:
-            return
-        run = line.run
-
-        def answered(yes: bool | None) -> None:
-            if yes:
-                self._in_background(lambda: delete(run), f"{run.name} was not deleted")
-
-        question = f"This removes the run's curves, samples, checkpoints and adapter for good:\n{run.path}"
-        self.app.push_screen(Confirm("Delete this run?", question, word=run.name), answered)
-
-    @work(thread=True, exit_on_error=False)
-    def _in_background(self, job: Callable[[], object], failure: str) -> None:
-        try:
-            job()
-        except (TuituneError, OSError) as error:
-            self.app.call_later(self._failed, str(error), failure)
-
-    def _failed(self, message: str, title: str) -> None:
+    @on(NotLaunched)
+    def _say_why_not(self, message: NotLaunched) -> None:
         self._launching = False
         self.refresh_keys()
-        self.notify(message, title=title, severity="error")
+        self.notify(message.reason, title="The demo did not start", severity="error")
 
     def action_quit(self) -> None:
         self.workbench.leave_app()
+
+
+def _why_not_ordered(name: str, line: RunLine) -> str | None:
+    """Why a run's place in the queue, or its recipe, is not to be changed now."""
+    if line.state == READING:
+        return "The run is still being read"
+    if line.state != "queued":
+        remedy = "a composes a new run from its recipe" if name == "edit" else "only a waiting run has a place"
+        return f"{line.run.name} is {line.state}: {remedy}"
+    if name != "edit" and not line.place:
+        return f"{line.run.name} has no place in the queue yet"
+    if name == "queue_earlier" and line.place == 1:
+        return f"{line.run.name} is the first in the queue"
+    if name == "queue_later" and line.place == line.waiting:
+        return f"{line.run.name} is the last in the queue"
+    return None

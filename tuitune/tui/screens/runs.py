@@ -1,9 +1,12 @@
-"""Home: every run, one line each, and what can be done with the one under the cursor."""
+"""Home: every run, one line each, and what can be done with the one under the cursor. It follows the runs wherever the
+person is, and says there when one ends or raises an error.
+"""
 
 from __future__ import annotations
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import partial
 
@@ -17,6 +20,7 @@ from textual.worker import get_current_worker
 from tuitune.text import clean
 from tuitune.tui import place
 from tuitune.tui.actions import bindings
+from tuitune.tui.herald import Herald
 from tuitune.tui.run_line import RunLine
 from tuitune.tui.screens.run_actions import RunActions
 from tuitune.tui.widgets.key_bar import KeyBar
@@ -26,6 +30,7 @@ from tuitune.tui.widgets.run_row import heading, run_row
 
 _MOST_ROWS = 200
 _POLL_SECONDS = 1.0
+_BEHIND_SECONDS = 2.0
 _TICK_SECONDS = 0.2
 
 _INVITATION = Content.from_markup(
@@ -37,7 +42,10 @@ _INVITATION = Content.from_markup(
 
 
 class RunsScreen(RunActions):
-    """The list of runs, read from disk once a second while it is on top."""
+    """The list of runs, read from disk once a second while it can be seen, and every two seconds behind other screens.
+
+    What stands behind a window over this screen is kept up to date too.
+    """
 
     NAME = "runs"
     AUTO_FOCUS = "RowList"
@@ -45,7 +53,9 @@ class RunsScreen(RunActions):
 
     DEFAULT_CSS = """
     RunsScreen {
-        #place { height: 1; padding: 0 1; color: $faint; text-wrap: nowrap; text-overflow: ellipsis; }
+        #place, #users { height: 1; padding: 0 1; color: $faint; text-wrap: nowrap; text-overflow: ellipsis; }
+        #users { display: none; }
+        &.-used #users { display: block; }
         Pane { height: 1fr; }
         #filter { display: none; }
         #titles { height: 1; padding-left: 2; }
@@ -68,21 +78,24 @@ class RunsScreen(RunActions):
             return isinstance(message, RunsScreen.Listed)
 
     class Located(Message):
-        """What machine this is, in a few words."""
+        """What machine this is, in a few words, and who uses its GPUs."""
 
-        def __init__(self, machine: str) -> None:
+        def __init__(self, machine: str, users: str = "") -> None:
             super().__init__()
             self.machine = machine
+            self.users = users
 
     def __init__(self) -> None:
         super().__init__()
         self._lines: list[RunLine] = []
         self._words: list[str] = []
         self._written: dict[str, Content] = {}
-        self._on_top = threading.Event()
+        self._herald = Herald()
+        self._in_sight = threading.Event()
 
     def compose(self) -> ComposeResult:
         yield Static(_place_line(""), id="place")
+        yield Static(id="users")
         with Pane("Runs"):
             yield Input(placeholder="name, model, data or state", compact=True, id="filter")
             yield Static(id="titles")
@@ -96,10 +109,18 @@ class RunsScreen(RunActions):
         self.call_after_refresh(self._watch)
 
     def on_screen_resume(self) -> None:
-        self._on_top.set()
+        self._in_sight.set()
+        if self._lines:
+            self._show()
 
     def on_screen_suspend(self) -> None:
-        self._on_top.clear()
+        """Another screen, or a window that leaves this one in sight, came over it."""
+        if not self._can_be_seen():
+            self._in_sight.clear()
+
+    def _can_be_seen(self) -> bool:
+        above = self.app.screen_stack[self.app.screen_stack.index(self) + 1 :]
+        return all(screen.is_modal for screen in above)
 
     def on_resize(self) -> None:
         self.query_one("#titles", Static).update(heading(max(self.size.width - 4, 1)))
@@ -108,25 +129,42 @@ class RunsScreen(RunActions):
 
     @work(thread=True, exit_on_error=False)
     def _watch(self) -> None:
-        """Follow the runs folder while this screen is on top, and look at the machine now and then."""
+        """Follow the runs folder for as long as the app is there, and look at the machine while this is in sight."""
         from tuitune.tui.run_list import RunList
 
         worker = get_current_worker()
         runs, machine = RunList(), place.Machine()
         while not worker.is_cancelled:
-            if not self._on_top.wait(_TICK_SECONDS):
-                continue
             self.post_message(self.Listed(runs.poll(lambda: worker.is_cancelled)))
-            if runs.complete:
-                self.post_message(self.Located(machine.describe()))
-                _rest(_POLL_SECONDS, lambda: worker.is_cancelled)
+            if self._in_sight.is_set() and runs.complete:
+                self.post_message(self.Located(*machine.describe()))
+            if runs.complete or not self._in_sight.is_set():
+                self._rest(lambda: worker.is_cancelled)
+
+    def _rest(self, cancelled: Callable[[], bool]) -> None:
+        """Wait for the next look: longer behind another screen, until this one comes back in sight."""
+        seen, began = self._in_sight.is_set(), time.monotonic()
+        seconds = _POLL_SECONDS if seen else _BEHIND_SECONDS
+        while time.monotonic() - began < seconds and not cancelled() and seen == self._in_sight.is_set():
+            time.sleep(_TICK_SECONDS)
 
     def on_runs_screen_located(self, message: Located) -> None:
         self._write("#place", _place_line(message.machine))
+        self._write("#users", Content(clean(message.users, limit=400)))
+        self.set_class(bool(message.users), "-used")
 
     def on_runs_screen_listed(self, message: Listed) -> None:
         self._lines = message.lines
-        self._show()
+        self._tell()
+        if self._can_be_seen():
+            self._show()
+
+    def _tell(self) -> None:
+        """Ring and say what has happened to the runs, on whatever screen the person is."""
+        if news := self._herald.news(self._lines):
+            self.app.bell()
+        for one in news:
+            self.app.notify(one.message, severity=one.severity)
 
     def _show(self) -> None:
         now = time.time()
@@ -138,10 +176,13 @@ class RunsScreen(RunActions):
         self._show_detail()
 
     def _counts(self, found: int) -> str:
-        live = sum(line.live for line in self._lines)
         if self._words or found > _MOST_ROWS:
             return f"{min(found, _MOST_ROWS)} of {len(self._lines)} shown"
-        return f"{live} at work · {len(self._lines) - live} ended" if self._lines else ""
+        kinds = Counter(
+            line.state if line.state in ("queued", "paused") else "at work" if line.live else "ended"
+            for line in self._lines
+        )
+        return " · ".join(f"{kinds[kind]} {kind}" for kind in ("at work", "queued", "paused", "ended") if kinds[kind])
 
     @on(RowList.Highlighted)
     def _show_detail(self) -> None:
@@ -160,10 +201,10 @@ class RunsScreen(RunActions):
 
     def still_live(self) -> int:
         """How many of the runs that this screen saw at work, or had not read yet, are at work now."""
-        from tuitune.runs.state import ENDED, derive
+        from tuitune.runs.state import AT_REST, derive
         from tuitune.tui.run_line import READING
 
-        return sum((line.live or line.state == READING) and derive(line.run)[0] not in ENDED for line in self._lines)
+        return sum((line.live or line.state == READING) and derive(line.run)[0] not in AT_REST for line in self._lines)
 
     # Filter
 
@@ -204,9 +245,3 @@ def _place_line(machine: str) -> Content:
 
     parts = [part for part in (place.folder(), machine) if part]
     return Content.assemble(("tuitune ", "bold $accent"), (__version__, ""), "  ", clean(" · ".join(parts), limit=300))
-
-
-def _rest(seconds: float, cancelled: Callable[[], bool]) -> None:
-    end = time.monotonic() + seconds
-    while time.monotonic() < end and not cancelled():
-        time.sleep(_TICK_SECONDS)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 from textual import on
@@ -18,7 +18,10 @@ from tuitune.tui.widgets.row_list import Row, RowList
 
 
 class FieldInput(Input):
-    """The line editor of a field: Enter and Tab keep what was typed, Esc does not."""
+    """The line editor of a field: Enter and Tab keep what was typed, Esc does not.
+
+    What the field does not take stays open on Enter; Tab and the arrows leave it as it stands, to be put right later.
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "finish(False)", show=False),
@@ -89,6 +92,8 @@ class Form(Vertical):
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
+        self.takes: Callable[[str, str], bool] = lambda key, text: True
+        """Whether a field takes a text. Enter leaves the editor open on one that it does not."""
         self._editing: str | None = None
 
     def compose(self) -> ComposeResult:
@@ -153,7 +158,7 @@ class Form(Vertical):
     async def _finished(self, event: FieldInput.Finished) -> None:
         event.stop()
         key = self._editing
-        if key is None:
+        if key is None or (event.kept and not event.move and not self.takes(key, event.text)):
             return
         await self.close_editor()
         self.post_message(self.Entered(key, event.text) if event.kept else self.Abandoned())

@@ -15,7 +15,8 @@ _GAP = "  "
 class KeyBar(Widget):
     """One line of keys and labels for the screen it stands on; keys that are not available now are dimmed.
 
-    Where the line is too narrow the last actions of the registry are left out, never the ways back and to the help.
+    Where the line is too narrow, what is not available now is left out first, then the last actions of the registry;
+    never the ways back and to the help.
     Textual's own Footer recreates its widgets on every focus change and keeps the old ones alive.
     """
 
@@ -43,7 +44,8 @@ class KeyBar(Widget):
 
     def render(self) -> Content:
         self._drawn = self._state()
-        return fit_keys(self._actions(), self._disabled(), self.size.width, back=len(self.app.screen_stack) > 1)
+        back = self.screen is not self.app.screen_stack[0]
+        return fit_keys(self._actions(), self._disabled(), self.size.width, back=back)
 
     def _actions(self) -> list[Action]:
         return [action for action in actions_of(getattr(self.screen, "NAME", "")) if action.shown]
@@ -59,19 +61,26 @@ class KeyBar(Widget):
 
 
 def fit_keys(actions: list[Action], disabled: frozenset[str], width: int, *, back: bool = False) -> Content:
-    """As many of `actions` as fit in `width` cells, in order; at the right edge the ways back and to the help."""
+    """As many of `actions` as fit in `width` cells, in order, those not `disabled` before the others; at the right
+    edge the ways back and to the help.
+    """
     always = [action for action in actions_of(EVERYWHERE) if action.name == "help" or (back and action.name == "leave")]
     edge = Content(_GAP).join([_key_content(action, False) for action in reversed(always)])
-    room = width - edge.cell_length
-    shown: list[Content] = []
-    for action in actions:
-        content = _key_content(action, action.name in disabled)
-        room -= content.cell_length + len(_GAP)
+    contents = [_key_content(action, action.name in disabled) for action in actions]
+    fitting = _fitting(contents, [action.name in disabled for action in actions], width - edge.cell_length)
+    line = Content(_GAP).join([contents[place] for place in fitting])
+    return Content.assemble(line, " " * max(width - line.cell_length - edge.cell_length, 0), edge)
+
+
+def _fitting(contents: list[Content], disabled: list[bool], room: int) -> list[int]:
+    """The places of the contents that fit in `room` cells with a gap after each."""
+    fitting = []
+    for place in sorted(range(len(contents)), key=lambda place: disabled[place]):
+        room -= contents[place].cell_length + len(_GAP)
         if room < 0:
             break
-        shown.append(content)
-    line = Content(_GAP).join(shown)
-    return Content.assemble(line, " " * max(width - line.cell_length - edge.cell_length, 0), edge)
+        fitting.append(place)
+    return sorted(fitting)
 
 
 def _key_content(action: Action, disabled: bool) -> Content:

@@ -8,13 +8,11 @@ from typing import ClassVar
 from textual.binding import Binding, BindingType
 from textual.content import Content
 
-from tuitune.runs.journal import Record
-from tuitune.text import clean
 from tuitune.tui.widgets.log_window import LogWindow
 from tuitune.tui.widgets.rows import Rows
-from tuitune.units import bytes_text, clock_text
 
 EVENT_ROWS = 3
+"""Rows that events get at least, where the log keeps as many; on a higher pane a third of it."""
 
 
 class LogView(Rows, can_focus=True):
@@ -27,7 +25,7 @@ class LogView(Rows, can_focus=True):
         Binding("pageup", "page_log(-1)", show=False),
         Binding("pagedown,space", "page_log(1)", show=False),
         Binding("home,g", "log_start", show=False),
-        Binding("end,G", "log_end", show=False),
+        Binding("end", "log_end", show=False),
     ]
 
     def __init__(self, log: LogWindow, *, id: str | None = None) -> None:
@@ -43,15 +41,13 @@ class LogView(Rows, can_focus=True):
         width, height = self.size
         if not width or not height:
             return
-        events = (
-            [Content.styled(event, "$faint") for event in self.events[-EVENT_ROWS:]] if height >= 2 * EVENT_ROWS else []
-        )
-        room = height - len(events)
+        room = self._room
         lines = [row for line in self.log_window.lines(room) for row in _folded(line, width)]
+        lines = lines or [Content.styled("the log is empty", "$faint")]
         shown = lines[-room:] if self.following else lines[:room]
-        if not shown:
-            shown = [Content.styled("the log is empty", "$faint")]
-        self.show_lines([*events, *shown, *[Content("")] * (room - len(shown))])
+        left = height - len(shown)
+        events = [Content.styled(event, "$faint") for event in (self.events[-left:] if left else ())]
+        self.show_lines([*events, *shown, *[Content("")] * (left - len(events))])
 
     def on_resize(self) -> None:
         self.redraw()
@@ -73,54 +69,10 @@ class LogView(Rows, can_focus=True):
 
     @property
     def _room(self) -> int:
+        """Rows that the log itself may take; what it leaves free, events get too."""
         height = self.size.height
-        return height - (min(len(self.events), EVENT_ROWS) if height >= 2 * EVENT_ROWS else 0)
+        return height - (min(len(self.events), max(EVENT_ROWS, height // 3)) if height >= 2 * EVENT_ROWS else 0)
 
 
 def _folded(line: str, width: int) -> list[Content]:
     return Content(line).fold(width) if line else [Content("")]
-
-
-_WORDS = {
-    "queued": "queued",
-    "supervisor": "supervisor started",
-    "engine": "engine started",
-    "stop-requested": "stop asked for",
-}
-
-
-def event_texts(events: Sequence[Record], checkpoints: Sequence[Record], alerts: Sequence[Record]) -> list[str]:
-    """What happened to a run, in words, oldest first: its events, checkpoints and alerts with their times."""
-    told = [(record, _event_words(record)) for record in events[-20:]]
-    told += [(record, f"checkpoint at step {record.get('step')}, {_size(record)}") for record in checkpoints[-20:]]
-    told += [(record, f"step {record.get('step')}: {record.get('message')}") for record in alerts[-20:]]
-    lines = [(_time(record), words) for record, words in told if words]
-    return [
-        clean(f"{clock_text(moment)}  {words}", limit=300) for moment, words in sorted(lines, key=lambda line: line[0])
-    ]
-
-
-def _event_words(record: Record) -> str:
-    event = str(record.get("event"))
-    if event == "acknowledged":
-        return f"{record.get('verb')}: {record.get('message')}" if record.get("message") else ""
-    if event == "exited":
-        return (
-            f"engine ended, exit code {record.get('code')}"
-            if record.get("code") is not None
-            else f"engine killed by signal {record.get('signal')}"
-        )
-    if event == "ended":
-        state, reason = str(record.get("state")), str(record.get("reason") or "")
-        return reason if reason.startswith(state) else f"{state}: {reason}" if reason else state
-    return _WORDS.get(event, event)
-
-
-def _size(record: Record) -> str:
-    size = record.get("bytes")
-    return bytes_text(size) if isinstance(size, int | float) else "size unknown"
-
-
-def _time(record: Record) -> float:
-    moment = record.get("time")
-    return float(moment) if isinstance(moment, int | float) else 0.0

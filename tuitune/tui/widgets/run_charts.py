@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from textual.content import Content
 
-from tuitune.runs.state import ENDED
-from tuitune.runs.summary import RunView
+from tuitune.runs.state import AT_REST
 from tuitune.tui.charts.axis import AXES
 from tuitune.tui.charts.chart import Chart
 from tuitune.tui.charts.envelope import Window
-from tuitune.tui.charts.frame import Glyphs
+from tuitune.tui.charts.frame import MARK, Glyphs
+from tuitune.tui.charts.marks import Mark
 from tuitune.tui.charts.plot import Plot
 from tuitune.tui.charts.viewport import Viewport
-from tuitune.tui.widgets.run_curves import METRICS, SHORT, WEIGHTS, RunCurves
+from tuitune.tui.watched_run import WatchedRun
+from tuitune.tui.widgets.event_marks import event_marks
+from tuitune.tui.widgets.run_curves import BREAKABLE, METRICS, SHORT, WEIGHTS, RunCurves
 from tuitune.units import count_text, number_text
 
 ZOOM = 0.5
@@ -20,7 +22,7 @@ PAN = 0.25
 
 
 class RunCharts:
-    """One `Chart` for each metric, fed from a `RunView`."""
+    """One `Chart` for each metric, fed from a `WatchedRun`."""
 
     def __init__(self, glyphs: Glyphs) -> None:
         self.charts = {name: Chart(Plot(glyphs=glyphs), id=f"chart-{name}") for name in METRICS}
@@ -31,45 +33,56 @@ class RunCharts:
         self.window: Window | None = None
         self.marks: list[dict[str, float]] = []
         self._drawn: tuple[object, ...] = ()
+        self._anew: RunCurves | None = None
         self._reloads = 0
         self._weighed = False
 
-    def take(self, view: RunView) -> bool:
-        """Turn what `view` has gained into points, a bounded number; True once nothing is left to do."""
+    def take(self, view: WatchedRun) -> bool:
+        """Turn what `view` has gained into points, a bounded number; True once nothing is left to do.
+
+        Where the run's records are void (it was resumed from an earlier step, a file was cut short) the curves are
+        built anew, and the old ones shown until that is done.
+        """
         total = view.summary.total_steps
         if not self._weighed and total is not None:
             self._weighed = True
             self.curves.smooth(WEIGHTS[-1] if total <= SHORT else WEIGHTS[0])
         if view.reloads != self._reloads:
             self._reloads = view.reloads
-            self.curves = RunCurves(self.curves.weight)
-        return self.curves.catch_up(view)
+            self._anew = RunCurves(self.curves.weight)
+        if self._anew is None:
+            return self.curves.catch_up(view)
+        if not self._anew.catch_up(view):
+            return False
+        self.curves, self._anew = self._anew, None
+        return True
 
-    def draw(self, view: RunView) -> None:
+    def draw(self, view: WatchedRun) -> None:
         """Draw the charts that can be seen, if anything in them changed."""
         self._place(view)
         curves = self.curves
+        marks = [Mark(mark[self.axis], MARK) for mark in self.marks]
+        marks += event_marks(view, curves.steps, self.axis)
         state = (
-            self.window, self.log, curves.weight, len(self.marks), len(curves.steps), len(curves.eval_loss),
+            self.window, self.log, curves, curves.weight, marks, len(curves.steps), len(curves.eval_loss),
             view.summary.state,
             sum(len(smooth.series) for smooth in curves.smoothed.values()),
         )  # fmt: skip
         if state == self._drawn:
             return
         self._drawn = state
-        marks = [mark[self.axis] for mark in self.marks]
         for name, chart in self.charts.items():
             chart.plot.lines, chart.plot.marks, chart.plot.log = curves.lines(name), marks, self.log
             chart.window, chart.empty = self.window, _empty(view)
             chart.draw()
 
-    def _place(self, view: RunView) -> None:
+    def _place(self, view: WatchedRun) -> None:
         """Set the window on x."""
         extent = self.curves.extent(self.axis)
         if extent is None:
             self.window = None
             return
-        ended = view.summary.state in ENDED
+        ended = view.summary.state in AT_REST
         end = view.summary.total_steps if self.axis == "step" else None
         self.window = Window(self.axis, *self.viewport.window(*extent, end=end, final=ended))
 
@@ -94,8 +107,10 @@ class RunCharts:
 
     def next_weight(self) -> float:
         """The next smoothing weight; 0 for none."""
-        self.curves.smooth(WEIGHTS[(WEIGHTS.index(self.curves.weight) + 1) % len(WEIGHTS)])
-        return self.curves.weight
+        weight = WEIGHTS[(WEIGHTS.index(self.curves.weight) + 1) % len(WEIGHTS)]
+        for curves in filter(None, (self.curves, self._anew)):
+            curves.smooth(weight)
+        return weight
 
     def mark(self) -> bool:
         """Put a vertical mark at the newest step; False where there is none yet, or a mark already."""
@@ -119,24 +134,27 @@ class RunCharts:
     def value(self, metric: str) -> Content:
         """The newest value of a metric, for the right of its title; of the loss, both curves' with their letters."""
         last = self.curves.last(metric)
-        if last is None:
+        broken = metric in BREAKABLE and self.curves.broke_off(metric)
+        if last is None and not broken:
             return Content("")
         if metric != "loss":
             text = f"{count_text(last)} tok/s" if metric == "tokens_per_second" else number_text(last)
-            return Content.styled(text, "$foreground")
+            return _NOT_FINITE if broken else Content.styled(text, "$foreground")
+        train = _NOT_FINITE if broken else Content.styled(number_text(last), "$chart-1")
         values, best = self.curves.eval_loss.values, self.curves.best
         if not values:
-            return Content.assemble((number_text(last), "$chart-1"))
-        figures = Content.assemble(
-            (f"a train {number_text(last)}", "$chart-1"), "  ", (f"b eval {number_text(values[-1])}", "$chart-2")
-        )
+            return train
+        figures = Content.assemble(("a train ", "$chart-1"), train, (f"  b eval {number_text(values[-1])}", "$chart-2"))
         if best is not None and best != len(values) - 1:
             figures = Content.assemble(figures, (f"  ★ {number_text(values[best])}", "$chart-2"))
         return figures
 
 
-def _empty(view: RunView) -> str:
+_NOT_FINITE = Content.styled("not a number", "bold $bad")
+
+
+def _empty(view: WatchedRun) -> str:
     """Why a chart shows nothing."""
     if not len(view.steps):
-        return "no steps were recorded" if view.summary.state in ENDED else "no steps yet"
+        return "no steps were recorded" if view.summary.state in AT_REST else "no steps yet"
     return "no figures in view"

@@ -11,6 +11,8 @@ from tuitune.tui.charts.smoothing import Smoothed
 
 METRICS = ("loss", "learning_rate", "grad_norm", "tokens_per_second")
 SMOOTHED = ("loss", "grad_norm", "tokens_per_second")
+BREAKABLE = ("loss", "grad_norm")
+"""The metrics whose missing figure means that it was not finite."""
 WEIGHTS = (0.9, 0.98, 0.0, 0.6)
 """The smoothing weights that one key cycles through; 0 is none."""
 SHORT = 1000
@@ -19,7 +21,7 @@ CHUNK = 4_000
 """How many records are turned into points at a time: under 10 ms of work."""
 
 
-@dataclass
+@dataclass(eq=False)
 class RunCurves:
     """Positions and values of a run's training and evaluation records, and the smoothed curves of the noisy ones."""
 
@@ -94,6 +96,11 @@ class RunCurves:
         """The newest value of a metric; None where there is none or it was not finite."""
         values = self.values[metric].values
         return values[-1] if values and -LIMIT < values[-1] < LIMIT else None
+
+    def broke_off(self, metric: str) -> bool:
+        """Whether the newest value of a metric is missing that was there before."""
+        values = self.values[metric]
+        return 0 < values.gaps < len(values) and self.last(metric) is None
 
     def recent(self, metric: str, count: int = 240) -> list[float]:
         """The newest values, for a spark."""

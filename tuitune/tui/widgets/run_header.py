@@ -8,15 +8,23 @@ from collections.abc import Iterator
 from textual.content import Content
 
 from tuitune.runs.journal import Record
-from tuitune.runs.state import ENDED
-from tuitune.runs.summary import RunView
+from tuitune.runs.state import AT_REST
 from tuitune.text import clean
 from tuitune.tui.glyphs import state_content
+from tuitune.tui.watched_run import WatchedRun
 from tuitune.tui.widgets.bars import Figure, joined, labelled, progress_bar
 from tuitune.tui.widgets.rows import Rows
+from tuitune.tui.widgets.run_status import (
+    Moment,
+    ended_at,
+    engine_started,
+    limit_figures,
+    remarks,
+    resumed_figure,
+    seconds_at_work,
+)
+from tuitune.tui.widgets.run_waiting import queue_lines, waiting_line, wrapped
 from tuitune.units import bytes_text, clock_text, count_text, duration_text, number_text, percent_text
-
-REASON_LINES = 8
 
 
 class RunHeader(Rows):
@@ -29,13 +37,15 @@ class RunHeader(Rows):
         self._phase: Record | None = None
         self._phase_began_at = 0
 
-    def show_run(self, view: RunView, *, stopping: bool = False, now: float | None = None) -> None:
-        """`stopping`: a stop was asked for here and may not be acknowledged yet. `now`: seconds since the epoch."""
+    def show_run(
+        self, view: WatchedRun, *, asked: str = "", place: tuple[int, int] = (0, 0), foreign: str = ""
+    ) -> None:
+        """`asked`, `place` and `foreign` as in `Moment`."""
         width = max((self.size.width or self.screen.size.width - 2), 20)
-        now = time.time() if now is None else now
-        self.show_lines(header_lines(view, width, now, stopping=stopping, busy=self._busy(view)))
+        moment = Moment(time.time(), self._busy(view), asked, place, foreign)
+        self.show_lines(header_lines(view, width, moment))
 
-    def _busy(self, view: RunView) -> str:
+    def _busy(self, view: WatchedRun) -> str:
         """The phase announced since the newest step, if it came while we watched."""
         if view.phase is not self._phase:
             seen_before = self._phase is not None
@@ -45,27 +55,28 @@ class RunHeader(Rows):
         return str(view.phase["text"])
 
 
-def header_lines(view: RunView, width: int, now: float, *, stopping: bool = False, busy: str = "") -> list[Content]:
-    """The lines of the header at `width` cells. `busy`: what the engine does between steps (an evaluation, a save)."""
+def header_lines(view: WatchedRun, width: int, moment: Moment) -> list[Content]:
+    """The lines of the header at `width` cells."""
     summary = view.summary
-    state = "stopping" if stopping and summary.state not in ENDED else summary.state
-    ended = state in ENDED
+    state = summary.state
+    at_rest = state in AT_REST
     lines = [_first_line(view, state, width)]
-    if ended:
+    if at_rest:
         lines.append(joined(_results(view), width))
     elif state == "training" and len(view.steps):
-        lines.append(joined(_moment(view, now, busy), width))
+        lines.append(joined(_moment(view, moment), width))
+    elif state == "queued":
+        lines += queue_lines(view, moment, width)
     else:
-        lines.append(_waiting(view, state, now, width))
-    if summary.reason and state != "finished":
-        colour = "$bad" if state in ("failed", "crashed") else "$faint"
-        lines += _wrapped(summary.reason, width, colour)
-    if ended and summary.adapter:
+        lines.append(waiting_line(view, state, moment, width))
+    for text, colour in remarks(view, moment):
+        lines += wrapped(text, width, colour)
+    if at_rest and summary.adapter:
         lines.append(labelled("adapter", clean(summary.adapter)))
     return lines
 
 
-def _first_line(view: RunView, state: str, width: int) -> Content:
+def _first_line(view: WatchedRun, state: str, width: int) -> Content:
     summary = view.summary
     name = clean(summary.name, limit=64)
     left = Content.assemble(state_content(state), "  ", (name, "bold"))
@@ -89,40 +100,51 @@ def _whole(number: int) -> str:
     return f"{number:,}".replace(",", " ") if abs(number) < 10**9 else number_text(number)
 
 
-def _moment(view: RunView, now: float, busy: str) -> Iterator[Figure | None]:
+def _moment(view: WatchedRun, moment: Moment) -> Iterator[Figure | None]:
     """The figures of a run that trains."""
     summary = view.summary
+    if moment.asked:
+        yield (moment.asked, "$accent bold")
     if summary.eta_seconds is not None:
         yield labelled("ETA", duration_text(summary.eta_seconds), "bold")
-        yield labelled("ends", clock_text(now + summary.eta_seconds))
-    if summary.started_at is not None:
-        yield labelled("elapsed", duration_text(now - summary.started_at))
+        yield labelled("ends", clock_text(moment.now + summary.eta_seconds))
+    if moment.busy:
+        yield (clean(moment.busy, limit=60), "$accent")
+    began = engine_started(view.events)
+    yield from limit_figures(view, began)
+    if began is not None:
+        yield labelled("elapsed", duration_text(moment.now - began))
     if summary.tokens_per_second is not None:
         yield f"{count_text(summary.tokens_per_second)} tok/s"
-    if busy:
-        yield (clean(busy, limit=60), "$accent")
+    yield resumed_figure(view)
     yield from _perplexity(view)
     if summary.peak_memory_bytes:
         yield labelled("peak", bytes_text(summary.peak_memory_bytes))
 
 
-def _results(view: RunView) -> Iterator[Figure | None]:
-    """The figures of a run that ended."""
+def _results(view: WatchedRun) -> Iterator[Figure | None]:
+    """The figures of a run at rest."""
     summary = view.summary
+    if summary.state == "paused":
+        yield ("r goes on with it", "$accent bold")
+        saved = (
+            f"step {summary.checkpoint}" if summary.checkpoint is not None else "its beginning: it has no checkpoint"
+        )
+        yield labelled("from", saved)
     yield from _perplexity(view)
     yield from _answers(view)
     if summary.loss is not None:
         yield labelled("loss", number_text(summary.loss))
-    if summary.started_at is not None and summary.ended_at is not None:
-        yield labelled("took", duration_text(summary.ended_at - summary.started_at))
-    yield labelled("ended", clock_text(summary.ended_at))
+    if (took := seconds_at_work(view.events)) is not None:
+        yield labelled("took", duration_text(took))
+    yield labelled("paused" if summary.state == "paused" else "ended", clock_text(ended_at(view)))
     if summary.peak_memory_bytes:
         yield labelled("peak", bytes_text(summary.peak_memory_bytes))
     if view.broken:
         yield (f"{view.broken} unreadable lines in its journal", "$warn")
 
 
-def _perplexity(view: RunView) -> Iterator[Figure]:
+def _perplexity(view: WatchedRun) -> Iterator[Figure]:
     base, tuned = (view.summary.perplexity.get(label) for label in ("base", "tuned"))
     if tuned is None and view.evaluations and view.evaluations[-1]["label"] != "base":
         tuned = view.evaluations[-1]["perplexity"]
@@ -134,7 +156,7 @@ def _figure(value: float | None) -> str | None:
     return None if value is None else f"{value:.3g}" if value < 1000 else count_text(value)
 
 
-def _answers(view: RunView) -> Iterator[Figure]:
+def _answers(view: WatchedRun) -> Iterator[Figure]:
     """Base → tuned shares of the answers check, where it was made."""
     measured = {str(record.get("label")): record for record in view.answers}
     for title, key in (("valid JSON", "valid_json"), ("exact", "exact")):
@@ -152,36 +174,3 @@ def _change(base: str | None, tuned: str | None) -> Content:
     if tuned is None:
         return Content(f"{base} base")
     return Content.assemble(f"{base} → " if base is not None else "", (tuned, "bold"))
-
-
-def _waiting(view: RunView, state: str, now: float, width: int) -> Content:
-    """What a run that does not train is at, with a clock that runs: silence looks like a hang."""
-    summary, phase = view.summary, view.phase
-    since = summary.started_at or summary.created_at
-    if phase is None or state == "queued":
-        words = {"queued": "waiting for its turn", "starting": "starting the engine"}.get(state, state)
-        return joined([words, labelled("for", _clock(now, since)) if since else None], width)
-    figures: list[Figure | None] = [clean(phase["text"] or phase["phase"] or "starting", limit=max(width - 26, 20))]
-    done, total = phase.get("done"), phase.get("total")
-    if done is not None and total:
-        figures.append(Content.assemble(progress_bar(done / total, 16), f" {done / total:.0%}"))
-    if since is not None:
-        figures.append(labelled("elapsed", _clock(now, since)))
-    if done is not None:
-        amount = bytes_text if phase["unit"] == "bytes" else count_text
-        figures.append(f"{amount(done)} of {amount(total)}" if total else amount(done))
-    if state == "stopping":
-        figures[0] = "saves its adapter at the next step" if phase["phase"] == "training" else figures[0]
-    return joined(figures, width)
-
-
-def _clock(now: float, since: float) -> str:
-    seconds = max(0.0, now - since)
-    return f"{int(seconds)} s" if seconds < 60 else duration_text(seconds)
-
-
-def _wrapped(text: str, width: int, colour: str) -> list[Content]:
-    lines = Content.styled(clean(text), colour).wrap(width)
-    if len(lines) > REASON_LINES:
-        lines = [*lines[: REASON_LINES - 1], Content.styled("… `t` and the log say more", colour)]
-    return lines

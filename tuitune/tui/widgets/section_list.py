@@ -14,12 +14,13 @@ from tuitune.tui.widgets.row_list import Row, RowList
 
 SHORT_NAMES = {
     "objective": "Goal",
-    "quantization": "Quant",
+    "quantization": "Bits",
     "training": "Train",
     "evaluation": "Eval",
     "samples": "Sample",
     "checkpoints": "Ckpt",
-    "hardware": "Device",
+    "limits": "Limit",
+    "hardware": "GPU",
 }
 
 
@@ -34,10 +35,10 @@ class SectionMark:
 
 
 class SectionPane(Pane):
-    """The list of sections."""
+    """The list of sections, under what it is that they make up."""
 
-    def __init__(self, *, id: str | None = None) -> None:
-        super().__init__("New run", id=id)
+    def __init__(self, title: str, *, id: str | None = None) -> None:
+        super().__init__(title, id=id)
 
     def compose(self) -> list[RowList]:
         return [RowList(id="sections")]
@@ -72,7 +73,7 @@ class SectionTabs(Widget):
 
 def _tab(section: SectionMark, current: bool) -> Content:
     name = SHORT_NAMES.get(section.name, section.title)
-    mark = ("✗", "$bad") if section.problems else ("•", "$accent") if section.changed else " "
+    mark = ("✗", "$bad") if section.problems else ("•", "$accent") if section.changed else ""
     return Content.assemble((name, "$accent bold underline" if current else ""), mark, " ")
 
 

@@ -1,0 +1,23 @@
+"""When a run would start if it were launched now. Knows nothing of Textual."""
+
+from __future__ import annotations
+
+from tuitune.hardware.gpus import PATIENCE
+from tuitune.hardware.occupancy import visible_devices
+from tuitune.paths import runs_home
+from tuitune.recipe.schema import HardwareSection
+from tuitune.runs import queue
+from tuitune.runs.directory import Run
+from tuitune.runs.slots import Busy, Slots, Wish
+
+
+def when(hardware: HardwareSection) -> str:
+    """`at once, on GPU 0 (NVIDIA H200)`, or what it waits for and behind how many. Never raises; may take seconds."""
+    wish = Wish(hardware.gpu, hardware.share, visible_devices())
+    free = Slots(PATIENCE).free(Run(runs_home() / "new"), wish)
+    ahead = len(queue.waiting())
+    behind = f"{ahead} waiting run{'' if ahead == 1 else 's'}"
+    if isinstance(free, Busy):
+        return f"later: {free.reason}" + (f"; behind {behind}" if ahead else "")
+    place = f"the {free[0].slot.label}" if free[0].card is None else free[0].slot.label
+    return f"on {place}, unless one of the {behind} takes it" if ahead else f"at once, on {place}"

@@ -1,0 +1,174 @@
+"""What happened to a run, in plain words: its lives and its device, requests and answers, checkpoints, alerts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from tuitune.runs.journal import Record
+from tuitune.runs.obituary import EXIT_CODES
+from tuitune.text import clean
+from tuitune.tui.watched_run import WatchedRun
+from tuitune.tui.widgets.run_status import NEXT_RUNGS, retry_text
+from tuitune.units import bytes_text, clock_text, duration_text, number_text
+
+NEWEST = 20
+"""How many records of a kind are looked at."""
+
+
+def event_texts(view: WatchedRun) -> list[str]:
+    """The newest events, oldest first, each with its time of day."""
+    records = [record for kind in _sources(view) for record in kind[-NEWEST:]]
+    lines = [(_time(record), words) for record in records if (words := _words(record))]
+    return [
+        clean(f"{clock_text(moment)}  {words}", limit=300) for moment, words in sorted(lines, key=lambda line: line[0])
+    ]
+
+
+def _sources(view: WatchedRun) -> list[list[Record]]:
+    resumed = [view.resumed] if view.resumed is not None else []
+    return [view.events, view.checkpoints, view.alerts, resumed, view.done, view.tuned]
+
+
+def _words(record: Record) -> str:
+    name = str(record.get("kind", record.get("event")))
+    told = _TOLD.get(name)
+    return told(record) if told else name
+
+
+def _supervisor(record: Record) -> str:
+    life = record.get("life")
+    if type(life) is not int or life < 2:
+        return "supervisor started"
+    return f"life {life} begins" + (", resumed" if record.get("resumes") else "")
+
+
+def _waiting(record: Record) -> str:
+    place, of = record.get("place"), record.get("of")
+    queue = f" (place {place} of {of})" if type(place) is int and type(of) is int else ""
+    return f"waits{queue}: {record.get('reason')}"
+
+
+def _acknowledged(record: Record) -> str:
+    verb, message = record.get("verb"), record.get("message")
+    if record.get("ok") is False:
+        return f"{verb} refused: {message}"
+    return f"{verb}: {message}" if message else f"{verb} taken up"
+
+
+def _asked(what: str) -> Callable[[Record], str]:
+    return lambda record: f"{what} asked for" + (" by a signal" if record.get("by") == "signal" else "")
+
+
+def _kill(record: Record) -> str:
+    seconds, message = _number(record.get("seconds")), str(record.get("message") or record.get("rung"))
+    following = NEXT_RUNGS.get(str(record.get("next")))
+    return message if seconds is None or following is None else f"{message}; {following} in {seconds:.0f} s"
+
+
+def _exited(record: Record) -> str:
+    code, signal = record.get("code"), record.get("signal")
+    if code is None:
+        return f"engine killed by {signal}"
+    return f"engine ended: {EXIT_CODES[code]}" if code in EXIT_CODES else f"engine ended, exit code {code}"
+
+
+def _ended(record: Record) -> str:
+    state, reason = str(record.get("state")), str(record.get("reason") or "")
+    return reason if reason.startswith(state) else f"{state}: {reason}" if reason else state
+
+
+def _amended(record: Record) -> str:
+    changes, why = record.get("changes"), record.get("why")
+    told = []
+    for key, change in changes.items() if isinstance(changes, Mapping) else ():
+        before, after = (change.get(end) if isinstance(change, Mapping) else None for end in ("from", "to"))
+        told.append(f"{key} {value_text(before)} → {value_text(after)}")
+    return f"recipe changed ({why}): {', '.join(told)}"
+
+
+def _tuned(record: Record) -> str:
+    step, changes = record.get("step"), record.get("changes")
+    told = [f"{key} {value_text(value)}" for key, value in changes.items()] if isinstance(changes, Mapping) else []
+    start = f" from step {step + 1} on" if type(step) is int else ""
+    return f"tuned{start}: {', '.join(told)}"
+
+
+def _done(record: Record) -> str:
+    """The answer to a request; what was tuned has words of its own."""
+    verb, message = record.get("verb"), record.get("message")
+    if record.get("ok") is True:
+        return "" if verb == "tune" else f"{verb} done: {message}"
+    return f"{verb} not done: {message}"
+
+
+def _checkpoint(record: Record) -> str:
+    size, seconds, healthy = (record.get(key) for key in ("bytes", "seconds", "healthy"))
+    known = isinstance(size, int | float) and not isinstance(size, bool)
+    figures = [bytes_text(size) if known else "size unknown"]
+    if isinstance(seconds, int | float):
+        figures.append(f"in {duration_text(seconds)}")
+    health = {"True": ", healthy", "False": ", NOT healthy: weights, loss or gradient are not finite"}
+    return f"checkpoint at step {record.get('step')}, {' '.join(figures)}{health.get(str(healthy), '')}"
+
+
+def _resumed(record: Record) -> str:
+    step = record.get("step")
+    if not step:
+        return "begins again: there is no checkpoint to go on from"
+    reasons = record.get("reasons")
+    why = "; ".join(map(str, reasons)) if isinstance(reasons, list) else ""
+    how = "exactly" if record.get("exact") else f"approximately: {why}"
+    passed = record.get("skipped")
+    over = [
+        f"{str(one.get('path')).rpartition('/')[2]} ({one.get('reason')})"
+        for one in (passed if isinstance(passed, list) else [])
+        if isinstance(one, Mapping)
+    ]
+    return f"goes on after step {step}, {how}" + (f"; passed over {', '.join(over)}" if over else "")
+
+
+def _alert(record: Record) -> str:
+    return f"step {record.get('step')}: {record.get('message')}"
+
+
+_TOLD: dict[str, Callable[[Record], str]] = {
+    "queued": lambda _: "queued",
+    "supervisor": _supervisor,
+    "waiting": _waiting,
+    "slot": lambda record: f"got {record.get('label') or record.get('device')}",
+    "engine": lambda _: "engine started",
+    "acknowledged": _acknowledged,
+    "amended": _amended,
+    "stop-requested": _asked("stop"),
+    "pause-requested": _asked("pause"),
+    "kill": _kill,
+    "silent": lambda record: f"nothing heard from the engine for {duration_text(_number(record.get('seconds')))}",
+    "heard": lambda _: "the engine is heard again",
+    "retry": retry_text,
+    "exited": _exited,
+    "notify-failed": lambda record: f"the command of run.notify failed: {record.get('message')}",
+    "ended": _ended,
+    "tuned": _tuned,
+    "done": _done,
+    "checkpoint": _checkpoint,
+    "resumed": _resumed,
+    "alert": _alert,
+}
+
+
+def value_text(value: Any) -> str:
+    """A recipe's value in a few words."""
+    if isinstance(value, list):
+        return f"{len(value)} of them" if value else "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return number_text(value) if isinstance(value, float) else "none" if value in (None, "") else str(value)
+
+
+def _number(value: object) -> float | None:
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def _time(record: Record) -> float:
+    return _number(record.get("time")) or 0.0

@@ -1,0 +1,41 @@
+"""A window that asks for a prompt to be answered by a run that trains."""
+
+from __future__ import annotations
+
+from textual import on
+from textual.app import ComposeResult
+from textual.content import Content
+from textual.widgets import Input, Static
+
+from tuitune.text import clean
+from tuitune.tui.widgets.dialogs import Dialog
+
+
+class PromptDialog(Dialog[str]):
+    """Gives the prompt, "" for those of the recipe, None for Esc.
+
+    `last` is offered again, where one line can hold it; `prompts`: how many the recipe has.
+    """
+
+    DEFAULT_CSS = "PromptDialog Input { margin-top: 1; }"
+
+    def __init__(self, name: str, last: str, prompts: int) -> None:
+        super().__init__(f"Sample {name} now", "Enter ask · Esc back")
+        own = "the prompt of its recipe" if prompts == 1 else f"the {prompts} prompts of its recipe"
+        self._text = "It answers at the end of its next step, as far as it has learned by then.\n"
+        self._text += f"Left empty, it answers {own}." if prompts else "Its recipe has no prompts: write one."
+        self._last = last if clean(last) == last else ""
+        self._needed = not prompts
+
+    def compose(self) -> ComposeResult:
+        with self._window:
+            yield Static(Content(clean(self._text, newlines=True)))
+            yield Input(self._last, compact=True, select_on_focus=True, placeholder="a prompt")
+
+    def on_mount(self) -> None:
+        self.query_one(Input).cursor_blink = False
+
+    @on(Input.Submitted)
+    def _entered(self, event: Input.Submitted) -> None:
+        if (prompt := event.value.strip()) or not self._needed:
+            self.dismiss(prompt)
