@@ -10,11 +10,16 @@ from pathlib import Path
 
 from tuitune.recipe.presets import PRESETS
 from tuitune.recipe.settings import section_titles, settings, show_value
-from tuitune.tui.actions import ACTIONS, EVERYWHERE, actions_of
+from tuitune.tui.actions import EVERYWHERE, actions_of
 
 ROOT = Path(__file__).resolve().parent.parent
 SCREENS = {"runs": "Runs", "compose": "Compose", "monitor": "Monitor", EVERYWHERE: "Everywhere"}
-README_KEYS = ("new", "open", "preset", "launch", "stop", "zoom_pane", "log_scale", "x_axis", "help", "quit")
+README_KEYS = {
+    "runs": ("new", "open", "resume", "pause", "stop", "queue_earlier", "quit"),
+    "compose": ("preset", "launch"),
+    "monitor": ("checkpoint", "sample_now", "tune", "kill", "zoom_pane", "log_scale", "x_axis"),
+    EVERYWHERE: ("help",),
+}
 
 
 def recipe_page() -> str:
@@ -64,7 +69,13 @@ def keys_page() -> str:
 
 def readme(text: str) -> str:
     rows = ["| key | screen | does |", "|---|---|---|"]
-    chosen = [action for name in README_KEYS for action in ACTIONS if action.name == name]
+    chosen = [
+        action
+        for screen, names in README_KEYS.items()
+        for name in names
+        for action in actions_of(screen)
+        if action.name == name
+    ]
     rows += [f"| {_keys(action.display_key)} | {SCREENS[action.screen]} | {_cell(action.help)} |" for action in chosen]
     return re.sub(
         r"(?s)(<!-- keys -->\n).*?(<!-- /keys -->)", lambda match: match[1] + "\n".join(rows) + "\n" + match[2], text

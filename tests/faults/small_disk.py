@@ -1,0 +1,65 @@
+"""A run on a file system of 64 MiB that is full from its first checkpoint on, and has room again later.
+
+    unshare --mount python -P -m tests.faults.small_disk HOME FOLDER STEPS
+
+Mounts the file system at HOME. FOLDER holds the tiny model. Prints what was seen as a JSON object.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.faults import real_runs
+from tests.faults.engines import adapter_hash, curve, records
+from tests.runs.harness import events
+from tuitune.runs import checkpoints, launcher
+from tuitune.runs.state import derive
+
+NOT_PERMITTED = 77
+
+
+def fill(file: Path) -> None:
+    """Write until nothing more can be written."""
+    with file.open("wb", buffering=0) as filler:
+        for size in (1 << 20, 4096):
+            try:
+                while filler.write(bytes(size)):
+                    pass
+            except OSError:
+                continue
+
+
+def main() -> int:
+    home, folder, steps = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", str(home)], check=False)
+    if mounted.returncode:
+        return NOT_PERMITTED
+    os.environ["TUITUNE_HOME"] = str(home)
+    run = launcher.launch(real_runs.recipe(folder, training__max_steps=steps, checkpoints__every=2))
+    real_runs.until(run, lambda: records(run, "checkpoint"))
+    fill(home / "filler")
+    real_runs.rest(run)
+    state, reason = derive(run)
+    newest, skipped = checkpoints.newest(run)
+    seen = {
+        "state": state,
+        "reason": reason,
+        "ends": [event["state"] for event in events(run, "ended")],
+        "newest": newest.step if newest else None,
+        "skipped": [reason for _, reason in skipped],
+        "adapter_while_full": adapter_hash(run),
+    }
+    (home / "filler").unlink()
+    launcher.resume(run)
+    real_runs.rest(run)
+    resumed = records(run, "resumed")
+    print(json.dumps(seen | {"end": derive(run), "hash": adapter_hash(run), "curve": curve(run), "resumed": resumed}))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,52 @@
+"""Full disks and disks that fail to sync, at some moments of an engine's life; `make soak` takes every one.
+
+The failures are injected into the system calls of a real engine by strace.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.faults.engines import Engines
+from tests.faults.failing_disk import fail_from_then_on, fail_once, saves_a_checkpoint
+from tests.faults.lives import Experiment
+from tests.faults.traces import moments, trace
+from tests.faults.tracing import SYNCS, WRITES, Call, needs_tracing
+
+pytestmark = needs_tracing
+
+
+@pytest.fixture(scope="module")
+def experiment(engines: Engines, home_for_module: Path) -> Experiment:
+    return Experiment(engines)
+
+
+@pytest.fixture(scope="module")
+def found(experiment: Experiment, tmp_path_factory: pytest.TempPathFactory) -> list[Call]:
+    """The calls of an engine that nothing happened to."""
+    return trace(experiment.engines, experiment.engines.run(), tmp_path_factory.mktemp("trace") / "trace").calls
+
+
+def spread(calls: list[Call], count: int) -> list[Call]:
+    return [calls[number * len(calls) // count] for number in range(count)] if len(calls) > count else calls
+
+
+def test_a_full_disk_at_one_write(experiment: Experiment, found: list[Call], tmp_path: Path) -> None:
+    ends = {fail_once(experiment, call, "ENOSPC", tmp_path / "trace") for call in spread(moments(found, WRITES), 12)}
+    assert "finished" in ends
+
+
+def test_a_disk_that_stays_full(experiment: Experiment, found: list[Call], tmp_path: Path) -> None:
+    for call in spread(moments(found, ("write", "writev")), 6):
+        fail_from_then_on(experiment, call, "ENOSPC", tmp_path / "trace")
+
+
+def test_a_sync_that_fails(experiment: Experiment, found: list[Call], tmp_path: Path) -> None:
+    syncs = moments(found, SYNCS)
+    of_checkpoints = [call for call in syncs if saves_a_checkpoint(call)]
+    for call in spread(of_checkpoints, 8):
+        assert fail_once(experiment, call, "EIO", tmp_path / "trace") == "finished"
+    for call in spread([call for call in syncs if call not in of_checkpoints], 4):
+        fail_once(experiment, call, "EIO", tmp_path / "trace")

@@ -1,0 +1,45 @@
+"""A disk that is really full in the middle of a run."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.faults.engines import ENVIRONMENT, Engines, adapter_hash, curve, log_tail
+from tests.faults.small_disk import NOT_PERMITTED
+from tests.runs.harness import ROOT
+
+STEPS = 600
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a small disk")
+@pytest.mark.skipif(shutil.which("unshare") is None, reason="unshare is not installed")
+def test_the_checkpoint_before_survives_a_full_disk_and_room_lets_the_run_go_on(
+    engines: Engines, tmp_path: Path
+) -> None:
+    alone = engines.run(training__max_steps=STEPS)
+    assert engines.live(alone).code == 0, log_tail(alone)
+    (tmp_path / "small").mkdir()
+    command = [sys.executable, "-P", "-m", "tests.faults.small_disk", str(tmp_path / "small"), str(engines.folder)]
+    told = subprocess.run(
+        ["unshare", "--mount", *command, str(STEPS)],
+        env={**os.environ, **ENVIRONMENT, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True,
+    )  # fmt: skip
+    if told.returncode == NOT_PERMITTED or "unshare failed" in told.stderr:
+        pytest.skip("mounting is not permitted here")
+    assert told.returncode == 0, told.stderr
+    seen = json.loads(told.stdout.splitlines()[-1])
+    assert (seen["state"], seen["ends"]) == ("failed", ["failed"])
+    assert "disk" in seen["reason"] and "full" in seen["reason"]
+    assert seen["newest"] and seen["skipped"] == []
+    assert seen["adapter_while_full"] == ""
+    assert seen["end"] == ["finished", ""]
+    assert seen["resumed"][-1]["step"] == seen["newest"] and seen["resumed"][-1]["exact"] is True
+    assert seen["hash"] == adapter_hash(alone)
+    assert [tuple(step) for step in seen["curve"]] == curve(alone)

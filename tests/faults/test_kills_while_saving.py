@@ -1,0 +1,37 @@
+"""kill -9 while checkpoints and the result are saved. Here at some points; `make soak` does it at every single one."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.faults.engines import Engines
+from tests.faults.lives import Experiment, survive
+
+SAMPLED = 20
+
+
+@pytest.fixture(scope="module")
+def experiment(engines: Engines, home_for_module: None) -> Experiment:
+    return Experiment(engines)
+
+
+def test_a_killed_engine_leaves_a_run_that_ends_the_same(experiment: Experiment) -> None:
+    stride = len(experiment.points) / SAMPLED
+    begun = [survive(experiment, 1 + int(number * stride)).begun_from for number in range(SAMPLED)]
+    assert {"the beginning", "step 2", "step 4", "step 6"} == set(begun)
+
+
+def test_the_moments_around_every_commit(experiment: Experiment) -> None:
+    """At the rename, at what comes right after, and in the middle of dropping the checkpoint before."""
+    result = next(number for number, point in enumerate(experiment.points, start=1) if point.endswith(" to adapter"))
+    for at in (experiment.commit_of(4), result):
+        for point in (at, at + 1, at + 2, at + 5):
+            survive(experiment, min(point, len(experiment.points)))
+
+
+def test_a_recovery_that_is_killed_too_is_recovered_from(experiment: Experiment) -> None:
+    """An engine dies between a commit and the removal of the checkpoint before; the next one dies while clearing up."""
+    run = experiment.killed(experiment.commit_of(4) + 4)
+    for again in (1, 3, 5, 8):
+        assert experiment.engines.live(run, kill_at=again).signal
+    assert experiment.ends_the_same(run) == "step 4"

@@ -1,0 +1,117 @@
+"""A whole run with a crash in it, looked at from outside: what it lets out, who may read it, who could reach it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import stat
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.faults import real_runs
+from tests.faults.engines import ENVIRONMENT, Engines
+from tests.faults.processes import command_lines, doors, of_run
+from tests.runs.harness import engine_identity
+from tuitune.runs import identity, launcher
+from tuitune.runs.directory import Run
+
+SECRETS = {
+    "HF_TOKEN": "hf_canarycanarycanarycanarycanary1",
+    "HUGGING_FACE_HUB_TOKEN": "hf_canarycanarycanarycanarycanary2",
+    "WANDB_API_KEY": "c0ffee" * 6 + "cafe",
+    "OPENAI_API_KEY": "sk-canarycanarycanarycanarycanary",
+    "AWS_SECRET_ACCESS_KEY": "canary/canary/canary/canary/canary/cana",
+    "MY_DATABASE_PASSWORD": "a-canary-of-no-known-shape",
+}
+
+
+@dataclass(frozen=True)
+class Story:
+    """What was seen of a run that was launched under umask 000, killed, resumed under umask 022 and finished."""
+
+    run: Run
+    doors: list[str]
+    listed_by_ss: list[str]
+    command_lines: list[str]
+    processes: int
+
+
+@pytest.fixture(scope="module")
+def story(engines: Engines, home_for_module: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
+    told = tmp_path_factory.mktemp("notify") / "told"
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in {**SECRETS, **ENVIRONMENT, "XDG_RUNTIME_DIR": str(home_for_module / "runtime")}.items():
+            patch.setenv(name, value)
+        before = os.umask(0o000)
+        try:
+            yield _tell(engines, told)
+        finally:
+            os.umask(before)
+
+
+def _tell(engines: Engines, told: Path) -> Story:
+    run = real_runs.launch(
+        engines, training__max_steps=400, checkpoints__every=20, training__workers=1,
+        run__notify=f"sh -c 'env | tee {told} >&2'",
+    )  # fmt: skip
+    real_runs.until(run, lambda: real_runs.step(run) >= 60)
+    pids = of_run(run)
+    lines = [line for pid, line in command_lines().items() if pid in pids or str(run.path) in line]
+    seen = Story(run, doors(pids), _listed_by_ss(pids), lines, len(pids))
+    identity.send_signal(engine_identity(run), signal.SIGKILL)
+    assert real_runs.rest(run) == "crashed"
+    os.umask(0o022)
+    launcher.resume(run)
+    assert real_runs.rest(run) == "finished"
+    return seen
+
+
+def _listed_by_ss(pids: list[int]) -> list[str]:
+    """The listening sockets that `ss` knows of these processes."""
+    if shutil.which("ss") is None:
+        return []
+    listed = subprocess.run(["ss", "-ltnuxpH"], capture_output=True, text=True, check=True).stdout.splitlines()
+    return [line for line in listed if any(f"pid={pid}," in line for pid in pids)]
+
+
+def test_no_secret_is_left_anywhere(story: Story) -> None:
+    """Neither in a file of the run, whatever it prints and whoever it notifies, nor in a command line."""
+    files = [path for path in story.run.path.rglob("*") if path.is_file()]
+    assert len(files) > 15
+    hits = [
+        (name, str(path)) for name, secret in SECRETS.items() for path in files if secret.encode() in path.read_bytes()
+    ]
+    assert hits == []
+    assert len(story.command_lines) >= 2
+    assert not any(secret in line for secret in SECRETS.values() for line in story.command_lines)
+    assert not any(secret in line for secret in SECRETS.values() for line in command_lines().values())
+
+
+def test_a_run_is_its_owners_alone_whatever_the_umask(story: Story) -> None:
+    for path in [story.run.path, *story.run.path.rglob("*")]:
+        mode = stat.S_IMODE(path.lstat().st_mode)
+        assert mode & ~(0o700 if path.is_dir() else 0o600) == 0, (path, oct(mode))
+
+
+def test_a_run_listens_on_nothing(story: Story) -> None:
+    """No port, no listening and no abstract Unix socket, by `ss` and by the kernel's own tables."""
+    assert story.processes >= 3, "supervisor, engine and a data worker"
+    assert story.doors == []
+    assert story.listed_by_ss == []
+
+
+def test_the_look_for_listeners_finds_some(tmp_path: Path) -> None:
+    with socket.socket() as port, socket.socket(socket.AF_UNIX) as path, socket.socket(socket.AF_UNIX) as abstract:
+        port.bind(("127.0.0.1", 0))
+        port.listen()
+        path.bind(str(tmp_path / "door"))
+        path.listen()
+        abstract.bind(f"\0tuitune-{os.getpid()}")
+        found = doors([os.getpid()])
+    assert {door.split()[0] for door in found} == {"tcp", "unix"} and len(found) >= 3

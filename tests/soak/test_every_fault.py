@@ -1,0 +1,179 @@
+"""Every kill, every failing system call and every damage that tests/faults takes some of; the numbers are printed."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.faults import dying_supervisors
+from tests.faults.damage import Damaged
+from tests.faults.dying_screens import again, launch_and_die, points, resume_and_die
+from tests.faults.engines import Engines
+from tests.faults.failing_disk import fail_from_then_on, fail_once, kill_at_call
+from tests.faults.lives import Experiment, survive, trained_again
+from tests.faults.traces import moments, trace
+from tests.faults.tracing import SYNCS, WRITES, Call, needs_tracing
+from tuitune.runs.directory import list_runs
+
+pytestmark = [pytest.mark.slow, pytest.mark.soak]
+
+Say = Callable[[str], None]
+
+
+@pytest.fixture
+def say(capsys: pytest.CaptureFixture[str]) -> Say:
+    def show(text: str) -> None:
+        with capsys.disabled():
+            print(f"\n[every fault] {text}", end="", flush=True)
+
+    return show
+
+
+@pytest.fixture(scope="module")
+def experiment(engines: Engines, home_for_module: Path) -> Experiment:
+    return Experiment(engines)
+
+
+@pytest.fixture(scope="module")
+def found(experiment: Experiment, tmp_path_factory: pytest.TempPathFactory) -> list[Call]:
+    return trace(experiment.engines, experiment.engines.run(), tmp_path_factory.mktemp("trace") / "trace").calls
+
+
+def each(numbers: Iterable[int], total: int, say: Say) -> Iterator[int]:
+    for number in numbers:
+        if number % 25 == 0:
+            say(f"{number} of {total}")
+        yield number
+
+
+def test_an_engine_killed_at_any_point_leaves_a_run_that_ends_the_same(experiment: Experiment, say: Say) -> None:
+    total = len(experiment.points)
+    failed: dict[str, str] = {}
+    begun: Counter[str] = Counter()
+    for at in each(range(1, total + 1), total, say):
+        try:
+            begun[survive(experiment, at).begun_from] += 1
+        except AssertionError as error:
+            failed[f"{at}: {experiment.points[at - 1]}"] = str(error).splitlines()[0]
+    say(f"{total} points of kill -9; the next engine began from {dict(begun)}; other ends: {failed or 'none'}")
+    assert total >= 80
+    assert failed == {}
+
+
+@needs_tracing
+def test_an_engine_killed_at_any_system_call_leaves_a_run_that_ends_the_same(
+    experiment: Experiment, found: list[Call], tmp_path: Path, say: Say
+) -> None:
+    """Below Python: also between two writes of what torch, safetensors and tokenizers write by themselves."""
+    calls = moments(found, (*WRITES, *SYNCS, "rename", "renameat", "unlink", "unlinkat", "rmdir"))
+    begun = Counter(
+        kill_at_call(experiment, calls[number], tmp_path / "trace")
+        for number in each(range(len(calls)), len(calls), say)
+    )
+    say(f"{len(calls)} system calls with kill -9; the next engine began from {dict(begun)}")
+    assert len(calls) >= 80
+
+
+def test_a_recovery_killed_at_any_point_is_recovered_from(experiment: Experiment, say: Say) -> None:
+    """Three engines: the first dies in the middle of a save, at a commit, or while dropping the checkpoint before; the
+    second at any point before it has trained a step; the third brings the run to its end."""
+    commit = experiment.commit_of(4)
+    tried = 0
+    for at in (commit - 8, commit, commit + 1, commit + 3, commit + 6):
+        for again_at in range(1, 200):
+            run = experiment.killed(at)
+            life = experiment.engines.live(run, kill_at=again_at)
+            if life.signal is None or trained_again(run):
+                break
+            experiment.ends_the_same(run)
+            tried += 1
+    say(f"{tried} points of recovery with kill -9; every run ended the same")
+    assert tried >= 40
+
+
+@needs_tracing
+def test_a_disk_full_at_any_one_write(experiment: Experiment, found: list[Call], tmp_path: Path, say: Say) -> None:
+    calls = moments(found, WRITES)
+    ends = Counter(
+        fail_once(experiment, calls[number], "ENOSPC", tmp_path / "trace")
+        for number in each(range(len(calls)), len(calls), say)
+    )
+    say(f"{len(calls)} calls that failed once with ENOSPC: {dict(ends)}")
+
+
+@needs_tracing
+def test_a_disk_full_from_any_write_on(experiment: Experiment, found: list[Call], tmp_path: Path, say: Say) -> None:
+    calls = moments(found, ("write", "writev"))
+    ends = Counter(
+        fail_from_then_on(experiment, calls[number], "ENOSPC", tmp_path / "trace")
+        for number in each(range(len(calls)), len(calls), say)
+    )
+    say(f"{len(calls)} calls from which on all failed with ENOSPC: {dict(ends)}")
+
+
+@needs_tracing
+def test_a_sync_that_fails_anywhere(experiment: Experiment, found: list[Call], tmp_path: Path, say: Say) -> None:
+    calls = moments(found, SYNCS)
+    ends = Counter(
+        fail_once(experiment, calls[number], "EIO", tmp_path / "trace")
+        for number in each(range(len(calls)), len(calls), say)
+    )
+    say(f"{len(calls)} syncs that failed once with EIO: {dict(ends)}")
+
+
+def test_every_damage_to_every_file_of_a_checkpoint(
+    engines: Engines, home_for_module: Path, tmp_path: Path, say: Say
+) -> None:
+    damaged = Damaged(Experiment(engines, checkpoints__keep=2))
+    cases = damaged.cases()
+    for number in each(range(len(cases)), len(cases), say):
+        damaged.falls_back(*cases[number], tmp_path)
+    say(f"{len(cases)} damages to {len(damaged.files)} files; none was gone on from")
+
+
+@pytest.mark.parametrize("life", ["launch", "resume"])
+def test_a_screen_killed_at_any_point_of_starting_a_run(
+    life: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, say: Say
+) -> None:
+    done = tmp_path / "done"
+
+    def home(name: str) -> Path:
+        monkeypatch.setenv("TUITUNE_HOME", str(tmp_path / name))
+        return tmp_path / name
+
+    first = home("whole")
+    names = points(first, done)
+    (run,) = list_runs()
+    if life == "resume":
+        names = points(first, done, *again(run))
+    workers: Counter[int] = Counter()
+    for at in each(range(1, len(names) + 1), len(names), say):
+        done.unlink(missing_ok=True)
+        alive = launch_and_die(home(f"{at}"), done, at) if life == "launch" else resume_and_die(first, done, at, run)
+        workers[alive] += 1
+    say(f"{life}: {len(names)} points; {workers[0]} left no worker, {workers[1]} left one")
+
+
+def test_a_supervisor_killed_at_any_point_is_taken_over(tmp_path: Path, say: Say) -> None:
+    done = tmp_path / "done"
+    names = dying_supervisors.points(done)
+    for at in each(range(1, len(names) + 1), len(names), say):
+        dying_supervisors.take_over(dying_supervisors.crashed(done, at), done, names, at)
+    say(f"{len(names)} points of a supervisor's life with kill -9; every next one took over")
+
+
+def test_a_take_over_killed_at_any_point_is_taken_over(tmp_path: Path, say: Say) -> None:
+    done = tmp_path / "done"
+    start = dying_supervisors.points(done).index("start of a process") + 1
+    tried = 0
+    for at in (start - 3, start + 2, start + 3):
+        for again_at in range(1, 100):
+            run = dying_supervisors.crashed(done, at)
+            if not dying_supervisors.die_again(run, done, again_at):
+                break
+            dying_supervisors.points(done, former=run)
+            tried += 1
+    say(f"{tried} points of a second supervisor's life with kill -9; every third one took over")
