@@ -1,7 +1,7 @@
 # make demo   sets up .venv and fine-tunes the bundled model (opens the monitor on a terminal)
 # make test   sets up .venv and runs the test suite
 # make soak   every kill, failing system call and damage there is, 200 random kills of one run, 1 000 lives, 10^6 records:
-#             an hour and a half on two cores; TUITUNE_SOAK_KILLS and TUITUNE_SOAK_CYCLES make it shorter or longer
+#             about an hour on two cores; TUITUNE_SOAK_KILLS and TUITUNE_SOAK_CYCLES make it shorter or longer
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin

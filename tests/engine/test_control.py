@@ -19,7 +19,7 @@ from tuitune.engine.learning_rate import set_peak
 from tuitune.recipe import document
 from tuitune.runs import checkpoints
 from tuitune.runs.directory import Run
-from tuitune.runs.journal import Record, read_all
+from tuitune.runs.journal import Record, Writer, read_all
 
 Prepared = Callable[..., Run]
 
@@ -124,7 +124,7 @@ def refuses_what_is_wrong(engine: Engine) -> bool:
         ("tune", {"changes": {"samples.prompts": ["words " * 600]}}, "the model takes 512 together"),
         ("tune", {}, "tune needs changes"),
         ("kill", {"now": True}, "not for the engine"),
-        ("dance", {}, "unknown request 'dance'"),
+        ("dance", {}, "unknown: 'dance'"),
     ):
         done = engine.answer(engine.ask(verb, **arguments))
         assert done["ok"] is False and words in done["message"], done
@@ -178,6 +178,18 @@ def test_a_tune_is_repeated_exactly_by_a_resume(prepared: Prepared) -> None:
     tuned = Outcome(lost, 0).records("tuned")
     assert [(record["step"], record["nonce"]) for record in tuned] == [(1, "tune-0")] * 2
     assert adapter(halted) == adapter(whole) == adapter(lost)
+
+
+def test_a_rate_amended_between_two_lives_takes_the_place_of_a_tuned_one(prepared: Prepared) -> None:
+    run = prepared(training__max_steps=6, training__warmup_ratio=0.0)
+    engine = fork(run, told=[("tune", {"changes": {RATE: 3e-3, "training.log_every": 2}}), ("pause", {})])
+    assert engine.end().code == 4
+    document.load(run.recipe_file).with_value(RATE, 1e-3).save(run.recipe_file)
+    with Writer(run.events_file) as events:
+        events.append(event="amended", changes={RATE: {"from": PEAK, "to": 1e-3}}, why="resume")
+    assert fork(run).end().code == 0
+    rates = {record["step"]: record["learning_rate"] for record in in_force(run)}
+    assert rates == pytest.approx({1: PEAK} | {step: 1e-3 * factor(step, 6) for step in (2, 4, 6)}, rel=1e-12)
 
 
 def test_a_tune_that_the_amended_recipe_does_not_take_is_left_out(prepared: Prepared) -> None:

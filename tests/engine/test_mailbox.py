@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from tuitune.engine.mailbox import LINE_LIMIT, Mailbox
 from tuitune.engine.replay import tunes
 from tuitune.runs.directory import Run
+from tuitune.runs.journal import Writer
 
 
 @pytest.fixture
@@ -90,17 +91,18 @@ def test_any_bytes_do_no_harm(pieces: list[bytes]) -> None:
 def test_what_was_changed_last_holds(prepared: Callable[..., Run]) -> None:
     run = prepared()
     rate, every = "training.learning_rate", "evaluation.every"
-    metrics = [
-        {"time": 1, "kind": "tuned", "nonce": "a", "step": 50, "changes": {rate: 1e-5, every: 10}},
-        {"time": 2, "kind": "tuned", "nonce": "b", "step": 90, "changes": {rate: 2e-5}},
-        {"time": 4, "kind": "resumed", "step": 60},
-        {"time": 5, "kind": "tuned", "nonce": "c", "step": 80, "changes": {rate: 3e-5}},
-        {"time": 6, "kind": "tuned", "nonce": "d", "step": 95, "changes": {every: 7}},
-        {"time": 7, "kind": "tuned", "step": "?", "changes": 5},
-    ]
-    amended = {"time": 3, "event": "amended", "changes": {every: {"from": 10, "to": 20}}}
-    run.metrics_file.write_text("".join(json.dumps(record) + "\n" for record in metrics))
-    run.events_file.write_text(json.dumps(amended) + "\n")
+    with Writer(run.metrics_file) as metrics:
+        metrics.append(kind="tuned", nonce="a", step=50, changes={rate: 1e-5, every: 10})
+        metrics.append(kind="tuned", nonce="b", step=90, changes={rate: 2e-5})
+        metrics.append(kind="resumed", step=60)
+        metrics.append(kind="tuned", nonce="c", step=80, changes={rate: 3e-5})
+        metrics.append(kind="tuned", nonce="d", step=95, changes={every: 7, "samples.every": 5})
+        metrics.append(kind="tuned", step="?", changes=5)
+    with Writer(run.events_file) as events:
+        events.append(event="engine", after=0)
+        events.append(event="amended", changes={every: {"from": 10, "to": 20}})
+        events.append(event="engine", after=2)
+        events.append(event="amended", changes={"samples.every": {"from": 5, "to": 6}})
     assert [(record["nonce"], record["changes"]) for record in tunes(run)] == [
         ("a", {rate: 1e-5}),
         ("c", {rate: 3e-5}),

@@ -92,5 +92,7 @@ def test_with_a_warning_the_run_goes_on(poisoned_at: Callable[..., Outcome]) -> 
     assert [record["id"] for record in outcome.records("alert")].count("unhealthy-checkpoint") == 1
     newest, _ = checkpoints.newest(outcome.run)
     assert newest is not None and newest.step == 4
+    assert (outcome.code, outcome.records("end")[-1]["cause"]) == (1, "not-finite")
+    assert "no result" in str(outcome.reason) and not outcome.run.adapter.exists()
     text = outcome.run.metrics_file.read_text()
     assert "NaN" not in text and "Infinity" not in text and '"loss":0.0' not in text

@@ -15,7 +15,8 @@ from typing import Any
 
 import pytest
 
-from tests.engine.support import SPAWN, Carry, Outcome, conversation, spawn, wait_for, write_rows
+from tests.engine.live import fork, hit, says
+from tests.engine.support import SPAWN, Carry, Outcome, conversation, save_model, spawn, wait_for, write_rows
 from tuitune.recipe import document
 from tuitune.recipe.overrides import apply
 from tuitune.recipe.schema import Recipe
@@ -154,6 +155,13 @@ def test_a_run_goes_on_exactly_with_everything(
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("bias", ["all", "lora_only"])
+def test_trained_biases_go_on_exactly(carried: Carry, again: Again, tmp_path: Path, bias: str) -> None:
+    model = save_model(tmp_path / "qwen2", "qwen2")
+    goes_on_exactly(carried, again, {"model__id": str(model), "adapter__bias": bias, "adapter__dropout": 0.1}, 3)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("packing", [True, False])
 def test_a_run_goes_on_exactly_from_every_step(carried: Carry, again: Again, packing: bool) -> None:
     settings = {
@@ -168,28 +176,44 @@ def test_a_run_goes_on_exactly_from_every_step(carried: Carry, again: Again, pac
         assert_same(whole.run, resumed.run)
 
 
-def test_lives_that_end_in_every_way_come_to_the_same(
-    carried: Carry, prepared: Callable[..., Run], again: Again
-) -> None:
-    """One process is killed, the next is stopped by a signal to its whole group, data workers too."""
-    settings = {**LENGTH, "training__max_steps": 40, "adapter__dropout": 0.3, "training__workers": 1}
+def test_lives_that_end_in_every_way_come_to_the_same(carried: Carry, prepared: Callable[..., Run]) -> None:
+    """Three processes: one is killed, the next is stopped, the last finishes."""
+    settings = {**LENGTH, "adapter__dropout": 0.3, "training__accumulation": 2}
     whole = carried(**settings)
     run = prepared(**settings)
-    with spawn(run, env=SPAWN) as first:
-        wait_for(run, lambda record: record["kind"] == "checkpoint" and record["step"] >= 3)
-        first.kill()
-    kept, _ = checkpoints.newest(run)
-    assert kept is not None
-    with spawn(run, env=SPAWN, start_new_session=True) as second:
-        wait_for(run, lambda record: record["kind"] == "checkpoint" and record["step"] > kept.step)
-        os.killpg(second.pid, signal.SIGTERM)
-        assert second.wait(60) == 3, run.log_file.read_text()[-2000:]
+    assert fork(run, at=says("step 4 "), do=lambda: hit(signal.SIGKILL)).end().code == -signal.SIGKILL
+    stopped = fork(run, at=says("step 5 ")).end()
+    assert (stopped.code, stopped.records("end")[-1]["step"]) == (3, 5)
+    assert (run.adapter / "adapter_model.safetensors").is_file()
+    outcome = fork(run).end()
+    assert outcome.code == 0, outcome.reason
+    assert [(record["step"], record["exact"]) for record in outcome.records("resumed")] == [(3, True), (5, True)]
+    assert_same(whole.run, run)
+
+
+def test_a_signal_to_the_whole_group_spares_the_data_workers(prepared: Callable[..., Run]) -> None:
+    run = prepared(training__max_steps=100_000, training__workers=2, evaluation__every="end")
+    with spawn(run, env=SPAWN, start_new_session=True) as process:
+        wait_for(run, lambda record: record["kind"] == "step" and record["step"] >= 3)
+        os.killpg(process.pid, signal.SIGTERM)
+        assert process.wait(60) == 3, run.log_file.read_text()[-2000:]
     end = read_all(run.metrics_file)[-1]
-    assert end["outcome"] == "stopped" and (run.adapter / "adapter_model.safetensors").is_file()
-    assert checkpoints.listing(run)[-1].step == end["step"] < 40
-    third = again(run)
-    found = [(record["step"], record["exact"]) for record in third.records("resumed")]
-    assert found == [(kept.step, True), (end["step"], True)]
+    assert end["outcome"] == "stopped" and checkpoints.listing(run)[-1].step == end["step"]
+
+
+def test_a_pause_in_the_last_evaluation_leaves_the_result_to_the_next_life(
+    carried: Carry, prepared: Callable[..., Run], again: Again
+) -> None:
+    whole = carried(**LENGTH)
+    run = prepared(**LENGTH)
+    engine = fork(run, at=says("measuring", after="step 8 "), do=lambda: hit(signal.SIGSTOP))
+    os.waitid(os.P_PID, engine.pid, os.WSTOPPED)
+    engine.ask("pause")
+    for number in (signal.SIGTERM, signal.SIGCONT):
+        engine.signal(number)
+    paused = engine.end()
+    assert (paused.code, paused.records("end")[-1]["outcome"]) == (4, "paused") and not run.adapter.exists()
+    assert again(run).code == 0
     assert_same(whole.run, run)
 
 

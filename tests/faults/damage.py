@@ -70,13 +70,15 @@ class Damaged:
         alike = {name for name in self.files if (older / name).read_bytes() == (self._newest / name).read_bytes()}
         return [(f, d) for f in self.files for d in DAMAGES if not (f in alike and d == "that of another step")]
 
-    def falls_back(self, file: str, damage: str, place: Path) -> None:
-        """See that a run whose newest checkpoint is damaged goes on from the older one, says so, and ends the same."""
+    def falls_back(self, file: str, damage: str, place: Path) -> str:
+        """See that a run whose newest checkpoint is damaged goes on from the older one, says so, and ends the same; the
+        damage."""
         copy = Run(shutil.copytree(self._run.path, place / f"{file}-{damage}".replace(" ", "-"), symlinks=True))
         DAMAGES[damage](copy.checkpoints / "step-000004" / file)
         begun_from = self._experiment.ends_the_same(copy, skipped=("step-000004",))
         assert begun_from == "step 2", (file, damage, begun_from)
         shutil.rmtree(copy.path)
+        return damage
 
     def starts_again(self, place: Path) -> None:
         """See that a run with no checkpoint left to trust starts from its beginning, says why, and ends the same."""

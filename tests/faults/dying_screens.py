@@ -22,8 +22,7 @@ def points(home: Path, done: Path, *options: str) -> list[str]:
     done.touch()
     found = _screen(home, done, *options)
     assert found.returncode == 0, found.stderr
-    for run in list_runs():
-        wait_for(lambda run=run: events(run, "ended") and not supervised(run))
+    wait_for(lambda: all(events(run, "ended") and not supervised(run) for run in list_runs()))
     names: list[str] = json.loads(found.stdout)
     return names
 

@@ -23,7 +23,10 @@ SIX_STEPS = {
     "adapter.rank": 4, "checkpoints.every": 2, "checkpoints.keep": 1, "evaluation.perplexity": False,
     "evaluation.every": "end",
 }  # fmt: skip
-ENVIRONMENT = {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
+ENVIRONMENT = {
+    "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false",
+    "HF_DATASETS_DISABLE_PROGRESS_BARS": "1",
+}  # fmt: skip
 
 ONE_THREAD = {"JE_ARROW_MALLOC_CONF": "background_thread:false"}
 """Keeps pyarrow from starting a thread: a process that forks should have no other."""

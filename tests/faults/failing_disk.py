@@ -30,7 +30,8 @@ def fail_once(experiment: Experiment, call: Call, error: str, output: Path) -> s
     _only_whole_checkpoints(ended)
     if saves_a_checkpoint(call):
         assert ended.life.code == 0, log_tail(ended.run)
-        assert [alert for alert in records(ended.run, "alert") if alert["id"] == "checkpoint-skipped"]
+        skipped = [alert for alert in records(ended.run, "alert") if alert["id"] == "checkpoint-skipped"]
+        assert bool(skipped) == (_saved(ended) < experiment.saves), (where(call, ended.run.path), ended.verdict)
     if ended.life.code == 0:
         assert (adapter_hash(ended.run), curve(ended.run)) == (experiment.hash, experiment.curve)
         return "finished"
@@ -49,11 +50,17 @@ def fail_from_then_on(experiment: Experiment, call: Call, error: str, output: Pa
     return _goes_on(experiment, ended)
 
 
+def _saved(ended: Traced) -> int:
+    """How many checkpoints were committed and can be relied on."""
+    return len([name for name in ended.verdict.commits if "/step-" in name]) - len(ended.verdict.distrusted)
+
+
 def _only_whole_checkpoints(ended: Traced) -> None:
-    """What bears a checkpoint's name verifies; what was once committed has not gone without a newer one."""
+    """Every checkpoint that was committed is there and verifies, but for those dropped in good order."""
     listed = checkpoints.listing(ended.run)
     assert all(not checkpoints.verify(checkpoint) for checkpoint in listed)
-    assert bool(listed) == any("step-" in name for name in ended.verdict.commits) or not listed, ended.verdict
+    committed = {name for name in ended.verdict.commits if "/step-" in name}
+    assert {f"checkpoints/{checkpoint.path.name}" for checkpoint in listed} == committed - set(ended.verdict.removals)
 
 
 def _goes_on(experiment: Experiment, ended: Traced) -> str:

@@ -29,6 +29,11 @@ class Experiment:
         assert self.hash and len(self.curve) == 6
 
     @cached_property
+    def saves(self) -> int:
+        """How many checkpoints are committed."""
+        return sum(" to checkpoints/step-" in name for name in self.points)
+
+    @cached_property
     def first_commit(self) -> int:
         """The number of the point before which no checkpoint is committed."""
         return self.commit_of(2)

@@ -21,9 +21,13 @@ _MAKERS = ("mkdir", "mkdirat")
 
 @dataclass
 class Verdict:
-    """What was found: commits and removals in their order, how many files were synced for them, and every breach."""
+    """What was found: commits and removals in their order, how many files were synced for them, and every breach.
+
+    Distrusted are the commits whose directory could not be synced: nobody may rely on them.
+    """
 
     commits: list[str] = field(default_factory=list)
+    distrusted: list[str] = field(default_factory=list)
     removals: list[str] = field(default_factory=list)
     synced: int = 0
     breaches: list[str] = field(default_factory=list)
@@ -91,7 +95,9 @@ class _Disk:
     def _not_synced(self, path: str) -> None:
         """A name whose directory could not be synced may be lost; names made in that directory later are not."""
         if path in (self._root, f"{self._root}/checkpoints"):
-            self._distrusted += self._take_unsettled(path)
+            lost = self._take_unsettled(path)
+            self._distrusted += lost
+            self.verdict.distrusted += map(_short, lost)
         else:
             self._tainted.add(path)
 

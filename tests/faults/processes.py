@@ -15,11 +15,15 @@ _LISTENING = 0x00010000
 _TCP_LISTEN, _UDP_BOUND = "0A", "07"
 
 
+def recorded(run: Run) -> list[int]:
+    """The supervisor and the engine, as far as they are alive."""
+    known = [read_record(run.owner_file), *(event.get("identity") for event in events(run, "engine"))]
+    return [found.pid for found in map(Identity.from_record, known) if found and identity.alive(found)]
+
+
 def of_run(run: Run) -> list[int]:
-    """The supervisor, the engine and all that they have started, as far as they are alive."""
-    recorded = [read_record(run.owner_file), *(event.get("identity") for event in events(run, "engine"))]
-    roots = [known.pid for known in map(Identity.from_record, recorded) if known and identity.alive(known)]
-    return sorted({pid for root in roots for pid in (root, *descendants(root))})
+    """The same and all that they have started."""
+    return sorted({pid for root in recorded(run) for pid in (root, *descendants(root))})
 
 
 def descendants(pid: int) -> Iterator[int]:
@@ -56,7 +60,7 @@ def _doors() -> Iterator[tuple[str, str]]:
     for line in _text(Path("/proc/net/unix")).splitlines()[1:]:
         _, _, _, flags, _, _, inode, *path = line.split()
         if int(flags, 16) & _LISTENING or (path and path[0].startswith("@")):
-            yield inode, f"unix {' '.join(path)}"
+            yield inode, f"unix {' '.join(path)}".rstrip()
 
 
 def _links(pid: int) -> Iterator[str]:

@@ -41,11 +41,11 @@ def until(run: Run, condition: Callable[[], T]) -> T:
 
     def looked() -> T | str:
         over = derive(run)[0] in AT_REST
-        return condition() or ("over" if over else "")  # type: ignore[return-value]
+        return condition() or ("over" if over else "")
 
     found = wait_for(looked, seconds=PATIENCE)
-    assert found != "over", (derive(run), log_tail(run))
-    return found  # type: ignore[return-value]
+    assert not isinstance(found, str), (derive(run), log_tail(run))
+    return found
 
 
 def rest(run: Run) -> str:

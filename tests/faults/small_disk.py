@@ -1,8 +1,9 @@
 """A run on a file system of 64 MiB that is full from its first checkpoint on, and has room again later.
 
-    unshare --mount python -P -m tests.faults.small_disk HOME FOLDER STEPS
+    unshare --mount python -P -m tests.faults.small_disk HOME FOLDER STEPS EVERY
 
-Mounts the file system at HOME. FOLDER holds the tiny model. Prints what was seen as a JSON object.
+Mounts the file system at HOME. FOLDER holds the tiny model; a checkpoint is saved EVERY so many of the STEPS. Prints
+what was seen as a JSON object.
 """
 
 from __future__ import annotations
@@ -34,12 +35,12 @@ def fill(file: Path) -> None:
 
 
 def main() -> int:
-    home, folder, steps = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
+    home, folder, steps, every = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4])
     mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", str(home)], check=False)
     if mounted.returncode:
         return NOT_PERMITTED
     os.environ["TUITUNE_HOME"] = str(home)
-    run = launcher.launch(real_runs.recipe(folder, training__max_steps=steps, checkpoints__every=2))
+    run = launcher.launch(real_runs.recipe(folder, training__max_steps=steps, checkpoints__every=every))
     real_runs.until(run, lambda: records(run, "checkpoint"))
     fill(home / "filler")
     real_runs.rest(run)

@@ -15,7 +15,7 @@ from tests.faults.engines import ENVIRONMENT, Engines, adapter_hash, curve, log_
 from tests.faults.small_disk import NOT_PERMITTED
 from tests.runs.harness import ROOT
 
-STEPS = 600
+STEPS, EVERY = 200, 10
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a small disk")
@@ -23,12 +23,12 @@ STEPS = 600
 def test_the_checkpoint_before_survives_a_full_disk_and_room_lets_the_run_go_on(
     engines: Engines, tmp_path: Path
 ) -> None:
-    alone = engines.run(training__max_steps=STEPS)
+    alone = engines.run(training__max_steps=STEPS, checkpoints__every=EVERY)
     assert engines.live(alone).code == 0, log_tail(alone)
     (tmp_path / "small").mkdir()
     command = [sys.executable, "-P", "-m", "tests.faults.small_disk", str(tmp_path / "small"), str(engines.folder)]
     told = subprocess.run(
-        ["unshare", "--mount", *command, str(STEPS)],
+        ["unshare", "--mount", *command, str(STEPS), str(EVERY)],
         env={**os.environ, **ENVIRONMENT, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True,
     )  # fmt: skip
     if told.returncode == NOT_PERMITTED or "unshare failed" in told.stderr:

@@ -16,8 +16,8 @@ import pytest
 
 from tests.faults import real_runs
 from tests.faults.engines import ENVIRONMENT, Engines
-from tests.faults.processes import command_lines, doors, of_run
-from tests.runs.harness import engine_identity
+from tests.faults.processes import command_lines, doors, of_run, recorded
+from tests.runs.harness import engine_identity, wait_for
 from tuitune.runs import identity, launcher
 from tuitune.runs.directory import Run
 
@@ -30,6 +30,9 @@ SECRETS = {
     "MY_DATABASE_PASSWORD": "a-canary-of-no-known-shape",
 }
 
+_PROCESSES = 3
+"""Supervisor, engine and a data worker."""
+
 
 @dataclass(frozen=True)
 class Story:
@@ -38,6 +41,8 @@ class Story:
     run: Run
     doors: list[str]
     listed_by_ss: list[str]
+    doors_of_workers: list[str]
+    private_doors: list[str]
     command_lines: list[str]
     processes: int
 
@@ -57,19 +62,33 @@ def story(engines: Engines, home_for_module: Path, tmp_path_factory: pytest.Temp
 
 def _tell(engines: Engines, told: Path) -> Story:
     run = real_runs.launch(
-        engines, training__max_steps=400, checkpoints__every=20, training__workers=1,
+        engines, training__max_steps=300, checkpoints__every=20, training__workers=1,
         run__notify=f"sh -c 'env | tee {told} >&2'",
     )  # fmt: skip
     real_runs.until(run, lambda: real_runs.step(run) >= 60)
-    pids = of_run(run)
+    pids = real_runs.until(run, lambda: found if len(found := of_run(run)) >= _PROCESSES else [])
     lines = [line for pid, line in command_lines().items() if pid in pids or str(run.path) in line]
-    seen = Story(run, doors(pids), _listed_by_ss(pids), lines, len(pids))
+    ours = recorded(run)
+    of_workers = doors(set(pids) - set(ours))
+    private = [door for door in of_workers if _is_private(door)]
+    seen = Story(run, doors(ours), _listed_by_ss(ours), of_workers, private, lines, len(pids))
     identity.send_signal(engine_identity(run), signal.SIGKILL)
     assert real_runs.rest(run) == "crashed"
     os.umask(0o022)
     launcher.resume(run)
     assert real_runs.rest(run) == "finished"
+    wait_for(told.exists)
     return seen
+
+
+def _is_private(door: str) -> bool:
+    """Whether a door is a socket in a folder that only this user may enter, as torch's data workers have one to hand
+    over tensors."""
+    kind, _, path = door.partition(" ")
+    folder = Path(path).parent
+    return kind == "unix" and path.startswith("/") and folder.stat().st_uid == os.geteuid() and not (
+        stat.S_IMODE(folder.stat().st_mode) & 0o077
+    )  # fmt: skip
 
 
 def _listed_by_ss(pids: list[int]) -> list[str]:
@@ -100,10 +119,12 @@ def test_a_run_is_its_owners_alone_whatever_the_umask(story: Story) -> None:
 
 
 def test_a_run_listens_on_nothing(story: Story) -> None:
-    """No port, no listening and no abstract Unix socket, by `ss` and by the kernel's own tables."""
-    assert story.processes >= 3, "supervisor, engine and a data worker"
+    """No port, no listening and no abstract Unix socket, by `ss` and by the kernel's own tables. What torch's data
+    workers open for their parent lies where nobody else can come."""
+    assert story.processes >= _PROCESSES
     assert story.doors == []
     assert story.listed_by_ss == []
+    assert story.doors_of_workers == story.private_doors
 
 
 def test_the_look_for_listeners_finds_some(tmp_path: Path) -> None:

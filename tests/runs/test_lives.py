@@ -247,7 +247,7 @@ def test_an_edit_while_it_waits_is_what_runs(run: Run, tmp_path: Path) -> None:
     other = create(Recipe())
     holder = slots.acquire(other, "cpu", False)
     assert isinstance(holder, slots.SlotHolder)
-    process = start_supervisor(run, "hungry", "2")
+    process = start_supervisor(run, "hungry", "2", constants={"waiting.TICK_SECONDS": 0.05})
     try:
         wait_for(lambda: derive(run)[1])
         assert derive(run) == ("queued", "the CPU trains my-run")
@@ -282,7 +282,7 @@ def test_a_waiting_run_ends_at_once(run: Run, verb: str, state: str) -> None:
     holder = slots.acquire(create(Recipe()), "cpu", False)
     assert isinstance(holder, slots.SlotHolder)
     with holder:
-        process = start_supervisor(run, "finish")
+        process = start_supervisor(run, "finish", constants={"waiting.TICK_SECONDS": 0.05})
         wait_for(lambda: events(run, "waiting"))
         if verb:
             assert asked(run, verb)["ok"]

@@ -186,7 +186,7 @@ def test_what_the_engine_leaves_running_is_swept_away(run: Run, tmp_path: Path) 
     wait_for(lambda: identity.of(int(pid_file.read_text())) is None)
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV, signal.SIGABRT])
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV])
 def test_a_violent_death_is_named_soon_and_leaves_nothing_running(
     run: Run, tmp_path: Path, number: signal.Signals
 ) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
@@ -42,25 +43,28 @@ def found(experiment: Experiment, tmp_path_factory: pytest.TempPathFactory) -> l
     return trace(experiment.engines, experiment.engines.run(), tmp_path_factory.mktemp("trace") / "trace").calls
 
 
-def each(numbers: Iterable[int], total: int, say: Say) -> Iterator[int]:
-    for number in numbers:
+T = TypeVar("T")
+
+
+def try_each(what: str, cases: Sequence[T], attempt: Callable[[T], str], say: Say) -> None:
+    """Try every case and say what came of them; fails in the end where one of them failed, and names all that did."""
+    ends: Counter[str] = Counter()
+    failed: dict[str, str] = {}
+    for number, case in enumerate(cases):
         if number % 25 == 0:
-            say(f"{number} of {total}")
-        yield number
+            say(f"{what}: {number} of {len(cases)}")
+        try:
+            ends[attempt(case)] += 1
+        except AssertionError as error:
+            failed[str(case)[:200]] = str(error)[-1500:]
+    say(f"{what}: {len(cases)} tried, {len(failed)} failed; what came of them: {dict(ends)}")
+    assert failed == {}
 
 
 def test_an_engine_killed_at_any_point_leaves_a_run_that_ends_the_same(experiment: Experiment, say: Say) -> None:
-    total = len(experiment.points)
-    failed: dict[str, str] = {}
-    begun: Counter[str] = Counter()
-    for at in each(range(1, total + 1), total, say):
-        try:
-            begun[survive(experiment, at).begun_from] += 1
-        except AssertionError as error:
-            failed[f"{at}: {experiment.points[at - 1]}"] = str(error).splitlines()[0]
-    say(f"{total} points of kill -9; the next engine began from {dict(begun)}; other ends: {failed or 'none'}")
-    assert total >= 80
-    assert failed == {}
+    points = range(1, len(experiment.points) + 1)
+    try_each("points of kill -9", points, lambda at: f"on from {survive(experiment, at).begun_from}", say)
+    assert len(points) >= 80
 
 
 @needs_tracing
@@ -69,11 +73,12 @@ def test_an_engine_killed_at_any_system_call_leaves_a_run_that_ends_the_same(
 ) -> None:
     """Below Python: also between two writes of what torch, safetensors and tokenizers write by themselves."""
     calls = moments(found, (*WRITES, *SYNCS, "rename", "renameat", "unlink", "unlinkat", "rmdir"))
-    begun = Counter(
-        kill_at_call(experiment, calls[number], tmp_path / "trace")
-        for number in each(range(len(calls)), len(calls), say)
+    try_each(
+        "system calls with kill -9",
+        calls,
+        lambda call: f"on from {kill_at_call(experiment, call, tmp_path / 't')}",
+        say,
     )
-    say(f"{len(calls)} system calls with kill -9; the next engine began from {dict(begun)}")
     assert len(calls) >= 80
 
 
@@ -97,31 +102,29 @@ def test_a_recovery_killed_at_any_point_is_recovered_from(experiment: Experiment
 @needs_tracing
 def test_a_disk_full_at_any_one_write(experiment: Experiment, found: list[Call], tmp_path: Path, say: Say) -> None:
     calls = moments(found, WRITES)
-    ends = Counter(
-        fail_once(experiment, calls[number], "ENOSPC", tmp_path / "trace")
-        for number in each(range(len(calls)), len(calls), say)
+    try_each(
+        "calls that fail once for a full disk",
+        calls,
+        lambda call: fail_once(experiment, call, "ENOSPC", tmp_path / "t"),
+        say,
     )
-    say(f"{len(calls)} calls that failed once with ENOSPC: {dict(ends)}")
 
 
 @needs_tracing
 def test_a_disk_full_from_any_write_on(experiment: Experiment, found: list[Call], tmp_path: Path, say: Say) -> None:
     calls = moments(found, ("write", "writev"))
-    ends = Counter(
-        fail_from_then_on(experiment, calls[number], "ENOSPC", tmp_path / "trace")
-        for number in each(range(len(calls)), len(calls), say)
+    try_each(
+        "calls from which on the disk is full",
+        calls,
+        lambda call: fail_from_then_on(experiment, call, "ENOSPC", tmp_path / "t"),
+        say,
     )
-    say(f"{len(calls)} calls from which on all failed with ENOSPC: {dict(ends)}")
 
 
 @needs_tracing
 def test_a_sync_that_fails_anywhere(experiment: Experiment, found: list[Call], tmp_path: Path, say: Say) -> None:
     calls = moments(found, SYNCS)
-    ends = Counter(
-        fail_once(experiment, calls[number], "EIO", tmp_path / "trace")
-        for number in each(range(len(calls)), len(calls), say)
-    )
-    say(f"{len(calls)} syncs that failed once with EIO: {dict(ends)}")
+    try_each("syncs that fail", calls, lambda call: fail_once(experiment, call, "EIO", tmp_path / "t"), say)
 
 
 def test_every_damage_to_every_file_of_a_checkpoint(
@@ -129,9 +132,7 @@ def test_every_damage_to_every_file_of_a_checkpoint(
 ) -> None:
     damaged = Damaged(Experiment(engines, checkpoints__keep=2))
     cases = damaged.cases()
-    for number in each(range(len(cases)), len(cases), say):
-        damaged.falls_back(*cases[number], tmp_path)
-    say(f"{len(cases)} damages to {len(damaged.files)} files; none was gone on from")
+    try_each(f"damages to {len(damaged.files)} files", cases, lambda case: damaged.falls_back(*case, tmp_path), say)
 
 
 @pytest.mark.parametrize("life", ["launch", "resume"])
@@ -149,20 +150,24 @@ def test_a_screen_killed_at_any_point_of_starting_a_run(
     (run,) = list_runs()
     if life == "resume":
         names = points(first, done, *again(run))
-    workers: Counter[int] = Counter()
-    for at in each(range(1, len(names) + 1), len(names), say):
+
+    def die(at: int) -> str:
         done.unlink(missing_ok=True)
         alive = launch_and_die(home(f"{at}"), done, at) if life == "launch" else resume_and_die(first, done, at, run)
-        workers[alive] += 1
-    say(f"{life}: {len(names)} points; {workers[0]} left no worker, {workers[1]} left one")
+        return "one worker" if alive else "no worker"
+
+    try_each(f"points of a {life} at which the screen dies", range(1, len(names) + 1), die, say)
 
 
 def test_a_supervisor_killed_at_any_point_is_taken_over(tmp_path: Path, say: Say) -> None:
     done = tmp_path / "done"
     names = dying_supervisors.points(done)
-    for at in each(range(1, len(names) + 1), len(names), say):
+
+    def take_over(at: int) -> str:
         dying_supervisors.take_over(dying_supervisors.crashed(done, at), done, names, at)
-    say(f"{len(names)} points of a supervisor's life with kill -9; every next one took over")
+        return "taken over"
+
+    try_each("points of a supervisor's life with kill -9", range(1, len(names) + 1), take_over, say)
 
 
 def test_a_take_over_killed_at_any_point_is_taken_over(tmp_path: Path, say: Say) -> None:

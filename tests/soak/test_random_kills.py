@@ -33,11 +33,11 @@ pytestmark = [pytest.mark.slow, pytest.mark.soak]
 
 KILLS = int(os.environ.get("TUITUNE_SOAK_KILLS", "200"))
 SEED = int(os.environ.get("TUITUNE_SOAK_SEED", "3"))
-STEPS_A_KILL = 12
-CHECKPOINT_EVERY = 4
+STEPS_A_KILL = 30
+CHECKPOINT_EVERY = 5
 WHILE_STARTING = 0.25
 """The share of kills that come before the life's first step; the rest come within `LIFE_SECONDS` after it."""
-START_SECONDS, LIFE_SECONDS = 6.0, 2.5
+START_SECONDS, LIFE_SECONDS = 6.0, 1.5
 PATIENCE = 120.0
 
 

@@ -152,7 +152,7 @@ class Recorder(TrainerCallback):
         control = self.trainer.control
         control.should_evaluate = False
         try:
-            loss = self.evaluate("during")
+            loss: float | None = self.evaluate("during")
         except Stopped:
             if self._stop.urgent:
                 raise
@@ -163,8 +163,10 @@ class Recorder(TrainerCallback):
         except Exception as error:
             if self._scheduled:
                 raise
-            give_back_memory()
             self._requests.settle("evaluate", False, explain(error))
+            loss = None
+        if loss is None:
+            give_back_memory()
             return {}
         self._report.phase("training", "training")
         self._consider(loss, control)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import math
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from tuitune.runs.directory import Run
-from tuitune.runs.journal import Record, read_all
+from tuitune.runs.journal import Record, backwards, read_all
 
 
 def tunes(run: Run) -> list[Record]:
@@ -16,21 +17,36 @@ def tunes(run: Run) -> list[Record]:
     two lives, takes the place of a former change to the same key.
     """
     standing: list[Record] = []
-    for record in read_all(run.metrics_file):
+    for record in reversed(list(backwards(run.metrics_file, "tuned"))):
         if record.get("kind") == "tuned" and _whole(record):
             later = [former["step"] >= record["step"] for former in standing]
             standing = [_without(former, record["changes"]) if outdone else former
                         for former, outdone in zip(standing, later, strict=True)]  # fmt: skip
             standing.append(record)
-    for event in read_all(run.events_file):
-        if event.get("event") == "amended" and isinstance(event.get("changes"), dict):
-            standing = [_without(former, event["changes"]) if former["time"] <= event["time"] else former
-                        for former in standing]  # fmt: skip
+    for keys, before in _amendments(run):
+        standing = [_without(former, keys) if former["seq"] <= before else former for former in standing]
     return sorted((record for record in standing if record["changes"]), key=lambda record: record["step"])
 
 
+def _amendments(run: Run) -> Iterator[tuple[set[str], float]]:
+    """The keys amended before an engine was started, with the number of the last metrics record before that engine.
+
+    What no engine is known to follow yet was amended for this one: it comes after all records.
+    """
+    amended: set[str] = set()
+    for event in read_all(run.events_file):
+        if event.get("event") == "amended" and isinstance(event.get("changes"), dict):
+            amended |= event["changes"].keys()
+        elif event.get("event") == "engine" and amended:
+            after = event.get("after")
+            yield amended, after if isinstance(after, int) else math.inf
+            amended = set()
+    if amended:
+        yield amended, math.inf
+
+
 def _whole(record: Record) -> bool:
-    return isinstance(record.get("step"), int) and isinstance(record.get("changes"), dict) and "time" in record
+    return isinstance(record.get("changes"), dict) and all(type(record.get(name)) is int for name in ("step", "seq"))
 
 
 def _without(record: Record, keys: Collection[Any]) -> Record:

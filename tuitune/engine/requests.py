@@ -59,25 +59,31 @@ class Requests:
         while self._queue:
             request = self._queue.popleft()
             try:
-                if ending and request.verb in ("evaluate", "sample"):
-                    raise RefusedError("the run is ending; resume it to have that done")
-                if request.verb not in self._verbs or (wrong := misshapen(request.verb, request.arguments)):
-                    known = request.verb in VERBS
-                    raise RefusedError(wrong if request.verb in self._verbs else _not_ours(request.verb, known))
-                message = self._verbs[request.verb](request, trainer, due)
+                message, ok = self._do(request, trainer, due, ending=ending), True
             except TuituneError as error:
-                self._done(request, False, str(error))
+                message, ok = str(error), False
             except Exception as error:
+                message, ok = explain(error), False
+            if not ok:
                 give_back_memory()
-                self._done(request, False, explain(error))
-            else:
-                if message is not None:
-                    self._done(request, True, message)
+            if message is not None:
+                self._done(request, ok, message)
 
     def settle(self, verb: str, ok: bool, message: str) -> None:
         """Answer all requests of this kind that wait for what has been done now, or could not be."""
         for request in self._waiting.pop(verb, []):
             self._done(request, ok, message)
+
+    def _do(self, request: Request, trainer: Any, due: Due, *, ending: bool) -> str | None:
+        """What came of it; None where the trainer still has to do it."""
+        if (act := self._verbs.get(request.verb)) is None:
+            known = request.verb in VERBS
+            raise RefusedError(f"{request.verb} is not for the engine" if known else f"unknown: {request.verb!r:.40}")
+        if wrong := misshapen(request.verb, request.arguments):
+            raise RefusedError(wrong)
+        if ending and request.verb in ("evaluate", "sample"):
+            raise RefusedError("the run is ending; resume it to have that done")
+        return act(request, trainer, due)
 
     def _checkpoint(self, request: Request, trainer: Any, due: Due) -> None:
         due.save = True
@@ -127,7 +133,3 @@ def give_back_memory() -> None:
     """After something failed for lack of memory: what it had taken is free for the next step."""
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
-
-
-def _not_ours(verb: str, known: bool) -> str:
-    return f"{verb} is not for the engine" if known else f"unknown request {verb!r:.40}"

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import version
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -19,15 +20,13 @@ from tuitune.engine.dataset import Prepared
 from tuitune.engine.model import Base
 from tuitune.recipe.schema import Recipe
 from tuitune.recipe.settings import settings
-from tuitune.runs import checkpoints
+from tuitune.runs import checkpoints, journal
 from tuitune.runs.checkpoints import Checkpoint, Skipped
 from tuitune.runs.directory import Run
-from tuitune.runs.journal import Reader, Record
 
 _LIBRARIES = ("torch", "transformers", "trl", "peft", "accelerate", "bitsandbytes")
 _WITHOUT_EFFECT = {"training.log_every", "training.workers", "training.gradient_checkpointing"}
 _SAID_OTHERWISE = {"training.batch_size", "training.accumulation", "training.epochs", "training.max_steps"}
-_CHUNK = 10_000
 
 
 @dataclass(frozen=True)
@@ -58,18 +57,17 @@ class Start:
         return self.manifest["progress"] if self.manifest else {}
 
 
-@dataclass
+@dataclass(frozen=True)
 class Past:
     """What earlier processes have recorded of this run and is not done again.
 
-    `again` says whether there was one at all. `perplexity` is that of the base model; `answered` and `sampled` say
-    whether its answers are recorded.
+    `again` says whether there was one at all, `measured` what of the base model is recorded ("loss", "answers" and
+    "samples"), and `perplexity` is the base model's, None where that is not known.
     """
 
-    again: bool = False
-    perplexity: float | None = None
-    answered: bool = False
-    sampled: bool = False
+    again: bool
+    measured: set[str]
+    perplexity: float | None
 
 
 def circumstances(recipe: Recipe, base: Base, data: Prepared, on: torch.device, total_steps: int) -> dict[str, Any]:
@@ -165,18 +163,13 @@ _COMPARISONS: tuple[Callable[[dict[str, Any], dict[str, Any]], Iterator[str]], .
 
 
 def look_back(run: Run) -> Past:
-    past, starts = Past(), 0
-    for record in _records(Reader(run.metrics_file)):
-        starts += record.get("phase") == "importing"
-        if record.get("label") == "base" and record.get("kind") == "eval":
-            past.perplexity = record.get("perplexity")
-        elif record.get("label") == "base" and record.get("kind") == "answers":
-            past.answered = True
-    past.again = starts > 1
-    past.sampled = any(record.get("label") == "base" for record in _records(Reader(run.samples_file)))
-    return past
-
-
-def _records(reader: Reader) -> Iterator[Record]:
-    while found := reader.poll(_CHUNK):
-        yield from found
+    starts = (one for one in journal.backwards(run.metrics_file, "phase") if one.get("phase") == "importing")
+    figures = [one for one in journal.backwards(run.metrics_file, "eval", "answers") if one.get("label") == "base"]
+    measured = {"loss" if one["kind"] == "eval" else "answers" for one in figures}
+    if any(one.get("label") == "base" for one in journal.backwards(run.samples_file)):
+        measured.add("samples")
+    return Past(
+        again=len(list(islice(starts, 2))) > 1,
+        measured=measured,
+        perplexity=next((journal.number(one, "perplexity") for one in figures if one["kind"] == "eval"), None),
+    )

@@ -12,14 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
 from transformers import TrainerState
 from transformers.trainer import OPTIMIZER_NAME, SCHEDULER_NAME, TRAINER_STATE_NAME
 from trl import SFTTrainer
 
 from tuitune.engine.artefact import load_weights, save_tokenizer, save_weights
 from tuitune.engine.callbacks import Recorder
-from tuitune.engine.failures import EngineError, explain, out_of_memory
+from tuitune.engine.failures import EngineError, disk_full, explain, out_of_memory
 from tuitune.engine.model import first_line
 from tuitune.runs import checkpoints
 from tuitune.runs.checkpoints import Checkpoint
@@ -42,6 +41,12 @@ class SavingTrainer(SFTTrainer):
     circumstances: dict[str, Any]
     _former: Checkpoint | None = None
 
+    @property
+    def finite(self) -> bool:
+        """Whether every trained weight is a finite number; waits for the device."""
+        finite = [weight.isfinite().all() for weight in self.model.parameters() if weight.requires_grad]
+        return bool(torch.stack(finite).all())
+
     def go_on(self, checkpoint: Checkpoint | None) -> None:
         """Train from where `checkpoint` was saved, or from the beginning."""
         self._former = checkpoint
@@ -59,6 +64,9 @@ class SavingTrainer(SFTTrainer):
             started = time.perf_counter()
             try:
                 path, healthy = self._commit()
+            except EngineError as error:
+                self.recorder.save_skipped(str(error))
+                return
             except OSError as error:
                 with suppress(OSError):
                     traceback.print_exc()
@@ -68,14 +76,17 @@ class SavingTrainer(SFTTrainer):
         self.recorder.saved(path, seconds, healthy)
 
     def _commit(self) -> tuple[Path, bool]:
-        """The checkpoint of this step, and whether it is healthy. OSError where it cannot be saved."""
-        step, healthy = self.state.global_step, self._healthy()
+        """The checkpoint of this step, and whether it is healthy.
+
+        EngineError where there is too little room for it, OSError where it could not be saved.
+        """
+        step, healthy = self.state.global_step, self.recorder.healthy and self.finite
         former = checkpoints.committed(self.run, step)
         if former and (former.healthy or not healthy):
             return former.path, former.healthy
         periodic = not self.control.should_training_stop
         if periodic and (shortage := checkpoints.shortage(self.run)):
-            raise OSError(errno.ENOSPC, shortage)
+            raise EngineError(shortage)
         staged = checkpoints.stage(self.run.checkpoints)
         try:
             self._write(staged)
@@ -88,10 +99,6 @@ class SavingTrainer(SFTTrainer):
                 "progress": self.recorder.state(),
             }
             path = checkpoints.commit(self.run.checkpoints, staged, manifest)
-        except (RuntimeError, SafetensorError) as error:
-            if out_of_memory(error):
-                raise
-            raise OSError(errno.ENOSPC if _full(self.run.path) else errno.EIO, first_line(error)) from error
         finally:
             shutil.rmtree(staged, ignore_errors=True)
         best = self.recorder.best_step
@@ -99,17 +106,21 @@ class SavingTrainer(SFTTrainer):
             checkpoints.rotate(self.run, self.keep, () if best is None else (best,))
         return path, healthy
 
-    def _healthy(self) -> bool:
-        """Whether every trained weight, and what the recorder has last seen, is a finite number."""
-        finite = [weight.isfinite().all() for weight in self.model.parameters() if weight.requires_grad]
-        return self.recorder.healthy and bool(torch.stack(finite).all())
-
     def _write(self, folder: Path) -> None:
-        self._save(str(folder))
-        self._save_optimizer_and_scheduler(str(folder))
-        self._save_scaler(str(folder))
-        self._save_rng_state(str(folder))
-        self.state.save_to_json(str(folder / TRAINER_STATE_NAME))
+        """OSError where something cannot be written: torch, safetensors and tokenizers each raise what they like."""
+        try:
+            self._save(str(folder))
+            self._save_optimizer_and_scheduler(str(folder))
+            self._save_scaler(str(folder))
+            self._save_rng_state(str(folder))
+            self.state.save_to_json(str(folder / TRAINER_STATE_NAME))
+        except OSError:
+            raise
+        except Exception as error:
+            if out_of_memory(error):
+                raise
+            full = disk_full(error) or _full(folder)
+            raise OSError(errno.ENOSPC if full else errno.EIO, first_line(error)) from error
 
     def _save(self, output_dir: str | None = None, state_dict: dict[str, Any] | None = None) -> None:
         folder = Path(output_dir or self.args.output_dir)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Collection
 
 import transformers
 
@@ -13,6 +14,7 @@ from tuitune.engine.card import model_card
 from tuitune.engine.dataset import prepare
 from tuitune.engine.device import describe, device, precision
 from tuitune.engine.evaluate import compare_answers
+from tuitune.engine.failures import NotFiniteError
 from tuitune.engine.generate import Generator
 from tuitune.engine.mailbox import Mailbox
 from tuitune.engine.model import load
@@ -76,36 +78,40 @@ def train(run: Run, report: Report, stop: StopSwitch, mailbox: Mailbox) -> Outco
         attention=base.model.config._attn_implementation,
     )
 
-    def measure(label: str, *, loss: bool = True, answers: bool = True, samples: bool = True) -> None:
-        if data.held_out is not None and loss:
+    def measure(label: str, known: Collection[str] = ()) -> None:
+        if data.held_out is not None and "loss" not in known:
             recorder.evaluate(label)
-        if answers and (rows := data.held_out_rows[: recipe.evaluation.answers]):
+        if "answers" not in known and (rows := data.held_out_rows[: recipe.evaluation.answers]):
             report.phase("evaluating", f"answering {len(rows)} held-out questions")
             greedy = generator(recipe.samples.model_copy(update={"temperature": 0.0}))
-            if (found := compare_answers(greedy, rows, base.tokenizer)) is not None:
-                report.answered(step=report.step, label=label, **vars(found))
-        if samples:
+            if (answers := compare_answers(greedy, rows, base.tokenizer)) is not None:
+                report.answered(step=report.step, label=label, **vars(answers))
+        if "samples" not in known:
             sampler.take(report.step, label)
 
     if past.perplexity is not None:
         recorder.perplexities["base"] = past.perplexity
     if start.step == 0:
-        unknown = recipe.evaluation.perplexity and past.perplexity is None
-        measure("base", loss=unknown, answers=not past.answered, samples=not past.sampled)
+        measure("base", past.measured if recipe.evaluation.perplexity else {*past.measured, "loss"})
 
     stop.defer()
     if start.checkpoint is not None and start.step >= total:
         trainer.take_over(start.checkpoint, total)
     else:
         trainer.go_on(start.checkpoint)
-    if recorder.outcome == "paused":
-        return recorder.outcome
-    if recorder.measures:
-        try:
+    try:
+        if recorder.outcome != "paused" and recorder.measures:
             measure("tuned")
-        except Stopped:
-            if stop.urgent:
-                raise
+    except Stopped:
+        if stop.urgent:
+            raise
+    if recorder.outcome == "paused":
+        return "paused"
+    if not trainer.finite:
+        raise NotFiniteError(
+            "the trained weights are not finite numbers, so there is no result to save. Lower training.learning_rate "
+            "and resume: the run goes on from its last healthy checkpoint."
+        )
 
     folder = run.adapter if recipe.adapter.method == "lora" else run.path / "model"
     report.phase("saving", f"saving the {folder.name}")

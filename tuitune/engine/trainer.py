@@ -24,6 +24,7 @@ from tuitune.engine.device import Precision
 from tuitune.engine.evaluate import HeldOutLoss
 from tuitune.engine.generate import undisturbed
 from tuitune.engine.model import Base, unwrapped
+from tuitune.engine.noise import Noise
 from tuitune.engine.saving import SavingTrainer
 from tuitune.recipe.schema import Recipe
 from tuitune.runs.directory import Run
@@ -56,7 +57,6 @@ def configuration(recipe: Recipe, run: Run, precision: Precision) -> SFTConfig:
         train_sampling_strategy="random" if recipe.data.shuffle else "sequential",
         dataloader_pin_memory=torch.cuda.is_available(),
         dataloader_num_workers=training.workers,
-        neftune_noise_alpha=training.neftune_alpha,
         remove_unused_columns=False,
         max_length=recipe.data.max_length,
         dataset_kwargs={"skip_prepare_dataset": True},
@@ -122,6 +122,7 @@ class Trainer(SavingTrainer):
         self.recorder.trainer = self
         self.model_accepts_loss_kwargs = True
         self._flat = base.flat
+        self._noise = Noise(model, recipe.training.neftune_alpha) if recipe.training.neftune_alpha else None
         self._held_out_rows = data.held_out_count
         self.run, self.keep, self.circumstances = run, recipe.checkpoints.keep, circumstances
         signature = inspect.signature(type(unwrapped(model)).forward).parameters
@@ -139,6 +140,8 @@ class Trainer(SavingTrainer):
         if return_outputs:
             raise NotImplementedError("the logits of a whole batch are never built")
         learned = (inputs["labels"][:, 1:] != IGNORED).sum() if num_items_in_batch is None else num_items_in_batch
+        if self._noise is not None:
+            self._noise.expect(inputs)
         loss, balance = self.summed_loss(model, inputs)
         loss = loss / torch.as_tensor(learned, device=loss.device).clamp(min=1)
         if balance is not None:

@@ -64,10 +64,10 @@ class Tuning:
         return True
 
     def _make(self, nonce: str, changes: Mapping[str, Any], trainer: Any) -> None:
+        self._report.tuned(nonce, changes)
         self._take(changes)
         if RATE in changes:
             self.begin(trainer)
-        self._report.tuned(nonce, changes)
 
     def _take(self, changes: Mapping[str, Any]) -> None:
         self.recipe = tune(self.recipe, changes)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import pwd
 
-from tuitune.runs import identity, journal
+from tuitune.runs import identity
 from tuitune.runs.directory import Run, read_record
+from tuitune.runs.state import over, read_life
 
 
 def foreign(run: Run) -> str:
@@ -20,7 +21,7 @@ def foreign(run: Run) -> str:
     record = read_record(run.owner_file)
     host, boot = record.get("host"), record.get("boot_id")
     elsewhere = isinstance(host, str) and host != identity.host() and boot != identity.boot_id()
-    if not elsewhere or next(journal.backwards(run.events_file), {}).get("event") == "ended":
+    if not elsewhere or over(read_life(run)):
         return ""
     return f"it runs on {host}: do it there (if that machine is gone for good, remove {run.owner_file})"
 

@@ -35,7 +35,7 @@ _TELLING = frozenset(
 def derive(run: Run) -> tuple[State, str]:
     """The run's state now, and why it is so ("" where there is nothing to add). Reads the ends of its files alone."""
     at_work, life = _look(run)
-    return judge(run, life, at_work=at_work, progress=0 if _over(life) else _progress(run, life))
+    return judge(run, life, at_work=at_work, progress=0 if over(life) else _progress(run, life))
 
 
 def _look(run: Run) -> tuple[bool, list[journal.Record]]:
@@ -49,7 +49,7 @@ def _look(run: Run) -> tuple[bool, list[journal.Record]]:
         at_work = supervised(run)
         life = read_life(run)
         newest = journal.last_seq(run.events_file)
-        if at_work or newest == known or _over(life):
+        if at_work or newest == known or over(life):
             return at_work, life
         known = newest
 
@@ -139,7 +139,8 @@ def before_engine(life: Iterable[journal.Record]) -> int:
     return after if type(after) is int else 0
 
 
-def _over(life: Iterable[journal.Record]) -> bool:
+def over(life: Iterable[journal.Record]) -> bool:
+    """Whether the supervisor of a life has written its end."""
     return any(event.get("event") == "ended" for event in life)
 
 

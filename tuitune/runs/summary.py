@@ -18,6 +18,8 @@ from tuitune.runs.state import ENDED, State, catch_up, derive, judge, note
 
 _RECENT = 20
 _GLANCE_SECONDS = 0.5
+_GLANCE_SHARE = 10
+"""While a long journal is read, the state is looked up at most this often, and takes at most a tenth of the time."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,8 @@ class RunView(History):
         self._started_at: float | None = None
         self._last_time: float | None = None
         self._at_work: bool | None = None
-        self._glanced: tuple[float, tuple[State, str]] | None = None
+        self._glance: tuple[State, str] | None = None
+        self._glance_at = 0.0
 
     @property
     def reloads(self) -> int:
@@ -147,10 +150,12 @@ class RunView(History):
     def _judged(self) -> tuple[State, str]:
         if self.complete and self._at_work is not None:
             return judge(self.run, list(self._life.values()), at_work=self._at_work, progress=self.progress)
-        now = time.monotonic()
-        if self._glanced is None or now - self._glanced[0] > _GLANCE_SECONDS:
-            self._glanced = now, derive(self.run)
-        return self._glanced[1]
+        began = time.monotonic()
+        if self._glance is None or began >= self._glance_at:
+            self._glance = derive(self.run)
+            done = time.monotonic()
+            self._glance_at = done + max(_GLANCE_SECONDS, _GLANCE_SHARE * (done - began))
+        return self._glance
 
     def _summarize(self) -> Summary:
         plan, steps = self.plan or {}, self.steps
