@@ -141,7 +141,7 @@ def test_a_terminal_that_is_not_utf8_gets_ascii(make_run: MakeRun) -> None:
     with start(PYTHONIOENCODING="ascii", PYTHONUTF8="0", LC_ALL="C", PYTHONCOERCECLOCALE="0") as session:
         session.wait_for(b"finished")
         session.send(b"?")
-        session.wait_for(b"Every key")
+        session.wait_for(b"Compose a new run")
         assert session.output.isascii()
         assert b"\\u" not in session.output
 
@@ -157,7 +157,7 @@ def test_the_screen_process_loads_nothing_heavy(make_run: MakeRun, tmp_path: Pat
     with start((sys.executable, "-P", "-c", code)) as session:
         session.wait_for(b"finished")
         session.send(b"?")
-        session.wait_for(b"Every key")
+        session.wait_for(b"Compose a new run")
         session.send(b"\x03\x03")
         assert session.wait(5) == 0
     loaded = {name.partition(".")[0] for name in report.read_text().split()}
