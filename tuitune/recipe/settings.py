@@ -13,7 +13,8 @@ from pydantic.fields import FieldInfo
 
 from tuitune.problem import Problem, TuituneError
 from tuitune.recipe import values
-from tuitune.recipe.schema import Recipe, Section
+from tuitune.recipe.declaration import Section
+from tuitune.recipe.schema import Recipe
 
 Kind = Literal["choice", "switch", "integer", "number", "text", "list", "table", "cadence"]
 

@@ -1,0 +1,55 @@
+"""What the recipe's fields are declared with: a field and its explanation, a table, and types that several share."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+SLUG = r"^[a-z0-9][a-z0-9._-]{0,63}$"
+MOST = 1_000_000_000
+"""Bound of settings that count steps or rows: far above any run, far below what overflows in a library."""
+
+Cadence = Annotated[int, Field(ge=1, le=MOST)] | Literal["epoch", "end"]
+"""How often something happens: every n optimizer steps, at the end of every epoch, or once at the end of training."""
+
+
+def _held_out(value: Any) -> Any:
+    """TOML has no null, so "" is none; a fraction in quotes is still a fraction."""
+    if value == "":
+        return None
+    return (
+        float(value)
+        if isinstance(value, str) and re.fullmatch(r"[0-9]*\.?[0-9]+(?:[eE][+-]?[0-9]+)?", value)
+        else value
+    )
+
+
+HeldOut = Annotated[Annotated[float, Field(gt=0, le=0.5)] | str | None, BeforeValidator(_held_out)]
+"""Rows kept from training: a fraction of the training data, the name of other data, or None."""
+
+
+def setting(
+    default: Any,
+    title: str,
+    help: str,
+    *,
+    unit: str = "",
+    expected: str = "",
+    advanced: bool = False,
+    **constraints: Any,
+) -> Any:
+    """Declare one recipe field; `constraints` are pydantic's (`ge`, `le`, `pattern`, …).
+
+    `expected` says what may be written, where the type and the constraints alone do not say it well.
+    """
+    factory = {"default_factory": lambda: default.copy()} if isinstance(default, list | dict) else {"default": default}
+    extra: dict[str, Any] = {"unit": unit, "expected": expected, "advanced": advanced}
+    return Field(**factory, title=title, description=help, json_schema_extra=extra, **constraints)
+
+
+class Section(BaseModel):
+    """A table of the recipe. Immutable, so that a draft can be kept for undo; unknown keys are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, allow_inf_nan=False, strict=True)
