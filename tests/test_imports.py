@@ -26,7 +26,7 @@ LIGHT = [
     "tuitune.runs.launcher",
     "tuitune.runs.summary",
     "tuitune.planning.preflight",
-    "tuitune.data.inspect",
+    "tuitune.data.scan.inspect",
     "tuitune.hardware.gpus",
     "tuitune.hardware.models",
 ]

@@ -137,7 +137,7 @@ def _add_machine(verbs: argparse._SubParsersAction) -> None:
     inspect = add(
         data.add_subparsers(metavar="COMMAND", required=True),
         "inspect",
-        "data:inspect",
+        "data.inspect:inspect",
         "shape, counts and problem rows",
     )
     inspect.add_argument("paths", metavar="PATH", nargs="+", help="data files or bundled sets (bundled:triage)")

@@ -9,15 +9,17 @@ from typing import Any
 
 import datasets
 
-from tuitune.data.inspect import SAMPLE, recognise
-from tuitune.data.rows import Row
-from tuitune.data.shapes import RowProblem, refusal, to_canonical
-from tuitune.data.sources import open_rows, resolve
+from tuitune.data.scan.inspect import SAMPLE, recognise
+from tuitune.data.shapes.convert import to_canonical
+from tuitune.data.shapes.detect import refusal
+from tuitune.data.shapes.turns import RowProblem
+from tuitune.data.sources.names import open_rows, resolve
+from tuitune.data.sources.rows import Row
 from tuitune.engine.failures import EngineError
 from tuitune.recipe.schema import DataSection
 
 Canonical = dict[str, Any]
-"""A row as `tuitune.data.shapes` makes it: `messages`, `prompt` and `completion`, or `text`."""
+"""A row as `tuitune.data.shapes.convert` makes it: `messages`, `prompt` and `completion`, or `text`."""
 
 _SHOWN_PROBLEMS = 3
 

@@ -1,7 +1,7 @@
 """From rows to tokens: which tokens a row becomes and which of them are learned.
 
-A canonical row (see `tuitune.data.shapes`) has `messages`, `prompt` and `completion`, or `text`. Conversations go
-through the tokenizer's own chat template; the end-of-turn token after an answer is learned with it.
+A canonical row (see `tuitune.data.shapes.convert`) has `messages`, `prompt` and `completion`, or `text`.
+Conversations go through the tokenizer's own chat template; the end-of-turn token after an answer is learned with it.
 """
 
 from __future__ import annotations

@@ -6,10 +6,12 @@ from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
-from tuitune.data.inspect import SAMPLE, recognise
-from tuitune.data.rows import Row
-from tuitune.data.shapes import RowProblem, refusal, to_canonical
-from tuitune.data.sources import open_rows, resolve
+from tuitune.data.scan.inspect import SAMPLE, recognise
+from tuitune.data.shapes.convert import to_canonical
+from tuitune.data.shapes.detect import refusal
+from tuitune.data.shapes.turns import RowProblem
+from tuitune.data.sources.names import open_rows, resolve
+from tuitune.data.sources.rows import Row
 from tuitune.problem import Problem, TuituneError
 from tuitune.recipe.schema import Recipe
 

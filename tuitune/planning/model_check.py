@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from tuitune.data.bundled import MODELS, PREFIX
+from tuitune.data.sources.bundled import MODELS, PREFIX
 from tuitune.hardware.model_facts import ModelFacts, read_facts
 from tuitune.hardware.models import cached_snapshot, locate, looks_like_hub_id, missing_parts
 from tuitune.problem import Problem

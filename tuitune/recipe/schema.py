@@ -6,7 +6,9 @@ command-line help, the checks and the reference page are all made from these dec
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 from tuitune.recipe.declaration import MOST, SLUG, Cadence, HeldOut, Section, setting
 
@@ -80,8 +82,16 @@ class DataSection(Section):
     train: str = setting(
         "bundled:triage",
         "training data",
-        "A file (json, jsonl, csv, tsv, txt, parquet), a bundled set or a Hub data set.",
+        "A file (json, jsonl, csv, tsv, txt, parquet, also as .gz or .zst), a folder or pattern of them, an https "
+        "address, a bundled set or a Hub data set.",
         min_length=1,
+    )
+    mix: dict[str, Annotated[float, Field(gt=0, lt=1)]] = setting(
+        {},
+        "mixed in",
+        "Other data added to the training rows, each with its share of the whole; 0.1 to 0.2 of general data guards "
+        "against forgetting.",
+        expected="data and shares, such as general.jsonl = 0.15",
     )
     eval: HeldOut = setting(
         0.05,
@@ -90,7 +100,7 @@ class DataSection(Section):
         expected="a fraction above 0 and at most 0.5, a file or set, or nothing",
     )
     split: str = setting("train", "Hub split", "Which split of a Hub data set to train on.", advanced=True)
-    shape: Literal["auto", "alpaca", "messages", "sharegpt", "prompt-completion", "columns", "text"] = setting(
+    shape: Literal["auto", "alpaca", "messages", "sharegpt", "tools", "prompt-completion", "columns", "text"] = setting(
         "auto", "shape", "How a row is to be read; auto recognises it from the rows."
     )
     columns: dict[str, str] = setting(
@@ -98,6 +108,20 @@ class DataSection(Section):
         "columns",
         "Which column plays which role (prompt, completion, system or text), for data with names of its own.",
         expected='roles and their columns, such as prompt = "question", completion = "answer"',
+        advanced=True,
+    )
+    exclude: list[str] = setting(
+        [],
+        "left out",
+        "Marks of rows that are not trained on, as the data workbench writes them: a row's mark is the hash of what is "
+        "in it, so it stays with the row when the file changes.",
+        expected="marks of 16 hexadecimal digits",
+        advanced=True,
+    )
+    template: str = setting(
+        "",
+        "chat template",
+        "A file with a Jinja chat template to use instead of the tokenizer's own; empty for its own.",
         advanced=True,
     )
     max_length: int = setting(
@@ -123,6 +147,47 @@ class DataSection(Section):
         le=MOST,
     )
     shuffle: bool = setting(True, "shuffle", "Train on the rows in a random order that the seed fixes.", advanced=True)
+
+
+class CleaningSection(Section):
+    """Cleaning"""
+
+    unusable: Literal["refuse", "drop"] = setting(
+        "refuse",
+        "unusable rows",
+        "Rows that cannot be read or have the wrong shape: refuse the data and name them, or drop and count them.",
+    )
+    empty: bool = setting(False, "drop empty", "Drop rows whose instruction or answer is empty.")
+    whitespace: bool = setting(
+        False,
+        "tidy white space",
+        "Trim texts, make line ends one kind, and take spaces at line ends and runs of blank lines out.",
+    )
+    shortest: int | None = setting(
+        None,
+        "shortest answer",
+        "Drop rows whose last answer is shorter; 50 is usual for prose. Empty keeps all.",
+        unit="characters",
+        ge=1,
+        le=MOST,
+    )
+    duplicates: bool = setting(False, "drop duplicates", "Drop rows equal to an earlier one.")
+    near_duplicates: float | None = setting(
+        None,
+        "drop near-duplicates",
+        "Drop rows whose instruction is this similar to an earlier one's (Jaccard similarity of word groups, estimated "
+        "by MinHash); 0.8 is usual. Empty keeps them.",
+        ge=0.5,
+        le=1,
+    )
+    too_long: Literal["cut", "drop"] = setting(
+        "cut", "over-long rows", "Rows of more tokens than data.max_length: cut their end off, or drop them."
+    )
+    leakage: Literal["report", "drop"] = setting(
+        "report",
+        "leakage",
+        "Training rows equal or nearly equal to a held-out row make the held-out loss too good: report or drop them.",
+    )
 
 
 class ObjectiveSection(Section):
@@ -389,6 +454,7 @@ class Recipe(Section):
     run: RunSection = RunSection()
     model: ModelSection = ModelSection()
     data: DataSection = DataSection()
+    cleaning: CleaningSection = CleaningSection()
     objective: ObjectiveSection = ObjectiveSection()
     adapter: AdapterSection = AdapterSection()
     quantization: QuantizationSection = QuantizationSection()

@@ -11,11 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tuitune.data.inspect import recognise
-from tuitune.data.preview import preview
-from tuitune.data.rows import Row
-from tuitune.data.shapes import Detection, RowProblem, refusal, to_canonical
-from tuitune.data.sources import resolve
+from tuitune.data.scan.inspect import recognise
+from tuitune.data.shapes.convert import to_canonical
+from tuitune.data.shapes.detect import Detection, refusal
+from tuitune.data.shapes.turns import RowProblem
+from tuitune.data.sources.names import resolve
+from tuitune.data.sources.preview import preview
+from tuitune.data.sources.rows import Row
 from tuitune.problem import TuituneError
 from tuitune.recipe.schema import DataSection
 from tuitune.text import redact, strip_ansi

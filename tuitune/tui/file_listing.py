@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tuitune.data.sources import FORMATS
+from tuitune.data.sources.names import FORMATS
 
 MOST = 500
 """Entries listed; a folder may hold a million."""

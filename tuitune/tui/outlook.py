@@ -12,8 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from tuitune.data.inspect import Inspection, inspect
-from tuitune.data.sources import resolve
+from tuitune.data.scan.inspect import Inspection, inspect
+from tuitune.data.sources.names import resolve
 from tuitune.hardware.gpus import Gpu, Sampler
 from tuitune.hardware.host import Host, host
 from tuitune.hardware.model_facts import ModelFacts

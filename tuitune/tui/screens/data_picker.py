@@ -10,7 +10,7 @@ from textual.content import Content
 from textual.message import Message
 from textual.worker import get_current_worker
 
-from tuitune.data.bundled import BundledSet, bundled_sets
+from tuitune.data.sources.bundled import BundledSet, bundled_sets
 from tuitune.hardware.models import looks_like_hub_id
 from tuitune.problem import TuituneError
 from tuitune.recipe.schema import Recipe

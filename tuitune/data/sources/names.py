@@ -13,13 +13,11 @@ from typing import Literal, TextIO
 
 import orjson
 
-from tuitune.data.bundled import bundled_sets, data_path, is_bundled
-from tuitune.data.json_rows import read_array, read_lines
-from tuitune.data.rows import Row, SourceError
-from tuitune.data.table_rows import read_table, read_text
+from tuitune.data.sources.bundled import bundled_sets, data_path, is_bundled
+from tuitune.data.sources.json_rows import read_array, read_lines
+from tuitune.data.sources.rows import Row, SourceError
+from tuitune.data.sources.table_rows import read_table, read_text
 from tuitune.text import clean
-
-__all__ = ["Row", "Source", "SourceError", "open_rows", "resolve"]
 
 Format = Literal["json", "jsonl", "csv", "tsv", "txt", "parquet"]
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tuitune.data.sources import Row, open_rows
+from tuitune.data.sources.names import open_rows
+from tuitune.data.sources.rows import Row
 
 
 def preview(path: Path | str, n: int = 200) -> list[Row]:

@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
-from tuitune.data.bundled import MODELS, bundled_sets, data_path
-from tuitune.data.inspect import REPORTED, inspect
-from tuitune.data.shapes import refusal
-from tuitune.data.sources import SourceError, open_rows
+from tuitune.data.scan.inspect import REPORTED, inspect
+from tuitune.data.shapes.detect import refusal
+from tuitune.data.sources.bundled import MODELS, bundled_sets, data_path
+from tuitune.data.sources.names import open_rows
+from tuitune.data.sources.rows import SourceError
 from tuitune.paths import shipped
 from tuitune.problem import TuituneError
 
@@ -111,7 +112,7 @@ def test_bundled_models_have_folders() -> None:
 
 
 def test_a_set_that_was_not_shipped_has_no_rows(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr("tuitune.data.bundled.shipped", lambda name: tmp_path / name)
+    monkeypatch.setattr("tuitune.data.sources.bundled.shipped", lambda name: tmp_path / name)
     assert type(bundled_sets()[0])("triage", "title", "help").rows == 0
 
 

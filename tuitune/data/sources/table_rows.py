@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterator
 from typing import TextIO
 
-from tuitune.data.json_rows import LONGEST, undecoded
-from tuitune.data.rows import Row, SourceError
+from tuitune.data.sources.json_rows import LONGEST, undecoded
+from tuitune.data.sources.rows import Row, SourceError
 from tuitune.text import clean
 
 _SNIFFED = 1 << 16

@@ -13,9 +13,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tuitune.data.json_rows import DEEPEST, LONGEST
-from tuitune.data.preview import preview
-from tuitune.data.sources import FORMATS, Row, SourceError, open_rows, resolve
+from tuitune.data.sources.json_rows import DEEPEST, LONGEST
+from tuitune.data.sources.names import FORMATS, open_rows, resolve
+from tuitune.data.sources.preview import preview
+from tuitune.data.sources.rows import Row, SourceError
 from tuitune.problem import TuituneError
 
 

@@ -9,7 +9,7 @@ from typing import Any, BinaryIO, TextIO
 
 import orjson
 
-from tuitune.data.rows import Row
+from tuitune.data.sources.rows import Row
 from tuitune.text import clean
 
 LONGEST = 64 << 20

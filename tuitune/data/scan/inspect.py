@@ -12,8 +12,11 @@ from typing import Any
 
 import orjson
 
-from tuitune.data.shapes import TRAINABLE, Detection, RowProblem, detect, to_canonical
-from tuitune.data.sources import Row, open_rows
+from tuitune.data.shapes.convert import to_canonical
+from tuitune.data.shapes.detect import TRAINABLE, Detection, detect
+from tuitune.data.shapes.turns import RowProblem
+from tuitune.data.sources.names import open_rows
+from tuitune.data.sources.rows import Row
 
 SAMPLE = 200
 """Rows that the shape is recognised from."""

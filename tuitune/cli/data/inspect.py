@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 
 from tuitune.cli.output import complain, say, say_json, say_pairs
-from tuitune.data.inspect import Inspection
-from tuitune.data.inspect import inspect as inspect_file
-from tuitune.data.shapes import refusal
-from tuitune.data.sources import resolve
+from tuitune.data.scan.inspect import Inspection
+from tuitune.data.scan.inspect import inspect as inspect_file
+from tuitune.data.shapes.detect import refusal
+from tuitune.data.sources.names import resolve
 from tuitune.problem import TuituneError
 
 

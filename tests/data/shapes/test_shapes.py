@@ -9,7 +9,9 @@ from hypothesis import given
 from hypothesis import settings as hypothesis
 from hypothesis import strategies as st
 
-from tuitune.data.shapes import TRAINABLE, RowProblem, detect, refusal, to_canonical
+from tuitune.data.shapes.convert import to_canonical
+from tuitune.data.shapes.detect import TRAINABLE, detect, refusal
+from tuitune.data.shapes.turns import RowProblem
 
 USER = {"role": "user", "content": "Hi"}
 ANSWER = {"role": "assistant", "content": "Hello"}

@@ -1,0 +1,1 @@
+"""From the rows of a recipe to those that are trained on."""

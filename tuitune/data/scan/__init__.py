@@ -1,0 +1,1 @@
+"""Data looked through from end to end."""

@@ -1,0 +1,1 @@
+"""What a row is made of, and what training takes of it."""
