@@ -9,27 +9,23 @@ from typing import Any, BinaryIO, TextIO
 
 import orjson
 
-from tuitune.data.sources.rows import Row
+from tuitune.data.sources.formats import BOM
+from tuitune.data.sources.rows import DEEPEST, LONGEST, Row
 from tuitune.text import clean
-
-LONGEST = 64 << 20
-"""Bytes of the longest single row that is read."""
-
-DEEPEST = 100
-"""Levels of nesting in the deepest row that is taken."""
 
 _CHUNK = 1 << 20
 _SPACE = re.compile(r"[ \t\n\r]*")
-_BOM = b"\xef\xbb\xbf"
 
 
-def read_lines(file: BinaryIO) -> Iterator[Row]:
-    """JSON Lines. A broken line is a row with a problem, and reading goes on after it; blank lines are no rows."""
-    number = line = 0
+def read_lines(file: BinaryIO, number: int = 0, line: int = 0) -> Iterator[Row]:
+    """JSON Lines. A broken line is a row with a problem, and reading goes on after it; blank lines are no rows.
+
+    `number` rows and `line` lines lie before the place where the file is.
+    """
     while text := file.readline(LONGEST + 1):
         line += 1
         if line == 1:
-            text = text.removeprefix(_BOM)
+            text = text.removeprefix(BOM)
         if len(text) > LONGEST:
             while text and not text.endswith(b"\n"):
                 text = file.readline(_CHUNK)
@@ -214,7 +210,8 @@ class _Scanner:
             pending = len(self.text) - self.at
             if pending > LONGEST:
                 raise self.broken(f"the row is longer than {LONGEST >> 20} MiB")
-            if not self.more(max(_CHUNK, pending)) and isinstance(error, json.JSONDecodeError):
+            wanted = min(max(_CHUNK, pending), LONGEST + 1 - pending)
+            if not self.more(wanted) and isinstance(error, json.JSONDecodeError):
                 raise self.syntax(error) from None
 
     def syntax(self, error: json.JSONDecodeError) -> _BrokenError:

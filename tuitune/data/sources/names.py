@@ -1,192 +1,187 @@
-"""Where rows come from: files, bundled sets, Hub data sets; and the rows of a file, one at a time."""
+"""Where rows come from: files, folders and patterns, bundled sets, https addresses, Hub data sets."""
 
 from __future__ import annotations
 
-import difflib
+import hashlib
+import os
 import re
-import stat
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import islice
 from pathlib import Path
-from typing import Literal, TextIO
+from typing import Literal
 
-import orjson
+from tuitune.data.sources.bundled import data_path, is_bundled
+from tuitune.data.sources.files import beginning, open_rows
+from tuitune.data.sources.folders import files_in, files_matching, is_pattern
+from tuitune.data.sources.formats import FORMATS, Format, format_of, named_format
+from tuitune.data.sources.rows import EmptySourceError, Row, SourceError
 
-from tuitune.data.sources.bundled import bundled_sets, data_path, is_bundled
-from tuitune.data.sources.json_rows import read_array, read_lines
-from tuitune.data.sources.rows import Row, SourceError
-from tuitune.data.sources.table_rows import read_table, read_text
-from tuitune.text import clean
+__all__ = ["FORMATS", "Format", "Source", "content_hash", "open_rows", "open_source", "resolve", "stamp"]
 
-Format = Literal["json", "jsonl", "csv", "tsv", "txt", "parquet"]
-
-FORMATS: dict[str, Format] = {
-    ".json": "json",
-    ".jsonl": "jsonl",
-    ".ndjson": "jsonl",
-    ".csv": "csv",
-    ".tsv": "tsv",
-    ".tab": "tsv",
-    ".txt": "txt",
-    ".text": "txt",
-    ".md": "txt",
-    ".parquet": "parquet",
-}
-"""File name endings and how such files are read."""
-
-_HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
-_SNIFFED = 1 << 16
+_HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*(:[\w.-]+)?")
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 
 
 @dataclass(frozen=True)
 class Source:
-    """What a name in `data.train` or `data.eval` stands for. `path` for files and bundled sets, `repo` for the Hub."""
+    """What a name in `data.train` or `data.eval` stands for.
 
-    kind: Literal["file", "bundled", "hub"]
-    path: Path | None = None
+    `paths` are its files, in order; a web address and a Hub data set have none before they are fetched. `repo` is the
+    data set's name on the Hub, with `:configuration` where it has several. `format` is None where files differ.
+    """
+
+    kind: Literal["file", "files", "bundled", "web", "hub"]
+    name: str
+    paths: tuple[Path, ...] = ()
     repo: str | None = None
     format: Format | None = None
+
+    @property
+    def path(self) -> Path | None:
+        """The only file, where there is one."""
+        return self.paths[0] if len(self.paths) == 1 else None
+
+    @property
+    def light(self) -> bool:
+        """Whether it can be read without pyarrow, datasets or the network: by the screen itself."""
+        if self.path is not None:
+            return self.format != "parquet"
+        return bool(self.paths) and all(named_format(path) != "parquet" for path in self.paths)
 
 
 def resolve(name: str, *, base: Path | None = None) -> Source:
     """The source called `name`; relative paths start at `base`, or else at the current folder.
 
-    `owner/name` is a Hub data set where no such file exists. SourceError where it is nothing of all this.
+    A folder or a pattern (`data/*.jsonl`) stands for its data files. `owner/name` or `owner/name:configuration` is a
+    Hub data set where no such file exists. SourceError where it is nothing of all this; nothing is fetched.
     """
     if is_bundled(name):
         path = data_path(name)
-        return Source("bundled", path=path, format=FORMATS[path.suffix])
+        return Source("bundled", name, (path,), format=FORMATS[path.suffix])
+    if _ADDRESS.match(name):
+        from tuitune.data.sources.web import checked_address
+
+        return Source("web", checked_address(name))
     try:
         path = (base or Path()) / Path(name).expanduser()
-        exists = path.exists()
+        exists, folder = path.exists(), path.is_dir()
     except (OSError, RuntimeError, ValueError) as error:
-        raise SourceError(name, f"is not a name of a file or data set: {clean(str(error), limit=120)}") from None
-    if not exists and _HUB_NAME.fullmatch(name) and path.suffix.lower() not in FORMATS:
-        return Source("hub", repo=name)
-    return Source("file", path=path, format=_format(path, _checked(path)))
+        raise SourceError(name, f"cannot be read: {getattr(error, 'strerror', None) or error}") from None
+    if folder:
+        return _several(name, files_in(path))
+    if not exists and _HUB_NAME.fullmatch(name) and named_format(path) is None:
+        return Source("hub", name, repo=name)
+    if not exists and is_pattern(name):
+        return _several(name, files_matching(path))
+    return Source("file", name, (path,), format=format_of(path, beginning(path)))
 
 
-def open_rows(path: Path | str, *, limit: int | None = None) -> Iterator[Row]:
-    """The rows of a file in order, at most `limit`, read as they are asked for: a big file's first page is immediate.
+def _several(name: str, paths: tuple[Path, ...]) -> Source:
+    formats = {named_format(path) for path in paths}
+    return Source("files", name, paths, format=formats.pop() if len(formats) == 1 else None)
 
-    A row that cannot be read has a problem instead of values, and reading goes on where the format allows it. Of keys
-    given twice in a JSON object the last one counts. SourceError, at the call, where the file gives no rows at all.
+
+def open_source(source: Source, *, split: str = "train", limit: int | None = None, first: int = 1) -> Iterator[Row]:
+    """The rows of any source from row `first` on, at most `limit`. `split` concerns the Hub alone.
+
+    A web address is fetched into the cache first. SourceError where there are no rows; of several files, one that
+    cannot be read is a row with a problem, and an empty one is passed over.
     """
-    path = Path(path)
-    start = _checked(path)
-    form = _format(path, start)
-    if form == "parquet":
-        raise SourceError(path, "is a parquet file, which the engine reads (`python -m tuitune.engine preview PATH`)")
-    if message := _encoding(start):
-        raise SourceError(path, message)
-    if not start.removeprefix(b"\xef\xbb\xbf").strip():
-        raise SourceError(path, "is empty: it has only blank lines")
-    rows = _read(path, form)
-    first = next(rows, None)
-    if first is None:
-        raise SourceError(path, "is empty: it has a header and no rows" if form in ("csv", "tsv") else "is empty")
-    return islice(_chained(first, rows), limit)
+    if source.kind == "hub":
+        from tuitune.data.sources.hub_rows import read_hub
+
+        return read_hub(str(source.repo), split, limit=limit, first=first)
+    source = fetched(source)
+    rows = open_rows(source.paths[0]) if len(source.paths) == 1 else _chain(source)
+    return islice(rows, first - 1, None if limit is None else first - 1 + limit)
 
 
-def _chained(first: Row, rest: Iterator[Row]) -> Iterator[Row]:
-    yield first
-    yield from rest
+def fetched(source: Source) -> Source:
+    """A source whose files are on this machine: a web address as the file it was fetched to."""
+    if source.kind != "web":
+        return source
+    from tuitune.data.sources.web import fetch
+
+    path = fetch(source.name)
+    return replace(source, paths=(path,), format=format_of(path, beginning(path)))
 
 
-def _checked(path: Path) -> bytes:
-    """The beginning of a regular file that is not empty."""
+def _chain(source: Source) -> Iterator[Row]:
+    number = 0
+    for path, name in zip(source.paths, file_names(source.paths), strict=True):
+        for row in rows_of_one(path):
+            number += 1
+            yield replace(row, number=number, file=name)
+    if number == 0:
+        raise EmptySourceError(source.name, "none of its files has a row")
+
+
+def rows_of_one(path: Path) -> Iterator[Row]:
+    """The rows of one file of several: none where it is empty, and its problem where it cannot be read."""
+    number = 0
     try:
-        mode = path.stat().st_mode
-        if stat.S_ISDIR(mode):
-            raise SourceError(path, "is a folder; name a file in it")
-        if not stat.S_ISREG(mode):
-            raise SourceError(path, "is not a regular file")
-        with path.open("rb") as file:
-            start = file.read(_SNIFFED)
-    except FileNotFoundError:
-        raise SourceError(path, f"no such file; {_instead(path)}") from None
-    except (OSError, ValueError) as error:
-        raise SourceError(path, f"cannot be read: {getattr(error, 'strerror', None) or error}") from None
-    if not start:
-        raise SourceError(path, "is empty")
-    return start
+        for row in open_rows(path):
+            number = row.number
+            yield row
+    except EmptySourceError:
+        return
+    except SourceError as error:
+        yield Row(number + 1, None, None, error.problems[0].message)
 
 
-def _instead(path: Path) -> str:
-    """What may have been meant by the name of a file that is not there."""
+def file_names(paths: tuple[Path, ...]) -> list[str]:
+    """What to call each of several files: its path from the folder that holds them all."""
+    folder = os.path.commonpath([path.parent for path in paths]) if paths else ""
+    return [os.path.relpath(path, folder) for path in paths]
+
+
+def stamp(source: Source) -> str:
+    """Text that changes when the content may have: of the files the names, sizes and times, of a Hub data set its name.
+
+    Cheap: no file is read and nothing is fetched.
+    """
+    paths = source.paths
+    if source.kind == "web":
+        from tuitune.data.sources.web import cached
+
+        paths = tuple(path for path in [cached(source.name)] if path)
+    states = [(str(path.absolute()), *_state(path)) for path in paths]
+    return hashlib.blake2b(repr((source.kind, source.name, source.repo, states)).encode(), digest_size=16).hexdigest()
+
+
+def _state(path: Path) -> tuple[int, int, int]:
     try:
-        names = [entry.name for entry in islice(path.parent.iterdir(), 1000)]
+        status = path.stat()
     except OSError:
-        names = []
-    if close := difflib.get_close_matches(path.name, names, 1, 0.7):
-        return f"did you mean '{clean(close[0], limit=100)}'?"
-    return f"a Hub data set is owner/name, and bundled are {', '.join(one.id for one in bundled_sets())}"
+        return 0, 0, 0
+    return status.st_size, status.st_mtime_ns, status.st_ino
 
 
-def _format(path: Path, start: bytes) -> Format:
-    """By what is in the file where that is plain, else by its name: `.json` files often hold JSON Lines."""
-    if start.startswith(b"PAR1"):
-        return "parquet"
-    form = FORMATS.get(path.suffix.lower())
-    text = start.removeprefix(b"\xef\xbb\xbf").lstrip()
-    if form in ("json", "jsonl", None) and text[:1] in (b"{", b"["):
-        return "json" if text[:1] == b"[" else _objects(text) or form or "jsonl"
-    if form is None:
-        kind = clean(path.suffix or path.name, limit=40)
-        raise SourceError(path, f"is of an unknown kind ({kind}); known are {', '.join(FORMATS)}")
-    return form
+def content_hash(source: Source) -> str:
+    """SHA-256 over the contents of the files, in order; of a Hub data set, over its name and revision.
+
+    Fetches a web address, asks the Hub. SourceError where the content is out of reach.
+    """
+    if source.kind == "hub":
+        from tuitune.data.sources.hub_rows import revision
+
+        return hashlib.sha256(f"{source.repo}@{revision(str(source.repo))}".encode()).hexdigest()
+    source = fetched(source)
+    return _hash_of_files(source.paths, stamp(source))
 
 
-def _objects(text: bytes) -> Format | None:
-    """Whether text that begins with an object is JSON Lines or one big object; None where that does not show."""
-    line, newline, rest = text.partition(b"\n")
+@lru_cache(maxsize=32)
+def _hash_of_files(paths: tuple[Path, ...], _stamp: str) -> str:
+    if len(paths) == 1:
+        return _hash_of_file(paths[0])
+    return hashlib.sha256("\n".join(map(_hash_of_file, paths)).encode()).hexdigest()
+
+
+def _hash_of_file(path: Path) -> str:
     try:
-        value = orjson.loads(line)
-    except orjson.JSONDecodeError:
-        if not newline:
-            return None
-        return "jsonl" if rest.lstrip()[:1] == b"{" else "json" if line.strip() == b"{" else None
-    return "json" if not rest.strip() and isinstance(value.get("data"), list) else "jsonl"
-
-
-def _encoding(start: bytes) -> str | None:
-    """Why the beginning of a file cannot be UTF-8 text."""
-    packed = {
-        b"\x1f\x8b": "gzip",
-        b"PK\x03\x04": "zip",
-        b"\x28\xb5\x2f\xfd": "zstandard",
-        b"BZh": "bzip2",
-        b"\xfd7zXZ": "xz",
-    }
-    for magic, name in packed.items():
-        if start.startswith(magic):
-            return f"is packed with {name}; unpack it first"
-    if start.startswith((b"\xff\xfe\0\0", b"\0\0\xfe\xff")):
-        return "is UTF-32 text; save it as UTF-8"
-    if start.startswith((b"\xff\xfe", b"\xfe\xff")) or start[:200].count(0) * 3 > len(start[:200]):
-        return "is UTF-16 text; save it as UTF-8 (iconv -f UTF-16 -t UTF-8 OLD > NEW)"
-    if start.count(0) > 8 + len(start) // 100:
-        return "is not a text file"
-    return None
-
-
-def _read(path: Path, form: Format) -> Iterator[Row]:
-    try:
-        if form == "jsonl":
-            with path.open("rb") as file:
-                yield from read_lines(file)
-        else:
-            newline = "" if form in ("csv", "tsv") else None
-            with path.open(encoding="utf-8-sig", errors="surrogateescape", newline=newline) as text:
-                yield from _READERS[form](text)
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
-        raise SourceError(path, f"cannot be read: {error.strerror or error}") from error
-
-
-_READERS: dict[str, Callable[[TextIO], Iterator[Row]]] = {
-    "json": read_array,
-    "csv": lambda file: read_table(file, ","),
-    "tsv": lambda file: read_table(file, "\t"),
-    "txt": read_text,
-}
+        raise SourceError(path, f"cannot be read: {error.strerror or error}") from None

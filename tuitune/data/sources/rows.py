@@ -1,25 +1,42 @@
-"""One row of a data file, and why a file or a row cannot be used."""
+"""One row of a source, and why a source or a row cannot be used."""
 
 from __future__ import annotations
 
+import hashlib
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import orjson
+
 from tuitune.problem import Problem, TuituneError
 from tuitune.text import clean
 
+LONGEST = 8 << 20
+"""Bytes of the longest single row that is read: more than any model's context holds."""
+
+DEEPEST = 100
+"""Levels of nesting in the deepest row that is taken."""
+
+_UNCHANGED = orjson.OPT_SORT_KEYS | orjson.OPT_PASSTHROUGH_SUBCLASS
+
 
 class SourceError(TuituneError):
-    """A file, set or name that gives no rows at all: missing, empty, of an unknown kind or in another encoding."""
+    """A file, set or name that gives no rows at all: missing, of an unknown kind or in another encoding."""
 
     def __init__(self, path: Path | str, message: str) -> None:
         super().__init__(Problem(clean(str(path), limit=300), message))
 
 
+class EmptySourceError(SourceError):
+    """A file in order, that has no rows in it."""
+
+
 @dataclass(frozen=True)
 class Row:
-    """A row as it lies in the file. `number` counts rows and `line` lines, both from 1; `line` is None where unknown.
+    """A row as it lies in its source. `number` counts the rows of the whole source and `line` the lines of its file,
+    both from 1; `line` is None where unknown. `file` names the file where the source has several.
 
     `values` is None where the row cannot be read, and `problem` then says why.
     """
@@ -28,3 +45,28 @@ class Row:
     line: int | None
     values: dict[str, Any] | None
     problem: str | None = None
+    file: str | None = None
+
+    @property
+    def place(self) -> str:
+        """`row 7`, `row 7 (line 9)`, `row 7 (part-2.jsonl, line 9)`: where a person finds it."""
+        inside = [clean(self.file, limit=100)] if self.file else []
+        inside += [f"line {self.line}"] if self.line else []
+        return f"row {self.number}" + (f" ({', '.join(inside)})" if inside else "")
+
+
+def mark(row: Row) -> str:
+    """16 hex digits that stand for the content of a row: the BLAKE2b hash of its values, whatever their order.
+
+    The same values have the same mark in every file and place. A row that cannot be read is marked by number and problem.
+    """
+    if row.values is None:
+        return _digest(f"{row.number}:{row.problem}".encode(errors="surrogatepass"))
+    try:
+        return _digest(orjson.dumps(row.values, option=_UNCHANGED))
+    except TypeError:
+        return _digest(json.dumps(row.values, sort_keys=True, default=str).encode())
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.blake2b(content, digest_size=8).hexdigest()

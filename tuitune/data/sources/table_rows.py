@@ -5,26 +5,62 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Iterator
+from itertools import chain
 from typing import TextIO
 
-from tuitune.data.sources.json_rows import LONGEST, undecoded
-from tuitune.data.sources.rows import Row, SourceError
+from tuitune.data.sources.json_rows import undecoded
+from tuitune.data.sources.rows import LONGEST, Row, SourceError
 from tuitune.text import clean
 
 _SNIFFED = 1 << 16
+_TOO_LONG = f"is longer than {LONGEST >> 20} MiB"
 
 
-def read_table(file: TextIO, delimiter: str) -> Iterator[Row]:
+class _TooLongError(Exception):
+    pass
+
+
+class _Lines:
+    """The lines of a text, counted. One that is too long is passed over, and `_TooLongError` raised in its place."""
+
+    def __init__(self, file: TextIO) -> None:
+        self.file = file
+        self.taken = 0
+
+    def __iter__(self) -> _Lines:
+        return self
+
+    def __next__(self) -> str:
+        text = self.file.readline(LONGEST)
+        if not text:
+            raise StopIteration
+        self.taken += 1
+        if len(text) < LONGEST or text.endswith("\n"):
+            return text
+        while text and not text.endswith("\n"):
+            text = self.file.readline(_SNIFFED)
+        raise _TooLongError
+
+
+def read_table(file: TextIO, delimiter: str, path: str) -> Iterator[Row]:
     """Rows under a header. A ragged or broken row is a row with a problem, and reading goes on after it."""
     csv.field_size_limit(LONGEST)
-    reader = csv.reader(file, delimiter=_delimiter(file, delimiter), strict=True)
-    header = _header(reader, file.name)
-    number, line = 0, reader.line_num + 1
+    lines = _Lines(file)
+    try:
+        first = next(lines, "")
+    except _TooLongError:
+        raise SourceError(path, f"the header {_TOO_LONG}") from None
+    reader = csv.reader(chain([first], lines), delimiter=_delimiter(first, delimiter), strict=True)
+    header = _header(reader, path)
+    number, line = 0, lines.taken + 1
     while True:
         try:
             fields = next(reader)
         except StopIteration:
             return
+        except _TooLongError:
+            number += 1
+            yield Row(number, line, None, f"the line {_TOO_LONG}")
         except csv.Error as error:
             number += 1
             yield Row(number, line, None, f"broken row: {error}")
@@ -32,15 +68,12 @@ def read_table(file: TextIO, delimiter: str) -> Iterator[Row]:
             if fields:
                 number += 1
                 yield _table_row(number, line, header, fields)
-        line = reader.line_num + 1
+        line = lines.taken + 1
 
 
-def _delimiter(file: TextIO, delimiter: str) -> str:
+def _delimiter(header: str, usual: str) -> str:
     """The usual delimiter, or what the header plainly uses instead: `;` in many countries, or tabs."""
-    start = file.tell()
-    header = file.readline(_SNIFFED)
-    file.seek(start)
-    return delimiter if delimiter in header else next((mark for mark in ";\t," if mark in header), delimiter)
+    return usual if usual in header else next((mark for mark in ";\t," if mark in header), usual)
 
 
 def _header(reader: Iterator[list[str]], path: str) -> list[str]:
@@ -48,12 +81,17 @@ def _header(reader: Iterator[list[str]], path: str) -> list[str]:
         header = [name.strip() for name in next(reader, [])]
     except csv.Error as error:
         raise SourceError(path, f"has a broken header: {error}") from None
+    except _TooLongError:
+        raise SourceError(path, f"has a broken header: a line of it {_TOO_LONG}") from None
     if problem := undecoded(" ".join(header)):
         raise SourceError(path, f"the header {problem}")
     if not any(header):
         raise SourceError(path, "has no header; the first line names the columns")
-    if twice := next((name for place, name in enumerate(header) if name in header[:place]), None):
-        raise SourceError(path, f"the header names the column '{clean(twice, limit=60)}' twice")
+    seen: set[str] = set()
+    for name in header:
+        if name in seen:
+            raise SourceError(path, f"the header names the column '{clean(name, limit=60)}' twice")
+        seen.add(name)
     return header
 
 
@@ -72,21 +110,45 @@ def read_text(file: TextIO) -> Iterator[Row]:
     beginning = file.read(_SNIFFED)
     file.seek(start)
     paragraphs = re.search(r"\S[^\n]*\n[ \t]*\n\s*\S", beginning) is not None
-    number = line = 0
-    document: list[str] = []
-    for text in file:
-        line += 1
-        if text.strip():
-            document.append(text)
-        if document and (not paragraphs or not text.strip()):
+    lines = _Lines(file)
+    number = 0
+    document = _Document()
+    while (text := _next(lines)) != "":
+        if text is None or text.strip():
+            document.add(lines.taken, text)
+        if document.begins and (not paragraphs or (text is not None and not text.strip())):
             number += 1
-            yield _document(number, line - len(document) + (1 if text.strip() else 0), document)
-            document = []
-    if document:
-        yield _document(number + 1, line - len(document) + 1, document)
+            yield document.row(number)
+            document = _Document()
+    if document.begins:
+        yield document.row(number + 1)
 
 
-def _document(number: int, line: int, lines: list[str]) -> Row:
-    text = "".join(lines).strip("\n")
-    problem = undecoded(text)
-    return Row(number, line, None, problem) if problem else Row(number, line, {"text": text})
+def _next(lines: _Lines) -> str | None:
+    """The next line, "" at the end, None for one that is too long."""
+    try:
+        return next(lines, "")
+    except _TooLongError:
+        return None
+
+
+class _Document:
+    """Lines that make one document, up to the length of the longest row."""
+
+    def __init__(self) -> None:
+        self.begins = 0
+        self.lines: list[str] = []
+        self.length = 0
+
+    def add(self, number: int, text: str | None) -> None:
+        self.begins = self.begins or number
+        self.length += LONGEST + 1 if text is None else len(text)
+        if text is None or self.length > LONGEST:
+            self.lines.clear()
+        else:
+            self.lines.append(text)
+
+    def row(self, number: int) -> Row:
+        text = "".join(self.lines).strip("\n")
+        problem = f"the document {_TOO_LONG}" if self.length > LONGEST else undecoded(text)
+        return Row(number, self.begins, None, problem) if problem else Row(number, self.begins, {"text": text})

@@ -1,0 +1,115 @@
+"""Packed files as streams: gzip and Zstandard, unpacked as they are read and never further than is sane."""
+
+from __future__ import annotations
+
+import io
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import zstandard
+
+MOST_RATIO = 200
+"""How many times its packed size a file may unpack to; text packs to between a third and a fiftieth."""
+
+FREE_BYTES = 64 << 20
+"""Unpacked bytes that are never judged by their ratio."""
+
+_WIDEST_WINDOW = 128 << 20
+_BUFFER = 1 << 20
+_GZIP = b"\x1f\x8b"
+_ZSTANDARD = b"\x28\xb5\x2f\xfd"
+
+
+def is_packed(path: Path) -> bool:
+    """Whether the file begins as one that `open_unpacked` unpacks."""
+    with path.open("rb") as file:
+        start = file.read(4)
+    return start.startswith(_GZIP) or start == _ZSTANDARD
+
+
+def open_unpacked(path: Path) -> Unpacked | BinaryIO:
+    """The bytes of a file, unpacked where it is packed with gzip or Zstandard."""
+    file = path.open("rb")
+    start = file.read(4)
+    file.seek(0)
+    if start.startswith(_GZIP):
+        return Unpacked(file, "gzip", lambda: zlib.decompressobj(31), 16 << 10)
+    if start == _ZSTANDARD:
+        unpacker = zstandard.ZstdDecompressor(max_window_size=_WIDEST_WINDOW)
+        return Unpacked(file, "zstandard", unpacker.decompressobj, 1 << 10)
+    return file
+
+
+class Unpacked(io.BufferedReader):
+    """A packed file as a stream of what is in it. Where it is cut, broken or a bomb the stream ends, and `problem` says so."""
+
+    def __init__(self, file: BinaryIO, name: str, fresh: Callable[[], Any], step: int) -> None:
+        self.stream = _Stream(file, name, fresh, step)
+        super().__init__(self.stream, _BUFFER)
+
+    @property
+    def problem(self) -> str | None:
+        return self.stream.problem
+
+
+class _Stream(io.RawIOBase):
+    """`step` bytes are unpacked at a time, few enough that what they can unpack to at worst fits in memory."""
+
+    def __init__(self, file: BinaryIO, name: str, fresh: Callable[[], Any], step: int) -> None:
+        self.file, self.packing, self.fresh, self.step = file, name, fresh, step
+        self.member = fresh()
+        self.packed = b""
+        self.ready = memoryview(b"")
+        self.taken = self.given = 0
+        self.problem: str | None = None
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        while not self.ready and self._more():
+            pass
+        count = min(len(buffer), len(self.ready))
+        buffer[:count] = self.ready[:count]
+        self.ready = self.ready[count:]
+        return count
+
+    def _more(self) -> bool:
+        """Unpack a little; False at the end."""
+        if self.problem:
+            return False
+        packed = self.packed or self.file.read(self.step)
+        if self.member.eof:
+            return self._next_member(packed)
+        if not packed:
+            self.problem = f"the file is cut off: its {self.packing} data ends early; what follows is lost"
+            return False
+        try:
+            content = self.member.decompress(packed)
+        except (zlib.error, zstandard.ZstdError) as error:
+            self.problem = f"the {self.packing} data is broken from here on: {error}"
+            return False
+        self.packed = self.member.unused_data if self.member.eof else b""
+        self.taken += len(packed) - len(self.packed)
+        self.given += len(content)
+        if self.given > max(FREE_BYTES, MOST_RATIO * self.taken):
+            self.problem = (
+                f"the file unpacks to more than {MOST_RATIO} times its size, as a decompression bomb does; "
+                "it is read up to here. Unpack it yourself if it is sound"
+            )
+            return False
+        self.ready = memoryview(content)
+        return True
+
+    def _next_member(self, packed: bytes) -> bool:
+        """Files packed in parts are read on; padding with zeros is not."""
+        self.packed = packed.lstrip(b"\0")
+        if self.packed:
+            self.member = self.fresh()
+        return bool(packed)
+
+    def close(self) -> None:
+        self.file.close()
+        super().close()
