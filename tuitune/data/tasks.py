@@ -1,0 +1,198 @@
+"""Long work over data as a process of its own: started, looked at, left, cancelled and found again.
+
+A task is a folder of the cache, named by what is wanted and of what: `wanted.json` says what to do, `progress.json` how
+far it is, `result.json` what came out, `log.txt` what the process printed. Its process holds the folder's lock, so one
+that was killed is known to be gone. Whoever looks needs nothing but the folder.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import select
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import orjson
+
+from tuitune import __version__
+from tuitune.data import task_lock
+from tuitune.data.task_report import Report, carry_out, write_whole
+from tuitune.paths import data_home, private_directory
+from tuitune.problem import TuituneError
+from tuitune.text import clean, redact, strip_ansi
+
+__all__ = ["KEPT", "Progress", "Report", "Task", "begin", "carry_out"]
+
+KEPT = 50
+"""Task folders that stay in the cache; the oldest go first, and none that is at work."""
+
+_END_SECONDS = 5.0
+_LAST_WORDS = 4096
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a task is: `done` of `total` units (None where the total is unknown), and `text` for what is being done.
+
+    `result` is there once it is done; `error` says why it failed. A process that was killed or vanished has failed.
+    """
+
+    state: Literal["working", "done", "failed"]
+    text: str = ""
+    done: int = 0
+    total: int | None = None
+    unit: str = "rows"
+    result: dict[str, Any] | None = None
+    error: str = ""
+
+
+class Task:
+    """A task by its folder. Any number of viewers may look at one; a viewer that goes away changes nothing."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._seen: tuple[int, int] | None = None
+        self._progress = Progress("working", "starting")
+
+    def look(self) -> Progress:
+        """How far it is now. Cheap enough to be called several times a second; never waits."""
+        if self._progress.state != "working":
+            return self._progress
+        at_work = task_lock.holder(self.folder) is not None
+        self._read()
+        if self._progress.state == "working" and not at_work:
+            self._progress = Progress("failed", error=self._obituary())
+        return self._progress
+
+    def cancel(self) -> None:
+        """End the process, where one is at work, and everything it began, and remove what a task leaves unfinished."""
+        if self.look().state == "done":
+            return
+        if pid := task_lock.holder(self.folder):
+            _end(pid, self.folder)
+        with suppress(OSError):
+            _remove(self.folder)
+        self._progress = Progress("failed", error="was cancelled")
+
+    def _read(self) -> None:
+        try:
+            found = (self.folder / "progress.json").stat()
+            if (stamp := (found.st_mtime_ns, found.st_ino)) != self._seen:
+                record = orjson.loads((self.folder / "progress.json").read_bytes())
+                result = orjson.loads((self.folder / "result.json").read_bytes()) if record["state"] == "done" else None
+                self._progress = Progress(**record, result=result)
+                self._seen = stamp
+        except (OSError, ValueError, TypeError, KeyError):
+            return
+
+    def _obituary(self) -> str:
+        if not self.folder.is_dir():
+            return "was cancelled"
+        if words := _last_words(self.folder / "log.txt"):
+            return f"its process ended before it was done: {words}"
+        return "its process was killed before it was done, perhaps for want of memory"
+
+
+def begin(kind: str, wanted: Mapping[str, Any], stamps: Iterable[str] = (), *, module: str = "tuitune.data") -> Task:
+    """The task that does `wanted`: one that is done or at work already, else a process started for it.
+
+    The process is `python -m MODULE KIND FOLDER`, apart from this one's session and terminal. `stamps` tell the state
+    of the data (`sources.names.stamp`): where they differ it is another task. TuituneError where none can be started.
+    """
+    try:
+        folder = private_directory(data_home() / "cache" / "data" / f"{kind}-{_name(wanted, stamps)}")
+        lock = task_lock.take(folder)
+        if lock is None:
+            return Task(folder)
+        try:
+            os.utime(folder)
+            if Task(folder).look().state != "done" or not (folder / "result.json").is_file():
+                _start(kind, wanted, folder, module, lock)
+        finally:
+            os.close(lock)
+        _sweep(folder.parent)
+    except OSError as error:
+        raise TuituneError(f"{kind}: cannot be started: {error.strerror or error}") from error
+    return Task(folder)
+
+
+def _name(wanted: Mapping[str, Any], stamps: Iterable[str]) -> str:
+    text = json.dumps([wanted, list(stamps), __version__], sort_keys=True, default=str)
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=10).hexdigest()
+
+
+def _start(kind: str, wanted: Mapping[str, Any], folder: Path, module: str, lock: int) -> None:
+    _empty(folder)
+    write_whole(folder / "wanted.json", json.dumps(wanted, default=str).encode())
+    write_whole(folder / "progress.json", orjson.dumps({"state": "working", "text": "starting"}))
+    with (folder / "log.txt").open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-P", "-m", module, kind, str(folder)],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            pass_fds=(lock,),
+            umask=0o077,
+            start_new_session=True,
+        )
+    task_lock.name_holder(lock, process.pid)
+    threading.Thread(target=process.wait, name=f"reap {kind}", daemon=True).start()
+
+
+def _end(pid: int, folder: Path) -> None:
+    """Kill the process group that works in the folder, if it still does, and wait until it is gone."""
+    with suppress(OSError):
+        handle = os.pidfd_open(pid)
+        try:
+            if task_lock.holder(folder) == pid and pid != os.getpgrp():
+                os.killpg(pid, signal.SIGKILL)
+                select.select([handle], [], [], _END_SECONDS)
+        finally:
+            os.close(handle)
+
+
+def _last_words(log: Path) -> str:
+    try:
+        with log.open("rb") as file:
+            file.seek(max(0, os.fstat(file.fileno()).st_size - _LAST_WORDS))
+            lines = strip_ansi(file.read().decode("utf-8", "replace")).strip().splitlines()
+    except OSError:
+        return ""
+    return clean(redact(lines[-1]), limit=300) if lines else ""
+
+
+def _empty(folder: Path) -> None:
+    """Remove everything but the lock."""
+    for entry in folder.iterdir():
+        if entry.name == task_lock.NAME:
+            continue
+        if entry.is_dir() and not entry.is_symlink():
+            shutil.rmtree(entry)
+        else:
+            entry.unlink()
+
+
+def _remove(folder: Path) -> None:
+    """Remove a task nobody works on."""
+    lock = task_lock.take(folder)
+    if lock is not None:
+        shutil.rmtree(folder)
+        os.close(lock)
+
+
+def _sweep(home: Path) -> None:
+    """Remove the oldest tasks."""
+    folders = sorted(home.iterdir(), key=lambda folder: folder.lstat().st_mtime, reverse=True)
+    for folder in folders[KEPT:]:
+        with suppress(OSError):
+            _remove(folder)
