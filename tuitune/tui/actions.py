@@ -35,6 +35,7 @@ _KEY_NAMES = {
     "question_mark": "?", "colon": ":", "slash": "/", "enter": "Enter", "escape": "Esc", "plus": "+", "minus": "-",
     "equals_sign": "=", "tab": "Tab", "shift+tab": "⇧Tab", "f1": "F1", "ctrl+p": "^p",
     "left_square_bracket": "[", "right_square_bracket": "]", "less_than_sign": "<", "greater_than_sign": ">",
+    "left_curly_bracket": "{", "right_curly_bracket": "}",
 }  # fmt: skip
 
 _DECLARED: tuple[Action, ...] = (
@@ -69,6 +70,16 @@ _DECLARED: tuple[Action, ...] = (
     Action("compose", "save", "w", "save", "Write the recipe to a file", shown=False),
     Action("compose", "section_next", "right_square_bracket", "next section", "Next section", shown=False),
     Action("compose", "section_previous", "left_square_bracket", "previous section", "Previous section", shown=False),
+    Action("mask", "odd_next", "n", "next odd", "The next row that loses its labels, is cut, or is odd in another way"),
+    Action("mask", "odd_previous", "N", "previous odd", "The odd row before this one", shown=False),
+    Action("mask", "row_next", "right_square_bracket", "next row", "Next row"),
+    Action("mask", "row_previous", "left_square_bracket", "previous", "Previous row"),
+    Action("mask", "fix", "x", "fix", "Put the fix of the first verdict that has one into the draft"),
+    Action("mask", "answer_next", "right_curly_bracket", "next answer", "Where the next answer begins that is learned"),
+    Action("mask", "answer_previous", "left_curly_bracket", "previous answer", "The answer before it", shown=False),
+    Action("mask", "rendered", "r", "rendered", "The row as the chat template renders it, before it becomes tokens"),
+    Action("mask", "numbers", "t", "ids", "Tokens by their numbers in the vocabulary, or as text again"),
+    Action("mask", "verdicts", "v", "verdicts", "Every verdict in full"),
     Action("monitor", "pause", "P", "pause", "Checkpoint at the next step and free the device; r goes on from there"),
     Action("monitor", "stop", "S", "stop & save", "Stop at the next step and save the adapter"),
     Action("monitor", "resume", "r", "resume", "Go on where the run was; a finished one asks how far"),

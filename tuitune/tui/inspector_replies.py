@@ -1,0 +1,90 @@
+"""What the engine's inspector says of a tokenizer, and of a row: its tokens, which of them are learned, verdicts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+
+class Token(NamedTuple):
+    """A token as text and by its number in the vocabulary; `learned` counts in the loss, `special` is no plain text."""
+
+    text: str
+    id: int
+    learned: bool
+    special: bool
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A judgement: `level` is ok, warning or error, and `fix` settings (key → value) that would put it right."""
+
+    id: str
+    level: str
+    text: str
+    fix: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Opening:
+    """The tokenizer of a recipe and the template that renders its rows.
+
+    `special` maps bos, eos and pad to the texts of those tokens. `template` says where the template comes from:
+    tokenizer, file, plain or none; `marked`, who marks the answers in it: own (the template itself), trl (its training
+    template) or rendered (found by rendering up to each answer).
+    """
+
+    name: str
+    vocabulary: int
+    special: Mapping[str, str]
+    template: str
+    marked: str
+    verdicts: tuple[Verdict, ...]
+
+
+@dataclass(frozen=True)
+class TokenizedRow:
+    """A row as the model sees it. Of `tokens` the first `kept` are; the rest is beyond `max_length`."""
+
+    tokens: tuple[Token, ...]
+    kept: int
+    max_length: int
+    rendered: str
+    verdicts: tuple[Verdict, ...]
+
+    @property
+    def trained(self) -> int:
+        """Tokens that count in the loss: none of those cut off."""
+        return sum(token.learned for token in self.tokens[: self.kept])
+
+
+def opening(reply: Mapping[str, Any]) -> Opening:
+    """Read the reply to `open`; KeyError, TypeError or ValueError where it is not one."""
+    tokenizer = reply["tokenizer"]
+    special = {name: tokenizer[name] for name in ("bos", "eos", "pad") if isinstance(tokenizer.get(name), str)}
+    return Opening(
+        str(tokenizer["name"]),
+        int(tokenizer["vocab"]),
+        special,
+        str(reply["template"]),
+        str(reply["marked"]),
+        _verdicts(reply),
+    )
+
+
+def tokenized_row(reply: Mapping[str, Any]) -> TokenizedRow:
+    """Read the reply to `row`; KeyError, TypeError or ValueError where it is not one."""
+    tokens = tuple(
+        Token(str(text), int(number), bool(learned), bool(special))
+        for text, number, learned, special in reply["tokens"]
+    )
+    kept = min(int(reply.get("kept", reply["max_length"])), len(tokens))
+    return TokenizedRow(tokens, kept, int(reply["max_length"]), str(reply["rendered"]), _verdicts(reply))
+
+
+def _verdicts(reply: Mapping[str, Any]) -> tuple[Verdict, ...]:
+    return tuple(
+        Verdict(str(one["id"]), str(one["level"]), str(one["text"]), dict(one.get("fix") or {}))
+        for one in reply.get("verdicts", ())
+    )

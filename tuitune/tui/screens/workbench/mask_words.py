@@ -1,0 +1,135 @@
+"""What the mask inspector says of a row, as lines of text: figures, where the mask comes from, verdicts, a token."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from textual.content import Content
+
+from tuitune.problem import TuituneError
+from tuitune.recipe.settings import setting, show_value
+from tuitune.text import clean
+from tuitune.tui.inspector_replies import Opening, Token, TokenizedRow, Verdict
+from tuitune.tui.widgets.bars import joined, labelled
+from tuitune.units import percent_text
+
+SIGNS = {"ok": ("✓", "$ok"), "warning": ("⚠", "$warn"), "error": ("✗", "$bad")}
+KINDS = {
+    "lost": "loses every label",
+    "cut": "cut at the max length",
+    "no-stop": "never learns to stop",
+    "long": "longer than most",
+    "mostly-masked": "mostly masked",
+    "double-bos": "begins with two BOS tokens",
+}
+"""Why a row is odd, in words, by the slugs of the token report."""
+
+_TEMPLATES = {
+    "tokenizer": "the tokenizer's chat template",
+    "file": "the template file",
+    "plain": "tuitune's plain template",
+    "none": "no template",
+}
+_MARKED = {
+    "own": "answers marked by the template",
+    "trl": "answers marked by trl's training template",
+    "rendered": "answers found by rendering up to each",
+}
+_LONGEST_TOKEN = 60
+
+
+def figures(row: TokenizedRow) -> Content:
+    """How long the row is, how much of it is learned, and how much is lost to the max length."""
+    length = len(row.tokens)
+    share = percent_text(row.trained / row.kept) if row.kept else "0 %"
+    cut = (f"⚠ {length - row.kept:,} cut off at {row.max_length:,}", "$warn")
+    trained = f"{row.trained:,} trained ({share})"
+    return joined(
+        [
+            Content.styled(f"{length:,} tokens", "bold"),
+            (trained, "$ok") if row.trained else (f"✗ {trained}", "$bad"),
+            f"{row.kept - row.trained:,} masked",
+            cut if length > row.kept else (f"all kept of at most {row.max_length:,}", "$faint"),
+        ]
+    )
+
+
+def provenance(opening: Opening, width: int) -> Content:
+    """The tokenizer, and where its template and its mask come from; as much as fits in `width`."""
+    special = [labelled(name, clean(text, limit=30)) for name, text in opening.special.items()]
+    marked = _MARKED.get(opening.marked) if opening.template != "none" else None
+    return joined(
+        [
+            clean(opening.name, limit=60),
+            clean(_TEMPLATES.get(opening.template, opening.template), limit=40),
+            marked,
+            *special,
+            f"{opening.vocabulary:,} in the vocabulary",
+        ],
+        width,
+    )
+
+
+def verdict_lines(verdicts: Sequence[Verdict], *, fixable: bool = True) -> list[Content]:
+    """Verdicts with the bad ones first and a line each, and all good ones in one; `x` stands at the fix it applies."""
+    bad = sorted((one for one in verdicts if one.level != "ok"), key=lambda one: one.level != "error")
+    first = first_fix(verdicts) if fixable else None
+    lines = [Content.assemble(_line(one), _fix(one) if one is first else "") for one in bad]
+    good = [_line(one) for one in verdicts if one.level == "ok"]
+    return [*lines, *([joined(good)] if good else [])]
+
+
+def verdicts_text(verdicts: Sequence[Verdict]) -> str:
+    """Every verdict with its fix, a paragraph each."""
+    parts = []
+    for one in sorted(verdicts, key=lambda one: list(reversed(SIGNS)).index(one.level) if one.level in SIGNS else 0):
+        fixes = [f"    fix: {key} = {_shown(key, value) or 'nothing'}" for key, value in one.fix.items()]
+        parts.append("\n".join([f"{SIGNS.get(one.level, SIGNS['warning'])[0]} {one.text}", *fixes]))
+    return "\n\n".join(parts)
+
+
+def first_fix(verdicts: Sequence[Verdict]) -> Verdict | None:
+    """The first verdict with a fix, of an error before one of a warning."""
+    return next((one for level in ("error", "warning") for one in verdicts if one.level == level and one.fix), None)
+
+
+def fixed(verdict: Verdict) -> str:
+    """What the fix of a verdict sets, as a sentence's end: `data.max_length is 1024`."""
+    return ", ".join(f"{key} is {_shown(key, value) or 'empty'}" for key, value in verdict.fix.items())
+
+
+def token_line(number: int, row: TokenizedRow, opening: Opening | None) -> Content:
+    """The token under the cursor: its place, its number in the vocabulary, its text, and whether it is learned."""
+    token = row.tokens[number]
+    learned = ("trained", "$ok") if token.learned else ("masked", "$faint")
+    return joined(
+        [
+            f"token {number + 1:,} of {len(row.tokens):,}",
+            labelled("id", str(token.id)),
+            clean(repr(token.text), limit=_LONGEST_TOKEN),
+            (_special(token, opening), "$accent") if token.special else None,
+            ("cut off", "$warn") if number >= row.kept else learned,
+        ]
+    )
+
+
+def _special(token: Token, opening: Opening | None) -> str:
+    roles = [name.upper() for name, text in (opening.special if opening else {}).items() if text == token.text]
+    return f"special ({', '.join(roles)})" if roles else "special"
+
+
+def _line(one: Verdict) -> Content:
+    sign, colour = SIGNS.get(one.level, SIGNS["warning"])
+    return Content.assemble((f"{sign} ", colour), clean(one.text, limit=400))
+
+
+def _fix(one: Verdict) -> Content:
+    sets = ", ".join(f"{key} = {_shown(key, value) or 'nothing'}" for key, value in one.fix.items())
+    return Content.assemble("  ", ("x", "bold $accent"), f" sets {sets}")
+
+
+def _shown(key: str, value: object) -> str:
+    try:
+        return clean(show_value(setting(key), value), limit=80)
+    except TuituneError:
+        return clean(str(value), limit=80)
