@@ -105,6 +105,13 @@ def test_divergence_is_noticed_within_fifty_steps(noise: float, rise: float, at:
     assert found == ["diverging"]
 
 
+@pytest.mark.parametrize("begun", [0, 2, 6, 15])
+def test_an_explosion_before_there_is_a_trend_is_noticed(begun: int) -> None:
+    found = alerts(200, records(200, lambda step: 1.8 if step <= begun + 2 else 9.5))
+    assert [(alert.id, alert.level) for alert in found] == [("exploding", "warning")]
+    assert "began at 1.8" in found[0].message and "training.learning_rate" in found[0].message
+
+
 def test_a_flat_loss_at_a_high_rate_is_a_plateau_once() -> None:
     draw = random.Random(7)
     noise = [draw.gauss(0, 0.05) for _ in range(6001)]

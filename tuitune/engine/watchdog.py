@@ -98,6 +98,39 @@ class Divergence:
 
 
 @dataclass
+class Explosion:
+    """Within the first steps, before a trend can be told, the loss is several times what it began at, and stays there."""
+
+    began: float = 0.0
+    records: int = 0
+    high_for: int = 0
+    reported: bool = False
+
+    BEGINNING = 2
+    LAST_STEP = 40
+    TIMES = 4
+    RECORDS = 5
+
+    def look(self, seen: Seen) -> Alert | None:
+        if self.reported or seen.step > self.LAST_STEP:
+            return None
+        self.records += 1
+        if self.records <= self.BEGINNING:
+            self.began = max(self.began, seen.loss)
+            return None
+        self.high_for = self.high_for + 1 if seen.loss > max(self.TIMES * self.began, self.began + 1) else 0
+        if self.high_for < self.RECORDS:
+            return None
+        self.reported = True
+        return Alert(
+            "exploding",
+            "warning",
+            f"the loss began at {number_text(self.began)} and is {number_text(seen.loss)} after {seen.step} steps: "
+            "stop, and start again with a lower training.learning_rate",
+        )
+
+
+@dataclass
 class Plateau:
     """Through a third of the run the loss has gone down by less than 0.5 %, noise allowed for, at a high rate.
 
@@ -204,6 +237,7 @@ class Watchdog:
     def __init__(self) -> None:
         self.smoothed = Smoothed()
         self.detectors: dict[str, Any] = {
+            "explosion": Explosion(),
             "divergence": Divergence(),
             "plateau": Plateau(),
             "zero": Zero(),
