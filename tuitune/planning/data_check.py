@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
-from tuitune.data.scan.inspect import SAMPLE, recognise
+from tuitune.data.scan.inspect import SAMPLE
 from tuitune.data.shapes.convert import to_canonical
-from tuitune.data.shapes.detect import refusal
+from tuitune.data.shapes.detect import recognise
+from tuitune.data.shapes.objectives import refusal
 from tuitune.data.shapes.turns import RowProblem
 from tuitune.data.sources.names import open_rows, resolve
 from tuitune.data.sources.rows import Row

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tuitune.data.scan.inspect import REPORTED, inspect
-from tuitune.data.shapes.detect import refusal
+from tuitune.data.shapes.objectives import refusal
 from tuitune.data.sources.bundled import MODELS, bundled_sets, data_path
 from tuitune.data.sources.names import open_rows
 from tuitune.data.sources.rows import SourceError

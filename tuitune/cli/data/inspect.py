@@ -7,7 +7,7 @@ import argparse
 from tuitune.cli.output import complain, say, say_json, say_pairs
 from tuitune.data.scan.inspect import Inspection
 from tuitune.data.scan.inspect import inspect as inspect_file
-from tuitune.data.shapes.detect import refusal
+from tuitune.data.shapes.objectives import refusal
 from tuitune.data.sources.names import resolve
 from tuitune.problem import TuituneError
 

@@ -13,7 +13,8 @@ from typing import Any
 import orjson
 
 from tuitune.data.shapes.convert import to_canonical
-from tuitune.data.shapes.detect import TRAINABLE, Detection, detect
+from tuitune.data.shapes.detect import Detection, recognise
+from tuitune.data.shapes.objectives import ANSWERED
 from tuitune.data.shapes.turns import RowProblem
 from tuitune.data.sources.names import open_rows
 from tuitune.data.sources.rows import Row
@@ -82,20 +83,10 @@ def inspect(
     return Inspection(str(path), count, found.shape, found.columns, found.reason, problems, problem_count, duplicates)
 
 
-def recognise(rows: list[Row], shape: str = "auto", columns: Mapping[str, str] | None = None) -> Detection:
-    """The shape of rows as a recipe's `data.shape` and `data.columns` ask for it: given, or recognised."""
-    columns = dict(columns or {})
-    if columns and shape == "auto":
-        shape = "text" if "text" in columns else "columns"
-    if shape == "auto":
-        return detect([row.values for row in rows if row.values is not None])
-    return Detection(shape, columns, "as the recipe says", 1.0)
-
-
 def _problem(row: Row, found: Detection) -> DataProblem | None:
     if row.values is None:
         return DataProblem(row.number, row.line, "", row.problem or "cannot be read")
-    if found.shape not in TRAINABLE:
+    if found.shape not in ANSWERED:
         return None
     try:
         to_canonical(row.values, found.shape, found.columns)

@@ -1,7 +1,4 @@
-"""Shapes of data: what a row is made of, recognised from the rows, and made into what training takes.
-
-Training takes `{"messages": [turn, …]}`, `{"prompt": str, "completion": str}` or `{"text": str}`.
-"""
+"""Shapes of data: what a row is made of, recognised from the rows."""
 
 from __future__ import annotations
 
@@ -10,35 +7,31 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from tuitune.data.shapes.turns import TOOL_ROLES, names_of, turn_keys
-
-TRAINABLE = ("alpaca", "messages", "sharegpt", "prompt-completion", "columns", "text")
-"""Shapes that supervised fine-tuning takes."""
-
-CONVERSATIONS = ("messages", "conversations", "conversation", "dialogue", "dialog", "chat")
-PAIRS = (
-    ("question", "answer"),
-    ("query", "response"),
-    ("prompt", "response"),
-    ("instruction", "response"),
-    ("input", "output"),
-    ("question", "response"),
-    ("query", "answer"),
-    ("prompt", "answer"),
-    ("prompt", "output"),
-    ("instruction", "completion"),
-    ("input", "target"),
-    ("source", "target"),
-    ("user", "assistant"),
+from tuitune.data.shapes.columns import (
+    CONVERSATIONS,
+    LABELS,
+    PROMPTS,
+    SYSTEMS,
+    TEXTS,
+    TOOLS,
+    alpaca_columns,
+    conversation_column,
+    exchange,
+    first,
+    opening_turn,
+    pair_columns,
+    preference_columns,
 )
-"""Columns recognised as a prompt and its completion, the likeliest first."""
+from tuitune.data.shapes.convert import truth
+from tuitune.data.shapes.fields import RowProblem, names_of
+from tuitune.data.shapes.turns import CALLING, ROLES, turn_keys
+from tuitune.data.shapes.vision import media_column
+from tuitune.data.sources.rows import Row
 
-TEXTS = ("text", "content", "document")
-_IMAGES = ("image", "images", "image_path", "pixel_values")
-_MEDIA = ("image", "input_image", "video", "audio")
-_TOOLS = ("tools", "functions", "tool_calls")
-_LABELS = ("label", "kto_tag")
-_EXPECTED = (
+CHATS = ("messages", "sharegpt", "tools")
+"""Shapes that are read alike: one file may hold all of them."""
+
+EXPECTED = (
     "expected instruction and output (Alpaca), messages, conversations (ShareGPT), prompt and completion, "
     "a pair such as question and answer, or text"
 )
@@ -54,108 +47,145 @@ class Detection:
     share: float = 0.0
 
 
+@dataclass(frozen=True)
+class _Found:
+    """What one row is taken for: the shape, the columns by role, and what tells it."""
+
+    shape: str
+    columns: tuple[tuple[str, str], ...]
+    evidence: str
+
+    @property
+    def alike(self) -> tuple[Any, ...]:
+        """Equal for rows that are read in one way."""
+        return ("chat" if self.shape in CHATS else self.shape, self.columns)
+
+
+def recognise(rows: list[Row], shape: str = "auto", columns: Mapping[str, str] | None = None) -> Detection:
+    """The shape of rows as a recipe's `data.shape` and `data.columns` ask for it: given, or recognised."""
+    columns = dict(columns or {})
+    if columns and shape == "auto":
+        shape = shape_of(columns)
+    if shape == "auto":
+        return detect([row.values for row in rows if row.values is not None])
+    return Detection(shape, columns, "as the recipe says", 1.0)
+
+
+def shape_of(columns: Mapping[str, str]) -> str:
+    """The shape that has these roles."""
+    if "rejected" in columns:
+        return "preference"
+    shapes = {"messages": "messages", "text": "text", "output": "alpaca"}
+    return next((shape for role, shape in shapes.items() if role in columns), "columns")
+
+
 def detect(rows: Sequence[Mapping[str, Any]]) -> Detection:
     """The shape of the rows, by what most of them hold; `unknown` where that is nothing known."""
     if not rows:
         return Detection("unknown", reason="there are no rows")
-    found = Counter(recognised for row in rows if (recognised := _recognise(row)) is not None)
-    total = len(rows)
+    label = _label(rows)
+    found = [one for row in rows if (one := _recognise(row, label)) is not None]
     if not found:
         names = Counter(tuple(row) for row in rows).most_common(1)[0][0]
-        return Detection("unknown", reason=f"found {names_of(dict.fromkeys(names))}; {_EXPECTED}")
-    (shape, pairs, evidence), count = found.most_common(1)[0]
-    columns = dict(pairs)
-    if shape in ("columns", "prompt-completion") and any(isinstance(row.get("system"), str) for row in rows):
-        columns["system"] = "system"
-    return Detection(shape, columns, f"{evidence} in {count:,} of {total:,} rows", count / total)
+        return Detection("unknown", reason=f"found {names_of(dict.fromkeys(names))}; {EXPECTED}")
+    alike, count = Counter(one.alike for one in found).most_common(1)[0]
+    ours = Counter(one for one in found if one.alike == alike)
+    usual = ours.most_common(1)[0][0]
+    if calling := next((one for one in ours if one.shape == "tools"), None):
+        usual = calling
+    columns = dict(usual.columns)
+    if usual.shape != "text" and (extra := _system(rows)):
+        columns["system"] = extra
+    if usual.shape == "tools" and (tools := next((name for row in rows if (name := first(TOOLS, row))), None)):
+        columns["tools"] = tools
+    return Detection(usual.shape, columns, f"{usual.evidence} in {count:,} of {len(rows):,} rows", count / len(rows))
 
 
-def refusal(shape: str) -> str | None:
-    """Why supervised fine-tuning cannot take a shape, and the way out; None where it can."""
-    return {
-        "preference": (
-            "these are preferences (chosen and rejected answers), which sft does not take; to learn from the chosen "
-            'answers alone, set data.shape = "columns" and data.columns = { prompt = "…", completion = "chosen" }'
-        ),
-        "unpaired-preference": (
-            "these are answers labelled good or bad, which sft does not take; keep the good ones and drop the label"
-        ),
-        "tools": "these are conversations with tool calls, which sft does not take yet; keep the rows without them",
-        "vision": "these rows have images, and only text models are trained here; keep the text columns",
-        "unknown": f"the rows are of no known shape; {_EXPECTED}, or name the columns in data.columns",
-    }.get(shape)
+def _system(rows: Sequence[Mapping[str, Any]]) -> str | None:
+    return next((name for name in SYSTEMS if any(isinstance(row.get(name), str) for row in rows)), None)
 
 
-_Recognised = tuple[str, tuple[tuple[str, str], ...], str]
-
-
-def _recognise(row: Mapping[str, Any]) -> _Recognised | None:
-    """Shape, columns and evidence of one row."""
-    for special in (_vision, _preference, _chat, _alpaca, _pair):
-        if found := special(row):
-            return found
-    name = next((name for name in TEXTS if isinstance(row.get(name), str)), None)
-    return ("text", (("text", name),), f"text in {name}") if name else None
-
-
-def _vision(row: Mapping[str, Any]) -> _Recognised | None:
-    name = next((name for name in _IMAGES if row.get(name)), None)
-    if name:
-        return "vision", (), f"images in {name}"
-    turns = row.get(_conversation_column(row) or "")
-    for one in turns if isinstance(turns, list) else ():
-        parts = one.get("content") if isinstance(one, Mapping) else None
-        for part in parts if isinstance(parts, list) else ():
-            if isinstance(part, Mapping) and str(part.get("type", "")).startswith(_MEDIA):
-                return "vision", (), "image parts in messages"
-    return None
-
-
-def _preference(row: Mapping[str, Any]) -> _Recognised | None:
-    if row.get("chosen") is not None and row.get("rejected") is not None:
-        return "preference", (("chosen", "chosen"), ("rejected", "rejected")), "chosen and rejected"
-    label = next((name for name in _LABELS if isinstance(row.get(name), bool)), None)
-    if label and (_conversation_column(row) or ("prompt" in row and "completion" in row)):
-        return "unpaired-preference", (("label", label),), f"an answer and {label}"
-    return None
-
-
-def _chat(row: Mapping[str, Any]) -> _Recognised | None:
-    column = _conversation_column(row)
-    if column is None:
-        return None
-    turns = [one for one in row[column] if isinstance(one, Mapping)]
-    roles = {str(one.get(turn_keys(one)[0], "")).lower() for one in turns}
-    if roles & TOOL_ROLES or any(one.get("tool_calls") for one in turns) or any(row.get(name) for name in _TOOLS):
-        return "tools", (("messages", column),), f"tool calls in {column}"
-    role, content = turn_keys(turns[0])
-    shape = "sharegpt" if role == "from" else "messages"
-    return shape, (("messages", column),), f"{column} with {role} and {content}"
-
-
-def _conversation_column(row: Mapping[str, Any]) -> str | None:
-    for name in CONVERSATIONS:
-        value = row.get(name)
-        if isinstance(value, list) and value and isinstance(value[0], Mapping) and {"role", "from"} & set(value[0]):
+def _label(rows: Sequence[Mapping[str, Any]]) -> str | None:
+    """The column that labels answers as good or bad: it holds true and false, or nothing but 1 and 0."""
+    for name in LABELS:
+        held = [row[name] for row in rows if row.get(name) is not None]
+        if held and (any(isinstance(one, bool) for one in held) or all(_is_truth(one) for one in held)):
             return name
     return None
 
 
-def _alpaca(row: Mapping[str, Any]) -> _Recognised | None:
-    if "instruction" in row and "output" in row:
-        columns = (("instruction", "instruction"), ("input", "input"), ("output", "output"))
-        return "alpaca", columns, "instruction and output"
-    if {"instruction", "context", "response"} <= set(row):
-        columns = (("instruction", "instruction"), ("input", "context"), ("output", "response"))
-        return "alpaca", columns, "instruction, context and response"
-    return None
+def _is_truth(value: Any) -> bool:
+    try:
+        truth(value, "")
+    except RowProblem:
+        return False
+    return True
 
 
-def _pair(row: Mapping[str, Any]) -> _Recognised | None:
-    if "prompt" in row and "completion" in row:
-        columns = (("prompt", "prompt"), ("completion", "completion"))
-        return "prompt-completion", columns, "prompt and completion"
-    pair = next((pair for pair in PAIRS if pair[0] in row and pair[1] in row), None)
-    if pair is None:
-        return None
-    return "columns", (("prompt", pair[0]), ("completion", pair[1])), f"{pair[0]} and {pair[1]}"
+def _recognise(row: Mapping[str, Any], label: str | None) -> _Found | None:
+    """What one row is; the likeliest meaning comes first."""
+    answered = _answered(row)
+    if media := media_column(row):
+        columns = answered.columns if answered and media not in CONVERSATIONS else ()
+        return _Found("vision", columns, f"image parts in {media}" if media in CONVERSATIONS else f"images in {media}")
+    if compared := preference_columns(row):
+        return _preference(row, compared)
+    if answered and label and row.get(label) is not None and answered.shape != "text":
+        columns = (*answered.columns, ("label", label))
+        return _Found("unpaired-preference", columns, f"an answer and {label}")
+    return answered
+
+
+def _answered(row: Mapping[str, Any]) -> _Found | None:
+    """A row that holds one answer to learn from."""
+    if column := conversation_column(row):
+        return _chat(row, column)
+    if alpaca := alpaca_columns(row):
+        names = alpaca.values() if alpaca["input"] != "input" else (alpaca["instruction"], alpaca["output"])
+        return _Found("alpaca", tuple(alpaca.items()), _listed(names))
+    if pair := pair_columns(row):
+        shape = "prompt-completion" if tuple(pair.values()) == ("prompt", "completion") else "columns"
+        return _Found(shape, tuple(pair.items()), _listed(pair.values()))
+    name = next((name for name in TEXTS if isinstance(row.get(name), str)), None)
+    return _Found("text", (("text", name),), f"text in {name}") if name else None
+
+
+def _preference(row: Mapping[str, Any], compared: dict[str, str]) -> _Found:
+    """Chosen and rejected, after a prompt of their own or with it in themselves."""
+    evidence = _listed(compared.values())
+    opening = opening_turn(row[compared["chosen"]])
+    if opening is not None and ROLES.get(str(opening.get(turn_keys(opening)[0])).lower()) != "assistant":
+        return _Found("preference", tuple(compared.items()), f"whole conversations in {evidence}")
+    prompt = first(PROMPTS, row) or conversation_column(row)
+    asked = {"prompt": prompt} if prompt else {}
+    if prompt == "instruction" and "input" in row:
+        asked = {"instruction": "instruction", "input": "input"}
+    columns = {**asked, **compared}
+    return _Found("preference", tuple(columns.items()), f"{prompt}, {evidence}" if prompt else evidence)
+
+
+def _chat(row: Mapping[str, Any], column: str) -> _Found:
+    """A conversation; one with tool calls or tools where any turn or column has them."""
+    columns = (("messages", column),)
+    opening = opening_turn(row[column]) or {}
+    if "role" not in opening and (pair := exchange(opening)):
+        return _Found("messages", columns, f"{column} with {pair[0]} and {pair[1]}")
+    turns = row[column] if isinstance(row[column], list) else [opening]
+    roles = [one.get(turn_keys(one)[0]) for one in turns if isinstance(one, Mapping)]
+    calling = any(isinstance(one, Mapping) and (one.get("tool_calls") or one.get("function_call")) for one in turns)
+    told = first(TOOLS, row)
+    if calling or any(_is_tool(role) for role in roles) or (told and row[told] not in ("", [], "[]")):
+        return _Found("tools", columns, f"tool calls in {column}")
+    role, content = turn_keys(opening)
+    return _Found("sharegpt" if role == "from" else "messages", columns, f"{column} with {role} and {content}")
+
+
+def _is_tool(role: Any) -> bool:
+    """Whether a role is one of a tool, or of a call."""
+    name = role.strip().lower() if isinstance(role, str) else ""
+    return ROLES.get(name) == "tool" or name in CALLING
+
+
+def _listed(names: Any) -> str:
+    *most, last = names
+    return f"{', '.join(most)} and {last}"

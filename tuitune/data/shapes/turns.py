@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-Turn = dict[str, str]
-"""`{"role": "system" | "user" | "assistant", "content": …}`"""
+from tuitune.data.shapes.columns import DIALOGUE, ROLE_KEYS, exchange
+from tuitune.data.shapes.fields import RowProblem as RowProblem
+from tuitune.data.shapes.fields import kind_of, names_of, parsed, quoted, text
+from tuitune.data.shapes.tools import answer_of, calls_of, written_calls
+
+Turn = dict[str, Any]
+"""`{"role": "system" | "user" | "assistant" | "tool", "content": str}`; an assistant turn may have `tool_calls` (its
+content is then often empty), `reasoning_content` or `thinking`; a tool turn `name` and `tool_call_id`."""
 
 ROLES = {
     "system": "system",
@@ -22,106 +28,157 @@ ROLES = {
     "bing": "assistant",
     "bard": "assistant",
     "model": "assistant",
+    "tool": "tool",
+    "tools": "tool",
+    "function": "tool",
+    "observation": "tool",
+    "ipython": "tool",
+    "tool_response": "tool",
+    "function_response": "tool",
+    "tool_result": "tool",
 }
 """Roles by the names that data sets give them."""
 
-TOOL_ROLES = frozenset(
-    {"tool", "tools", "function", "function_call", "observation", "ipython", "tool_call", "tool_response"}
-)
+CALLING = frozenset({"function_call", "tool_call", "function-call"})
+"""Roles of a turn in which the assistant calls tools."""
 
-
-class RowProblem(Exception):  # noqa: N818
-    """A row that cannot be trained on: the field that is wrong, and what was expected of it."""
-
-    def __init__(self, field: str, message: str) -> None:
-        super().__init__(f"{field}: {message}" if field else message)
-        self.field = field
-        self.message = message
+_TEXT_KEYS = ("content", "value", "text", "message")
+_REASONING = ("reasoning_content", "thinking")
+_ORIGIN = ("name", "tool_call_id")
+_AFTER = {
+    "system": ("",),
+    "user": ("", "system", "assistant"),
+    "assistant": ("user", "tool"),
+    "tool": ("assistant", "tool"),
+}
+_SPEAKER = re.compile(r"\n\n(Human|Assistant):")
 
 
 def conversation(value: Any, field: str) -> list[Turn]:
     """The turns in `value`; RowProblem where roles, order or an empty turn leave nothing sound to learn from."""
     turns = turn_list(value, field)
-    previous = ""
-    for number, one in enumerate(turns):
-        role, where = one["role"], f"{field}[{number}]"
-        if role == "system" and number:
-            raise RowProblem(where, "a system turn comes first or not at all")
-        if role == previous:
-            raise RowProblem(where, f"two {role} turns follow each other")
-        if role == "assistant" and previous in ("", "system"):
-            raise RowProblem(where, "the conversation begins with the assistant; a user turn comes first")
-        previous = role
-    if not any(one["role"] == "assistant" for one in turns):
-        raise RowProblem(field, "no assistant turn, so nothing to learn from")
+    check_order(turns, field)
     return turns
 
 
+def check_order(turns: Sequence[Turn], field: str) -> None:
+    """RowProblem unless the turns follow each other as chat templates expect, and the assistant has one of them."""
+    previous = ""
+    answered = False
+    for number, one in enumerate(turns):
+        role = one["role"]
+        if previous not in _AFTER[role]:
+            raise RowProblem(f"{field}[{number}]", _misplaced(role, previous), "role-order")
+        answered = answered or role == "assistant"
+        previous = role
+    if not answered:
+        raise RowProblem(field, "no assistant turn, so nothing to learn from", "no-answer")
+
+
+def _misplaced(role: str, previous: str) -> str:
+    if role == "system":
+        return "a system turn comes first or not at all"
+    if role == previous:
+        return f"two {role} turns follow each other"
+    if role == "assistant":
+        return "the conversation begins with the assistant; a user turn comes first"
+    if role == "tool":
+        return "a tool answers the assistant; an assistant turn comes before"
+    return "after a tool's answer comes the assistant's turn"
+
+
 def turn_list(value: Any, field: str) -> list[Turn]:
-    """The turns in a list, each checked alone."""
-    if not isinstance(value, Sequence) or isinstance(value, str | bytes):
-        raise RowProblem(field, f"expected a list of turns, found {kind_of(value)}")
+    """The turns in a list, each checked alone. A text may hold them as JSON, or as `Human:` and `Assistant:`."""
+    if isinstance(value, str):
+        if value.startswith(DIALOGUE):
+            return dialogue(value, field)
+        if value.lstrip()[:1] == "[":
+            value = parsed(value, field, "a list of turns")
+    if not isinstance(value, list):
+        found = kind_of(value)
+        raise RowProblem(field, f"expected a list of turns, found {found}", "missing" if value is None else "type")
     if not value:
-        raise RowProblem(field, "the conversation is empty")
-    return [turn(one, f"{field}[{number}]") for number, one in enumerate(value)]
+        raise RowProblem(field, "the conversation is empty", "empty")
+    turns = []
+    for number, one in enumerate(value):
+        where = f"{field}[{number}]"
+        if isinstance(one, Mapping) and "role" not in one and (pair := exchange(one)):
+            turns += _exchanged(one, pair, where, opening=not number)
+        else:
+            turns.append(turn(one, where))
+    return turns
+
+
+def _exchanged(item: Mapping[str, Any], pair: tuple[str, str], field: str, *, opening: bool) -> list[Turn]:
+    """A question and its answer that share a list item, after a system text in the first."""
+    asked, said = (text(item[key], f"{field}.{key}") for key in pair)
+    system = item.get("system") if opening else None
+    before = [said_by("system", text(system, f"{field}.system"))] if system else []
+    return [*before, said_by("user", asked), said_by("assistant", said)]
 
 
 def turn(value: Any, field: str) -> Turn:
-    """One turn, from role/content or from/value keys."""
+    """One turn, in any of the spellings: role and content, from and value, with tool calls or without."""
     if not isinstance(value, Mapping):
-        raise RowProblem(field, f"expected a turn with role and content, found {kind_of(value)}")
+        raise RowProblem(field, f"expected a turn with role and content, found {kind_of(value)}", "type")
     role_key, text_key = turn_keys(value)
-    if role_key not in value or text_key not in value:
-        missing = role_key if role_key not in value else text_key
-        raise RowProblem(field, f"the turn has no '{missing}'; it has {names_of(value)}")
-    name = value[role_key]
-    if (isinstance(name, str) and name.strip().lower() in TOOL_ROLES) or value.get("tool_calls"):
-        raise RowProblem(field, "tool calls cannot be trained here yet; remove the row")
-    role = ROLES.get(name.strip().lower()) if isinstance(name, str) else None
-    if role is None:
-        shown = f"'{name[:40]}'" if isinstance(name, str) else kind_of(name)
-        raise RowProblem(f"{field}.{role_key}", f"expected system, user or assistant, found {shown}")
-    return {"role": role, "content": text(value[text_key], f"{field}.{text_key}")}
+    name = value.get(role_key)
+    role = ROLES.get(name) or ROLES.get(name.strip().lower()) if isinstance(name, str) else None
+    if role == "user" or role == "system":
+        if text_key in value:
+            return {"role": role, "content": text(value[text_key], f"{field}.{text_key}")}
+    elif role == "assistant":
+        return _assistant(value, text_key, field)
+    if text_key not in value or role_key not in value:
+        missing = text_key if role_key in value else role_key
+        raise RowProblem(field, f"the turn has no '{missing}'; it has {names_of(value)}", "missing")
+    if role == "tool":
+        origin = {key: value[key] for key in _ORIGIN if isinstance(value.get(key), str)}
+        return {"role": role, "content": answer_of(value[text_key], f"{field}.{text_key}"), **origin}
+    if isinstance(name, str) and name.strip().lower() in CALLING:
+        calls = written_calls(value[text_key], f"{field}.{text_key}")
+        return {"role": "assistant", "content": "", "tool_calls": calls}
+    shown = quoted(name) if isinstance(name, str) else kind_of(name)
+    raise RowProblem(f"{field}.{role_key}", f"expected system, user, assistant or tool, found {shown}", "type")
+
+
+def _assistant(value: Mapping[str, Any], text_key: str, field: str) -> Turn:
+    key = "tool_calls" if value.get("tool_calls") else "function_call"
+    calls = value.get(key)
+    if not calls and text_key not in value:
+        raise RowProblem(field, f"the turn has no '{text_key}'; it has {names_of(value)}", "missing")
+    said: Turn = {"role": "assistant", "content": text(value.get(text_key), f"{field}.{text_key}", empty=bool(calls))}
+    if calls:
+        said["tool_calls"] = calls_of(calls, f"{field}.{key}")
+    for reasoning in _REASONING:
+        if value.get(reasoning):
+            said[reasoning] = text(value[reasoning], f"{field}.{reasoning}")
+    return said
 
 
 def turn_keys(value: Mapping[str, Any]) -> tuple[str, str]:
-    """The keys of role and text in a turn: `from`/`value` where they are there, else `role`/`content`."""
-    if "from" in value and "role" not in value:
-        return "from", "value" if "value" in value or "content" not in value else "content"
-    return "role", "content" if "content" in value or "value" not in value else "value"
+    """The keys of role and text in a turn: `from` and `value` where they are there, else `role` and `content`."""
+    if "role" in value and "content" in value:
+        return "role", "content"
+    role = next((key for key in ROLE_KEYS if key in value), "role")
+    spoken = next((key for key in _TEXT_KEYS if key in value), "value" if role == "from" else "content")
+    return role, "value" if role == "from" and "value" in value else spoken
 
 
-def text(value: Any, field: str, *, empty: bool = False) -> str:
-    """Text as it is; numbers as JSON writes them; a list of text parts joined. `empty` allows nothing at all."""
-    if isinstance(value, bool | int | float) and value == value:
-        return json.dumps(value)
-    if isinstance(value, list) and value:
-        value = "".join(_part(part, f"{field}[{number}]") for number, part in enumerate(value))
-    if value is None and empty:
-        return ""
-    if not isinstance(value, str):
-        raise RowProblem(field, f"expected text, found {kind_of(value)}")
-    if not empty and not value.strip():
-        raise RowProblem(field, "is empty")
-    return value
+def dialogue(value: str, field: str) -> list[Turn]:
+    """The turns of a conversation written as one text; an `Assistant:` at the end with nothing after it opens none."""
+    speakers = _SPEAKER.split(value)[1:]
+    turns = [
+        said_by("user" if speaker == "Human" else "assistant", said.strip())
+        for speaker, said in zip(speakers[::2], speakers[1::2], strict=True)
+    ]
+    if turns and turns[-1] == said_by("assistant", ""):
+        turns.pop()
+    for number, one in enumerate(turns):
+        text(one["content"], f"{field}[{number}]")
+    return turns
 
 
-def _part(part: Any, field: str) -> str:
-    if isinstance(part, Mapping) and part.get("type") == "text" and isinstance(part.get("text"), str):
-        return part["text"]
-    kind = part.get("type") if isinstance(part, Mapping) else None
-    if isinstance(kind, str):
-        raise RowProblem(field, f"expected text, found a part of type '{kind[:40]}'")
-    raise RowProblem(field, f"expected a text part, found {kind_of(part)}")
-
-
-def kind_of(value: Any) -> str:
-    """What a value is, in a word or two."""
-    kinds = {str: "text", bool: "true or false", int: "a number", float: "a number", list: "a list", dict: "an object"}
-    return "nothing" if value is None else kinds.get(type(value), type(value).__name__)
-
-
-def names_of(value: Mapping[str, Any], most: int = 8) -> str:
-    """The keys of an object for a message: `id, body, …`."""
-    names = [str(name)[:40] for name in value]
-    return ", ".join(names[:most]) + (", …" if len(names) > most else "") or "no keys"
+def said_by(role: str, content: str) -> Turn:
+    """A turn of `role`."""
+    return {"role": role, "content": content}

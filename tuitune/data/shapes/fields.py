@@ -1,0 +1,107 @@
+"""Fields of a row: what is read out of them, and the problem with a row when it is not there."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from tuitune.text import clean
+
+_TEXT_PARTS = ("text", "input_text", "output_text")
+_KINDS: dict[type, str] = {
+    str: "text",
+    bool: "true or false",
+    int: "a number",
+    float: "a number",
+    list: "a list",
+    dict: "an object",
+    type(None): "nothing",
+}
+_LONGEST_NUMBER = 10**4000
+
+
+class RowProblem(Exception):  # noqa: N818
+    """A row that cannot be trained on: the field that is wrong, what was found and what was expected of it.
+
+    `kind` is one of encoding, type, missing, empty, role-order, no-answer, tools, vision, too-deep and other.
+    """
+
+    def __init__(self, field: str, message: str, kind: str = "other") -> None:
+        super().__init__(f"{field}: {message}" if field else message)
+        self.field = field
+        self.message = message
+        self.kind = kind
+
+
+def value_of(values: Mapping[str, Any], column: str) -> Any:
+    """What is in a column; RowProblem where the row has no such column."""
+    try:
+        return values[column]
+    except KeyError:
+        raise RowProblem(column, f"no such column; the row has {names_of(values)}", "missing") from None
+
+
+def text(value: Any, field: str, *, empty: bool = False) -> str:
+    """Text as it is; numbers as JSON writes them; a list of text parts joined. `empty` allows nothing at all."""
+    if isinstance(value, list) and value:
+        value = "".join(_part(part, f"{field}[{number}]") for number, part in enumerate(value))
+    if isinstance(value, str):
+        if not (value.isascii() or encodes(value)):
+            raise RowProblem(field, "half a character (a lone surrogate), which no encoding can write", "encoding")
+        if not empty and (not value or value.isspace()):
+            raise RowProblem(field, "is empty", "empty")
+        return value
+    if value is None and empty:
+        return ""
+    if isinstance(value, float) and not math.isfinite(value):
+        raise RowProblem(field, f"expected text, found a number that is not finite ({value})", "type")
+    if isinstance(value, bool | float) or (isinstance(value, int) and abs(value) < _LONGEST_NUMBER):
+        return json.dumps(value)
+    raise RowProblem(field, f"expected text, found {kind_of(value)}", "missing" if value is None else "type")
+
+
+def _part(part: Any, field: str) -> str:
+    kind = part.get("type") if isinstance(part, Mapping) else None
+    if isinstance(part, Mapping) and kind in _TEXT_PARTS and isinstance(part.get("text"), str):
+        return str(part["text"])
+    if isinstance(kind, str) and kind not in _TEXT_PARTS:
+        raise RowProblem(field, f"expected text, found a part of type {quoted(kind)}", "vision")
+    found = "one without text" if isinstance(part, Mapping) else kind_of(part)
+    raise RowProblem(field, f"expected a text part, found {found}", "type")
+
+
+def parsed(value: str, field: str, expected: str, kind: str = "type") -> Any:
+    """The JSON written in a text; RowProblem of `kind` says what was expected where it is none."""
+    try:
+        return json.loads(value)
+    except RecursionError:
+        raise RowProblem(field, f"expected {expected}, found JSON that is nested too deeply", "too-deep") from None
+    except ValueError as error:
+        raise RowProblem(field, f"expected {expected}, found text that is no JSON ({error})", kind) from None
+
+
+def encodes(value: str) -> bool:
+    """Whether a text can be written as UTF-8: it has no lone surrogates."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def kind_of(value: Any) -> str:
+    """What a value is, in a word or two."""
+    return _KINDS.get(type(value)) or clean(type(value).__name__, limit=40)
+
+
+def names_of(value: Mapping[Any, Any], most: int = 8) -> str:
+    """The keys of an object for a message: `id, body, …`."""
+    names = [clean(str(name), limit=40) for _, name in zip(range(most), value, strict=False)]
+    return ", ".join(names) + (", …" if len(value) > most else "") or "no keys"
+
+
+def quoted(value: str) -> str:
+    """A foreign word for a message, made harmless."""
+    return f"'{clean(value, limit=40)}'"

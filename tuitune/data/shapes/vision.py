@@ -1,0 +1,71 @@
+"""Rows with images: recognised, their files looked for, and not for training a text model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from tuitune.data.shapes.columns import CONVERSATIONS
+from tuitune.data.shapes.fields import RowProblem
+from tuitune.text import clean
+
+_COLUMNS = ("image", "images", "image_path", "pixel_values", "video", "videos", "audio", "audios")
+_PARTS = ("image", "input_image", "video", "audio", "input_audio")
+_ELSEWHERE = ("http://", "https://", "data:", "hf://")
+
+
+def media_column(values: Mapping[str, Any]) -> str | None:
+    """The column that holds images, video or sound; a conversation with such parts is one."""
+    if name := next((name for name in _COLUMNS if _is_filled(values.get(name))), None):
+        return name
+    return next((name for name in CONVERSATIONS if next(_parts(values.get(name)), None) is not None), None)
+
+
+def check_files(values: Mapping[str, Any], folder: Path) -> None:
+    """RowProblem for the first image, video or sound that is named by a path, from `folder`, where no file is."""
+    for field, path in _paths(values):
+        place = path.removeprefix("file://")
+        if not place.startswith(_ELSEWHERE) and not _is_file(folder / place):
+            raise RowProblem(field, f"there is no file {clean(place, limit=120)}", "vision")
+
+
+def _paths(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Fields that name a file, and the name."""
+    for column in _COLUMNS:
+        value = values.get(column)
+        for number, one in enumerate(value if isinstance(value, list) else [value]):
+            field = f"{column}[{number}]" if isinstance(value, list) else column
+            yield from ((field, path) for path in _named(one))
+    for column in CONVERSATIONS:
+        for field, part in _parts(values.get(column)):
+            for key in (str(part["type"]), "image", "path", "url"):
+                yield from ((f"{column}{field}", path) for path in _named(part.get(key)))
+
+
+def _named(value: Any) -> Iterator[str]:
+    """The path in a value: a text, or an object with one and without the bytes themselves."""
+    if isinstance(value, Mapping) and not value.get("bytes"):
+        value = value.get("path") or value.get("url")
+    if isinstance(value, str) and value:
+        yield value
+
+
+def _parts(turns: Any) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Parts of messages that are no text, each with its place."""
+    for number, one in enumerate(turns if isinstance(turns, list) else ()):
+        content = one.get("content") if isinstance(one, Mapping) else None
+        for index, part in enumerate(content if isinstance(content, list) else ()):
+            if isinstance(part, Mapping) and str(part.get("type", "")).startswith(_PARTS):
+                yield f"[{number}].content[{index}]", part
+
+
+def _is_filled(value: Any) -> bool:
+    return value is not None and value not in ("", [], {})
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
