@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 from itertools import islice
 from pathlib import Path
 
-from tuitune.data.sources.formats import is_data_file, named_format
+from tuitune.data.sources.formats import FORMATS, is_data_file, named_format
 from tuitune.data.sources.rows import SourceError
 from tuitune.text import clean
 
@@ -30,7 +30,7 @@ def files_in(folder: Path) -> tuple[Path, ...]:
     found = _expand(folder, ("**", "*"))
     tables = tuple(path for path in found if named_format(path) != "txt")
     if not found:
-        raise SourceError(folder, "is a folder with no data files; name a .json, .jsonl, .csv, .tsv, .parquet or .txt file")
+        raise SourceError(folder, f"is a folder with no data files; known are {', '.join(FORMATS)}")
     return tables or found
 
 
@@ -78,8 +78,7 @@ class _Walk:
                 elif rest and fnmatchcase(entry.name, head):
                     yield from self.matches(path, rest)
             elif head != "**" and not rest and fnmatchcase(entry.name, head) and is_data_file(path):
-                if self.counts(path, entry):
-                    yield path
+                yield from self.counted(path, entry)
 
     def entries(self, folder: Path) -> list[os.DirEntry[str]]:
         with os.scandir(folder) as found:
@@ -89,14 +88,14 @@ class _Walk:
             raise SourceError(self.root, f"holds more than {_MOST_ENTRIES:,} files and folders; name one in it")
         return sorted((entry for entry in listed if not entry.name.startswith(".")), key=lambda entry: entry.name)
 
-    def counts(self, path: Path, entry: os.DirEntry[str]) -> bool:
-        """Whether a file is to be read: links within the folder are not, as what they lead to is read anyway."""
+    def counted(self, path: Path, entry: os.DirEntry[str]) -> Iterator[Path]:
+        """The file, unless it is a link within the folder: what that leads to is read anyway."""
         if not entry.is_symlink():
-            return True
+            yield path
+            return
         shown = clean(os.path.relpath(path, self.root), limit=100)
-        real = os.path.realpath(path)
-        if not os.path.exists(real):
-            raise SourceError(self.root, f"the link {shown} leads nowhere; remove it")
-        if os.path.commonpath([real, self.real_root]) != self.real_root:
-            raise SourceError(self.root, f"the link {shown} leads out of the folder; name that file itself, or copy it in")
-        return False
+        real = Path(os.path.realpath(path))
+        if not real.exists():
+            raise SourceError(self.root, f"the link {shown} in it leads nowhere; remove it")
+        if not real.is_relative_to(self.real_root):
+            raise SourceError(self.root, f"the link {shown} leads out of it; name that file itself, or copy it in")

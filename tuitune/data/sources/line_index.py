@@ -34,7 +34,7 @@ class LineIndex:
             self._grow(file, skipped, cancelled)
         index = bisect_right(self.rows, skipped) - 1
         rows, (offset, lines) = self.rows[index], self.places[index]
-        if self.ended and index == len(self.rows) - 1 and rows < skipped or cancelled():
+        if (self.ended and index == len(self.rows) - 1 and rows < skipped) or cancelled():
             return iter(()), rows
         return self._read(offset, rows, lines, skipped), skipped
 

@@ -43,7 +43,7 @@ def open_unpacked(path: Path) -> Unpacked | BinaryIO:
 
 
 class Unpacked(io.BufferedReader):
-    """A packed file as a stream of what is in it. Where it is cut, broken or a bomb the stream ends, and `problem` says so."""
+    """A packed file as a stream of what is in it. Where it is cut, broken or a bomb it ends, and `problem` says so."""
 
     def __init__(self, file: BinaryIO, name: str, fresh: Callable[[], Any], step: int) -> None:
         self.stream = _Stream(file, name, fresh, step)

@@ -1,0 +1,131 @@
+"""Rows of parquet files as JSON has them. Imports pyarrow: for processes that are not the screen."""
+
+from __future__ import annotations
+
+import datetime
+import decimal
+import hashlib
+import math
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow
+import pyarrow.parquet
+import pyarrow.types as kinds
+
+from tuitune.data.sources.packed import FREE_BYTES, MOST_RATIO
+from tuitune.data.sources.rows import LONGEST, Row, SourceError
+from tuitune.text import clean
+
+_BATCH_ROWS = 1000
+_BATCH_BYTES = 8 << 20
+
+
+def read_parquet(path: Path, *, first: int = 1) -> Iterator[Row]:
+    """The rows from number `first` on, a batch at a time. What JSON has no word for becomes text (`plain`).
+
+    SourceError where the file is none, cut, broken or a bomb: at the first row, so far as its footer tells.
+    """
+    try:
+        with pyarrow.parquet.ParquetFile(path) as file:
+            _refuse_bomb(path, file.metadata)
+            yield from _rows(file, first)
+    except MemoryError:
+        raise SourceError(path, "a batch of its rows needs more memory than there is") from None
+    except (pyarrow.ArrowException, OSError) as error:
+        raise SourceError(path, f"is no readable parquet file: {clean(str(error), limit=300)}") from None
+
+
+def _refuse_bomb(path: Path, footer: Any) -> None:
+    for group in range(footer.num_row_groups):
+        for column in range(footer.num_columns):
+            chunk = footer.row_group(group).column(column)
+            if chunk.total_uncompressed_size > max(FREE_BYTES, MOST_RATIO * chunk.total_compressed_size):
+                name = clean(chunk.path_in_schema, limit=60)
+                raise SourceError(
+                    path, f"the column {name} unpacks to more than {MOST_RATIO} times its size, as a bomb does"
+                )
+
+
+def _rows(file: Any, first: int) -> Iterator[Row]:
+    number = 0
+    odd = any(_is_odd(field.type) for field in file.schema_arrow)
+    for group in range(file.metadata.num_row_groups):
+        facts = file.metadata.row_group(group)
+        if number + facts.num_rows < first:
+            number += facts.num_rows
+            continue
+        size = max(1, min(_BATCH_ROWS, _BATCH_BYTES * facts.num_rows // max(facts.total_byte_size, 1)))
+        for batch in file.iter_batches(batch_size=size, row_groups=[group]):
+            skipped = max(0, min(first - 1 - number, batch.num_rows))
+            yield from of_batch(batch.slice(skipped), number + skipped, odd)
+            number += batch.num_rows
+
+
+def of_batch(batch: Any, number: int, odd: bool = True) -> Iterator[Row]:
+    """The rows of an Arrow batch or table that follow row `number`. `odd` where values may need `plain`."""
+    small = batch.nbytes <= LONGEST
+    try:
+        values = batch.to_pylist() if small else None
+    except (UnicodeDecodeError, ValueError, OverflowError, pyarrow.ArrowException):
+        values = None
+    for index in range(batch.num_rows):
+        number += 1
+        if values is None:
+            yield _alone(batch.slice(index, 1), number, odd)
+        else:
+            yield Row(number, None, plain(values[index]) if odd else values[index])
+
+
+def _alone(batch: Any, number: int, odd: bool) -> Row:
+    """A row of a batch that is big or has a row that cannot be read."""
+    if batch.nbytes > LONGEST:
+        return Row(number, None, None, f"the row is longer than {LONGEST >> 20} MiB")
+    try:
+        values = batch.to_pylist()[0]
+    except UnicodeDecodeError as error:
+        byte = error.object[error.start : error.start + 1].hex()
+        return Row(number, None, None, f"is not UTF-8 (byte 0x{byte})")
+    except (ValueError, OverflowError, pyarrow.ArrowException) as error:
+        return Row(number, None, None, f"cannot be read: {clean(str(error), limit=200)}")
+    return Row(number, None, plain(values) if odd else values)
+
+
+def _is_odd(kind: Any) -> bool:
+    """Whether values of a type may be other than JSON has them."""
+    if kinds.is_struct(kind):
+        return any(_is_odd(kind.field(index).type) for index in range(kind.num_fields))
+    if kinds.is_list(kind) or kinds.is_large_list(kind) or kinds.is_fixed_size_list(kind):
+        return _is_odd(kind.value_type)
+    simple = (kinds.is_string, kinds.is_large_string, kinds.is_integer, kinds.is_boolean, kinds.is_null)
+    return not any(test(kind) for test in simple)
+
+
+def plain(value: Any) -> Any:
+    """A value as JSON has it. Times are ISO 8601, decimals their digits, what is no finite number null, and bytes the
+    text that they are in UTF-8 or else their length and hash: images and sounds are no text to train on.
+    """
+    if value is None or isinstance(value, str | bool | int):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {str(name): plain(inner) for name, inner in value.items()}
+    if isinstance(value, list | tuple | set):
+        return [plain(inner) for inner in value]
+    if isinstance(value, datetime.date | datetime.time):
+        return value.isoformat()
+    if isinstance(value, bytes):
+        return _text_of(value)
+    if isinstance(value, decimal.Decimal | datetime.timedelta | uuid.UUID):
+        return str(value)
+    return plain(value.tolist()) if hasattr(value, "tolist") else str(value)
+
+
+def _text_of(value: bytes) -> str:
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return f"⟨{len(value)} bytes, {hashlib.blake2b(value, digest_size=6).hexdigest()}⟩"
