@@ -122,6 +122,8 @@ def rows_of_one(path: Path) -> Iterator[Row]:
     """The rows of one file of several: none where it is empty, and its problem where it cannot be read."""
     number = 0
     try:
+        if named_format(path) != "parquet" and format_of(path, beginning(path)) == "parquet":
+            raise SourceError(path, "is a parquet file by another name; call it .parquet")
         for row in open_rows(path):
             number = row.number
             yield row

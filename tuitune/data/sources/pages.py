@@ -24,7 +24,10 @@ from tuitune.problem import TuituneError
 from tuitune.text import clean, redact, strip_ansi
 
 WAIT_SECONDS = 120.0
-"""How long a page that another process reads (parquet, the Hub, the web) is waited for."""
+"""How long a page that another process reads (parquet, the Hub) is waited for."""
+
+FETCH_SECONDS = 3600.0
+"""How long a file is waited for that is fetched from the web first."""
 
 _POLL_SECONDS = 0.05
 _BOOKS = 8
@@ -56,7 +59,10 @@ def read_page(
     """
     source = resolve(name, base=base)
     if not source.light:
-        return _page_elsewhere(name, first, count, split, base, cancelled)
+        wait = FETCH_SECONDS if source.kind == "web" else WAIT_SECONDS
+        command = ["page", name, "--first", str(first), "--rows", str(count + 1), "--split", split]
+        rows = _from_process(name, command, base, wait, cancelled)
+        return Page(rows[:count], first, complete=len(rows) <= count)
     page = _book(source).page(first, count, cancelled)
     if cancelled():
         raise TuituneError(f"{clean(name, limit=200)}: reading was cancelled")
@@ -146,15 +152,14 @@ class _File:
         rows = open_rows(self.path) if self.name is None else rows_of_one(self.path)
         if skipped == 0:
             return rows, 0
-        if self._indexed():
-            return self.index.rows_from(skipped, cancelled)
+        if index := self._line_index():
+            return index.rows_from(skipped, cancelled)
         passed = 0
-        for passed, _ in enumerate(islice(rows, skipped), 1):
-            if cancelled():
-                break
+        while passed < skipped and not cancelled() and next(rows, None) is not None:
+            passed += 1
         return rows, passed
 
-    def _indexed(self) -> LineIndex | None:
+    def _line_index(self) -> LineIndex | None:
         if not self.looked:
             self.looked = True
             try:
@@ -165,20 +170,18 @@ class _File:
         return self.index
 
 
-def _page_elsewhere(
-    name: str, first: int, count: int, split: str, base: Path | None, cancelled: Callable[[], bool]
-) -> Page:
-    command = [sys.executable, "-P", "-m", "tuitune.data", "page", name]
-    command += ["--first", str(first), "--rows", str(count + 1), "--split", split]
+def _from_process(
+    name: str, arguments: list[str], base: Path | None, wait: float, cancelled: Callable[[], bool]
+) -> tuple[Row, ...]:
     with subprocess.Popen(
-        command,
+        [sys.executable, "-P", "-m", "tuitune.data", *arguments],
         cwd=base,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         start_new_session=True,
     ) as reader:
-        deadline = time.monotonic() + WAIT_SECONDS
+        deadline = time.monotonic() + wait
         while True:
             try:
                 output, complaint = reader.communicate(timeout=_POLL_SECONDS)
@@ -186,13 +189,12 @@ def _page_elsewhere(
             except subprocess.TimeoutExpired:
                 if cancelled() or time.monotonic() > deadline:
                     reader.kill()
-                    why = "was cancelled" if cancelled() else f"took longer than {WAIT_SECONDS:.0f} s"
+                    why = "was cancelled" if cancelled() else f"took longer than {wait:.0f} s"
                     raise TuituneError(f"{clean(name, limit=200)}: reading it {why}") from None
     if reader.returncode != 0:
         shown = _last_line(complaint) or f"the process that read it ended with code {reader.returncode}"
         raise TuituneError(shown if name in shown else f"{clean(name, limit=200)}: {shown}")
-    rows = tuple(Row(**orjson.loads(line)) for line in output.splitlines())
-    return Page(rows[:count], first, complete=len(rows) <= count)
+    return tuple(Row(**orjson.loads(line)) for line in output.splitlines())
 
 
 def _last_line(output: bytes) -> str:

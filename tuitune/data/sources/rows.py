@@ -58,7 +58,8 @@ class Row:
 def mark(row: Row) -> str:
     """16 hex digits that stand for the content of a row: the BLAKE2b hash of its values, whatever their order.
 
-    The same values have the same mark in every file and place. A row that cannot be read is marked by number and problem.
+    The same values have the same mark in every file and place. A row that cannot be read has that of its number and
+    problem.
     """
     if row.values is None:
         return _digest(f"{row.number}:{row.problem}".encode(errors="surrogatepass"))

@@ -34,6 +34,8 @@ FRESH_SECONDS = 600.0
 _WAIT_SECONDS = 30.0
 _REDIRECTS = 5
 _CHUNK = 1 << 20
+_PARTIAL = "partial-"
+_ABANDONED_SECONDS = 86_400.0
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 
@@ -65,7 +67,7 @@ def checked_address(url: str) -> str:
     if parts.username is not None or parts.password is not None:
         raise SourceError(shown, "holds a user name; fetch the file yourself")
     if not host or port == 0 or not url.isascii() or re.search(r"[\x00-\x20\x7f\\]", url):
-        raise SourceError(shown, "is no web address")
+        raise SourceError(shown, "is no web address; write spaces and letters beyond ASCII as %20 and the like")
     return urlunsplit((*parts[:4], ""))
 
 
@@ -102,7 +104,7 @@ def fetch(url: str, *, permitted: Callable[[str], bool] | None = None, context: 
 
 
 class _Caller:
-    """Follows an address and its redirects. Each hop's name is resolved once; what was judged is what is connected to."""
+    """Follows an address and its redirects. Each name is resolved once: what was judged is what is connected to."""
 
     def __init__(self, url: str, permitted: Callable[[str], bool], context: ssl.SSLContext) -> None:
         self.start = self.url = url
@@ -112,16 +114,17 @@ class _Caller:
         for _ in range(_REDIRECTS + 1):
             parts = urlsplit(self.url)
             connection = _Pinned(parts, self._addresses(parts), self.context)
-            headers = {"User-Agent": f"tuitune/{__version__}", "Accept-Encoding": "identity", **conditions}
-            connection.request("GET", urlunsplit(("", "", parts.path or "/", parts.query, "")), headers=headers)
+            headers = {"User-Agent": f"tuitune/{__version__}", "Accept-Encoding": "identity", "Connection": "close"}
+            target = urlunsplit(("", "", parts.path or "/", parts.query, ""))
+            connection.request("GET", target, headers=headers | conditions)
             reply = connection.getresponse()
-            target = reply.headers.get("Location")
             if reply.status in (200, 304):
                 return reply
             reply.close()
-            if reply.status not in (301, 302, 303, 307, 308) or not target:
+            leads_to = reply.headers.get("Location")
+            if reply.status not in (301, 302, 303, 307, 308) or not leads_to:
                 raise SourceError(self.start, f"the server answered {reply.status} {clean(reply.reason, limit=60)}")
-            self.url = checked_address(urljoin(self.url, target))
+            self.url = checked_address(urljoin(self.url, leads_to))
         raise SourceError(self.start, f"leads on more than {_REDIRECTS} times")
 
     def _addresses(self, parts: SplitResult) -> list[str]:
@@ -130,9 +133,7 @@ class _Caller:
         addresses = list(dict.fromkeys(str(one[4][0]) for one in found))
         if refused := next((one for one in addresses if not self.permitted(one)), None):
             way = "" if self.url == self.start else f" (redirected to {clean(host, limit=80)})"
-            raise SourceError(
-                self.start, f"leads to {refused}{way}, which is not on the open internet; it is not asked"
-            )
+            raise SourceError(self.start, f"leads to {refused}{way}, not on the open internet; it is not asked")
         return addresses
 
 
@@ -162,7 +163,8 @@ def _keep(reply: http.client.HTTPResponse, folder: Path, url: str, final: str) -
     expected = int(length) if length.isdecimal() else None
     if expected is not None and expected > LARGEST:
         raise _too_large(url)
-    descriptor, temporary = tempfile.mkstemp(dir=folder)
+    _sweep(folder)
+    descriptor, temporary = tempfile.mkstemp(dir=folder, prefix=_PARTIAL)
     try:
         with os.fdopen(descriptor, "wb") as file:
             taken = _copy(reply, file, url)
@@ -187,16 +189,22 @@ def _copy(reply: http.client.HTTPResponse, file: BinaryIO, url: str) -> int:
     return taken
 
 
+def _sweep(folder: Path) -> None:
+    """Remove what fetches that were killed left behind."""
+    for path in folder.glob(f"{_PARTIAL}*"):
+        with suppress(OSError):
+            if time.time() - path.stat().st_mtime > _ABANDONED_SECONDS:
+                path.unlink()
+
+
 def _too_large(url: str) -> SourceError:
     return SourceError(url, f"is larger than {bytes_text(LARGEST)}; it is not fetched")
 
 
 def _file_name(url: str, final: str) -> str:
     """A name with the ending that says how to read it, from the address or from where it led to."""
-    names = [
-        re.sub(r"[^\w.-]", "_", unquote(urlsplit(one).path).rpartition("/")[2])[-80:].lstrip(".")
-        for one in (url, final)
-    ]
+    ends = [unquote(urlsplit(one).path).rpartition("/")[2] for one in (url, final)]
+    names = [re.sub(r"[^A-Za-z0-9_.-]", "_", end)[-80:].lstrip(".") for end in ends]
     known = (*FORMATS, *PACKED)
     return next((name for name in names if name.lower().endswith(known)), names[0] or "data")
 
