@@ -105,9 +105,9 @@ def test_divergence_is_noticed_within_fifty_steps(noise: float, rise: float, at:
     assert found == ["diverging"]
 
 
-@pytest.mark.parametrize("begun", [0, 2, 6, 15])
+@pytest.mark.parametrize("begun", [0, 2, 6])
 def test_an_explosion_before_there_is_a_trend_is_noticed(begun: int) -> None:
-    found = alerts(200, records(200, lambda step: 1.8 if step <= begun + 2 else 9.5))
+    found = alerts(200, records(200, lambda step: 1.8 if step <= begun + 3 else 9.5))
     assert [(alert.id, alert.level) for alert in found] == [("exploding", "warning")]
     assert "began at 1.8" in found[0].message and "training.learning_rate" in found[0].message
 

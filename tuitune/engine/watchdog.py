@@ -70,12 +70,13 @@ class Divergence:
     reported: bool = False
 
     FADE = 0.95
+    NOISE_FADE = 0.99
     STEPS = 20
 
     def look(self, seen: Seen) -> Alert | None:
         if self.level.mean is not None:
             deviation = abs(seen.loss - self.level.mean) * math.sqrt(seen.steps)
-            self.noise.add(Seen(seen.step, seen.steps, deviation), self.FADE)
+            self.noise.add(Seen(seen.step, seen.steps, deviation), self.NOISE_FADE)
         self.level.add(seen, self.FADE)
         mean = self.level.mean
         if mean is None or self.level.steps < self.STEPS:
@@ -99,17 +100,17 @@ class Divergence:
 
 @dataclass
 class Explosion:
-    """Within the first steps, before a trend can be told, the loss is several times what it began at, and stays there."""
+    """In the first steps, before a trend can be told, the loss is several times what it began at, and stays there."""
 
     began: float = 0.0
     records: int = 0
     high_for: int = 0
     reported: bool = False
 
-    BEGINNING = 2
+    BEGINNING = 3
     LAST_STEP = 40
     TIMES = 4
-    RECORDS = 5
+    RECORDS = 8
 
     def look(self, seen: Seen) -> Alert | None:
         if self.reported or seen.step > self.LAST_STEP:
