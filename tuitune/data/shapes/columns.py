@@ -46,7 +46,10 @@ DIALOGUE = "\n\nHuman:"
 
 def first(names: tuple[str, ...], values: Mapping[str, Any]) -> str | None:
     """The first of the names that the row has, with anything in it."""
-    return next((name for name in names if values.get(name) is not None), None)
+    for name in names:
+        if values.get(name) is not None:
+            return name
+    return None
 
 
 def conversation_column(values: Mapping[str, Any]) -> str | None:

@@ -102,7 +102,7 @@ def turn_list(value: Any, field: str) -> list[Turn]:
     turns = []
     for number, one in enumerate(value):
         where = f"{field}[{number}]"
-        if isinstance(one, Mapping) and "role" not in one and (pair := exchange(one)):
+        if isinstance(one, dict) and "role" not in one and "from" not in one and (pair := exchange(one)):
             turns += _exchanged(one, pair, where, opening=not number)
         else:
             turns.append(turn(one, where))
@@ -119,14 +119,14 @@ def _exchanged(item: Mapping[str, Any], pair: tuple[str, str], field: str, *, op
 
 def turn(value: Any, field: str) -> Turn:
     """One turn, in any of the spellings: role and content, from and value, with tool calls or without."""
-    if not isinstance(value, Mapping):
+    if not isinstance(value, dict):
         raise RowProblem(field, f"expected a turn with role and content, found {kind_of(value)}", "type")
     role_key, text_key = turn_keys(value)
     name = value.get(role_key)
     role = ROLES.get(name) or ROLES.get(name.strip().lower()) if isinstance(name, str) else None
     if role == "user" or role == "system":
         if text_key in value:
-            return {"role": role, "content": text(value[text_key], f"{field}.{text_key}")}
+            return {"role": role, "content": _spoken(value[text_key], field, text_key)}
     elif role == "assistant":
         return _assistant(value, text_key, field)
     if text_key not in value or role_key not in value:
@@ -143,26 +143,37 @@ def turn(value: Any, field: str) -> Turn:
 
 
 def _assistant(value: Mapping[str, Any], text_key: str, field: str) -> Turn:
-    key = "tool_calls" if value.get("tool_calls") else "function_call"
-    calls = value.get(key)
-    if not calls and text_key not in value:
-        raise RowProblem(field, f"the turn has no '{text_key}'; it has {names_of(value)}", "missing")
-    said: Turn = {"role": "assistant", "content": text(value.get(text_key), f"{field}.{text_key}", empty=bool(calls))}
+    calls = value.get("tool_calls") or value.get("function_call")
     if calls:
-        said["tool_calls"] = calls_of(calls, f"{field}.{key}")
+        said = text(value.get(text_key), f"{field}.{text_key}", empty=True)
+        key = "tool_calls" if value.get("tool_calls") else "function_call"
+        one = {"role": "assistant", "content": said, "tool_calls": calls_of(calls, f"{field}.{key}")}
+    elif text_key in value:
+        one = {"role": "assistant", "content": _spoken(value[text_key], field, text_key)}
+    else:
+        raise RowProblem(field, f"the turn has no '{text_key}'; it has {names_of(value)}", "missing")
     for reasoning in _REASONING:
         if value.get(reasoning):
-            said[reasoning] = text(value[reasoning], f"{field}.{reasoning}")
-    return said
+            one[reasoning] = text(value[reasoning], f"{field}.{reasoning}")
+    return one
+
+
+def _spoken(value: Any, field: str, key: str) -> str:
+    """What a turn says; most by far is plain text, which is let through at once."""
+    if isinstance(value, str) and value.isascii() and value and not value.isspace():
+        return value
+    return text(value, f"{field}.{key}")
 
 
 def turn_keys(value: Mapping[str, Any]) -> tuple[str, str]:
     """The keys of role and text in a turn: `from` and `value` where they are there, else `role` and `content`."""
     if "role" in value and "content" in value:
         return "role", "content"
+    if "role" not in value and "from" in value and "value" in value:
+        return "from", "value"
     role = next((key for key in ROLE_KEYS if key in value), "role")
     spoken = next((key for key in _TEXT_KEYS if key in value), "value" if role == "from" else "content")
-    return role, "value" if role == "from" and "value" in value else spoken
+    return role, spoken
 
 
 def dialogue(value: str, field: str) -> list[Turn]:

@@ -1,0 +1,282 @@
+"""Rows become what supervised fine-tuning takes, or name the field that is wrong, what was found and expected."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.data.shapes.turns import ANSWER, GPT, HUMAN, IMAGE, USER, assistant, system, user
+from tuitune.data.shapes.convert import to_canonical
+from tuitune.data.shapes.detect import detect
+from tuitune.data.shapes.fields import RowProblem
+
+TALK = {"messages": [USER, ANSWER]}
+
+
+@pytest.mark.parametrize(
+    ("row", "shape", "columns", "canonical"),
+    [
+        ({"instruction": "a", "input": "b", "output": "c"}, "alpaca", {}, [user("a\n\nb"), assistant("c")]),
+        ({"instruction": "a", "input": None, "output": "c"}, "alpaca", {}, [user("a"), assistant("c")]),
+        ({"instruction": "a", "input": "  ", "output": "c"}, "alpaca", {}, [user("a"), assistant("c")]),
+        (
+            {"system": "s", "history": [["x", "y"]], "instruction": "a", "output": "c"},
+            "alpaca",
+            {},
+            [system("s"), user("x"), assistant("y"), user("a"), assistant("c")],
+        ),
+        (
+            {"instruction": "a", "context": "b", "response": "c"},
+            "alpaca",
+            {"input": "context", "output": "response"},
+            [user("a\n\nb"), assistant("c")],
+        ),
+        (TALK, "messages", {}, [USER, ANSWER]),
+        ({"chat": [USER, ANSWER]}, "messages", {}, [USER, ANSWER]),
+        (
+            {"conversations": [{"from": "system", "value": "s"}, HUMAN, GPT]},
+            "sharegpt",
+            {},
+            [system("s"), USER, ANSWER],
+        ),
+        ({"system": "s", "conversations": [HUMAN, GPT]}, "sharegpt", {}, [system("s"), USER, ANSWER]),
+        (
+            {"messages": [{"from": "User", "content": "Hi"}, {"role": "model", "value": "Hello"}]},
+            "messages",
+            {},
+            [USER, ANSWER],
+        ),
+        (
+            {"messages": [{"role": "user", "content": [{"type": "text", "text": "Hi"}]}, ANSWER]},
+            "messages",
+            {},
+            [USER, ANSWER],
+        ),
+        ({"question": "a", "answer": 42}, "columns", {}, [user("a"), assistant("42")]),
+        ({"question": "a", "answer": True}, "columns", {}, [user("a"), assistant("true")]),
+        (
+            {"q": "a", "a": "b", "s": "c"},
+            "columns",
+            {"prompt": "q", "completion": "a", "system": "s"},
+            [system("c"), user("a"), assistant("b")],
+        ),
+        (
+            {"q": "a", "a": "b", "s": None},
+            "columns",
+            {"prompt": "q", "completion": "a", "system": "s"},
+            [user("a"), assistant("b")],
+        ),
+        (
+            {"conversations": [HUMAN], "chosen": GPT},
+            "columns",
+            {"prompt": "conversations", "completion": "chosen"},
+            [USER, ANSWER],
+        ),
+        ({"prompt": [USER], "completion": [ANSWER]}, "prompt-completion", {}, [USER, ANSWER]),
+        (
+            {"prompt": "a", "completion": "b", "s": "c"},
+            "prompt-completion",
+            {"system": "s"},
+            [system("c"), user("a"), assistant("b")],
+        ),
+    ],
+)
+def test_rows_become_conversations(
+    row: dict[str, Any], shape: str, columns: dict[str, str], canonical: list[dict[str, Any]]
+) -> None:
+    assert to_canonical(row, shape, columns) == {"messages": canonical}
+
+
+@pytest.mark.parametrize(
+    ("row", "shape", "columns", "canonical"),
+    [
+        ({"prompt": "a", "completion": "b", "id": 1}, "prompt-completion", {}, {"prompt": "a", "completion": "b"}),
+        (
+            {"q": "a", "r": "b"},
+            "prompt-completion",
+            {"prompt": "q", "completion": "r"},
+            {"prompt": "a", "completion": "b"},
+        ),
+        ({"text": "a\x1b"}, "text", {}, {"text": "a\x1b"}),
+        ({"document": "a"}, "text", {}, {"text": "a"}),
+        ({"body": "a"}, "columns", {"text": "body"}, {"text": "a"}),
+    ],
+)
+def test_plain_strings_stay(
+    row: dict[str, Any], shape: str, columns: dict[str, str], canonical: dict[str, Any]
+) -> None:
+    assert to_canonical(row, shape, columns) == canonical
+
+
+SHAREGPT_SPELLINGS: list[list[dict[str, Any]]] = [
+    [{"from": "human", "value": "Hi"}, {"from": "gpt", "value": "Hello"}],
+    [{"from": "user", "value": "Hi"}, {"from": "assistant", "value": "Hello"}],
+    [{"from": "User", "content": "Hi"}, {"from": "ChatGPT", "content": "Hello"}],
+    [{"role": "human", "value": "Hi"}, {"role": "bing", "value": "Hello"}],
+    [{"role": "user", "text": "Hi"}, {"role": "bard", "text": "Hello"}],
+    [{"speaker": "human", "text": "Hi"}, {"speaker": "model", "text": "Hello"}],
+    [{"role": "prompter", "message": "Hi"}, {"role": " bot ", "message": "Hello"}],
+    [{"from": "human", "value": "Hi", "weight": None}, {"from": "gpt", "value": "Hello", "weight": 1}],
+    [{"human": "Hi", "assistant": "Hello"}],
+    [{"input": "Hi", "output": "Hello"}],
+]
+
+
+@pytest.mark.parametrize("turns", SHAREGPT_SPELLINGS)
+@pytest.mark.parametrize("column", ["conversations", "conversation", "messages", "dialog"])
+def test_every_spelling_of_turns_is_read(turns: list[dict[str, Any]], column: str) -> None:
+    for value in (turns, json.dumps(turns)):
+        row = {column: value}
+        found = detect([row])
+        assert found.columns == {"messages": column}
+        assert to_canonical(row, found.shape, found.columns) == {"messages": [USER, ANSWER]}
+
+
+def test_a_developer_is_the_system_and_a_thought_is_kept() -> None:
+    turns = [{"role": "developer", "content": "s"}, USER, assistant("Hello", reasoning_content="Hm.")]
+    thought = assistant("Hello", reasoning_content="Hm.")
+    assert to_canonical({"messages": turns}, "messages") == {"messages": [system("s"), USER, thought]}
+
+
+def test_what_training_does_not_use_is_left_behind() -> None:
+    turns = [
+        {**USER, "name": "Ann", "weight": 0},
+        {**ANSWER, "refusal": None, "tool_calls": None, "tool_call_id": None},
+    ]
+    assert to_canonical({"messages": turns, "id": 7}, "messages") == TALK
+
+
+def test_a_system_turn_is_not_said_twice() -> None:
+    row = {"system": "s", "messages": [system("own"), USER, ANSWER]}
+    assert to_canonical(row, "messages") == {"messages": [system("own"), USER, ANSWER]}
+
+
+def test_a_last_question_without_an_answer_leaves_the_answers_before_it() -> None:
+    turns = [USER, ANSWER, user("And?")]
+    assert to_canonical({"messages": turns}, "messages") == {"messages": turns}
+
+
+def test_rows_labelled_as_bad_answers_are_refused_where_the_label_is_named() -> None:
+    columns = {"messages": "messages", "label": "good"}
+    assert to_canonical({**TALK, "good": 1}, "messages", columns) == TALK
+    for label, kind in ((False, "no-answer"), ("0", "no-answer"), ("maybe", "type"), (None, "missing"), (7, "type")):
+        with pytest.raises(RowProblem) as refused:
+            to_canonical({**TALK, "good": label}, "messages", columns)
+        assert (refused.value.field, refused.value.kind) == ("good", kind)
+
+
+DEEP = "[" * 100_000
+
+
+@pytest.mark.parametrize(
+    ("row", "shape", "field", "message", "kind"),
+    [
+        ({"output": "c"}, "alpaca", "instruction", "no such column; the row has output", "missing"),
+        ({"instruction": "a", "output": " "}, "alpaca", "output", "is empty", "empty"),
+        ({"instruction": "a", "output": None}, "alpaca", "output", "expected text, found nothing", "missing"),
+        (
+            {"instruction": "a", "input": {"x": 1}, "output": "c"},
+            "alpaca",
+            "input",
+            "expected text, found an object",
+            "type",
+        ),
+        ({"instruction": "a", "output": "c", "history": 3}, "alpaca", "history", "a list of pairs", "type"),
+        ({"instruction": "a", "output": "c", "history": [["x"]]}, "alpaca", "history[0]", "a question and its", "type"),
+        ({"instruction": "a", "output": "\ud800"}, "alpaca", "output", "lone surrogate", "encoding"),
+        ({"instruction": "a", "output": 10**5000}, "alpaca", "output", "expected text, found a number", "type"),
+        ({"instruction": "a", "output": b"x"}, "alpaca", "output", "expected text, found bytes", "type"),
+        (
+            {"instruction": "a", "output": "c", "system": [1]},
+            "alpaca",
+            "system[0]",
+            "a text part, found a number",
+            "type",
+        ),
+        ({}, "messages", "messages", "no such column; the row has no keys", "missing"),
+        ({"messages": None}, "messages", "messages", "expected a list of turns, found nothing", "missing"),
+        ({"messages": "Hi"}, "messages", "messages", "expected a list of turns, found text", "type"),
+        ({"messages": "[1,"}, "messages", "messages", "expected a list of turns, found text that is no JSON", "type"),
+        ({"messages": DEEP}, "messages", "messages", "JSON that is nested too deeply", "too-deep"),
+        ({"messages": []}, "messages", "messages", "the conversation is empty", "empty"),
+        ({"messages": ["Hi"]}, "messages", "messages[0]", "a turn with role and content, found text", "type"),
+        (
+            {"messages": [{"role": "user"}]},
+            "messages",
+            "messages[0]",
+            "the turn has no 'content'; it has role",
+            "missing",
+        ),
+        ({"messages": [{"value": "x"}]}, "messages", "messages[0]", "the turn has no 'role'", "missing"),
+        ({"messages": [USER, {"from": "gpt"}]}, "messages", "messages[1]", "the turn has no 'value'", "missing"),
+        (
+            {"messages": [{"role": "robot\x1b", "content": "x"}]},
+            "messages",
+            "messages[0].role",
+            "expected system, user, assistant or tool, found 'robot",
+            "type",
+        ),
+        ({"messages": [{"role": 3, "content": "x"}]}, "messages", "messages[0].role", "found a number", "type"),
+        ({"messages": [{"role": ["x"], "content": "x"}]}, "messages", "messages[0].role", "found a list", "type"),
+        ({"messages": [user(""), ANSWER]}, "messages", "messages[0].content", "is empty", "empty"),
+        ({"messages": [USER, assistant("\n")]}, "messages", "messages[1].content", "is empty", "empty"),
+        (
+            {"messages": [USER, {"from": "gpt", "value": None}]},
+            "messages",
+            "messages[1].value",
+            "found nothing",
+            "missing",
+        ),
+        (
+            {"messages": [IMAGE, ANSWER]},
+            "messages",
+            "messages[0].content[0]",
+            "found a part of type 'image_url'",
+            "vision",
+        ),
+        ({"messages": [user(["x"]), ANSWER]}, "messages", "messages[0].content[0]", "found text", "type"),
+        ({"messages": [user([{"type": "text"}])]}, "messages", "messages[0].content[0]", "one without text", "type"),
+        ({"messages": [ANSWER, USER]}, "messages", "messages[0]", "begins with the assistant", "role-order"),
+        ({"messages": [system("s"), ANSWER]}, "messages", "messages[1]", "begins with the assistant", "role-order"),
+        ({"messages": [USER, USER, ANSWER]}, "messages", "messages[1]", "two user turns follow", "role-order"),
+        (
+            {"messages": [USER, ANSWER, system("s")]},
+            "messages",
+            "messages[2]",
+            "a system turn comes first",
+            "role-order",
+        ),
+        ({"messages": [USER]}, "messages", "messages", "no assistant turn", "no-answer"),
+        ({"conversation": [{"input": "a", "output": ""}]}, "messages", "conversation[0].output", "is empty", "empty"),
+        ({"question": "a"}, "columns", "", "no pair of columns such as question and answer", "missing"),
+        ({"prompt": "a", "completion": ""}, "prompt-completion", "completion", "is empty", "empty"),
+        (
+            {"prompt": [USER, ANSWER], "completion": "x"},
+            "prompt-completion",
+            "completion[2]",
+            "two assistant",
+            "role-order",
+        ),
+        ({"text": float("nan")}, "text", "text", "a number that is not finite", "type"),
+        ({"text": float("-inf")}, "text", "text", "a number that is not finite", "type"),
+        ({"id": 3}, "text", "text", "no such column; the row has id", "missing"),
+        ({}, "preference", "", "'preference' have no one answer", "other"),
+        ({}, "strange", "", "rows of the shape 'strange'", "other"),
+    ],
+)
+def test_what_is_wrong_with_a_row_is_named(
+    row: dict[str, Any], shape: str, field: str, message: str, kind: str
+) -> None:
+    with pytest.raises(RowProblem) as refused:
+        to_canonical(row, shape)
+    problem = refused.value
+    assert (problem.field, problem.kind) == (field, kind)
+    assert message in problem.message and "\x1b" not in problem.message
+    assert str(problem) == (f"{field}: {problem.message}" if field else problem.message)
+
+
+def test_long_lists_of_names_are_cut() -> None:
+    with pytest.raises(RowProblem, match=r"c7, …$"):
+        to_canonical({f"c{number}": 1 for number in range(100_000)}, "text")
