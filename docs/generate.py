@@ -13,7 +13,14 @@ from tuitune.recipe.settings import section_titles, settings, show_value
 from tuitune.tui.actions import EVERYWHERE, actions_of
 
 ROOT = Path(__file__).resolve().parent.parent
-SCREENS = {"runs": "Runs", "compose": "Compose", "monitor": "Monitor", EVERYWHERE: "Everywhere"}
+SCREENS = {
+    "runs": "Runs",
+    "compose": "Compose",
+    "workbench": "Data workbench",
+    "mask": "Mask inspector",
+    "monitor": "Monitor",
+    EVERYWHERE: "Everywhere",
+}
 README_KEYS = {
     "runs": ("new", "open", "resume", "pause", "stop", "queue_earlier", "quit"),
     "compose": ("preset", "launch"),

@@ -62,7 +62,7 @@ async def test_sections_and_fields_are_reached_by_keys():
         assert (screen.section, screen.field) == ("run", "run.name")
         await pilot.press("right_square_bracket", "right_square_bracket", "G")
         assert (screen.section, screen.field) == ("data", "data.loss_on")
-        await pilot.press("g", "j", "down")
+        await pilot.press("g", "j", "down", "down")
         assert screen.field == "data.shape"
         await pilot.press("left_square_bracket")
         assert (screen.section, screen.field) == ("model", "model.id")

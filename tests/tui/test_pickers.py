@@ -1,4 +1,4 @@
-"""The pickers and the data preview, driven by keys over real files."""
+"""The pickers, driven by keys over real files."""
 
 from __future__ import annotations
 
@@ -9,11 +9,10 @@ import pytest
 from textual.pilot import Pilot
 
 from tests.tui.conftest import until
-from tests.tui.payloads import PAYLOADS, assert_inert, assert_literal, shot_of
+from tests.tui.payloads import PAYLOADS, assert_inert, shot_of
 from tests.tui.test_compose import composing, text_of
 from tuitune.tui.file_listing import completion, list_files
 from tuitune.tui.screens.compose import ComposeScreen
-from tuitune.tui.screens.data_preview import DataPreview
 
 CONFIG = {
     "architectures": ["LlamaForCausalLM"], "model_type": "llama", "hidden_size": 64, "num_hidden_layers": 2,
@@ -147,63 +146,6 @@ async def test_held_out_data_may_be_a_fraction(work: Path):
         assert screen.draft.recipe.data.eval == 0.2
 
 
-async def test_the_preview_shows_rows_of_every_shape(work: Path):
-    async with composing() as (pilot, screen):
-        for shape, rows in SHAPES.items():
-            write_rows(work / f"{shape}.jsonl", rows * 3)
-            screen.draft.set_values({"data.train": f"{shape}.jsonl"})
-            await pilot.press("d")
-            await until(pilot, lambda shape=shape: f"shape   {shape}" in text_of(pilot))
-            text = text_of(pilot)
-            assert "all 3 rows" in text
-            assert "Name a colour." in text
-            assert "Blue." in text
-            await pilot.press("o")
-            await until(pilot, lambda: "as in the file" in text_of(pilot))
-            await pilot.press("escape")
-
-
-async def test_a_broken_row_is_named_and_found_by_a_key(work: Path):
-    path = write_rows(work / "rows.jsonl", SHAPES["alpaca"] * 30)
-    lines = path.read_text().splitlines()
-    lines[20] = '{"instruction": "cut off'
-    path.write_text("\n".join(lines) + "\n")
-    async with composing() as (pilot, screen):
-        screen.draft.set_values({"data.train": "rows.jsonl"})
-        await pilot.press("d")
-        await until(pilot, lambda: "1 cannot be used" in text_of(pilot))
-        await pilot.press("n")
-        await pilot.pause()
-        assert "row 21, line 21" in text_of(pilot)
-
-
-async def test_data_that_cannot_be_read_says_why(work: Path):
-    (work / "empty.jsonl").write_bytes(b"")
-    (work / "wide.jsonl").write_bytes('{"text": "a"}\n'.encode("utf-16"))
-    (work / "packed.jsonl").write_bytes(b"\x1f\x8b\x08\0\0")
-    words = {"empty": "is empty", "wide": "UTF-16", "packed": "gzip", "gone": "no such file"}
-    async with composing() as (pilot, screen):
-        for name, reason in words.items():
-            screen.draft.set_values({"data.train": f"{name}.jsonl"})
-            await pilot.press("d")
-            await until(pilot, lambda reason=reason: reason in text_of(pilot))
-            await pilot.press("escape")
-
-
-async def test_hostile_rows_and_names_stay_text(work: Path):
-    write_rows(work / "rows.jsonl", [{"prompt": text, "completion": text} for text in PAYLOADS.values()])
-    async with composing() as (pilot, screen):
-        screen.draft.set_values({"data.train": "rows.jsonl"})
-        await pilot.press("d")
-        await until(pilot, lambda: isinstance(pilot.app.screen, DataPreview) and pilot.app.screen.list.rows)
-        for place, payload in enumerate(PAYLOADS.values()):
-            pilot.app.screen.list.move_to(str(place))
-            await pilot.pause()
-            shot = shot_of(pilot.app)
-            assert_inert(shot)
-            assert_literal(shot, payload)
-
-
 async def test_hostile_file_and_model_names_stay_text(work: Path):
     names = [text.replace("/", "∕") for text in PAYLOADS.values() if "\0" not in text and "\ud800" not in text]
     for name in names:
@@ -227,19 +169,6 @@ async def test_hostile_file_and_model_names_stay_text(work: Path):
         await pilot.press("enter")
         await pilot.pause()
         assert_inert(shot_of(pilot.app))
-
-
-@pytest.mark.slow
-async def test_parquet_is_previewed_through_the_engine(work: Path):
-    parquet = pytest.importorskip("pyarrow.parquet")
-    import pyarrow
-
-    parquet.write_table(pyarrow.Table.from_pylist(SHAPES["alpaca"] * 4), work / "rows.parquet")
-    async with composing() as (pilot, screen):
-        screen.draft.set_values({"data.train": "rows.parquet"})
-        await pilot.press("d")
-        await until(pilot, lambda: "alpaca" in text_of(pilot), 80)
-        assert "all 4 rows" in text_of(pilot)
 
 
 def test_listing_and_completion(work: Path):

@@ -1,115 +1,89 @@
-"""The first page of a data set, whatever it lies in: a file read here, or parquet and Hub data read by the engine."""
+"""A page of a data set as the screens show it: each row as it lies in the data, and as training would read it."""
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from tuitune.data.scan.inspect import recognise
-from tuitune.data.shapes.convert import to_canonical
-from tuitune.data.shapes.detect import Detection, refusal
-from tuitune.data.shapes.turns import RowProblem
-from tuitune.data.sources.names import resolve
-from tuitune.data.sources.preview import preview
-from tuitune.data.sources.rows import Row
-from tuitune.problem import TuituneError
+from tuitune.data.shapes.detect import Detection, recognise
+from tuitune.data.shapes.fields import RowProblem
+from tuitune.data.shapes.objectives import Objective, convert_for, refusal
+from tuitune.data.sources import pages
+from tuitune.data.sources.rows import Row, mark
 from tuitune.recipe.schema import DataSection
-from tuitune.text import redact, strip_ansi
 
 PAGE_ROWS = 200
-ENGINE_ROWS = 50
-ENGINE_SECONDS = 90.0
-_POLL_SECONDS = 0.1
+
+_READERS: dict[str, Objective] = {"preference": "dpo", "unpaired-preference": "kto"}
+"""The objective whose form a shape is shown in; every other shape is shown as supervised fine-tuning reads it."""
 
 
 @dataclass(frozen=True)
 class PageRow:
-    """A row as it lies in the data, and as training would read it; `problem` says why it cannot."""
+    """A row, and what it is converted to; `problem` says why it cannot be."""
 
     row: Row
     canonical: dict[str, Any] | None
     problem: str | None
 
+    @cached_property
+    def mark(self) -> str:
+        """What `data.exclude` names the row by."""
+        return mark(self.row)
+
 
 @dataclass(frozen=True)
 class DataPage:
-    """The first rows of a data set, with the shape recognised from them. `complete` where these are all rows."""
+    """Rows of a data set from number `first` on, read as `detection` says. `complete` where none come after them."""
 
     rows: tuple[PageRow, ...]
     detection: Detection
     complete: bool
+    first: int = 1
 
     @property
     def refusal(self) -> str | None:
-        """Why training cannot take rows of this shape."""
+        """Why supervised fine-tuning cannot take rows of this shape, and the way out."""
         return refusal(self.detection.shape)
 
-
-def read_page(data: DataSection, *, base: Path, cancelled: Callable[[], bool] = lambda: False) -> DataPage:
-    """Read the first rows of `data.train` as training would. TuituneError says in words why there are none."""
-    source = resolve(data.train, base=base)
-    if source.path is not None and source.format != "parquet":
-        rows, asked = preview(source.path, PAGE_ROWS), PAGE_ROWS
-    else:
-        rows, asked = _from_engine(str(source.path or source.repo), data.split, cancelled), ENGINE_ROWS
-    detection = recognise(rows, data.shape, data.columns)
-    return DataPage(tuple(_page_row(row, detection) for row in rows), detection, complete=len(rows) < asked)
+    def read_as(self, detection: Detection) -> DataPage:
+        """The same rows, read in another way."""
+        return _page([one.row for one in self.rows], detection, self.complete, self.first)
 
 
-def _page_row(row: Row, detection: Detection) -> PageRow:
+def read_page(
+    data: DataSection,
+    *,
+    base: Path,
+    number: int = 1,
+    detection: Detection | None = None,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> DataPage:
+    """Read the page of `data.train` that row `number` is on. TuituneError says in words why there is none.
+
+    Without `detection` the shape is recognised from these rows, as `data.shape` and `data.columns` ask for it.
+    """
+    first = (number - 1) // PAGE_ROWS * PAGE_ROWS + 1
+    page = pages.read_page(data.train, first=first, count=PAGE_ROWS, split=data.split, base=base, cancelled=cancelled)
+    found = detection or recognise(list(page.rows), data.shape, data.columns)
+    return _page(page.rows, found, page.complete, page.first)
+
+
+def converted(row: Row, detection: Detection) -> PageRow:
+    """A row as training would read it."""
     if row.values is None:
         return PageRow(row, None, row.problem or "cannot be read")
-    if refusal(detection.shape):
+    objective: Objective = _READERS.get(detection.shape, "sft")
+    if refusal(detection.shape, objective):
         return PageRow(row, None, None)
     try:
-        return PageRow(row, to_canonical(row.values, detection.shape, detection.columns), None)
+        return PageRow(row, convert_for(objective)(row.values, detection.shape, detection.columns), None)
     except RowProblem as problem:
         return PageRow(row, None, str(problem))
 
 
-def _from_engine(name: str, split: str, cancelled: Callable[[], bool]) -> list[Row]:
-    command = [
-        sys.executable,
-        "-P",
-        "-m",
-        "tuitune.engine",
-        "preview",
-        name,
-        "--rows",
-        str(ENGINE_ROWS),
-        "--split",
-        split,
-    ]
-    with subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
-    ) as engine:
-        deadline = time.monotonic() + ENGINE_SECONDS
-        while True:
-            try:
-                output, complaint = engine.communicate(timeout=_POLL_SECONDS)
-                break
-            except subprocess.TimeoutExpired:
-                if cancelled() or time.monotonic() > deadline:
-                    engine.kill()
-                    raise TuituneError(f"{name}: reading it took longer than {ENGINE_SECONDS:.0f} s") from None
-    if engine.returncode != 0:
-        raise TuituneError(f"{name}: {_last_line(complaint) or f'the engine ended with code {engine.returncode}'}")
-    return [_row(number, line) for number, line in enumerate(output.splitlines(), 1) if line.strip()]
-
-
-def _row(number: int, line: bytes) -> Row:
-    values = json.loads(line)
-    return (
-        Row(number, None, values) if isinstance(values, dict) else Row(number, None, None, "is not a table of columns")
-    )
-
-
-def _last_line(output: bytes) -> str:
-    lines = strip_ansi(output.decode("utf-8", "replace")).strip().splitlines()
-    return redact(lines[-1])[:500] if lines else ""
+def _page(rows: Sequence[Row], detection: Detection, complete: bool, first: int) -> DataPage:
+    return DataPage(tuple(converted(row, detection) for row in rows), detection, complete, first)

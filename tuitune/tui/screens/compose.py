@@ -71,6 +71,7 @@ class ComposeScreen(ComposeActions, TuituneScreen):
         self._sampler = Sampler()
         self._inspections = Inspections(self.base)
         self._pending: Timer | None = None
+        self._drawn: Version | None = None
 
     def compose(self) -> ComposeResult:
         yield SectionTabs()
@@ -88,6 +89,11 @@ class ComposeScreen(ComposeActions, TuituneScreen):
         self.redraw()
         self.form.rows.focus()
         self.look_again(at_once=True)
+
+    def on_screen_resume(self) -> None:
+        """The data workbench may have changed the draft."""
+        if self._drawn is not None and self._drawn is not self.draft.version:
+            self.changed()
 
     def first_draft(self) -> Draft:
         """What is edited: the draft that the app keeps, with the screen's recipe as a step of it."""
@@ -131,6 +137,7 @@ class ComposeScreen(ComposeActions, TuituneScreen):
 
     def redraw(self, *, cursor: str | None = None) -> None:
         """Draw sections, form and forecast; what stays the same is not sent again."""
+        self._drawn = self.draft.version
         errors = self.errors
         marks = self._marks(errors)
         if self.outlook is not None:

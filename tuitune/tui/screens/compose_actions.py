@@ -3,29 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tuitune.hardware.gpus import Gpu
-from tuitune.paths import private_directory, recipes_home
-from tuitune.problem import Problem, TuituneError
-from tuitune.recipe.document import render, write_text
+from tuitune.problem import Problem
+from tuitune.recipe.document import render
 from tuitune.recipe.presets import PRESETS
 from tuitune.recipe.schema import Recipe
 from tuitune.recipe.settings import section_titles, setting, show_value
 from tuitune.runs.directory import Run
-from tuitune.tui.draft import Draft
 from tuitune.tui.outlook import Outlook
-from tuitune.tui.screens.base import TuituneScreen
 from tuitune.tui.screens.data_picker import DataPicker
-from tuitune.tui.screens.data_preview import DataPreview
 from tuitune.tui.screens.launch import LaunchDialog
 from tuitune.tui.screens.model_picker import ModelPicker
 from tuitune.tui.screens.preset_picker import PresetPicker
 from tuitune.tui.screens.prompts_editor import PromptsEditor
+from tuitune.tui.screens.saving import SavesRecipe
 from tuitune.tui.screens.targets_dialog import TargetsDialog
-from tuitune.tui.widgets.ask import Ask
-from tuitune.tui.widgets.dialogs import Choice, Choose, Confirm, TextView
+from tuitune.tui.widgets.dialogs import Choice, Choose, TextView
 from tuitune.tui.widgets.form import Form
 from tuitune.tui.widgets.review import target_of
 from tuitune.units import bytes_text
@@ -33,11 +28,9 @@ from tuitune.units import bytes_text
 REVIEW = "review"
 
 
-class ComposeActions(TuituneScreen):
+class ComposeActions(SavesRecipe):
     """The actions of `ComposeScreen`, which holds the draft and draws it."""
 
-    draft: Draft
-    base: Path
     outlook: Outlook | None
 
     if TYPE_CHECKING:
@@ -227,41 +220,17 @@ class ComposeActions(TuituneScreen):
         self.show_section(names[(names.index(self.section) + by) % len(names)])
 
     def action_preview(self) -> None:
-        data = self.draft.recipe.data
-        if self.field == "data.eval" and isinstance(data.eval, str):
-            data = data.model_copy(update={"train": data.eval})
-        self.app.push_screen(DataPreview(data, self.base))
+        from tuitune.tui.screens.workbench.screen import WorkbenchScreen
+
+        held_out = self.draft.recipe.data.eval
+        looked_at = held_out if self.field == "data.eval" and isinstance(held_out, str) else None
+        self.app.push_screen(WorkbenchScreen(self.draft, self.base, looked_at))
 
     def action_toml(self) -> None:
         left_out = [f"# {key}: {entry.text!r} left out: {entry.message}" for key, entry in self.draft.refused.items()]
         self.app.push_screen(TextView("The recipe", "\n".join([*left_out, render(self.draft.recipe)])))
 
-    # Saving and launching
-
-    def action_save(self) -> None:
-        suggested = recipes_home() / f"{self.draft.recipe.run.name}.toml"
-        self.app.push_screen(Ask("Save the recipe", "Write the recipe to this file:", str(suggested)), self._save_to)
-
-    def _save_to(self, name: str | None) -> None:
-        if name is None:
-            return
-        path = self.base / Path(name).expanduser()
-        if path.exists():
-            question = Confirm("Save the recipe", f"{path}\nexists. Write over it?")
-            self.app.push_screen(question, lambda yes: self._write(path) if yes else None)
-        else:
-            self._write(path)
-
-    def _write(self, path: Path) -> None:
-        try:
-            if path.parent == recipes_home():
-                private_directory(path.parent)
-            write_text(path, render(self.draft.recipe))
-        except (OSError, TuituneError) as error:
-            self.notify(str(error), title="Not saved", severity="error")
-            return
-        without = f" Left out: {', '.join(self.draft.refused)}, not valid as typed." if self.draft.refused else ""
-        self.notify(f"{path}{without}", title="Saved")
+    # Launching
 
     def action_launch(self) -> None:
         if self.draft.problems():

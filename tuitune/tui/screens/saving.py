@@ -1,0 +1,45 @@
+"""Writing the draft to a recipe file, from any screen that holds one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tuitune.paths import private_directory, recipes_home
+from tuitune.problem import TuituneError
+from tuitune.recipe.document import render, write_text
+from tuitune.tui.draft import Draft
+from tuitune.tui.screens.base import TuituneScreen
+from tuitune.tui.widgets.ask import Ask
+from tuitune.tui.widgets.dialogs import Confirm
+
+
+class SavesRecipe(TuituneScreen):
+    """A screen that holds a draft, whose relative paths start at `base`."""
+
+    draft: Draft
+    base: Path
+
+    def action_save(self) -> None:
+        suggested = recipes_home() / f"{self.draft.recipe.run.name}.toml"
+        self.app.push_screen(Ask("Save the recipe", "Write the recipe to this file:", str(suggested)), self._save_to)
+
+    def _save_to(self, name: str | None) -> None:
+        if name is None:
+            return
+        path = self.base / Path(name).expanduser()
+        if path.exists():
+            question = Confirm("Save the recipe", f"{path}\nexists. Write over it?")
+            self.app.push_screen(question, lambda yes: self._write(path) if yes else None)
+        else:
+            self._write(path)
+
+    def _write(self, path: Path) -> None:
+        try:
+            if path.parent == recipes_home():
+                private_directory(path.parent)
+            write_text(path, render(self.draft.recipe))
+        except (OSError, TuituneError) as error:
+            self.notify(str(error), title="Not saved", severity="error")
+            return
+        without = f" Left out: {', '.join(self.draft.refused)}, not valid as typed." if self.draft.refused else ""
+        self.notify(f"{path}{without}", title="Saved")

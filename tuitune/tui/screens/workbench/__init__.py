@@ -1,0 +1,1 @@
+"""The data workbench: rows, problems, cleaning, tokens and the mask."""

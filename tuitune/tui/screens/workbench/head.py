@@ -1,0 +1,103 @@
+"""The head of the workbench: its views in one line, and what is known of the data in three."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from textual.app import RenderResult
+from textual.content import Content
+from textual.widget import Widget
+
+from tuitune.data.shapes.objectives import refusal
+from tuitune.text import clean
+from tuitune.tui.screens.workbench.bench import Bench
+from tuitune.tui.screens.workbench.view import View, progress_content
+from tuitune.tui.widgets.bars import joined, labelled
+from tuitune.units import percent_text
+
+
+class ViewTabs(Widget):
+    """The views with their numbers, the one shown underlined."""
+
+    DEFAULT_CSS = "ViewTabs { height: 1; padding: 0 1; }"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._line = Content("")
+
+    def show(self, views: Sequence[View], current: View) -> None:
+        line = Content("  ").join([_tab(at, view, view is current) for at, view in enumerate(views, 1)])
+        if not line.is_same(self._line):
+            self._line = line
+            self.refresh()
+
+    def render(self) -> RenderResult:
+        return self._line.truncate(self.size.width, ellipsis=True)
+
+
+def _tab(number: int, view: View, current: bool) -> Content:
+    sign = ("✗", "$bad") if view.job_failed else ("…", "$faint") if view.job_working else ""
+    return Content.assemble((f"{number} ", "$faint"), (view.TITLE, "$accent bold underline" if current else ""), sign)
+
+
+def head_lines(bench: Bench, width: int) -> list[Content]:
+    """Name and rows, shape and why, and what was found in the rows."""
+    return [line.truncate(width, ellipsis=True) for line in (_first(bench), _shape(bench), _found(bench))]
+
+
+def _first(bench: Bench) -> Content:
+    name = Content.styled(clean(bench.source, limit=200), "bold")
+    role = "" if bench.is_training_data else "held out" if bench.is_held_out else "mixed in"
+    job = bench.jobs["scan"]
+    if bench.scan is not None:
+        rows: Content | str = f"{bench.scan['rows']:,} rows"
+    elif job.error or bench.refusal:
+        rows = ""
+    elif job.progress is not None:
+        rows = progress_content(job)
+    else:
+        rows = "reading …"
+    return joined([name, *([role] if role else []), *([rows] if rows else [])])
+
+
+def _shape(bench: Bench) -> Content:
+    found = bench.detection
+    if found is None:
+        return Content("")
+    share = bench.scan["share"] if bench.scan is not None else found.share
+    columns = ", ".join(f"{role}={column}" for role, column in found.columns.items() if role != column)
+    return joined(
+        [
+            labelled("shape", Content.styled(found.shape, "bold")),
+            f"{percent_text(share)} fit",
+            clean(found.reason, limit=300),
+            clean(columns, limit=200) or None,
+        ]
+    )
+
+
+def _found(bench: Bench) -> Content:
+    if bench.detection is not None and (why := refusal(bench.detection.shape)) is not None:
+        return Content.assemble(("✗ ", "$bad"), ("m", "bold $accent"), " shows what can be done: ", clean(why))
+    if bench.jobs["scan"].error:
+        return Content.assemble(("✗ ", "$bad"), clean(bench.jobs["scan"].error, limit=400))
+    scan = bench.scan
+    if scan is None:
+        return Content("")
+    problems, left_out = scan["problem_count"], len(bench.recipe.data.exclude)
+    return joined(
+        [
+            Content.styled(f"✗ {problems:,} problems", "$bad")
+            if problems
+            else Content.styled("✓ every row usable", "$ok"),
+            f"{scan['duplicates']:,} duplicates" if scan["duplicates"] else "no duplicates",
+            f"– {left_out:,} left out" if left_out else None,
+            _kept(bench),
+        ]
+    )
+
+
+def _kept(bench: Bench) -> str | None:
+    """What is left to train on, where the cleaning has been worked out."""
+    result = bench.jobs["clean"].result
+    return f"{result['train']:,} to train on, {result['held_out']:,} held out" if result else None

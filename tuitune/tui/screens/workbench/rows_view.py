@@ -1,0 +1,90 @@
+"""The rows of a data set, a page of them, and the one under the cursor in full."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from textual.content import Content
+
+from tuitune.text import clean
+from tuitune.tui.data_page import PageRow
+from tuitune.tui.screens.workbench.bench import Target
+from tuitune.tui.screens.workbench.row_text import gist, whole
+from tuitune.tui.screens.workbench.view import View, text_row
+from tuitune.tui.widgets.row_list import Row
+
+_NUMBER = 7
+
+
+class RowsView(View):
+    """Its keys are row numbers."""
+
+    NAME = "rows"
+    TITLE = "Rows"
+
+    DEFAULT_CSS = """
+    RowsView {
+        #below { height: 3fr; max-height: 100%; }
+        RowList { height: 2fr; }
+    }
+    .-wide RowsView {
+        layout: grid; grid-size: 2 1; grid-columns: 2fr 3fr;
+        #titles { display: none; }
+        RowList, #below { height: 100%; }
+        #below { border-top: none; border-left: solid $rule; }
+    }
+    """
+
+    original = False
+
+    def show(self, *, cursor: str | None = None) -> None:
+        super().show(cursor=cursor)
+        page = self.bench.page
+        if page is not None and page.rows:
+            last = page.rows[-1].row.number
+            self.set_title(self.TITLE, f"{page.first:,} to {last:,}{'' if page.complete else ' · ] next page'}")
+        else:
+            self.set_title(self.TITLE)
+
+    def rows(self) -> Sequence[Row]:
+        bench = self.bench
+        if bench.refusal:
+            lines = enumerate(bench.refusal.splitlines())
+            return [text_row(f"refusal {at}", Content.assemble(("✗ ", "$bad"), clean(line))) for at, line in lines]
+        if bench.page is None:
+            return [text_row("reading", Content.styled("Reading the rows …", "$faint"))]
+        if not bench.page.rows:
+            return [text_row("none", Content.styled("There are no rows here.", "$faint"))]
+        return [_row(one, bench.is_left_out(one.mark)) for one in bench.page.rows]
+
+    def detail(self, key: str) -> Content:
+        row = self.row(key)
+        if row is None:
+            return Content("")
+        return whole(row, original=self.original, left_out=self.bench.is_left_out(row.mark))
+
+    def target(self, key: str) -> Target | None:
+        row = self.row(key)
+        return Target(row.row.number, row.mark) if row is not None else None
+
+    def row(self, key: str) -> PageRow | None:
+        rows = self.bench.page.rows if self.bench.page is not None else ()
+        return next((one for one in rows if str(one.row.number) == key), None)
+
+    def problem_from(self, number: int, by: int) -> int | None:
+        """The number of the next (1) or previous (-1) row on this page that cannot be used."""
+        rows = self.bench.page.rows if self.bench.page is not None else ()
+        wrong = [one.row.number for one in rows if one.problem is not None]
+        beyond = [one for one in wrong if (one - number) * by > 0]
+        return min(beyond, key=lambda one: abs(one - number), default=None)
+
+
+def _row(page_row: PageRow, left_out: bool) -> Row:
+    def draw(width: int) -> list[Content]:
+        sign = ("– ", "$warn") if left_out else ("✗ ", "$bad") if page_row.problem else ("  ", "")
+        room = max(width - _NUMBER - 3, 1)
+        text = clean(page_row.problem, limit=room) if page_row.problem else gist(page_row, room)
+        number = Content.styled(f"{page_row.row.number:>{_NUMBER},} ", "$faint")
+        return [Content.assemble(number, sign, (text, "$faint") if left_out else text)]
+
+    return Row(str(page_row.row.number), draw)
