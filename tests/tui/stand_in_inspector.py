@@ -39,8 +39,8 @@ def tokenized(request: dict[str, Any], max_length: int) -> dict[str, Any]:
         learned = (learned or word == ":") and speaker == "assistant"
     cut = len(tokens) > max_length
     fix = {"data.max_length": max(8, len(tokens))}
-    text = f"{len(tokens)} tokens, of which {max_length} are kept"
-    verdicts = [{"id": "cut", "level": "warning", "text": text, "fix": fix}] if cut else []
+    lost = f"{len(tokens)} tokens, of which {max_length} are kept"
+    verdicts = [{"id": "cut", "level": "warning", "text": lost, "fix": fix}] if cut else []
     return {
         "ok": True, "tokens": tokens, "length": len(tokens), "trained": sum(one[2] for one in tokens[:max_length]),
         "kept": min(max_length, len(tokens)), "cut": cut, "max_length": max_length, "rendered": text,

@@ -132,7 +132,7 @@ class Inspector:
             raise TuituneError(str(reply.get("error") or "the inspector gives no reason"))
         try:
             return read(reply)
-        except (KeyError, TypeError, ValueError) as error:
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise TuituneError(f"the inspector's answer cannot be read: {error!r}") from error
 
     def _converse(self, unsent: memoryview, seconds: float) -> dict[str, Any]:

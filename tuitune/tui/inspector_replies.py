@@ -60,7 +60,7 @@ class TokenizedRow:
 
 
 def opening(reply: Mapping[str, Any]) -> Opening:
-    """Read the reply to `open`; KeyError, TypeError or ValueError where it is not one."""
+    """Read the reply to `open`; AttributeError, KeyError, TypeError or ValueError where it is not one."""
     tokenizer = reply["tokenizer"]
     special = {name: tokenizer[name] for name in ("bos", "eos", "pad") if isinstance(tokenizer.get(name), str)}
     return Opening(
@@ -74,7 +74,7 @@ def opening(reply: Mapping[str, Any]) -> Opening:
 
 
 def tokenized_row(reply: Mapping[str, Any]) -> TokenizedRow:
-    """Read the reply to `row`; KeyError, TypeError or ValueError where it is not one."""
+    """Read the reply to `row`; AttributeError, KeyError, TypeError or ValueError where it is not one."""
     tokens = tuple(
         Token(str(text), int(number), bool(learned), bool(special))
         for text, number, learned, special in reply["tokens"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 from rich.cells import cell_len, chop_cells
@@ -14,6 +15,8 @@ NEWLINE = "⏎"
 WHITE_SPACE = "␣⇥␍" + NEWLINE
 _VISIBLE = str.maketrans(" \t\r\n", WHITE_SPACE)
 _BEARER = "◌"
+_REMEMBERED = 8_192
+"""A row says the same words again and again."""
 
 
 class Piece(NamedTuple):
@@ -24,17 +27,15 @@ class Piece(NamedTuple):
     width: int
 
 
-@dataclass(frozen=True)
-class Line:
-    """A line of pieces; the one `rule` has none and stands before the first token that is cut off."""
+class Line(NamedTuple):
+    """A line of pieces, and the `first` token that begins in it, None where a token only goes on.
+
+    The one `rule` has no pieces and stands before the first token that is cut off.
+    """
 
     pieces: tuple[Piece, ...]
+    first: int | None
     rule: bool = False
-
-    @property
-    def first(self) -> int | None:
-        """The token that the line begins with."""
-        return self.pieces[0].token if self.pieces else None
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,7 @@ class Layout:
     line_of: tuple[int, ...]
 
 
+@lru_cache(_REMEMBERED)
 def visible(text: str) -> str:
     """The text of a token with white space to be seen; a text without any width gets something to stand on."""
     shown = clean(text.translate(_VISIBLE))
@@ -61,24 +63,25 @@ def lay_out(texts: Sequence[str], width: int, *, kept: int | None = None) -> Lay
     line_of: list[int] = []
     pieces: list[Piece] = []
     used = 0
+    first: int | None = None
 
     def end_line() -> None:
-        nonlocal pieces, used
+        nonlocal pieces, used, first
         if pieces:
-            lines.append(Line(tuple(pieces)))
-            pieces, used = [], 0
+            lines.append(Line(tuple(pieces), first))
+            pieces, used, first = [], 0, None
 
     for token, text in enumerate(texts):
         if token == kept:
             end_line()
-            lines.append(Line((), rule=True))
+            lines.append(Line((), None, rule=True))
         begun = False
-        for part in _parts(text, width):
-            cells = cell_len(part)
+        for part, cells in _parts(text, width):
             if used + cells > width:
                 end_line()
             if not begun:
                 line_of.append(len(lines))
+                first = token if first is None else first
                 begun = True
             pieces.append(Piece(part, token, cells))
             used += cells
@@ -88,10 +91,9 @@ def lay_out(texts: Sequence[str], width: int, *, kept: int | None = None) -> Lay
     return Layout(tuple(lines), tuple(line_of))
 
 
-def _parts(text: str, width: int) -> list[str]:
-    """`text` in parts that end with ⏎ or with the text, none of them wider than `width`."""
-    if NEWLINE not in text and len(text) * 2 <= width:
-        return [text]
+@lru_cache(_REMEMBERED)
+def _parts(text: str, width: int) -> tuple[tuple[str, int], ...]:
+    """`text` in parts, with their widths, that end with ⏎ or with the text; none of them wider than `width`."""
     ended = [part + NEWLINE for part in text.split(NEWLINE)]
     ended[-1] = ended[-1].removesuffix(NEWLINE)
-    return [piece for part in ended if part for piece in chop_cells(part, width)]
+    return tuple((piece, cell_len(piece)) for part in ended if part for piece in chop_cells(part, width))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import ClassVar
 
 from rich.segment import Segment
@@ -121,13 +122,11 @@ class TokenView(ScrollView, can_focus=True):
         self._go(self._cursor + by)
 
     def action_line(self, by: int) -> None:
-        """The token above or below, where one begins there; past the rule of the cut."""
-        if self._tokens:
-            self._go_to_line(self._layout.line_of[self._cursor] + by, by)
+        """The token above or below."""
+        self._move_lines(by)
 
     def action_page(self, by: int) -> None:
-        if self._tokens:
-            self._go_to_line(self._layout.line_of[self._cursor] + by * max(self.size.height - 1, 1), by)
+        self._move_lines(by * max(self.size.height - 1, 1))
 
     def action_edge(self, which: int) -> None:
         self._go(0 if which == 0 else len(self._tokens) - 1)
@@ -140,23 +139,21 @@ class TokenView(ScrollView, can_focus=True):
                 self._go(piece.token)
             left += piece.width
 
-    def _go_to_line(self, wanted: int, by: int) -> None:
-        """The token that stands in the line `wanted` where the cursor stands in its own."""
-        lines = self._layout.lines
-        wanted = min(max(wanted, 0), len(lines) - 1)
-        if lines[wanted].rule:
-            wanted = min(max(wanted + (1 if by > 0 else -1), 0), len(lines) - 1)
-        column, here = 0, lines[self._layout.line_of[self._cursor]]
-        for piece in here.pieces:
-            if piece.token == self._cursor:
-                break
-            column += piece.width
-        starts, at = [], 0
-        for piece in lines[wanted].pieces:
-            starts.append(at)
-            at += piece.width
-        if starts:
-            self._go(lines[wanted].pieces[bisect_right(starts, column) - 1].token)
+    def _move_lines(self, by: int) -> None:
+        """Go that many lines down, or to the next one beyond in which a token begins: to the one below the cursor."""
+        if not self._tokens:
+            return
+        lines, here = self._layout.lines, self._layout.line_of[self._cursor]
+        way = 1 if by > 0 else -1
+        at = min(max(here + by, 0), len(lines) - 1)
+        while 0 <= at < len(lines) and lines[at].first is None:
+            at += way
+        if 0 <= at < len(lines):
+            column = sum(piece.width for piece in lines[here].pieces if piece.token < self._cursor)
+            begun = [piece for piece in lines[at].pieces if piece.token >= (lines[at].first or 0)]
+            left = sum(piece.width for piece in lines[at].pieces) - sum(piece.width for piece in begun)
+            ends = list(accumulate((piece.width for piece in begun), initial=left))
+            self._go(begun[max(bisect_right(ends[:-1], column) - 1, 0)].token)
 
     def _go(self, token: int) -> None:
         token = min(max(token, 0), len(self._tokens) - 1)
@@ -222,7 +219,7 @@ class TokenView(ScrollView, can_focus=True):
 
     def _gutter(self, line: Line) -> list[Segment]:
         learned = any(self._tokens[piece.token].learned and piece.token < self._kept for piece in line.pieces)
-        number = f"{line.first or 0:,}".rjust(self._gutter_width - 2) + " "
+        number = ("" if line.first is None else f"{line.first + 1:,}").rjust(self._gutter_width - 2) + " "
         mark = Segment(_LEARNED_MARK if learned else " ", self._style("gutter" if not learned else "learned-mark"))
         return [Segment(number, self._style("gutter")), mark]
 
@@ -242,7 +239,7 @@ class TokenView(ScrollView, can_focus=True):
     def _style_of(self, number: int, space: str) -> Style:
         token = self._tokens[number]
         if number == self._cursor:
-            return self._style("cursor")
+            return self.get_component_rich_style("token-view--cursor")  # a visual style knows no reverse
         kind = "cut" if number >= self._kept else "learned" if token.learned else "masked"
         names = [f"{kind}-next" if number % 2 else kind, space or ("special" if token.special else "")]
         return self._style(*filter(None, names))

@@ -32,7 +32,7 @@ from tuitune.tui.widgets.token_view import TokenView
 
 Apply = Callable[[Mapping[str, Any]], Recipe]
 
-_LEGEND = "trained underlined, ▌ · masked dim"
+_LEGEND = "trained underlined, with ▌ · masked dim"
 _LOOK_SECONDS = 0.2
 
 
@@ -200,7 +200,8 @@ class MaskInspector(TuituneScreen):
             clean(place) or f"row {self._wanted.number:,}",
             (f" ⚠ {clean(kinds)}, odd row {which:,} of {len(self._odd_rows):,}" if odd else "", "$warn"),
         )
-        self.query_one("#about", Pane).set_title(title, self._data)
+        name = Path(self._data).name if Path(self._data).is_absolute() else self._data
+        self.query_one("#about", Pane).set_title(title, name)
 
     def _figures(self) -> None:
         looked = self._looked
