@@ -17,7 +17,7 @@ from tuitune.data.sources.rows import SourceError
 from tuitune.paths import shipped
 from tuitune.problem import TuituneError
 
-SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
+SHARED = Path(__file__).resolve().parents[4] / "shared" / "data"
 real = pytest.mark.skipif(not SHARED.is_dir(), reason="the folder of real data sets, ../shared/data, is not here")
 
 
@@ -54,7 +54,7 @@ def test_the_report_as_json_has_the_keys_of_the_contract(tmp_path: Path) -> None
         "trained_share",
     }
     assert keys <= set(document)
-    assert set(document["problems"][0]) == {"row", "line", "field", "message"}
+    assert {"row", "line", "field", "message"} <= set(document["problems"][0])
     assert document["columns"] == {"prompt": "question", "completion": "answer"}
 
 

@@ -1,103 +1,90 @@
-"""A data file looked through from end to end: its shape, its rows, and everything wrong with them."""
+"""A data set looked through from end to end: its shape, its rows, and everything wrong with them."""
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Iterable, Mapping
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
-import orjson
-
-from tuitune.data.shapes.convert import to_canonical
+from tuitune.data.scan.advice import advise
+from tuitune.data.scan.duplicates import Duplicates, Seen
+from tuitune.data.scan.report import LISTED, DataProblem, Inspection
+from tuitune.data.scan.streams import count_rows
+from tuitune.data.scan.tally import Reading, Tally
 from tuitune.data.shapes.detect import Detection, recognise
-from tuitune.data.shapes.objectives import ANSWERED
-from tuitune.data.shapes.turns import RowProblem
+from tuitune.data.shapes.objectives import Objective
 from tuitune.data.sources.names import open_rows
-from tuitune.data.sources.rows import Row
 
 SAMPLE = 200
 """Rows that the shape is recognised from."""
 
-REPORTED = 100
-"""Problems listed; the rest are counted."""
-
-
-@dataclass(frozen=True)
-class DataProblem:
-    """What is wrong with one row. `row` and `line` count from 1; `line` is None where unknown, `field` may be ""."""
-
-    row: int
-    line: int | None
-    field: str
-    message: str
-
-
-@dataclass(frozen=True)
-class Inspection:
-    """The report on a file. `duplicates` counts rows equal to an earlier one.
-
-    `problems` are the first hundred of `problem_count`.
-    """
-
-    path: str
-    rows: int
-    shape: str
-    columns: dict[str, str]
-    reason: str
-    problems: list[DataProblem] = field(default_factory=list)
-    problem_count: int = 0
-    duplicates: int = 0
-
-    def as_json(self) -> dict[str, Any]:
-        """The keys of `tuitune data inspect --json`; measures that need a tokenizer, or are not made here, are null."""
-        return {**asdict(self), "near_duplicates": None, "lengths": None, "trained_share": None}
+REPORTED = LISTED
 
 
 def inspect(
-    path: Path | str, *, shape: str = "auto", columns: Mapping[str, str] | None = None, limit: int | None = None
+    path: Path | str,
+    *,
+    shape: str = "auto",
+    columns: Mapping[str, str] | None = None,
+    limit: int | None = None,
+    objective: Objective = "sft",
 ) -> Inspection:
-    """Read a file to its end (or `limit` rows) and report on it. SourceError where it gives no rows at all.
+    """Read a file to its end (or `limit` rows) in this process and report on it, but for the languages of its rows.
 
-    `shape` and `columns` as in a recipe: "auto" recognises the shape from the first rows.
+    `shape` and `columns` as in a recipe: "auto" recognises the shape from the first rows. SourceError where the file
+    gives no rows at all.
     """
     rows = open_rows(path, limit=limit)
     first = list(islice(rows, SAMPLE))
     found = recognise(first, shape, columns or {})
-    count = problem_count = duplicates = 0
+    seen = Seen()
+    parts = (tally for tally, _ in count_rows(chain(first, rows), Reading(found.shape, found.columns, objective)))
+    total, problems = gather(parts, lambda part: seen.add(part.fingerprints))
+    return report(str(path), found, total, problems, seen.duplicates)
+
+
+def gather(parts: Iterable[Tally], take: Callable[[Tally], Any]) -> tuple[Tally, list[DataProblem]]:
+    """The counts over all parts, and the first problems. `take` gets each part, for what is not gathered here."""
+    total: Tally | None = None
     problems: list[DataProblem] = []
-    seen: set[bytes] = set()
-    for row in chain(first, rows):
-        count += 1
-        if problem := _problem(row, found):
-            problem_count += 1
-            if len(problems) < REPORTED:
-                problems.append(problem)
-        if row.values is not None:
-            mark = _fingerprint(row.values)
-            duplicates += mark in seen
-            seen.add(mark)
-    return Inspection(str(path), count, found.shape, found.columns, found.reason, problems, problem_count, duplicates)
+    for part in parts:
+        take(part)
+        problems += part.problems[: LISTED - len(problems)]
+        if total is None:
+            total = Tally(part.reading)
+        total.merge(part)
+    return total or Tally(Reading("unknown")), problems
 
 
-def _problem(row: Row, found: Detection) -> DataProblem | None:
-    if row.values is None:
-        return DataProblem(row.number, row.line, "", row.problem or "cannot be read")
-    if found.shape not in ANSWERED:
-        return None
-    try:
-        to_canonical(row.values, found.shape, found.columns)
-    except RowProblem as problem:
-        return DataProblem(row.number, row.line, problem.field, problem.message)
-    return None
-
-
-def _fingerprint(values: dict[str, Any]) -> bytes:
-    try:
-        text = orjson.dumps(values, option=orjson.OPT_SORT_KEYS)
-    except TypeError:
-        text = json.dumps(values, sort_keys=True).encode()
-    return hashlib.blake2b(text, digest_size=12).digest()
+def report(
+    path: str,
+    found: Detection,
+    total: Tally,
+    problems: list[DataProblem],
+    duplicates: Duplicates,
+    languages: Mapping[str, float] | None = None,
+) -> Inspection:
+    """The report that the counts over all rows make."""
+    count = total.kinds.total()
+    languages = dict(languages or {})
+    return Inspection(
+        path=path,
+        rows=total.rows,
+        shape=found.shape,
+        columns=found.columns,
+        reason=found.reason,
+        share=(total.rows - count) / total.rows if total.rows and found.shape != "unknown" else 0.0,
+        problems=problems,
+        problem_count=count,
+        problem_kinds=dict(total.kinds.most_common()),
+        duplicates=duplicates.count,
+        duplicate_rows=duplicates.rows,
+        characters=total.characters.as_json(),
+        answers=total.answers.as_json(),
+        turns={str(turns): rows for turns, rows in sorted(total.turns.items())},
+        sampled=total.sample.rows,
+        languages=languages,
+        personal={kind: hint.as_json() for kind, hint in total.sample.hints.items()},
+        advice=advise(total.reading, total, duplicates.count, languages),
+    )

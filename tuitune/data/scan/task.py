@@ -1,13 +1,67 @@
-"""The scan of a data set, as the process of a task."""
+"""The scan of a data set, as the process of a task: all cores where the format allows it, memory that stays flat."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
 from typing import Any
 
-from tuitune.data.scan.inspect import inspect
+import orjson
+
+from tuitune.data.scan import PROBLEMS
+from tuitune.data.scan.blocks import Block, blocks_of, count_blocks
+from tuitune.data.scan.duplicates import repeated
+from tuitune.data.scan.inspect import SAMPLE, gather, report
+from tuitune.data.scan.languages import languages
+from tuitune.data.scan.sample import ROWS
+from tuitune.data.scan.streams import count_rows
+from tuitune.data.scan.tally import Reading, Tally
+from tuitune.data.shapes.detect import recognise
+from tuitune.data.sources.names import fetched, open_source, resolve
+from tuitune.data.sources.rows import Row
 from tuitune.data.tasks import Report
 
 
-def run(report: Report) -> dict[str, Any]:
-    wanted = report.wanted
-    return inspect(wanted["source"], shape=wanted["shape"], columns=wanted["columns"]).as_json()
+def run(task: Report) -> dict[str, Any]:
+    """Scan the source that is wanted; the result is an `Inspection` as JSON."""
+    wanted = task.wanted
+    task.progress("opening")
+    source = fetched(resolve(wanted["source"], base=Path(wanted["base"])))
+    first = list(islice(open_source(source, split=wanted["split"]), SAMPLE))
+    found = recognise(first, wanted["shape"], wanted["columns"])
+    blocks = blocks_of(source)
+    reading = Reading(found.shape, found.columns, wanted["objective"], _every(blocks, first))
+    if blocks:
+        parts, size, unit = count_blocks(blocks, reading), sum(block.end - block.start for block in blocks), "bytes"
+    else:
+        parts, size, unit = count_rows(open_source(source, split=wanted["split"]), reading), None, "rows"
+    fingerprints = task.folder / "fingerprints"
+    with fingerprints.open("wb") as rows_seen, (task.folder / PROBLEMS).open("wb") as problems_found:
+
+        def keep(part: Tally) -> None:
+            part.fingerprints.tofile(rows_seen)
+            problems_found.writelines(orjson.dumps(one.as_json()) + b"\n" for one in part.problems)
+            problems_found.flush()
+
+        total, problems = gather(_watched(parts, task, size, unit), keep)
+    task.progress("looking for duplicates", total.rows, total.rows)
+    duplicates = repeated(fingerprints)
+    fingerprints.unlink()
+    task.progress("recognising languages", total.rows, total.rows)
+    return report(source.name, found, total, problems, duplicates, languages(total.sample.texts)).as_json()
+
+
+def _every(blocks: list[Block], first: list[Row]) -> int:
+    """Which rows are looked at closely, by how many there are likely to be."""
+    usual = sum(len(orjson.dumps(row.values, default=str)) for row in first) / len(first)
+    return max(1, round(sum(block.end - block.start for block in blocks) / max(usual, 1) / ROWS))
+
+
+def _watched(parts: Iterator[tuple[Tally, int]], task: Report, total: int | None, unit: str) -> Iterator[Tally]:
+    done = 0
+    task.progress("reading", 0, total, unit)
+    for part, size in parts:
+        yield part
+        done += size
+        task.progress("reading", done, total, unit)

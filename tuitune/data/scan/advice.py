@@ -1,0 +1,154 @@
+"""What the figures of a scan say about training on the data, in sentences that name the figure and the way out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from tuitune.data.scan.sample import Sample
+from tuitune.data.scan.tally import Reading, Tally
+from tuitune.data.shapes.objectives import refusal
+from tuitune.text import clean
+
+TASKS = {
+    "a style": (100, 1_000),
+    "a behaviour": (500, 5_000),
+    "the language of a field": (1_000, 5_000),
+    "a new task": (5_000, 10_000),
+}
+"""What is learned → rows it takes at least, and rows that are recommended (the field's rules of thumb)."""
+
+_CLASSES = 50
+_FEW = 50
+_SHORT = 50
+_OVER_LONG = 100_000
+_PERSONAL = {
+    "email": "an e-mail address",
+    "phone": "a phone number",
+    "card": "what may be the number of a payment card",
+    "iban": "a bank account number (IBAN)",
+    "key": "what looks like a secret key or token",
+}
+
+Advice = dict[str, str]
+
+
+def advise(reading: Reading, total: Tally, duplicates: int, languages: Mapping[str, float]) -> list[Advice]:
+    """The advice, what weighs most first; `level` is warning or info."""
+    found = [
+        *_on_shape(reading),
+        *_on_people(total.sample),
+        *_on_personal_data(total.sample),
+        *_on_repeats(total, duplicates),
+        *_on_classes(total.sample),
+        *_on_lengths(total),
+        *_on_languages(languages),
+        *_on_rows(total),
+    ]
+    return sorted(found, key=lambda one: one["level"] != "warning")
+
+
+def _advice(id: str, message: str, *, warning: bool = False) -> Advice:
+    return {"id": id, "level": "warning" if warning else "info", "message": message}
+
+
+def _on_shape(reading: Reading) -> Iterator[Advice]:
+    if reason := refusal(reading.shape, reading.objective):
+        yield _advice("shape", f"{reading.objective} cannot train on this: {reason}", warning=True)
+
+
+def _on_rows(total: Tally) -> Iterator[Advice]:
+    usable = total.rows - total.kinds.total()
+    enough = [task for task, (least, _) in TASKS.items() if usable >= least]
+    ample = [task for task, (_, wanted) in TASKS.items() if usable >= wanted]
+    if total.turns and len(ample) < len(TASKS):
+        short = [f"{task} {least:,} ({wanted:,})" for task, (least, wanted) in TASKS.items() if task not in ample]
+        known = f"enough for {', '.join(enough)}; " if enough else "fewer than fine-tuning usually takes; "
+        message = f"{usable:,} usable rows: {known}it takes at least (better): {', '.join(short)}"
+        yield _advice("rows", message, warning=not enough)
+
+
+def _on_repeats(total: Tally, duplicates: int) -> Iterator[Advice]:
+    if duplicates:
+        share = duplicates / total.rows
+        message = f"{duplicates:,} rows ({_percent(share)}) repeat an earlier one; cleaning.duplicates drops them"
+        yield _advice("duplicates", message, warning=share >= 0.01)
+
+
+def _on_classes(sample: Sample) -> Iterator[Advice]:
+    """Answers out of a few classes, most of them the same."""
+    answers, seen = sample.short_answers, sample.short_answers.total()
+    if sample.rows < _FEW or not 2 <= len(answers) <= _CLASSES or seen < 0.8 * sample.rows:
+        return
+    (most, often), (least, seldom) = answers.most_common(1)[0], answers.most_common()[-1]
+    if often >= 0.5 * seen and often >= 5 * seldom:
+        message = (
+            f"the answers are {len(answers)} classes, and {_percent(often / seen)} are '{clean(most, limit=30)}' "
+            f"against {_percent(seldom / seen)} '{clean(least, limit=30)}': a model learns to say the commonest; even "
+            "them out, or judge it by each class"
+        )
+        yield _advice("class-imbalance", message, warning=True)
+
+
+def _on_lengths(total: Tally) -> Iterator[Advice]:
+    answers, median = total.answers, total.answers.median()
+    if total.characters.longest > _OVER_LONG:
+        row, longest = total.characters.longest_row, total.characters.longest
+        yield _advice("over-long", f"row {row:,} has {longest:,} characters, far more than training will keep of it")
+    if answers.counts.total() < _FEW or not median:
+        return
+    share = 1 - answers.share_below(10 * median)
+    if share >= 0.02:
+        message = (
+            f"{_percent(share)} of the answers are over ten times as long as the median ({median:,} characters): "
+            "each token weighs the same, so the long ones say most of what is learned"
+        )
+        yield _advice("length-imbalance", message)
+    short = answers.share_below(_SHORT)
+    if 0.02 <= short < 0.5:
+        message = f"{_percent(short)} of the answers are under {_SHORT} characters; cleaning.shortest can drop them"
+        yield _advice("short-answers", message)
+
+
+def _on_languages(languages: Mapping[str, float]) -> Iterator[Advice]:
+    mixed = {code: share for code, share in languages.items() if share >= 0.05}
+    if len(mixed) > 1:
+        listed = ", ".join(f"{code} {_percent(share)}" for code, share in mixed.items())
+        yield _advice("languages", f"several languages: {listed}; the model will answer in each as often as it sees it")
+
+
+def _on_personal_data(sample: Sample) -> Iterator[Advice]:
+    for kind, hint in sample.hints.items():
+        message = (
+            f"{_rows_of(hint.count, sample)} {'has' if hint.count == 1 else 'have'} {_PERSONAL[kind]} "
+            f"({_named(hint.rows, hint.count)}); a model can repeat what it was trained on"
+        )
+        yield _advice(f"personal-{kind}", message, warning=True)
+    control = sample.control
+    if control.count:
+        named = _named(control.rows, control.count)
+        message = f"{_rows_of(control.count, sample)} have control or invisible characters ({named})"
+        yield _advice("control-characters", message)
+
+
+def _on_people(sample: Sample) -> Iterator[Advice]:
+    hint = sample.decisions
+    if hint.count >= 10 and hint.count >= 0.1 * sample.rows:
+        message = (
+            f"{_rows_of(hint.count, sample)} seem to decide about people ({_named(hint.rows, hint.count)}): a model "
+            "learns the bias of such decisions with them, and leaving out single words does not take it away; compare "
+            "its answers across groups before it is used"
+        )
+        yield _advice("people", message, warning=True)
+
+
+def _rows_of(count: int, sample: Sample) -> str:
+    return f"{count:,} of {sample.rows:,} rows looked at"
+
+
+def _named(rows: list[int], count: int, most: int = 5) -> str:
+    listed = ", ".join(f"{row:,}" for row in rows[:most])
+    return f"row{'s' if count > 1 else ''} {listed}{', …' if count > most else ''}"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f} %" if share >= 0.1 or not share else f"{100 * share:.1f} %"

@@ -1,0 +1,128 @@
+"""JSON Lines in blocks that are counted side by side: every line belongs to the block that it begins in."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from dataclasses import dataclass, replace
+from io import BytesIO
+from multiprocessing import get_context
+from pathlib import Path
+
+import orjson
+
+from tuitune.data.scan.tally import Reading, Tally
+from tuitune.data.sources.files import beginning
+from tuitune.data.sources.formats import BOM, format_of
+from tuitune.data.sources.json_rows import read_lines
+from tuitune.data.sources.names import Source, file_names
+from tuitune.data.sources.packed import is_packed
+from tuitune.data.sources.rows import DEEPEST, LONGEST, SourceError
+
+SIZE = 2 << 20
+"""Bytes in a block."""
+
+_WORTH_PROCESSES = 8 << 20
+_MOST_PROCESSES = 16
+_AHEAD = 4
+_PR_SET_PDEATHSIG = 1
+
+
+@dataclass(frozen=True)
+class Block:
+    """The lines of a file that begin from byte `start` to before `end`."""
+
+    path: Path
+    start: int
+    end: int
+    file: str | None = None
+
+
+def blocks_of(source: Source, size: int = SIZE) -> list[Block]:
+    """The blocks of a source, in order; none where it is anything but plain files of JSON Lines."""
+    names = file_names(source.paths) if len(source.paths) > 1 else [None]
+    if not source.paths or not all(map(_is_plain_lines, source.paths)):
+        return []
+    files = [(path, path.stat().st_size, name) for path, name in zip(source.paths, names, strict=True)]
+    return [Block(path, at, min(at + size, end), name) for path, end, name in files for at in range(0, end, size)]
+
+
+def _is_plain_lines(path: Path) -> bool:
+    try:
+        return not is_packed(path) and format_of(path, beginning(path)) == "jsonl"
+    except SourceError:
+        return False
+
+
+def count_blocks(blocks: list[Block], reading: Reading) -> Iterator[tuple[Tally, int]]:
+    """A tally of each block, in order and with its place in the whole, and the block's bytes."""
+    rows = lines = 0
+    path = None
+    for block, tally in zip(blocks, _counted(blocks, reading), strict=True):
+        lines = lines if block.path == path else 0
+        path = block.path
+        tally.place(rows, lines)
+        rows, lines = rows + tally.rows, lines + tally.lines
+        yield tally, block.end - block.start
+
+
+def _counted(blocks: list[Block], reading: Reading) -> Iterator[Tally]:
+    """The tallies of the blocks in order, made by as many processes as there are cores."""
+    processes = min(len(os.sched_getaffinity(0)), _MOST_PROCESSES)
+    if processes == 1 or sum(block.end - block.start for block in blocks) < _WORTH_PROCESSES:
+        yield from (count(block, reading) for block in blocks)
+        return
+    waiting: deque[Future[Tally]] = deque()
+    with ProcessPoolExecutor(processes, get_context("fork"), initializer=_end_with, initargs=(os.getpid(),)) as pool:
+        for block in blocks:
+            waiting.append(pool.submit(count, block, reading))
+            if len(waiting) > _AHEAD * processes:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+
+
+def _end_with(parent: int) -> None:
+    """Have the kernel end this process when the one that started it is gone, however that ended."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(1)
+
+
+def count(block: Block, reading: Reading) -> Tally:
+    """The tally of one block, its rows and lines numbered from 1."""
+    tally = Tally(reading)
+    number = 0
+    for line, text in enumerate(_lines(block), 1):
+        tally.lines = line
+        try:
+            values = orjson.loads(text)
+        except orjson.JSONDecodeError:
+            values = None
+        if type(values) is dict and len(text) <= LONGEST and text.count(b"{") + text.count(b"[") <= DEEPEST:
+            number += 1
+            tally.add_values(values, number, line, block.file)
+        else:
+            for row in read_lines(BytesIO(text), number, line - 1):
+                number += 1
+                tally.add(replace(row, file=block.file))
+    return tally
+
+
+def _lines(block: Block) -> list[bytes]:
+    """The lines of a block without their ends; one that is too long to be read is cut, but stays too long."""
+    with block.path.open("rb") as file:
+        file.seek(max(block.start - 1, 0))
+        content = file.read(block.end - file.tell())
+        if block.start:
+            content = content[content.find(b"\n") + 1 or len(content) :]
+        if content and not content.endswith(b"\n"):
+            content += file.readline(LONGEST + 1)
+    if not block.start:
+        content = content.removeprefix(BOM)
+    lines = content.split(b"\n")
+    return lines if lines[-1] else lines[:-1]

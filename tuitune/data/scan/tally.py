@@ -1,0 +1,146 @@
+"""What is counted over every row: problems, lengths, turns, and a fingerprint of each to find the same row again."""
+
+from __future__ import annotations
+
+import json
+from array import array
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from tuitune.data.scan.lengths import Lengths
+from tuitune.data.scan.report import DataProblem
+from tuitune.data.scan.sample import Sample
+from tuitune.data.shapes.objectives import Objective, convert_for, refusal
+from tuitune.data.shapes.turns import RowProblem
+from tuitune.data.sources.rows import Row
+
+UNREADABLE = 0
+"""The fingerprint of rows that cannot be read, which are no duplicates of each other."""
+
+MOST_PROBLEMS = 20_000
+"""Problems of one tally that are kept in full; the rest are counted."""
+
+_NATIVE: dict[str, Objective] = {"preference": "dpo", "unpaired-preference": "kto"}
+_MASK = (1 << 64) - 1
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What rows are read as. Where the objective does not take the shape, rows are held to what the shape is made for;
+    rows of no known shape are only counted. Every `every`-th row is looked at closely, for hints.
+    """
+
+    shape: str
+    columns: dict[str, str] = field(default_factory=dict)
+    objective: Objective = "sft"
+    every: int = 1
+
+    @property
+    def judge(self) -> Objective | None:
+        """The objective that rows are held to."""
+        if refusal(self.shape, self.objective) is None:
+            return self.objective
+        return _NATIVE.get(self.shape)
+
+
+class Tally:
+    """Counts over rows that follow each other."""
+
+    def __init__(self, reading: Reading) -> None:
+        self.reading = reading
+        self.rows = self.lines = 0
+        self.problems: list[DataProblem] = []
+        self.kinds: Counter[str] = Counter()
+        self.characters, self.answers = Lengths(), Lengths()
+        self.turns: Counter[int] = Counter()
+        self.fingerprints = array("Q")
+        self.sample = Sample(reading.every)
+        self._convert = convert_for(reading.judge) if reading.judge else None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_convert": None}
+
+    def add(self, row: Row) -> None:
+        """Count one row."""
+        if row.values is None:
+            self.rows += 1
+            self.fingerprints.append(UNREADABLE)
+            self._note(DataProblem.of(row))
+        else:
+            self.add_values(row.values, row.number, row.line, row.file)
+
+    def add_values(self, values: dict[str, Any], number: int, line: int | None, file: str | None) -> None:
+        """Count one row that could be read."""
+        self.rows += 1
+        self.fingerprints.append(_fingerprint(values))
+        if self._convert is None:
+            return
+        try:
+            canonical = self._convert(values, self.reading.shape, self.reading.columns)
+        except RowProblem as problem:
+            self._note(DataProblem.of(Row(number, line, values, file=file), problem))
+            return
+        characters, answer, turns = measures(canonical)
+        self.characters.add(characters, number)
+        self.answers.add(answer, number)
+        self.turns[turns] += 1
+        if self.sample.wants(number):
+            self.sample.add(canonical, number)
+
+    def place(self, rows_before: int, lines_before: int) -> None:
+        """Say how many rows and lines come before those counted here, which were numbered from 1."""
+        self.problems = [problem.placed(rows_before, lines_before) for problem in self.problems]
+        for lengths in (self.characters, self.answers):
+            lengths.longest_row += rows_before if lengths.longest_row else 0
+        self.sample.place(rows_before)
+
+    def merge(self, later: Tally) -> None:
+        """Take in the counts over the rows that come next; not their problems and fingerprints, which are many."""
+        self.rows += later.rows
+        self.lines += later.lines
+        self.kinds.update(later.kinds)
+        self.characters.merge(later.characters)
+        self.answers.merge(later.answers)
+        self.turns.update(later.turns)
+        self.sample.merge(later.sample)
+
+    def _note(self, problem: DataProblem) -> None:
+        self.kinds[problem.kind] += 1
+        if len(self.problems) < MOST_PROBLEMS:
+            self.problems.append(problem)
+
+
+def measures(canonical: Mapping[str, Any]) -> tuple[int, int, int]:
+    """The characters of a row in canonical form, those of its last answer (of a pair the chosen one), and its turns."""
+    if (messages := canonical.get("messages")) is not None:
+        characters = answer = 0
+        for turn in messages:
+            length = len(turn["content"])
+            characters += length
+            if turn["role"] == "assistant":
+                answer = length
+        return characters, answer, len(messages)
+    if "text" in canonical:
+        length = len(canonical["text"])
+        return length, length, 1
+    sides = [canonical[name] for name in ("prompt", "chosen", "rejected", "completion") if name in canonical]
+    said = canonical.get("chosen", canonical.get("completion", ""))
+    turns = sum(len(side) if isinstance(side, list) else 1 for side in sides)
+    return sum(map(_length, sides)), _length(said), turns - ("rejected" in canonical)
+
+
+def _length(side: str | list[dict[str, Any]]) -> int:
+    return len(side) if isinstance(side, str) else sum(len(turn["content"]) for turn in side)
+
+
+def _fingerprint(values: dict[str, Any]) -> int:
+    """64 bits of the row's content, whatever the order of its keys; the same in this process and those it forks."""
+    try:
+        content = orjson.dumps(values, option=orjson.OPT_SORT_KEYS)
+    except TypeError:
+        content = json.dumps(values, sort_keys=True, default=str).encode(errors="surrogatepass")
+    return hash(content) & _MASK or 1
