@@ -17,6 +17,7 @@ from tuitune.data.shapes.columns import (
     SYSTEMS,
     alpaca_columns,
     first,
+    pair_columns,
     preference_columns,
 )
 from tuitune.data.shapes.convert import Columns, instruction, to_canonical, truth, with_system, with_tools
@@ -64,21 +65,28 @@ def to_unpaired(
     names = dict(columns or {})
     column = names.pop("label", None) or first(LABELS, values) or "label"
     label = truth(value_of(values, column), column)
-    row = to_canonical(values, _answer_shape(values, names), names)
+    names = names or _usual(values)
+    row = to_canonical(values, _shape_of(names), names)
     if "messages" not in row:
         return {**row, "label": label}
     turns = row.pop("messages")
     if turns[-1]["role"] != "assistant":
         message = "the conversation ends without an answer; the last turn is the one that is labelled"
-        raise RowProblem(names.get("messages", ""), message, "no-answer")
+        raise RowProblem(names.get("messages") or names.get("completion", ""), message, "no-answer")
     return {**row, "prompt": turns[:-1], "completion": turns[-1:], "label": label}
 
 
-def _answer_shape(values: Mapping[str, Any], columns: Columns) -> str:
-    """How prompt and answer lie in a labelled row."""
-    if "messages" in columns or (not columns and first(CONVERSATIONS, values)):
+def _usual(values: Mapping[str, Any]) -> dict[str, str]:
+    """The columns of prompt and answer by their usual names."""
+    talk = first(CONVERSATIONS, values)
+    return {"messages": talk} if talk else alpaca_columns(values) or pair_columns(values) or {}
+
+
+def _shape_of(columns: Columns) -> str:
+    """How prompt and answer lie in a labelled row. Plain texts in their usual columns stay plain."""
+    if "messages" in columns:
         return "messages"
-    if "output" in columns or (not columns and alpaca_columns(values)):
+    if "output" in columns:
         return "alpaca"
     usual = ("prompt", "completion")
     return "prompt-completion" if all(columns.get(role, role) == role for role in usual) else "columns"

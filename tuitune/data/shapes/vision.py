@@ -61,7 +61,7 @@ def _parts(turns: Any) -> Iterator[tuple[str, Mapping[str, Any]]]:
 
 
 def _is_filled(value: Any) -> bool:
-    return value is not None and value not in ("", [], {})
+    return bool(value) and not isinstance(value, bool | int | float)
 
 
 def _is_file(path: Path) -> bool:
