@@ -66,7 +66,7 @@ async def test_sections_and_fields_are_reached_by_keys():
         assert screen.field == "data.shape"
         await pilot.press("left_square_bracket")
         assert (screen.section, screen.field) == ("model", "model.id")
-        await pilot.press("shift+tab", "down", "down", "down", "enter", "j")
+        await pilot.press("shift+tab", *["down"] * 4, "enter", "j")
         await pilot.pause()
         assert (screen.section, screen.field) == ("adapter", "adapter.rank")
 

@@ -8,12 +8,16 @@ from __future__ import annotations
 import contextlib
 import math
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from tuitune.data.scan.inspect import Inspection, inspect
-from tuitune.data.sources.names import resolve
+from tuitune.data.scan import begin_scan
+from tuitune.data.scan.inspect import inspect
+from tuitune.data.scan.report import Inspection
+from tuitune.data.sources.names import resolve, stamp
+from tuitune.data.sources.packed import is_packed
 from tuitune.hardware.gpus import Gpu, Sampler
 from tuitune.hardware.host import Host, host
 from tuitune.hardware.model_facts import ModelFacts
@@ -21,6 +25,11 @@ from tuitune.planning.memory import Fit, Forecast
 from tuitune.planning.preflight import Advice, check
 from tuitune.problem import Problem, TuituneError
 from tuitune.recipe.schema import DataSection, Recipe
+
+_SMALL = 8 << 20
+"""Bytes of a file that is inspected by the screen itself, in a moment; larger ones by a process."""
+
+_LOOK_SECONDS = 0.25
 
 
 @dataclass(frozen=True)
@@ -90,12 +99,13 @@ def training_rows(recipe: Recipe, counted: int | None) -> int | None:
 
 
 class Inspections:
-    """Inspections of whole data files, made in the background and kept while file and reading stay the same."""
+    """What was counted in whole data sets, in the background, and is kept while data and reading stay the same."""
 
     def __init__(self, base: Path) -> None:
         self._base = base
         self._kept: dict[tuple[object, ...], Inspection | None] = {}
         self._at_work: set[tuple[object, ...]] = set()
+        self._lock = threading.Lock()
 
     def known(self, data: DataSection) -> Inspection | None:
         """The inspection of the training data, if it has been made."""
@@ -104,16 +114,18 @@ class Inspections:
     def begin(self, data: DataSection, done: Callable[[], object]) -> None:
         """Inspect the training data unless that is done or going on; `done` is called from another thread.
 
-        The thread is a daemon: a file of many gigabytes must not hold up the exit.
+        The thread is a daemon: it must not hold up the exit.
         """
         key = _key(data, self._base)
-        if key and key not in self._kept and key not in self._at_work:
+        with self._lock:
+            if not key or key in self._kept or key in self._at_work:
+                return
             self._at_work.add(key)
-            threading.Thread(target=self._inspect, args=(key, data, done), name="inspect", daemon=True).start()
+        threading.Thread(target=self._inspect, args=(key, data, done), name="inspect", daemon=True).start()
 
     def _inspect(self, key: tuple[object, ...], data: DataSection, done: Callable[[], object]) -> None:
         try:
-            self._kept[key] = inspect(str(key[0]), shape=data.shape, columns=data.columns)
+            self._kept[key] = _inspected(data, self._base)
         except (TuituneError, OSError):
             self._kept[key] = None
         self._at_work.discard(key)
@@ -121,16 +133,25 @@ class Inspections:
             done()
 
 
+def _inspected(data: DataSection, base: Path) -> Inspection | None:
+    """The inspection of the training data: made here where it is small, else the scan that the workbench shows too."""
+    source = resolve(data.train, base=base)
+    small = source.path is not None and source.light and not is_packed(source.path)
+    if small and source.path is not None and source.path.stat().st_size <= _SMALL:
+        return inspect(source.path, shape=data.shape, columns=data.columns)
+    task = begin_scan(data.train, base=base, split=data.split, shape=data.shape, columns=data.columns)
+    while (progress := task.look()).state == "working":
+        time.sleep(_LOOK_SECONDS)
+    return Inspection.from_json(progress.result) if progress.result else None
+
+
 def _key(data: DataSection, base: Path) -> tuple[object, ...]:
     """What an inspection depends on; empty where there is no file here to inspect."""
     try:
         source = resolve(data.train, base=base)
-        if source.path is None or source.format == "parquet":
-            return ()
-        status = source.path.stat()
+        return (stamp(source), data.shape, tuple(sorted(data.columns.items()))) if source.paths else ()
     except (OSError, TuituneError):
         return ()
-    return str(source.path), status.st_mtime_ns, status.st_size, data.shape, tuple(sorted(data.columns.items()))
 
 
 def look(recipe: Recipe, *, base: Path, sampler: Sampler, inspections: Inspections) -> Outlook:

@@ -272,10 +272,10 @@ class ComposeScreen(ComposeActions, TuituneScreen):
     def _start_looking(self) -> None:
         recipe = (self._trial or self.draft.version).recipe
         self._look(recipe)
-        self._inspections.begin(recipe.data, lambda: self.post_message(self.Counted()))
 
     @work(thread=True, exclusive=True, group="look", exit_on_error=False)
     def _look(self, recipe: Recipe) -> None:
+        self._inspections.begin(recipe.data, lambda: self.post_message(self.Counted()))
         outlook = look(recipe, base=self.base, sampler=self._sampler, inspections=self._inspections)
         if not get_current_worker().is_cancelled:
             self.post_message(self.Looked(outlook))

@@ -18,6 +18,13 @@ from tuitune.units import percent_text
 
 _BINS = 8
 _LANGUAGES = 6
+_PERSONAL = {
+    "email": "e-mail addresses",
+    "phone": "phone numbers",
+    "card": "numbers that may be of payment cards",
+    "iban": "bank account numbers",
+    "key": "what looks like secret keys",
+}
 
 
 class AdviceView(View):
@@ -61,7 +68,7 @@ def _personal(scan: Mapping[str, Any]) -> list[Row]:
     rows = [
         text_row(
             f"personal {kind}",
-            Content.assemble(("⚠ ", "$warn"), f"{clean(kind)}  ", (f"in {one['count']:,} places", "$faint")),
+            Content.assemble(("⚠ ", "$warn"), _PERSONAL.get(kind, clean(kind)), (f"  {one['count']:,}", "$faint")),
             selectable=True,
         )
         for kind, one in found.items()
@@ -82,6 +89,6 @@ def _lengths(scan: Mapping[str, Any]) -> list[Row]:
     found = scan.get("characters") or {}
     if not found.get("counts"):
         return []
-    median, longest = f"median {found['median']:,.0f}", f"longest {found['longest']:,} (row {found['longest_row']:,})"
-    said = f"characters a row · {median} · {longest}"
+    longest = f"longest {found['longest']:,} (row {found['longest_row']})"
+    said = f"characters a row · median {found['median']:,} · {longest}"
     return [heading(said), *histogram(found["edges"], found["counts"], _BINS)]

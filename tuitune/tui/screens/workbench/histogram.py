@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from textual.content import Content
 
 from tuitune.tui.widgets.row_list import Row
 
+Range = tuple[float, float, int]
+"""From, up to, and how many."""
+
 _EIGHTHS = " ▏▎▍▌▋▊▉"
 _RANGE = 17
 
 
 def histogram(edges: Sequence[float], counts: Sequence[int], most: int, limit: float | None = None) -> list[Row]:
-    """At most `most` bars for `counts[i]` things between `edges[i]` and `edges[i + 1]`, with a line at `limit`."""
-    edges, counts = merged(edges, counts, most)
-    largest = max(counts, default=1) or 1
-    rows = [_bar_row(edges[at], edges[at + 1], count, largest, limit) for at, count in enumerate(counts)]
+    """At most `most` bars for `counts[i]` things from `edges[i]` up to the next edge, with a line at `limit`.
+
+    The last range is open where it has no upper edge. Empty ranges at the ends are left out.
+    """
+    ranges = merged(_ranges(edges, counts), most)
+    largest = max((count for _, _, count in ranges), default=1) or 1
+    rows = [_bar_row(low, high, count, largest, limit) for low, high, count in ranges]
     if limit is not None:
-        kept = sum(edge < limit for edge in edges[: len(counts)])
-        rows.insert(kept, _limit_row(limit))
+        rows.insert(sum(low < limit for low, _, _ in ranges), _limit_row(limit))
     return rows
 
 
@@ -30,12 +36,19 @@ def bar(share: float, width: int) -> str:
     return "█" * full + (_EIGHTHS[part] if part else "")
 
 
-def merged(edges: Sequence[float], counts: Sequence[int], most: int) -> tuple[list[float], list[int]]:
-    """The histogram in at most `most` ranges, neighbours taken together."""
-    together = max(1, -(-len(counts) // most))
-    starts = range(0, len(counts), together)
-    sums = [sum(counts[start : start + together]) for start in starts]
-    return [*(edges[start] for start in starts), *edges[len(counts) : len(counts) + 1]], sums
+def merged(ranges: Sequence[Range], most: int) -> list[Range]:
+    """The ranges in at most `most`, neighbours taken together."""
+    together = max(1, -(-len(ranges) // most))
+    groups = [ranges[start : start + together] for start in range(0, len(ranges), together)]
+    return [(group[0][0], group[-1][1], sum(count for _, _, count in group)) for group in groups]
+
+
+def _ranges(edges: Sequence[float], counts: Sequence[int]) -> list[Range]:
+    filled = [at for at, count in enumerate(counts) if count]
+    if not filled:
+        return []
+    upper = [*edges[1:], math.inf]
+    return [(edges[at], upper[at], counts[at]) for at in range(filled[0], filled[-1] + 1)]
 
 
 def _bar_row(low: float, high: float, count: int, largest: int, limit: float | None) -> Row:
@@ -43,7 +56,7 @@ def _bar_row(low: float, high: float, count: int, largest: int, limit: float | N
 
     def draw(width: int) -> list[Content]:
         room = max(width - _RANGE - len(f"{largest:,}") - 2, 1)
-        span = f"{low:,.0f}–{high:,.0f}".rjust(_RANGE - 1)
+        span = (f"{low:,.0f}–{high:,.0f}" if high < math.inf else f"{low:,.0f} and more").rjust(_RANGE - 1)
         figure = f" {count:,}" if count else ""
         return [Content.assemble((f"{span} ", "$faint"), (bar(count / largest, room), colour), figure)]
 

@@ -14,6 +14,7 @@ from textual.message import Message
 from textual.widgets import Input, Static
 from textual.worker import get_current_worker
 
+from tuitune.data.scan import problems
 from tuitune.data.scan.report import DataProblem
 from tuitune.problem import TuituneError
 from tuitune.recipe.document import write_text
@@ -90,9 +91,9 @@ class ProblemsView(View):
         self.set_title(self.TITLE, " · ".join(filter(None, [*narrowed, counted])))
 
     def rows(self) -> Sequence[Row]:
-        if self.bench.scan is None:
+        if not self.found and self.bench.scan is None:
             return working_rows(self.job, "Looking through every row")
-        if not self.found and self._asked is not None:
+        if not self.found:
             return [text_row("none", _nothing(bool(self.kind or self.words)))]
         return [self._row(at, problem) for at, problem in enumerate(self.found)]
 
@@ -146,17 +147,18 @@ class ProblemsView(View):
         self.show(cursor="0")
 
     def _read(self) -> None:
-        task = self.job.task
-        asked = (task.folder if task else None, self.job.result is not None, self.first, self.kind, self.words)
-        if asked == self._asked or task is None or self.job.result is None:
+        """Read the problems anew where others are asked for, or where the scan may have found more for this page."""
+        task, progress = self.job.task, self.job.progress
+        if task is None or progress is None:
             return
-        self._asked = asked
-        self._list(asked)
+        found = progress.state if progress.state != "working" or len(self.found) >= PAGE else progress.done
+        asked = (task.folder, found, self.first, self.kind, self.words)
+        if asked != self._asked:
+            self._asked = asked
+            self._list(asked)
 
     @work(thread=True, exclusive=True, group="problems", exit_on_error=False)
     def _list(self, asked: object) -> None:
-        from tuitune.data.scan import problems
-
         task = self.job.task
         if task is None:
             return
@@ -173,8 +175,6 @@ class ProblemsView(View):
     @work(thread=True, exclusive=True, group="export", exit_on_error=False, name="Writing the problems")
     def export(self, path: Path) -> None:
         """Write the problems of the kind and with the words asked for, one JSON object a line."""
-        from tuitune.data.scan import problems
-
         task, kind, words = self.job.task, self.kind, self.words
         if task is None:
             return

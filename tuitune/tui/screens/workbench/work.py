@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from tuitune.data.scan import begin_scan
 from tuitune.data.sources.names import resolve, stamp
 from tuitune.data.tasks import Task, begin
 from tuitune.recipe.schema import DataSection, Recipe
@@ -15,8 +16,6 @@ MODULES = {"clean": "tuitune.data", "tokens": "tuitune.engine"}
 def begin_work(kind: str, recipe: Recipe, data: DataSection, base: Path) -> Task:
     """Begin a scan of `data.train`, or cleaning or tokenizing what `recipe` trains on. TuituneError says why not."""
     if kind == "scan":
-        from tuitune.data.scan import begin_scan
-
         return begin_scan(data.train, base=base, split=data.split, shape=data.shape, columns=data.columns)
     names = [data.train, *data.mix, *([data.eval] if isinstance(data.eval, str) else [])]
     stamps = [stamp(resolve(name, base=base)) for name in names]
