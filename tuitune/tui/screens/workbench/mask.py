@@ -231,7 +231,7 @@ class MaskInspector(TuituneScreen):
     def why_disabled(self, name: str) -> str | None:
         tokenized = self._looked.tokenized if self._looked else None
         if name in ("odd_next", "odd_previous") and not self._odd_rows:
-            return "No row is known to be odd"
+            return "No row is known to be odd; the tokens view of the data looks for them"
         if name == "row_previous" and self._wanted.number <= 1:
             return "This is the first row"
         if name == "fix" and (self._apply is None or words.first_fix(self._verdicts) is None):
