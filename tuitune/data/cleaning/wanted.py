@@ -1,0 +1,148 @@
+"""What is asked of the data of a run, and what comes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, Literal
+
+from tuitune.data.shapes.detect import Detection
+from tuitune.data.shapes.objectives import Objective
+from tuitune.data.sources.rows import Row
+from tuitune.problem import TuituneError
+from tuitune.text import clean
+
+Say = Callable[[str, int, int | None], None]
+"""Takes progress: what is being done, rows done, and rows in all (None where unknown). It may raise, to interrupt."""
+
+EXAMPLES = 50
+"""Examples that a step keeps."""
+
+LONGEST_EXAMPLE = 2000
+"""Characters kept of a text in an example."""
+
+
+class DataRefused(TuituneError):  # noqa: N818
+    """Data that cannot be trained on as it is; the problem names the setting, the rows and the way out."""
+
+
+@dataclass(frozen=True)
+class Cleaning:
+    """The [cleaning] table of a recipe."""
+
+    unusable: Literal["refuse", "drop"] = "refuse"
+    empty: bool = False
+    whitespace: bool = False
+    shortest: int | None = None
+    duplicates: bool = False
+    near_duplicates: float | None = None
+    too_long: Literal["cut", "drop"] = "cut"
+    leakage: Literal["report", "drop"] = "report"
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """The [data] and [cleaning] tables of a recipe, its seed and its objective: what decides on the rows of a run."""
+
+    train: str
+    eval: str | float | None = None
+    mix: Mapping[str, float] = field(default_factory=dict)
+    split: str = "train"
+    shape: str = "auto"
+    columns: Mapping[str, str] = field(default_factory=dict)
+    limit: int | None = None
+    exclude: frozenset[str] = frozenset()
+    cleaning: Cleaning = Cleaning()
+    seed: int = 42
+    objective: Objective = "sft"
+
+    @classmethod
+    def from_tables(cls, recipe: Mapping[str, Mapping[str, Any]]) -> Wanted:
+        """What the tables of a whole recipe ask for; a setting that is not there is at its default here."""
+        data, cleaning = recipe["data"], recipe.get("cleaning", {})
+        taken = {name: data[name] for name in _OF_DATA if name in data}
+        if "exclude" in data:
+            taken["exclude"] = frozenset(data["exclude"])
+        if "seed" in (run := recipe.get("run", {})):
+            taken["seed"] = run["seed"]
+        if "kind" in (objective := recipe.get("objective", {})):
+            taken["objective"] = objective["kind"]
+        known = {one.name for one in fields(Cleaning)}
+        return cls(**taken, cleaning=Cleaning(**{name: value for name, value in cleaning.items() if name in known}))
+
+
+_OF_DATA = ("train", "eval", "mix", "split", "shape", "columns", "limit")
+
+
+@dataclass(frozen=True)
+class Item:
+    """A usable row: where it comes from, the mark of what it held, and what it became for training."""
+
+    source: str
+    number: int
+    line: int | None
+    file: str | None
+    mark: str
+    canonical: dict[str, Any]
+
+    @property
+    def place(self) -> str:
+        """`row 7 (part-2.jsonl, line 9)`."""
+        return Row(self.number, self.line, None, file=self.file).place
+
+
+@dataclass
+class StepReport:
+    """What one step did to the rows: of `before` rows it `found` so many, `dropped` or `changed` them.
+
+    An example is `{"row", "place", "source"}` with `"before"` and `"after"` texts or the `"reason"`, and `"other"` for
+    the row that it equals or resembles.
+    """
+
+    step: str
+    key: str
+    title: str
+    before: int = 0
+    found: int = 0
+    dropped: int = 0
+    changed: int = 0
+    examples: list[dict[str, Any]] = field(default_factory=list)
+
+    def show(self, item: Item | Row, source: str = "", **more: Any) -> None:
+        """Keep an example, while there is room."""
+        if len(self.examples) < EXAMPLES:
+            named = {"row": item.number, "place": item.place, "source": source or getattr(item, "source", "")}
+            cut = {key: value[:LONGEST_EXAMPLE] if isinstance(value, str) else value for key, value in more.items()}
+            self.examples.append({**named, **cut})
+
+    def drop(self, item: Item | Row, source: str = "", **more: Any) -> None:
+        """Count a row as found and dropped."""
+        self.found += 1
+        self.dropped += 1
+        self.show(item, source, **more)
+
+
+@dataclass
+class Assembled:
+    """The rows of a run. `drawn` says that the held-out rows were drawn from the training data, not read elsewhere."""
+
+    train: list[Item]
+    held_out: list[Item]
+    steps: list[StepReport]
+    notes: list[str]
+    shape: Detection
+    drawn: bool = False
+
+    @property
+    def held_out_marks(self) -> list[str]:
+        """Marks of the rows drawn from the training data: what makes the same split again."""
+        return sorted({item.mark for item in self.held_out}) if self.drawn else []
+
+
+def no_progress(_text: str, _done: int, _total: int | None) -> None:
+    """Nobody is told."""
+
+
+def name_of(source: str) -> str:
+    """A source's name for a message."""
+    return clean(source, limit=200)
