@@ -16,7 +16,17 @@ from tuitune.recipe.schema import Recipe
 from tuitune.recipe.values import shown
 
 _DEVICE = re.compile(r"auto|cpu|\d{1,3}|(GPU|MIG)-[A-Za-z0-9/-]{4,80}")
-ROLES = ("prompt", "completion", "system", "text")
+ROLES = ("prompt", "completion", "system", "text", "messages", "instruction", "input", "output", "tools", "label")
+_BESIDE = ("system", "tools", "label")
+_ROLES = {
+    "columns": ("prompt", "completion", *_BESIDE),
+    "prompt-completion": ("prompt", "completion", *_BESIDE),
+    "alpaca": ("instruction", "input", "output", *_BESIDE),
+    "text": ("text",),
+    **dict.fromkeys(("messages", "sharegpt", "tools"), ("messages", *_BESIDE)),
+}
+"""Roles by shape."""
+_NEEDED = {"columns": ("prompt", "completion"), "prompt-completion": ("prompt", "completion"), "text": ("text",)}
 
 
 @dataclass(frozen=True)
@@ -111,25 +121,30 @@ def _plain_text(recipe: Recipe) -> str | None:
 
 
 def _columns(recipe: Recipe) -> str | None:
-    columns, shape = recipe.data.columns, recipe.data.shape
+    columns = recipe.data.columns
     if not columns:
         return None
     if strange := [role for role in columns if role not in ROLES]:
         return f"unknown role {shown(strange[0])}; the roles are {', '.join(ROLES)}, each with the name of its column"
     if empty := [role for role, column in columns.items() if not column.strip()]:
         return f"the column for {empty[0]} has no name; name one, or remove the role"
-    if shape in ("alpaca", "messages", "sharegpt"):
-        return f'{shape} data has column names of its own; remove columns, or set shape = "columns"'
     if "text" in columns and len(columns) > 1:
         return "text stands alone; map either text, or prompt and completion"
-    if (shape == "text") != ("text" in columns) and shape != "auto":
-        wanted = "text" if shape == "text" else "prompt and completion"
-        return f"the shape {shape} wants {wanted} here; change columns or shape"
-    if "text" not in columns and (missing := [role for role in ("prompt", "completion") if role not in columns]):
+    shape = _told_by(columns) if recipe.data.shape == "auto" else recipe.data.shape
+    if strange := [role for role in columns if role not in _ROLES[shape]]:
+        takes = " and ".join(_NEEDED.get(shape, _ROLES[shape]))
+        return f"the shape {shape} has no {strange[0]}, but {takes}; remove columns, or change the shape"
+    if missing := [role for role in _NEEDED.get(shape, ()) if role not in columns]:
         return f'no column is given for {missing[0]}; add {missing[0]} = "…"'
     if len(set(columns.values())) < len(columns):
         return "one column plays two roles; give each role a column of its own"
     return None
+
+
+def _told_by(columns: dict[str, str]) -> str:
+    """The shape that columns alone tell, as the data's reader takes them."""
+    told = {"messages": "messages", "text": "text", "output": "alpaca"}
+    return next((shape for role, shape in told.items() if role in columns), "columns")
 
 
 def _prompts(recipe: Recipe) -> str | None:

@@ -106,7 +106,8 @@ class DataSection(Section):
     columns: dict[str, str] = setting(
         {},
         "columns",
-        "Which column plays which role (prompt, completion, system or text), for data with names of its own.",
+        "Which column plays which role (prompt, completion, system, text, messages, instruction, input, output, tools "
+        "or label), for data with names of its own. Rows whose label calls their answer bad are unusable.",
         expected='roles and their columns, such as prompt = "question", completion = "answer"',
         advanced=True,
     )

@@ -132,7 +132,10 @@ def _guesses(row: Mapping[str, Any]) -> list[WayOut]:
 
 
 def _read(columns: dict[str, str]) -> dict[str, Any]:
-    return {"data.shape": shape_of(columns), "data.columns": columns}
+    """The settings that read these columns; plain text is learned whole, since it has no answers."""
+    shape = shape_of(columns)
+    changes: dict[str, Any] = {"data.shape": shape, "data.columns": columns}
+    return {**changes, "data.loss_on": "all"} if shape == "text" else changes
 
 
 def _works(way: WayOut, row: Mapping[str, Any]) -> bool:
