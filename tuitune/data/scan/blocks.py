@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from io import BytesIO
 from multiprocessing import get_context
 from pathlib import Path
+from typing import BinaryIO
 
 import orjson
 
@@ -29,6 +30,7 @@ SIZE = 2 << 20
 _WORTH_PROCESSES = 8 << 20
 _MOST_PROCESSES = 16
 _AHEAD = 4
+_BUFFER = 1 << 18
 _PR_SET_PDEATHSIG = 1
 
 
@@ -103,26 +105,35 @@ def count(block: Block, reading: Reading) -> Tally:
             values = orjson.loads(text)
         except orjson.JSONDecodeError:
             values = None
-        if type(values) is dict and len(text) <= LONGEST and text.count(b"{") + text.count(b"[") <= DEEPEST:
+        if type(values) is dict and text.count(b"{") + text.count(b"[") <= DEEPEST and len(text) <= LONGEST:
             number += 1
             tally.add_values(values, number, line, block.file)
         else:
             for row in read_lines(BytesIO(text), number, line - 1):
                 number += 1
                 tally.add(replace(row, file=block.file))
+    tally.close()
     return tally
 
 
-def _lines(block: Block) -> list[bytes]:
-    """The lines of a block without their ends; one that is too long to be read is cut, but stays too long."""
-    with block.path.open("rb") as file:
-        file.seek(max(block.start - 1, 0))
-        content = file.read(block.end - file.tell())
-        if block.start:
-            content = content[content.find(b"\n") + 1 or len(content) :]
-        if content and not content.endswith(b"\n"):
-            content += file.readline(LONGEST + 1)
-    if not block.start:
-        content = content.removeprefix(BOM)
-    lines = content.split(b"\n")
-    return lines if lines[-1] else lines[:-1]
+def _lines(block: Block) -> Iterator[bytes]:
+    """The lines that begin in a block; of one that is too long to be read the beginning, which is too long as well."""
+    with block.path.open("rb", buffering=_BUFFER) as file:
+        at = block.start
+        if at:
+            file.seek(at - 1)
+            at = _past_line(file, at - 1, block.end)
+        while at < block.end and (text := file.readline(LONGEST + 1)):
+            yield text if at else text.removeprefix(BOM)
+            at += len(text)
+            if len(text) > LONGEST and not text.endswith(b"\n"):
+                at = _past_line(file, at, block.end)
+
+
+def _past_line(file: BinaryIO, at: int, end: int) -> int:
+    """Read on from `at` to the end of the line, or to where no line can begin before `end`. The place reached."""
+    while at < end and (text := file.readline(_BUFFER)):
+        at += len(text)
+        if text.endswith(b"\n"):
+            break
+    return at

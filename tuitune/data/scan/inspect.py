@@ -30,8 +30,9 @@ def inspect(
     limit: int | None = None,
     objective: Objective = "sft",
 ) -> Inspection:
-    """Read a file to its end (or `limit` rows) in this process and report on it, but for the languages of its rows.
+    """Read a file to its end (or `limit` rows) in this process, and report what can be counted.
 
+    No row is looked at closely: what a report says from a sample comes from a scan alone.
     `shape` and `columns` as in a recipe: "auto" recognises the shape from the first rows. SourceError where the file
     gives no rows at all.
     """
@@ -39,7 +40,9 @@ def inspect(
     first = list(islice(rows, SAMPLE))
     found = recognise(first, shape, columns or {})
     seen = Seen()
-    parts = (tally for tally, _ in count_rows(chain(first, rows), Reading(found.shape, found.columns, objective)))
+    parts = (
+        tally for tally, _ in count_rows(chain(first, rows), Reading(found.shape, found.columns, objective, every=0))
+    )
     total, problems = gather(parts, lambda part: seen.add(part.fingerprints))
     return report(str(path), found, total, problems, seen.duplicates)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 EDGES = (0, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 20_000, 50_000, 100_000)
@@ -15,15 +16,13 @@ _EXACT = 10_000
 class Lengths:
     """Counts of lengths. Below 10,000 characters each length is counted, above by its first three digits."""
 
-    def __init__(self) -> None:
-        self.counts: Counter[int] = Counter()
-        self.longest = 0
-        self.longest_row = 0
-
-    def add(self, length: int, row: int) -> None:
-        if length > self.longest or not self.longest_row:
-            self.longest, self.longest_row = length, row
-        self.counts[length if length < _EXACT else _rounded(length)] += 1
+    def __init__(self, lengths: Sequence[int] = (), rows: Sequence[int] = ()) -> None:
+        """Of the lengths of `rows`."""
+        self.counts = Counter(lengths)
+        self.longest = max(lengths, default=0)
+        self.longest_row = rows[lengths.index(self.longest)] if lengths else 0
+        for length in [length for length in self.counts if length >= _EXACT]:
+            self.counts[_rounded(length)] += self.counts.pop(length)
 
     def merge(self, later: Lengths) -> None:
         """Take in the counts of the rows that come next."""

@@ -12,7 +12,7 @@ from typing import Any
 from tuitune.data.scan.decisions import about_people
 from tuitune.data.scan.personal import personal_in
 
-ROWS = 20_000
+ROWS = 10_000
 """Rows that are looked at; of more, every second, fourth, … is."""
 
 NAMED = 20
@@ -26,7 +26,7 @@ _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\
 
 
 class Sample:
-    """What was seen in every `every`-th row."""
+    """What was seen in every `every`-th row; in none for 0."""
 
     def __init__(self, every: int = 1) -> None:
         self.every = every
@@ -39,6 +39,8 @@ class Sample:
 
     def wants(self, number: int) -> bool:
         """Whether the row with this number is one to look at."""
+        if not self.every:
+            return False
         if self.rows >= ROWS * self.every.bit_length():
             self.every *= 2
         return number % self.every == 0

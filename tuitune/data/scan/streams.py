@@ -24,5 +24,6 @@ def count_rows(rows: Iterable[Row], reading: Reading) -> Iterator[tuple[Tally, i
 
 
 def _placed(tally: Tally) -> Tally:
+    tally.close()
     tally.place(0, 0)
     return tally

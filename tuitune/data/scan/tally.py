@@ -12,6 +12,7 @@ from typing import Any
 import orjson
 
 from tuitune.data.scan.lengths import Lengths
+from tuitune.data.scan.quick import Measures, measure_for
 from tuitune.data.scan.report import DataProblem
 from tuitune.data.scan.sample import Sample
 from tuitune.data.shapes.objectives import Objective, convert_for, refusal
@@ -31,7 +32,7 @@ _MASK = (1 << 64) - 1
 @dataclass(frozen=True)
 class Reading:
     """What rows are read as. Where the objective does not take the shape, rows are held to what the shape is made for;
-    rows of no known shape are only counted. Every `every`-th row is looked at closely, for hints.
+    rows of no known shape are only counted. Every `every`-th row is looked at closely, for hints; none for 0.
     """
 
     shape: str
@@ -48,7 +49,7 @@ class Reading:
 
 
 class Tally:
-    """Counts over rows that follow each other."""
+    """Counts over rows that follow each other: they are added, then `close` makes the tally whole."""
 
     def __init__(self, reading: Reading) -> None:
         self.reading = reading
@@ -60,9 +61,9 @@ class Tally:
         self.fingerprints = array("Q")
         self.sample = Sample(reading.every)
         self._convert = convert_for(reading.judge) if reading.judge else None
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_convert": None}
+        self._measure = measure_for(reading.shape, reading.columns) if reading.judge == "sft" else None
+        self._measured: list[Measures] = []
+        self._numbers: list[int] = []
 
     def add(self, row: Row) -> None:
         """Count one row."""
@@ -77,19 +78,28 @@ class Tally:
         """Count one row that could be read."""
         self.rows += 1
         self.fingerprints.append(_fingerprint(values))
-        if self._convert is None:
-            return
-        try:
-            canonical = self._convert(values, self.reading.shape, self.reading.columns)
-        except RowProblem as problem:
-            self._note(DataProblem.of(Row(number, line, values, file=file), problem))
-            return
-        characters, answer, turns = measures(canonical)
-        self.characters.add(characters, number)
-        self.answers.add(answer, number)
-        self.turns[turns] += 1
-        if self.sample.wants(number):
-            self.sample.add(canonical, number)
+        closely = self.sample.wants(number)
+        found = None if closely or self._measure is None else self._measure(values)
+        if found is None and self._convert is not None:
+            try:
+                canonical = self._convert(values, self.reading.shape, self.reading.columns)
+            except RowProblem as problem:
+                self._note(DataProblem.of(Row(number, line, values, file=file), problem))
+                return
+            found = measures(canonical)
+            if closely:
+                self.sample.add(canonical, number)
+        if found is not None:
+            self._measured.append(found)
+            self._numbers.append(number)
+
+    def close(self) -> None:
+        """Count what was measured."""
+        characters, answers, turns = zip(*self._measured, strict=True) if self._measured else ((), (), ())
+        self.characters, self.answers = Lengths(characters, self._numbers), Lengths(answers, self._numbers)
+        self.turns.update(turns)
+        self._convert = self._measure = None
+        self._measured, self._numbers = [], []
 
     def place(self, rows_before: int, lines_before: int) -> None:
         """Say how many rows and lines come before those counted here, which were numbered from 1."""
@@ -114,8 +124,8 @@ class Tally:
             self.problems.append(problem)
 
 
-def measures(canonical: Mapping[str, Any]) -> tuple[int, int, int]:
-    """The characters of a row in canonical form, those of its last answer (of a pair the chosen one), and its turns."""
+def measures(canonical: Mapping[str, Any]) -> Measures:
+    """The measures of a row in canonical form; of a pair of answers the chosen one counts as the answer."""
     if (messages := canonical.get("messages")) is not None:
         characters = answer = 0
         for turn in messages:
@@ -123,14 +133,14 @@ def measures(canonical: Mapping[str, Any]) -> tuple[int, int, int]:
             characters += length
             if turn["role"] == "assistant":
                 answer = length
-        return characters, answer, len(messages)
+        return (characters, answer, len(messages))
     if "text" in canonical:
         length = len(canonical["text"])
-        return length, length, 1
+        return (length, length, 1)
     sides = [canonical[name] for name in ("prompt", "chosen", "rejected", "completion") if name in canonical]
     said = canonical.get("chosen", canonical.get("completion", ""))
     turns = sum(len(side) if isinstance(side, list) else 1 for side in sides)
-    return sum(map(_length, sides)), _length(said), turns - ("rejected" in canonical)
+    return (sum(map(_length, sides)), _length(said), turns - ("rejected" in canonical))
 
 
 def _length(side: str | list[dict[str, Any]]) -> int:
