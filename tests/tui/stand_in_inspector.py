@@ -1,6 +1,6 @@
 """Speaks the inspector's protocol without a tokenizer: a word is a token, and the words after "assistant:" are learned.
 
-A row {"do": …} misbehaves in that way: see `MISBEHAVIOUR`. `open` says how long it takes to import.
+A row {"do": …} has it misbehave in one way or another.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ VERDICTS = [
 
 def opened(request: dict[str, Any]) -> dict[str, Any]:
     tell({"phase": "importing the tokenizer's library"})
+    tell({"phase": "working"})
     if request["recipe"]["model"]["id"] == "no/such":
         return {"ok": False, "error": "model.id: there is no such model\x1b[2J"}
     special = {"name": "stand-in", "vocab": 32_000, "bos": "<s>", "eos": "</s>", "pad": None}

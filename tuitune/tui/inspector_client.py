@@ -23,8 +23,12 @@ from tuitune.tui.inspector_replies import Opening, TokenizedRow, opening, tokeni
 COMMAND = (sys.executable, "-P", "-m", "tuitune.engine", "inspect")
 OPEN_SECONDS = 30.0
 ROW_SECONDS = 5.0
+LONGEST_SECONDS = 120.0
 _LOOK_SECONDS = 0.1
 _GRACE_SECONDS = 0.25
+_STILL = "working"
+"""The phase that only says that the one before goes on."""
+
 _PIECE = 1 << 16
 _LONGEST_REPLY = 256 << 20
 _LONGEST_COMPLAINT = 4_000
@@ -36,7 +40,7 @@ class Inspector:
     """Starts the process when it is first needed, and again after it died or was killed for not answering.
 
     For one thread; `cancelled` is asked ten times a second while it waits, and `told` hears what goes on meanwhile.
-    Whatever keeps an answer from coming is a TuituneError.
+    Whatever keeps an answer from coming is a TuituneError, at the latest after 120 s.
     """
 
     def __init__(
@@ -140,7 +144,8 @@ class Inspector:
         process = self._process
         assert process is not None
         stdin, stdout, stderr = _number(process.stdin), _number(process.stdout), _number(process.stderr)
-        silent_since = time.monotonic()
+        began = silent_since = time.monotonic()
+        phase = ""
         open_pipes = [stdout, stderr]
         while True:
             ready, writable, _ = select.select(open_pipes, [stdin] if unsent else [], [], _LOOK_SECONDS)
@@ -156,11 +161,13 @@ class Inspector:
                     if message.get("id") == self._asked:
                         return message
                     if "phase" in message:
-                        self._told(str(message["phase"]))
+                        phase = phase if phase and message["phase"] == _STILL else str(message["phase"])
+                        self._told(f"{phase} · {silent_since - began:.0f} s")
             if self._cancelled():
                 raise TuituneError("left before the inspector had answered")
-            if time.monotonic() - silent_since > seconds:
-                raise TuituneError(f"the inspector did not answer within {seconds:g} s and was ended")
+            now = time.monotonic()
+            if now - silent_since > seconds or now - began > LONGEST_SECONDS:
+                raise TuituneError(f"the inspector did not answer within {now - began:.1f} s and was ended")
 
     def _messages(self, piece: bytes) -> list[dict[str, Any]]:
         """The messages that `piece` completes; whatever else a library prints is passed over."""

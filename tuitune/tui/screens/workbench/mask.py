@@ -103,6 +103,7 @@ class MaskInspector(TuituneScreen):
         yield KeyBar()
 
     def on_mount(self) -> None:
+        self.query_one("#verdicts").display = False
         self.view.focus()
         self._wait("Reading the row …")
         self._serve()
@@ -159,6 +160,9 @@ class MaskInspector(TuituneScreen):
     def on_mask_inspector_phase(self, event: Phase) -> None:
         if self._looked is None or self._looked.tokenized is None:
             self._wait(event.text)
+        else:
+            line = Content.styled(f"row {self._wanted.number:,}: {clean(event.text, limit=200)} …", "$faint")
+            self.query_one("#token", Rows).show_lines([line])
 
     def on_mask_inspector_answered(self, event: Answered) -> None:
         looked = self._looked = event.looked
@@ -182,7 +186,9 @@ class MaskInspector(TuituneScreen):
         self._title()
         self._figures()
         verdicts = words.verdict_lines(self._verdicts, fixable=self._apply is not None)
-        self.query_one("#verdicts", Static).update(Content("\n").join(verdicts))
+        shown = self.query_one("#verdicts", Static)
+        shown.display = bool(verdicts)
+        shown.update(Content("\n").join(verdicts))
         self.set_class(looked.tokenized is None, "-without")
         self.view.show(looked.tokenized, numbers=self._numbers)
         if looked.tokenized is None:
