@@ -1,53 +1,30 @@
-"""From what a recipe wants of its data to the rows that are trained on and those that are held out."""
+"""From what a recipe says of its data to the rows that are trained on and those that are held out."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
-from dataclasses import asdict, dataclass, field
+from collections.abc import Collection
 from pathlib import Path
-from typing import Any
 
-from tuitune.data.cleaning import steps
-from tuitune.data.cleaning.gather import DataRefused, Gathered, Progress, gather
-from tuitune.data.cleaning.items import Item, StepReport
-from tuitune.data.cleaning.leakage import leakage
-from tuitune.data.cleaning.mix import counts, take
-from tuitune.data.cleaning.split import as_before, hold_out
-from tuitune.data.cleaning.wanted import Cleaning, Wanted
-from tuitune.data.shapes.detect import Detection
+from tuitune.data.cleaning.leakage import leaks
+from tuitune.data.cleaning.mix import mixed
+from tuitune.data.cleaning.near_duplicates import USUAL
+from tuitune.data.cleaning.reading import Reader
+from tuitune.data.cleaning.split import parted, split
+from tuitune.data.cleaning.steps import clean_rows
+from tuitune.data.cleaning.wanted import (
+    Assembled,
+    Cleaning,
+    DataRefused,
+    Item,
+    Say,
+    StepReport,
+    Wanted,
+    name_of,
+    no_progress,
+)
 from tuitune.problem import Problem
 
 __all__ = ["Assembled", "Cleaning", "DataRefused", "Item", "StepReport", "Wanted", "assemble"]
-
-
-@dataclass
-class Assembled:
-    """The rows of a run, in the order of their sources, and what each step did to them. `shape` is the training data's.
-
-    `rows` counts those read of the training data; `notes` are sentences for a person.
-    """
-
-    train: list[Item]
-    held_out: list[Item]
-    shape: Detection
-    rows: int
-    steps: list[StepReport] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-
-    @property
-    def held_out_marks(self) -> list[str]:
-        """Marks of the held-out rows, to hold the same ones out again."""
-        return [item.mark for item in self.held_out]
-
-    def as_json(self) -> dict[str, Any]:
-        """The result of a `clean` task."""
-        return {
-            "steps": [asdict(step) for step in self.steps],
-            "rows": self.rows,
-            "train": len(self.train),
-            "held_out": len(self.held_out),
-            "notes": self.notes,
-        }
 
 
 def assemble(
@@ -55,76 +32,61 @@ def assemble(
     *,
     base: Path | None = None,
     held_out: Collection[str] | None = None,
-    preview: bool = False,
-    progress: Progress = lambda text, done, total: None,
+    progress: Say = no_progress,
 ) -> Assembled:
-    """Read, convert, clean, mix and split the data. Relative paths start at `base`.
+    """The rows of a run: read, converted, cleaned, mixed and split, in this order.
 
-    `held_out` are the marks of an earlier split, which is made again. With `preview`, steps that are switched off say
-    what they would find, and unusable rows are counted where they would be refused. DataRefused, or SourceError,
-    names what is wrong.
+    `base` is where relative names start. `held_out` are the marks of a former split, which is then made again instead
+    of a new one. `progress` may raise to interrupt. DataRefused (a TuituneError) names the setting and the rows.
+
+    Rows that are too long are not dropped here: their length in tokens is the engine's to tell.
     """
+    reader = Reader(wanted, base, progress)
+    reports: dict[str, StepReport] = {}
+    cleaning = wanted.cleaning
+    main, shape = reader.read(
+        "data.train",
+        wanted.train,
+        shape=wanted.shape,
+        columns=dict(wanted.columns),
+        split=wanted.split,
+        limit=wanted.limit,
+    )
+    main = clean_rows(main, cleaning, reports, progress)
+    if not main:
+        raise DataRefused(Problem("cleaning", f"{name_of(wanted.train)}: no row is left after cleaning"))
+    others = {}
+    for name in wanted.mix:
+        items, _ = reader.read("data.mix", name, shape="auto", columns={})
+        others[name] = clean_rows(items, cleaning, reports, progress)
+    train, notes = mixed(main, others, wanted.mix, wanted.seed)
+    train, kept, more = _held_out(train, wanted, reader, held_out, progress)
+    steps = [*reader.reports, *reports.values()]
+    if kept:
+        threshold = cleaning.near_duplicates or USUAL
+        train, report = leaks(train, kept, threshold, drop=cleaning.leakage == "drop", say=progress)
+        steps.append(report)
+    if not train:
+        raise DataRefused(Problem("cleaning.leakage", "every training row is like a held-out row, so none is left"))
+    return Assembled(train, kept, steps, notes + more, shape, drawn=isinstance(wanted.eval, float))
 
-    def of(text: str) -> Callable[[int, int], object]:
-        return lambda done, total: progress(text, done, total)
 
-    def read(name: str, **more: Any) -> Gathered:
-        return gather(
-            name, wanted.cleaning, objective=wanted.objective, base=base, exclude=wanted.exclude, refuse=not preview,
-            progress=progress, **more,
-        )  # fmt: skip
-
-    main = read(wanted.train, split=wanted.split, shape=wanted.shape, columns=wanted.columns, limit=wanted.limit)
-    done = Assembled(main.items, [], main.shape, main.rows, list(main.steps))
-    _clean(done, wanted.cleaning, preview, of("looking for near-duplicates"))
-    _mix(done, wanted, read)
+def _held_out(
+    train: list[Item], wanted: Wanted, reader: Reader, marks: Collection[str] | None, say: Say
+) -> tuple[list[Item], list[Item], list[str]]:
+    """Training rows, held-out rows and notes."""
+    if wanted.eval is None:
+        return train, [], []
     if isinstance(wanted.eval, str):
-        done.held_out = read(wanted.eval).items
-        done.train, report = leakage(done.train, done.held_out, wanted.cleaning, of("looking for leakage"))
-        done.steps.append(report)
-    elif wanted.eval is not None:
-        _split(done, wanted, held_out, of("splitting"))
-    if not done.train:
-        raise DataRefused(Problem(wanted.train, "no training row is left after cleaning; loosen [cleaning]"))
-    return done
-
-
-def _clean(done: Assembled, cleaning: Cleaning, preview: bool, progress: Callable[[int, int], object]) -> None:
-    """The steps in their order; those switched off only where they are to say what they would find."""
-    active = {
-        "whitespace": cleaning.whitespace,
-        "shortest": cleaning.shortest is not None,
-        "duplicates": cleaning.duplicates,
-        "near_duplicates": cleaning.near_duplicates is not None,
-    }
-    for name, step in (
-        ("whitespace", steps.whitespace),
-        ("shortest", steps.shortest),
-        ("duplicates", steps.duplicates),
-        ("near_duplicates", lambda items, cleaning: steps.near_duplicates(items, cleaning, progress)),
-    ):
-        if active[name] or preview:
-            done.train, report = step(done.train, cleaning)
-            done.steps.append(report)
-
-
-def _mix(done: Assembled, wanted: Wanted, read: Callable[..., Gathered]) -> None:
-    for name, count in counts(len(done.train), wanted.mix).items():
-        added, note = take(name, read(name).items, count, wanted.seed)
-        done.train = [*done.train, *added]
-        done.notes += [note] if note else []
-
-
-def _split(
-    done: Assembled, wanted: Wanted, held_out: Collection[str] | None, progress: Callable[[int, int], object]
-) -> None:
-    if len(done.train) < 2:
-        message = "one row cannot be split; name a file of held-out rows, or leave data.eval empty"
-        raise DataRefused(Problem("data.eval", message))
-    if held_out is not None:
-        done.train, done.held_out = as_before(done.train, held_out)
-    else:
-        assert isinstance(wanted.eval, float)
-        similarity = wanted.cleaning.similarity
-        done.train, done.held_out, notes = hold_out(done.train, wanted.eval, wanted.seed, similarity, progress)
-        done.notes += notes
+        kept, _ = reader.read("data.eval", wanted.eval, shape=wanted.shape, columns=dict(wanted.columns))
+        if wanted.cleaning.whitespace:
+            kept = clean_rows(kept, Cleaning(whitespace=True), {}, say)
+        return train, kept, []
+    if marks is None:
+        return split(train, wanted.eval, wanted.seed, wanted.cleaning.near_duplicates or USUAL, say)
+    rest, kept = parted(train, set(marks))
+    if not kept or not rest:
+        raise DataRefused(
+            Problem("data.train", "none of the rows held out before is in the data any more" if rest else "no row is left")
+        )
+    return rest, kept, []

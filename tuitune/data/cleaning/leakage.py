@@ -1,35 +1,33 @@
-"""Leakage: training rows that equal or resemble held-out ones, which makes the held-out loss look too good."""
+"""Training rows that a held-out row equals or resembles: they make the held-out loss better than it is."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from tuitune.data.cleaning.items import Item, StepReport, instruction
-from tuitune.data.cleaning.near_duplicates import Counter, similar_pairs
-from tuitune.data.cleaning.steps import other_row
-from tuitune.data.cleaning.wanted import Cleaning
+from tuitune.data.cleaning.near_duplicates import resembling
+from tuitune.data.cleaning.texts import instruction
+from tuitune.data.cleaning.wanted import Item, Say, StepReport
 
 
-def leakage(
-    train: list[Item],
-    held_out: Sequence[Item],
-    cleaning: Cleaning,
-    progress: Counter = lambda done, total: None,
+def leaks(
+    train: list[Item], held_out: list[Item], threshold: float, *, drop: bool, say: Say
 ) -> tuple[list[Item], StepReport]:
-    """The training rows, without those that leak where they are to be dropped, and what was found."""
-    title = f"training rows like a held-out one, {cleaning.similarity:g} or more alike"
-    report = StepReport("leakage", "cleaning.leakage", title, len(train))
-    texts = [instruction(item.canonical) for item in (*held_out, *train)]
-    leaking: set[int] = set()
-    for pair in similar_pairs(texts, cleaning.similarity, progress):
-        place = pair.later - len(held_out)
-        if place < 0 or pair.earlier >= len(held_out) or place in leaking:
-            continue
-        leaking.add(place)
-        other = held_out[pair.earlier]
-        reason = f"the instruction is {pair.similarity:.0%} that of the held-out {other.place}"
-        report.show(train[place], reason=reason, other=other_row(other, pair.similarity))
-    if cleaning.leakage == "report":
-        return train, report
-    report.dropped = report.found
-    return [item for place, item in enumerate(train) if place not in leaking], report
+    """The training rows, without those that leak where `drop`, and the report with the pairs."""
+    report = StepReport("leakage", "cleaning.leakage", "training rows like a held-out row", before=len(train))
+    texts, kept = ([instruction(item.canonical) for item in items] for items in (train, held_out))
+    leaking = set()
+    said = "comparing training rows with held-out rows"
+    for index, other, alike in resembling(texts, kept, threshold, lambda done: say(said, done, len(texts))):
+        leaking.add(index)
+        item, twin = train[index], held_out[other]
+        report.found += 1
+        report.show(
+            item,
+            before=texts[index],
+            after=kept[other],
+            reason=f"{alike:.0%} like held-out {twin.place}",
+            other=twin.number,
+            similarity=round(alike, 4),
+        )
+    if drop:
+        report.dropped = len(leaking)
+        train = [item for index, item in enumerate(train) if index not in leaking]
+    return train, report

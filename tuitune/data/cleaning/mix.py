@@ -1,25 +1,30 @@
-"""Other data mixed into the training rows, each with its share of the whole."""
+"""Other data mixed into the training rows, by its share of the whole."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
-from tuitune.data.cleaning.items import Item
-from tuitune.data.cleaning.split import drawn
+from tuitune.data.cleaning.split import draw_order
+from tuitune.data.cleaning.wanted import Item, name_of
 
 
-def counts(rows: int, mix: Mapping[str, float]) -> dict[str, int]:
-    """Rows of each other source beside `rows` of the main one, so that each has its share of all together.
+def mixed(
+    main: list[Item], others: Mapping[str, list[Item]], shares: Mapping[str, float], seed: int
+) -> tuple[list[Item], list[str]]:
+    """The main rows and those drawn from each other source, and notes on sources that have too few.
 
-    With n main rows and shares s, the whole has n / (1 − Σ s) rows.
+    With n main rows and shares s of the whole, n·s / (1 - Σs) rows make up a share. They are drawn by their content and
+    the seed, so that the same data gives the same rows.
     """
-    whole = rows / (1 - sum(mix.values()))
-    return {name: max(1, round(whole * share)) for name, share in mix.items()}
-
-
-def take(name: str, items: Sequence[Item], count: int, seed: int) -> tuple[list[Item], str | None]:
-    """`count` rows drawn by the seed, in their own order, and a note where there are not so many."""
-    if len(items) < count:
-        return list(items), f"{name} has {len(items):,} usable rows, and its share asks for {count:,}: all are taken"
-    chosen = {id(item) for item in drawn(items, seed)[:count]}
-    return [item for item in items if id(item) in chosen], None
+    drawn, notes = list(main), []
+    rest = 1 - sum(shares.values())
+    for name, items in others.items():
+        count = round(len(main) * shares[name] / rest)
+        drawn += sorted(items, key=lambda item: draw_order(item.mark, seed))[:count]
+        if count > len(items):
+            share = len(items) / (len(main) / rest)
+            notes.append(
+                f"{name_of(name)} has {len(items):,} of the {count:,} rows that a share of {shares[name]:.0%} takes: "
+                f"all are used, {share:.1%}"
+            )
+    return drawn, notes

@@ -1,15 +1,121 @@
 """Texts that nearly repeat another: MinHash and locality-sensitive hashing find candidates, exact sets decide.
 
-Similarity is that of Jaccard between the sets of word 3-grams of two texts. MinHash signatures are cut into 32 bands; two
-texts of similarity s share one with probability 1 - (1 - s^r)^32 for bands of r values (Leskovec, Rajaraman and
-Ullman, Mining of Massive Datasets, ch. 3.4). r is the largest that finds 99 % at the threshold itself.
+Similarity is that of Jaccard between the sets of word 3-grams of two texts. MinHash signatures are cut into 32 bands;
+two texts of similarity s share one with probability 1 - (1 - s^r)^32 for bands of r values (Leskovec, Rajaraman and
+Ullman, Mining of Massive Datasets, 3.4). r is the largest that finds 99 % at the threshold itself.
 """
 
 from __future__ import annotations
 
 import re
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
-from itertools import batched
-from typing import NamedTuple
+
+from rensa import RMinHash, RMinHashLSH
+
+USUAL = 0.8
+"""Similarity from which texts count as near-duplicates where a recipe does not say."""
+
+_BANDS = 32
+_SEED = 1
+_BATCH = 4096
+_REMEMBERED = 20_000
+_FEWEST_WORDS = 6
+_WORD = re.compile(r"[\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\U00020000-\U0003ffff]|[^\W_]+")
+
+
+def shingles(text: str) -> frozenset[str]:
+    """The groups that a text is compared by: three words in a row, whatever their case and punctuation.
+
+    A character of a script without spaces is a word. Texts of fewer than six words are compared by three characters.
+    """
+    text = text.lower()
+    words = _WORD.findall(text)
+    if len(words) >= _FEWEST_WORDS:
+        return frozenset(map(" ".join, zip(words, words[1:], words[2:], strict=False)))
+    letters = " ".join(text.split())
+    return frozenset(letters[start : start + 3] for start in range(max(1, len(letters) - 2)))
+
+
+def similarity(one: frozenset[str], other: frozenset[str]) -> float:
+    """Jaccard similarity of two sets that are not empty: the share of their groups that both have."""
+    common = len(one & other)
+    return common / (len(one) + len(other) - common)
+
+
+class Index:
+    """Texts by number, to be asked for one that nearly equals another."""
+
+    def __init__(self, text_of: Callable[[int], str], threshold: float) -> None:
+        rows = next((rows for rows in (8, 4, 2) if 1 - (1 - threshold**rows) ** _BANDS >= 0.99), 2)
+        self._permutations = rows * _BANDS
+        self._lsh = RMinHashLSH(threshold, self._permutations, _BANDS)
+        self._threshold = threshold
+        self._sizes = array("I")
+        self._set_of = lru_cache(_REMEMBERED)(lambda number: shingles(text_of(number)))
+        self._numbers = array("Q")
+
+    def signatures(self, texts: Sequence[str]) -> Iterator[tuple[str, frozenset[str], RMinHash]]:
+        """Texts with their groups and signatures, made by the batch."""
+        for start in range(0, len(texts), _BATCH):
+            part = texts[start : start + _BATCH]
+            sets = [shingles(text) for text in part]
+            yield from zip(part, sets, RMinHash.from_token_sets(sets, self._permutations, _SEED), strict=True)
+
+    def add(self, number: int, groups: frozenset[str], signature: RMinHash) -> None:
+        self._lsh.insert(len(self._numbers), signature)
+        self._numbers.append(number)
+        self._sizes.append(len(groups))
+
+    def find(self, groups: frozenset[str], signature: RMinHash) -> tuple[int, float] | None:
+        """The first text added that is similar enough, and how similar; None where none is."""
+        size, threshold = len(groups), self._threshold
+        for key in sorted(self._lsh.query(signature)):
+            other = self._sizes[key]
+            if min(size, other) < threshold * max(size, other):
+                continue
+            alike = similarity(groups, self._set_of(self._numbers[key]))
+            if alike >= threshold:
+                return self._numbers[key], alike
+        return None
+
+
+def near_duplicates(
+    texts: Sequence[str], threshold: float = USUAL, say: Callable[[int], None] = lambda _done: None
+) -> Iterator[tuple[int, int, float]]:
+    """(index, index of an earlier text, similarity) of every text that nearly equals one before it, in order.
+
+    The earlier one is the first that is not such a text itself. Texts that are equal have the similarity 1.
+    """
+    index = Index(texts.__getitem__, threshold)
+    first: dict[str, int] = {}
+    for number, (text, groups, signature) in enumerate(index.signatures(texts)):
+        if number % 1000 == 0:
+            say(number)
+        if (equal := first.get(text)) is not None:
+            yield number, equal, 1.0
+        elif found := index.find(groups, signature):
+            first[text] = found[0]
+            yield number, *found
+        else:
+            first[text] = number
+            index.add(number, groups, signature)
+
+
+def resembling(
+    texts: Sequence[str], kept: Sequence[str], threshold: float = USUAL, say: Callable[[int], None] = lambda _done: None
+) -> Iterator[tuple[int, int, float]]:
+    """(index, index in `kept`, similarity) of every text that equals or nearly equals one of `kept`, in order."""
+    index = Index(kept.__getitem__, threshold)
+    first: dict[str, int] = {}
+    for number, (text, groups, signature) in enumerate(index.signatures(kept)):
+        if first.setdefault(text, number) == number:
+            index.add(number, groups, signature)
+    for number, (text, groups, signature) in enumerate(index.signatures(texts)):
+        if number % 1000 == 0:
+            say(number)
+        if (equal := first.get(text)) is not None:
+            yield number, equal, 1.0
+        elif found := index.find(groups, signature):
+            yield number, *found

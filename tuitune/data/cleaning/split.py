@@ -1,82 +1,108 @@
-"""Rows held out from training: drawn by their content, so that the same rows are drawn whatever their order."""
+"""Held-out rows drawn by what is in the rows: the same data and seed give the same split, whatever the order of rows."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 
-from tuitune.data.cleaning.items import Item, instruction
-from tuitune.data.cleaning.near_duplicates import Counter, similar_pairs
+from tuitune.data.cleaning.near_duplicates import near_duplicates, resembling
+from tuitune.data.cleaning.texts import instruction
+from tuitune.data.cleaning.wanted import DataRefused, Item, Say
+from tuitune.problem import Problem
 
-ALIKE = (
-    "nearly every row resembles another, so held-out rows were drawn one by one and some have a near-duplicate among "
-    "the training rows: the held-out loss will look better than it is"
-)
+_ROUNDS = 8
 
 
-def order_of(seed: int, mark: str) -> bytes:
-    """Where a row of a mark stands in the order that a seed draws rows in."""
+def draw_order(mark: str, seed: int) -> bytes:
+    """Where a row comes in the order that rows are drawn in: by a hash of its content and the seed."""
     return hashlib.blake2b(f"{seed}:{mark}".encode(), digest_size=16).digest()
 
 
-def drawn(items: Sequence[Item], seed: int) -> list[Item]:
-    """The rows in the order that the seed draws them in; equal rows stand side by side."""
-    return sorted(items, key=lambda item: (order_of(seed, item.mark), item.number))
-
-
-def hold_out(
-    items: Sequence[Item],
-    fraction: float,
-    seed: int,
-    similarity: float,
-    progress: Counter = lambda done, total: None,
+def split(
+    items: list[Item], share: float, seed: int, threshold: float, say: Say
 ) -> tuple[list[Item], list[Item], list[str]]:
-    """Training rows, held-out rows, and what a person should know of the split. At least one row on either side.
+    """Training rows, held-out rows and notes. At least one row is on either side; DataRefused where there is but one.
 
-    Rows whose instructions resemble each other go to the same side, so that nothing held out is nearly trained on.
+    Rows whose instructions are alike lie on the same side. A group of them that is larger than the held-out part is
+    trained on; where that leaves nothing to hold out, rows are drawn one by one, and a note says so.
     """
-    count = min(max(1, round(len(items) * fraction)), len(items) - 1)
-    ordered = drawn(items, seed)
-    chosen: list[int] = []
-    for cluster in _clusters(ordered, similarity, progress):
-        if len(chosen) + len(cluster) <= count:
-            chosen += cluster
-    notes = [] if len(chosen) * 2 >= count else [ALIKE]
-    held = set(chosen if not notes else range(count))
-    train, held_out = _parted(items, {id(item) for place, item in enumerate(ordered) if place in held})
-    return train, held_out, notes
+    if len(items) < 2:
+        message = "one row cannot be split; name a file of held-out rows, or leave data.eval empty"
+        raise DataRefused(Problem("data.eval", message))
+    count = min(max(1, round(len(items) * share)), len(items) - 1)
+    items = sorted(items, key=lambda item: item.mark)
+    drawn, notes = _drawn_apart(items, count, seed, threshold, say), []
+    if not drawn:
+        drawn = set(_drawn([[index] for index in range(len(items))], items, count, seed))
+        notes.append(
+            "the instructions are all alike, so held-out rows resemble training rows: the held-out loss says little "
+            "about new instructions"
+        )
+    elif len(drawn) < 0.8 * count:
+        notes.append(f"{len(drawn):,} of {count:,} rows are held out: the others are too much like training rows")
+    marks = {items[index].mark for index in drawn}
+    return *parted(items, marks), notes
 
 
-def as_before(items: Sequence[Item], marks: Collection[str]) -> tuple[list[Item], list[Item]]:
-    """Training and held-out rows by the marks of an earlier split."""
-    wanted = set(marks)
-    return _parted(items, {id(item) for item in items if item.mark in wanted})
+def parted(items: Iterable[Item], marks: set[str]) -> tuple[list[Item], list[Item]]:
+    """Training and held-out rows; those with one of the marks are held out. Each side is in the order of its source."""
+    ordered = sorted(items, key=lambda item: (item.source, item.number))
+    return [item for item in ordered if item.mark not in marks], [item for item in ordered if item.mark in marks]
 
 
-def _parted(items: Sequence[Item], held: set[int]) -> tuple[list[Item], list[Item]]:
-    return [item for item in items if id(item) not in held], [item for item in items if id(item) in held]
+def _drawn_apart(items: list[Item], count: int, seed: int, threshold: float, say: Say) -> set[int]:
+    """Indexes of held-out rows none of which resembles another row; groups that do are joined until none does."""
+    texts = [instruction(item.canonical) for item in items]
+    groups = _Groups(len(items))
+    said = "looking for rows that are alike, to hold them out together"
+    for index, earlier, _ in near_duplicates(texts, threshold, lambda done: say(said, done, len(texts))):
+        groups.join(index, earlier)
+    for earlier_index in range(1, len(items)):
+        if items[earlier_index].mark == items[earlier_index - 1].mark:
+            groups.join(earlier_index, earlier_index - 1)
+    for _ in range(_ROUNDS):
+        drawn = _drawn(groups.members(), items, count, seed)
+        rest = [index for index in range(len(items)) if index not in set(drawn)]
+        across = list(resembling([texts[index] for index in rest], [texts[index] for index in drawn], threshold))
+        if not across:
+            return set(drawn)
+        for one, other, _ in across:
+            groups.join(rest[one], drawn[other])
+    strangers = {other for _, other, _ in across}
+    return {index for place, index in enumerate(drawn) if place not in strangers}
 
 
-def _clusters(items: Sequence[Item], similarity: float, progress: Counter) -> list[list[int]]:
-    """Places of rows that resemble each other, directly or by others between, in the order of their first."""
-    parent = list(range(len(items)))
+def _drawn(groups: list[list[int]], items: Sequence[Item], count: int, seed: int) -> list[int]:
+    """Whole groups, in the order of their first member to be drawn, as far as they fit into `count` rows."""
+    order = sorted((min(draw_order(items[index].mark, seed) for index in group), group) for group in groups)
+    drawn: list[int] = []
+    for _, group in order:
+        if len(drawn) + len(group) <= count:
+            drawn += group
+        if len(drawn) == count:
+            break
+    return drawn
 
-    def root(place: int) -> int:
-        while parent[place] != place:
-            parent[place] = parent[parent[place]]
-            place = parent[place]
-        return place
 
-    def join(one: int, other: int) -> None:
-        low, high = sorted((root(one), root(other)))
-        parent[high] = low
+class _Groups:
+    """Numbers joined into groups (union-find)."""
 
-    for pair in similar_pairs([instruction(item.canonical) for item in items], similarity, progress):
-        join(pair.later, pair.earlier)
-    first: dict[str, int] = {}
-    for place, item in enumerate(items):
-        join(place, first.setdefault(item.mark, place))
-    clusters: dict[int, list[int]] = {}
-    for place in range(len(items)):
-        clusters.setdefault(root(place), []).append(place)
-    return list(clusters.values())
+    def __init__(self, count: int) -> None:
+        self._parent = list(range(count))
+
+    def join(self, one: int, other: int) -> None:
+        one, other = self._root(one), self._root(other)
+        self._parent[max(one, other)] = min(one, other)
+
+    def members(self) -> list[list[int]]:
+        groups = defaultdict(list)
+        for index in range(len(self._parent)):
+            groups[self._root(index)].append(index)
+        return list(groups.values())
+
+    def _root(self, index: int) -> int:
+        while self._parent[index] != index:
+            self._parent[index] = self._parent[self._parent[index]]
+            index = self._parent[index]
+        return index

@@ -1,92 +1,95 @@
-"""The cleaning steps: each takes rows and gives those that stay, saying what it found, dropped and changed.
-
-A step that is switched off drops and changes nothing; with `preview` it still says what it would find.
-"""
+"""The steps that tidy or drop rows of one source, each with its report."""
 
 from __future__ import annotations
 
-import re
+import hashlib
+from collections.abc import Callable
+from dataclasses import replace
 
-from tuitune.data.cleaning.items import Item, StepReport, answer, instruction, readable
-from tuitune.data.cleaning.near_duplicates import Counter, similar_pairs
-from tuitune.data.cleaning.wanted import USUAL_SHORTEST, Cleaning
+import orjson
 
-_LINE_END = re.compile(r"[ \t]+(?=\n|$)")
-_BLANK_LINES = re.compile(r"\n{3,}")
+from tuitune.data.cleaning.near_duplicates import near_duplicates
+from tuitune.data.cleaning.texts import answer, instruction, tidied
+from tuitune.data.cleaning.wanted import Cleaning, Item, Say, StepReport
 
-
-def tidied(text: str) -> str:
-    """Text without spaces around it and at line ends, with `\\n` as line end and at most one blank line in a row."""
-    lines = text.replace("\r\n", "\n").replace("\r", "\n")
-    return _BLANK_LINES.sub("\n\n", _LINE_END.sub("", lines)).strip()
+Step = Callable[[list[Item], Cleaning, StepReport, Say], list[Item]]
 
 
-def whitespace(items: list[Item], cleaning: Cleaning) -> tuple[list[Item], StepReport]:
-    """Tidy the white space of every text."""
-    report = StepReport("whitespace", "cleaning.whitespace", "white space", len(items))
+def _whitespace(items: list[Item], _cleaning: Cleaning, report: StepReport, _say: Say) -> list[Item]:
     kept = []
     for item in items:
-        tidy = item.mapped(tidied)
-        if tidy.canonical != item.canonical:
-            report.show(item, after=readable(tidy.canonical))
-        kept.append(tidy)
-    report.changed = report.found if cleaning.whitespace else 0
-    return (kept if cleaning.whitespace else items), report
+        canonical, change = tidied(item.canonical)
+        if change:
+            report.found += 1
+            report.changed += 1
+            report.show(item, before=change[0], after=change[1])
+            item = replace(item, canonical=canonical)
+        kept.append(item)
+    return kept
 
 
-def shortest(items: list[Item], cleaning: Cleaning) -> tuple[list[Item], StepReport]:
-    """Drop rows whose last answer is too short."""
-    least = cleaning.shortest or USUAL_SHORTEST
-    report = StepReport("shortest", "cleaning.shortest", f"answers under {least} characters", len(items))
-    kept = []
+def _shortest(items: list[Item], cleaning: Cleaning, report: StepReport, _say: Say) -> list[Item]:
+    least, kept = cleaning.shortest or 0, []
     for item in items:
-        length = len(answer(item.canonical))
-        if length < least:
-            report.show(item, reason=f"the answer has {length} characters")
-        else:
+        said = answer(item.canonical)
+        if said is None or len(said.strip()) >= least:
             kept.append(item)
-    return _if(cleaning.shortest is not None, kept, items, report)
+        else:
+            report.drop(item, before=said, reason=f"the answer has {len(said.strip())} of {least} characters")
+    return kept
 
 
-def duplicates(items: list[Item], cleaning: Cleaning) -> tuple[list[Item], StepReport]:
-    """Drop rows that are trained on as an earlier one is."""
-    report = StepReport("duplicates", "cleaning.duplicates", "duplicates", len(items))
-    first: dict[str, Item] = {}
+def _duplicates(items: list[Item], _cleaning: Cleaning, report: StepReport, _say: Say) -> list[Item]:
+    first: dict[bytes, Item] = {}
     kept = []
     for item in items:
-        earlier = first.setdefault(repr(item.canonical), item)
+        earlier = first.setdefault(content(item), item)
         if earlier is item:
             kept.append(item)
         else:
-            report.show(item, reason=f"equal to {earlier.place}", other=other_row(earlier, 1.0))
-    return _if(cleaning.duplicates, kept, items, report)
+            said = instruction(item.canonical)
+            report.drop(item, before=said, reason=f"equals {earlier.place}", other=earlier.number)
+    return kept
 
 
-def near_duplicates(
-    items: list[Item], cleaning: Cleaning, progress: Counter = lambda done, total: None
-) -> tuple[list[Item], StepReport]:
-    """Drop rows whose instruction resembles that of an earlier row that stays."""
-    title = f"near-duplicates, {cleaning.similarity:g} or more alike"
-    report = StepReport("near_duplicates", "cleaning.near_duplicates", title, len(items))
-    dropped: set[int] = set()
-    for pair in similar_pairs([instruction(item.canonical) for item in items], cleaning.similarity, progress):
-        if pair.later not in dropped and pair.earlier not in dropped:
-            dropped.add(pair.later)
-            earlier = items[pair.earlier]
-            reason = f"the instruction is {pair.similarity:.0%} that of {earlier.place}"
-            report.show(items[pair.later], reason=reason, other=other_row(earlier, pair.similarity))
-    kept = [item for place, item in enumerate(items) if place not in dropped]
-    return _if(cleaning.near_duplicates is not None, kept, items, report)
+def _near_duplicates(items: list[Item], cleaning: Cleaning, report: StepReport, say: Say) -> list[Item]:
+    texts = [instruction(item.canonical) for item in items]
+    dropped = set()
+    said = f"comparing {len(items):,} instructions"
+    for index, earlier, alike in near_duplicates(
+        texts, cleaning.near_duplicates or 1.0, lambda done: say(said, done, len(texts))
+    ):
+        dropped.add(index)
+        report.drop(
+            items[index],
+            before=texts[index],
+            after=texts[earlier],
+            reason=f"{alike:.0%} like {items[earlier].place}",
+            other=items[earlier].number,
+            similarity=round(alike, 4),
+        )
+    return [item for index, item in enumerate(items) if index not in dropped]
 
 
-def other_row(item: Item, similarity: float) -> dict[str, object]:
-    """The row that another one resembles, for an example."""
-    return {
-        "row": item.number, "place": item.place, "text": readable(item.canonical), "similarity": round(similarity, 3),
-        "source": item.source,
-    }  # fmt: skip
+def content(item: Item) -> bytes:
+    """A hash of what a row became for training."""
+    return hashlib.blake2b(orjson.dumps(item.canonical, option=orjson.OPT_SORT_KEYS), digest_size=12).digest()
 
 
-def _if(active: bool, kept: list[Item], items: list[Item], report: StepReport) -> tuple[list[Item], StepReport]:
-    report.dropped = report.found if active else 0
-    return (kept if active else items), report
+STEPS: dict[str, tuple[str, Step]] = {
+    "whitespace": ("white space tidied", _whitespace),
+    "shortest": ("answers too short", _shortest),
+    "duplicates": ("duplicates", _duplicates),
+    "near_duplicates": ("near-duplicates of an instruction", _near_duplicates),
+}
+
+
+def clean_rows(items: list[Item], cleaning: Cleaning, reports: dict[str, StepReport], say: Say) -> list[Item]:
+    """The rows after every step that is asked for; what each did is added to its report."""
+    for name, (title, step) in STEPS.items():
+        if getattr(cleaning, name):
+            report = reports.setdefault(name, StepReport(name, f"cleaning.{name}", title))
+            report.before += len(items)
+            say(title, 0, len(items))
+            items = step(items, cleaning, report, say)
+    return items

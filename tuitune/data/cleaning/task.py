@@ -1,17 +1,27 @@
-"""The task that cleans a recipe's data and says what each step does; nothing is written but the report."""
+"""The cleaning of a recipe's data as the process of a task: what each step does, with examples; no rows are written."""
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from tuitune.data.cleaning.assembly import assemble
-from tuitune.data.cleaning.wanted import Cleaning, Wanted
-from tuitune.data.task_report import Report
+from tuitune.data.cleaning.assembly import Assembled, Wanted, assemble
+from tuitune.data.tasks import Report
 
 
 def run(report: Report) -> dict[str, Any]:
-    """`report.wanted` has `wanted`, the fields of `Wanted`, and `base`, where relative paths start."""
-    asked = dict(report.wanted["wanted"])
-    wanted = Wanted(**{**asked, "exclude": frozenset(asked["exclude"]), "cleaning": Cleaning(**asked["cleaning"])})
-    return assemble(wanted, base=Path(report.wanted["base"]), preview=True, progress=report.progress).as_json()
+    base = report.wanted.get("base")
+    wanted = Wanted.from_tables(report.wanted["recipe"])
+    return summary(assemble(wanted, base=Path(base) if base else None, progress=report.progress))
+
+
+def summary(made: Assembled) -> dict[str, Any]:
+    """What came of the rows, as JSON."""
+    return {
+        "steps": [asdict(step) for step in made.steps],
+        "rows": len(made.train) + len(made.held_out),
+        "train": len(made.train),
+        "held_out": len(made.held_out),
+        "notes": made.notes,
+    }

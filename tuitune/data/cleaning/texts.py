@@ -40,16 +40,23 @@ def tidy(text: str) -> str:
 
 
 def tidied(canonical: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[str, str] | None]:
-    """A row with its texts tidied, and the first text that changed, before and after. Tool calls stay as they are."""
+    """A row with its texts tidied, and the first text that changed, before and after. Tool calls stay as they are.
+
+    White space where a plain prompt and its completion meet stays too: it parts them once they are joined.
+    """
     changed: list[tuple[str, str]] = []
-    row = {key: _tidied(value, changed) if key in _KINDS else value for key, value in canonical.items()}
+    row = {key: _tidied(key, value, changed) if key in _KINDS else value for key, value in canonical.items()}
     return row, changed[0] if changed else None
 
 
-def _tidied(value: Any, changed: list[tuple[str, str]]) -> Any:
-    if isinstance(value, str):
-        after = tidy(value)
-        if after != value:
-            changed.append((value, after))
-        return after
-    return [{**turn, "content": _tidied(turn["content"], changed)} for turn in value]
+def _tidied(key: str, value: Any, changed: list[tuple[str, str]]) -> Any:
+    if not isinstance(value, str):
+        return [{**turn, "content": _tidied("", turn["content"], changed)} for turn in value]
+    after = tidy(value)
+    if key == "prompt":
+        after += value[len(value.rstrip()) :]
+    elif key in ("completion", "chosen", "rejected"):
+        after = value[: len(value) - len(value.lstrip())] + after
+    if after != value:
+        changed.append((value, after))
+    return after
