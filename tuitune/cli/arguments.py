@@ -99,3 +99,11 @@ def place(text: str) -> int | str:
         return positive(text)
     except ValueError:
         raise argparse.ArgumentTypeError(f"expected first, last, up, down or a number from 1, found {text}") from None
+
+
+def role(text: str) -> tuple[str, str]:
+    """A role and the column that plays it, as an argument type: `prompt=question`."""
+    name, equals, column = text.partition("=")
+    if not (name and equals and column):
+        raise argparse.ArgumentTypeError(f"expected a role and its column, such as prompt=question, found {text}")
+    return name, column

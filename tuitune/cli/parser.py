@@ -5,10 +5,26 @@ from __future__ import annotations
 import argparse
 
 from tuitune import __version__
-from tuitune.cli.arguments import Parser, add, add_json, add_run, add_set, add_wait, add_yes, place, positive, verb
+from tuitune.cli.arguments import (
+    Parser,
+    add,
+    add_json,
+    add_run,
+    add_set,
+    add_wait,
+    add_yes,
+    place,
+    positive,
+    role,
+    verb,
+)
 
 _SETTINGS = "settings_help:settings_help"
 _TUNABLE = "settings_help:tunable_help"
+_SHAPES = (
+    *("auto", "alpaca", "messages", "sharegpt", "tools", "prompt-completion", "columns", "text"),
+    *("preference", "unpaired-preference"),
+)
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -22,6 +38,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_ending(verbs)
     _add_asking(verbs)
     _add_queue(verbs)
+    _add_data(verbs)
     _add_machine(verbs)
     return parser
 
@@ -132,16 +149,32 @@ def _add_queue(verbs: argparse._SubParsersAction) -> None:
         add_json(parser)
 
 
-def _add_machine(verbs: argparse._SubParsersAction) -> None:
-    data = add(verbs, "data", None, "look at data sets")
-    inspect = add(
-        data.add_subparsers(metavar="COMMAND", required=True),
-        "inspect",
-        "data.inspect:inspect",
-        "shape, counts and problem rows",
+def _add_data(verbs: argparse._SubParsersAction) -> None:
+    data = add(verbs, "data", None, "look at data sets and prepare them")
+    commands = data.add_subparsers(title="commands", metavar="COMMAND", required=True, parser_class=Parser)
+    inspect = add(commands, "inspect", "data.inspect:inspect", "shape, counts, problem rows and advice")
+    inspect.add_argument(
+        "paths", metavar="PATH", nargs="+", help="files, folders, https addresses, bundled sets or Hub data sets"
     )
-    inspect.add_argument("paths", metavar="PATH", nargs="+", help="data files or bundled sets (bundled:triage)")
+    inspect.add_argument("--shape", choices=_SHAPES, default="auto", help="how rows are read (default: auto)")
+    inspect.add_argument(
+        "--columns",
+        metavar="ROLE=COLUMN",
+        type=role,
+        nargs="+",
+        action="extend",
+        default=[],
+        help="which column plays which role, such as prompt=question completion=answer",
+    )
+    inspect.add_argument(
+        "--objective", choices=("sft", "dpo", "kto"), default="sft", help="what rows are to train for (default: sft)"
+    )
+    inspect.add_argument("--split", default="train", help="the split of a Hub data set (default: train)")
+    inspect.add_argument("--model", metavar="M", help="a model whose tokens the rows are counted in")
     add_json(inspect)
+
+
+def _add_machine(verbs: argparse._SubParsersAction) -> None:
     add_json(add(verbs, "models", "machine:models", "base models on this machine"))
     add_json(add(verbs, "gpus", "machine:gpus", "GPUs, their free memory and who uses them"))
     add_json(add(verbs, "doctor", "machine:doctor", "check this machine: versions, GPU, disk, terminal"))

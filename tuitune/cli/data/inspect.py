@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
+from tuitune.cli.data.following import result_of
 from tuitune.cli.output import complain, say, say_json, say_pairs
-from tuitune.data.scan.inspect import Inspection
-from tuitune.data.scan.inspect import inspect as inspect_file
-from tuitune.data.shapes.objectives import refusal
-from tuitune.data.sources.names import resolve
+from tuitune.data.scan import begin_scan
+from tuitune.data.scan.report import DataProblem, Inspection
+from tuitune.data.sources.names import resolve, stamp
+from tuitune.data.tasks import begin
 from tuitune.problem import TuituneError
+from tuitune.recipe.schema import Recipe
+
+_SHOWN = 20
+_NAMED = 5
 
 
 def inspect(options: argparse.Namespace) -> int:
@@ -17,7 +26,7 @@ def inspect(options: argparse.Namespace) -> int:
     reports, refused = [], False
     for path in options.paths:
         try:
-            reports.append(inspect_file(resolve(path).path or path))
+            reports.append(_inspected(path, options))
         except TuituneError as error:
             complain(error.problems)
             refused = True
@@ -32,20 +41,76 @@ def inspect(options: argparse.Namespace) -> int:
     return 2 if refused else 0
 
 
-def _pairs(report: Inspection) -> list[tuple[str, str]]:
-    pairs = [
-        ("path", str(report.path)),
-        ("rows", f"{report.rows:,}"),
-        ("shape", f"{report.shape}: {report.reason}"),
-        ("columns", ", ".join(f"{role} = {column}" for role, column in report.columns.items()) or "–"),
-        ("duplicates", f"{report.duplicates:,}"),
-        ("problems", f"{report.problem_count:,}"),
-    ]
-    if reason := refusal(report.shape):
-        pairs.append(("training", f"not by sft: {reason}"))
-    for problem in report.problems[:20]:
-        where = f"row {problem.row}" + (f" (line {problem.line})" if problem.line else "")
-        pairs.append(("", f"{where}{', ' + problem.field if problem.field else ''}: {problem.message}"))
-    if report.problem_count > 20:
-        pairs.append(("", f"… and {report.problem_count - 20:,} more; --json lists the first {len(report.problems)}"))
-    return pairs
+def _inspected(path: str, options: argparse.Namespace) -> Inspection:
+    task = begin_scan(
+        path,
+        base=Path.cwd(),
+        split=options.split,
+        shape=options.shape,
+        columns=dict(options.columns),
+        objective=options.objective,
+    )
+    found = Inspection.from_json(result_of(task, path))
+    return _with_tokens(found, path, options) if options.model else found
+
+
+def _with_tokens(found: Inspection, path: str, options: argparse.Namespace) -> Inspection:
+    """The report with what the rows come to as tokens of a model."""
+    data = {
+        "train": path,
+        "split": options.split,
+        "shape": options.shape,
+        "columns": dict(options.columns),
+        "eval": None,
+    }
+    try:
+        recipe = Recipe.model_validate({"model": {"id": options.model}, "data": data, "cleaning": {"unusable": "drop"}})
+    except ValueError as error:
+        raise TuituneError(f"{path}: cannot be tokenized: {error}") from None
+    wanted = {"recipe": recipe.model_dump(mode="json"), "base": str(Path.cwd())}
+    task = begin("tokens", wanted, [stamp(resolve(path))], module="tuitune.engine")
+    tokens = result_of(task, path)
+    lengths = {**tokens["lengths"], "longest": tokens["longest"], "tokens": tokens["tokens"]}
+    return replace(found, lengths=lengths, trained_share=tokens["trained_share"])
+
+
+def _pairs(report: Inspection) -> Iterator[tuple[str, str]]:
+    yield "path", report.path
+    yield "rows", f"{report.rows:,}"
+    yield "shape", f"{report.shape}: {report.reason}"
+    yield "columns", ", ".join(f"{role} = {column}" for role, column in report.columns.items()) or "–"
+    yield "fit", f"{100 * report.share:.4g} % of the rows"
+    yield "duplicates", f"{report.duplicates:,}{_repeats(report)}"
+    if report.turns:
+        yield "characters", _lengths(report.characters)
+        yield "answers", _lengths(report.answers)
+        yield "turns", ", ".join(f"{turns} in {rows:,}" for turns, rows in list(report.turns.items())[:8])
+    if report.languages:
+        yield "languages", ", ".join(f"{code} {100 * share:.3g} %" for code, share in report.languages.items())
+    if report.lengths:
+        yield "tokens", f"{report.lengths['tokens']:,}, longest row {report.lengths['longest']:,}"
+        yield "trained", f"{100 * (report.trained_share or 0):.3g} % of the tokens"
+    for number, one in enumerate(report.advice):
+        yield "" if number else "advice", f"{'⚠' if one['level'] == 'warning' else '·'} {one['message']}"
+    kinds = ", ".join(f"{kind} {count:,}" for kind, count in report.problem_kinds.items())
+    yield "problems", f"{report.problem_count:,}{f' ({kinds})' if kinds else ''}"
+    for problem in report.problems[:_SHOWN]:
+        yield "", _problem(problem)
+    if (more := report.problem_count - _SHOWN) > 0:
+        yield "", f"… and {more:,} more; --json lists the first {len(report.problems)}"
+
+
+def _problem(problem: DataProblem) -> str:
+    inside = [problem.file] if problem.file else []
+    inside += [f"line {problem.line}"] if problem.line else []
+    where = f"row {problem.row}" + (f" ({', '.join(inside)})" if inside else "")
+    return f"{where}{', ' + problem.field if problem.field else ''}: {problem.message}"
+
+
+def _repeats(report: Inspection) -> str:
+    named = ", ".join(f"{later:,} repeats {earlier:,}" for later, earlier in report.duplicate_rows[:_NAMED])
+    return f" (row {named}{', …' if report.duplicates > _NAMED else ''})" if named else ""
+
+
+def _lengths(lengths: dict[str, Any]) -> str:
+    return f"median {lengths['median']:,}, longest {lengths['longest']:,} (row {lengths['longest_row']:,})"
