@@ -137,6 +137,7 @@ def test_every_spelling_of_turns_is_read(turns: list[dict[str, Any]], column: st
 def test_a_developer_is_the_system_and_a_thought_is_kept() -> None:
     turns = [{"role": "developer", "content": "s"}, USER, assistant("Hello", reasoning_content="Hm.")]
     thought = assistant("Hello", reasoning_content="Hm.")
+    assert to_canonical({"messages": [USER, {**ANSWER, "thinking": False}]}, "messages") == TALK
     assert to_canonical({"messages": turns}, "messages") == {"messages": [system("s"), USER, thought]}
 
 

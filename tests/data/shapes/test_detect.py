@@ -127,6 +127,7 @@ def test_conversations_with_tool_calls_and_without_are_one_shape() -> None:
     plain = {"messages": [USER, ANSWER]}
     found = detect([plain] * 8 + [{**plain, "tools": [TOOL]}, {"messages": [HUMAN, GPT]}])
     assert (found.shape, found.share) == ("tools", 1.0)
+    assert found.reason == "messages with role and content in 10 of 10 rows, tool calls in 1"
     assert found.columns == {"messages": "messages", "tools": "tools"}
 
 
@@ -142,6 +143,7 @@ def test_a_shape_that_is_given_is_taken_and_roles_tell_theirs() -> None:
     assert recognise(rows).shape == "text"
     assert recognise(rows, "alpaca").shape == "alpaca"
     assert recognise(rows, columns={"prompt": "q", "completion": "a"}).shape == "columns"
+    assert (recognise(rows, "text").share, recognise(rows, "alpaca").share, recognise([], "alpaca").share) == (1, 0, 1)
     assert shape_of({"text": "body"}) == "text"
     assert shape_of({"messages": "talk", "label": "good"}) == "messages"
     assert shape_of({"chosen": "a", "rejected": "b"}) == "preference"

@@ -11,6 +11,18 @@ from tuitune.data.shapes.detect import detect, recognise
 from tuitune.data.shapes.fields import RowProblem
 from tuitune.data.shapes.objectives import ANSWERED, Objective, convert_for, refusal, ways_out
 from tuitune.data.sources.rows import Row
+from tuitune.recipe.check import problems
+from tuitune.recipe.schema import Recipe
+
+
+def tables(changes: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Changes by dotted key as tables of a recipe."""
+    made: dict[str, dict[str, Any]] = {}
+    for key, value in changes.items():
+        section, name = key.split(".")
+        made.setdefault(section, {})[name] = value
+    return made
+
 
 SHAPES = (*ANSWERED, "preference", "unpaired-preference", "vision", "unknown")
 BAD = {"from": "gpt", "value": "Go away"}
@@ -88,6 +100,7 @@ def test_the_first_way_out_of_a_row_works(row: dict[str, Any], learned: dict[str
     asked = recognise([Row(1, 1, row)], "auto", columns)
     assert (asked.shape, asked.columns) == (shape, columns)
     assert way.label and convert_for("sft")(row, shape, columns) == learned
+    assert problems(Recipe.model_validate(tables(way.changes))) == []
 
 
 def test_bad_answers_can_be_dropped_or_learned_from() -> None:

@@ -43,6 +43,7 @@ def spoken(*turns: str) -> str:
         ({"prompt": [USER], "chosen": [USER, ANSWER], "rejected": [USER, WORSE]}, EXPLICIT),
         ({"chosen": [USER, ANSWER], "rejected": [USER, WORSE]}, EXPLICIT),
         ({"chosen": [HUMAN, GPT], "rejected": [HUMAN, BAD]}, EXPLICIT),
+        ({"messages": [USER, ANSWER], "chosen": [USER, ANSWER], "rejected": [USER, WORSE]}, EXPLICIT),
         ({"system": "s", "chosen": [HUMAN, GPT], "rejected": [HUMAN, BAD]}, EXPLICIT | {"prompt": [system("s"), USER]}),
         (
             {"chosen": [USER, ANSWER], "rejected": [USER, ANSWER, USER, WORSE]},

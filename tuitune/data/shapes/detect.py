@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,8 +23,9 @@ from tuitune.data.shapes.columns import (
     pair_columns,
     preference_columns,
 )
-from tuitune.data.shapes.convert import truth
+from tuitune.data.shapes.convert import to_canonical, truth
 from tuitune.data.shapes.fields import RowProblem, names_of
+from tuitune.data.shapes.preferences import to_preference, to_unpaired
 from tuitune.data.shapes.turns import CALLING, ROLES, turn_keys
 from tuitune.data.shapes.vision import media_column
 from tuitune.data.sources.rows import Row
@@ -66,9 +68,21 @@ def recognise(rows: list[Row], shape: str = "auto", columns: Mapping[str, str] |
     columns = dict(columns or {})
     if columns and shape == "auto":
         shape = shape_of(columns)
+    readable = [row.values for row in rows if row.values is not None]
     if shape == "auto":
-        return detect([row.values for row in rows if row.values is not None])
-    return Detection(shape, columns, "as the recipe says", 1.0)
+        return detect(readable)
+    return Detection(shape, columns, "as the recipe says", _fitting(readable, shape, columns))
+
+
+def _fitting(rows: Sequence[Mapping[str, Any]], shape: str, columns: Mapping[str, str]) -> float:
+    """The share of rows that can be read as a shape; all of none."""
+    convert = {"preference": to_preference, "unpaired-preference": to_unpaired}.get(shape, to_canonical)
+    usable = 0
+    for row in rows:
+        with suppress(RowProblem):
+            convert(row, shape, columns)
+            usable += 1
+    return usable / len(rows) if rows else 1.0
 
 
 def shape_of(columns: Mapping[str, str]) -> str:
@@ -89,16 +103,18 @@ def detect(rows: Sequence[Mapping[str, Any]]) -> Detection:
         names = Counter(tuple(row) for row in rows).most_common(1)[0][0]
         return Detection("unknown", reason=f"found {names_of(dict.fromkeys(names))}; {EXPECTED}")
     alike, count = Counter(one.alike for one in found).most_common(1)[0]
-    ours = Counter(one for one in found if one.alike == alike)
-    usual = ours.most_common(1)[0][0]
-    if calling := next((one for one in ours if one.shape == "tools"), None):
-        usual = calling
+    kinds = Counter(one for one in found if one.alike == alike)
+    calling = sum(number for one, number in kinds.items() if one.shape == "tools")
+    usual = max(kinds, key=lambda one: (one.shape != "tools", kinds[one]))
+    reason = f"{usual.evidence} in {count:,} of {len(rows):,} rows"
+    if 0 < calling < count:
+        reason += f", tool calls in {calling:,}"
     columns = dict(usual.columns)
-    if usual.shape != "text" and (extra := _system(rows)):
-        columns["system"] = extra
-    if usual.shape == "tools" and (tools := next((name for row in rows if (name := first(TOOLS, row))), None)):
+    if usual.shape != "text" and (system := _system(rows)):
+        columns["system"] = system
+    if calling and (tools := next((name for row in rows if (name := first(TOOLS, row))), None)):
         columns["tools"] = tools
-    return Detection(usual.shape, columns, f"{usual.evidence} in {count:,} of {len(rows):,} rows", count / len(rows))
+    return Detection("tools" if calling else usual.shape, columns, reason, count / len(rows))
 
 
 def _system(rows: Sequence[Mapping[str, Any]]) -> str | None:

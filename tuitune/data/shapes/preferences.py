@@ -39,8 +39,9 @@ def to_preference(
         raise RowProblem("", f"expected a chosen and a rejected answer, found a row of the shape {quoted(shape)}")
     names = {"chosen": "chosen", "rejected": "rejected", **(preference_columns(values) or {}), **(columns or {})}
     chosen, rejected = (_answer(value_of(values, names[role]), names[role]) for role in ("chosen", "rejected"))
-    prompt = _prompt(values, names)
-    if prompt is None or (isinstance(prompt, str) and _whole(chosen) and _whole(rejected)):
+    whole = _whole(chosen) and _whole(rejected)
+    prompt = _prompt(values, names, whole=whole)
+    if prompt is None or (isinstance(prompt, str) and whole):
         prompt, chosen, rejected = _parted(chosen, rejected, names)
     if chosen == rejected:
         raise RowProblem(names["rejected"], "is the same as the chosen answer, so there is nothing to prefer")
@@ -103,10 +104,14 @@ def _answer(value: Any, field: str) -> Side:
     return text(value, field)
 
 
-def _prompt(values: Mapping[str, Any], names: Columns) -> Side | None:
-    """What was asked: a column of text, an instruction with its input, or the turns so far; None where not named."""
-    column = names.get("prompt") or names.get("messages") or names.get("instruction")
-    column = column or first(PROMPTS, values) or first(CONVERSATIONS, values)
+def _prompt(values: Mapping[str, Any], names: Columns, *, whole: bool) -> Side | None:
+    """What was asked: a column of text, an instruction with its input, or the turns so far; None where not named.
+
+    Beside answers that are `whole` conversations, a column of turns is no prompt, but a copy of one of them.
+    """
+    column = names.get("prompt") or names.get("messages") or names.get("instruction") or first(PROMPTS, values)
+    if column is None and not whole:
+        column = first(CONVERSATIONS, values)
     if column is None:
         return None
     value = value_of(values, column)

@@ -153,7 +153,7 @@ def _assistant(value: Mapping[str, Any], text_key: str, field: str) -> Turn:
     else:
         raise RowProblem(field, f"the turn has no '{text_key}'; it has {names_of(value)}", "missing")
     for reasoning in _REASONING:
-        if value.get(reasoning):
+        if value.get(reasoning) not in (None, "", True, False):
             one[reasoning] = text(value[reasoning], f"{field}.{reasoning}")
     return one
 
