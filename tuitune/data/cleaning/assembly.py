@@ -87,6 +87,8 @@ def _held_out(
     rest, kept = parted(train, set(marks))
     if not kept or not rest:
         raise DataRefused(
-            Problem("data.train", "none of the rows held out before is in the data any more" if rest else "no row is left")
+            Problem(
+                "data.train", "none of the rows held out before is in the data any more" if rest else "no row is left"
+            )
         )
     return rest, kept, []

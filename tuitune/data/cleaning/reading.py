@@ -39,7 +39,14 @@ class Reader:
         return [report for report, wanted in pairs if wanted]
 
     def read(
-        self, key: str, name: str, *, shape: str, columns: dict[str, str], split: str = "train", limit: int | None = None
+        self,
+        key: str,
+        name: str,
+        *,
+        shape: str,
+        columns: dict[str, str],
+        split: str = "train",
+        limit: int | None = None,
     ) -> tuple[list[Item], Detection]:
         """The usable rows of a source and their shape. DataRefused names setting, rows and the way out.
 
@@ -75,7 +82,9 @@ class Reader:
             try:
                 if row.values is None:
                     raise RowProblem("", row.problem or "cannot be read", "unreadable")
-                yield Item(name, row.number, row.line, row.file, marked, convert(row.values, found.shape, found.columns))
+                yield Item(
+                    name, row.number, row.line, row.file, marked, convert(row.values, found.shape, found.columns)
+                )
             except RowProblem as problem:
                 if self._drops(row, name, problem):
                     continue
