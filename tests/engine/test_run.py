@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import signal
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -30,7 +27,7 @@ def test_a_run_records_everything_and_leaves_a_working_adapter(carried: Carry, t
 
     phases = [record["phase"] for record in outcome.records("phase")]
     assert list(dict.fromkeys(phases)) == [
-        "importing", "loading", "reading", "tokenizing", "evaluating", "sampling", "training", "saving", "checking",
+        "importing", "reading", "tokenizing", "loading", "evaluating", "sampling", "training", "saving", "checking",
     ]  # fmt: skip
     (plan,) = outcome.records("plan")
     assert (plan["total_steps"], plan["train_rows"], plan["eval_rows"], plan["dropped_rows"]) == (4, 38, 2, 0)
@@ -156,14 +153,26 @@ def test_bad_rows_are_named(carried: Carry, tmp_path: Path) -> None:
     assert all(words in str(outcome.reason) for words in ("bad.jsonl", "2 of 4 rows", "row 2", "row 4"))
 
 
-def test_rows_that_teach_nothing_are_dropped_and_counted(carried: Carry, tmp_path: Path) -> None:
-    long = {"messages": [{"role": "user", "content": "x " * 200}, {"role": "assistant", "content": "yes"}]}
-    held_out = write_rows(tmp_path / "held.jsonl", [conversation(99)])
-    data = write_rows(tmp_path / "data.jsonl", [conversation(1), long, conversation(2)])
+LONG = {"messages": [{"role": "user", "content": "x " * 200}, {"role": "assistant", "content": "yes"}]}
+
+
+def test_a_few_rows_that_teach_nothing_are_dropped_and_counted(carried: Carry, tmp_path: Path) -> None:
+    held_out = write_rows(tmp_path / "held.jsonl", [conversation(999)])
+    rows = [conversation(number) for number in range(100)]
+    data = write_rows(tmp_path / "data.jsonl", [*rows[:40], LONG, *rows[40:]])
     outcome = carried(data__train=str(data), data__eval=str(held_out))
     assert outcome.code == 0 and outcome.records("plan")[0]["dropped_rows"] == 1
     alerts = {record["id"]: record["message"] for record in outcome.records("alert")}
-    assert "1 of 3 training rows were dropped" in alerts["rows-dropped"]
+    assert "1 of 101 training rows were dropped" in alerts["rows-dropped"] and "row 41" in alerts["rows-dropped"]
+
+
+def test_more_than_a_hundredth_is_refused_before_the_model_is_loaded(carried: Carry, tmp_path: Path) -> None:
+    data = write_rows(tmp_path / "data.jsonl", [conversation(1), LONG, conversation(2)])
+    held_out = write_rows(tmp_path / "held.jsonl", [conversation(99)])
+    outcome = carried(data__train=str(data), data__eval=str(held_out))
+    assert outcome.code == 1
+    assert all(words in str(outcome.reason) for words in ("data.jsonl", "1 of 3 rows", "row 2 (line 2)", "max_length"))
+    assert "loading" not in [record["phase"] for record in outcome.records("phase")]
 
 
 def test_out_of_memory_and_a_full_disk_are_explained() -> None:
@@ -179,16 +188,3 @@ def test_out_of_memory_and_a_full_disk_are_explained() -> None:
 def test_secrets_do_not_reach_the_journal(carried: Carry) -> None:
     outcome = carried(model__id="/nowhere/hf_abcdefghijklmnop1234")
     assert outcome.code == 1 and "hf_abcdefghijklmnop1234" not in outcome.run.metrics_file.read_text()
-
-
-def test_preview_prints_the_rows_of_a_parquet_file(tmp_path: Path) -> None:
-    import datasets
-
-    file = tmp_path / "rows.parquet"
-    datasets.Dataset.from_list([{"question": f"q{n}", "answer": f"a{n}"} for n in range(9)]).to_parquet(str(file))
-    command = [sys.executable, "-P", "-m", "tuitune.engine", "preview", str(file), "--rows", "3"]
-    result = subprocess.run(command, capture_output=True, text=True, env=SPAWN, check=True)
-    assert [json.loads(line)["question"] for line in result.stdout.splitlines()] == ["q0", "q1", "q2"]
-    command[-3] = str(tmp_path / "none.parquet")
-    missing = subprocess.run(command, capture_output=True, text=True, env=SPAWN, check=False)
-    assert missing.returncode == 1 and "none.parquet" in missing.stderr and "Traceback" not in missing.stderr

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,8 @@ import pytest
 
 from tests.engine.support import TEMPLATE, Carry, make_tokenizer, save_model, write_rows
 from tuitune.engine.failures import EngineError
-from tuitune.engine.tokens import PLAIN_TEMPLATE, Encoder, question_and_answer
+from tuitune.engine.template import PLAIN_TEMPLATE, ChatTemplate
+from tuitune.engine.tokens import Encoder, question_and_answer
 
 UNMARKED = TEMPLATE.replace("{% generation %}", "").replace("{% endgeneration %}", "")
 FORGETFUL = UNMARKED.replace(
@@ -27,7 +29,7 @@ PLAIN_ROW = {"prompt": "2 + 2 =", "completion": " 4"}
 
 def learned(tokenizer: Any, row: dict[str, Any], loss_on: str = "assistant", max_length: int = 512) -> str:
     """The text of the tokens that a row teaches, with | where others lie between."""
-    (encoded,) = Encoder(tokenizer, loss_on, max_length).encode([row])
+    (encoded,) = Encoder(ChatTemplate(tokenizer), loss_on, max_length).encode([row])
     runs: list[list[int]] = [[]]
     for label in encoded.labels:
         if label >= 0:
@@ -73,15 +75,15 @@ def test_text_is_learned_whole_and_ends() -> None:
 
 def test_rows_are_cut() -> None:
     tokenizer = make_tokenizer()
-    (encoded,) = Encoder(tokenizer, "all", 12).encode([{"messages": TALK}])
+    (encoded,) = Encoder(ChatTemplate(tokenizer), "all", 12).encode([{"messages": TALK}])
     assert encoded.cut and len(encoded.input_ids) == len(encoded.labels) == 12
 
 
 def test_questions_end_where_the_last_answer_begins() -> None:
-    question, answer = question_and_answer({"messages": TALK}, make_tokenizer()) or ("", "")
+    question, answer = question_and_answer({"messages": TALK}, ChatTemplate(make_tokenizer())) or ("", "")
     assert question.endswith("Second?<|end|><|assistant|>") and answer == "Two."
-    assert question_and_answer(PLAIN_ROW, make_tokenizer(None)) == ("2 + 2 =", " 4")
-    assert question_and_answer({"text": "nothing"}, make_tokenizer()) is None
+    assert question_and_answer(PLAIN_ROW, ChatTemplate(make_tokenizer(None))) == ("2 + 2 =", " 4")
+    assert question_and_answer({"text": "nothing"}, ChatTemplate(make_tokenizer())) is None
 
 
 def test_a_model_without_a_template_gets_a_plain_one(carried: Carry, tmp_path: Path) -> None:
@@ -95,27 +97,18 @@ def test_a_model_without_a_template_gets_a_plain_one(carried: Carry, tmp_path: P
 @pytest.mark.parametrize(
     "row",
     [
-        {"instruction": "Say hi", "input": "", "output": "hi there"},
-        {"text": "just some text to learn from"},
-        {"prompt": "a b c", "completion": " d e f"},
-        {"question": "what is it?", "answer": "a test"},
-        {"conversations": [{"from": "human", "value": "hello"}, {"from": "gpt", "value": "good day"}]},
+        {"instruction": "Say WORD", "input": "", "output": "WORD, hi there"},
+        {"text": "just some WORD to learn from"},
+        {"prompt": "a WORD b", "completion": " d e f"},
+        {"question": "what is WORD?", "answer": "a test"},
+        {"conversations": [{"from": "human", "value": "hello WORD"}, {"from": "gpt", "value": "good day"}]},
     ],
     ids=["alpaca", "text", "prompt-completion", "columns", "sharegpt"],
 )
 def test_every_shape_trains(carried: Carry, tmp_path: Path, row: dict[str, Any]) -> None:
-    data = write_rows(tmp_path / "rows.jsonl", [row] * 6)
+    words = ("apple", "bridge", "candle", "desert", "engine", "forest")
+    rows = [json.loads(json.dumps(row).replace("WORD", word)) for word in words]
+    data = write_rows(tmp_path / "rows.jsonl", rows)
     outcome = carried(data__train=str(data), evaluation__answers=2)
     assert outcome.code == 0, outcome.reason
     assert bool(outcome.records("answers")) == ("text" not in row)
-
-
-def test_a_held_out_fraction_is_never_trained_on(prepared: Any) -> None:
-    from tuitune.engine.dataset import _split
-    from tuitune.recipe.document import read
-
-    recipe = read(prepared(data__eval=0.25).recipe_file)
-    train, held_out = _split(recipe)
-    texts = [str(row) for row in train], [str(row) for row in held_out]
-    assert (len(train), len(held_out)) == (30, 10) and not set(texts[0]) & set(texts[1])
-    assert _split(recipe) == (train, held_out)

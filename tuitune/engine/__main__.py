@@ -1,13 +1,15 @@
-"""`python -m tuitune.engine train RUN_DIR [--listen]` and `… preview SOURCE --rows N`."""
+"""`python -m tuitune.engine train RUN_DIR [--listen]`, `… tokens FOLDER` and `… inspect`."""
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import sys
 from contextlib import suppress
 from pathlib import Path
 
+from tuitune.engine.environment import prepare_environment
 from tuitune.engine.stop import hold_back
 
 
@@ -17,19 +19,43 @@ def main() -> int:
     train = tasks.add_parser("train", help="carry out the run in a run directory")
     train.add_argument("run", type=Path, metavar="RUN_DIR")
     train.add_argument("--listen", action="store_true", help="take requests as JSON lines on standard input")
-    preview = tasks.add_parser("preview", help="print the first rows of a parquet file or Hub data set as JSON lines")
-    preview.add_argument("source")
-    preview.add_argument("--rows", type=int, default=200)
-    preview.add_argument("--split", default="train")
+    tokens = tasks.add_parser("tokens", help="do the tokens task of a folder")
+    tokens.add_argument("folder", type=Path, metavar="FOLDER")
+    inspect = tasks.add_parser("inspect", help="answer requests for rows as tokens, a JSON line each")
+    inspect.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.task == "train":
         hold_back()
         from tuitune.engine.worker import carry_out
 
         return carry_out(arguments.run, listen=arguments.listen)
-    from tuitune.engine.preview import print_rows
+    prepare_environment()
+    if arguments.task == "tokens":
+        return _tokens(arguments.folder)
+    if arguments.worker:
+        return _inspector()
+    from tuitune.engine.inspector_guard import guard
 
-    return print_rows(arguments.source, arguments.rows, arguments.split)
+    return guard(sys.stdin.buffer, sys.stdout.buffer)
+
+
+def _tokens(folder: Path) -> int:
+    """The tokens task; its report is there before anything heavy is imported."""
+    from tuitune.data.tasks import Report, carry_out
+
+    Report(folder).progress("importing transformers and trl")
+    from tuitune.engine.token_report import run
+
+    return carry_out(folder, run)
+
+
+def _inspector() -> int:
+    """The inspector's worker; what a library prints goes to standard error."""
+    replies, sys.stdout = sys.stdout, sys.stderr
+    print(json.dumps({"phase": "importing transformers and trl"}), file=replies, flush=True)
+    from tuitune.engine.inspector import serve
+
+    return serve(sys.stdin, replies)
 
 
 if __name__ == "__main__":

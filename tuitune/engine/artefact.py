@@ -17,9 +17,9 @@ from safetensors import SafetensorError
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
-from tuitune.engine.failures import EngineError
+from tuitune.engine.failures import EngineError, first_line
 from tuitune.engine.generate import undisturbed
-from tuitune.engine.model import Base, first_line, set_attention
+from tuitune.engine.model import Base, set_attention
 from tuitune.runs import manifest
 
 ADAPTER_FILES = {"adapter_config.json", "adapter_model.safetensors"}

@@ -1,27 +1,30 @@
-"""The data of a run: rows read, split, tokenized and packed, ready for the trainer."""
+"""The data of a run: its tokens read and judged, what became of the rows recorded, then shuffled and packed."""
 
 from __future__ import annotations
 
 import hashlib
+import json
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import datasets
 import pyarrow.compute
-from transformers import PreTrainedTokenizerBase
 from trl import pack_dataset
 
-from tuitune.engine import rows as source_rows
-from tuitune.engine.collator import IGNORED
+from tuitune.engine.corpus import refusal, tokenize
 from tuitune.engine.failures import EngineError
-from tuitune.engine.generate import stop_ids
-from tuitune.engine.model import Base
 from tuitune.engine.report import Report
-from tuitune.engine.rows import Canonical
-from tuitune.engine.tokens import PLAIN_TEMPLATE, Encoded, Encoder, learns_to_stop
+from tuitune.engine.template import ChatTemplate
+from tuitune.engine.token_store import Tokenized
+from tuitune.engine.tokens import Canonical
 from tuitune.recipe.schema import Recipe
+from tuitune.runs import files
+from tuitune.runs.directory import Run
 
-_CHUNK = 256  # rows tokenized at once
+_RECORD_LIMIT = 256 << 20
+_NAMED = 5
 
 
 @dataclass(frozen=True)
@@ -42,109 +45,115 @@ class Prepared:
     fingerprint: str
 
 
-def prepare(recipe: Recipe, base: Base, report: Report) -> Prepared:
-    """Read and tokenize what the recipe's [data] table names. A held-out row is never among the training rows."""
-    tokenizer = base.tokenizer
-    pack_to = recipe.data.max_length if recipe.data.packing and base.flat else None
-    report.phase("reading", f"reading {recipe.data.train}")
-    train_rows, held_out_rows = _split(recipe)
-    _ensure_template(tokenizer, train_rows + held_out_rows, report)
-    encoder = Encoder(tokenizer, recipe.data.loss_on, recipe.data.max_length)
-    train, dropped = _encode(train_rows, encoder, report, "training")
-    if not train:
-        raise EngineError(
-            f"{recipe.data.train}: no row has a token to learn within data.max_length = {recipe.data.max_length}; "
-            "raise it, or change data.loss_on"
-        )
-    stops = stop_ids(base.model, tokenizer)
-    if not any(learns_to_stop(row, stops, tokenizer) for row in train if not row.cut):
-        report.alert(
-            "never-stops", "warning", "no row teaches the model to end its answer: no end-of-turn token is learned"
-        )
-    held_out, _ = _encode(held_out_rows, encoder, report, "held-out")
+def read(recipe: Recipe, template: ChatTemplate, stop_ids: set[int], run: Run, report: Report) -> Tokenized:
+    """The recipe's data as tokens. A held-out row is never among the training rows, in none of the run's lives.
+
+    EngineError, naming rows, where the data is not fit to train on. The split and what was cleaned are recorded in the
+    run's `data.json`, and the split is read from there in a later life.
+    """
+    tokens = tokenize(recipe, template, stop_ids, report, held_out=_held_out_before(run, recipe))
+    if reason := refusal(tokens.facts, recipe):
+        raise EngineError(reason)
+    _alert(tokens.facts, recipe, report)
+    files.write_whole(run.data_file, json.dumps(_record(tokens.facts, recipe), indent=1).encode() + b"\n")
+    return tokens
+
+
+def arrange(tokens: Tokenized, recipe: Recipe, *, flat: bool) -> Prepared:
+    """The rows in the order of training, packed where the model keeps packed documents apart (`flat`)."""
+    train, facts = tokens.train, tokens.facts
     if recipe.data.shuffle:
-        random.Random(recipe.run.seed).shuffle(train)
-    packed = _dataset(train, pack_to)
-    measured = _dataset(held_out, pack_to) if held_out else None
+        order = list(range(len(train)))
+        random.Random(recipe.run.seed).shuffle(order)
+        train = train.select(order, keep_in_memory=True)
+    length = recipe.data.max_length if recipe.data.packing and flat else None
+    train = packed(train, length)
+    held_out = None if tokens.held_out is None else packed(tokens.held_out, length)
     return Prepared(
-        train=packed,
-        held_out=measured,
-        held_out_rows=held_out_rows,
-        held_out_count=len(held_out),
-        train_rows=len(train),
-        dropped_rows=dropped,
-        train_tokens=sum(len(row.input_ids) for row in train),
-        fingerprint=_fingerprint([packed] if measured is None else [packed, measured]),
+        train=train,
+        held_out=held_out,
+        held_out_rows=tokens.held_out_rows,
+        held_out_count=facts["held_out"]["kept"],
+        train_rows=facts["kept"],
+        dropped_rows=facts["rows"] - facts["kept"],
+        train_tokens=facts["tokens"],
+        fingerprint=_fingerprint([train] if held_out is None else [train, held_out]),
     )
 
 
-def _ensure_template(tokenizer: PreTrainedTokenizerBase, rows: list[Canonical], report: Report) -> None:
-    """Where there are conversations but no chat template, take a plain one; it is saved with the result."""
-    if tokenizer.chat_template or not any("messages" in row for row in rows):
-        return
-    if tokenizer.eos_token is None:
-        raise EngineError(
-            "model.id: this model has neither a chat template nor an end-of-text token to learn conversations with"
-        )
-    tokenizer.chat_template = PLAIN_TEMPLATE
-    report.alert(
-        "plain-template", "info",
-        "this model has no chat template: conversations get plain headings (### User:, ### Assistant:) and each answer "
-        "the end-of-text token; the template is saved with the result",
-    )  # fmt: skip
+def packed(rows: datasets.Dataset, length: int | None) -> datasets.Dataset:
+    """Several documents a row, best fit first, as trl packs them; the rows themselves where `length` is None."""
+    return pack_dataset(rows, length, "bfd", {"keep_in_memory": True}) if length else rows
 
 
-def _split(recipe: Recipe) -> tuple[list[Canonical], list[Canonical]]:
-    """Training and held-out rows; a fraction is drawn with the seed, and at least one row stays on either side."""
-    data = recipe.data
-    rows = source_rows.read(data.train, data, limit=data.limit)
-    if data.eval is None:
-        return rows, []
-    if isinstance(data.eval, str):
-        return rows, source_rows.read(data.eval, data)
-    if len(rows) < 2:
-        raise EngineError("data.eval: one row cannot be split; name a file of held-out rows, or leave data.eval empty")
-    count = min(max(1, round(len(rows) * data.eval)), len(rows) - 1)
-    drawn = set(random.Random(recipe.run.seed).sample(range(len(rows)), count))
-    held_out = [row for index, row in enumerate(rows) if index in drawn]
-    return [row for index, row in enumerate(rows) if index not in drawn], held_out
+def _held_out_before(run: Run, recipe: Recipe) -> list[str] | None:
+    """The marks of the rows held out in an earlier life; None where that is not recorded or was another wish."""
+    try:
+        record = json.loads(files.read_bytes(run.data_file, _RECORD_LIMIT))
+        marks = record["held_out_marks"] if record["eval"] == recipe.data.eval else None
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return None
+    return marks if isinstance(marks, list) and all(isinstance(mark, str) for mark in marks) else None
 
 
-def _encode(rows: list[Canonical], encoder: Encoder, report: Report, which: str) -> tuple[list[Encoded], int]:
-    """The rows that teach something, tokenized, and how many were dropped because they do not."""
-    if not rows:
-        return [], 0
-    text = f"tokenizing {which} rows"
-    report.phase("tokenizing", text)
-    encoded: list[Encoded] = []
-    for start in range(0, len(rows), _CHUNK):
-        encoded += encoder.encode(rows[start : start + _CHUNK])
-        report.progress("tokenizing", text, len(encoded), len(rows), "rows")
-    empty = [number for number, row in enumerate(encoded, start=1) if not _teaches(row)]
-    if empty:
-        first = ", ".join(map(str, empty[:5]))
+def _record(facts: dict[str, Any], recipe: Recipe) -> dict[str, Any]:
+    """What `data.json` says: counts, cleaning steps, rows lost, and the split, where it was drawn here."""
+    drawn = isinstance(recipe.data.eval, float)
+    return {
+        "v": 1,
+        "eval": recipe.data.eval,
+        "train_rows": facts["kept"],
+        "held_out_rows": facts["held_out"]["kept"],
+        "dropped_rows": facts["rows"] - facts["kept"],
+        "train_tokens": facts["tokens"],
+        "trained_tokens": facts["trained_tokens"],
+        "cleaning": facts["cleaning"],
+        "notes": facts["notes"],
+        "lost": facts["lost"],
+        **({"held_out_marks": facts["held_out_marks"]} if drawn else {}),
+    }
+
+
+def _alert(facts: dict[str, Any], recipe: Recipe, report: Report) -> None:
+    """Tell what became of the rows."""
+    if facts["origin"] == "plain":
         report.alert(
-            "rows-dropped", "warning",
-            f"{len(empty)} of {len(rows)} {which} rows were dropped: within {encoder.max_length} tokens nothing of "
-            f"them is learned (the first, counted after the split: {first})",
+            "plain-template", "info",
+            "this model has no chat template: conversations get plain headings (### User:, ### Assistant:) and each "
+            "answer the end-of-text token; the template is saved with the result",
         )  # fmt: skip
-    if cut := sum(row.cut for row in encoded):
-        report.alert("rows-cut", "info", f"{cut} of {len(rows)} {which} rows were cut to {encoder.max_length} tokens")
-    return [row for row in encoded if _teaches(row)], len(empty)
+    for step in facts["cleaning"]:
+        if count := step["dropped"] or step["changed"]:
+            text = (
+                f"{step['title']}: {count:,} of {step['before']:,} rows {'dropped' if step['dropped'] else 'changed'}"
+            )
+            report.alert(f"cleaned-{step['step']}", "info", text)
+    for number, note in enumerate(facts["notes"], start=1):
+        report.alert(f"data-note-{number}", "info", note)
+    for which, found in (("training", facts), ("held-out", facts["held_out"])):
+        if found["lost_count"]:
+            report.alert("rows-dropped", "warning", _dropped(found, which, recipe.data.max_length))
+        if found["cut"]:
+            report.alert(
+                "rows-cut", "info",
+                f"{found['cut']:,} of {found['rows']:,} {which} rows were cut to {recipe.data.max_length:,} tokens",
+            )  # fmt: skip
+    if not facts["stops"] and facts["kept"] > facts["cut"]:
+        report.alert(
+            "never-stops", "warning", "no row teaches the model to end its answer: no end-of-turn token is learned"
+        )
 
 
-def _teaches(row: Encoded) -> bool:
-    """Whether any token after the first, which nothing predicts, is learned."""
-    return any(label != IGNORED for label in row.labels[1:])
+def _dropped(found: dict[str, Any], which: str, max_length: int) -> str:
+    first = ", ".join(one["place"] for one in found["lost"][:_NAMED])
+    more = ", …" if found["lost_count"] > _NAMED else ""
+    return (
+        f"{found['lost_count']:,} of {found['rows']:,} {which} rows were dropped: within {max_length:,} tokens nothing "
+        f"of them is learned ({first}{more})"
+    )
 
 
-def _dataset(rows: list[Encoded], pack_to: int | None) -> datasets.Dataset:
-    columns = {"input_ids": [row.input_ids for row in rows], "labels": [row.labels for row in rows]}
-    dataset = datasets.Dataset.from_dict(columns)
-    return pack_dataset(dataset, pack_to, "bfd", {"keep_in_memory": True}) if pack_to else dataset
-
-
-def _fingerprint(sets: list[datasets.Dataset]) -> str:
+def _fingerprint(sets: Sequence[datasets.Dataset]) -> str:
     """SHA-256 over every number of every column, and over where each row ends."""
     digest = hashlib.sha256()
     for rows in sets:

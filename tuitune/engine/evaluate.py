@@ -8,11 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from transformers import PreTrainedTokenizerBase
-
 from tuitune.engine.generate import Generator
-from tuitune.engine.rows import Canonical
-from tuitune.engine.tokens import question_and_answer
+from tuitune.engine.template import ChatTemplate
+from tuitune.engine.tokens import Canonical, question_and_answer
 
 
 @dataclass(frozen=True)
@@ -39,11 +37,9 @@ class Answers:
     valid_json: float | None
 
 
-def compare_answers(
-    generator: Generator, rows: Sequence[Canonical], tokenizer: PreTrainedTokenizerBase
-) -> Answers | None:
+def compare_answers(generator: Generator, rows: Sequence[Canonical], template: ChatTemplate) -> Answers | None:
     """Let the model answer the rows' questions; None where the rows are plain text, which asks nothing."""
-    pairs = [pair for row in rows if (pair := question_and_answer(row, tokenizer)) is not None]
+    pairs = [pair for row in rows if (pair := question_and_answer(row, template)) is not None]
     if not pairs:
         return None
     answers = [text for text, _ in generator.answer([question for question, _ in pairs])]

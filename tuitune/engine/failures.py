@@ -35,8 +35,12 @@ def explain(error: BaseException) -> str:
         for known in (_said_plainly, _out_of_memory, _hub, _disk, _missing):
             if (words := known(cause)) is not None:
                 return words[:_LONGEST]
-    first_line = next((line.strip() for line in str(error).splitlines() if line.strip()), "no further explanation")
-    return f"{type(error).__name__}: {first_line}"[:_LONGEST] + " (the log has the details)"
+    return f"{type(error).__name__}: {first_line(error)}"[:_LONGEST] + " (the log has the details)"
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of an error's text that says anything."""
+    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
 
 
 def _causes(error: BaseException | None) -> list[BaseException]:

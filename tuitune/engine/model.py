@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from bitsandbytes.nn import Linear4bit
 from transformers import (
     AutoConfig,
     AutoModelForCausalLM,
-    AutoTokenizer,
     BitsAndBytesConfig,
     PreTrainedModel,
     PreTrainedTokenizerBase,
@@ -21,8 +20,9 @@ from transformers import (
 from tuitune.engine.attention import DOCUMENTS, separates_documents
 from tuitune.engine.device import Precision
 from tuitune.engine.download import download
-from tuitune.engine.failures import EngineError
+from tuitune.engine.failures import EngineError, first_line
 from tuitune.engine.report import Report
+from tuitune.engine.template import ChatTemplate
 from tuitune.hardware.models import locate, looks_like_hub_id
 from tuitune.recipe.schema import ModelSection, QuantizationSection, Recipe
 
@@ -35,25 +35,37 @@ class Base:
     """
 
     model: PreTrainedModel
-    tokenizer: PreTrainedTokenizerBase
+    template: ChatTemplate
     folder: Path
     commit: str | None
     stock_attention: str
     flat: bool
 
+    @property
+    def tokenizer(self) -> PreTrainedTokenizerBase:
+        return self.template.tokenizer
 
-def load(recipe: Recipe, precision: Precision, on: torch.device, report: Report, interrupt: Callable[[], None]) -> Base:
-    """Load what `model.id` names. `interrupt` is called while a download runs and may raise to end it."""
-    folder, commit = _files(recipe.model, report, interrupt)
+
+class Files(NamedTuple):
+    """The folder of a model's files, and the commit that they are of the Hub's repository."""
+
+    folder: Path
+    commit: str | None
+
+
+def load(
+    recipe: Recipe, files: Files, template: ChatTemplate, formats: Precision, on: torch.device, report: Report
+) -> Base:
+    """The model in `files`, loaded; its tokenizer is that of `template`."""
     report.phase("loading", f"loading {recipe.model.id}")
+    folder = files.folder
     trusted = recipe.model.trust_remote_code
     try:
-        tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=trusted, local_files_only=True)
         model = AutoModelForCausalLM.from_pretrained(
             folder,
             config=AutoConfig.from_pretrained(folder, trust_remote_code=trusted, local_files_only=True),
-            dtype=precision.weights,
-            quantization_config=quantization(recipe.quantization, precision),
+            dtype=formats.weights,
+            quantization_config=quantization(recipe.quantization, formats),
             attn_implementation=None if recipe.model.attention == "auto" else recipe.model.attention,
             device_map={"": str(on)},
             use_safetensors=True,
@@ -62,11 +74,9 @@ def load(recipe: Recipe, precision: Precision, on: torch.device, report: Report,
         )
     except (OSError, ValueError, KeyError) as error:
         raise EngineError(f"{recipe.model.id} could not be loaded: {first_line(error)}") from error
-    if tokenizer.pad_token is None:
-        tokenizer.pad_token = tokenizer.eos_token or tokenizer.unk_token
     _keep_trainable_layout(model)
     stock = model.config._attn_implementation
-    return Base(model, tokenizer, folder, commit, stock, _keeps_documents_apart(model, stock, recipe, report))
+    return Base(model, template, folder, files.commit, stock, _keeps_documents_apart(model, stock, recipe, report))
 
 
 def quantization(wanted: QuantizationSection, precision: Precision) -> BitsAndBytesConfig | None:
@@ -94,14 +104,15 @@ def _keep_trainable_layout(model: PreTrainedModel) -> None:
             module.support_avx512bf16_for_cpu = False
 
 
-def _files(wanted: ModelSection, report: Report, interrupt: Callable[[], None]) -> tuple[Path, str | None]:
+def fetch(wanted: ModelSection, report: Report, interrupt: Callable[[], None]) -> Files:
+    """Find or download what `model.id` names. `interrupt` is called while a download runs and may raise to end it."""
     local = (
         wanted.id.startswith("bundled:") or Path(wanted.id).expanduser().exists() or not looks_like_hub_id(wanted.id)
     )
     if local:
         if (folder := locate(wanted.id)) is None or not (folder / "config.json").is_file():
             raise EngineError(f"model.id: {wanted.id} is no bundled model, no folder with a config.json and no Hub id")
-        return folder, None
+        return Files(folder, None)
     text = f"downloading {wanted.id}"
     report.phase("downloading", text)
 
@@ -109,7 +120,7 @@ def _files(wanted: ModelSection, report: Report, interrupt: Callable[[], None]) 
         interrupt()
         report.progress("downloading", text, done, total, "bytes")
 
-    return download(wanted.id, wanted.revision, with_code=wanted.trust_remote_code, progress=progress)
+    return Files(*download(wanted.id, wanted.revision, with_code=wanted.trust_remote_code, progress=progress))
 
 
 def _keeps_documents_apart(model: PreTrainedModel, stock: str, recipe: Recipe, report: Report) -> bool:
@@ -140,8 +151,3 @@ def set_attention(model: Any, name: str) -> str:
     before = base.config._attn_implementation
     base.set_attn_implementation(name)
     return before
-
-
-def first_line(error: BaseException) -> str:
-    """The first line of an error's text that says anything."""
-    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)

@@ -6,11 +6,9 @@ import time
 from collections.abc import Callable, Sequence
 from zlib import crc32
 
-from transformers import PreTrainedTokenizerBase
-
 from tuitune.engine.generate import Generator
 from tuitune.engine.report import Report
-from tuitune.engine.tokens import render
+from tuitune.engine.template import ChatTemplate
 from tuitune.recipe.schema import SamplesSection
 
 _ASKED = 1_000_000
@@ -26,12 +24,12 @@ class Sampler:
         self,
         settings: SamplesSection,
         generator: Callable[[SamplesSection], Generator],
-        tokenizer: PreTrainedTokenizerBase,
+        template: ChatTemplate,
         report: Report,
     ) -> None:
         self.settings = settings
         self._generator = generator
-        self._tokenizer = tokenizer
+        self._template = template
         self._report = report
 
     def take(self, step: int, label: str, *, prompt: str | None = None, nonce: str | None = None) -> None:
@@ -58,7 +56,7 @@ class Sampler:
     def too_long(self, prompts: Sequence[str], settings: SamplesSection, most: int | None) -> str | None:
         """Which of `prompts` the model cannot take, with its answer, in `most` tokens; None where it can take all."""
         for number, prompt in enumerate(prompts, start=1):
-            tokens = len(self._tokenizer(self._rendered(prompt))["input_ids"])
+            tokens = len(self._template.tokenizer(self._rendered(prompt))["input_ids"])
             if most is not None and tokens + settings.max_new_tokens > most:
                 return (
                     f"prompt {number} has {tokens:,} tokens, and an answer up to {settings.max_new_tokens:,}; the "
@@ -67,6 +65,6 @@ class Sampler:
         return None
 
     def _rendered(self, prompt: str) -> str:
-        if not self._tokenizer.chat_template:
+        if self._template.origin == "none":
             return prompt
-        return render(self._tokenizer, [{"role": "user", "content": prompt}], prompt=True)
+        return self._template.render([{"role": "user", "content": prompt}], prompt=True)

@@ -18,8 +18,7 @@ from trl import SFTTrainer
 
 from tuitune.engine.artefact import load_weights, save_tokenizer, save_weights
 from tuitune.engine.callbacks import Recorder
-from tuitune.engine.failures import EngineError, disk_full, explain, out_of_memory
-from tuitune.engine.model import first_line
+from tuitune.engine.failures import EngineError, disk_full, explain, first_line, out_of_memory
 from tuitune.runs import checkpoints
 from tuitune.runs.checkpoints import Checkpoint
 from tuitune.runs.directory import Run

@@ -1,7 +1,7 @@
 """From rows to tokens: which tokens a row becomes and which of them are learned.
 
-A canonical row (see `tuitune.data.shapes.convert`) has `messages`, `prompt` and `completion`, or `text`.
-Conversations go through the tokenizer's own chat template; the end-of-turn token after an answer is learned with it.
+A canonical row (see `tuitune.data.shapes.convert`) has `messages` and perhaps `tools`, `prompt` and `completion`, or
+`text`. Conversations go through the chat template; the end-of-turn token after an answer is learned with it.
 """
 
 from __future__ import annotations
@@ -10,106 +10,133 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+from tokenizers import Encoding
 from transformers import PreTrainedTokenizerBase
-from trl.chat_template_utils import (
-    get_training_chat_template,
-    has_generation_markers,
-    is_chat_template_stop_token_trained,
-)
 
 from tuitune.engine.collator import IGNORED
 from tuitune.engine.failures import EngineError
-from tuitune.engine.rows import Canonical
+from tuitune.engine.template import ChatTemplate, Messages, RenderProblem, Spans, Tools
 
-Messages = list[dict[str, Any]]
-Spans = list[tuple[int, int]]
+Canonical = dict[str, Any]
+"""A row as `tuitune.data.shapes.convert` makes it: `messages` (and `tools`), `prompt` and `completion`, or `text`."""
 
-PLAIN_TEMPLATE = """\
-{%- for message in messages -%}
-{%- if message.role == 'assistant' -%}
-{{- '### Assistant:\\n' -}}
-{%- generation -%}{{- message.content + eos_token -}}{%- endgeneration -%}
-{{- '\\n\\n' -}}
-{%- else -%}
-{{- '### ' + message.role | capitalize + ':\\n' + message.content + '\\n\\n' -}}
-{%- endif -%}
-{%- endfor -%}
-{%- if add_generation_prompt -%}{{- '### Assistant:\\n' -}}{%- endif -%}
-"""
-"""For base models that come without a chat template: headings in plain text, which any vocabulary can write, and the
-end-of-text token after each answer. New control tokens would need embeddings that LoRA does not train."""
+Numbers = NDArray[np.int32]
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """A row as text, and the character ranges of its answers. `whole`: the template wrote every special token of it."""
+
+    text: str
+    answers: Spans
+    whole: bool
 
 
 @dataclass(frozen=True)
 class Encoded:
-    """A row as the model sees it; `labels` is -100 where nothing is learned. `cut` says that it was too long."""
+    """A row as the model sees it: at most `max_length` of the `length` tokens that it has.
 
-    input_ids: list[int]
-    labels: list[int]
-    cut: bool
+    `labels` is -100 where nothing is learned. `problem` says why there are no tokens, where there are none.
+    """
+
+    input_ids: Numbers
+    labels: Numbers
+    length: int
+    problem: str = ""
+
+    @property
+    def cut(self) -> bool:
+        return self.length > len(self.input_ids)
+
+    @property
+    def learned(self) -> int:
+        """Tokens that count in the loss: none is predicted from nothing, so that the first never does."""
+        return int(np.count_nonzero(self.labels[1:] != IGNORED))
 
 
 class Encoder:
     """Turns canonical rows into tokens and labels.
 
     `loss_on` is the recipe's: assistant (every answer), completion (the last) or all. Rows are cut after `max_length`.
+    EngineError where the tokenizer does not tell which characters a token stands for.
     """
 
-    def __init__(self, tokenizer: PreTrainedTokenizerBase, loss_on: str, max_length: int) -> None:
-        self.tokenizer = tokenizer
+    def __init__(self, template: ChatTemplate, loss_on: str, max_length: int) -> None:
+        if not template.tokenizer.is_fast:
+            raise EngineError("model.id: this model's tokenizer cannot tell which characters a token stands for")
+        self.template = template
+        self.tokenizer = template.tokenizer
         self.loss_on = loss_on
         self.max_length = max_length
-        self._template = _marked_template(tokenizer)
 
     def encode(self, rows: Sequence[Canonical]) -> list[Encoded]:
-        """Rows of one kind, in order. EngineError where it cannot be told which tokens are the answer."""
-        conversations = [messages_of(row, self.tokenizer) for row in rows]
-        if any(messages is None for messages in conversations):
-            return self._from_text([_plain_text(row, self.tokenizer) for row in rows], add_special_tokens=True)
-        chats = [messages for messages in conversations if messages is not None]
-        if self._template is None:
-            return self._from_text([self._render(messages) for messages in chats], add_special_tokens=False)
-        encoded = self.tokenizer.apply_chat_template(
-            chats, chat_template=self._template, return_dict=True, return_assistant_tokens_mask=True
-        )
-        pairs = zip(encoded["input_ids"], encoded["assistant_masks"], strict=True)
-        return [self._row(ids, mask) for ids, mask in pairs]
+        """Rows in order. EngineError where no row of such a template tells which tokens are its answers."""
+        found: list[Rendered | str] = []
+        for row in rows:
+            try:
+                found.append(self.render(row))
+            except RenderProblem as problem:
+                found.append(str(problem))
+        rendered = [one for one in found if isinstance(one, Rendered)]
+        encodings = iter(self.tokenize(rendered))
+        return [_lost(one) if isinstance(one, str) else self._row(next(encodings), one) for one in found]
 
-    def _from_text(self, texts: Sequence[tuple[str, Spans]], *, add_special_tokens: bool) -> list[Encoded]:
-        """Rows from text and the character ranges of its answers."""
-        if not self.tokenizer.is_fast:
-            raise EngineError("model.id: this model's tokenizer cannot tell which characters a token stands for")
-        encoded = self.tokenizer(
-            [text for text, _ in texts], add_special_tokens=add_special_tokens, return_offsets_mapping=True
-        )
-        masks = (_mask(offsets, spans) for offsets, (_, spans) in zip(encoded["offset_mapping"], texts, strict=True))
-        return [self._row(ids, mask) for ids, mask in zip(encoded["input_ids"], masks, strict=True)]
+    def render(self, row: Canonical) -> Rendered:
+        """A row as the text that is tokenized; RenderProblem where the chat template refuses it."""
+        messages, tools = messages_of(row, self.tokenizer), row.get("tools") or None
+        if messages is None:
+            return _plain_text(row, self.tokenizer)
+        if self.template.marked != "rendered":
+            return Rendered(*self.template.render_marked(messages, tools), whole=True)
+        return self._render_by_prefix(messages, tools)
 
-    def _row(self, ids: list[int], mask: list[int]) -> Encoded:
+    def tokenize(self, rows: Sequence[Rendered]) -> list[Encoding]:
+        """The tokens of rendered rows, in order, on all cores. What a template rendered gets no special tokens more."""
+        backend = self.tokenizer.backend_tokenizer
+        backend.no_padding()
+        backend.no_truncation()
+        result: dict[int, Encoding] = {}
+        for whole in (True, False):
+            places = [place for place, row in enumerate(rows) if row.whole == whole]
+            texts = [rows[place].text for place in places]
+            result.update(zip(places, backend.encode_batch(texts, add_special_tokens=not whole), strict=True))
+        return [result[place] for place in range(len(rows))]
+
+    def learned(self, encoding: Encoding, rendered: Rendered) -> list[tuple[int, int]]:
+        """The ranges of tokens that are learned, cut or not."""
         if self.loss_on == "all":
-            mask = [1] * len(ids)
-        elif self.loss_on == "completion":
-            mask = _last_run(mask)
-        labels = [token if learned else IGNORED for token, learned in zip(ids, mask, strict=True)]
-        return Encoded(ids[: self.max_length], labels[: self.max_length], cut=len(ids) > self.max_length)
+            return [(0, len(encoding))]
+        ranges = [_tokens_of(encoding, first, last, len(rendered.text)) for first, last in rendered.answers]
+        filled = [one for one in ranges if one[0] < one[1]]
+        return _last_run(filled) if self.loss_on == "completion" else filled
 
-    def _render(self, messages: Messages) -> tuple[str, Spans]:
+    def _row(self, encoding: Encoding, rendered: Rendered) -> Encoded:
+        ids = np.array(encoding.ids, dtype=np.int32)
+        labels = np.full(len(ids), IGNORED, dtype=np.int32)
+        for first, last in self.learned(encoding, rendered):
+            labels[first:last] = ids[first:last]
+        return Encoded(ids[: self.max_length], labels[: self.max_length], len(ids))
+
+    def _render_by_prefix(self, messages: Messages, tools: Tools | None) -> Rendered:
         """The conversation as text, and where its answers are, found by rendering it up to before and after each."""
-        text = render(self.tokenizer, messages)
+        render = self.template.render
+        text = render(messages, tools)
         answers = [index for index, message in enumerate(messages) if message["role"] == "assistant"]
         if self.loss_on == "all":
-            return text, []
+            return Rendered(text, [], whole=True)
         spans = []
         for index in answers if self.loss_on == "assistant" else answers[-1:]:
-            before = render(self.tokenizer, messages[:index], prompt=True) if index else ""
-            after = render(self.tokenizer, messages[: index + 1])
+            before = render(messages[:index], tools, prompt=True) if index else ""
+            after = render(messages[: index + 1], tools)
             if not (text.startswith(before) and text.startswith(after) and after.startswith(before)):
                 raise EngineError(
                     "this model's chat template renders earlier answers differently once a conversation goes on, so "
                     'they cannot be marked; set data.loss_on to "completion" or "all"'
                 )
             spans.append((len(before), len(after)))
-        return text, spans
+        return Rendered(text, spans, whole=True)
 
 
 def messages_of(row: Canonical, tokenizer: PreTrainedTokenizerBase) -> Messages | None:
@@ -121,59 +148,82 @@ def messages_of(row: Canonical, tokenizer: PreTrainedTokenizerBase) -> Messages 
     return None
 
 
-def question_and_answer(row: Canonical, tokenizer: PreTrainedTokenizerBase) -> tuple[str, str] | None:
-    """What a model is asked and what the row answers: all before the last answer, rendered, and that answer."""
-    messages = messages_of(row, tokenizer)
+def question_and_answer(row: Canonical, template: ChatTemplate) -> tuple[str, str] | None:
+    """What a model is asked and what the row answers: all before the last answer in words, rendered, and that answer.
+
+    None for plain text, and for a conversation that answers nothing in words or that the template refuses.
+    """
+    messages = messages_of(row, template.tokenizer)
     if messages is None:
         return (row["prompt"], row["completion"]) if "prompt" in row else None
-    last = max((index for index, message in enumerate(messages) if message["role"] == "assistant"), default=0)
-    return (render(tokenizer, messages[:last], prompt=True), messages[last]["content"]) if last else None
-
-
-def render(tokenizer: PreTrainedTokenizerBase, messages: Messages, *, prompt: bool = False) -> str:
-    """A conversation through the chat template, with the opening of the next answer if `prompt`."""
-    return str(tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=prompt))
+    answers = (index for index, one in enumerate(messages) if one["role"] == "assistant" and one.get("content"))
+    last = max(answers, default=0)
+    try:
+        prompt = template.render(messages[:last], row.get("tools") or None, prompt=True)
+    except RenderProblem:
+        return None
+    return (prompt, messages[last]["content"]) if last else None
 
 
 def learns_to_stop(row: Encoded, stop_ids: set[int], tokenizer: PreTrainedTokenizerBase) -> bool:
     """Whether the last token that a row teaches, white space aside, ends a turn."""
-    for token in reversed([label for label in row.labels if label != IGNORED]):
+    for place in np.flatnonzero(row.labels != IGNORED)[::-1]:
+        token = int(row.labels[place])
+        if token in stop_ids:
+            return True
         if tokenizer.decode([token]).strip():
-            return token in stop_ids
+            return False
     return False
 
 
-def _marked_template(tokenizer: PreTrainedTokenizerBase) -> str | None:
-    """A template that renders as the tokenizer's own does and marks the answers; None where nobody has one."""
-    if not tokenizer.chat_template:
-        return None
-    try:
-        template = get_training_chat_template(tokenizer) or tokenizer.get_chat_template()
-    except ValueError:
-        return None
-    marked = tokenizer.is_fast and has_generation_markers(template)
-    return template if marked and is_chat_template_stop_token_trained(tokenizer, template) else None
+def _lost(problem: str) -> Encoded:
+    nothing = np.zeros(0, dtype=np.int32)
+    return Encoded(nothing, nothing, 0, problem)
 
 
-def _plain_text(row: Canonical, tokenizer: PreTrainedTokenizerBase) -> tuple[str, Spans]:
+def _plain_text(row: Canonical, tokenizer: PreTrainedTokenizerBase) -> Rendered:
     """A row without a template, ended by the end-of-text token: text is learned whole, of a prompt the completion."""
     end = tokenizer.eos_token or ""
     if "prompt" in row:
         whole = row["prompt"] + row["completion"] + end
-        return whole, [(len(row["prompt"]), len(whole))]
-    whole = row["text"] if end and row["text"].endswith(end) else row["text"] + end
-    return whole, [(0, len(whole))]
+        return Rendered(whole, [(len(row["prompt"]), len(whole))], whole=False)
+    text = row["text"] if end and row["text"].endswith(end) else row["text"] + end
+    return Rendered(text, [(0, len(text))], whole=False)
 
 
-def _mask(offsets: list[tuple[int, int]], spans: Spans) -> list[int]:
-    """1 for tokens that stand for characters within a span."""
-    return [int(end > start and any(start < last and end > first for first, last in spans)) for start, end in offsets]
+def _tokens_of(encoding: Encoding, first: int, last: int, length: int) -> tuple[int, int]:
+    """The tokens that stand for any of the characters `first` to `last` of a text of `length` characters."""
+    start = _token_at(encoding, first, last)
+    if start is None:
+        return 0, 0
+    end = _token_at(encoding, last, length)
+    if end is None:
+        return start, _end_of_text(encoding)
+    stands_for = encoding.token_to_chars(end)
+    shared = stands_for is not None and stands_for[0] < last
+    return start, end + 1 if shared else end
 
 
-def _last_run(mask: list[int]) -> list[int]:
-    """The mask with only its last unbroken run of ones left."""
-    last = max((index for index, learned in enumerate(mask) if learned), default=-1)
-    first = last
-    while first > 0 and mask[first - 1]:
-        first -= 1
-    return [int(first <= index <= last) for index in range(len(mask))] if last >= 0 else mask
+def _token_at(encoding: Encoding, first: int, last: int) -> int | None:
+    """The first token of the first character from `first` on that has any; a tokenizer may drop white space."""
+    return next((token for place in range(first, last) if (token := encoding.char_to_token(place)) is not None), None)
+
+
+def _end_of_text(encoding: Encoding) -> int:
+    """The number of tokens without those that the tokenizer itself adds after the text."""
+    end = len(encoding)
+    while end and encoding.token_to_chars(end - 1) is None:
+        end -= 1
+    return end
+
+
+def _last_run(ranges: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """The last unbroken run of tokens."""
+    if not ranges:
+        return []
+    first, last = ranges[-1]
+    for earlier in reversed(ranges[:-1]):
+        if earlier[1] < first:
+            break
+        first = earlier[0]
+    return [(first, last)]

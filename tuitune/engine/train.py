@@ -1,4 +1,4 @@
-"""A training run from top to bottom: load, adapt, prepare, train, evaluate, save. Or the rest of one."""
+"""A training run from top to bottom: read, load, adapt, train, evaluate, save. Or the rest of one."""
 
 from __future__ import annotations
 
@@ -11,19 +11,21 @@ from tuitune.engine import artefact, resume
 from tuitune.engine.adapter import adapt
 from tuitune.engine.callbacks import Outcome, Recorder
 from tuitune.engine.card import model_card
-from tuitune.engine.dataset import prepare
+from tuitune.engine.dataset import arrange, read
 from tuitune.engine.device import describe, device, precision
 from tuitune.engine.evaluate import compare_answers
 from tuitune.engine.failures import NotFiniteError
 from tuitune.engine.generate import Generator
 from tuitune.engine.mailbox import Mailbox
-from tuitune.engine.model import load
+from tuitune.engine.model import fetch, load
 from tuitune.engine.replay import tunes
 from tuitune.engine.report import Report
 from tuitune.engine.samples import Sampler
+from tuitune.engine.steps import steps_per_epoch, total_steps
 from tuitune.engine.stop import Stopped, StopSwitch
-from tuitune.engine.trainer import Trainer, steps_per_epoch, total_steps
-from tuitune.recipe.document import read
+from tuitune.engine.tokenizer import choose_template, load_tokenizer, stop_ids_of
+from tuitune.engine.trainer import Trainer
+from tuitune.recipe import document
 from tuitune.recipe.schema import SamplesSection
 from tuitune.runs import checkpoints
 from tuitune.runs.directory import Run
@@ -39,16 +41,19 @@ def train(run: Run, report: Report, stop: StopSwitch, mailbox: Mailbox) -> Outco
     checkpoints.clear_debris(run)
     past, start = resume.look_back(run), resume.look(run)
     report.step, report.saved = start.step, start.step or None
-    recipe = read(run.recipe_file)
+    recipe = document.read(run.recipe_file)
     transformers.logging.disable_progress_bar()
     warnings.simplefilter("ignore", FutureWarning)
     transformers.set_seed(recipe.run.seed)
     on = device()
     formats = precision(recipe, on)
 
-    base = load(recipe, formats, on, report, interrupt=stop.check)
+    files = fetch(recipe.model, report, interrupt=stop.check)
+    template = choose_template(recipe, load_tokenizer(recipe.model, files.folder))
+    tokens = read(recipe, template, stop_ids_of(recipe.model, files.folder, template.tokenizer), run, report)
+    base = load(recipe, files, template, formats, on, report)
     parameters = base.model.num_parameters()
-    data = prepare(recipe, base, report)
+    data = arrange(tokens, recipe, flat=base.flat)
     model = adapt(base, recipe)
 
     def generator(samples: SamplesSection) -> Generator:
@@ -56,7 +61,7 @@ def train(run: Run, report: Report, stop: StopSwitch, mailbox: Mailbox) -> Outco
 
     total = total_steps(len(data.train), recipe)
     now = resume.circumstances(recipe, base, data, on, total)
-    sampler = Sampler(recipe.samples, generator, base.tokenizer, report)
+    sampler = Sampler(recipe.samples, generator, template, report)
     recorder = Recorder(recipe, report, stop, sampler, mailbox)
     trainer = Trainer(base, model, data, recipe, run, formats, recorder, now)
     if past.again:
@@ -84,7 +89,7 @@ def train(run: Run, report: Report, stop: StopSwitch, mailbox: Mailbox) -> Outco
         if "answers" not in known and (rows := data.held_out_rows[: recipe.evaluation.answers]):
             report.phase("evaluating", f"answering {len(rows)} held-out questions")
             greedy = generator(recipe.samples.model_copy(update={"temperature": 0.0}))
-            if (answers := compare_answers(greedy, rows, base.tokenizer)) is not None:
+            if (answers := compare_answers(greedy, rows, template)) is not None:
                 report.answered(step=report.step, label=label, **vars(answers))
         if "samples" not in known:
             sampler.take(report.step, label)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import math
 import signal
 import time
 from collections.abc import Callable
@@ -73,15 +72,6 @@ def configuration(recipe: Recipe, run: Run, precision: Precision) -> SFTConfig:
 def _may_round(precision: Precision) -> bool | None:
     """TF32 for the adapter's float32 products where the rest is computed in 16 bits anyway; as it is otherwise."""
     return True if torch.cuda.is_available() and torch.float32 not in (precision.weights, precision.compute) else None
-
-
-def steps_per_epoch(rows: int, recipe: Recipe) -> int:
-    """Optimizer steps in a pass over `rows` (packed) rows, as the Trainer counts them."""
-    return math.ceil(math.ceil(rows / recipe.training.batch_size) / recipe.training.accumulation)
-
-
-def total_steps(rows: int, recipe: Recipe) -> int:
-    return recipe.training.max_steps or math.ceil(recipe.training.epochs * steps_per_epoch(rows, recipe))
 
 
 class Trainer(SavingTrainer):

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import traceback
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from tuitune.engine.environment import prepare_environment
 from tuitune.engine.mailbox import Mailbox
 from tuitune.engine.report import Report
 from tuitune.engine.stop import Stopped, StopSwitch
@@ -51,7 +51,7 @@ def _ending(run: Run, report: Report, stop: StopSwitch, mailbox: Mailbox) -> End
     try:
         stop.open()
         report.phase("importing", "importing torch, transformers, peft and trl")
-        _prepare_environment()
+        prepare_environment()
         from tuitune.engine.train import train
 
         outcome = train(run, report, stop, mailbox)
@@ -94,19 +94,3 @@ def _answer_the_rest(mailbox: Mailbox, report: Report, ending: Ending) -> None:
 def _print_traceback() -> None:
     with suppress(OSError):
         traceback.print_exc()
-
-
-def _prepare_environment() -> None:
-    """Library switches that must be set before the first import: no pickled weights, no telemetry, no bars in the log.
-
-    One GPU, the first that may be used, for trl refuses to spread over several without a launcher. And threads that
-    sleep while they wait for each other: on a machine that others use too, spinning ones cost several times the work.
-    """
-    os.environ["TORCH_FORCE_WEIGHTS_ONLY_LOAD"] = "1"
-    os.environ.pop("TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD", None)
-    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
-    os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
-    os.environ.setdefault("CUDA_DEVICE_ORDER", "PCI_BUS_ID")
-    os.environ["CUDA_VISIBLE_DEVICES"] = os.environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0]
-    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")

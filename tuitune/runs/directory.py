@@ -54,6 +54,10 @@ class Run:
         return self.path / "events.jsonl"
 
     @property
+    def data_file(self) -> Path:
+        return self.path / "data.json"
+
+    @property
     def metrics_file(self) -> Path:
         return self.path / "metrics.jsonl"
 

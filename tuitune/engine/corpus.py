@@ -1,0 +1,186 @@
+"""A recipe's data as tokens: read and cleaned, tokenized and counted; or found in the cache, where all that is done."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Protocol
+
+from tuitune import __version__
+from tuitune.data.cleaning.assembly import Assembled, Item, StepReport, assemble
+from tuitune.data.sources.names import content_hash, resolve
+from tuitune.engine import token_store
+from tuitune.engine.census import Census
+from tuitune.engine.template import ChatTemplate
+from tuitune.engine.token_store import Draft, Tokenized
+from tuitune.engine.tokens import Encoder
+from tuitune.planning.data_plan import wanted
+from tuitune.recipe.schema import Recipe
+
+_CHUNK = 512  # rows tokenized at once
+_LIBRARIES = ("transformers", "tokenizers", "trl")
+_WITHOUT_EFFECT = {"packing", "shuffle", "template"}
+_NAMED = 5
+_LOST_SHARE = 0.01
+
+
+class Listener(Protocol):
+    """Who hears how far it is: the report of a run, or that of a task."""
+
+    def phase(self, slug: str, text: str) -> None: ...
+
+    def progress(self, slug: str, text: str, done: int, total: int | None, unit: str) -> None: ...
+
+
+def tokenize(
+    recipe: Recipe,
+    template: ChatTemplate,
+    stop_ids: set[int],
+    listener: Listener,
+    *,
+    base: Path | None = None,
+    held_out: Sequence[str] | None = None,
+) -> Tokenized:
+    """The recipe's training and held-out rows as tokens. Relative paths start at `base`.
+
+    `held_out` are the marks of the rows that another life of the run held out. TuituneError names what the data is
+    refused for. Rows without anything to learn are left out and counted; `refusal` says whether they are too many.
+    A model without a chat template gets the plain one where there are conversations.
+    """
+    listener.phase("reading", f"reading {recipe.data.train}")
+    key = _key(recipe, template, base)
+    found = token_store.find(key)
+    if held_out is not None and (found is None or found.facts["held_out_marks"] != list(held_out)):
+        key = _digest([key, list(held_out)])
+        found = token_store.find(key)
+    if found is None:
+        data = assemble(
+            wanted(recipe),
+            base=base,
+            held_out=held_out,
+            progress=lambda text, done, total: listener.progress("reading", text, done, total, "rows"),
+        )
+        found = _written(key, data, recipe, template, stop_ids, listener)
+    if found.facts["origin"] == "plain":
+        template.take_plain()
+    return found
+
+
+def refusal(facts: dict[str, Any], recipe: Recipe) -> str | None:
+    """Why data of such facts must not be trained on; None where it may.
+
+    trl drops rows without anything to learn and says nothing: here more than one in a hundred is an error.
+    """
+    name, longest = recipe.data.train, recipe.data.max_length
+    rows, refused = facts["rows"], facts["refused"]
+    silent = facts["lost_count"] - refused
+    if refused and (recipe.cleaning.unusable == "refuse" or refused == rows):
+        return (
+            f"{name}: {refused:,} of {rows:,} rows cannot be rendered: {_listing(facts['lost'], refused=True)}. Mend "
+            'or remove them, take another chat template, or set cleaning.unusable = "drop"'
+        )
+    if not facts["kept"]:
+        listed = f" ({_listing(facts['lost'], refused=False)})" if silent else ""
+        return (
+            f"{name}: no row has a token to learn within data.max_length = {longest:,}; raise it, or change "
+            f"data.loss_on{listed}"
+        )
+    if silent > _LOST_SHARE * rows:
+        return (
+            f"{name}: {silent:,} of {rows:,} rows have nothing to learn within data.max_length = {longest:,} and would "
+            f"be dropped: {_listing(facts['lost'], refused=False)}. Raise data.max_length, change data.loss_on, or "
+            "leave these rows out"
+        )
+    return None
+
+
+def _written(
+    key: str, data: Assembled, recipe: Recipe, template: ChatTemplate, stop_ids: set[int], listener: Listener
+) -> Tokenized:
+    """The rows tokenized, and kept under `key`."""
+    if template.origin == "none" and any("messages" in item.canonical for item in (*data.train, *data.held_out)):
+        template.take_plain()
+    encoder = Encoder(template, recipe.data.loss_on, recipe.data.max_length)
+
+    def encode(name: str, items: Sequence[Item], source: str, which: str) -> dict[str, Any]:
+        census = Census(source, encoder, stop_ids, drop_long=recipe.cleaning.too_long == "drop")
+        text = f"tokenizing {which} rows"
+        if items:
+            listener.phase("tokenizing", text)
+        with draft.rows(name) as rows:
+            for start in range(0, len(items), _CHUNK):
+                chunk = items[start : start + _CHUNK]
+                encoded = encoder.encode([item.canonical for item in chunk])
+                rows.write([row for item, row in zip(chunk, encoded, strict=True) if census.takes(item, row)])
+                listener.progress("tokenizing", text, start + len(chunk), len(items), "rows")
+        return census.facts()
+
+    with Draft(key) as draft:
+        facts = encode("train", data.train, recipe.data.train, "training")
+        eval_source = recipe.data.eval if isinstance(recipe.data.eval, str) else recipe.data.train
+        facts["held_out"] = encode("held_out", data.held_out, eval_source, "held-out")
+        facts["held_out_marks"] = data.held_out_marks
+        facts["origin"] = template.origin
+        facts["cleaning"] = [_counts(step) for step in data.steps] + _over_long(facts)
+        facts["notes"] = list(data.notes)
+        return draft.keep(facts, [item.canonical for item in data.held_out])
+
+
+def _key(recipe: Recipe, template: ChatTemplate, base: Path | None) -> str:
+    """What the tokens depend on: the data's content, what the recipe makes of it, template, tokenizer and libraries."""
+    data = recipe.data
+    names = [data.train, *data.mix, *([data.eval] if isinstance(data.eval, str) else [])]
+    tokenizer = template.tokenizer
+    return _digest(
+        {
+            "content": [content_hash(resolve(name, base=base)) for name in names],
+            "data": data.model_dump(mode="json", exclude=_WITHOUT_EFFECT),
+            "cleaning": recipe.cleaning.model_dump(mode="json"),
+            "objective": recipe.objective.kind,
+            "seed": recipe.run.seed,
+            "template": [tokenizer.chat_template, template.marked],
+            "tokenizer": [hashlib.sha256(_vocabulary(template)).hexdigest(), dict(tokenizer.special_tokens_map)],
+            "versions": [__version__, *(version(name) for name in _LIBRARIES)],
+        }
+    )
+
+
+def _vocabulary(template: ChatTemplate) -> bytes:
+    """The whole tokenizer as bytes, but for what it was last asked to pad or cut."""
+    if not template.tokenizer.is_fast:
+        return repr(sorted(template.tokenizer.get_vocab().items())).encode()
+    backend = template.tokenizer.backend_tokenizer
+    backend.no_padding()
+    backend.no_truncation()
+    return backend.to_str().encode()
+
+
+def _digest(value: Any) -> str:
+    text = json.dumps(value, sort_keys=True, default=str)
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+
+
+def _counts(step: StepReport) -> dict[str, Any]:
+    return {
+        "step": step.step, "key": step.key, "title": step.title, "before": step.before, "found": step.found,
+        "dropped": step.dropped, "changed": step.changed,
+    }  # fmt: skip
+
+
+def _over_long(facts: dict[str, Any]) -> list[dict[str, Any]]:
+    """The cleaning step that only tokens can tell."""
+    if not facts["too_long"]:
+        return []
+    dropped = facts["too_long"]
+    step = StepReport("too_long", "cleaning.too_long", "over-long rows", before=facts["rows"], dropped=dropped)
+    return [_counts(step)]
+
+
+def _listing(lost: list[dict[str, Any]], *, refused: bool) -> str:
+    """The first rows with their reasons."""
+    those = [one for one in lost if one["refused"] == refused]
+    more = ", and others" if len(those) > _NAMED else ""
+    return "; ".join(f"{one['place']}: {one['why']}" for one in those[:_NAMED]) + more

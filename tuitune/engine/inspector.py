@@ -1,0 +1,186 @@
+"""The inspector's worker: rows shown as the tokens that training makes of them, one request a line.
+
+It reads a row with the shape, template and encoder of training, so that what it shows is what is learned.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from itertools import islice
+from pathlib import Path
+from typing import IO, Any
+
+import psutil
+from tokenizers import Encoding
+
+from tuitune.data.shapes.convert import to_canonical
+from tuitune.data.shapes.detect import Detection, detect, recognise
+from tuitune.data.shapes.fields import RowProblem
+from tuitune.data.sources.names import open_source, resolve
+from tuitune.engine.failures import EngineError, explain
+from tuitune.engine.tokenizer import choose_template, load_tokenizer, place_of, stop_ids_of
+from tuitune.engine.tokens import Encoder, Rendered
+from tuitune.engine.verdicts import Verdict, judge, longer
+from tuitune.problem import TuituneError
+from tuitune.recipe.schema import Recipe
+from tuitune.text import redact
+
+_SAMPLE = 200
+_MEMORY = 1 << 30
+"""Bytes that a request may take beyond what the opened tokenizer does."""
+
+
+def serve(requests: IO[str], replies: IO[str]) -> int:
+    """Answer requests until there are none left; every one gets one reply, in order."""
+    desk: Desk | None = None
+    for line in requests:
+        request: dict[str, Any] = {}
+        try:
+            request = json.loads(line)
+            if request["op"] == "open":
+                desk = None
+                desk = Desk(Recipe.model_validate(request["recipe"]), Path(request["base"]))
+                reply = desk.opened()
+            elif desk is None:
+                raise EngineError("no recipe is open")
+            else:
+                reply = desk.row(request["values"])
+            answer = {"ok": True, **reply}
+        except RowProblem as problem:
+            answer = {"ok": False, "error": str(problem)}
+        except MemoryError:
+            answer = {"ok": False, "error": "this row needs more memory than there is for one"}
+        except Exception as error:
+            answer = {"ok": False, "error": redact(explain(error))}
+        number = request.get("id") if isinstance(request, dict) else None
+        print(json.dumps({"id": number, **answer}), file=replies, flush=True)
+    return 0
+
+
+class Desk:
+    """A recipe's tokenizer, template and data shape, ready for rows."""
+
+    def __init__(self, recipe: Recipe, base: Path) -> None:
+        place = place_of(recipe.model, base)
+        tokenizer = load_tokenizer(recipe.model, place)
+        _limit_memory()
+        self._recipe = recipe
+        self._template = choose_template(recipe, tokenizer, base)
+        self._stop_ids = stop_ids_of(recipe.model, place, tokenizer)
+        self._encoder = Encoder(self._template, recipe.data.loss_on, recipe.data.max_length)
+        self._special = {
+            number
+            for number, token in tokenizer.added_tokens_decoder.items()
+            if token.special or not token.content.isspace()
+        }
+        self._shape = _shape(recipe, base)
+
+    def opened(self) -> dict[str, Any]:
+        """What is open, and every verdict that needs no row."""
+        tokenizer = self._template.tokenizer
+        return {
+            "tokenizer": {
+                "name": self._recipe.model.id,
+                "vocab": len(tokenizer),
+                "bos": tokenizer.bos_token,
+                "eos": tokenizer.eos_token,
+                "pad": tokenizer.pad_token,
+            },
+            "template": self._template.origin,
+            "marked": self._template.marked,
+            "verdicts": [asdict(one) for one in judge(self._encoder, self._stop_ids)],
+        }
+
+    def row(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """A row as tokens: text, number, whether it is learned, whether it is special; and verdicts on it.
+
+        RowProblem names the field that is wrong; EngineError says why the template gives no tokens.
+        """
+        if not isinstance(values, Mapping):
+            raise RowProblem("", "expected a row with columns")
+        found = self._shape or detect([values])
+        canonical = to_canonical(values, found.shape, found.columns)
+        if self._template.origin == "none" and "messages" in canonical:
+            self._template.take_plain()
+        rendered = self._encoder.render(canonical)
+        (encoding,) = self._encoder.tokenize([rendered])
+        learned = bytearray(len(encoding))
+        for first, last in self._encoder.learned(encoding, rendered):
+            learned[first:last] = b"\1" * (last - first)
+        learned[:1] = b"\0"  # nothing stands before the first token that it could be predicted from
+        kept = min(len(encoding), self._encoder.max_length)
+        ids = encoding.ids
+        texts = _texts(encoding, rendered)
+        return {
+            "tokens": [
+                [text, number, mark, int(number in self._special)]
+                for text, number, mark in zip(texts, ids, learned, strict=True)
+            ],
+            "length": len(encoding),
+            "trained": learned.count(1, 0, kept),
+            "kept": kept,
+            "cut": kept < len(encoding),
+            "max_length": self._encoder.max_length,
+            "rendered": rendered.text,
+            "verdicts": [asdict(one) for one in self._judge(canonical, rendered, ids, learned, kept)],
+        }
+
+    def _judge(
+        self, canonical: Mapping[str, Any], rendered: Rendered, ids: Sequence[int], learned: bytearray, kept: int
+    ) -> list[Verdict]:
+        """What is good or bad about this row."""
+        verdicts = []
+        tokenizer, length = self._template.tokenizer, len(ids)
+        trained = learned.count(1, 0, kept)
+        taught = (ids[place] for place in range(kept - 1, -1, -1) if learned[place])
+        last = next((token for token in taught if tokenizer.decode([token]).strip()), -1)
+        if not trained and any(learned):
+            verdicts.append(
+                Verdict("lost", "error", f"nothing is learned within {kept:,} of {length:,} tokens", longer(length))
+            )
+        elif not trained:
+            verdicts.append(Verdict("lost", "error", "nothing of this row is learned"))
+        elif kept < length:
+            share = learned.count(1, kept) / learned.count(1)
+            text = f"cut after {kept:,} tokens: {share:.0%} of what it teaches is lost"
+            verdicts.append(Verdict("cut", "warning", text, longer(length)))
+        elif last not in self._stop_ids:
+            verdicts.append(Verdict("no-stop", "warning", "the token that ends its answer is not learned"))
+        else:
+            verdicts.append(Verdict("learned", "ok", f"{trained:,} of {length:,} tokens are learned, its end too"))
+        if tokenizer.bos_token_id is not None and list(ids[:2]) == [tokenizer.bos_token_id] * 2:
+            verdicts.append(Verdict("double-bos", "warning", f"it begins with {tokenizer.bos_token} twice"))
+        system = next((turn["content"] for turn in canonical.get("messages", ()) if turn["role"] == "system"), "")
+        if system.strip() not in rendered.text:
+            verdicts.append(Verdict("system", "warning", "the template leaves its system turn out"))
+        return verdicts
+
+
+def _texts(encoding: Encoding, rendered: Rendered) -> list[str]:
+    """The text of each token; "" for the second and later ones of a character that several stand for."""
+    texts, reached = [], 0
+    for token, (first, last) in zip(encoding.tokens, encoding.offsets, strict=True):
+        texts.append(rendered.text[max(first, reached) : last] if last > first else token if last == 0 else "")
+        reached = max(reached, last)
+    return texts
+
+
+def _shape(recipe: Recipe, base: Path) -> Detection | None:
+    """The shape of the recipe's training data; None where it cannot be read, and each row must tell its own."""
+    if recipe.data.shape != "auto" or recipe.data.columns:
+        return recognise([], recipe.data.shape, recipe.data.columns)
+    try:
+        source = resolve(recipe.data.train, base=base)
+        rows = list(islice(open_source(source, split=recipe.data.split, limit=_SAMPLE), _SAMPLE))
+    except TuituneError:
+        return None
+    return recognise(rows)
+
+
+def _limit_memory() -> None:
+    """Hold this process to what it has and a little more; from before it meets a template on."""
+    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    resource.setrlimit(resource.RLIMIT_DATA, (psutil.Process().memory_info().data + _MEMORY, hard))

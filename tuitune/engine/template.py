@@ -1,0 +1,207 @@
+"""The chat template of a run: where it comes from, who marks the answers in it, and rows rendered with it.
+
+Templates are foreign programs. They run in transformers' sandbox, and here within a limit of time and of text as well.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any, Literal
+
+from jinja2 import TemplateSyntaxError
+from transformers import PreTrainedTokenizerBase
+from transformers.utils.chat_template_utils import render_jinja_template
+from trl.chat_template_utils import (
+    get_training_chat_template,
+    has_generation_markers,
+    is_chat_template_stop_token_trained,
+)
+
+from tuitune.engine.failures import EngineError
+from tuitune.text import clean
+
+Messages = list[dict[str, Any]]
+Tools = list[dict[str, Any]]
+Spans = list[tuple[int, int]]
+Origin = Literal["tokenizer", "file", "plain", "none"]
+Marks = Literal["own", "trl", "rendered"]
+
+PLAIN_TEMPLATE = """\
+{%- for message in messages -%}
+{%- if message.role == 'assistant' -%}
+{{- '### Assistant:\\n' -}}
+{%- generation -%}{{- message.content + eos_token -}}{%- endgeneration -%}
+{{- '\\n\\n' -}}
+{%- else -%}
+{{- '### ' + message.role | capitalize + ':\\n' + message.content + '\\n\\n' -}}
+{%- endif -%}
+{%- endfor -%}
+{%- if add_generation_prompt -%}{{- '### Assistant:\\n' -}}{%- endif -%}
+"""
+"""For base models that come without a chat template: headings in plain text, which any vocabulary can write, and the
+end-of-text token after each answer. New control tokens would need embeddings that LoRA does not train."""
+
+CPU_SECONDS = 2.0
+"""Longest time that a template may take for one row; half a second later its process dies of it."""
+
+_GRACE_SECONDS = 0.5
+
+_LONGEST_FILE = 1 << 20
+_LONGEST_TEXT = 1 << 20
+_AMPLIFICATION = 4
+
+
+class RenderProblem(EngineError):  # noqa: N818
+    """A row that the chat template does not render, and why, in words."""
+
+
+class ChatTemplate:
+    """What renders the conversations of a run.
+
+    `origin` tells where the tokenizer's template came from. `marked` tells how answers are found in what it renders:
+    by its own generation markers ("own"), by those of trl's training version of it ("trl"), or by rendering each
+    conversation up to before and after each answer ("rendered").
+    """
+
+    def __init__(self, tokenizer: PreTrainedTokenizerBase, origin: Origin | None = None) -> None:
+        self.tokenizer = tokenizer
+        self.origin: Origin = origin or ("tokenizer" if tokenizer.chat_template else "none")
+        self._special = dict(tokenizer.special_tokens_map)
+        self._training: str | None = None
+        self.marked: Marks = "rendered"
+        self._find_marks()
+
+    def take_plain(self) -> None:
+        """Give a tokenizer without a chat template the plain one; EngineError where it has no end-of-text token."""
+        if self.tokenizer.eos_token is None:
+            raise EngineError(
+                "model.id: this model has neither a chat template nor an end-of-text token to learn conversations with"
+            )
+        self.tokenizer.chat_template = PLAIN_TEMPLATE
+        self.origin = "plain"
+        self._find_marks()
+
+    def _find_marks(self) -> None:
+        self._training = _training_template(self.tokenizer)
+        own = self._training is not None and self._training == _default(self.tokenizer)
+        self.marked = "rendered" if self._training is None else "own" if own else "trl"
+
+    def render(self, messages: Messages, tools: Tools | None = None, *, prompt: bool = False) -> str:
+        """A conversation as the model will meet it later: with the opening of the next answer if `prompt`.
+
+        RenderProblem where the template refuses it, EngineError where it takes too long.
+        """
+        return self._run(self.tokenizer.get_chat_template(None, tools), messages, tools, prompt=prompt)[0]
+
+    def render_marked(self, messages: Messages, tools: Tools | None = None) -> tuple[str, Spans]:
+        """A conversation as text to train on, and the character ranges of its answers; only where it is `marked`."""
+        assert self._training is not None
+        return self._run(self._training, messages, tools, marked=True)
+
+    def _run(
+        self, template: str, messages: Messages, tools: Tools | None, *, marked: bool = False, prompt: bool = False
+    ) -> tuple[str, Spans]:
+        try:
+            with time_limit():
+                texts, spans = render_jinja_template(
+                    [messages],
+                    tools=tools,
+                    chat_template=template,
+                    return_assistant_tokens_mask=marked,
+                    add_generation_prompt=prompt,
+                    **self._special,
+                )
+        except EngineError:
+            raise
+        except MemoryError:
+            raise RenderProblem("the chat template needs more memory than there is for it") from None
+        except Exception as error:
+            raise RenderProblem(f"the chat template refuses it: {_words(error)}") from error
+        text = texts[0]
+        if len(text) > _LONGEST_TEXT and len(text) > _LONGEST_TEXT + _AMPLIFICATION * len(repr(messages)):
+            raise RenderProblem(f"the chat template makes {len(text):,} characters of it")
+        return text, spans[0] if marked else []
+
+
+def apply_template_file(tokenizer: PreTrainedTokenizerBase, path: Path) -> None:
+    """Give the tokenizer the chat template in a file; EngineError where there is none that can be compiled."""
+    try:
+        with path.open("rb") as file:
+            content = file.read(_LONGEST_FILE + 1)
+        text = content.decode("utf-8")
+        if len(content) > _LONGEST_FILE:
+            raise ValueError("is larger than 1 MiB")
+        if not text.strip():
+            raise ValueError("is empty")
+        _compile(text)
+    except OSError as error:
+        raise EngineError(f"data.template: {path}: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        raise EngineError(f"data.template: {path}: is not UTF-8 text") from error
+    except TemplateSyntaxError as error:
+        raise EngineError(f"data.template: {path}, line {error.lineno}: {_words(error)}") from error
+    except (ValueError, RecursionError, MemoryError) as error:
+        raise EngineError(f"data.template: {path}: {_words(error)}") from error
+    tokenizer.chat_template = text
+
+
+@contextmanager
+def time_limit(seconds: float = CPU_SECONDS) -> Iterator[None]:
+    """EngineError in what runs within for more than `seconds` of this process's CPU time.
+
+    Code that cannot be interrupted, such as a power of huge numbers, ends the process soon after that. Signals are
+    for the main thread; elsewhere nothing is limited.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGPROF, _too_slow)
+    signal.setitimer(signal.ITIMER_PROF, seconds)
+    signal.setitimer(signal.ITIMER_VIRTUAL, seconds + _GRACE_SECONDS)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        signal.signal(signal.SIGPROF, before)
+
+
+def _too_slow(number: int, frame: FrameType | None) -> None:
+    raise EngineError(f"the chat template ran for more than {CPU_SECONDS:g} s on one row and was ended")
+
+
+def _training_template(tokenizer: PreTrainedTokenizerBase) -> str | None:
+    """A template that renders as the tokenizer's own does and marks the answers; None where nobody has one."""
+    if not tokenizer.chat_template:
+        return None
+    try:
+        with time_limit():
+            template = get_training_chat_template(tokenizer) or _default(tokenizer)
+            marked = has_generation_markers(template) and is_chat_template_stop_token_trained(tokenizer, template)
+    except EngineError:
+        raise
+    except Exception:
+        return None
+    return template if marked else None
+
+
+def _default(tokenizer: PreTrainedTokenizerBase) -> str:
+    """The template itself, or the default one of several."""
+    template = tokenizer.chat_template
+    return template["default"] if isinstance(template, dict) else str(template)
+
+
+def _compile(text: str) -> None:
+    with time_limit():
+        render_jinja_template([], chat_template=text)
+
+
+def _words(error: BaseException) -> str:
+    """The first line of foreign words, harmless."""
+    line = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+    return clean(line, limit=200)

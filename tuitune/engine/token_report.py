@@ -1,0 +1,100 @@
+"""What a recipe's data comes to as tokens: the `tokens` task, which a screen or a command reads before a launch."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from tuitune.data.tasks import Report
+from tuitune.engine.corpus import refusal, tokenize
+from tuitune.engine.dataset import packed
+from tuitune.engine.failures import EngineError, explain
+from tuitune.engine.steps import total_steps
+from tuitune.engine.tokenizer import choose_template, load_tokenizer, place_of, stop_ids_of
+from tuitune.engine.tokens import Encoder
+from tuitune.engine.verdicts import Level, Verdict, judge, longer
+from tuitune.problem import TuituneError
+from tuitune.recipe.schema import Recipe
+
+
+def run(report: Report) -> dict[str, Any]:
+    """Carry out the task; `wanted` is `{"recipe": tables, "base": folder}`.
+
+    What only a person can decide (more than one row in a hundred lost) is in `errors` of the result; TuituneError
+    where there are no tokens at all.
+    """
+    report.progress("loading the tokenizer")
+    recipe = Recipe.model_validate(report.wanted["recipe"])
+    base = Path(report.wanted["base"])
+    place = place_of(recipe.model, base)
+    tokenizer = _in_words(lambda: load_tokenizer(recipe.model, place))
+    template = choose_template(recipe, tokenizer, base)
+    stop_ids = stop_ids_of(recipe.model, place, tokenizer)
+    tokens = _in_words(lambda: tokenize(recipe, template, stop_ids, _Listener(report), base=base))
+    facts = tokens.facts
+    report.progress("packing")
+    rows = packed(tokens.train, recipe.data.max_length if recipe.data.packing else None)
+    room = len(rows) * recipe.data.max_length
+    encoder = Encoder(template, recipe.data.loss_on, recipe.data.max_length)
+    reason = refusal(facts, recipe)
+    return {
+        "rows": facts["rows"],
+        "held_out": facts["held_out"]["rows"],
+        "tokens": facts["tokens"],
+        "trained_tokens": facts["trained_tokens"],
+        "trained_share": facts["trained_share"],
+        "longest": facts["longest"],
+        "cut": facts["cut"],
+        "lengths": facts["lengths"],
+        "max_length": recipe.data.max_length,
+        "packed_rows": len(rows),
+        "fill": facts["tokens"] / room if recipe.data.packing and room else None,
+        "steps": total_steps(len(rows), recipe),
+        "lost": [{key: one[key] for key in ("row", "place", "why")} for one in facts["lost"]],
+        "lost_count": facts["lost_count"],
+        "odd": facts["odd"],
+        "verdicts": [asdict(one) for one in (*judge(encoder, stop_ids, facts["used"]), *_of_rows(facts, recipe))],
+        "errors": [reason] if reason else [],
+        "cleaning": facts["cleaning"],
+        "notes": facts["notes"],
+    }
+
+
+class _Listener:
+    """Passes what tokenizing tells on to a task's report."""
+
+    def __init__(self, report: Report) -> None:
+        self._report = report
+
+    def phase(self, slug: str, text: str) -> None:
+        self._report.progress(text)
+
+    def progress(self, slug: str, text: str, done: int, total: int | None, unit: str) -> None:
+        self._report.progress(text, done, total, unit)
+
+
+def _of_rows(facts: dict[str, Any], recipe: Recipe) -> list[Verdict]:
+    """Verdicts on the rows together."""
+    verdicts = []
+    rows, longest = facts["rows"], recipe.data.max_length
+    fix = longer(facts["longest"], longest)
+    if lost := facts["lost_count"]:
+        level: Level = "error" if refusal(facts, recipe) else "warning"
+        text = f"{lost:,} of {rows:,} rows have nothing to learn and are dropped"
+        verdicts.append(Verdict("lost", level, text, fix))
+    if cut := facts["cut"]:
+        verdicts.append(Verdict("cut", "warning", f"{cut:,} of {rows:,} rows are cut after {longest:,} tokens", fix))
+    if count := facts["no_stop"]:
+        verdicts.append(Verdict("no-stop", "warning", f"{count:,} rows do not teach where their answer ends"))
+    return verdicts
+
+
+def _in_words(work: Any) -> Any:
+    """What `work` gives; whatever a library raises becomes words."""
+    try:
+        return work()
+    except (TuituneError, MemoryError):
+        raise
+    except Exception as error:
+        raise EngineError(explain(error)) from error

@@ -1,0 +1,165 @@
+"""Judgements over a tokenizer and its chat template: what they do to the labels, and which setting would mend it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from trl.chat_template_utils import supports_tool_calling
+
+from tuitune.engine.failures import EngineError
+from tuitune.engine.template import ChatTemplate, Messages, RenderProblem, time_limit
+from tuitune.engine.tokens import Encoder, learns_to_stop
+
+Level = Literal["ok", "warning", "error"]
+
+_SYSTEM_SIGN = "sentinel91c4"
+_STEP, _LONGEST = 64, 1_048_576
+_TALK: Messages = [
+    {"role": "user", "content": "One?"},
+    {"role": "assistant", "content": "First."},
+    {"role": "user", "content": "Two?"},
+    {"role": "assistant", "content": "Second."},
+]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A judgement: `fix` is settings, by key, that would put it right; None where no setting does."""
+
+    id: str
+    level: Level
+    text: str
+    fix: Mapping[str, Any] | None = None
+
+
+def judge(encoder: Encoder, stop_ids: set[int], used: Collection[str] = ()) -> list[Verdict]:
+    """Every judgement that needs no rows. `used` names what the rows have that a template may not take: system, tools.
+
+    A template that cannot be rendered at all is one error.
+    """
+    template = encoder.template
+    if template.origin == "none":
+        return [
+            Verdict("template", "ok", "the tokenizer has no chat template: text and prompts are taken as they are"),
+            *_pad(encoder),
+        ]
+    try:
+        template.render(_TALK[:2])
+    except (RenderProblem, EngineError) as problem:
+        return [Verdict("template", "error", str(problem))]
+    checks: tuple[Callable[[], Iterator[Verdict]], ...] = (
+        lambda: _markers(template),
+        lambda: _prefix(encoder),
+        lambda: _stop(encoder, stop_ids),
+        lambda: _beginning(encoder),
+        lambda: _pad(encoder),
+        lambda: _system(template, "system" in used),
+        lambda: _tools(template, "tools" in used),
+    )
+    return [verdict for check in checks for verdict in check()]
+
+
+def _markers(template: ChatTemplate) -> Iterator[Verdict]:
+    yield {
+        "own": Verdict("markers", "ok", "the template marks its answers itself ({% generation %})"),
+        "trl": Verdict("markers", "ok", "the template does not mark its answers; trl's training version of it does"),
+        "rendered": Verdict(
+            "markers",
+            "ok",
+            "the template does not mark its answers; they are found by rendering each conversation up to them",
+        ),
+    }[template.marked]
+
+
+def _prefix(encoder: Encoder) -> Iterator[Verdict]:
+    """Whether the earlier part of a conversation stays as it is when the conversation goes on."""
+    first, whole = encoder.template.render(_TALK[:2]), encoder.template.render(_TALK)
+    if whole.startswith(first):
+        yield Verdict("prefix", "ok", "earlier turns stay as they are when a conversation goes on")
+    elif encoder.template.marked == "rendered" and encoder.loss_on == "assistant":
+        yield Verdict(
+            "prefix",
+            "error",
+            "earlier answers are rendered differently once a conversation goes on, so they cannot be marked",
+            {"data.loss_on": "completion"},
+        )
+    else:
+        yield Verdict("prefix", "warning", "the template renders earlier turns differently once a conversation goes on")
+
+
+def _stop(encoder: Encoder, stop_ids: set[int]) -> Iterator[Verdict]:
+    (row,) = encoder.encode([{"messages": _TALK[:2]}])
+    if row.problem:
+        return
+    names = ", ".join(sorted(encoder.tokenizer.convert_ids_to_tokens(sorted(stop_ids)))) or "none is known"
+    if learns_to_stop(row, stop_ids, encoder.tokenizer):
+        yield Verdict("stop-token", "ok", f"the end of each answer is learned ({names})")
+    else:
+        yield Verdict(
+            "stop-token",
+            "warning",
+            f"no token that ends an answer is learned ({names}): the model would not learn to stop",
+        )
+
+
+def _beginning(encoder: Encoder) -> Iterator[Verdict]:
+    tokenizer = encoder.tokenizer
+    if tokenizer.bos_token_id is None:
+        return
+    bos = tokenizer.bos_token_id
+    text = encoder.template.render(_TALK[:2])
+    adds, writes = tokenizer("x")["input_ids"][:1] == [bos], text.startswith(str(tokenizer.bos_token))
+    if tokenizer(text, add_special_tokens=False)["input_ids"][:2] == [bos, bos]:
+        yield Verdict("bos", "warning", f"the template begins with {tokenizer.bos_token} twice")
+    elif adds and writes:
+        yield Verdict(
+            "bos", "ok", f"template and tokenizer both begin with {tokenizer.bos_token}: here it is added once"
+        )
+    elif adds:
+        yield Verdict(
+            "bos", "warning", f"the tokenizer begins every text with {tokenizer.bos_token}, the template does not"
+        )
+    else:
+        yield Verdict("bos", "ok", f"a conversation begins with {tokenizer.bos_token}" if writes else "no token begins")
+
+
+def _pad(encoder: Encoder) -> Iterator[Verdict]:
+    tokenizer = encoder.tokenizer
+    if tokenizer.pad_token_id is not None and tokenizer.pad_token_id == tokenizer.eos_token_id:
+        yield Verdict(
+            "pad-eos",
+            "ok",
+            f"{tokenizer.eos_token} ends a text and pads it too: here padding is masked by its place, so that the end "
+            "is still learned; a trainer that masks by the token never learns it",
+        )
+
+
+def _system(template: ChatTemplate, used: bool) -> Iterator[Verdict]:
+    try:
+        taken = _SYSTEM_SIGN in template.render([{"role": "system", "content": _SYSTEM_SIGN}, *_TALK[:2]])
+    except RenderProblem:
+        taken = False
+    if not taken:
+        yield Verdict("system", "warning" if used else "ok", "the template takes no system turns")
+
+
+def _tools(template: ChatTemplate, used: bool) -> Iterator[Verdict]:
+    try:
+        with time_limit():
+            taken = supports_tool_calling(template.tokenizer)
+    except EngineError:
+        raise
+    except Exception:
+        taken = False
+    if not taken:
+        yield Verdict("tools", "warning" if used else "ok", "the template takes no tool calls")
+    elif used:
+        yield Verdict("tools", "ok", "the template writes tool calls and their results")
+
+
+def longer(length: int, now: int = 0) -> Mapping[str, Any] | None:
+    """The setting that keeps rows of `length` tokens whole; None where the one in force does, or none would."""
+    wanted = -(-length // _STEP) * _STEP
+    return {"data.max_length": wanted} if now < length and wanted <= _LONGEST else None
