@@ -25,7 +25,8 @@ Made = TypeVar("Made")
 class Checking(Dialog[Made | list[Problem]]):
     """Gives what was made of the recipe, or the errors that stand against it; None where it was left be.
 
-    A subclass says what is to be seen and what Enter does. Both work in threads.
+    A subclass says what is to be seen and what Enter does. Both work in threads. It may go on looking once it is
+    `ready`, note what it sees, and refuse after all.
     """
 
     VERB: ClassVar[str] = ""
@@ -35,6 +36,7 @@ class Checking(Dialog[Made | list[Problem]]):
     DEFAULT_CSS = """
     Checking Reader { height: auto; max-height: 1fr; scrollbar-size-vertical: 1; }
     Checking Static { height: auto; }
+    Checking #note { max-height: 40%; display: none; }
     """
 
     class Looked(Message):
@@ -74,9 +76,31 @@ class Checking(Dialog[Made | list[Problem]]):
         """Do it; TuituneError or OSError where it cannot be done."""
         raise NotImplementedError
 
+    def ready(self) -> None:
+        """Enter does it from now on."""
+
+    def note(self, text: Content) -> None:
+        """Say something below the summary, in place of what was said there before."""
+        below = self.query_one("#note", Static)
+        below.display = bool(text)
+        below.update(text)
+
+    @property
+    def at_work(self) -> bool:
+        """Whether it is being done: too late to refuse."""
+        return self._at_work
+
+    def refuse(self, text: Content) -> None:
+        """Say why it will not be done, in place of the summary."""
+        self._ready = False
+        self.note(Content(""))
+        self._say(Content.assemble((f"{self.NOT_DONE}\n", "bold"), text))
+
     def compose(self) -> ComposeResult:
-        with self._window, Reader():
-            yield Static("Checking the recipe, the model and the data …")
+        with self._window:
+            with Reader():
+                yield Static("Checking the recipe, the model and the data …", id="said")
+            yield Static(id="note")
 
     def on_mount(self) -> None:
         self._check()
@@ -84,6 +108,7 @@ class Checking(Dialog[Made | list[Problem]]):
     def action_go_ahead(self) -> None:
         if self._ready:
             self._ready, self._at_work = False, True
+            self.note(Content(""))
             self._say(Content(self.DOING), "")
             self._make()
 
@@ -93,7 +118,7 @@ class Checking(Dialog[Made | list[Problem]]):
             self.dismiss(None)
 
     def _say(self, text: Content, keys: str = "Esc back") -> None:
-        self.query_one(Static).update(text)
+        self.query_one("#said", Static).update(text)
         self._window.border_subtitle = Content(keys)
 
     @work(thread=True, exit_on_error=False)
@@ -124,6 +149,7 @@ class Checking(Dialog[Made | list[Problem]]):
             return
         self._ready = True
         self._say(event.summary, f"Enter {self.VERB} · Esc back")
+        self.ready()
 
     def on_checking_done(self, event: Done) -> None:
         self.dismiss(event.made)  # type: ignore[arg-type]
@@ -131,7 +157,7 @@ class Checking(Dialog[Made | list[Problem]]):
     def on_checking_failed(self, event: Failed) -> None:
         self._at_work = False
         reason = Content(clean(event.reason, newlines=True)).stylize("$bad")
-        self._say(Content.assemble((f"{self.NOT_DONE}\n", "bold"), reason, "\n\nThe draft is kept as it is."))
+        self.refuse(Content.assemble(reason, "\n\nThe draft is kept as it is."))
 
 
 def fact(name: str, value: str) -> Content:
