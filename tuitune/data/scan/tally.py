@@ -7,6 +7,7 @@ from array import array
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -17,6 +18,7 @@ from tuitune.data.scan.report import DataProblem
 from tuitune.data.scan.sample import Sample
 from tuitune.data.shapes.objectives import Objective, convert_for, refusal
 from tuitune.data.shapes.turns import RowProblem
+from tuitune.data.shapes.vision import check_files
 from tuitune.data.sources.rows import Row
 
 UNREADABLE = 0
@@ -32,13 +34,15 @@ _MASK = (1 << 64) - 1
 @dataclass(frozen=True)
 class Reading:
     """What rows are read as. Where the objective does not take the shape, rows are held to what the shape is made for;
-    rows of no known shape are only counted. Every `every`-th row is looked at closely, for hints; none for 0.
+    rows of no known shape are only counted. Every `every`-th row is looked at closely, for hints; none for 0. The
+    files that rows of images name are looked for from `folder`; None where they lie elsewhere.
     """
 
     shape: str
     columns: dict[str, str] = field(default_factory=dict)
     objective: Objective = "sft"
     every: int = 1
+    folder: Path | None = None
 
     @property
     def judge(self) -> Objective | None:
@@ -80,6 +84,11 @@ class Tally:
         self.fingerprints.append(_fingerprint(values))
         closely = self.sample.wants(number)
         found = None if closely or self._measure is None else self._measure(values)
+        if self.reading.shape == "vision" and self.reading.folder is not None:
+            try:
+                check_files(values, self.reading.folder)
+            except RowProblem as problem:
+                self._note(DataProblem.of(Row(number, line, values, file=file), problem))
         if found is None and self._convert is not None:
             try:
                 canonical = self._convert(values, self.reading.shape, self.reading.columns)

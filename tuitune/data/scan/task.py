@@ -31,7 +31,9 @@ def run(task: Report) -> dict[str, Any]:
     first = list(islice(open_source(source, split=wanted["split"]), SAMPLE))
     found = recognise(first, wanted["shape"], wanted["columns"])
     blocks = blocks_of(source)
-    reading = Reading(found.shape, found.columns, wanted["objective"], _every(blocks, first))
+    folders = {path.parent for path in source.paths if source.kind in ("file", "files")}
+    folder = folders.pop() if len(folders) == 1 else None
+    reading = Reading(found.shape, found.columns, wanted["objective"], _every(blocks, first), folder)
     if blocks:
         parts, size, unit = count_blocks(blocks, reading), sum(block.end - block.start for block in blocks), "bytes"
     else:
