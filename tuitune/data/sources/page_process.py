@@ -14,7 +14,7 @@ from tuitune.data.sources.rows import Row
 from tuitune.problem import TuituneError
 from tuitune.text import clean, redact
 
-MEMORY_BYTES = 4 << 30
+MEMORY_BYTES = 3 << 30
 """What the process may take: enough for wide tables, and an end to what would fill the machine."""
 
 

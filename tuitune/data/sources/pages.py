@@ -60,7 +60,7 @@ def read_page(
     source = resolve(name, base=base)
     if not source.light:
         wait = FETCH_SECONDS if source.kind == "web" else WAIT_SECONDS
-        command = ["page", name, "--first", str(first), "--rows", str(count + 1), "--split", split]
+        command = ["page", "--first", str(first), "--rows", str(count + 1), "--split", split, "--", name]
         rows = _from_process(name, command, base, wait, cancelled)
         return Page(rows[:count], first, complete=len(rows) <= count)
     page = _book(source).page(first, count, cancelled)

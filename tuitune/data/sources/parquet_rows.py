@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow
+import pyarrow.compute
 import pyarrow.parquet
 import pyarrow.types as kinds
 
@@ -19,6 +20,11 @@ from tuitune.data.sources.packed import FREE_BYTES, MOST_RATIO
 from tuitune.data.sources.rows import LONGEST, Row, SourceError
 from tuitune.text import clean
 
+MOST_COLUMNS = 10_000
+"""Columns of the widest parquet file that is read."""
+
+_SHORT_TEXTS = 64 << 10
+_INDEX_BYTES = 8
 _BATCH_ROWS = 1000
 _BATCH_BYTES = 8 << 20
 
@@ -26,11 +32,13 @@ _BATCH_BYTES = 8 << 20
 def read_parquet(path: Path, *, first: int = 1) -> Iterator[Row]:
     """The rows from number `first` on, a batch at a time. What JSON has no word for becomes text (`plain`).
 
-    SourceError where the file is none, cut, broken or a bomb: at the first row, so far as its footer tells.
+    SourceError where the file is none, cut, broken, too wide or a bomb: at the first row, so far as its footer tells.
     """
     try:
         with pyarrow.parquet.ParquetFile(path) as file:
-            _refuse_bomb(path, file.metadata)
+            footer = file.metadata
+            _refuse_bomb(path, footer)
+        with pyarrow.parquet.ParquetFile(path, metadata=footer, read_dictionary=_repeating(footer)) as file:
             yield from _rows(file, first)
     except MemoryError:
         raise SourceError(path, "a batch of its rows needs more memory than there is") from None
@@ -39,14 +47,32 @@ def read_parquet(path: Path, *, first: int = 1) -> Iterator[Row]:
 
 
 def _refuse_bomb(path: Path, footer: Any) -> None:
+    if footer.num_columns > MOST_COLUMNS:
+        raise SourceError(path, f"has {footer.num_columns:,} columns; at most {MOST_COLUMNS:,} are read")
+    for chunk in _chunks(footer):
+        if chunk.total_uncompressed_size > max(FREE_BYTES, MOST_RATIO * chunk.total_compressed_size):
+            name = clean(chunk.path_in_schema, limit=60)
+            too_much = f"unpacks to more than {MOST_RATIO} times its size, as a decompression bomb does"
+            raise SourceError(path, f"the column {name} {too_much}")
+
+
+def _chunks(footer: Any) -> Iterator[Any]:
     for group in range(footer.num_row_groups):
         for column in range(footer.num_columns):
-            chunk = footer.row_group(group).column(column)
-            if chunk.total_uncompressed_size > max(FREE_BYTES, MOST_RATIO * chunk.total_compressed_size):
-                name = clean(chunk.path_in_schema, limit=60)
-                raise SourceError(
-                    path, f"the column {name} unpacks to more than {MOST_RATIO} times its size, as a bomb does"
-                )
+            yield footer.row_group(group).column(column)
+
+
+def _repeating(footer: Any) -> list[str]:
+    """Columns of few long texts, each in the file once for many rows: read so, they cannot fill the memory."""
+    return sorted({chunk.path_in_schema for chunk in _chunks(footer) if _repeats(chunk)})
+
+
+def _repeats(chunk: Any) -> bool:
+    if chunk.physical_type != "BYTE_ARRAY" or not chunk.has_dictionary_page or "." in chunk.path_in_schema:
+        return False
+    texts = chunk.data_page_offset - chunk.dictionary_page_offset
+    indices = chunk.total_compressed_size - texts
+    return chunk.total_uncompressed_size > _SHORT_TEXTS and indices < _INDEX_BYTES * chunk.num_values
 
 
 def _rows(file: Any, first: int) -> Iterator[Row]:
@@ -66,6 +92,23 @@ def _rows(file: Any, first: int) -> Iterator[Row]:
 
 def of_batch(batch: Any, number: int, odd: bool = True) -> Iterator[Row]:
     """The rows of an Arrow batch or table that follow row `number`. `odd` where values may need `plain`."""
+    step = max(1, LONGEST // max(_longest_repeated(batch), LONGEST // _BATCH_ROWS))
+    for start in range(0, batch.num_rows, step):
+        yield from _of_slice(batch.slice(start, step), number + start, odd)
+
+
+def _longest_repeated(batch: Any) -> int:
+    """Bytes that a row's values may have at most in columns that hold each value once."""
+    texts = [
+        array.dictionary
+        for column in batch.columns
+        for array in getattr(column, "chunks", [column])
+        if kinds.is_dictionary(array.type) and kinds.is_string(array.type.value_type) and len(array.dictionary)
+    ]
+    return sum(pyarrow.compute.max(pyarrow.compute.binary_length(text)).as_py() or 0 for text in texts)
+
+
+def _of_slice(batch: Any, number: int, odd: bool) -> Iterator[Row]:
     small = batch.nbytes <= LONGEST
     try:
         values = batch.to_pylist() if small else None
@@ -81,7 +124,7 @@ def of_batch(batch: Any, number: int, odd: bool = True) -> Iterator[Row]:
 
 def _alone(batch: Any, number: int, odd: bool) -> Row:
     """A row of a batch that is big or has a row that cannot be read."""
-    if batch.nbytes > LONGEST:
+    if max(batch.nbytes, _longest_repeated(batch)) > LONGEST:
         return Row(number, None, None, f"the row is longer than {LONGEST >> 20} MiB")
     try:
         values = batch.to_pylist()[0]
@@ -98,6 +141,8 @@ def _is_odd(kind: Any) -> bool:
     if kinds.is_struct(kind):
         return any(_is_odd(kind.field(index).type) for index in range(kind.num_fields))
     if kinds.is_list(kind) or kinds.is_large_list(kind) or kinds.is_fixed_size_list(kind):
+        return _is_odd(kind.value_type)
+    if kinds.is_dictionary(kind):
         return _is_odd(kind.value_type)
     simple = (kinds.is_string, kinds.is_large_string, kinds.is_integer, kinds.is_boolean, kinds.is_null)
     return not any(test(kind) for test in simple)
