@@ -35,6 +35,7 @@ def values(one: Setting) -> st.SearchStrategy[Any]:
         "text": TEXT.filter(bool) if one.filled else TEXT,
         "list": st.lists(TEXT, max_size=4),
         "table": st.dictionaries(TEXT, TEXT, max_size=3),
+        "shares": st.dictionaries(TEXT, st.floats(0, 1, exclude_min=True, exclude_max=True), max_size=3),
     }
     if one.kind == "number":
         made["number"] = st.floats(low, high, exclude_min=one.above, exclude_max=one.below)

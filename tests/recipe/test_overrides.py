@@ -44,6 +44,8 @@ from tuitune.recipe.settings import setting
         ("adapter.dora=true", True),
         ("data.columns={prompt='q', completion='a'}", {"prompt": "q", "completion": "a"}),
         ("data.columns=text=body", {"text": "body"}),
+        ("data.mix=general.jsonl=0.1", {"general.jsonl": 0.1}),
+        ("data.mix={'general.jsonl' = 0.1}", {"general.jsonl": 0.1}),
         (" training.schedule = linear ", "linear"),
     ],
 )

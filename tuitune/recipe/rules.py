@@ -15,6 +15,8 @@ from datetime import datetime
 from tuitune.recipe.schema import Recipe
 from tuitune.recipe.values import shown
 
+_MOST_MIXED = 0.9
+_MARK = re.compile(r"[0-9a-f]{16}")
 _DEVICE = re.compile(r"auto|cpu|\d{1,3}|(GPU|MIG)-[A-Za-z0-9/-]{4,80}")
 ROLES = ("prompt", "completion", "system", "text", "messages", "instruction", "input", "output", "tools", "label")
 _BESIDE = ("system", "tools", "label")
@@ -99,6 +101,32 @@ def _same_rows(recipe: Recipe) -> str | None:
     if isinstance(held_out, str) and _place(held_out) == _place(train):
         return "these are the training rows themselves; name other data, or a fraction such as 0.05"
     return None
+
+
+def _mix(recipe: Recipe) -> str | None:
+    mix, held_out = recipe.data.mix, recipe.data.eval
+    places = [_place(name) for name in mix]
+    if any(not name.strip() for name in mix):
+        return "a share stands without the name of its data; name a file or set, or remove it"
+    if _place(recipe.data.train) in places:
+        return "the training rows cannot be mixed with themselves; name other data"
+    if isinstance(held_out, str) and _place(held_out) in places:
+        return "the held-out rows would be trained on; name other data"
+    if len(set(places)) < len(places):
+        return "one source is named twice; give it one share"
+    if (whole := sum(mix.values())) > _MOST_MIXED:
+        return (
+            f"the shares come to {whole:.4g} and leave too little of the training data itself; they may come to "
+            f"{_MOST_MIXED}, and 0.1 to 0.2 is usual"
+        )
+    return None
+
+
+def _exclude(recipe: Recipe) -> str | None:
+    strange = next((mark for mark in recipe.data.exclude if not _MARK.fullmatch(mark)), None)
+    if strange is None:
+        return None
+    return f"{shown(strange)} is no mark of a row, which has 16 hexadecimal digits in small letters"
 
 
 def _place(name: str) -> str:
@@ -200,6 +228,8 @@ RULES: tuple[Rule, ...] = (
     Rule(("training.learning_rate", "training.schedule"), _polynomial),
     Rule(("evaluation.answers", "data.eval"), _answers),
     Rule(("data.eval", "data.train"), _same_rows),
+    Rule(("data.mix", "data.train", "data.eval"), _mix),
+    Rule(("data.exclude",), _exclude),
     Rule(("data.limit", "data.eval"), _one_row),
     Rule(("data.loss_on", "data.shape"), _plain_text),
     Rule(("data.columns", "data.shape"), _columns),

@@ -91,7 +91,7 @@ class DataSection(Section):
         "mixed in",
         "Other data added to the training rows, each with its share of the whole; 0.1 to 0.2 of general data guards "
         "against forgetting.",
-        expected="data and shares, such as general.jsonl = 0.15",
+        expected='other data and their shares, such as "general.jsonl" = 0.15',
     )
     eval: HeldOut = setting(
         0.05,

@@ -16,7 +16,7 @@ from tuitune.recipe import values
 from tuitune.recipe.declaration import Section
 from tuitune.recipe.schema import Recipe
 
-Kind = Literal["choice", "switch", "integer", "number", "text", "list", "table", "cadence"]
+Kind = Literal["choice", "switch", "integer", "number", "text", "list", "table", "shares", "cadence"]
 
 _NOUNS: dict[str, str] = {
     "switch": "true or false",
@@ -24,6 +24,7 @@ _NOUNS: dict[str, str] = {
     "number": "a number",
     "text": "text",
     "table": "a table of names",
+    "shares": "a table of numbers",
 }
 
 OTHER_NAMES = {
@@ -241,11 +242,12 @@ def _kind(parts: list[Any]) -> Kind:
     origins = {get_origin(part) or part for part in parts} - {type(None)}
     if Literal in origins:
         return "cadence" if int in origins else "list" if list in origins else "choice"
+    if dict in origins:
+        return "table" if get_args(parts[0])[1] is str else "shares"
     simple: dict[Any, Kind] = {
         bool: "switch",
         int: "integer",
         list: "list",
-        dict: "table",
         str: "text",
         float: "number",
     }

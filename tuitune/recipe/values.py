@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from tuitune.text import clean, redact
@@ -58,7 +58,9 @@ def from_text(text: str, kind: str, *, words: tuple[str, ...] = (), choices: tup
         return _number(word, float)
     if word.startswith("[" if kind == "list" else "{"):
         return toml_value(word, default=word)
-    return _list(word, names=bool(words)) if kind == "list" else _table(word)
+    if kind == "list":
+        return _list(word, names=bool(words))
+    return _table(word, _share if kind == "shares" else str)
 
 
 def to_text(value: object, *, names: bool = False) -> str:
@@ -73,8 +75,9 @@ def to_text(value: object, *, names: bool = False) -> str:
         plain = all(map(_plain, value)) if names else len(value) == 1 and _survives(value[0], "[")
         return ", ".join(value) if plain else toml_text(value) if value else ""
     if isinstance(value, dict):
-        plain = all(_plain(part) and "=" not in part for pair in value.items() for part in pair)
-        return ", ".join(f"{role}={column}" for role, column in value.items()) if plain else toml_text(value)
+        pairs = {name: part if isinstance(part, str) else _float_text(part) for name, part in value.items()}
+        plain = all(_plain(part) and "=" not in part for pair in pairs.items() for part in pair)
+        return ", ".join(f"{name}={part}" for name, part in pairs.items()) if plain else toml_text(value)
     return str(value)
 
 
@@ -133,12 +136,18 @@ def _list(word: str, *, names: bool) -> list[str]:
     return word.replace(",", " ").split() if names else [line for line in word.splitlines() if line.strip()]
 
 
-def _table(word: str) -> Any:
-    """`prompt=question, completion=answer` as a table; the text itself where it is none."""
+def _table(word: str, value: Callable[[str], Any]) -> Any:
+    """`prompt=question, completion=answer` as a table, quoted names as in TOML; the text itself where it is none."""
+    if '"' in word:
+        return toml_value(f"{{{word}}}", default=word)
     pairs = [pair.partition("=") for pair in word.split(",")] if word else []
     if not all(separator for _, separator, _ in pairs):
         return word
-    return {role.strip(): column.strip() for role, _, column in pairs}
+    return {name.strip(): value(part.strip()) for name, _, part in pairs}
+
+
+def _share(word: str) -> Any:
+    return _number(word, float)
 
 
 def _plain(name: str) -> bool:
