@@ -173,6 +173,13 @@ def _add_data(verbs: argparse._SubParsersAction) -> None:
     inspect.add_argument("--model", metavar="M", help="a model whose tokens the rows are counted in")
     add_json(inspect)
 
+    tokens = add(commands, "tokens", "data.tokens:tokens", "what rows come to as tokens, and which are learned")
+    tokens.add_argument("path", metavar="PATH", help="a file, folder, https address, bundled set or Hub data set")
+    tokens.add_argument("--model", metavar="M", help="the model whose tokenizer is used (default: bundled:nano)")
+    tokens.add_argument("--row", metavar="N", type=positive, help="show this row alone, token by token")
+    add_set(tokens)
+    add_json(tokens)
+
 
 def _add_machine(verbs: argparse._SubParsersAction) -> None:
     add_json(add(verbs, "models", "machine:models", "base models on this machine"))

@@ -9,12 +9,14 @@ from pathlib import Path
 
 from tuitune.cli.attend import attend
 from tuitune.cli.changes import changed
+from tuitune.cli.data.following import result_of
 from tuitune.cli.follow import follow_to_rest
 from tuitune.cli.outcome import say_outcome
 from tuitune.cli.output import complain, note, say, say_json, say_pairs
+from tuitune.planning.labels import label_check
 from tuitune.planning.preflight import Check
 from tuitune.planning.preflight import check as preflight
-from tuitune.problem import TuituneError
+from tuitune.problem import Problem, TuituneError
 from tuitune.recipe import document, overrides, presets
 from tuitune.recipe.schema import Recipe
 from tuitune.runs import checkpoints, launcher
@@ -111,7 +113,21 @@ def _recipe(options: argparse.Namespace) -> Recipe:
 
 def _launch(recipe: Recipe) -> Run:
     _look_over(recipe)
+    _check_labels(recipe)
     return launcher.launch(recipe)
+
+
+def _check_labels(recipe: Recipe) -> None:
+    """Refuse rows that would teach nothing, where some may; the engine looks again, so a look that fails is no end."""
+    if (task := label_check(recipe, Path.cwd())) is None:
+        return
+    try:
+        errors = result_of(task, recipe.data.train)["errors"]
+    except TuituneError as error:
+        complain(f"warning: the labels could not be checked before the start: {problem}" for problem in error.problems)
+        return
+    if errors:
+        raise TuituneError([Problem("data.train", error) for error in errors])
 
 
 def _look_over(recipe: Recipe, *, resumes: bool = False) -> None:

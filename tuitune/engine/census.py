@@ -119,8 +119,9 @@ def histogram(lengths: Sequence[int]) -> dict[str, list[int]]:
     """Counts of lengths between `edges`, which are whole numbers, one more of them than counts."""
     if not lengths:
         return {"edges": [0, 1], "counts": [0]}
-    width = max(1, -(-(max(lengths) + 1) // _BINS))
-    edges = list(range(0, max(lengths) + 1 + width, width))
+    first, last = min(lengths), max(lengths)
+    width = max(1, -(-(last + 1 - first) // _BINS))
+    edges = list(range(first, last + 1 + width, width))
     counts, _ = np.histogram(lengths, bins=edges)
     return {"edges": edges, "counts": counts.tolist()}
 

@@ -87,10 +87,11 @@ def packed(rows: datasets.Dataset, length: int | None) -> datasets.Dataset:
 
 
 def _held_out_before(run: Run, recipe: Recipe) -> list[str] | None:
-    """The marks of the rows held out in an earlier life; None where that is not recorded or was another wish."""
+    """The marks of the rows held out in an earlier life; None where none are recorded, or those of other data."""
     try:
         record = json.loads(files.read_bytes(run.data_file, _RECORD_LIMIT))
-        marks = record["held_out_marks"] if record["eval"] == recipe.data.eval else None
+        same = (record["train"], record["eval"]) == (recipe.data.train, recipe.data.eval)
+        marks = record["held_out_marks"] if same else None
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
     return marks if isinstance(marks, list) and all(isinstance(mark, str) for mark in marks) else None
@@ -101,6 +102,7 @@ def _record(facts: dict[str, Any], recipe: Recipe) -> dict[str, Any]:
     drawn = isinstance(recipe.data.eval, float)
     return {
         "v": 1,
+        "train": recipe.data.train,
         "eval": recipe.data.eval,
         "train_rows": facts["kept"],
         "held_out_rows": facts["held_out"]["kept"],

@@ -12,7 +12,10 @@ def resolve_paths(recipe: Recipe, base: Path) -> Recipe:
     model = recipe.model.model_copy(update={"id": _absolute(recipe.model.id, base)})
     data = recipe.data
     eval_source = _absolute(data.eval, base) if isinstance(data.eval, str) else data.eval
-    data = data.model_copy(update={"train": _absolute(data.train, base), "eval": eval_source})
+    named: dict[str, object] = {"train": _absolute(data.train, base), "eval": eval_source}
+    named["mix"] = {_absolute(name, base): share for name, share in data.mix.items()}
+    named["template"] = _absolute(data.template, base) if data.template else ""
+    data = data.model_copy(update=named)
     return recipe.model_copy(update={"model": model, "data": data})
 
 

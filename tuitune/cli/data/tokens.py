@@ -1,0 +1,138 @@
+"""`tuitune data tokens`: what a data set comes to as tokens of a model, or one row token by token with its labels."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from tuitune.cli.data.following import result_of
+from tuitune.cli.output import complain, note, say, say_json, say_pairs
+from tuitune.data.sources.pages import read_page
+from tuitune.planning.labels import token_task
+from tuitune.problem import TuituneError
+from tuitune.recipe import overrides
+from tuitune.recipe.schema import Recipe
+from tuitune.text import clean
+from tuitune.tui.inspector_client import Inspector
+from tuitune.tui.inspector_replies import TokenizedRow, Verdict
+
+_SIGNS = {"ok": "✓", "warning": "⚠", "error": "✗"}
+_SPACES = str.maketrans({" ": "␣", "\n": "⏎", "\t": "⇥", "\r": "␍"})
+_LEARNED, _DIM, _PLAIN = "\x1b[1;32m", "\x1b[2m", "\x1b[0m"
+_BAR = 40
+_NAMED = 20
+
+
+def tokens(options: argparse.Namespace) -> int:
+    """A summary of all rows, or one row; exit code 2 where the data would be refused."""
+    recipe = _recipe(options)
+    if options.row is not None:
+        return _row(recipe, options)
+    result = result_of(token_task(recipe, Path.cwd()), options.path)
+    if options.json:
+        say_json(result)
+    else:
+        say_pairs(_summary(result))
+    complain(result["errors"])
+    return 2 if result["errors"] else 0
+
+
+def _recipe(options: argparse.Namespace) -> Recipe:
+    try:
+        recipe = Recipe.model_validate({"data": {"train": options.path, "eval": None}})
+    except ValueError as error:
+        raise TuituneError(f"{options.path}: cannot be tokenized: {error}") from None
+    model = [f"model.id={options.model}"] if options.model else []
+    return overrides.apply(recipe, [*model, *options.overrides])
+
+
+def _summary(result: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    yield "rows", f"{result['rows']:,}" + (f", {result['held_out']:,} held out" if result["held_out"] else "")
+    yield "tokens", f"{result['tokens']:,}, of which {result['trained_share']:.1%} are learned"
+    yield "longest", f"{result['longest']:,} tokens; rows are cut after {result['max_length']:,}"
+    yield "cut", f"{result['cut']:,} rows"
+    yield "lost", f"{result['lost_count']:,} rows have nothing to learn"
+    if result["fill"] is not None:
+        yield "packed", f"{result['packed_rows']:,} rows, {result['fill']:.0%} full"
+    yield "steps", f"{result['steps']:,}"
+    yield "lengths", "\n".join(_histogram(result["lengths"], result["max_length"]))
+    for number, verdict in enumerate(result["verdicts"]):
+        yield "" if number else "verdicts", _verdict(Verdict(**{**verdict, "fix": verdict["fix"] or {}}))
+    for number, lost in enumerate(result["lost"][:_NAMED]):
+        yield "" if number else "lost rows", f"{lost['place']}: {lost['why']}"
+    if (more := result["lost_count"] - _NAMED) > 0:
+        yield "", f"… and {more:,} more"
+
+
+def _histogram(lengths: Mapping[str, Any], max_length: int) -> Iterator[str]:
+    """A line for each range of lengths, as long as it has rows; the line where rows are cut is drawn among them."""
+    edges, counts = lengths["edges"], lengths["counts"]
+    most, width = max([*counts, 1]), len(f"{edges[-1]:,}")
+    drawn = False
+    for first, count in zip(edges[:-1], counts, strict=True):
+        if not drawn and first >= max_length:
+            yield f"{'cut':>{width}} {'┄' * _BAR}"
+            drawn = True
+        bar = "█" * -(-_BAR * count // most)
+        yield f"{first:>{width},} {bar} {count:,}" if count else f"{first:>{width},}"
+
+
+def _verdict(verdict: Verdict) -> str:
+    fix = ", ".join(f"{key}={value}" for key, value in verdict.fix.items())
+    return f"{_SIGNS.get(verdict.level, '·')} {verdict.text}" + (f" (--set {fix})" if fix else "")
+
+
+def _row(recipe: Recipe, options: argparse.Namespace) -> int:
+    """One row: every token with its number, whether it is learned, and its text."""
+    page = read_page(options.path, first=options.row, count=1, split=recipe.data.split, base=Path.cwd())
+    if not page.rows:
+        raise TuituneError(f"{options.path}: has no row {options.row:,}")
+    row = page.rows[0]
+    if row.values is None:
+        raise TuituneError(f"{options.path}: {row.place}: {row.problem}")
+    with Inspector(open_seconds=120, told=_tell) as inspector:
+        opened = inspector.open(recipe, Path.cwd())
+        found = inspector.row(row.values, row.number)
+    if options.json:
+        say_json(_as_json(found))
+        return 0
+    say_pairs(
+        [
+            ("row", row.place),
+            ("model", f"{opened.name}, {opened.vocabulary:,} tokens"),
+            ("tokens", f"{len(found.tokens):,}, {found.trained:,} learned, {found.kept:,} kept"),
+            *((("" if number else "verdicts"), _verdict(one)) for number, one in enumerate(found.verdicts)),
+        ]
+    )
+    colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    for number, token in enumerate(found.tokens):
+        if number == found.kept:
+            say(f"{'┄' * _BAR} cut")
+        text = clean(token.text.translate(_SPACES)) or "◌"
+        line = f"{number:>6}  {token.id:>7}  {'●' if token.learned else '·'}  {f'‹{text}›' if token.special else text}"
+        say(f"{_LEARNED if token.learned else _DIM}{line}{_PLAIN}" if colour else line)
+    return 0
+
+
+def _tell(phase: str) -> None:
+    if sys.stderr.isatty():
+        note(clean(phase, limit=80))
+
+
+def _as_json(found: TokenizedRow) -> dict[str, Any]:
+    return {
+        "tokens": [
+            {"text": one.text, "id": one.id, "learned": one.learned, "special": one.special} for one in found.tokens
+        ],
+        "kept": found.kept,
+        "max_length": found.max_length,
+        "trained": found.trained,
+        "rendered": found.rendered,
+        "verdicts": [
+            {"id": one.id, "level": one.level, "text": one.text, "fix": dict(one.fix)} for one in found.verdicts
+        ],
+    }

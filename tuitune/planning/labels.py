@@ -1,0 +1,101 @@
+"""Whether rows could lose everything they teach, and the task that finds out before a launch."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from tuitune.data.shapes.convert import to_canonical
+from tuitune.data.shapes.detect import recognise
+from tuitune.data.shapes.fields import RowProblem
+from tuitune.data.sources.names import open_source, resolve, stamp
+from tuitune.data.tasks import Task, begin
+from tuitune.hardware.models import locate
+from tuitune.problem import TuituneError
+from tuitune.recipe.schema import Recipe
+
+_SAMPLE = 200
+_MOST_ROWS, _MOST_BYTES = 5_000, 4 << 20
+_TEMPLATE_BYTES, _TURN_BYTES = 256, 32
+"""More than the chat templates in use write at the beginning of a conversation, and around each turn."""
+
+_SECTIONS = ("model", "data", "cleaning", "objective", "training")
+
+
+def token_task(recipe: Recipe, base: Path) -> Task:
+    """The task that tokenizes the recipe's data as training will (`tuitune.engine.token_report`), begun or found."""
+    tables = recipe.model_dump(mode="json")
+    wanted = {name: tables[name] for name in _SECTIONS} | {"run": {"seed": recipe.run.seed}}
+    data = recipe.data
+    names = [data.train, *data.mix, *([data.eval] if isinstance(data.eval, str) else [])]
+    stamps = [stamp(resolve(name, base=base)) for name in names]
+    stamps += [_stamp_of(base / Path(data.template).expanduser())] if data.template else []
+    return begin("tokens", {"recipe": wanted, "base": str(base)}, stamps, module="tuitune.engine")
+
+
+def label_check(recipe: Recipe, base: Path) -> Task | None:
+    """The task whose result names the rows that would be lost; None where none can be, or the tokenizer is not here."""
+    here = locate(recipe.model.id, recipe.model.revision, base=base) is not None
+    return token_task(recipe, base) if here and may_lose_labels(recipe, base) else None
+
+
+def may_lose_labels(recipe: Recipe, base: Path) -> bool:
+    """Whether a row may have nothing left to learn after data.max_length tokens: False only where that is sure.
+
+    It is where what stands before the answers is shorter in bytes than that in tokens, of every row of local text
+    files of moderate size. A token stands for one byte at least.
+    """
+    if recipe.data.loss_on == "all":
+        return False
+    try:
+        return any(_may_lose(name, recipe, base) for name in (recipe.data.train, *recipe.data.mix))
+    except TuituneError:
+        return True
+
+
+def _may_lose(name: str, recipe: Recipe, base: Path) -> bool:
+    source = resolve(name, base=base)
+    if not source.light or sum(path.stat().st_size for path in source.paths) > _MOST_BYTES:
+        return True
+    rows = list(open_source(source, split=recipe.data.split, limit=_MOST_ROWS + 1))
+    if len(rows) > _MOST_ROWS:
+        return True
+    main = name == recipe.data.train
+    shape, columns = (recipe.data.shape, recipe.data.columns) if main else ("auto", {})
+    found = recognise(rows[:_SAMPLE], shape, columns)
+    room = recipe.data.max_length - _TEMPLATE_BYTES - _bytes_of_file(recipe.data.template, base)
+    last = recipe.data.loss_on == "completion"
+    try:
+        usable = (to_canonical(row.values, found.shape, found.columns) for row in rows if row.values is not None)
+        return any(_before_answer(canonical, last=last) >= room for canonical in usable)
+    except RowProblem:
+        return True
+
+
+def _before_answer(canonical: Mapping[str, Any], *, last: bool) -> int:
+    """The most bytes that can stand before the first answer of a row, or before its `last`."""
+    if "messages" not in canonical:
+        return len(str(canonical.get("prompt", "")).encode("utf-8", "surrogatepass"))
+    turns = canonical["messages"]
+    answers = [number for number, turn in enumerate(turns) if turn["role"] == "assistant"]
+    before = turns[: answers[-1] if last else answers[0]] if answers else turns
+    texts = [turn["content"] if set(turn) == {"role", "content"} else json.dumps(turn) for turn in before]
+    texts += [json.dumps(canonical["tools"], indent=4)] if canonical.get("tools") else []
+    return sum(len(str(text).encode("utf-8", "surrogatepass")) + _TURN_BYTES for text in texts) + _TURN_BYTES
+
+
+def _bytes_of_file(template: str, base: Path) -> int:
+    try:
+        return (base / Path(template).expanduser()).stat().st_size if template else 0
+    except OSError:
+        return 0
+
+
+def _stamp_of(path: Path) -> str:
+    try:
+        found = path.stat()
+    except OSError:
+        return "missing"
+    return f"{path} {found.st_size} {found.st_mtime_ns}"
