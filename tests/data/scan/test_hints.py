@@ -1,0 +1,145 @@
+"""What is hinted at from a close look at rows: personal data, languages, decisions about people, and advice."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from tuitune.data.scan.advice import advise
+from tuitune.data.scan.decisions import about_people
+from tuitune.data.scan.languages import languages
+from tuitune.data.scan.personal import personal_in
+from tuitune.data.scan.sample import NAMED, Sample
+from tuitune.data.scan.streams import count_rows
+from tuitune.data.scan.tally import Reading, Tally
+from tuitune.data.sources.rows import Row
+
+CHAT = Reading("columns", {"prompt": "q", "completion": "a"})
+
+
+@pytest.mark.parametrize(
+    ("text", "kinds"),
+    [
+        ("write to anna.b+c@mail.example.org today", ["email"]),
+        ("call +49 (30) 1234 5678 or (212) 555-0199", ["phone"]),
+        ("card 4111 1111 1111 1111, valid", ["card"]),
+        ("378282246310005", ["card"]),
+        ("IBAN DE89 3704 0044 0532 0130 00", ["iban"]),
+        ("key AKIAIOSFODNN7EXAMPLE", ["key"]),
+        ("hf_abcdefghijklmnopqrstuvwxyz", ["key"]),
+        ("sk-abcdefghijklmnopqrstuvwx", ["key"]),
+        ("-----BEGIN RSA PRIVATE KEY-----", ["key"]),
+        ("ghp_0123456789012345678901234567890123456", ["key"]),
+    ],
+)
+def test_personal_data_is_recognised(text: str, kinds: list[str]) -> None:
+    assert list(personal_in(text)) == kinds
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "4111 1111 1111 1112",
+        "0000 0000 0000 0000",
+        "DE89 3704 0044 0532 0130 01",
+        "12345678901234567890123456789",
+        "1,234,567,890 and 2024-01-01T00:00:00.123456",
+        "version 10.20.30.40, pi is 3.14159265358979",
+        "a @ b, @home, x@y",
+        "ask-me, sk-short, the sketch hf_short",
+        "",
+        "@" * 5_000 + "-" * 5_000 + "1 " * 5_000,
+    ],
+)
+def test_what_only_looks_like_it_is_not(text: str) -> None:
+    assert list(personal_in(text)) == []
+
+
+def test_decisions_about_people() -> None:
+    assert about_people("Should we hire this applicant? Reject or approve.")
+    assert not about_people("The applicant wrote a poem.")
+    assert not about_people("Approve the pull request.")
+
+
+def test_languages_are_shares_of_the_texts() -> None:
+    english = "The quick brown fox jumps over the lazy dog near the river bank."
+    german = "Der schnelle braune Fuchs springt über den faulen Hund am Flussufer."
+    found = languages([english] * 3 + [german, "1234", ""])
+    assert found == {"en": 0.75, "de": 0.25}
+    assert languages([]) == languages(["12", "…"]) == {}
+
+
+def tallied(rows: Sequence[dict[str, Any]], reading: Reading = CHAT) -> Tally:
+    total = Tally(reading)
+    for part, _ in count_rows((Row(number, number, row) for number, row in enumerate(rows, 1)), reading):
+        total.merge(part)
+    return total
+
+
+def advice(rows: Sequence[dict[str, Any]], reading: Reading = CHAT, duplicates: int = 0, **more: Any) -> dict[str, str]:
+    found = advise(reading, tallied(rows, reading), duplicates, more)
+    assert [one["level"] for one in found] == sorted((one["level"] for one in found), reverse=True)
+    return {one["id"]: one["message"] for one in found}
+
+
+def pair(
+    number: int = 0, answer: str = "An answer that says something of use to whoever asked for it."
+) -> dict[str, str]:
+    return {"q": f"Question {number}?", "a": answer}
+
+
+def test_rows_are_held_against_what_tasks_take() -> None:
+    assert advice([pair()] * 50)["rows"].startswith("50 usable rows: fewer than fine-tuning usually takes")
+    few = advice([pair()] * 600)["rows"]
+    assert "enough for a style, a behaviour" in few and "a new task 5,000 (10,000)" in few
+    assert "rows" not in advice([pair()] * 10_000)
+    assert advice([pair(), {"q": "no answer"}])["rows"].startswith("1 usable rows")
+
+
+def test_classes_out_of_balance_are_named() -> None:
+    rows = [pair(number, "spam" if number % 10 else "ham\x1b") for number in range(200)]
+    message = advice(rows)["class-imbalance"]
+    assert "2 classes" in message and "90 % are 'spam'" in message and "\x1b" not in message
+    assert "class-imbalance" not in advice([pair(number, ("spam", "ham")[number % 2]) for number in range(200)])
+    assert "class-imbalance" not in advice([pair(number, "spam") for number in range(200)])
+
+
+def test_lengths_out_of_balance_and_rows_too_long() -> None:
+    rows = [pair(number, "a word " * (300 if number % 20 == 0 else 10)) for number in range(200)]
+    assert "5.0 % of the answers are over ten times" in advice(rows)["length-imbalance"]
+    assert "row 3 has 200," in advice([pair(), pair(), pair(0, "x" * 200_000)])["over-long"]
+    assert "10 % of the answers are under 50" in advice(rows[1:10] * 9 + [pair(0, "Yes.")] * 9)["short-answers"]
+
+
+def test_personal_data_names_rows_and_never_what_is_in_them() -> None:
+    rows = [pair(number, f"Mail person{number}@example.org, or not.") for number in range(30)] + [pair()] * 10
+    message = advice(rows)["personal-email"]
+    assert message.startswith("30 of 40 rows looked at have an e-mail address (rows 1, 2, 3, 4, 5, …)")
+    assert "example.org" not in message
+    assert len(tallied(rows).sample.hints["email"].rows) == NAMED
+
+
+def test_other_advice() -> None:
+    found = advice([pair(0, "Reject the applicant\x07.")] * 100, duplicates=99, en=0.7, de=0.3)
+    assert "bias" in found["people"]
+    assert "99 rows (99 %) repeat" in found["duplicates"]
+    assert "en 70 %, de 30 %" in found["languages"]
+    assert "100 of 100 rows looked at" in found["control-characters"]
+    refused = advice(
+        [{"chosen": "a", "rejected": "b"}] * 2, Reading("preference", {"chosen": "chosen", "rejected": "rejected"})
+    )
+    assert "sft" in refused["shape"]
+    assert "shape" in advice([{"x": 1}], Reading("unknown"))
+
+
+def test_a_sample_of_many_rows_thins_out() -> None:
+    sample = Sample()
+    seen = 0
+    for number in range(1, 40_001):
+        if sample.wants(number):
+            seen += 1
+            sample.add({"text": "x"}, number)
+    assert 10_000 <= seen <= 25_000
+    assert not Sample(0).wants(1)
