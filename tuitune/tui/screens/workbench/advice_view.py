@@ -11,7 +11,7 @@ from tuitune.text import clean
 from tuitune.tui.screens.workbench.bench import Target
 from tuitune.tui.screens.workbench.histogram import histogram
 from tuitune.tui.screens.workbench.signs import finding
-from tuitune.tui.screens.workbench.view import View, heading, text_row, working_rows
+from tuitune.tui.screens.workbench.view import View, heading, text_row
 from tuitune.tui.widgets.bars import joined, labelled
 from tuitune.tui.widgets.row_list import Row
 from tuitune.units import percent_text
@@ -33,11 +33,10 @@ class AdviceView(View):
     NAME = "advice"
     TITLE = "Advice"
     JOB = "scan"
+    DOING = "Looking through every row"
 
     def rows(self) -> Sequence[Row]:
-        scan = self.bench.scan
-        if scan is None:
-            return working_rows(self.job, "Looking through every row")
+        scan = self.bench.scan or {}
         advice = [
             text_row(f"advice {at}", finding(one, one["message"]), selectable=True)
             for at, one in enumerate(scan.get("advice", ()))

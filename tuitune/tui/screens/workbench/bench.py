@@ -87,8 +87,7 @@ class Bench:
     @property
     def sources(self) -> list[str]:
         """Every data set of the draft, the training data first."""
-        data = self.recipe.data
-        return list(dict.fromkeys([data.train, *data.mix, *([data.eval] if isinstance(data.eval, str) else [])]))
+        return sources(self.recipe)
 
     @property
     def is_training_data(self) -> bool:
@@ -123,6 +122,12 @@ class Bench:
         if kind == "scan":
             return self.source, data.split, data.shape, tuple(sorted(data.columns.items()))
         return tuple(recipe.model_dump_json(include={name}) for name in SECTIONS[kind])
+
+
+def sources(recipe: Recipe) -> list[str]:
+    """Every data set that a recipe names, the training data first."""
+    data = recipe.data
+    return list(dict.fromkeys([data.train, *data.mix, *([data.eval] if isinstance(data.eval, str) else [])]))
 
 
 SECTIONS = {

@@ -10,7 +10,7 @@ from textual.content import Content
 from tuitune.recipe.settings import Setting, setting, settings, show_value
 from tuitune.text import clean
 from tuitune.tui.draft import value_of
-from tuitune.tui.screens.workbench.view import View, heading, progress_content, text_row
+from tuitune.tui.screens.workbench.view import View, heading, progress_content, refused, text_row
 from tuitune.tui.widgets.row_list import Row
 
 _USUAL = {"cleaning.shortest": 50, "cleaning.near_duplicates": 0.8}
@@ -31,6 +31,10 @@ class CleaningView(View):
         super().show(cursor=cursor)
         state = progress_content(self.job) if self.job.task and self.job.working else Content("")
         self.set_title(self.TITLE, state)
+
+    def notice(self) -> Content | None:
+        """The steps can be switched whatever becomes of the rows."""
+        return None
 
     def rows(self) -> Sequence[Row]:
         steps = [self._step(one) for one in settings() if one.section == "cleaning"]
@@ -70,7 +74,7 @@ class CleaningView(View):
     def _left(self) -> list[Row]:
         if self.job.error:
             lines = enumerate(self.job.error.splitlines())
-            return [text_row(f"error {at}", Content.assemble(("✗ ", "$bad"), clean(line))) for at, line in lines]
+            return [text_row(f"error {at}", refused(line), selectable=True) for at, line in lines]
         result = self.job.result
         if result is None:
             return []
@@ -86,6 +90,8 @@ class CleaningView(View):
         return [text_row("figures", " → ".join(figures[:2]) + f" · {figures[2]}"), *notes]
 
     def detail(self, key: str) -> Content:
+        if key.startswith("error "):
+            return refused(self.job.error)
         if key.startswith("note "):
             return Content(clean(self.job.result["notes"][int(key.split()[1])])) if self.job.result else Content("")
         step = self.step_of(key)
@@ -120,9 +126,10 @@ class CleaningView(View):
 
 
 def _done(step: Mapping[str, Any]) -> Content:
-    dropped, changed = step["dropped"], step["changed"]
+    """What a step did, or what it would find where it is switched off."""
+    dropped, changed, found = step["dropped"], step["changed"], step.get("found", 0)
     said = [f"{dropped:,} dropped"] if dropped else []
     said += [f"{changed:,} changed"] if changed else []
-    if not said and step["examples"]:
-        said = [f"{len(step['examples'])} found"]
-    return Content.assemble(", ".join(said) or "nothing to do", (f"  of {step['before']:,}", "$faint"))
+    if not said and found:
+        return Content.styled(f"{found:,} found of {step['before']:,}", "$warn")
+    return Content.assemble(", ".join(said) or "none found", (f"  of {step['before']:,}", "$faint"))

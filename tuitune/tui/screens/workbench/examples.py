@@ -18,7 +18,6 @@ from tuitune.tui.widgets.dialogs import Dialog
 from tuitune.tui.widgets.row_list import Row, RowList
 from tuitune.tui.widgets.word_diff import changed_spans
 
-_LONGEST = 8_000
 _GAP = 3
 
 
@@ -40,7 +39,7 @@ class Examples(Dialog[int]):
 
     def __init__(self, step: Mapping[str, Any]) -> None:
         count = len(step["examples"])
-        most = step["dropped"] + step["changed"]
+        most = max(step["dropped"] + step["changed"], step.get("found", 0))
         counted = f"{count} of {most:,}" if most > count else f"{count}"
         super().__init__(f"{step['title']}: {counted}", "↑↓ move · J K scroll · Enter go to the row · Esc back")
         self._examples: Sequence[Mapping[str, Any]] = step["examples"]
@@ -79,13 +78,17 @@ class Examples(Dialog[int]):
 
 
 def in_full(example: Mapping[str, Any], width: int) -> Content:
-    """An example in `width` cells: what changed in its text, or the two texts that resemble each other side by side."""
-    before, after, other = (str(example.get(name) or "")[:_LONGEST] for name in ("before", "after", "other"))
+    """An example in `width` cells: what changed in its text, or it and the row that it resembles side by side."""
+    before, other = str(example.get("before") or ""), example.get("other") or {}
     said = Content.styled(clean(str(example.get("reason") or ""), limit=300), "$faint")
     if example.get("after") is not None:
-        body = difference(before, after)
+        body = difference(before, str(example["after"]))
     elif other:
-        body = _side_by_side((_marked(before, other), _marked(other, before)), width)
+        places = [Content.styled(clean(str(one["place"]), limit=60), "$accent") for one in (example, other)]
+        text = str(other.get("text") or "")
+        texts = [_marked(before, text), _marked(text, before)]
+        left, right = (Content("\n").join(pair) for pair in zip(places, texts, strict=True))
+        body = _side_by_side(left, right, width)
     else:
         body = Content(clean(before, newlines=True))
     return Content("\n").join([said, body] if said else [body])
@@ -100,9 +103,9 @@ def _marked(text: str, other: str) -> Content:
     return content
 
 
-def _side_by_side(texts: tuple[Content, Content], width: int) -> Content:
+def _side_by_side(one_text: Content, other_text: Content, width: int) -> Content:
     room = max((width - _GAP) // 2, 8)
-    left, right = (text.wrap(room) for text in texts)
+    left, right = one_text.wrap(room), other_text.wrap(room)
     empty = Content("")
     lines = []
     for at in range(max(len(left), len(right))):

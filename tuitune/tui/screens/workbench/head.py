@@ -65,11 +65,12 @@ def _shape(bench: Bench) -> Content:
     if found is None:
         return Content("")
     share = bench.scan["share"] if bench.scan is not None else found.share
+    counted = bench.scan is not None or bench.data.shape == "auto"
     columns = ", ".join(f"{role}={column}" for role, column in found.columns.items() if role != column)
     return joined(
         [
             labelled("shape", Content.styled(found.shape, "bold")),
-            f"{percent_text(share)} fit",
+            f"{percent_text(share)} fit" if counted else None,
             clean(found.reason, limit=300),
             clean(columns, limit=200) or None,
         ]
@@ -79,6 +80,8 @@ def _shape(bench: Bench) -> Content:
 def _found(bench: Bench) -> Content:
     if bench.detection is not None and (why := refusal(bench.detection.shape)) is not None:
         return Content.assemble(("✗ ", "$bad"), ("m", "bold $accent"), " shows what can be done: ", clean(why))
+    if bench.refusal:
+        return Content("")
     if bench.jobs["scan"].error:
         return Content.assemble(("✗ ", "$bad"), clean(bench.jobs["scan"].error, limit=400))
     scan = bench.scan

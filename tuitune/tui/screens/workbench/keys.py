@@ -246,10 +246,8 @@ class WorkbenchKeys(SavesRecipe):
             return
         target = self.view.current_target
         if target is not None:
-            back = self.bench.is_left_out(target.mark)
             self.draft.set_values(self.bench.leaving_out(target.mark))
             self.changed()
-            self.notify(f"row {target.number:,} is {'taken back' if back else 'left out of training'}")
             self.view.list.action_move(1)
 
     def action_leave_out_all(self) -> None:

@@ -20,17 +20,17 @@ from tuitune.problem import TuituneError
 from tuitune.recipe.document import write_text
 from tuitune.text import clean
 from tuitune.tui.screens.workbench.bench import Target
-from tuitune.tui.screens.workbench.view import View, text_row, working_rows
+from tuitune.tui.screens.workbench.view import View
 from tuitune.tui.widgets.columns import Column, line, titles
 from tuitune.tui.widgets.row_list import Row
 
 PAGE = 200
 MOST_EXPORTED = 1_000_000
 _COLUMNS = (
-    Column("row", 9, right=True),
-    Column("line", 9, right=True, rank=3),
-    Column("kind", 11, rank=1),
-    Column("field", 14, rank=2),
+    Column("row", 8, right=True),
+    Column("line", 8, right=True, rank=3),
+    Column("kind", 10, rank=1),
+    Column("field", 13, rank=2),
     Column("what is wrong", 0),
 )
 
@@ -41,6 +41,7 @@ class ProblemsView(View):
     NAME = "problems"
     TITLE = "Problems"
     JOB = "scan"
+    DOING = "Looking through every row"
 
     DEFAULT_CSS = """
     ProblemsView {
@@ -90,11 +91,12 @@ class ProblemsView(View):
         counted = f"{self.first + 1:,} to {last:,} of {self.total:,}" if self.found else ""
         self.set_title(self.TITLE, " · ".join(filter(None, [*narrowed, counted])))
 
+    def notice(self) -> Content | None:
+        if self.found:
+            return None
+        return super().notice() or _nothing(bool(self.kind or self.words))
+
     def rows(self) -> Sequence[Row]:
-        if not self.found and self.bench.scan is None:
-            return working_rows(self.job, "Looking through every row")
-        if not self.found:
-            return [text_row("none", _nothing(bool(self.kind or self.words)))]
         return [self._row(at, problem) for at, problem in enumerate(self.found)]
 
     def _row(self, at: int, problem: DataProblem) -> Row:

@@ -10,7 +10,7 @@ from tuitune.text import clean
 from tuitune.tui.data_page import PageRow
 from tuitune.tui.screens.workbench.bench import Target
 from tuitune.tui.screens.workbench.row_text import gist, whole
-from tuitune.tui.screens.workbench.view import View, text_row
+from tuitune.tui.screens.workbench.view import View, refused
 from tuitune.tui.widgets.row_list import Row
 
 _NUMBER = 7
@@ -29,9 +29,11 @@ class RowsView(View):
     }
     .-wide RowsView {
         layout: grid; grid-size: 2 1; grid-columns: 2fr 3fr;
-        #titles { display: none; }
         RowList, #below { height: 100%; }
         #below { border-top: none; border-left: solid $rule; }
+        &.-notice { layout: vertical; }
+        &.-notice RowList { height: 1; }
+        &.-notice #below { height: 1fr; border: none; }
     }
     """
 
@@ -46,16 +48,17 @@ class RowsView(View):
         else:
             self.set_title(self.TITLE)
 
-    def rows(self) -> Sequence[Row]:
+    def notice(self) -> Content | None:
         bench = self.bench
         if bench.refusal:
-            lines = enumerate(bench.refusal.splitlines())
-            return [text_row(f"refusal {at}", Content.assemble(("✗ ", "$bad"), clean(line))) for at, line in lines]
+            return refused(bench.refusal)
         if bench.page is None:
-            return [text_row("reading", Content.styled("Reading the rows …", "$faint"))]
-        if not bench.page.rows:
-            return [text_row("none", Content.styled("There are no rows here.", "$faint"))]
-        return [_row(one, bench.is_left_out(one.mark)) for one in bench.page.rows]
+            return Content.styled("Reading the rows …", "$faint")
+        return None if bench.page.rows else Content.styled("There are no rows here.", "$faint")
+
+    def rows(self) -> Sequence[Row]:
+        rows = self.bench.page.rows if self.bench.page is not None else ()
+        return [_row(one, self.bench.is_left_out(one.mark)) for one in rows]
 
     def detail(self, key: str) -> Content:
         row = self.row(key)

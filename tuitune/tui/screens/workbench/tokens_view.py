@@ -12,7 +12,7 @@ from tuitune.text import clean
 from tuitune.tui.screens.workbench.bench import Target
 from tuitune.tui.screens.workbench.histogram import histogram
 from tuitune.tui.screens.workbench.signs import finding
-from tuitune.tui.screens.workbench.view import View, heading, text_row, working_rows
+from tuitune.tui.screens.workbench.view import View, heading, text_row
 from tuitune.tui.widgets.bars import joined, labelled
 from tuitune.tui.widgets.row_list import Row
 from tuitune.units import count_text, percent_text
@@ -26,6 +26,7 @@ class TokensView(View):
     NAME = "tokens"
     TITLE = "Tokens"
     JOB = "tokens"
+    DOING = "Tokenizing every row as training will"
 
     def show(self, *, cursor: str | None = None) -> None:
         super().show(cursor=cursor)
@@ -34,7 +35,7 @@ class TokensView(View):
     def rows(self) -> Sequence[Row]:
         report = self.job.result
         if report is None:
-            return working_rows(self.job, "Tokenizing every row as training will")
+            return []
         lengths, bins = report["lengths"], _TALL_BINS if self.size.height > 34 else _BINS
         return [
             *(text_row(f"error {at}", finding({"level": "error"}, text)) for at, text in enumerate(report["errors"])),

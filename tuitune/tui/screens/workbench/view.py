@@ -28,6 +28,8 @@ class View(Pane):
     TITLE: ClassVar[str] = ""
     JOB: ClassVar[str] = ""
     """The kind of work that the view shows the outcome of."""
+    DOING: ClassVar[str] = ""
+    """What that work does, for as long as it does it."""
 
     DEFAULT_CSS = """
     View {
@@ -36,6 +38,8 @@ class View(Pane):
         RowList { height: 1fr; }
         #below { height: auto; max-height: 6; border-top: solid $rule; padding: 0 0 0 2; }
         #detail { height: auto; }
+        &.-notice RowList { height: 1; }
+        &.-notice #below { height: 1fr; max-height: 100%; border: none; }
     }
     """
 
@@ -71,10 +75,17 @@ class View(Pane):
 
     def show(self, *, cursor: str | None = None) -> None:
         """Draw what is known now; what stays the same is not sent again."""
-        self.list.set_rows(self.rows(), cursor=cursor)
+        notice = self.notice()
+        self.set_class(notice is not None, "-notice")
+        self.list.set_rows(self.rows() if notice is None else [], cursor=cursor)
         self._show_detail()
 
+    def notice(self) -> Content | None:
+        """What is said instead of the list: why there is nothing in it. By default, how far the work is."""
+        return work_notice(self.job, self.DOING) if self.JOB and self.job.result is None else None
+
     def rows(self) -> Sequence[Row]:
+        """The list; asked for where there is no notice."""
         raise NotImplementedError
 
     def detail(self, key: str) -> Content:
@@ -105,7 +116,7 @@ class View(Pane):
 
     def _show_detail(self) -> None:
         key = self.list.current
-        detail = self.detail(key) if key is not None else Content("")
+        detail = self.notice() or (self.detail(key) if key is not None else Content(""))
         self.query_one("#below").display = bool(detail)
         self.query_one("#detail", Static).update(detail)
 
@@ -123,11 +134,15 @@ def heading(text: str) -> Row:
     return text_row(f"heading {text}", Content.styled(text, "$faint"))
 
 
-def working_rows(job: Job, doing: str) -> list[Row]:
-    """What is shown while there is no outcome yet: how far the work is, or why nothing comes of it."""
-    if job.error:
-        return [text_row("error", Content.assemble(("✗ ", "$bad"), _one_line(job.error)))]
-    return [text_row("working", Content.assemble(f"{doing} … ", progress_content(job)))]
+def refused(reason: str) -> Content:
+    """Why there is nothing to show, a line for each of the problems."""
+    lines = [Content.assemble(("✗ ", "$bad"), clean(line, limit=1000)) for line in reason.splitlines()]
+    return Content("\n").join(lines)
+
+
+def work_notice(job: Job, doing: str) -> Content:
+    """How far work is that has no outcome yet, or why nothing comes of it."""
+    return refused(job.error) if job.error else Content.assemble(f"{doing} … ", progress_content(job))
 
 
 def progress_content(job: Job) -> Content:

@@ -5,17 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 
 from tuitune.data.scan import begin_scan
+from tuitune.data.sources.names import resolve, stamp
 from tuitune.data.tasks import Task, begin
-from tuitune.planning.data_plan import begin_cleaning, stamps
 from tuitune.recipe.schema import DataSection, Recipe
-from tuitune.tui.screens.workbench.bench import tables
+from tuitune.tui.screens.workbench.bench import sources, tables
+
+MODULES = {"clean": "tuitune.data", "tokens": "tuitune.engine"}
 
 
 def begin_work(kind: str, recipe: Recipe, data: DataSection, base: Path) -> Task:
     """Begin a scan of `data.train`, or cleaning or tokenizing what `recipe` trains on. TuituneError says why not."""
     if kind == "scan":
         return begin_scan(data.train, base=base, split=data.split, shape=data.shape, columns=data.columns)
-    if kind == "clean":
-        return begin_cleaning(recipe, base)
-    wanted = {"recipe": tables(recipe, kind), "base": str(base)}
-    return begin(kind, wanted, stamps(recipe, base), module="tuitune.engine")
+    wanted = {"recipe": tables(recipe, kind), "base": str(base.absolute())}
+    stamps = [stamp(resolve(name, base=base)) for name in sources(recipe)]
+    return begin(kind, wanted, stamps, module=MODULES[kind])
