@@ -195,7 +195,7 @@ def test_rules_of_the_recipe_come_first(base: Path) -> None:
         (None, "no such file"),
         ('{"prompt": "a", "chosen": "b", "rejected": "c"}\n', "preferences"),
         ('{"colour": "red"}\n', "no known shape"),
-        ("not json\n", "row 1:"),
+        ("not json\n", "row 1 (line 1):"),
         (
             '{"instruction": "a", "output": "b"}\n{"instruction": "a"}\n{bad\n' * 2,
             "4 of the first 6 rows cannot be used as alpaca: row 2 (line 2)",

@@ -6,15 +6,17 @@ from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
-from tuitune.data.scan.inspect import SAMPLE
-from tuitune.data.shapes.convert import to_canonical
-from tuitune.data.shapes.detect import recognise
-from tuitune.data.shapes.objectives import refusal
-from tuitune.data.shapes.turns import RowProblem
-from tuitune.data.sources.names import open_rows, resolve
-from tuitune.data.sources.rows import Row
+from tuitune.data.shapes.detect import Detection, recognise
+from tuitune.data.shapes.fields import RowProblem
+from tuitune.data.shapes.objectives import convert_for, refusal
+from tuitune.data.sources.names import open_source, resolve
+from tuitune.data.sources.rows import Row, mark
 from tuitune.problem import Problem, TuituneError
 from tuitune.recipe.schema import Recipe
+from tuitune.text import clean
+
+SAMPLE = 200
+"""Rows that are looked at."""
 
 _SHOWN = 3
 
@@ -29,15 +31,18 @@ class DataCheck:
 
 
 def check_data(recipe: Recipe, base: Path) -> DataCheck:
-    """Look at the first rows of the training data, and of the held-out data where that is a source of its own.
+    """Look at the first rows of the training data, and of held-out and mixed data where those are other sources.
 
-    Hub data sets and parquet files are the engine's to look at.
+    Rows that the recipe leaves out or drops are no errors, unless none is left. Hub data sets, web addresses and
+    parquet files are the engine's to look at.
     """
     data = recipe.data
     found = _check_source("data.train", data.train, recipe, base)
-    if isinstance(data.eval, str):
-        found.errors += _check_source("data.eval", data.eval, recipe, base).errors
-    elif data.eval is not None and found.rows == 1 and not found.errors:
+    others = [("data.mix", name) for name in data.mix]
+    others += [("data.eval", data.eval)] if isinstance(data.eval, str) else []
+    for key, name in others:
+        found.errors += _check_source(key, name, recipe, base).errors
+    if isinstance(data.eval, float) and found.rows == 1 and not data.mix and not found.errors:
         found.errors.append(
             Problem("data.eval", "one row cannot be split; name a file of held-out rows, or leave data.eval empty")
         )
@@ -47,10 +52,10 @@ def check_data(recipe: Recipe, base: Path) -> DataCheck:
 def _check_source(key: str, name: str, recipe: Recipe, base: Path) -> DataCheck:
     try:
         source = resolve(name, base=base)
-        if source.path is None or source.format == "parquet":
+        if not source.light:
             return DataCheck()
         limit = min(SAMPLE, recipe.data.limit or SAMPLE) if key == "data.train" else SAMPLE
-        rows = list(islice(open_rows(source.path), limit + 1))
+        rows = list(islice(open_source(source), limit + 1))
     except TuituneError as error:
         return DataCheck(errors=[Problem(key, str(problem)) for problem in error.problems])
     count = None if len(rows) > limit else len(rows)
@@ -58,27 +63,39 @@ def _check_source(key: str, name: str, recipe: Recipe, base: Path) -> DataCheck:
 
 
 def _check_rows(key: str, rows: list[Row], count: int | None, recipe: Recipe) -> DataCheck:
-    found = recognise(rows, recipe.data.shape, recipe.data.columns)
-    if reason := refusal(found.shape):
+    mapped = key != "data.mix"
+    found = recognise(rows, *((recipe.data.shape, recipe.data.columns) if mapped else ()))
+    if reason := refusal(found.shape, recipe.objective.kind):
         broken = next((row for row in rows if row.values is None), None)
-        first = f"row {broken.number}: {broken.problem}; " if broken else ""
+        first = f"{broken.place}: {broken.problem}; " if broken else ""
         return DataCheck(found.shape, count, [Problem(key, f"{first}{reason}")])
-    problems = [text for row in rows if (text := _row_problem(row, found.shape, found.columns))]
-    if not problems:
-        return DataCheck(found.shape, count)
-    shown, more = "; ".join(problems[:_SHOWN]), len(problems) - _SHOWN
-    rest = f"; and {more} more" if more > 0 else ""
-    opening = f"{len(problems)} of the first {len(rows)} rows cannot be used as {found.shape}"
-    message = f"{opening}: {shown}{rest}. Mend or remove them"
-    return DataCheck(found.shape, count, [Problem(key, message)])
+    excluded = set(recipe.data.exclude)
+    kept = [row for row in rows if not excluded or mark(row) not in excluded]
+    problems = [problem for row in kept if (problem := _row_problem(row, found, recipe))]
+    refused = [text for text, dropped in problems if not dropped]
+    if refused:
+        opening = f"{len(refused)} of the first {len(rows)} rows cannot be used as {found.shape}"
+        remedy = 'Mend or remove them, or set cleaning.unusable = "drop"'
+        return DataCheck(found.shape, count, [Problem(key, f"{opening}: {_listed(refused)}. {remedy}")])
+    if len(problems) == len(kept) and count is not None:
+        reasons = _listed([text for text, _ in problems]) or "data.exclude names them all"
+        return DataCheck(found.shape, count, [Problem(key, f"no row is left to use: {reasons}")])
+    return DataCheck(found.shape, count)
 
 
-def _row_problem(row: Row, shape: str, columns: dict[str, str]) -> str | None:
-    place = f"row {row.number}" + (f" (line {row.line})" if row.line else "")
-    if row.values is None:
-        return f"{place}: {row.problem}"
+def _listed(reasons: list[str]) -> str:
+    more = len(reasons) - _SHOWN
+    return "; ".join(reasons[:_SHOWN]) + (f"; and {more} more" if more > 0 else "")
+
+
+def _row_problem(row: Row, found: Detection, recipe: Recipe) -> tuple[str, bool] | None:
+    """What is wrong with a row, and whether the recipe drops it for that."""
+    cleaning = recipe.cleaning
     try:
-        to_canonical(row.values, shape, columns)
+        if row.values is None:
+            raise RowProblem("", row.problem or "cannot be read", "unreadable")
+        convert_for(recipe.objective.kind)(row.values, found.shape, found.columns)
     except RowProblem as problem:
-        return f"{place}: {problem}"
+        dropped = cleaning.unusable == "drop" or (cleaning.empty and problem.kind == "empty")
+        return f"{row.place}: {clean(str(problem), limit=300)}", dropped
     return None

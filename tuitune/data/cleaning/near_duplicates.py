@@ -1,6 +1,7 @@
 """Texts that nearly repeat another: MinHash and locality-sensitive hashing find candidates, exact sets decide.
 
-Similarity is that of Jaccard between the sets of word 3-grams of two texts. MinHash signatures are cut into 32 bands;
+Similarity is that of Jaccard between the sets of word 3-grams of two texts, without those that very many texts share:
+the words of a template would make every row look like the others. MinHash signatures are cut into 32 bands;
 two texts of similarity s share one with probability 1 - (1 - s^r)^32 for bands of r values (Leskovec, Rajaraman and
 Ullman, Mining of Massive Datasets, 3.4). r is the largest that finds 99 % at the threshold itself.
 """
@@ -9,6 +10,7 @@ from __future__ import annotations
 
 import re
 from array import array
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 
@@ -18,10 +20,17 @@ USUAL = 0.8
 """Similarity from which texts count as near-duplicates where a recipe does not say."""
 
 _BANDS = 32
+_FOUND = 0.99
+_SAMPLE = 10_000
+_COMMON = 0.2
+_OFTEN = 100
+_SAID_EVERY = 1000
+_COMPARED = 500
 _SEED = 1
 _BATCH = 4096
 _REMEMBERED = 20_000
 _FEWEST_WORDS = 6
+_ASCII_WORDS = {code: " " for code in range(128) if not chr(code).isalnum()}
 _WORD = re.compile(r"[\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\U00020000-\U0003ffff]|[^\W_]+")
 
 
@@ -31,7 +40,7 @@ def shingles(text: str) -> frozenset[str]:
     A character of a script without spaces is a word. Texts of fewer than six words are compared by three characters.
     """
     text = text.lower()
-    words = _WORD.findall(text)
+    words = text.translate(_ASCII_WORDS).split() if text.isascii() else _WORD.findall(text)
     if len(words) >= _FEWEST_WORDS:
         return frozenset(map(" ".join, zip(words, words[1:], words[2:], strict=False)))
     letters = " ".join(text.split())
@@ -44,23 +53,34 @@ def similarity(one: frozenset[str], other: frozenset[str]) -> float:
     return common / (len(one) + len(other) - common)
 
 
+def common_groups(texts: Sequence[str]) -> frozenset[str]:
+    """Groups in over a fifth of the texts, and in over a hundred of them: a template's words, which tell no row apart.
+
+    Judged by at most 10 000 of the texts, evenly spread.
+    """
+    sample = texts[:: max(1, len(texts) // _SAMPLE)]
+    if len(sample) <= _OFTEN:
+        return frozenset()
+    counts = Counter(group for text in sample for group in shingles(text))
+    return frozenset(group for group, count in counts.items() if count > max(_OFTEN, _COMMON * len(sample)))
+
+
 class Index:
     """Texts by number, to be asked for one that nearly equals another."""
 
-    def __init__(self, text_of: Callable[[int], str], threshold: float) -> None:
-        rows = next((rows for rows in (8, 4, 2) if 1 - (1 - threshold**rows) ** _BANDS >= 0.99), 2)
+    def __init__(self, text_of: Callable[[int], str], threshold: float, common: frozenset[str]) -> None:
+        rows = next((rows for rows in (8, 4, 2) if 1 - (1 - threshold**rows) ** _BANDS >= _FOUND), 2)
         self._permutations = rows * _BANDS
         self._lsh = RMinHashLSH(threshold, self._permutations, _BANDS)
-        self._threshold = threshold
-        self._sizes = array("I")
-        self._set_of = lru_cache(_REMEMBERED)(lambda number: shingles(text_of(number)))
-        self._numbers = array("Q")
+        self._threshold, self._common = threshold, common
+        self._sizes, self._numbers = array("I"), array("Q")
+        self._set_of = lru_cache(_REMEMBERED)(lambda number: self._groups(text_of(number)))
 
-    def signatures(self, texts: Sequence[str]) -> Iterator[tuple[str, frozenset[str], RMinHash]]:
+    def signed(self, texts: Sequence[str]) -> Iterator[tuple[str, frozenset[str], RMinHash]]:
         """Texts with their groups and signatures, made by the batch."""
         for start in range(0, len(texts), _BATCH):
             part = texts[start : start + _BATCH]
-            sets = [shingles(text) for text in part]
+            sets = [self._groups(text) for text in part]
             yield from zip(part, sets, RMinHash.from_token_sets(sets, self._permutations, _SEED), strict=True)
 
     def add(self, number: int, groups: frozenset[str], signature: RMinHash) -> None:
@@ -69,9 +89,12 @@ class Index:
         self._sizes.append(len(groups))
 
     def find(self, groups: frozenset[str], signature: RMinHash) -> tuple[int, float] | None:
-        """The first text added that is similar enough, and how similar; None where none is."""
+        """The first text added that is similar enough, and how similar; None where none of the first candidates is.
+
+        There are many candidates only where very many texts are almost similar enough.
+        """
         size, threshold = len(groups), self._threshold
-        for key in sorted(self._lsh.query(signature)):
+        for key in sorted(self._lsh.query(signature))[:_COMPARED]:
             other = self._sizes[key]
             if min(size, other) < threshold * max(size, other):
                 continue
@@ -79,6 +102,10 @@ class Index:
             if alike >= threshold:
                 return self._numbers[key], alike
         return None
+
+    def _groups(self, text: str) -> frozenset[str]:
+        groups = shingles(text)
+        return groups - self._common or groups
 
 
 def near_duplicates(
@@ -88,15 +115,14 @@ def near_duplicates(
 
     The earlier one is the first that is not such a text itself. Texts that are equal have the similarity 1.
     """
-    index = Index(texts.__getitem__, threshold)
+    index = Index(texts.__getitem__, threshold, common_groups(texts))
     first: dict[str, int] = {}
-    for number, (text, groups, signature) in enumerate(index.signatures(texts)):
-        if number % 1000 == 0:
+    for number, (text, groups, signature) in enumerate(index.signed(texts)):
+        if number % _SAID_EVERY == 0:
             say(number)
         if (equal := first.get(text)) is not None:
             yield number, equal, 1.0
         elif found := index.find(groups, signature):
-            first[text] = found[0]
             yield number, *found
         else:
             first[text] = number
@@ -107,13 +133,13 @@ def resembling(
     texts: Sequence[str], kept: Sequence[str], threshold: float = USUAL, say: Callable[[int], None] = lambda _done: None
 ) -> Iterator[tuple[int, int, float]]:
     """(index, index in `kept`, similarity) of every text that equals or nearly equals one of `kept`, in order."""
-    index = Index(kept.__getitem__, threshold)
+    index = Index(kept.__getitem__, threshold, common_groups([*texts, *kept]))
     first: dict[str, int] = {}
-    for number, (text, groups, signature) in enumerate(index.signatures(kept)):
+    for number, (text, groups, signature) in enumerate(index.signed(kept)):
         if first.setdefault(text, number) == number:
             index.add(number, groups, signature)
-    for number, (text, groups, signature) in enumerate(index.signatures(texts)):
-        if number % 1000 == 0:
+    for number, (text, groups, signature) in enumerate(index.signed(texts)):
+        if number % _SAID_EVERY == 0:
             say(number)
         if (equal := first.get(text)) is not None:
             yield number, equal, 1.0

@@ -1,4 +1,4 @@
-"""Held-out rows drawn by what is in the rows: the same data and seed give the same split, whatever the order of rows."""
+"""Held-out rows drawn by what is in them: the same data and seed give the same split, whatever the order of rows."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ def split(
 ) -> tuple[list[Item], list[Item], list[str]]:
     """Training rows, held-out rows and notes. At least one row is on either side; DataRefused where there is but one.
 
-    Rows whose instructions are alike lie on the same side. A group of them that is larger than the held-out part is
-    trained on; where that leaves nothing to hold out, rows are drawn one by one, and a note says so.
+    Rows whose instructions are alike, or that are equal, lie on the same side. A group of them that is larger than the
+    held-out part is trained on; where that leaves nothing to hold out, rows are drawn one by one, and a note says so.
     """
     if len(items) < 2:
         message = "one row cannot be split; name a file of held-out rows, or leave data.eval empty"
@@ -58,15 +58,16 @@ def _drawn_apart(items: list[Item], count: int, seed: int, threshold: float, say
     said = "looking for rows that are alike, to hold them out together"
     for index, earlier, _ in near_duplicates(texts, threshold, lambda done: say(said, done, len(texts))):
         groups.join(index, earlier)
-    for earlier_index in range(1, len(items)):
-        if items[earlier_index].mark == items[earlier_index - 1].mark:
-            groups.join(earlier_index, earlier_index - 1)
+    for index in range(1, len(items)):
+        if items[index].mark == items[index - 1].mark:
+            groups.join(index, index - 1)
     for _ in range(_ROUNDS):
         drawn = _drawn(groups.members(), items, count, seed)
-        rest = [index for index in range(len(items)) if index not in set(drawn)]
+        taken = set(drawn)
+        rest = [index for index in range(len(items)) if index not in taken]
         across = list(resembling([texts[index] for index in rest], [texts[index] for index in drawn], threshold))
         if not across:
-            return set(drawn)
+            return taken
         for one, other, _ in across:
             groups.join(rest[one], drawn[other])
     strangers = {other for _, other, _ in across}
