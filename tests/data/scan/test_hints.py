@@ -141,5 +141,5 @@ def test_a_sample_of_many_rows_thins_out() -> None:
         if sample.wants(number):
             seen += 1
             sample.add({"text": "x"}, number)
-    assert 10_000 <= seen <= 25_000
+    assert 5_000 <= seen <= 25_000
     assert not Sample(0).wants(1)

@@ -83,10 +83,9 @@ def test_a_scan_is_found_again_until_the_file_changes(tmp_path: Path) -> None:
     found, task = scanned(path)
     again = begin_scan(path.name, base=tmp_path)
     assert again.folder == task.folder and again.look().state == "done"
-    path.write_text(json.dumps(PAIR) * 1 + "\n" + json.dumps({"question": "q"}) + "\n")
+    path.write_text(json.dumps(PAIR) + "\n" + json.dumps({"question": "q"}) + "\n")
     changed, other = scanned(path)
     assert other.folder != task.folder and (changed.rows, found.rows) == (2, 1)
-    assert scanned(path, shape="text", columns={"text": "question"})[0].problem_count == 0
 
 
 @pytest.mark.parametrize("kind", ["gz", "csv", "json", "folder"])

@@ -8,6 +8,7 @@ import signal
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
 from io import BytesIO
 from multiprocessing import get_context
@@ -23,8 +24,9 @@ from tuitune.data.sources.json_rows import read_lines
 from tuitune.data.sources.names import Source, file_names
 from tuitune.data.sources.packed import is_packed
 from tuitune.data.sources.rows import DEEPEST, LONGEST, SourceError
+from tuitune.problem import TuituneError
 
-SIZE = 2 << 20
+SIZE = 4 << 20
 """Bytes in a block."""
 
 _WORTH_PROCESSES = 8 << 20
@@ -78,6 +80,13 @@ def _counted(blocks: list[Block], reading: Reading) -> Iterator[Tally]:
     if processes == 1 or sum(block.end - block.start for block in blocks) < _WORTH_PROCESSES:
         yield from (count(block, reading) for block in blocks)
         return
+    try:
+        yield from _in_processes(processes, blocks, reading)
+    except BrokenProcessPool:
+        raise TuituneError("a process that counts rows was killed, perhaps for want of memory") from None
+
+
+def _in_processes(processes: int, blocks: list[Block], reading: Reading) -> Iterator[Tally]:
     waiting: deque[Future[Tally]] = deque()
     with ProcessPoolExecutor(processes, get_context("fork"), initializer=_end_with, initargs=(os.getpid(),)) as pool:
         for block in blocks:

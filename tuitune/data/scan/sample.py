@@ -12,7 +12,7 @@ from typing import Any
 from tuitune.data.scan.decisions import about_people
 from tuitune.data.scan.personal import personal_in
 
-ROWS = 10_000
+ROWS = 5_000
 """Rows that are looked at; of more, every second, fourth, … is."""
 
 NAMED = 20

@@ -24,7 +24,7 @@ from tuitune.data.sources.rows import Row
 UNREADABLE = 0
 """The fingerprint of rows that cannot be read, which are no duplicates of each other."""
 
-MOST_PROBLEMS = 20_000
+MOST_PROBLEMS = 40_000
 """Problems of one tally that are kept in full; the rest are counted."""
 
 _NATIVE: dict[str, Objective] = {"preference": "dpo", "unpaired-preference": "kto"}
