@@ -32,6 +32,7 @@ PACKED = (".gz", ".gzip", ".zst", ".zstd")
 BOM = b"\xef\xbb\xbf"
 
 _ARCHIVES = {b"PK\x03\x04": "zip", b"BZh": "bzip2", b"\xfd7zXZ": "xz", b"7z\xbc\xaf": "7z", b"Rar!": "rar"}
+_CONTROLS = bytes({*range(32)} - {*b"\t\n\v\f\r\x1b"})
 _STREAMS = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstandard"}
 
 
@@ -88,7 +89,7 @@ def refuse_unreadable(path: Path, start: bytes) -> None:
         raise SourceError(path, "is UTF-32 text; save it as UTF-8 (iconv -f UTF-32 -t UTF-8 OLD > NEW)")
     if start.startswith((b"\xff\xfe", b"\xfe\xff")) or _alternates(start[:200]):
         raise SourceError(path, "is UTF-16 text; save it as UTF-8 (iconv -f UTF-16 -t UTF-8 OLD > NEW)")
-    if start.count(0) > 8 + len(start) // 100:
+    if len(start) - len(start.translate(None, _CONTROLS)) > 8 + len(start) // 33:
         raise SourceError(path, "is not a text file")
 
 

@@ -94,7 +94,7 @@ def open_source(source: Source, *, split: str = "train", limit: int | None = Non
 
         return read_hub(str(source.repo), split, limit=limit, first=first)
     source = fetched(source)
-    rows = open_rows(source.paths[0]) if len(source.paths) == 1 else _chain(source)
+    rows = _chain(source) if source.kind == "files" else open_rows(source.paths[0])
     return islice(rows, first - 1, None if limit is None else first - 1 + limit)
 
 

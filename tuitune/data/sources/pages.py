@@ -88,8 +88,7 @@ class _Book:
     """A light source: how far each of its files is known, the last pages, and where reading is to go on."""
 
     def __init__(self, source: Source) -> None:
-        several = len(source.paths) > 1 or source.kind == "files"
-        names: list[str | None] = [*file_names(source.paths)] if several else [None]
+        names: list[str | None] = [*file_names(source.paths)] if source.kind == "files" else [None]
         self.files = [_File(path, name) for path, name in zip(source.paths, names, strict=True)]
         self.pages: OrderedDict[tuple[int, int], Page] = OrderedDict()
         self.bookmark: tuple[int, Iterator[Row]] | None = None

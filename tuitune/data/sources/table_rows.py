@@ -109,7 +109,7 @@ def read_text(file: TextIO) -> Iterator[Row]:
     start = file.tell()
     beginning = file.read(_SNIFFED)
     file.seek(start)
-    paragraphs = re.search(r"\S[^\n]*\n[ \t]*\n\s*\S", beginning) is not None
+    paragraphs = re.search(r"\n[ \t]*\n", beginning.strip()) is not None
     lines = _Lines(file)
     number = 0
     document = _Document()
