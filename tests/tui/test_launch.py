@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -12,13 +13,16 @@ from textual.pilot import Pilot
 
 from tests.tui.conftest import MakeRun, until
 from tests.tui.payloads import shot_of
+from tuitune.data.tasks import Progress
 from tuitune.hardware.gpus import Gpu, GpuProcess
 from tuitune.planning.preflight import Advice, Check
+from tuitune.problem import TuituneError
 from tuitune.recipe.schema import HardwareSection, Recipe
 from tuitune.runs.directory import list_runs
 from tuitune.runs.slots import SlotHolder, acquire
 from tuitune.tui.app import TuituneApp
 from tuitune.tui.place import users_text
+from tuitune.tui.screens import launch as launch_screen
 from tuitune.tui.screens.launch import LaunchDialog
 from tuitune.tui.start import when
 from tuitune.tui.widgets.dialogs import Reader
@@ -98,3 +102,117 @@ def test_who_uses_the_gpus_is_said_in_a_line() -> None:
     cards = [Gpu(index, None, "H200", processes=found) for index, found in enumerate([(anna,), (idle,), (ours,)])]
     assert users_text(cards) == "GPU 0 anna: python, 23.1 GB · GPU 2 me: the run triage, 8.0 GB"
     assert users_text([]) == ""
+
+
+# The labels
+
+
+def flowing(pilot: Pilot[Any]) -> str:
+    """What a dialog says, wherever its lines break."""
+    return " ".join(text_of(pilot).replace("│", " ").split())
+
+
+class StandInTask:
+    """A look at the labels that is as far as `progress` says."""
+
+    def __init__(self, progress: Progress) -> None:
+        self.progress = progress
+
+    def look(self) -> Progress:
+        return self.progress
+
+
+@pytest.fixture
+def labels(monkeypatch: pytest.MonkeyPatch) -> StandInTask:
+    task = StandInTask(Progress("working", "tokenizing", 3_200, 52_000))
+    monkeypatch.setattr(launch_screen, "label_check", lambda recipe, base: task)
+    return task
+
+
+@pytest.fixture
+def launched(monkeypatch: pytest.MonkeyPatch) -> list[Recipe]:
+    """Recipes that were launched; none of them really is."""
+    found: list[Recipe] = []
+    monkeypatch.setattr(launch_screen, "launch", lambda recipe, base: found.append(recipe))
+    return found
+
+
+async def test_the_look_at_the_labels_is_seen_and_need_not_be_waited_for(
+    home: Path, labels: StandInTask, launched: list[Recipe]
+) -> None:
+    async with launching(Recipe()) as pilot:
+        await until(pilot, lambda: "tokenizing 3,200 of 52,000 rows" in text_of(pilot))
+        assert "Enter starts without waiting" in text_of(pilot)
+        labels.progress = Progress("working", "tokenizing", 40_000, 52_000)
+        await until(pilot, lambda: "40,000 of 52,000" in text_of(pilot))
+        await pilot.press("enter")
+        await until(pilot, lambda: launched)
+
+
+async def test_rows_that_lose_every_label_are_named_and_nothing_is_started(
+    home: Path, labels: StandInTask, launched: list[Recipe]
+) -> None:
+    errors = ["data.max_length: 12 of 300 rows (4 %) lose every label: 7, 9 \x1b[2J[/]"]
+    async with launching(Recipe()) as pilot:
+        labels.progress = Progress("done", result={"errors": errors, "lost_count": 12, "lost": []})
+        await until(pilot, lambda: "Not started." in text_of(pilot))
+        assert "lose every label: 7, 9 ␛[2J[/]" in flowing(pilot)
+        assert "Enter launch" not in text_of(pilot)
+        await pilot.press("enter")
+        await pilot.pause()
+        assert not launched
+        await pilot.press("escape")
+        assert not isinstance(pilot.app.screen, LaunchDialog)
+
+
+@pytest.mark.parametrize(
+    ("progress", "text"),
+    [
+        (Progress("done", result={"errors": [], "lost_count": 0}), "✓ every row has something to learn from"),
+        (
+            Progress("done", result={"errors": [], "lost_count": 1, "lost": [{"row": 1200}]}),
+            "⚠ 1 row has nothing to learn from: left out is row 1,200",
+        ),
+        (
+            Progress("done", result={"errors": [], "lost_count": 7, "lost": [{"row": one} for one in range(1, 8)]}),
+            "⚠ 7 rows have nothing to learn from: left out are rows 1, 2, 3, 4, 5, …",
+        ),
+        (Progress("failed", error="no room \x1b[2J"), "⚠ not looked at: no room ␛[2J; the run does so itself"),
+    ],
+)
+async def test_what_the_look_at_the_labels_found_is_said(
+    home: Path, labels: StandInTask, progress: Progress, text: str
+) -> None:
+    labels.progress = progress
+    async with launching(Recipe(), (120, 36)) as pilot:
+        await until(pilot, lambda: text in flowing(pilot))
+        assert "Enter launch" in text_of(pilot)
+
+
+async def test_a_look_at_the_labels_that_cannot_begin_keeps_nothing_from_starting(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(recipe: Recipe, base: Path) -> None:
+        raise TuituneError("no process to be had")
+
+    monkeypatch.setattr(launch_screen, "label_check", refuse)
+    async with launching(Recipe()) as pilot:
+        await until(pilot, lambda: "no process to be had" in text_of(pilot))
+        assert "Enter launch" in text_of(pilot)
+
+
+@pytest.mark.slow
+async def test_data_that_would_lose_every_label_is_refused_by_the_real_look_at_it(
+    home: Path, tmp_path: Path, launched: list[Recipe]
+) -> None:
+    data = tmp_path / "long.jsonl"
+    rows = [{"prompt": "a long question " * 60, "completion": f"the answer {number}"} for number in range(20)]
+    data.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    recipe = Recipe.model_validate({"data": {"train": str(data), "max_length": 64}})
+    async with launching(recipe) as pilot:
+        await until(pilot, lambda: "Not started." in text_of(pilot), 120)
+        assert "lose" in flowing(pilot)
+        assert "1, 2, 3" in flowing(pilot)
+        await pilot.press("enter")
+        await pilot.pause()
+        assert not launched

@@ -36,7 +36,7 @@ class Checking(Dialog[Made | list[Problem]]):
     DEFAULT_CSS = """
     Checking Reader { height: auto; max-height: 1fr; scrollbar-size-vertical: 1; }
     Checking Static { height: auto; }
-    Checking #note { max-height: 40%; display: none; }
+    Checking #note { max-height: 8; display: none; dock: bottom; }
     """
 
     class Looked(Message):

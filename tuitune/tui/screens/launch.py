@@ -1,12 +1,24 @@
-"""The last step before a run: what is about to start, when, what would end it, and the start itself."""
+"""The last step before a run: what is about to start, when, what would end it, and the start itself.
+
+Where rows might lose every label, and the tokenizer is here to tell, they are tokenized meanwhile.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from threading import Event
+from typing import Any
 
+from textual import work
 from textual.content import Content
+from textual.message import Message
+from textual.worker import get_current_worker
 
+from tuitune.data.tasks import Progress
+from tuitune.planning.labels import label_check
 from tuitune.planning.preflight import Advice, Check
+from tuitune.problem import TuituneError
 from tuitune.recipe.schema import Recipe
 from tuitune.recipe.settings import setting, show_value
 from tuitune.runs.directory import Run
@@ -14,19 +26,64 @@ from tuitune.runs.launcher import launch
 from tuitune.text import clean
 from tuitune.tui.screens.checking import Checking, fact
 from tuitune.tui.start import when
+from tuitune.tui.widgets.bars import progress_bar
 from tuitune.tui.widgets.forecast import ADVICE_SIGNS
 from tuitune.units import bytes_text, count_text, number_text
 
+_LOOK_SECONDS = 0.25
+_BAR = 20
+
 
 class LaunchDialog(Checking[Run]):
-    """Gives the run that was started, or the errors that kept it from starting; None where it was left be."""
+    """Gives the run that was started, or the errors that kept it from starting; None where it was left be.
+
+    Nobody needs to wait for the labels: the run looks at them itself before it loads the model.
+    """
 
     VERB = "launch"
     DOING = "Starting …"
     NOT_DONE = "Not started."
 
+    class LabelsLooked(Message):
+        """How far the look at the labels is."""
+
+        def __init__(self, progress: Progress) -> None:
+            super().__init__()
+            self.progress = progress
+
     def __init__(self, recipe: Recipe, base: Path) -> None:
         super().__init__("Launch", recipe, base)
+
+    def ready(self) -> None:
+        self._look_at_labels()
+
+    @work(thread=True, exit_on_error=False)
+    def _look_at_labels(self) -> None:
+        """The work goes on when the dialog is left, and what it finds is kept for the next one."""
+        worker, pause = get_current_worker(), Event()
+        try:
+            task = label_check(self.recipe, self.base)
+        except TuituneError as error:
+            self.post_message(self.LabelsLooked(Progress("failed", error=str(error))))
+            return
+        before = None
+        while task is not None and not worker.is_cancelled:
+            if (progress := task.look()) != before:
+                self.post_message(self.LabelsLooked(progress))
+            if progress.state != "working":
+                return
+            before = progress
+            pause.wait(_LOOK_SECONDS)
+
+    def on_launch_dialog_labels_looked(self, event: LabelsLooked) -> None:
+        progress = event.progress
+        if self.at_work:
+            return
+        if errors := (progress.result or {}).get("errors"):
+            lines = [Content.assemble(("✗ ", "$bad"), clean(str(error), limit=2000)) for error in errors]
+            self.refuse(Content("\n").join([*lines, Content("\nThe draft is kept as it is.")]))
+        else:
+            self.note(_labels(progress))
 
     def make(self) -> Run:
         return launch(self.recipe, base=self.base)
@@ -40,6 +97,35 @@ class LaunchDialog(Checking[Run]):
         if not any(one.id == "ends-at-logout" for one in found.advice):
             lines.append(Content("\nThe run goes on when you leave tuitune or lose the connection.").stylize("$faint"))
         return Content("\n").join(lines)
+
+
+def _labels(progress: Progress) -> Content:
+    """Whether every row has something to learn from, or how far the look at them is."""
+    name = "\n" + "labels".ljust(9)
+    if progress.state == "failed":
+        reason = f"⚠ not looked at: {clean(progress.error, limit=300)}; the run does so itself"
+        return Content.assemble((name, "$faint"), (reason, "$warn"))
+    if progress.state == "done":
+        return Content.assemble((name, "$faint"), _lost(progress.result or {}))
+    share = progress.done / progress.total if progress.total else 0.0
+    figures = f" {progress.done:,} of {progress.total:,} {progress.unit} " if progress.total else " … "
+    return Content.assemble(
+        (name, "$faint"),
+        clean(progress.text, limit=80),
+        clean(figures),
+        progress_bar(share, _BAR) if progress.total else "",
+        ("\n" + " " * 9 + "Enter starts without waiting: the run looks at them itself", "$faint"),
+    )
+
+
+def _lost(result: Mapping[str, Any]) -> Content:
+    lost = int(result.get("lost_count") or 0)
+    if not lost:
+        return Content.assemble(("✓ ", "$ok"), "every row has something to learn from")
+    rows = ", ".join(f"{one['row']:,}" for one in result.get("lost", [])[:5])
+    more = ", …" if lost > 5 else ""
+    many, left = ("1 row has", "is row") if lost == 1 else (f"{lost:,} rows have", "are rows")
+    return Content.assemble(("⚠ ", "$warn"), f"{many} nothing to learn from: left out {left} {rows}{more}")
 
 
 def _advice(one: Advice) -> Content:

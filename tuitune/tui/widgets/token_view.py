@@ -100,6 +100,10 @@ class TokenView(ScrollView, can_focus=True):
         self._tell()
 
     @property
+    def tokens(self) -> Sequence[Token]:
+        return self._tokens
+
+    @property
     def current(self) -> int | None:
         """The number of the token under the cursor, from 0; None where there are no tokens."""
         return self._cursor if self._tokens else None

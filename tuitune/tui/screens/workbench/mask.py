@@ -34,6 +34,9 @@ Apply = Callable[[Mapping[str, Any]], Recipe]
 
 _LEGEND = "trained underlined, with ▌ · masked dim"
 _LOOK_SECONDS = 0.2
+_MARGIN = 3
+_TALL = 30
+"""On fewer lines there is room for one line of good verdicts; v shows all."""
 
 
 class MaskInspector(TuituneScreen):
@@ -185,10 +188,6 @@ class MaskInspector(TuituneScreen):
         assert looked is not None
         self._title()
         self._figures()
-        verdicts = words.verdict_lines(self._verdicts, fixable=self._apply is not None)
-        shown = self.query_one("#verdicts", Static)
-        shown.display = bool(verdicts)
-        shown.update(Content("\n").join(verdicts))
         self.set_class(looked.tokenized is None, "-without")
         self.view.show(looked.tokenized, numbers=self._numbers)
         if looked.tokenized is None:
@@ -214,8 +213,13 @@ class MaskInspector(TuituneScreen):
         if looked is None:
             return
         lines = [words.figures(looked.tokenized)] if looked.tokenized else []
-        lines += [words.provenance(looked.opening, self.size.width - 3)] if looked.opening else []
+        lines += [words.provenance(looked.opening, self.size.width - _MARGIN)] if looked.opening else []
         self.query_one("#figures", Rows).show_lines(lines)
+        width = self.size.width - _MARGIN if self.size.height < _TALL else None
+        verdicts = words.verdict_lines(self._verdicts, fixable=self._apply is not None, width=width)
+        shown = self.query_one("#verdicts", Static)
+        shown.display = bool(verdicts)
+        shown.update(Content("\n").join(verdicts))
 
     def _wait(self, text: str) -> None:
         self._say(Content.styled(clean(text, limit=300), "$faint"))

@@ -70,13 +70,25 @@ def provenance(opening: Opening, width: int) -> Content:
     )
 
 
-def verdict_lines(verdicts: Sequence[Verdict], *, fixable: bool = True) -> list[Content]:
-    """Verdicts with the bad ones first and a line each, and all good ones in one; `x` stands at the fix it applies."""
+def verdict_lines(verdicts: Sequence[Verdict], *, fixable: bool = True, width: int | None = None) -> list[Content]:
+    """Verdicts with the bad ones first and a line each, and all good ones in one; `x` stands at the fix it applies.
+
+    With `width`, as many of the good ones as fit into it, and how many more there are.
+    """
     bad = sorted((one for one in verdicts if one.level != "ok"), key=lambda one: one.level != "error")
     first = first_fix(verdicts) if fixable else None
     lines = [Content.assemble(_line(one), _fix(one) if one is first else "") for one in bad]
     good = [_line(one) for one in verdicts if one.level == "ok"]
-    return [*lines, *([joined(good)] if good else [])]
+    return [*lines, *([_fitting(good, width)] if good else [])]
+
+
+def _fitting(lines: Sequence[Content], width: int | None) -> Content:
+    for count in range(len(lines), 0, -1):
+        rest = [(f"{len(lines) - count} more", "$faint")] if count < len(lines) else []
+        line = joined([*lines[:count], *rest])
+        if width is None or line.cell_length <= width:
+            return line
+    return Content.styled(f"{len(lines)} good verdicts", "$faint")
 
 
 def verdicts_text(verdicts: Sequence[Verdict]) -> str:
