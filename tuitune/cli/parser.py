@@ -21,6 +21,7 @@ from tuitune.cli.arguments import (
 
 _SETTINGS = "settings_help:settings_help"
 _TUNABLE = "settings_help:tunable_help"
+_WRITTEN = ("messages", "prompt-completion", "text", "preference", "unpaired-preference")
 _SHAPES = (
     *("auto", "alpaca", "messages", "sharegpt", "tools", "prompt-completion", "columns", "text"),
     *("preference", "unpaired-preference"),
@@ -179,6 +180,26 @@ def _add_data(verbs: argparse._SubParsersAction) -> None:
     tokens.add_argument("--row", metavar="N", type=positive, help="show this row alone, token by token")
     add_set(tokens)
     add_json(tokens)
+
+    clean = add(commands, "clean", "data.clean:clean", "write a data set cleaned, with what every step did")
+    clean.add_argument("--recipe", metavar="RECIPE", help="take the steps and the shape from this recipe")
+    clean.add_argument("--report", metavar="FILE", help="write what every step did, with examples, to this JSON file")
+    convert = add(commands, "convert", "data.convert:convert", "write a data set in another shape")
+    convert.add_argument("--to", choices=_WRITTEN, default="messages", help="the shape (default: messages)")
+    split = add(commands, "split", "data.split:split", "part a data set into training and held-out rows, by content")
+    split.add_argument("--eval", metavar="SHARE", type=float, default=0.05, help="share held out (default: 0.05)")
+    split.add_argument("--seed", metavar="N", type=int, default=42, help="fixes which rows (default: 42)")
+    for parser in (clean, convert, split):
+        parser.add_argument("source", metavar="IN", help="a file, folder, https address, bundled set or Hub data set")
+        parser.add_argument("--force", action="store_true", help="write over existing files")
+        add_set(parser)
+        add_json(parser)
+    for parser in (clean, convert):
+        output = "the file to write, by its ending: .jsonl, .json, .csv, .tsv or .parquet"
+        parser.add_argument("-o", "--output", metavar="OUT", required=True, help=output)
+    split.add_argument(
+        "-o", "--output", metavar="DIR", required=True, help="the folder for train.jsonl and heldout.jsonl"
+    )
 
 
 def _add_machine(verbs: argparse._SubParsersAction) -> None:

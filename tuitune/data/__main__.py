@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tuitune.data.tasks import carry_out
 
-TASKS = {"scan": "tuitune.data.scan.task", "clean": "tuitune.data.cleaning.task"}
+TASKS = {"scan": "tuitune.data.scan.task", "clean": "tuitune.data.cleaning.task", "make": "tuitune.data.cleaning.made"}
 """Kinds of tasks, and the module whose `run(report)` does each and returns its result."""
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 _SPACES_AT_END = re.compile(r"[^\S\n]+(?=\n)")
 _BLANK_LINES = re.compile(r"\n{3,}")
 _LINE_ENDS = re.compile(r"\r\n?|[\x85\u2028\u2029]")
+_SAID = ("content", "value", "text", "message")
 _KINDS = ("text", "prompt", "completion", "chosen", "rejected", "messages")
 
 
@@ -60,3 +61,22 @@ def _tidied(key: str, value: Any, changed: list[tuple[str, str]]) -> Any:
     if after != value:
         changed.append((value, after))
     return after
+
+
+def tidied_values(values: Mapping[str, Any], columns: Iterable[str]) -> dict[str, Any]:
+    """A row as it lies in its source, with the texts in these columns tidied, or in all where none is named.
+
+    In turns and their parts only what they say is tidied.
+    """
+    named = set(columns) or set(values)
+    return {name: _in_value(value) if name in named else value for name, value in values.items()}
+
+
+def _in_value(value: Any) -> Any:
+    if isinstance(value, str):
+        return tidy(value)
+    if isinstance(value, list):
+        return [_in_value(one) for one in value]
+    if isinstance(value, Mapping):
+        return {key: _in_value(one) if key in _SAID else one for key, one in value.items()}
+    return value

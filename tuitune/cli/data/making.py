@@ -1,0 +1,89 @@
+"""What `data clean`, `data convert` and `data split` share: files checked, a process started, its result told."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import uuid
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from tuitune.cli.data.following import result_of
+from tuitune.cli.output import note, say, say_json, say_table
+from tuitune.data.cleaning.writing import ending
+from tuitune.data.sources.names import resolve
+from tuitune.data.sources.rows import SourceError
+from tuitune.data.tasks import begin
+from tuitune.recipe import overrides
+from tuitune.recipe.document import read, write_text
+from tuitune.recipe.schema import Recipe
+from tuitune.text import clean
+
+_NAMED = 3
+
+
+def recipe_of(options: argparse.Namespace, settings: Sequence[str] = ()) -> Recipe:
+    """The recipe that decides on the rows: `--recipe` or the usual one, on IN, with `settings` and then `--set`.
+
+    Nothing is mixed in; and nothing is held out, but data of its own that `--recipe` names.
+    """
+    recipe = read(options.recipe) if getattr(options, "recipe", None) else Recipe()
+    held_out = recipe.data.eval if isinstance(recipe.data.eval, str) else ""
+    tables = overrides.tables_of(recipe)
+    tables["data"] = {**tables.get("data", {}), "train": options.source, "eval": held_out, "mix": {}}
+    return overrides.apply(tables, [*settings, *options.overrides])
+
+
+def make(options: argparse.Namespace, recipe: Recipe, outputs: Mapping[str, Path], *, to: str = "") -> dict[str, Any]:
+    """Write the rows and give the result of the process that did. SourceError where a file cannot be written to."""
+    for path in outputs.values():
+        _check(path, options)
+    asked = {
+        "recipe": recipe.model_dump(mode="json"),
+        "base": str(Path.cwd()),
+        "outputs": {side: str(path.absolute()) for side, path in outputs.items()},
+        "to": to,
+        "force": options.force,
+        "once": uuid.uuid4().hex,
+    }
+    return result_of(begin("make", asked), options.source)
+
+
+def _check(path: Path, options: argparse.Namespace) -> None:
+    ending(path)
+    if path.is_dir():
+        raise SourceError(path, "is a folder; name a file")
+    for source in resolve(options.source).paths:
+        if path.exists() and path.samefile(source):
+            raise SourceError(path, "is the data itself, which is never changed in place; name another file")
+    if path.exists() and not options.force:
+        raise SourceError(path, "exists already; --force writes over it")
+    if not path.parent.is_dir():
+        raise SourceError(path, "there is no such folder")
+
+
+def tell(options: argparse.Namespace, result: Mapping[str, Any]) -> None:
+    """What every step did and what was written: as JSON, or as a table with a few examples."""
+    if options.json:
+        say_json(result)
+        return
+    steps = result["steps"]
+    if steps:
+        rows = [
+            [one["title"], f"{one['before']:,}", f"{one['found']:,}", f"{one['dropped']:,}", f"{one['changed']:,}"]
+            for one in steps
+        ]
+        say_table(["step", "rows", "found", "dropped", "changed"], rows, right=[1, 2, 3, 4])
+        say("")
+    say_table(["file", "rows"], [[path, f"{count:,}"] for path, count in result["written"].items()], right=[1])
+    for one in steps:
+        for example in [example for example in one["examples"] if "reason" in example][:_NAMED]:
+            note(clean(f"{one['title']}: {example['place']}: {example['reason']}", limit=400))
+    for line in result["notes"]:
+        note(clean(line, limit=400))
+
+
+def save_report(path: Path, result: Mapping[str, Any]) -> None:
+    """The result, with all examples, as a JSON file."""
+    write_text(path, json.dumps(result, indent=2, ensure_ascii=False) + "\n")

@@ -1,0 +1,104 @@
+"""The rows that `tuitune data clean`, `split` and `convert` write, as the process of a task."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from tuitune.data.cleaning.assembly import Assembled, DataRefused, Item, Wanted, assemble
+from tuitune.data.cleaning.task import summary
+from tuitune.data.cleaning.texts import tidied_values
+from tuitune.data.cleaning.writing import write_rows
+from tuitune.data.shapes.objectives import Objective
+from tuitune.data.shapes.turns import said_by
+from tuitune.data.sources.names import open_source, resolve
+from tuitune.data.tasks import Report
+from tuitune.problem import Problem
+
+TARGETS: dict[str, Objective] = {
+    "messages": "sft",
+    "prompt-completion": "sft",
+    "text": "sft",
+    "preference": "dpo",
+    "unpaired-preference": "kto",
+}
+"""Shapes that rows can be converted to, and the objective that learns from each."""
+
+
+def run(report: Report) -> dict[str, Any]:
+    """Write `train`, and `held_out` where asked for, in the rows' own shape or the shape `to`."""
+    asked = report.wanted
+    base, force, to = Path(asked["base"]), asked["force"], asked["to"]
+    wanted = Wanted.from_tables(asked["recipe"])
+    wanted = replace(wanted, objective=TARGETS.get(to, wanted.objective))
+    made = assemble(wanted, base=base, progress=report.progress)
+    written = {}
+    for side, items in (("train", made.train), ("held_out", made.held_out)):
+        if output := asked["outputs"].get(side):
+            rows = converted(items, to) if to else originals(items, wanted, made, base)
+            report.progress("writing", 0, len(items))
+            written[output] = write_rows(Path(output), rows, force=force)
+    return {**summary(made), "shape": made.shape.shape, "written": written}
+
+
+def originals(items: list[Item], wanted: Wanted, made: Assembled, base: Path) -> Iterator[dict[str, Any]]:
+    """Rows as they lie in the training data, read once more; only texts that were tidied differ."""
+    kept = {item.number for item in items if item.source == wanted.train}
+    for row in open_source(resolve(wanted.train, base=base), split=wanted.split, limit=wanted.limit):
+        if row.number in kept and row.values is not None:
+            tidy = wanted.cleaning.whitespace
+            yield tidied_values(row.values, made.shape.columns.values()) if tidy else row.values
+
+
+def converted(items: Iterable[Item], to: str) -> Iterator[Mapping[str, Any]]:
+    """Rows in another shape. DataRefused names the first row that it cannot hold."""
+    for item in items:
+        row = item.canonical
+        if to == "unpaired-preference" and "rejected" in row:
+            yield {"prompt": row["prompt"], "completion": row["chosen"], "label": True}
+            yield {"prompt": row["prompt"], "completion": row["rejected"], "label": False}
+            continue
+        if (found := _CONVERTED[to](row)) is None:
+            held = (
+                "plain text" if "text" in row else "a conversation" if "messages" in row else "a prompt and completion"
+            )
+            remedy = _REMEDIES.get(to, "train on it as it is")
+            raise DataRefused(Problem("", f"{item.place}: {held} cannot be written as {to}; {remedy}"))
+        yield found
+
+
+def _to_messages(row: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    if "prompt" in row:
+        return {"messages": [said_by("user", row["prompt"]), said_by("assistant", row["completion"])]}
+    return row if "messages" in row else None
+
+
+def _to_prompt_completion(row: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """A conversation parts before its last answer; turns after it, which nothing learns from, fall away."""
+    if "messages" not in row:
+        return row if "prompt" in row else None
+    turns = row["messages"]
+    last = max(place for place, turn in enumerate(turns) if turn["role"] == "assistant")
+    tools = {"tools": row["tools"]} if "tools" in row else {}
+    return {"prompt": turns[:last], "completion": [turns[last]], **tools}
+
+
+def _to_text(row: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    if "prompt" in row:
+        return {"text": row["prompt"] + row["completion"]}
+    return row if "text" in row else None
+
+
+_CONVERTED = {
+    "messages": _to_messages,
+    "prompt-completion": _to_prompt_completion,
+    "text": _to_text,
+    "preference": lambda row: row,
+    "unpaired-preference": lambda row: row,
+}
+_REMEDIES = {
+    "a conversation": "it needs a chat template, which training puts round it",
+    "plain text": "nothing says which part of it is the answer; train on it as it is",
+}

@@ -1,0 +1,129 @@
+"""Rows written to a file in the format that its ending names, whole or not at all."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from tuitune.data.sources.rows import SourceError
+
+Rows = Iterable[Mapping[str, Any]]
+
+
+def write_rows(path: Path, rows: Rows, *, force: bool = False) -> int:
+    """Write rows to a new file and count them; `force` replaces one that exists. SourceError where it cannot be done.
+
+    A reader sees the old file or the new one, never a part.
+    """
+    write = WRITERS[ending(path)]
+    part = path.with_name(f".{path.name[:100]}.{os.getpid()}.part")
+    try:
+        try:
+            count = write(part, rows)
+            _place(part, path, force)
+        finally:
+            part.unlink(missing_ok=True)
+    except OSError as error:
+        raise SourceError(path, f"cannot be written: {error.strerror or error}") from None
+    return count
+
+
+def ending(path: Path) -> str:
+    """The ending of a file that rows can be written to; SourceError where it is none of those."""
+    found = path.suffix.lower()
+    if found not in WRITERS:
+        raise SourceError(path, f"rows are written as {', '.join(WRITERS)}; give the file one of these endings")
+    return found
+
+
+def _place(part: Path, path: Path, force: bool) -> None:
+    if force:
+        part.replace(path)
+        return
+    try:
+        os.link(part, path)
+    except FileExistsError:
+        raise SourceError(path, "exists already; --force writes over it") from None
+
+
+def _lines(path: Path, rows: Rows) -> int:
+    count = 0
+    with path.open("xb") as file:
+        for row in rows:
+            file.write(_json(row) + b"\n")
+            count += 1
+        _settle(file)
+    return count
+
+
+def _array(path: Path, rows: Rows) -> int:
+    count = 0
+    with path.open("xb") as file:
+        for row in rows:
+            file.write((b",\n" if count else b"[\n") + _json(row))
+            count += 1
+        file.write(b"\n]\n" if count else b"[]\n")
+        _settle(file)
+    return count
+
+
+def _table(separator: str) -> Callable[[Path, Rows], int]:
+    def write(path: Path, rows: Rows) -> int:
+        rows = list(rows)
+        columns = list(dict.fromkeys(name for row in rows for name in row))
+        with path.open("x", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file, delimiter=separator, lineterminator="\n")
+            writer.writerow(columns)
+            for number, row in enumerate(rows, start=1):
+                writer.writerow([_cell(row.get(column), path, number, column) for column in columns])
+            _settle(file)
+        return len(rows)
+
+    return write
+
+
+def _cell(value: Any, path: Path, number: int, column: str) -> Any:
+    if isinstance(value, list | dict):
+        kind = "a list" if isinstance(value, list) else "an object"
+        raise SourceError(path, f"row {number}, {column}: {kind} does not fit into a table; write .jsonl or .parquet")
+    return json.dumps(value) if isinstance(value, bool) else value
+
+
+def _parquet(path: Path, rows: Rows) -> int:
+    import pyarrow
+    import pyarrow.parquet
+
+    try:
+        table = pyarrow.Table.from_pylist(list(rows))
+    except (pyarrow.ArrowException, UnicodeError, OverflowError) as error:
+        message = f"these rows make no table: {error}; write .jsonl"
+        raise SourceError(path, message) from None
+    pyarrow.parquet.write_table(table, path)
+    return int(table.num_rows)
+
+
+def _json(row: Mapping[str, Any]) -> bytes:
+    try:
+        return orjson.dumps(row, default=str)
+    except TypeError:
+        return json.dumps(row, default=str).encode()
+
+
+def _settle(file: Any) -> None:
+    file.flush()
+    os.fsync(file.fileno())
+
+
+WRITERS: dict[str, Callable[[Path, Rows], int]] = {
+    ".jsonl": _lines,
+    ".json": _array,
+    ".csv": _table(","),
+    ".tsv": _table("\t"),
+    ".parquet": _parquet,
+}
