@@ -16,6 +16,7 @@ from textual.worker import get_current_worker
 
 from tuitune.data.scan import problems
 from tuitune.data.scan.report import DataProblem
+from tuitune.data.shapes.objectives import refusal
 from tuitune.problem import TuituneError
 from tuitune.recipe.document import write_text
 from tuitune.text import clean
@@ -94,7 +95,14 @@ class ProblemsView(View):
     def notice(self) -> Content | None:
         if self.found:
             return None
-        return super().notice() or _nothing(bool(self.kind or self.words))
+        return super().notice() or self._nothing()
+
+    def _nothing(self) -> Content:
+        if self.kind or self.words:
+            return Content.styled("No problem goes by that; Esc shows all again.", "$faint")
+        if refusal((self.bench.scan or {}).get("shape", "")) is not None:
+            return Content.styled("Rows are judged once they are read as training takes them: m.", "$faint")
+        return Content.assemble(("✓ ", "$ok"), "Every row can be used.")
 
     def rows(self) -> Sequence[Row]:
         return [self._row(at, problem) for at, problem in enumerate(self.found)]
@@ -216,9 +224,3 @@ class ProblemsView(View):
         event.stop()
         self.set_class(bool(self.words), "-filtering")
         self.list.focus()
-
-
-def _nothing(narrowed: bool) -> Content:
-    if narrowed:
-        return Content.styled("No problem goes by that; Esc shows all again.", "$faint")
-    return Content.assemble(("✓ ", "$ok"), "Every row can be used.")

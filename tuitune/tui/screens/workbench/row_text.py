@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 from textual.content import Content
@@ -12,6 +13,9 @@ from tuitune.text import clean
 from tuitune.tui.data_page import PageRow
 
 _LONGEST = 20_000
+_LONGEST_ROW = 60_000
+_MOST_PARTS, _MOST_LINES = 200, 2_000
+"""What is shown of a row at most: laying out 20,000 lines takes a second."""
 _GIST = 400
 
 
@@ -20,8 +24,8 @@ def gist(page_row: PageRow, width: int) -> str:
     canonical = page_row.canonical
     if canonical is None:
         return clean(_as_json(page_row.row.values)[: 8 * width], limit=width)
-    texts = [text for name, text in parts(canonical) if name not in ("system", "tools")]
-    return clean(" → ".join(text[:_GIST] for text in texts), limit=width)
+    texts = (text[:_GIST] for name, text in parts(canonical) if name not in ("system", "tools"))
+    return clean(" → ".join(islice(texts, _MOST_PARTS)), limit=width)
 
 
 def whole(page_row: PageRow, *, original: bool = False, left_out: bool = False) -> Content:
@@ -30,11 +34,23 @@ def whole(page_row: PageRow, *, original: bool = False, left_out: bool = False) 
     lines = [Content.styled(clean(" · ".join(said)), "$faint")]
     if page_row.problem:
         lines.append(Content.assemble(("✗ ", "$bad"), clean(page_row.problem, newlines=True)))
+    found: Iterable[tuple[str, str]]
     if original or page_row.canonical is None:
-        found = [(name, _as_text(value)) for name, value in (page_row.row.values or {}).items()]
+        found = ((name, _as_text(value)) for name, value in (page_row.row.values or {}).items())
     else:
-        found = list(parts(page_row.canonical))
-    return Content("\n").join([*lines, *(part(name, text) for name, text in found)])
+        found = parts(page_row.canonical)
+    return Content("\n").join([*lines, *_bounded(found)])
+
+
+def _bounded(found: Iterable[tuple[str, str]]) -> Iterator[Content]:
+    room = _LONGEST_ROW
+    for at, (name, text) in enumerate(found):
+        if at == _MOST_PARTS or room <= 0:
+            yield Content.styled("… and more, which is not shown", "$faint")
+            return
+        shown = part(name, text[: room + 1])
+        room -= len(shown) + 10 * shown.plain.count("\n")
+        yield shown
 
 
 def parts(canonical: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -49,6 +65,8 @@ def parts(canonical: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 def part(name: object, text: str) -> Content:
     """A text under its name."""
+    lines = text.split("\n", _MOST_LINES)
+    text = "\n".join([*lines[:_MOST_LINES], "…"]) if len(lines) > _MOST_LINES else text
     return Content.assemble((clean(str(name), limit=60), "$accent"), "\n", clean(text, limit=_LONGEST, newlines=True))
 
 

@@ -49,11 +49,13 @@ class View(Pane):
     def __init__(self, bench: Bench) -> None:
         super().__init__(self.TITLE, id=f"view-{self.NAME}")
         self.bench = bench
+        self._detail = Content("")
 
     def compose(self) -> ComposeResult:
         yield Static(id="titles")
         yield RowList()
-        with VerticalScroll(id="below", can_focus=False):
+        with VerticalScroll(id="below", can_focus=False) as below:
+            below.display = False
             yield Static(id="detail")
 
     @property
@@ -117,8 +119,11 @@ class View(Pane):
     def _show_detail(self) -> None:
         key = self.list.current
         detail = self.notice() or (self.detail(key) if key is not None else Content(""))
-        self.query_one("#below").display = bool(detail)
-        self.query_one("#detail", Static).update(detail)
+        if not detail.is_same(self._detail):
+            self._detail = detail
+            self.query_one("#below").display = bool(detail)
+            self.query_one("#detail", Static).update(detail)
+            self.query_one("#below", VerticalScroll).scroll_home(animate=False)
 
     def scroll_detail(self, lines: int) -> None:
         self.query_one("#below", VerticalScroll).scroll_relative(y=lines, animate=False)
