@@ -1,6 +1,6 @@
 """Texts that nearly repeat another: MinHash and locality-sensitive hashing find candidates, exact sets decide.
 
-Similarity is that of Jaccard between the sets of word 3-grams of two texts, without those that very many texts share:
+Similarity is that of Jaccard between the sets of word 3-grams of two texts, without those that most texts share:
 the words of a template would make every row look like the others. MinHash signatures are cut into 32 bands;
 two texts of similarity s share one with probability 1 - (1 - s^r)^32 for bands of r values (Leskovec, Rajaraman and
 Ullman, Mining of Massive Datasets, 3.4). r is the largest that finds 99 % at the threshold itself.
@@ -22,7 +22,7 @@ USUAL = 0.8
 _BANDS = 32
 _FOUND = 0.99
 _SAMPLE = 10_000
-_COMMON = 0.2
+_COMMON = 0.5
 _OFTEN = 100
 _SAID_EVERY = 1000
 _COMPARED = 500
@@ -54,7 +54,7 @@ def similarity(one: frozenset[str], other: frozenset[str]) -> float:
 
 
 def common_groups(texts: Sequence[str]) -> frozenset[str]:
-    """Groups in over a fifth of the texts, and in over a hundred of them: a template's words, which tell no row apart.
+    """Groups in over half of the texts, and in over a hundred of them: a template's words, which tell no row apart.
 
     Judged by at most 10 000 of the texts, evenly spread.
     """
