@@ -55,7 +55,7 @@ VALUES = JSON | st.lists(TURN, max_size=3) | st.lists(TURN, max_size=2).map(json
 ROWS = st.dictionaries(st.sampled_from(ROW_KEYS + PAIR_KEYS), VALUES, max_size=4)
 
 
-@hypothesis(deadline=None, max_examples=150)
+@hypothesis(deadline=None)
 @given(st.lists(ROWS, max_size=2))
 def test_whatever_the_rows_hold_only_row_problems_are_raised(rows: list[dict[str, Any]]) -> None:
     found = detect(rows)
@@ -71,7 +71,7 @@ def test_whatever_the_rows_hold_only_row_problems_are_raised(rows: list[dict[str
         _convert(to_unpaired, row, "unpaired-preference", {})
 
 
-@hypothesis(deadline=None)
+@hypothesis(deadline=None, max_examples=50)
 @given(ROWS)
 def test_whatever_the_row_holds_its_images_are_looked_for_safely(row: dict[str, Any]) -> None:
     try:

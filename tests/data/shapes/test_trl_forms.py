@@ -37,7 +37,7 @@ def test_sharegpt_becomes_chatml_as_trl_makes_it(row: dict[str, Any]) -> None:
     assert to_canonical(row, "sharegpt")["messages"] == theirs
 
 
-@hypothesis(deadline=None)
+@hypothesis(deadline=None, max_examples=50)
 @given(TALK, TALK)
 def test_an_implicit_prompt_is_found_where_trl_finds_it(
     chosen: list[dict[str, Any]], other: list[dict[str, Any]]
@@ -49,7 +49,7 @@ def test_an_implicit_prompt_is_found_where_trl_finds_it(
     assert to_preference({"chosen": chosen, "rejected": rejected}) == theirs
 
 
-@hypothesis(deadline=None)
+@hypothesis(deadline=None, max_examples=50)
 @given(WORDS, WORDS, WORDS)
 def test_an_implicit_prompt_of_plain_text_is_found_where_trl_finds_it(asked: str, said: str, other: str) -> None:
     row = {"chosen": f"{asked}c{said}", "rejected": f"{asked}r{other}"}
