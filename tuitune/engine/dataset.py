@@ -83,7 +83,7 @@ def arrange(tokens: Tokenized, recipe: Recipe, *, flat: bool) -> Prepared:
 
 def packed(rows: datasets.Dataset, length: int | None) -> datasets.Dataset:
     """Several documents a row, best fit first, as trl packs them; the rows themselves where `length` is None."""
-    return pack_dataset(rows, length, "bfd", {"keep_in_memory": True}) if length else rows
+    return pack_dataset(rows, length, "bfd", {"keep_in_memory": True}) if length and len(rows) else rows
 
 
 def _held_out_before(run: Run, recipe: Recipe) -> list[str] | None:
