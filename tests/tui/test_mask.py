@@ -218,13 +218,12 @@ async def test_leaving_ends_the_process(data: Path, stand_in: list[Inspector]) -
 
 async def test_the_engine_shows_the_mask_of_the_bundled_model(the_real_one: None, tmp_path: Path) -> None:
     path = tmp_path / "chat.jsonl"
-    turns = [{"role": "user", "content": "My parcel\tis late."}, {"role": "assistant", "content": "Sorry."}]
+    answer = "Sorry. Another one is sent today."
+    turns = [{"role": "user", "content": "My parcel\tis late."}, {"role": "assistant", "content": answer}]
     path.write_text(json.dumps({"messages": turns}) + "\n" + json.dumps({"messages": turns[:1]}) + "\n")
     async with inspecting(path, size=(120, 36)) as (pilot, draft):
         await until(pilot, lambda: "token 1 of" in text_of(pilot), 90)
-        await shows(
-            pilot, "bundled:nano", "the tokenizer's chat template", "⚠", "cut off at 16", "x sets data.max_length"
-        )
+        await shows(pilot, "bundled:nano", "cut off at 16", "x sets data.max_length")
         await pilot.press("x")
         await shows(pilot, "all kept of at most", "✓ the end of each answer is learned")
         assert draft.recipe.data.max_length > MAX_LENGTH
@@ -232,7 +231,7 @@ async def test_the_engine_shows_the_mask_of_the_bundled_model(the_real_one: None
         await shows(pilot, "trained")
         view = pilot.app.screen.query_one(TokenView)
         learned = [token for token in view.tokens if token.learned]
-        assert "".join(token.text for token in learned) == "Sorry.<|end|>"
+        assert "".join(token.text for token in learned) == f"{answer}<|end|>"
         assert view.tokens[view.current or 0] == learned[0]
         await pilot.press("right_square_bracket")
         await shows(pilot, "row 2 (line 2)", "✗", "messages")
