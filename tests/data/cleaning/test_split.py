@@ -126,7 +126,7 @@ def test_any_rows_are_split_the_same_in_any_order(
         for number, ((base, kin), text) in enumerate(zip(drawn, texts, strict=True))
     ]
     train, held_out, notes = split(items, share, seed, USUAL, no_progress)
-    assert train and held_out or len({item.mark for item in items}) == 1
+    assert (train and held_out) or len({item.mark for item in items}) == 1
     assert sorted(item.number for item in train + held_out) == list(range(len(items)))
     shuffled = list(items)
     order.shuffle(shuffled)
