@@ -1,0 +1,180 @@
+"""`data clean`, `data convert` and `data split` on real files: what is written, what is told, what is refused."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet
+import pytest
+
+SHARED = Path(__file__).resolve().parents[3] / "shared/data"
+LONG = "An answer that says something."
+ROWS: list[dict[str, Any]] = [
+    {"id": 1, "question": "What is a hull?  \r\n", "answer": f"{LONG} 1"},
+    {"id": 2, "question": "Who keeps the light?", "answer": f"{LONG} 2"},
+    {"id": 3, "question": "Who keeps the light?", "answer": f"{LONG} 2"},
+    {"id": 4, "question": "Why?", "answer": ""},
+    {"id": 5, "question": "Where?"},
+]
+
+
+@pytest.fixture
+def talks(tmp_path: Path) -> Path:
+    path = tmp_path / "talks.jsonl"
+    path.write_text("".join(f"{json.dumps(row)}\n" for row in ROWS))
+    return path
+
+
+def lines(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def test_clean_writes_the_rows_that_are_left_in_their_own_shape(cli, talks: Path, tmp_path: Path, home: Path) -> None:
+    before, out, report = talks.read_bytes(), tmp_path / "clean.jsonl", tmp_path / "report.json"
+    answer = cli("data", "clean", talks, "-o", out, "--report", report)
+    assert answer.code == 0, answer.err
+    assert lines(out) == [{**ROWS[0], "question": "What is a hull?"}, ROWS[1]]
+    assert "duplicates: row 3 (line 3): equals row 2 (line 2)" in answer.err
+    steps = {one["step"]: one for one in json.loads(report.read_text())["steps"]}
+    assert {name: (one["dropped"], one["changed"]) for name, one in steps.items()} == {
+        "unusable": (1, 0),
+        "empty": (1, 0),
+        "whitespace": (0, 1),
+        "duplicates": (1, 0),
+    }
+    assert talks.read_bytes() == before
+    assert not list(tmp_path.glob(".*"))
+
+
+@pytest.mark.parametrize("ending", [".json", ".csv", ".tsv", ".parquet"])
+def test_the_ending_names_the_format(ending: str, cli, talks: Path, tmp_path: Path, home: Path) -> None:
+    out = tmp_path / f"clean{ending}"
+    answer = cli("data", "clean", talks, "-o", out, "--json")
+    assert answer.code == 0, answer.err
+    assert json.loads(answer.out)["written"] == {str(out): 2}
+    if ending == ".json":
+        found = json.loads(out.read_text())
+    elif ending == ".parquet":
+        found = pyarrow.parquet.read_table(out).to_pylist()
+    else:
+        with out.open(newline="") as file:
+            found = list(csv.DictReader(file, delimiter="," if ending == ".csv" else "\t"))
+    assert [(str(row["id"]), row["question"]) for row in found] == [
+        ("1", "What is a hull?"),
+        ("2", "Who keeps the light?"),
+    ]
+
+
+def test_steps_are_set_one_by_one_or_by_a_recipe(cli, talks: Path, tmp_path: Path, home: Path) -> None:
+    recipe, out = tmp_path / "recipe.toml", tmp_path / "clean.jsonl"
+    recipe.write_text('[cleaning]\nunusable = "drop"\n')
+    assert cli("data", "clean", talks, "-o", out, "--recipe", recipe).code == 0
+    assert lines(out) == ROWS[:3]
+    answer = cli("data", "clean", talks, "-o", out, "--recipe", recipe, "--force", "--set", "cleaning.duplicates=true")
+    assert answer.code == 0
+    assert lines(out) == ROWS[:2]
+
+
+def test_what_is_there_is_not_written_over(cli, talks: Path, tmp_path: Path, home: Path) -> None:
+    there, before = tmp_path / "there.jsonl", talks.read_bytes()
+    there.write_text("mine\n")
+    linked = tmp_path / "linked.jsonl"
+    linked.symlink_to(talks)
+    for out, said in ((there, "--force"), (talks, "never changed in place"), (linked, "never changed in place")):
+        answer = cli("data", "clean", talks, "-o", out)
+        assert (answer.code, answer.out) == (2, "")
+        assert said in answer.err
+    assert "never changed in place" in cli("data", "clean", talks, "-o", talks, "--force").err
+    assert (there.read_text(), talks.read_bytes()) == ("mine\n", before)
+    assert cli("data", "clean", talks, "-o", there, "--force").code == 0
+    assert len(lines(there)) == 2
+
+
+@pytest.mark.parametrize(
+    ("out", "said"),
+    [("rows.xlsx", "rows are written as .jsonl"), ("none/rows.jsonl", "no such folder"), ("folder.jsonl", "a folder")],
+)
+def test_a_file_that_cannot_be_written(out: str, said: str, cli, talks: Path, tmp_path: Path, home: Path) -> None:
+    (tmp_path / "folder.jsonl").mkdir()
+    answer = cli("data", "clean", talks, "-o", tmp_path / out)
+    assert answer.code == 2
+    assert said in answer.err
+
+
+def test_rows_that_no_step_drops_are_refused_by_name(cli, talks: Path, tmp_path: Path, home: Path) -> None:
+    answer = cli("data", "convert", talks, "-o", tmp_path / "out.jsonl")
+    assert answer.code == 2
+    assert "2 of 5 rows cannot be used as columns: row 4 (line 4): answer: is empty; row 5 (line 5)" in answer.err
+    assert not (tmp_path / "out.jsonl").exists()
+
+
+def test_lists_do_not_fit_into_a_table(cli, tmp_path: Path, home: Path) -> None:
+    out, chats = tmp_path / "out.csv", tmp_path / "chats.jsonl"
+    turns = [{"role": "user", "content": "Why?"}, {"role": "assistant", "content": "So."}]
+    chats.write_text(json.dumps({"messages": turns}) + "\n")
+    answer = cli("data", "clean", chats, "-o", out)
+    assert answer.code == 2
+    assert "does not fit into a table; write .jsonl or .parquet" in answer.err
+    assert not out.exists()
+
+
+def test_convert_to_what_training_takes(cli, talks: Path, tmp_path: Path, home: Path) -> None:
+    drop = ("--set", "cleaning.unusable=drop", "--force")
+    out = tmp_path / "out.jsonl"
+    asked, said = {"role": "user", "content": ROWS[1]["question"]}, {"role": "assistant", "content": f"{LONG} 2"}
+    assert cli("data", "convert", talks, "-o", out, *drop).code == 0
+    assert lines(out)[1] == {"messages": [asked, said]}
+    assert cli("data", "convert", out, "-o", out.with_name("pc.jsonl"), "--to", "prompt-completion").code == 0
+    assert lines(out.with_name("pc.jsonl"))[1] == {"prompt": [asked], "completion": [said]}
+    answer = cli("data", "convert", talks, "-o", out, "--to", "preference", *drop)
+    assert answer.code == 2
+    assert "train on them with sft" in answer.err
+    answer = cli("data", "convert", talks, "-o", out, "--to", "text", *drop)
+    assert answer.code == 2
+    assert "row 1 (line 1): a conversation cannot be written as text" in answer.err
+
+
+def test_a_pair_becomes_a_good_and_a_bad_answer(cli, tmp_path: Path, home: Path) -> None:
+    pairs, out = tmp_path / "pairs.jsonl", tmp_path / "out.jsonl"
+    pairs.write_text(json.dumps({"prompt": "Why?", "chosen": "So.", "rejected": "No."}) + "\n")
+    assert cli("data", "convert", pairs, "-o", out, "--to", "unpaired-preference").code == 0
+    assert [(row["completion"], row["label"]) for row in lines(out)] == [("So.", True), ("No.", False)]
+
+
+def test_split_parts_the_rows_the_same_way_whatever_their_order(cli, tmp_path: Path, home: Path) -> None:
+    rows = [{"question": f"What is {chr(97 + n % 26) * 3} {n * 7919}?", "answer": f"It is {n}."} for n in range(40)]
+    sides = []
+    for name, ordered in (("one", rows), ("other", rows[::-1])):
+        path = tmp_path / f"{name}.jsonl"
+        path.write_text("".join(f"{json.dumps(row)}\n" for row in ordered))
+        assert cli("data", "split", path, "--eval", 0.25, "-o", tmp_path / name / "deep").code == 0
+        train, held_out = (lines(tmp_path / name / "deep" / f"{side}.jsonl") for side in ("train", "heldout"))
+        assert len(train) + len(held_out) == 40
+        assert all(row in rows and row not in held_out for row in train)
+        sides.append({row["answer"] for row in held_out})
+    assert sides[0] == sides[1]
+    assert len(sides[0]) == 10
+    answer = cli("data", "split", tmp_path / "one.jsonl", "-o", tmp_path / "one/deep")
+    assert (answer.code, "--force" in answer.err) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("name", "to", "written"),
+    [
+        ("alpaca_en_demo.json", "messages", 999),
+        ("gsm8k-train.jsonl", "messages", 7473),
+        ("dpo_en_demo.json", "preference", 300),
+        ("kto_en_demo.json", "unpaired-preference", 300),
+    ],
+)
+def test_real_sets_are_converted_without_a_hint(
+    name: str, to: str, written: int, cli, tmp_path: Path, home: Path
+) -> None:
+    if not (SHARED / name).is_file():
+        pytest.skip(f"{SHARED / name} is not on this machine")
+    answer = cli("data", "convert", SHARED / name, "-o", tmp_path / "out.jsonl", "--to", to, "--json")
+    assert answer.code == 0, answer.err
+    assert json.loads(answer.out)["written"] == {str(tmp_path / "out.jsonl"): written}

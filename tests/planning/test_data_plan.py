@@ -1,0 +1,41 @@
+"""What a recipe asks of its data, and the defaults that two rooms must share."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+from tuitune.data.cleaning.wanted import Cleaning, Wanted
+from tuitune.planning.data_plan import wanted
+from tuitune.recipe.schema import CleaningSection, Recipe
+
+
+def test_the_defaults_of_both_rooms_are_one() -> None:
+    assert asdict(Cleaning()) == CleaningSection().model_dump()
+    assert wanted(Recipe()) == Wanted("bundled:triage", eval=0.05)
+
+
+def test_every_setting_arrives() -> None:
+    cleaning = {
+        "unusable": "drop",
+        "empty": True,
+        "whitespace": True,
+        "shortest": 50,
+        "duplicates": True,
+        "near_duplicates": 0.8,
+        "too_long": "drop",
+        "leakage": "drop",
+    }
+    data = {
+        "train": "a.jsonl",
+        "eval": "b.jsonl",
+        "mix": {"general.jsonl": 0.15},
+        "split": "test",
+        "shape": "columns",
+        "columns": {"prompt": "q", "completion": "a"},
+        "limit": 10,
+        "exclude": ["0123456789abcdef"],
+    }
+    recipe = Recipe.model_validate({"data": data, "cleaning": cleaning, "run": {"seed": 7}})
+    expected = {**data, "exclude": frozenset(data["exclude"]), "cleaning": Cleaning(**cleaning), "seed": 7}
+    assert wanted(recipe) == Wanted(**expected)
+    assert Wanted.from_tables(recipe.model_dump(mode="json")) == wanted(recipe)
