@@ -27,6 +27,8 @@ LIGHT = [
     "tuitune.runs.summary",
     "tuitune.planning.preflight",
     "tuitune.data.scan.inspect",
+    "tuitune.data.tasks",
+    "tuitune.cli.data.inspect",
     "tuitune.hardware.gpus",
     "tuitune.hardware.models",
 ]

@@ -46,10 +46,9 @@ def test_an_objective_that_cannot_take_the_shape_is_told_the_way_out(cli, tmp_pa
 
 
 @pytest.mark.parametrize("wrong", [["--columns", "prompt"], ["--columns", "=a"], ["--shape", "round"], []])
-def test_wrong_options_are_refused(wrong: list[str], cli, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as ended:
-        cli("data", "inspect", *(["bundled:triage", *wrong] if wrong else []))
-    assert ended.value.code == 2
+def test_wrong_options_are_refused(wrong: list[str], cli) -> None:
+    answer = cli("data", "inspect", *(["bundled:triage", *wrong] if wrong else []))
+    assert answer.code == 2 and answer.err and not answer.out
 
 
 def test_lengths_and_trained_share_with_a_model(cli, tmp_path: Path) -> None:
@@ -60,7 +59,6 @@ def test_lengths_and_trained_share_with_a_model(cli, tmp_path: Path) -> None:
     found = json.loads(answer.out)
     assert 0 < found["trained_share"] < 1
     assert sum(found["lengths"]["counts"]) == 8
-    assert "of the tokens" in cli("data", "inspect", path, *roles, "--model", "bundled:nano").out
 
 
 def test_nothing_but_the_answer_goes_to_a_pipe(tmp_path: Path) -> None:
@@ -73,14 +71,12 @@ def test_nothing_but_the_answer_goes_to_a_pipe(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not DATA.is_dir(), reason="the folder of real data sets, ../shared/data, is not here")
 def test_real_sets_are_counted(cli) -> None:
-    answer = cli("data", "inspect", *sorted(DATA.glob("*.json*")), "--json")
+    answer = cli("data", "inspect", DATA / "alpaca_en_demo.json", DATA / "dpo_en_demo.json", "--json")
     counts = [(one["shape"], one["rows"], one["problem_count"], one["duplicates"]) for one in json.loads(answer.out)]
     assert answer.code == 0
     assert counts == [
         ("alpaca", 999, 0, 14),
         ("preference", 300, 0, 5),
-        ("columns", 7473, 0, 0),
-        ("unpaired-preference", 300, 0, 0),
     ]
 
 

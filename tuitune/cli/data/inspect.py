@@ -12,8 +12,7 @@ from tuitune.cli.data.following import result_of
 from tuitune.cli.output import complain, say, say_json, say_pairs
 from tuitune.data.scan import begin_scan
 from tuitune.data.scan.report import DataProblem, Inspection
-from tuitune.data.sources.names import resolve, stamp
-from tuitune.data.tasks import begin
+from tuitune.planning.labels import token_task
 from tuitune.problem import TuituneError
 from tuitune.recipe.schema import Recipe
 
@@ -55,21 +54,20 @@ def _inspected(path: str, options: argparse.Namespace) -> Inspection:
 
 
 def _with_tokens(found: Inspection, path: str, options: argparse.Namespace) -> Inspection:
-    """The report with what the rows come to as tokens of a model."""
+    """The report with what the usable rows come to as tokens of a model."""
     data = {
         "train": path,
+        "eval": None,
         "split": options.split,
         "shape": options.shape,
         "columns": dict(options.columns),
-        "eval": None,
     }
+    tables = {"model": {"id": options.model}, "data": data, "cleaning": {"unusable": "drop"}}
     try:
-        recipe = Recipe.model_validate({"model": {"id": options.model}, "data": data, "cleaning": {"unusable": "drop"}})
+        recipe = Recipe.model_validate(tables)
     except ValueError as error:
         raise TuituneError(f"{path}: cannot be tokenized: {error}") from None
-    wanted = {"recipe": recipe.model_dump(mode="json"), "base": str(Path.cwd())}
-    task = begin("tokens", wanted, [stamp(resolve(path))], module="tuitune.engine")
-    tokens = result_of(task, path)
+    tokens = result_of(token_task(recipe, Path.cwd()), path)
     lengths = {**tokens["lengths"], "longest": tokens["longest"], "tokens": tokens["tokens"]}
     return replace(found, lengths=lengths, trained_share=tokens["trained_share"])
 

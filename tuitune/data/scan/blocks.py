@@ -114,7 +114,9 @@ def count(block: Block, reading: Reading) -> Tally:
             values = orjson.loads(text)
         except orjson.JSONDecodeError:
             values = None
-        if type(values) is dict and text.count(b"{") + text.count(b"[") <= DEEPEST and len(text) <= LONGEST:
+        if type(values) is dict and len(text) <= LONGEST and tally.add_plain(values, number + 1):
+            number += 1
+        elif type(values) is dict and len(text) <= LONGEST and text.count(b"{") + text.count(b"[") <= DEEPEST:
             number += 1
             tally.add_values(values, number, line, block.file)
         else:

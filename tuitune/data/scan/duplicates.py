@@ -50,7 +50,7 @@ class Seen:
 
 
 def repeated(fingerprints: Path, *, at_once: int = AT_ONCE) -> Duplicates:
-    """The duplicates among rows whose fingerprints, unsigned 64-bit numbers, follow each other in a file."""
+    """The duplicates among rows whose fingerprints, 64-bit numbers, follow each other in a file."""
     import numpy as np
 
     parts = -(-fingerprints.stat().st_size // (8 * at_once))
@@ -72,7 +72,7 @@ def _part(fingerprints: Path, part: int, parts: int) -> tuple[Any, Any]:
     import numpy as np
 
     keys, rows = [], []
-    everything = np.memmap(fingerprints, dtype=np.uint64, mode="r")
+    everything = np.memmap(fingerprints, dtype=np.int64, mode="r")
     for start in range(0, len(everything), _SLICE):
         piece = everything[start : start + _SLICE]
         chosen = np.flatnonzero((piece % parts == part) & (piece != UNREADABLE))

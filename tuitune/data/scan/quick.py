@@ -15,8 +15,9 @@ Measures = tuple[int, int, int]
 """The characters of a row's text, those of its last answer, and its turns."""
 
 Measure = Callable[[Mapping[str, Any]], Measures | None]
-"""Measures a row; None where it is not plain."""
+"""Measures a row; None where it is not plain. A plain row is as shallow as its shape."""
 
+_NESTED = frozenset({list, dict})
 _MORE = {*SYSTEMS, *TOOLS, "history"}
 _ANSWERED: dict[str, Any] = {}
 _ASKED = {"assistant": _ANSWERED, "gpt": _ANSWERED}
@@ -67,7 +68,7 @@ def _turns(column: str, role_key: str, text_key: str) -> Measure:
                     answer = len(said)
         except (KeyError, TypeError):
             return None
-        return (characters, answer, len(turns)) if answer else None
+        return (characters, answer, len(turns)) if answer and _is_flat(values, turns) else None
 
     return measure
 
@@ -76,6 +77,8 @@ def _instruction(asked: str, given: str, said: str) -> Measure:
     def measure(values: Mapping[str, Any]) -> Measures | None:
         question, extra, answer = _text(values, asked), values.get(given, ""), _text(values, said)
         if not question or not answer or type(extra) is not str or not _MORE.isdisjoint(values):
+            return None
+        if not _is_flat(values):
             return None
         added = 2 + len(extra) if extra and not extra.isspace() else 0
         return len(question) + added + len(answer), len(answer), 2
@@ -86,7 +89,7 @@ def _instruction(asked: str, given: str, said: str) -> Measure:
 def _pair(asked: str, said: str) -> Measure:
     def measure(values: Mapping[str, Any]) -> Measures | None:
         question, answer = _text(values, asked), _text(values, said)
-        if not question or not answer or not _MORE.isdisjoint(values):
+        if not question or not answer or not _MORE.isdisjoint(values) or not _is_flat(values):
             return None
         return len(question) + len(answer), len(answer), 2
 
@@ -96,9 +99,17 @@ def _pair(asked: str, said: str) -> Measure:
 def _alone(column: str) -> Measure:
     def measure(values: Mapping[str, Any]) -> Measures | None:
         text = _text(values, column)
-        return (len(text), len(text), 1) if text else None
+        return (len(text), len(text), 1) if text and _is_flat(values) else None
 
     return measure
+
+
+def _is_flat(values: Mapping[str, Any], but: Any = None) -> bool:
+    """Whether no column but one holds a list or an object."""
+    for value in values.values():  # noqa: SIM110 (a generator would take twice as long)
+        if type(value) in _NESTED and value is not but:
+            return False
+    return True
 
 
 def _text(values: Mapping[str, Any], column: str) -> str:

@@ -28,7 +28,6 @@ MOST_PROBLEMS = 40_000
 """Problems of one tally that are kept in full; the rest are counted."""
 
 _NATIVE: dict[str, Objective] = {"preference": "dpo", "unpaired-preference": "kto"}
-_MASK = (1 << 64) - 1
 
 
 @dataclass(frozen=True)
@@ -62,7 +61,7 @@ class Tally:
         self.kinds: Counter[str] = Counter()
         self.characters, self.answers = Lengths(), Lengths()
         self.turns: Counter[int] = Counter()
-        self.fingerprints = array("Q")
+        self.fingerprints = array("q")
         self.sample = Sample(reading.every)
         self._convert = convert_for(reading.judge) if reading.judge else None
         self._measure = measure_for(reading.shape, reading.columns) if reading.judge == "sft" else None
@@ -75,32 +74,36 @@ class Tally:
             self.rows += 1
             self.fingerprints.append(UNREADABLE)
             self._note(DataProblem.of(row))
-        else:
+        elif not self.add_plain(row.values, row.number):
             self.add_values(row.values, row.number, row.line, row.file)
 
-    def add_values(self, values: dict[str, Any], number: int, line: int | None, file: str | None) -> None:
-        """Count one row that could be read."""
+    def add_plain(self, values: dict[str, Any], number: int) -> bool:
+        """Count one row if a look tells that it is sound, and no more than a look is wanted; False where it is not."""
+        if self._measure is None or self.sample.wants(number) or (found := self._measure(values)) is None:
+            return False
         self.rows += 1
         self.fingerprints.append(_fingerprint(values))
-        closely = self.sample.wants(number)
-        found = None if closely or self._measure is None else self._measure(values)
-        if self.reading.shape == "vision" and self.reading.folder is not None:
-            try:
+        self._measured.append(found)
+        self._numbers.append(number)
+        return True
+
+    def add_values(self, values: dict[str, Any], number: int, line: int | None, file: str | None) -> None:
+        """Count one row that could be read, by converting it."""
+        self.rows += 1
+        self.fingerprints.append(_fingerprint(values))
+        try:
+            if self.reading.shape == "vision" and self.reading.folder is not None:
                 check_files(values, self.reading.folder)
-            except RowProblem as problem:
-                self._note(DataProblem.of(Row(number, line, values, file=file), problem))
-        if found is None and self._convert is not None:
-            try:
-                canonical = self._convert(values, self.reading.shape, self.reading.columns)
-            except RowProblem as problem:
-                self._note(DataProblem.of(Row(number, line, values, file=file), problem))
+            if self._convert is None:
                 return
-            found = measures(canonical)
-            if closely:
-                self.sample.add(canonical, number)
-        if found is not None:
-            self._measured.append(found)
-            self._numbers.append(number)
+            canonical = self._convert(values, self.reading.shape, self.reading.columns)
+        except RowProblem as problem:
+            self._note(DataProblem.of(Row(number, line, values, file=file), problem))
+            return
+        self._measured.append(measures(canonical))
+        self._numbers.append(number)
+        if self.sample.wants(number):
+            self.sample.add(canonical, number)
 
     def close(self) -> None:
         """Count what was measured."""
@@ -162,4 +165,4 @@ def _fingerprint(values: dict[str, Any]) -> int:
         content = orjson.dumps(values, option=orjson.OPT_SORT_KEYS)
     except TypeError:
         content = json.dumps(values, sort_keys=True, default=str).encode(errors="surrogatepass")
-    return hash(content) & _MASK or 1
+    return hash(content) or 1
