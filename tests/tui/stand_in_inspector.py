@@ -12,6 +12,7 @@ import sys
 import time
 from typing import Any
 
+COMMAND = (sys.executable, __file__)
 VERDICTS = [
     {"id": "generation", "level": "ok", "text": "the template marks the answers", "fix": None},
     {"id": "stop", "level": "ok", "text": "the end of a turn is learned", "fix": None},

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import threading
 import time
@@ -10,34 +9,27 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from tests.tui.payloads import CONTROL_PAYLOADS
+from tests.tui.stand_in_inspector import COMMAND
 from tuitune.problem import TuituneError
 from tuitune.recipe.schema import Recipe
 from tuitune.tui.inspector_client import Inspector
 
-STAND_IN = (sys.executable, str(Path(__file__).with_name("stand_in_inspector.py")))
 RECIPE = Recipe.model_validate({"data": {"max_length": 64}})
 
 
 @pytest.fixture
 def inspector() -> Iterator[Inspector]:
-    with Inspector(command=STAND_IN) as found:
+    with Inspector(command=COMMAND) as found:
         yield found
 
 
 def child_of(inspector: Inspector) -> int:
     assert inspector._process is not None
     return inspector._process.pid
-
-
-def gone(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return True
-    return False
 
 
 def test_a_tokenizer_and_a_row_are_told_of(inspector: Inspector, tmp_path: Path) -> None:
@@ -73,7 +65,7 @@ def test_the_process_is_started_once_and_told_of_another_recipe(inspector: Inspe
 
 def test_what_it_is_at_is_told_while_it_opens(tmp_path: Path) -> None:
     heard: list[str] = []
-    with Inspector(command=STAND_IN, told=heard.append) as inspector:
+    with Inspector(command=COMMAND, told=heard.append) as inspector:
         inspector.open(RECIPE, tmp_path)
     assert heard == ["importing the tokenizer's library · 0 s", "importing the tokenizer's library · 0 s"]
 
@@ -123,19 +115,19 @@ def test_a_death_between_two_rows_goes_unnoticed(inspector: Inspector, tmp_path:
 
 
 def test_one_that_does_not_answer_is_ended(tmp_path: Path) -> None:
-    with Inspector(command=STAND_IN, row_seconds=0.3) as inspector:
+    with Inspector(command=COMMAND, row_seconds=0.3) as inspector:
         inspector.open(RECIPE, tmp_path)
         first = child_of(inspector)
         with pytest.raises(TuituneError, match=r"did not answer within 0\.\d s"):
             inspector.row({"do": "hang"}, 1)
-        assert gone(first)
+        assert not psutil.pid_exists(first)
         inspector.open(RECIPE, tmp_path)
         assert inspector.row({"text": "assistant: ok"}, 2).trained == 2
 
 
 def test_leaving_ends_the_wait_and_the_process(tmp_path: Path) -> None:
     left = threading.Event()
-    inspector = Inspector(command=STAND_IN, cancelled=left.is_set)
+    inspector = Inspector(command=COMMAND, cancelled=left.is_set)
     inspector.open(RECIPE, tmp_path)
     pid = child_of(inspector)
     threading.Timer(0.1, left.set).start()
@@ -143,14 +135,14 @@ def test_leaving_ends_the_wait_and_the_process(tmp_path: Path) -> None:
     with pytest.raises(TuituneError, match="left"):
         inspector.row({"do": "hang"}, 1)
     assert time.monotonic() - began < 3
-    assert gone(pid)
+    assert not psutil.pid_exists(pid)
 
 
 def test_closing_ends_the_process(tmp_path: Path) -> None:
-    with Inspector(command=STAND_IN) as inspector:
+    with Inspector(command=COMMAND) as inspector:
         inspector.open(RECIPE, tmp_path)
         pid = child_of(inspector)
-    assert gone(pid)
+    assert not psutil.pid_exists(pid)
 
 
 def test_what_libraries_print_and_a_flood_of_complaints_are_passed_over(inspector: Inspector, tmp_path: Path) -> None:

@@ -5,16 +5,16 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import AsyncIterator, Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from textual.pilot import Pilot
 
 from tests.tui.conftest import until
 from tests.tui.payloads import assert_inert, assert_literal, shot_of
-from tests.tui.test_inspector_client import STAND_IN, gone
+from tests.tui.stand_in_inspector import COMMAND
 from tuitune.recipe.schema import Recipe
 from tuitune.tui.app import TuituneApp
 from tuitune.tui.draft import Draft
@@ -48,7 +48,7 @@ def stand_in(monkeypatch: pytest.MonkeyPatch) -> list[Inspector]:
     made: list[Inspector] = []
 
     def make(**options: Any) -> Inspector:
-        made.append(Inspector(command=STAND_IN, row_seconds=2.0, **options))
+        made.append(Inspector(command=COMMAND, row_seconds=2.0, **options))
         return made[-1]
 
     monkeypatch.setattr(mask, "Inspector", make)
@@ -212,7 +212,7 @@ async def test_leaving_ends_the_process(data: Path, stand_in: list[Inspector]) -
         assert inspector._process is not None
         pid = inspector._process.pid
         await pilot.press("escape")
-        await until(pilot, partial(gone, pid))
+        await until(pilot, lambda: not psutil.pid_exists(pid))
         assert not isinstance(pilot.app.screen, MaskInspector)
 
 
