@@ -10,12 +10,12 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import select
 import shutil
 import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -37,6 +37,7 @@ KEPT = 50
 """Task folders that stay in the cache; the oldest go first, and none that is at work."""
 
 _END_SECONDS = 5.0
+_POLL_SECONDS = 0.005
 _LAST_WORDS = 4096
 
 
@@ -75,7 +76,10 @@ class Task:
         return self._progress
 
     def cancel(self) -> None:
-        """End the process, where one is at work, and everything it began, and remove what a task leaves unfinished."""
+        """End the process, where one is at work, and everything it began, and remove what a task leaves unfinished.
+
+        Waits for their end: a moment, five seconds at most.
+        """
         if self.look().state == "done":
             return
         if pid := task_lock.holder(self.folder):
@@ -150,15 +154,13 @@ def _start(kind: str, wanted: Mapping[str, Any], folder: Path, module: str, lock
 
 
 def _end(pid: int, folder: Path) -> None:
-    """Kill the process group that works in the folder, if it still does, and wait until it is gone."""
-    with suppress(OSError):
-        handle = os.pidfd_open(pid)
-        try:
-            if task_lock.holder(folder) == pid and pid != os.getpgrp():
-                os.killpg(pid, signal.SIGKILL)
-                select.select([handle], [], [], _END_SECONDS)
-        finally:
-            os.close(handle)
+    """Kill the process group that works in the folder, if it still does, and wait until its lock is free of it."""
+    if task_lock.holder(folder) == pid and pid != os.getpgrp():
+        with suppress(ProcessLookupError):
+            os.killpg(pid, signal.SIGKILL)
+    deadline = time.monotonic() + _END_SECONDS
+    while task_lock.holder(folder) is not None and time.monotonic() < deadline:
+        time.sleep(_POLL_SECONDS)
 
 
 def _last_words(log: Path) -> str:
