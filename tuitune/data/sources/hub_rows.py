@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -35,13 +35,11 @@ def read_hub(repo: str, split: str, *, limit: int | None = None, first: int = 1)
         if limit is None:
             builder.download_and_prepare()
         batches = _prepared(builder, split, first, limit) if _is_prepared(builder) else _streamed(builder, split, first)
-        left = limit
-        found = chain.from_iterable(of_batch(batch, number) for batch, number in batches)
-        row = None
-        while left != 0 and (row := next(found, None)) is not None:
+        given = 0
+        for row in islice(chain.from_iterable(of_batch(batch, number) for batch, number in batches), limit):
+            given += 1
             yield row
-            left = None if left is None else left - 1
-    if first == 1 and row is None and limit != 0:
+    if first == 1 and not given and limit != 0:
         raise EmptySourceError(repo, f"the split {clean(split, limit=40)} has no rows")
 
 
