@@ -12,6 +12,8 @@ import pytest
 
 from tests.hardware import fake_nvml
 from tests.hardware.folders import LLAMA_3_1_8B, TINY, model_folder
+from tuitune.data.sources.names import open_rows
+from tuitune.data.sources.rows import mark
 from tuitune.hardware.gpus import Gpu, GpuProcess
 from tuitune.hardware.models import hub_cache
 from tuitune.hardware.session import Session
@@ -285,6 +287,34 @@ def test_advice_on_length_rank_rows_template_and_revision(base: Path) -> None:
     assert advice(found, "revision")[0].fix == {"model.revision": "main"}
     levels = [one.level for one in found.advice]
     assert levels == sorted(levels, reverse=True)
+
+
+def test_advice_against_overfitting_and_forgetting(base: Path) -> None:
+    long = {"training__epochs": 10.0}
+    assert advice(looked_at(base, **long), "many-epochs")[0].fix == {"training.epochs": 3.0}
+    assert not advice(looked_at(base, **long, evaluation__patience=2), "many-epochs")
+    alone = looked_at(base, adapter__method="none")
+    assert advice(alone, "forgetting")[0].key == "data.mix"
+    assert not advice(looked_at(base, adapter__method="none", data__mix={"rows.jsonl": 0.15}), "forgetting")
+    assert not advice(looked_at(base), "forgetting")
+
+
+def test_rows_that_a_recipe_leaves_out_or_drops_are_no_errors(base: Path) -> None:
+    (base / "some.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in ROWS[:3]) + '{"instruction": "Say"}\n')
+    *_, broken = open_rows(base / "some.jsonl")
+    key, message = error(looked_at(base, data__train="some.jsonl"))
+    assert (key, 'cleaning.unusable = "drop"' in message) == ("data.train", True)
+    assert "row 4 (line 4): output" in message
+    assert not looked_at(base, data__train="some.jsonl", cleaning__unusable="drop").errors
+    assert not looked_at(base, data__train="some.jsonl", data__exclude=[mark(broken)]).errors
+    marks = [mark(row) for row in open_rows(base / "some.jsonl")]
+    assert "no row is left" in error(looked_at(base, data__train="some.jsonl", data__exclude=marks))[1]
+
+
+def test_data_that_is_mixed_in_is_looked_at_too(base: Path) -> None:
+    assert error(looked_at(base, data__mix={"none.jsonl": 0.1}))[0] == "data.mix"
+    rows(base / "talk.jsonl", [{"question": "Why?", "answer": "So."}])
+    assert not looked_at(base, data__mix={"talk.jsonl": 0.1}).errors
 
 
 def test_cards_without_bfloat16(base: Path) -> None:

@@ -152,6 +152,27 @@ def _few_rows(now: Situation) -> Iterator[Advice]:
         yield Advice("few-rows", "info", "data.train", message)
 
 
+def _overfitting(now: Situation) -> Iterator[Advice]:
+    """3 to 5 passes are usual; after that a model learns its rows by heart."""
+    epochs, steps = now.recipe.training.epochs, now.recipe.training.max_steps
+    if epochs > 5 and steps is None and now.recipe.evaluation.patience is None:
+        message = (
+            f"after {number_text(epochs)} passes the model knows the rows by heart (overfitting); 3 to 5 are usual, or "
+            "let evaluation.patience stop it"
+        )
+        yield Advice("many-epochs", "info", "training.epochs", message, {"training.epochs": 3.0})
+
+
+def _forgetting(now: Situation) -> Iterator[Advice]:
+    """Training every weight on one kind of data costs a model what else it knows (catastrophic forgetting)."""
+    if now.recipe.adapter.method == "none" and not now.recipe.data.mix:
+        message = (
+            "every weight is trained on this data alone, so the model may forget what else it knows; mix in 10 to 20 % "
+            'of general data (general.jsonl = 0.15), or train an adapter (adapter.method = "lora")'
+        )
+        yield Advice("forgetting", "info", "data.mix", message, {"adapter.method": "lora"})
+
+
 def _download(now: Situation) -> Iterator[Advice]:
     if now.model.download:
         rest = "the rest of it" if now.model.download == "partial" else "it"
@@ -177,6 +198,8 @@ _RULES: tuple[Callable[[Situation], Iterable[Advice]], ...] = (
     _chat_template,
     _held_out,
     _few_rows,
+    _overfitting,
+    _forgetting,
     _download,
     _revision,
     cadence_advice,
