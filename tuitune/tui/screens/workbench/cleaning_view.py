@@ -11,6 +11,7 @@ from tuitune.recipe.settings import Setting, setting, settings, show_value
 from tuitune.text import clean
 from tuitune.tui.draft import value_of
 from tuitune.tui.screens.workbench.view import View, heading, progress_content, refused, text_row
+from tuitune.tui.widgets.bars import joined
 from tuitune.tui.widgets.row_list import Row
 
 _USUAL = {"cleaning.shortest": 50, "cleaning.near_duplicates": 0.8}
@@ -79,7 +80,7 @@ class CleaningView(View):
         if result is None:
             return []
         figures = (
-            f"{result['rows']:,} rows read",
+            f"{result['rows']:,} rows left",
             f"{result['train']:,} to train on",
             f"{result['held_out']:,} held out",
         )
@@ -87,7 +88,7 @@ class CleaningView(View):
             text_row(f"note {at}", Content.assemble(("⚠ ", "$warn"), clean(note)), selectable=True)
             for at, note in enumerate(result.get("notes", ()))
         ]
-        return [text_row("figures", " → ".join(figures[:2]) + f" · {figures[2]}"), *notes]
+        return [text_row("figures", joined(figures)), *notes]
 
     def detail(self, key: str) -> Content:
         if key.startswith("error "):

@@ -79,18 +79,17 @@ class Examples(Dialog[int]):
 
 def in_full(example: Mapping[str, Any], width: int) -> Content:
     """An example in `width` cells: what changed in its text, or it and the row that it resembles side by side."""
-    before, other = str(example.get("before") or ""), example.get("other") or {}
+    before, after, other = example.get("before"), example.get("after"), example.get("other")
     said = Content.styled(clean(str(example.get("reason") or ""), limit=300), "$faint")
-    if example.get("after") is not None:
-        body = difference(before, str(example["after"]))
-    elif other:
-        places = [Content.styled(clean(str(one["place"]), limit=60), "$accent") for one in (example, other)]
-        text = str(other.get("text") or "")
-        texts = [_marked(before, text), _marked(text, before)]
-        left, right = (Content("\n").join(pair) for pair in zip(places, texts, strict=True))
+    if after is not None and other is not None:
+        texts = [_marked(str(before), str(after)), _marked(str(after), str(before))]
+        names = [Content.styled(clean(name, limit=60), "$accent") for name in (str(example["place"]), f"row {other}")]
+        left, right = (Content("\n").join(pair) for pair in zip(names, texts, strict=True))
         body = _side_by_side(left, right, width)
+    elif after is not None:
+        body = difference(str(before), str(after))
     else:
-        body = Content(clean(before, newlines=True))
+        body = Content(clean(str(before or ""), newlines=True))
     return Content("\n").join([said, body] if said else [body])
 
 

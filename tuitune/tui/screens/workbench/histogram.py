@@ -14,6 +14,8 @@ Range = tuple[float, float, int]
 
 _EIGHTHS = " ▏▎▍▌▋▊▉"
 _RANGE = 17
+_LEAST = 2
+"""Bars at least for what is kept, so that the line where rows are cut is near its place."""
 
 
 def histogram(edges: Sequence[float], counts: Sequence[int], most: int, limit: float | None = None) -> list[Row]:
@@ -21,12 +23,18 @@ def histogram(edges: Sequence[float], counts: Sequence[int], most: int, limit: f
 
     The last range is open where it has no upper edge. Empty ranges at the ends are left out.
     """
-    ranges = merged(_ranges(edges, counts), most)
-    largest = max((count for _, _, count in ranges), default=1) or 1
-    rows = [_bar_row(low, high, count, largest, limit) for low, high, count in ranges]
-    if limit is not None:
-        rows.insert(sum(low < limit for low, _, _ in ranges), _limit_row(limit))
-    return rows
+    ranges = _ranges(edges, counts)
+    within = [one for one in ranges if limit is None or one[0] < limit]
+    beyond = ranges[len(within) :]
+    if beyond:
+        room = min(max(round(most * len(within) / len(ranges)), _LEAST), most - 1)
+        within, beyond = merged(within, room), merged(beyond, most - room)
+    else:
+        within = merged(within, most)
+    largest = max((count for _, _, count in [*within, *beyond]), default=1) or 1
+    rows = [_bar_row(one, largest, "$accent") for one in within]
+    rows += [_limit_row(limit)] if limit is not None else []
+    return rows + [_bar_row(one, largest, "$warn") for one in beyond]
 
 
 def bar(share: float, width: int) -> str:
@@ -51,8 +59,8 @@ def _ranges(edges: Sequence[float], counts: Sequence[int]) -> list[Range]:
     return [(edges[at], upper[at], counts[at]) for at in range(filled[0], filled[-1] + 1)]
 
 
-def _bar_row(low: float, high: float, count: int, largest: int, limit: float | None) -> Row:
-    colour = "$warn" if limit is not None and low >= limit else "$accent"
+def _bar_row(one: Range, largest: int, colour: str) -> Row:
+    low, high, count = one
 
     def draw(width: int) -> list[Content]:
         room = max(width - _RANGE - len(f"{largest:,}") - 2, 1)
