@@ -9,7 +9,7 @@ from tuitune.data.cleaning.leakage import leaks
 from tuitune.data.cleaning.mix import mixed
 from tuitune.data.cleaning.near_duplicates import USUAL
 from tuitune.data.cleaning.reading import Reader
-from tuitune.data.cleaning.split import parted, split
+from tuitune.data.cleaning.split import Split, parted, split
 from tuitune.data.cleaning.steps import clean_rows
 from tuitune.data.cleaning.wanted import (
     Assembled,
@@ -60,35 +60,36 @@ def assemble(
         items, _ = reader.read("data.mix", name, shape="auto", columns={})
         others[name] = clean_rows(items, cleaning, reports, progress)
     train, notes = mixed(main, others, wanted.mix, wanted.seed)
-    train, kept, more = _held_out(train, wanted, reader, held_out, progress)
+    parts = _parts(train, wanted, reader, held_out, progress)
+    train, kept = parts.train, parts.held_out
     steps = [*reader.reports, *reports.values()]
     if kept:
-        threshold = cleaning.near_duplicates or USUAL
-        train, report = leaks(train, kept, threshold, drop=cleaning.leakage == "drop", say=progress)
+        drop = cleaning.leakage == "drop"
+        train, report = leaks(parts, cleaning.near_duplicates or USUAL, drop=drop, say=progress)
         steps.append(report)
     if not train:
         raise DataRefused(Problem("cleaning.leakage", "every training row is like a held-out row, so none is left"))
-    return Assembled(train, kept, steps, notes + more, shape, drawn=isinstance(wanted.eval, float))
+    return Assembled(train, kept, steps, [*notes, *parts.notes], shape, drawn=isinstance(wanted.eval, float))
 
 
-def _held_out(
-    train: list[Item], wanted: Wanted, reader: Reader, marks: Collection[str] | None, say: Say
-) -> tuple[list[Item], list[Item], list[str]]:
-    """Training rows, held-out rows and notes."""
+def _parts(train: list[Item], wanted: Wanted, reader: Reader, marks: Collection[str] | None, say: Say) -> Split:
+    """The rows on either side: as a former split had them, as another source holds them, or drawn now."""
     if wanted.eval is None:
-        return train, [], []
+        return Split(train, [])
     if isinstance(wanted.eval, str):
         kept, _ = reader.read("data.eval", wanted.eval, shape=wanted.shape, columns=dict(wanted.columns))
         if wanted.cleaning.whitespace:
             kept = clean_rows(kept, Cleaning(whitespace=True), {}, say)
-        return train, kept, []
+        return Split(train, kept)
     if marks is None:
-        return split(train, wanted.eval, wanted.seed, wanted.cleaning.near_duplicates or USUAL, say)
+        threshold = wanted.cleaning.near_duplicates
+        distinct = threshold is not None and not wanted.mix
+        return split(train, wanted.eval, wanted.seed, threshold or USUAL, say, distinct=distinct)
     rest, kept = parted(train, set(marks))
-    if not kept or not rest:
+    if not kept:
+        raise DataRefused(Problem("data.train", "none of the rows held out before is in the data any more"))
+    if not rest:
         raise DataRefused(
-            Problem(
-                "data.train", "none of the rows held out before is in the data any more" if rest else "no row is left"
-            )
+            Problem("data.train", "all rows that are left were held out before; none is left to train on")
         )
-    return rest, kept, []
+    return Split(rest, kept)

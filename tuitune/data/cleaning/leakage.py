@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from tuitune.data.cleaning.near_duplicates import resembling
+from tuitune.data.cleaning.split import Split
 from tuitune.data.cleaning.texts import instruction
 from tuitune.data.cleaning.wanted import Item, Say, StepReport
 
 
-def leaks(
-    train: list[Item], held_out: list[Item], threshold: float, *, drop: bool, say: Say
-) -> tuple[list[Item], StepReport]:
+def leaks(parts: Split, threshold: float, *, drop: bool, say: Say) -> tuple[list[Item], StepReport]:
     """The training rows, without those that leak where `drop`, and the report with the pairs."""
+    train, held_out = parts.train, parts.held_out
     report = StepReport("leakage", "cleaning.leakage", "training rows like a held-out row", before=len(train))
     texts, kept = ([instruction(item.canonical) for item in items] for items in (train, held_out))
     leaking = set()
     said = "comparing training rows with held-out rows"
-    for index, other, alike in resembling(texts, kept, threshold, lambda done: say(said, done, len(texts))):
+    looked = () if parts.apart else resembling(texts, kept, threshold, lambda done: say(said, done, len(texts)))
+    for index, other, alike in looked:
         leaking.add(index)
         item, twin = train[index], held_out[other]
         report.found += 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from tuitune.data.cleaning.near_duplicates import near_duplicates, resembling
 from tuitune.data.cleaning.texts import instruction
@@ -12,6 +13,7 @@ from tuitune.data.cleaning.wanted import DataRefused, Item, Say
 from tuitune.problem import Problem
 
 _ROUNDS = 8
+_FEW = 0.8
 
 
 def draw_order(mark: str, seed: int) -> bytes:
@@ -19,30 +21,44 @@ def draw_order(mark: str, seed: int) -> bytes:
     return hashlib.blake2b(f"{seed}:{mark}".encode(), digest_size=16).digest()
 
 
-def split(
-    items: list[Item], share: float, seed: int, threshold: float, say: Say
-) -> tuple[list[Item], list[Item], list[str]]:
-    """Training rows, held-out rows and notes. At least one row is on either side; DataRefused where there is but one.
+@dataclass(frozen=True)
+class Split:
+    """Rows to train on and to hold out. `apart`: it is known that no training row resembles a held-out row."""
+
+    train: list[Item]
+    held_out: list[Item]
+    notes: tuple[str, ...] = ()
+    apart: bool = False
+
+
+def split(items: list[Item], share: float, seed: int, threshold: float, say: Say, *, distinct: bool = False) -> Split:
+    """Rows drawn to be held out, and the others. At least one is on either side; DataRefused where there is but one.
 
     Rows whose instructions are alike, or that are equal, lie on the same side. A group of them that is larger than the
     held-out part is trained on; where that leaves nothing to hold out, rows are drawn one by one, and a note says so.
+    `distinct`: the rows are known to have no near-duplicates, so none are looked for.
     """
     if len(items) < 2:
         message = "one row cannot be split; name a file of held-out rows, or leave data.eval empty"
         raise DataRefused(Problem("data.eval", message))
     count = min(max(1, round(len(items) * share)), len(items) - 1)
     items = sorted(items, key=lambda item: item.mark)
-    drawn, notes = _drawn_apart(items, count, seed, threshold, say), []
+    one_by_one = [[index] for index in range(len(items))]
+    if distinct:
+        drawn, apart = set(_drawn(one_by_one, items, count, seed)), True
+    else:
+        drawn, apart = _drawn_apart(items, count, seed, threshold, say)
+    notes = ""
     if not drawn:
-        drawn = set(_drawn([[index] for index in range(len(items))], items, count, seed))
-        notes.append(
+        drawn, apart = set(_drawn(one_by_one, items, count, seed)), False
+        notes = (
             "the instructions are all alike, so held-out rows resemble training rows: the held-out loss says little "
             "about new instructions"
         )
-    elif len(drawn) < 0.8 * count:
-        notes.append(f"{len(drawn):,} of {count:,} rows are held out: the others are too much like training rows")
-    marks = {items[index].mark for index in drawn}
-    return *parted(items, marks), notes
+    elif len(drawn) < _FEW * count:
+        notes = f"{len(drawn):,} of {count:,} rows are held out: the others are too much like training rows"
+    train, held_out = parted(items, {items[index].mark for index in drawn})
+    return Split(train, held_out, (notes,) if notes else (), apart)
 
 
 def parted(items: Iterable[Item], marks: set[str]) -> tuple[list[Item], list[Item]]:
@@ -51,12 +67,16 @@ def parted(items: Iterable[Item], marks: set[str]) -> tuple[list[Item], list[Ite
     return [item for item in ordered if item.mark not in marks], [item for item in ordered if item.mark in marks]
 
 
-def _drawn_apart(items: list[Item], count: int, seed: int, threshold: float, say: Say) -> set[int]:
-    """Indexes of held-out rows none of which resembles another row; groups that do are joined until none does."""
+def _drawn_apart(items: list[Item], count: int, seed: int, threshold: float, say: Say) -> tuple[set[int], bool]:
+    """Indexes of held-out rows, and whether it is known that none resembles another row: groups are joined until so."""
     texts = [instruction(item.canonical) for item in items]
     groups = _Groups(len(items))
     said = "looking for rows that are alike, to hold them out together"
-    for index, earlier, _ in near_duplicates(texts, threshold, lambda done: say(said, done, len(texts))):
+
+    def tell(done: int) -> None:
+        say(said, done, len(texts))
+
+    for index, earlier, _ in near_duplicates(texts, threshold, tell):
         groups.join(index, earlier)
     for index in range(1, len(items)):
         if items[index].mark == items[index - 1].mark:
@@ -65,13 +85,13 @@ def _drawn_apart(items: list[Item], count: int, seed: int, threshold: float, say
         drawn = _drawn(groups.members(), items, count, seed)
         taken = set(drawn)
         rest = [index for index in range(len(items)) if index not in taken]
-        across = list(resembling([texts[index] for index in rest], [texts[index] for index in drawn], threshold))
+        across = list(resembling([texts[index] for index in rest], [texts[index] for index in drawn], threshold, tell))
         if not across:
-            return taken
+            return taken, True
         for one, other, _ in across:
             groups.join(rest[one], drawn[other])
     strangers = {other for _, other, _ in across}
-    return {index for place, index in enumerate(drawn) if place not in strangers}
+    return {index for place, index in enumerate(drawn) if place not in strangers}, False
 
 
 def _drawn(groups: list[list[int]], items: Sequence[Item], count: int, seed: int) -> list[int]:
