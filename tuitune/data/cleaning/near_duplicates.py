@@ -77,7 +77,7 @@ class Index:
         self._set_of = lru_cache(_REMEMBERED)(lambda number: self._groups(text_of(number)))
 
     def signed(self, texts: Sequence[str]) -> Iterator[tuple[str, frozenset[str], RMinHash]]:
-        """Texts with their groups and signatures. One at a time is quicker than rensa's batches, which cross threads."""
+        """Texts, their groups and signatures. One at a time is quicker than rensa's batches, which cross threads."""
         for text in texts:
             groups = self._groups(text)
             signature = RMinHash(self._permutations, _SEED)
