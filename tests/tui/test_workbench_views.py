@@ -88,7 +88,8 @@ async def test_steps_are_switched_and_worked_out_anew(work: Path, tasks: Tasks):
         assert screen.draft.recipe.cleaning.shortest == 60
         await pilot.press("j", "space")
         assert screen.draft.recipe.cleaning.duplicates
-        await until(pilot, lambda: len(tasks["clean"]) > 1 and screen.bench.jobs["clean"].task is tasks["clean"][-1])
+        job = screen.bench.jobs["clean"]
+        await until(pilot, lambda: job.key == screen.bench.key_of("clean") and job.task is tasks["clean"][-1])
         assert tasks["clean"][0].cancelled, "work that nobody waits for any more went on"
         example = {
             "row": 7,
@@ -115,9 +116,8 @@ async def test_a_process_that_died_is_said_to_have_died(work: Path, tasks: Tasks
         await until(pilot, lambda: tasks["tokens"] and tasks["scan"])
         for kind in ("tokens", "scan"):
             tasks[kind][-1].progress = Progress("failed", error=f"the {kind} was killed\x1b[2J")
-        await until(
-            pilot, lambda: "the tokens was killed" in text_of(pilot) and "the scan was killed" in text_of(pilot)
-        )
+        for words in ("the tokens was killed", "the scan was killed"):
+            await until(pilot, lambda words=words: words in text_of(pilot))
         assert_inert(shot_of(pilot.app))
         assert screen.bench.page is not None
 

@@ -133,6 +133,9 @@ class ComposeScreen(ComposeActions, TuituneScreen):
         known = any(one.key == problem.key for one in settings())
         if self.outlook is None or not known:
             return True
+        if problem.key.startswith("data."):
+            before, now = self.outlook.recipe, self.draft.recipe
+            return (before.data, before.cleaning) == (now.data, now.cleaning)
         return bool(value_of(self.outlook.recipe, problem.key) == value_of(self.draft.recipe, problem.key))
 
     def redraw(self, *, cursor: str | None = None) -> None:

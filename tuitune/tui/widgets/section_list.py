@@ -13,6 +13,7 @@ from tuitune.tui.widgets.pane import Pane
 from tuitune.tui.widgets.row_list import Row, RowList
 
 SHORT_NAMES = {
+    "adapter": "Adapt",
     "cleaning": "Clean",
     "objective": "Goal",
     "quantization": "Bits",
