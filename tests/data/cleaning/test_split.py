@@ -125,15 +125,16 @@ def test_any_rows_are_split_the_same_in_any_order(
         Item("rows", number, None, None, f"{base:08}{kin:08}", {"prompt": text, "completion": "x"})
         for number, ((base, kin), text) in enumerate(zip(drawn, texts, strict=True))
     ]
-    train, held_out, notes = split(items, share, seed, USUAL, no_progress)
+    parts = split(items, share, seed, USUAL, no_progress)
+    train, held_out = parts.train, parts.held_out
     assert (train and held_out) or len({item.mark for item in items}) == 1
     assert sorted(item.number for item in train + held_out) == list(range(len(items)))
     shuffled = list(items)
     order.shuffle(shuffled)
-    assert {item.mark for item in split(shuffled, share, seed, USUAL, no_progress)[1]} == {
+    assert {item.mark for item in split(shuffled, share, seed, USUAL, no_progress).held_out} == {
         item.mark for item in held_out
     }
-    if not any("all alike" in note for note in notes):
+    if not any("all alike" in note for note in parts.notes):
         pairs = product(train, held_out)
         sets = [[shingles(item.canonical["prompt"]) for item in pair] for pair in pairs]
         assert all(similarity(one, other) < USUAL for one, other in sets)
