@@ -16,8 +16,8 @@ from tuitune.recipe.schema import Recipe
 
 ROW = {"messages": [{"role": "user", "content": "Hé 👋?"}, {"role": "assistant", "content": "One 👋."}]}
 UNSTOPPABLE = (
-    "{% if messages[0].content == 'boom' %}{{ (3 ** (10 ** 9)) % 7 }}{% endif %}"
-    "{% if messages[0].content == 'big' %}{{ 'a' * (10 ** 11) }}{% endif %}" + TEMPLATE
+    "{% if messages[0].content == 'boom' %}{{ (3 ** (10 ** (messages|length + 7))) % 7 }}{% endif %}"
+    "{% if messages[0].content == 'big' %}{{ 'a' * (10 ** (messages|length + 9)) }}{% endif %}" + TEMPLATE
 )
 
 
@@ -28,7 +28,7 @@ class Talk:
         self._process = process
         self.phases: list[str] = []
 
-    def ask(self, number: int, **request: Any) -> dict[str, Any]:
+    def ask(self, number: int, /, **request: Any) -> dict[str, Any]:
         assert self._process.stdin is not None and self._process.stdout is not None
         self._process.stdin.write(json.dumps({"id": number, **request}).encode() + b"\n")
         self._process.stdin.flush()
