@@ -93,6 +93,41 @@ def test_what_is_there_is_not_written_over(cli, talks: Path, tmp_path: Path, hom
     assert len(lines(there)) == 2
 
 
+def test_a_report_goes_neither_over_the_data_nor_over_the_rows(cli, talks: Path, tmp_path: Path, home: Path) -> None:
+    before, out = talks.read_bytes(), tmp_path / "out.jsonl"
+    for report, said in ((talks, "never changed in place"), (out, "where the rows go"), (tmp_path / "no/r", "folder")):
+        answer = cli("data", "clean", talks, "-o", out, "--report", report, "--force")
+        assert (answer.code, said in answer.err) == (2, True)
+    assert talks.read_bytes() == before and not out.exists()
+
+
+def test_columns_that_only_later_rows_have_are_written_too(cli, tmp_path: Path, home: Path) -> None:
+    rows = [{"question": "Why?", "answer": "So."}, {"question": "How?", "answer": "Thus.", "note": "mine"}]
+    path = tmp_path / "rows.jsonl"
+    path.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    assert cli("data", "clean", path, "-o", tmp_path / "out.parquet").code == 0
+    assert cli("data", "clean", path, "-o", tmp_path / "out.csv").code == 0
+    assert pyarrow.parquet.read_table(tmp_path / "out.parquet").to_pylist()[1] == rows[1]
+    assert (tmp_path / "out.csv").read_text().splitlines() == ["question,answer,note", "Why?,So.,", "How?,Thus.,mine"]
+
+
+def test_preferences_are_cleaned_and_split_in_their_shape(cli, tmp_path: Path, home: Path) -> None:
+    pairs = [{"prompt": f"Why {'so ' * n}late? ", "chosen": f"So {n}.", "rejected": f"No {n}."} for n in range(9)]
+    path = tmp_path / "pairs.jsonl"
+    path.write_text("".join(f"{json.dumps(row)}\n" for row in [*pairs, pairs[0]]))
+    assert cli("data", "clean", path, "-o", tmp_path / "out.jsonl").code == 0
+    assert [(row["chosen"], set(row)) for row in lines(tmp_path / "out.jsonl")] == [
+        (row["chosen"], {"prompt", "chosen", "rejected"}) for row in pairs
+    ]
+    answer = cli("data", "split", tmp_path / "out.jsonl", "--eval", 0.3, "-o", tmp_path / "sides", "--json")
+    assert sum(json.loads(answer.out)["written"].values()) == 9
+
+
+def test_over_long_rows_are_said_to_stay(cli, talks: Path, tmp_path: Path, home: Path) -> None:
+    answer = cli("data", "clean", talks, "-o", tmp_path / "out.jsonl", "--set", "cleaning.too_long=drop")
+    assert (answer.code, "over-long rows are still there" in answer.err) == (0, True)
+
+
 @pytest.mark.parametrize(
     ("out", "said"),
     [("rows.xlsx", "rows are written as .jsonl"), ("none/rows.jsonl", "no such folder"), ("folder.jsonl", "a folder")],

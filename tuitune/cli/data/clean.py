@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from tuitune.cli.data.making import make, recipe_of, save_report, tell
+from tuitune.cli.data.making import check_place, make, recipe_of, save_report, tell
+from tuitune.cli.output import note
 from tuitune.data.sources.rows import SourceError
 
 USUAL = (
@@ -19,12 +20,16 @@ USUAL = (
 
 def clean(options: argparse.Namespace) -> int:
     """Write the rows that the steps leave, in the shape that they came in."""
-    report = Path(options.report) if options.report else None
-    if report and report.exists() and not options.force:
-        raise SourceError(report, "exists already; --force writes over it")
+    output, report = Path(options.output), Path(options.report) if options.report else None
+    if report:
+        check_place(report, options)
+        if report.absolute() == output.absolute():
+            raise SourceError(report, "is where the rows go; name another file for the report")
     recipe = recipe_of(options, () if options.recipe else USUAL)
-    result = make(options, recipe, {"train": Path(options.output)})
+    result = make(options, recipe, {"train": output})
     if report:
         save_report(report, result)
     tell(options, result)
+    if recipe.cleaning.too_long == "drop":
+        note("over-long rows are still there: they are dropped where a model's tokens are counted, in training")
     return 0

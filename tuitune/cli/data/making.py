@@ -38,7 +38,8 @@ def recipe_of(options: argparse.Namespace, settings: Sequence[str] = ()) -> Reci
 def make(options: argparse.Namespace, recipe: Recipe, outputs: Mapping[str, Path], *, to: str = "") -> dict[str, Any]:
     """Write the rows and give the result of the process that did. SourceError where a file cannot be written to."""
     for path in outputs.values():
-        _check(path, options)
+        ending(path)
+        check_place(path, options)
     asked = {
         "recipe": recipe.model_dump(mode="json"),
         "base": str(Path.cwd()),
@@ -50,8 +51,8 @@ def make(options: argparse.Namespace, recipe: Recipe, outputs: Mapping[str, Path
     return result_of(begin("make", asked), options.source)
 
 
-def _check(path: Path, options: argparse.Namespace) -> None:
-    ending(path)
+def check_place(path: Path, options: argparse.Namespace) -> None:
+    """SourceError where a file must not be written: over the data, over another file unasked, or nowhere."""
     if path.is_dir():
         raise SourceError(path, "is a folder; name a file")
     for source in resolve(options.source).paths:

@@ -8,12 +8,16 @@ from pathlib import Path
 from typing import Any
 
 from tuitune.data.cleaning.assembly import Assembled, DataRefused, Item, Wanted, assemble
+from tuitune.data.cleaning.reading import SAMPLE
 from tuitune.data.cleaning.task import summary
 from tuitune.data.cleaning.texts import tidied_values
+from tuitune.data.cleaning.wanted import name_of
 from tuitune.data.cleaning.writing import write_rows
-from tuitune.data.shapes.objectives import Objective
+from tuitune.data.shapes.detect import recognise
+from tuitune.data.shapes.objectives import Objective, refusal
 from tuitune.data.shapes.turns import said_by
 from tuitune.data.sources.names import open_source, resolve
+from tuitune.data.sources.rows import mark
 from tuitune.data.tasks import Report
 from tuitune.problem import Problem
 
@@ -32,7 +36,7 @@ def run(report: Report) -> dict[str, Any]:
     asked = report.wanted
     base, force, to = Path(asked["base"]), asked["force"], asked["to"]
     wanted = Wanted.from_tables(asked["recipe"])
-    wanted = replace(wanted, objective=TARGETS.get(to, wanted.objective))
+    wanted = replace(wanted, objective=TARGETS[to] if to else _objective(wanted, base))
     made = assemble(wanted, base=base, progress=report.progress)
     written = {}
     for side, items in (("train", made.train), ("held_out", made.held_out)):
@@ -43,13 +47,30 @@ def run(report: Report) -> dict[str, Any]:
     return {**summary(made), "shape": made.shape.shape, "written": written}
 
 
+def _objective(wanted: Wanted, base: Path) -> Objective:
+    """An objective that takes the rows, which stay in their shape: the recipe's, or else the first that does."""
+    source = resolve(wanted.train, base=base)
+    rows = list(open_source(source, split=wanted.split, limit=SAMPLE))
+    shape = recognise(rows, wanted.shape, wanted.columns).shape
+    either: tuple[Objective, ...] = (wanted.objective, "sft", "dpo", "kto")
+    return next((one for one in either if refusal(shape, one) is None), wanted.objective)
+
+
 def originals(items: list[Item], wanted: Wanted, made: Assembled, base: Path) -> Iterator[dict[str, Any]]:
-    """Rows as they lie in the training data, read once more; only texts that were tidied differ."""
-    kept = {item.number for item in items if item.source == wanted.train}
+    """Rows as they lie in the training data, read once more; only texts that were tidied differ.
+
+    DataRefused where the data has changed since it was read first.
+    """
+    kept = {item.number: item.mark for item in items if item.source == wanted.train}
     for row in open_source(resolve(wanted.train, base=base), split=wanted.split, limit=wanted.limit):
-        if row.number in kept and row.values is not None:
-            tidy = wanted.cleaning.whitespace
-            yield tidied_values(row.values, made.shape.columns.values()) if tidy else row.values
+        if (marked := kept.pop(row.number, None)) is None:
+            continue
+        if row.values is None or mark(row) != marked:
+            kept[row.number] = marked
+            break
+        yield tidied_values(row.values, made.shape.columns.values()) if wanted.cleaning.whitespace else row.values
+    if kept:
+        raise DataRefused(Problem(name_of(wanted.train), f"row {min(kept)} changed while the data was read; try again"))
 
 
 def converted(items: Iterable[Item], to: str) -> Iterator[Mapping[str, Any]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import json
 import os
 from collections.abc import Callable, Iterable, Mapping
@@ -14,6 +15,9 @@ import orjson
 from tuitune.data.sources.rows import SourceError
 
 Rows = Iterable[Mapping[str, Any]]
+
+_NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)
+"""How a file system says that it has no hard links."""
 
 
 def write_rows(path: Path, rows: Rows, *, force: bool = False) -> int:
@@ -50,6 +54,10 @@ def _place(part: Path, path: Path, force: bool) -> None:
         os.link(part, path)
     except FileExistsError:
         raise SourceError(path, "exists already; --force writes over it") from None
+    except OSError as error:
+        if error.errno not in _NO_LINKS or path.exists():
+            raise
+        part.replace(path)
 
 
 def _lines(path: Path, rows: Rows) -> int:
@@ -76,7 +84,7 @@ def _array(path: Path, rows: Rows) -> int:
 def _table(separator: str) -> Callable[[Path, Rows], int]:
     def write(path: Path, rows: Rows) -> int:
         rows = list(rows)
-        columns = list(dict.fromkeys(name for row in rows for name in row))
+        columns = _columns(rows)
         with path.open("x", encoding="utf-8", newline="") as file:
             writer = csv.writer(file, delimiter=separator, lineterminator="\n")
             writer.writerow(columns)
@@ -86,6 +94,11 @@ def _table(separator: str) -> Callable[[Path, Rows], int]:
         return len(rows)
 
     return write
+
+
+def _columns(rows: list[Mapping[str, Any]]) -> list[str]:
+    """Every column that any row has, in the order that they come."""
+    return list(dict.fromkeys(name for row in rows for name in row))
 
 
 def _cell(value: Any, path: Path, number: int, column: str) -> Any:
@@ -99,8 +112,9 @@ def _parquet(path: Path, rows: Rows) -> int:
     import pyarrow
     import pyarrow.parquet
 
+    rows = list(rows)
     try:
-        table = pyarrow.Table.from_pylist(list(rows))
+        table = pyarrow.table({name: [row.get(name) for row in rows] for name in _columns(rows)})
     except (pyarrow.ArrowException, UnicodeError, OverflowError) as error:
         message = f"these rows make no table: {error}; write .jsonl"
         raise SourceError(path, message) from None
