@@ -183,6 +183,10 @@ def test_differences_show_white_space_that_changed(before: str, after: str, plai
     assert difference(before, after).plain.replace("  ", " ") in (plain, plain.replace("␣ ", " ␣"))
 
 
+def test_what_was_cut_off_is_no_change():
+    assert difference("a  b c d", "a b c d e", cut=True).plain.endswith(" b c d")
+
+
 def test_rows_that_resemble_each_other_stand_side_by_side():
     example = {
         "row": 7,

@@ -17,11 +17,17 @@ _VISIBLE = str.maketrans({" ": "␣", "\t": "⇥", "\n": "⏎\n", "\r": "␍"})
 _GONE, _CAME = "$bad strike", "$ok underline"
 
 
-def difference(before: str, after: str) -> Content:
-    """`before` made into `after`, white space shown where it changed. Long texts are compared at their beginning."""
+def difference(before: str, after: str, *, cut: bool = False) -> Content:
+    """`before` made into `after`, white space shown where it changed. Long texts are compared at their beginning.
+
+    Of texts that were `cut`, what differs at their very end is no change.
+    """
     old, new = _PIECES.findall(before)[:_MOST], _PIECES.findall(after)[:_MOST]
     parts: list[str | tuple[str, str]] = []
-    for tag, start, stop, new_start, new_stop in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
+    changes = SequenceMatcher(None, old, new, autojunk=False).get_opcodes()
+    if cut and changes and changes[-1][0] != "equal":
+        del changes[-1]
+    for tag, start, stop, new_start, new_stop in changes:
         if tag == "equal":
             parts.append(clean("".join(old[start:stop]), newlines=True))
         else:

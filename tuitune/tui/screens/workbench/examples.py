@@ -12,6 +12,7 @@ from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
 
+from tuitune.data.cleaning.wanted import LONGEST_EXAMPLE
 from tuitune.text import clean
 from tuitune.tui.screens.workbench.diffs import difference
 from tuitune.tui.widgets.dialogs import Dialog
@@ -87,7 +88,8 @@ def in_full(example: Mapping[str, Any], width: int) -> Content:
         left, right = (Content("\n").join(pair) for pair in zip(names, texts, strict=True))
         body = _side_by_side(left, right, width)
     elif after is not None:
-        body = difference(str(before), str(after))
+        cut = max(len(str(before)), len(str(after))) >= LONGEST_EXAMPLE
+        body = difference(str(before), str(after), cut=cut)
     else:
         body = Content(clean(str(before or ""), newlines=True))
     return Content("\n").join([said, body] if said else [body])

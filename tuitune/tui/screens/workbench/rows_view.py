@@ -27,14 +27,6 @@ class RowsView(View):
         #below { height: 3fr; max-height: 100%; }
         RowList { height: 2fr; }
     }
-    .-wide RowsView {
-        layout: grid; grid-size: 2 1; grid-columns: 2fr 3fr;
-        RowList, #below { height: 100%; }
-        #below { border-top: none; border-left: solid $rule; }
-        &.-notice { layout: vertical; }
-        &.-notice RowList { height: 1; }
-        &.-notice #below { height: 1fr; border: none; }
-    }
     """
 
     original = False

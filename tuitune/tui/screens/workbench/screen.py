@@ -53,6 +53,16 @@ class WorkbenchScreen(WorkbenchKeys):
     WorkbenchScreen {
         #head { height: 3; padding: 0 1; }
         #views { height: 1fr; }
+        &.-wide RowsView {
+            layout: grid; grid-size: 2 1; grid-columns: 2fr 3fr;
+            RowList, #below { height: 100%; }
+            #below { border-top: none; border-left: solid $rule; }
+        }
+        &.-wide RowsView.-notice {
+            layout: vertical;
+            RowList { height: 1; }
+            #below { height: 1fr; border: none; }
+        }
     }
     """
 
