@@ -99,7 +99,7 @@ def test_the_task_says_of_real_data_what_assembling_it_does() -> None:
     task = begin("clean", {"recipe": tables, "base": None}, [stamp(resolve(name))])
     while (progress := task.look()).state == "working":
         pass
-    made = summary(assemble(Wanted.from_tables(tables)))
+    made = summary(assemble(Wanted.from_tables(tables), preview=True))
     assert progress.result == json.loads(json.dumps(made))
     steps = {one["step"]: one for one in made["steps"]}
     assert (

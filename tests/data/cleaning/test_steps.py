@@ -181,3 +181,20 @@ def test_progress_is_told_and_may_interrupt(tmp_path: Path) -> None:
 
     with pytest.raises(KeyboardInterrupt):
         assemble(Wanted(name, eval=0.1), progress=interrupt)
+
+
+def test_a_preview_changes_nothing_and_says_what_every_step_would_find(tmp_path: Path) -> None:
+    rows = [*TALKS, BROKEN, EMPTY, TALKS[3], row("What  is it? \r\n", "It is."), row("Short?", "No.")]
+    name = write(tmp_path / "rows.jsonl", rows)
+    found = assemble(Wanted(name, cleaning=Cleaning(shortest=4)), preview=True)
+    steps = {step.step: (step.found, step.dropped, step.changed) for step in found.steps}
+    assert steps == {
+        "unusable": (1, 0, 0),
+        "empty": (1, 0, 0),
+        "whitespace": (1, 0, 0),
+        "shortest": (1, 1, 0),
+        "duplicates": (1, 0, 0),
+        "near_duplicates": (1, 0, 0),
+    }
+    assert len(found.train) == len(TALKS) + 2
+    assert all(step.examples for step in found.steps)

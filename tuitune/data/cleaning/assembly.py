@@ -32,6 +32,7 @@ def assemble(
     *,
     base: Path | None = None,
     held_out: Collection[str] | None = None,
+    preview: bool = False,
     progress: Say = no_progress,
 ) -> Assembled:
     """The rows of a run: read, converted, cleaned, mixed and split, in this order.
@@ -39,9 +40,12 @@ def assemble(
     `base` is where relative names start. `held_out` are the marks of a former split, which is then made again instead
     of a new one. `progress` may raise to interrupt. DataRefused (a TuituneError) names the setting and the rows.
 
+    With `preview`, steps that are switched off report what they would find, and rows for which the data would be
+    refused are reported and passed over: what a person wants to know before deciding on the steps.
+
     Rows that are too long are not dropped here: their length in tokens is the engine's to tell.
     """
-    reader = Reader(wanted, base, progress)
+    reader = Reader(wanted, base, progress, preview=preview)
     reports: dict[str, StepReport] = {}
     cleaning = wanted.cleaning
     main, shape = reader.read(
@@ -52,13 +56,13 @@ def assemble(
         split=wanted.split,
         limit=wanted.limit,
     )
-    main = clean_rows(main, cleaning, reports, progress)
+    main = clean_rows(main, cleaning, reports, progress, preview=preview)
     if not main:
         raise DataRefused(Problem("cleaning", f"{name_of(wanted.train)}: no row is left after cleaning"))
     others = {}
     for name in wanted.mix:
         items, _ = reader.read("data.mix", name, shape="auto", columns={})
-        others[name] = clean_rows(items, cleaning, reports, progress)
+        others[name] = clean_rows(items, cleaning, reports, progress, preview=preview)
     train, notes = mixed(main, others, wanted.mix, wanted.seed)
     parts = _parts(train, wanted, reader, held_out, progress)
     train, kept = parts.train, parts.held_out

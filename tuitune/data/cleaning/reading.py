@@ -23,10 +23,13 @@ _SAID_EVERY = 1000
 
 
 class Reader:
-    """Reads the sources of one run and keeps count of what it drops on the way."""
+    """Reads the sources of one run and keeps count of what it drops on the way.
 
-    def __init__(self, wanted: Wanted, base: Path | None, say: Say) -> None:
-        self.wanted, self.base, self.say = wanted, base, say
+    With `preview`, rows for which the data would be refused are passed over and counted as found.
+    """
+
+    def __init__(self, wanted: Wanted, base: Path | None, say: Say, *, preview: bool = False) -> None:
+        self.wanted, self.base, self.say, self.preview = wanted, base, say, preview
         self.unusable = StepReport("unusable", "cleaning.unusable", "rows that cannot be used")
         self.empty = StepReport("empty", "cleaning.empty", "an empty instruction or answer")
         self.excluded = StepReport("exclude", "data.exclude", "left out by hand")
@@ -36,7 +39,7 @@ class Reader:
         cleaning = self.wanted.cleaning
         asked = (cleaning.unusable == "drop", cleaning.empty, bool(self.wanted.exclude))
         pairs = zip((self.unusable, self.empty, self.excluded), asked, strict=True)
-        return [report for report, wanted in pairs if wanted]
+        return [report for report, wanted in pairs if wanted or report.found]
 
     def read(
         self,
@@ -88,6 +91,9 @@ class Reader:
             except RowProblem as problem:
                 if self._drops(row, name, problem):
                     continue
+                if self.preview:
+                    self._pass_over(row, name, problem)
+                    continue
                 count += 1
                 if len(refused) < _NAMED:
                     refused.append(f"{row.place}: {clean(str(problem), limit=300)}")
@@ -104,6 +110,11 @@ class Reader:
         else:
             return False
         return True
+
+    def _pass_over(self, row: Row, name: str, problem: RowProblem) -> None:
+        report = self.empty if problem.kind == "empty" else self.unusable
+        report.found += 1
+        report.show(row, name, reason=str(problem))
 
 
 def _unread(rows: list[Row]) -> str:

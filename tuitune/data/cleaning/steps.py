@@ -8,11 +8,14 @@ from dataclasses import replace
 
 import orjson
 
-from tuitune.data.cleaning.near_duplicates import near_duplicates
+from tuitune.data.cleaning.near_duplicates import USUAL, near_duplicates
 from tuitune.data.cleaning.texts import answer, instruction, tidied
 from tuitune.data.cleaning.wanted import Cleaning, Item, Say, StepReport
 
 Step = Callable[[list[Item], Cleaning, StepReport, Say], list[Item]]
+
+USUAL_SHORTEST = 50
+"""Characters below which an answer in prose is usually too short to learn from."""
 
 
 def _whitespace(items: list[Item], _cleaning: Cleaning, report: StepReport, _say: Say) -> list[Item]:
@@ -29,7 +32,7 @@ def _whitespace(items: list[Item], _cleaning: Cleaning, report: StepReport, _say
 
 
 def _shortest(items: list[Item], cleaning: Cleaning, report: StepReport, _say: Say) -> list[Item]:
-    least, kept = cleaning.shortest or 0, []
+    least, kept = cleaning.shortest or USUAL_SHORTEST, []
     for item in items:
         said = answer(item.canonical)
         if said is None or len(said.strip()) >= least:
@@ -57,7 +60,7 @@ def _near_duplicates(items: list[Item], cleaning: Cleaning, report: StepReport, 
     dropped = set()
     said = f"comparing {len(items):,} instructions"
     for index, earlier, alike in near_duplicates(
-        texts, cleaning.near_duplicates or 1.0, lambda done: say(said, done, len(texts))
+        texts, cleaning.near_duplicates or USUAL, lambda done: say(said, done, len(texts))
     ):
         dropped.add(index)
         report.drop(
@@ -84,12 +87,22 @@ STEPS: dict[str, tuple[str, Step]] = {
 }
 
 
-def clean_rows(items: list[Item], cleaning: Cleaning, reports: dict[str, StepReport], say: Say) -> list[Item]:
-    """The rows after every step that is asked for; what each did is added to its report."""
+def clean_rows(
+    items: list[Item], cleaning: Cleaning, reports: dict[str, StepReport], say: Say, *, preview: bool = False
+) -> list[Item]:
+    """The rows after every step that is asked for; what each did is added to its report.
+
+    With `preview`, a step that is not asked for leaves the rows alone, and reports what it would find as it usually is.
+    """
     for name, (title, step) in STEPS.items():
-        if getattr(cleaning, name):
+        asked = bool(getattr(cleaning, name))
+        if asked or preview:
             report = reports.setdefault(name, StepReport(name, f"cleaning.{name}", title))
             report.before += len(items)
             say(title, 0, len(items))
-            items = step(items, cleaning, report, say)
+            left = step(items, cleaning, report, say)
+            if asked:
+                items = left
+            else:
+                report.dropped = report.changed = 0
     return items

@@ -1,4 +1,4 @@
-"""The cleaning of a recipe's data as the process of a task: what each step does, with examples; no rows are written."""
+"""The cleaning of a recipe's data as the process of a task: what each step does or would do; no rows are written."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tuitune.data.tasks import Report
 def run(report: Report) -> dict[str, Any]:
     base = report.wanted.get("base")
     wanted = Wanted.from_tables(report.wanted["recipe"])
-    return summary(assemble(wanted, base=Path(base) if base else None, progress=report.progress))
+    return summary(assemble(wanted, base=Path(base) if base else None, preview=True, progress=report.progress))
 
 
 def summary(made: Assembled) -> dict[str, Any]:
