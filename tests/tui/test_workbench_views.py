@@ -151,7 +151,7 @@ async def test_tokens_show_lengths_verdicts_and_what_is_lost(work: Path, tasks: 
         tasks["tokens"][-1].progress = done(TOKENS)
         await until(pilot, lambda: "cut after 200" in text_of(pilot))
         await pilot.press("G")
-        await until(pilot, lambda: "x leaves it out" in text_of(pilot))
+        await until(pilot, lambda: "Enter shows its tokens" in text_of(pilot))
         await pilot.press("x")
         assert screen.draft.recipe.data.exclude == ["0123456789abcdef"]
 

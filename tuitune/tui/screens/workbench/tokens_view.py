@@ -63,7 +63,7 @@ class TokensView(View):
             )
             for at, one in enumerate(report["lost"])
         ]
-        return [heading(f"{report['lost_count']:,} rows with nothing left to learn from{more}"), *rows]
+        return [heading(f"rows with nothing left to learn from: {report['lost_count']:,}{more}"), *rows]
 
     def detail(self, key: str) -> Content:
         one = self._entry(key)
