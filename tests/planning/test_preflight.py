@@ -299,6 +299,31 @@ def test_advice_against_overfitting_and_forgetting(base: Path) -> None:
     assert not advice(looked_at(base), "forgetting")
 
 
+def test_advice_on_rows_held_out_and_rows_that_repeat(base: Path) -> None:
+    distinct = [{"instruction": f"Say {number}", "output": f"It is {number}."} for number in range(40)]
+    rows(base / "small.jsonl", distinct)
+    (note,) = advice(looked_at(base, data__train="small.jsonl"), "few-held-out")
+    assert (note.fix, note.message.startswith("2 held-out rows")) == ({"data.eval": 0.25}, True)
+    assert not advice(looked_at(base, data__train="small.jsonl", data__eval=0.25), "few-held-out")
+    assert not advice(looked_at(base, data__train="small.jsonl"), "duplicates")
+    rows(base / "twice.jsonl", [*distinct, *distinct[:3]])
+    (note,) = advice(looked_at(base, data__train="twice.jsonl"), "duplicates")
+    assert (note.fix, note.message.startswith("3 of the first rows")) == ({"cleaning.duplicates": True}, True)
+    assert not advice(looked_at(base, data__train="twice.jsonl", cleaning__duplicates=True), "duplicates")
+
+
+def test_a_chat_template_is_a_file(base: Path) -> None:
+    (base / "chat.jinja").write_text("{{ messages }}")
+    assert not looked_at(base, data__template="chat.jinja").errors
+    assert "no such file" in error(looked_at(base, data__template="none.jinja"))[1]
+    key, message = error(looked_at(base, data__template="."))
+    assert (key, "is no file" in message) == ("data.template", True)
+    assert "\x1b" not in str(looked_at(base, data__template="\x1b[31m\0").errors)
+    model_folder(base / "bare", TINY, template=False)
+    assert advice(looked_at(base, model__id="bare"), "chat-template")
+    assert not advice(looked_at(base, model__id="bare", data__template="chat.jinja"), "chat-template")
+
+
 def test_rows_that_a_recipe_leaves_out_or_drops_are_no_errors(base: Path) -> None:
     (base / "some.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in ROWS[:3]) + '{"instruction": "Say"}\n')
     *_, broken = open_rows(base / "some.jsonl")

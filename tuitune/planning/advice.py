@@ -8,6 +8,7 @@ from datetime import datetime
 
 from tuitune.hardware import occupancy
 from tuitune.planning.cadence import cadence_advice
+from tuitune.planning.data_advice import data_advice
 from tuitune.planning.model_check import needs_remote_code
 from tuitune.planning.savings import memory_advice
 from tuitune.planning.situation import Advice, Situation
@@ -132,47 +133,6 @@ def _remote_code(now: Situation) -> Iterator[Advice]:
         yield Advice("remote-code", "info", key, "this model does not need code of its own", {key: False})
 
 
-def _chat_template(now: Situation) -> Iterator[Advice]:
-    chats = now.data.shape not in (None, "text", "prompt-completion")
-    if chats and now.model.facts is not None and now.model.facts.chat_template is False:
-        message = "this model has no chat template to write conversations with; choose its chat or instruct version"
-        yield Advice("chat-template", "warning", "model.id", message)
-
-
-def _held_out(now: Situation) -> Iterator[Advice]:
-    if now.recipe.data.eval is None and now.data.rows != 1:
-        message = "without held-out rows nothing shows overfitting; 5 % of the training rows would do"
-        yield Advice("no-held-out", "info", "data.eval", message, {"data.eval": 0.05})
-
-
-def _few_rows(now: Situation) -> Iterator[Advice]:
-    """100 to 500 examples are the least that even a change of style takes."""
-    if now.data.rows is not None and now.data.rows < 100:
-        message = f"{now.data.rows} rows are few: 100 to 500 are the least for a style, 5 000 for a new task"
-        yield Advice("few-rows", "info", "data.train", message)
-
-
-def _overfitting(now: Situation) -> Iterator[Advice]:
-    """3 to 5 passes are usual; after that a model learns its rows by heart."""
-    epochs, steps = now.recipe.training.epochs, now.recipe.training.max_steps
-    if epochs > 5 and steps is None and now.recipe.evaluation.patience is None:
-        message = (
-            f"after {number_text(epochs)} passes the model knows the rows by heart (overfitting); 3 to 5 are usual, or "
-            "let evaluation.patience stop it"
-        )
-        yield Advice("many-epochs", "info", "training.epochs", message, {"training.epochs": 3.0})
-
-
-def _forgetting(now: Situation) -> Iterator[Advice]:
-    """Training every weight on one kind of data costs a model what else it knows (catastrophic forgetting)."""
-    if now.recipe.adapter.method == "none" and not now.recipe.data.mix:
-        message = (
-            "every weight is trained on this data alone, so the model may forget what else it knows; mix in 10 to 20 % "
-            'of general data (general.jsonl = 0.15), or train an adapter (adapter.method = "lora")'
-        )
-        yield Advice("forgetting", "info", "data.mix", message, {"adapter.method": "lora"})
-
-
 def _download(now: Situation) -> Iterator[Advice]:
     if now.model.download:
         rest = "the rest of it" if now.model.download == "partial" else "it"
@@ -195,11 +155,7 @@ _RULES: tuple[Callable[[Situation], Iterable[Advice]], ...] = (
     _taken_gpu,
     _no_bfloat16,
     _remote_code,
-    _chat_template,
-    _held_out,
-    _few_rows,
-    _overfitting,
-    _forgetting,
+    data_advice,
     _download,
     _revision,
     cadence_advice,

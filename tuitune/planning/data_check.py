@@ -23,10 +23,14 @@ _SHOWN = 3
 
 @dataclass
 class DataCheck:
-    """What the first rows told. `shape` and `rows` are of the training data; `rows` is None where there are more."""
+    """What the first rows told. `shape`, `rows` and `repeats` are of the training data.
+
+    `rows` is None where there are more than were looked at; `repeats` are those equal to an earlier one.
+    """
 
     shape: str | None = None
     rows: int | None = None
+    repeats: int = 0
     errors: list[Problem] = field(default_factory=list)
 
 
@@ -42,11 +46,24 @@ def check_data(recipe: Recipe, base: Path) -> DataCheck:
     others += [("data.eval", data.eval)] if isinstance(data.eval, str) else []
     for key, name in others:
         found.errors += _check_source(key, name, recipe, base).errors
+    found.errors += _check_template(data.template, base)
     if isinstance(data.eval, float) and found.rows == 1 and not data.mix and not found.errors:
         found.errors.append(
             Problem("data.eval", "one row cannot be split; name a file of held-out rows, or leave data.eval empty")
         )
     return found
+
+
+def _check_template(name: str, base: Path) -> list[Problem]:
+    try:
+        path = base / Path(name).expanduser()
+        if not name or path.is_file():
+            return []
+        wrong = "is no file" if path.exists() else "there is no such file"
+    except (OSError, RuntimeError, ValueError) as error:
+        wrong = f"cannot be read ({getattr(error, 'strerror', None) or error})"
+    message = f"{clean(name, limit=200)}: {wrong}; name one with a chat template in Jinja, or leave it empty"
+    return [Problem("data.template", message)]
 
 
 def _check_source(key: str, name: str, recipe: Recipe, base: Path) -> DataCheck:
@@ -68,19 +85,20 @@ def _check_rows(key: str, rows: list[Row], count: int | None, recipe: Recipe) ->
     if reason := refusal(found.shape, recipe.objective.kind):
         broken = next((row for row in rows if row.values is None), None)
         first = f"{broken.place}: {broken.problem}; " if broken else ""
-        return DataCheck(found.shape, count, [Problem(key, f"{first}{reason}")])
+        return DataCheck(found.shape, count, errors=[Problem(key, f"{first}{reason}")])
     excluded = set(recipe.data.exclude)
-    kept = [row for row in rows if not excluded or mark(row) not in excluded]
+    marks = [one for row in rows if (one := mark(row)) not in excluded]
+    kept = [row for row in rows if mark(row) not in excluded] if excluded else rows
     problems = [problem for row in kept if (problem := _row_problem(row, found, recipe))]
     refused = [text for text, dropped in problems if not dropped]
     if refused:
         opening = f"{len(refused)} of the first {len(rows)} rows cannot be used as {found.shape}"
         remedy = 'Mend or remove them, or set cleaning.unusable = "drop"'
-        return DataCheck(found.shape, count, [Problem(key, f"{opening}: {_listed(refused)}. {remedy}")])
+        return DataCheck(found.shape, count, errors=[Problem(key, f"{opening}: {_listed(refused)}. {remedy}")])
     if len(problems) == len(kept) and count is not None:
         reasons = _listed([text for text, _ in problems]) or "data.exclude names them all"
-        return DataCheck(found.shape, count, [Problem(key, f"no row is left to use: {reasons}")])
-    return DataCheck(found.shape, count)
+        return DataCheck(found.shape, count, errors=[Problem(key, f"no row is left to use: {reasons}")])
+    return DataCheck(found.shape, count, len(marks) - len(set(marks)))
 
 
 def _listed(reasons: list[str]) -> str:

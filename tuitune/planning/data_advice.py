@@ -1,0 +1,83 @@
+"""Advice on the data of a recipe, by its first rows: how many there are, what is held out, what is lost by training."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from tuitune.planning.situation import Advice, Situation
+from tuitune.units import number_text
+
+_FEW_HELD_OUT = 5
+_ENOUGH_HELD_OUT = 10
+_MANY_EPOCHS = 5
+
+
+def data_advice(now: Situation) -> Iterator[Advice]:
+    """All advice on the data that applies."""
+    for rule in (_chat_template, _held_out, _few_held_out, _few_rows, _repeats, _overfitting, _forgetting):
+        yield from rule(now)
+
+
+def _chat_template(now: Situation) -> Iterator[Advice]:
+    chats = now.data.shape not in (None, "text", "prompt-completion")
+    bare = now.model.facts is not None and now.model.facts.chat_template is False
+    if chats and bare and not now.recipe.data.template:
+        message = (
+            "this model has no chat template to write conversations with; choose its chat or instruct version, or name "
+            "one in data.template"
+        )
+        yield Advice("chat-template", "warning", "model.id", message)
+
+
+def _held_out(now: Situation) -> Iterator[Advice]:
+    if now.recipe.data.eval is None and now.data.rows != 1:
+        message = "without held-out rows nothing shows overfitting; 5 % of the training rows would do"
+        yield Advice("no-held-out", "info", "data.eval", message, {"data.eval": 0.05})
+
+
+def _few_held_out(now: Situation) -> Iterator[Advice]:
+    """The loss over a handful of rows moves by chance as much as by learning."""
+    rows, share = now.data.rows, now.recipe.data.eval
+    if rows is None or not isinstance(share, float) or now.recipe.data.mix or rows < 2 * _ENOUGH_HELD_OUT:
+        return
+    if (count := max(1, round(rows * share))) < _FEW_HELD_OUT:
+        enough = math.ceil(100 * _ENOUGH_HELD_OUT / rows) / 100
+        held_out = "1 held-out row says" if count == 1 else f"{count} held-out rows say"
+        message = f"{held_out} little about others; {enough:.0%} of these {rows} rows would be {round(rows * enough)}"
+        yield Advice("few-held-out", "info", "data.eval", message, {"data.eval": enough})
+
+
+def _few_rows(now: Situation) -> Iterator[Advice]:
+    """100 to 500 examples are the least that even a change of style takes."""
+    if now.data.rows is not None and now.data.rows < 100:
+        message = f"{now.data.rows} rows are few: 100 to 500 are the least for a style, 5 000 for a new task"
+        yield Advice("few-rows", "info", "data.train", message)
+
+
+def _repeats(now: Situation) -> Iterator[Advice]:
+    """A row that is there twice is learned twice, and by heart sooner."""
+    if now.data.repeats and not now.recipe.cleaning.duplicates:
+        message = f"{now.data.repeats} of the first rows equal an earlier one; dropping them costs nothing"
+        yield Advice("duplicates", "info", "cleaning.duplicates", message, {"cleaning.duplicates": True})
+
+
+def _overfitting(now: Situation) -> Iterator[Advice]:
+    """3 to 5 passes are usual; after that a model learns its rows by heart."""
+    epochs, steps = now.recipe.training.epochs, now.recipe.training.max_steps
+    if epochs > _MANY_EPOCHS and steps is None and now.recipe.evaluation.patience is None:
+        message = (
+            f"after {number_text(epochs)} passes the model knows the rows by heart (overfitting); 3 to 5 are usual, or "
+            "let evaluation.patience stop it"
+        )
+        yield Advice("many-epochs", "info", "training.epochs", message, {"training.epochs": 3.0})
+
+
+def _forgetting(now: Situation) -> Iterator[Advice]:
+    """Training every weight on one kind of data costs a model what else it knows (catastrophic forgetting)."""
+    if now.recipe.adapter.method == "none" and not now.recipe.data.mix:
+        message = (
+            "every weight is trained on this data alone, so the model may forget what else it knows; mix in 10 to 20 % "
+            'of general data (general.jsonl = 0.15), or train an adapter (adapter.method = "lora")'
+        )
+        yield Advice("forgetting", "info", "data.mix", message, {"adapter.method": "lora"})
