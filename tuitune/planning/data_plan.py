@@ -1,11 +1,58 @@
-"""What a recipe asks of its data, in the words of the room that sees to it."""
+"""What a recipe asks of its data, in the words of the room that sees to it; and the tasks that carry it out."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from tuitune.data.cleaning.wanted import Wanted
+from tuitune.data.sources.names import resolve, stamp
+from tuitune.data.tasks import Task, begin
 from tuitune.recipe.schema import Recipe
+
+CLEANED_BY = ("data", "cleaning")
+TOKENIZED_BY = ("model", "data", "cleaning", "objective", "training")
+"""The sections of a recipe that a task goes by; the seed of the run besides."""
 
 
 def wanted(recipe: Recipe) -> Wanted:
     """What `tuitune.data.cleaning.assembly.assemble` takes, from a recipe."""
     return Wanted.from_tables(recipe.model_dump())
+
+
+def sources(recipe: Recipe) -> list[str]:
+    """Every data set that a recipe names, the training data first."""
+    data = recipe.data
+    return list(dict.fromkeys([data.train, *data.mix, *([data.eval] if isinstance(data.eval, str) else [])]))
+
+
+def clean_task(recipe: Recipe, base: Path) -> Task:
+    """The task that says what each cleaning step does (`tuitune.data.cleaning.task`), begun or found.
+
+    TuituneError where some of the data is not there.
+    """
+    return _task("clean", recipe, base, CLEANED_BY, "tuitune.data")
+
+
+def token_task(recipe: Recipe, base: Path) -> Task:
+    """The task that tokenizes the data as training will (`tuitune.engine.token_report`), begun or found.
+
+    TuituneError where some of the data is not there.
+    """
+    return _task("tokens", recipe, base, TOKENIZED_BY, "tuitune.engine")
+
+
+def _task(kind: str, recipe: Recipe, base: Path, sections: tuple[str, ...], module: str) -> Task:
+    asked = recipe.model_dump(mode="json", include={**dict.fromkeys(sections, True), "run": {"seed"}})
+    base = base.absolute()
+    stamps = [stamp(resolve(name, base=base)) for name in sources(recipe)]
+    if recipe.data.template:
+        stamps.append(_stamp_of(base / Path(recipe.data.template).expanduser()))
+    return begin(kind, {"recipe": asked, "base": str(base)}, stamps, module=module)
+
+
+def _stamp_of(path: Path) -> str:
+    try:
+        found = path.stat()
+    except OSError:
+        return "missing"
+    return f"{path} {found.st_size} {found.st_mtime_ns}"

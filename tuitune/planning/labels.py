@@ -10,9 +10,10 @@ from typing import Any
 from tuitune.data.shapes.convert import to_canonical
 from tuitune.data.shapes.detect import recognise
 from tuitune.data.shapes.fields import RowProblem
-from tuitune.data.sources.names import open_source, resolve, stamp
-from tuitune.data.tasks import Task, begin
+from tuitune.data.sources.names import open_source, resolve
+from tuitune.data.tasks import Task
 from tuitune.hardware.models import locate
+from tuitune.planning.data_plan import token_task
 from tuitune.problem import TuituneError
 from tuitune.recipe.schema import Recipe
 
@@ -20,19 +21,6 @@ _SAMPLE = 200
 _MOST_ROWS, _MOST_BYTES = 5_000, 4 << 20
 _TEMPLATE_BYTES, _TURN_BYTES = 256, 32
 """More than the chat templates in use write at the beginning of a conversation, and around each turn."""
-
-_SECTIONS = ("model", "data", "cleaning", "objective", "training")
-
-
-def token_task(recipe: Recipe, base: Path) -> Task:
-    """The task that tokenizes the recipe's data as training will (`tuitune.engine.token_report`), begun or found."""
-    tables = recipe.model_dump(mode="json")
-    wanted = {name: tables[name] for name in _SECTIONS} | {"run": {"seed": recipe.run.seed}}
-    data = recipe.data
-    names = [data.train, *data.mix, *([data.eval] if isinstance(data.eval, str) else [])]
-    stamps = [stamp(resolve(name, base=base)) for name in names]
-    stamps += [_stamp_of(base / Path(data.template).expanduser())] if data.template else []
-    return begin("tokens", {"recipe": wanted, "base": str(base)}, stamps, module="tuitune.engine")
 
 
 def label_check(recipe: Recipe, base: Path) -> Task | None:
@@ -91,11 +79,3 @@ def _bytes_of_file(template: str, base: Path) -> int:
         return (base / Path(template).expanduser()).stat().st_size if template else 0
     except OSError:
         return 0
-
-
-def _stamp_of(path: Path) -> str:
-    try:
-        found = path.stat()
-    except OSError:
-        return "missing"
-    return f"{path} {found.st_size} {found.st_mtime_ns}"

@@ -12,7 +12,7 @@ from tuitune.cli.data.following import result_of
 from tuitune.cli.output import complain, say, say_json, say_pairs
 from tuitune.data.scan import begin_scan
 from tuitune.data.scan.report import DataProblem, Inspection
-from tuitune.planning.labels import token_task
+from tuitune.planning.data_plan import token_task
 from tuitune.problem import TuituneError
 from tuitune.recipe.schema import Recipe
 

@@ -12,7 +12,7 @@ from typing import Any
 from tuitune.cli.data.following import result_of
 from tuitune.cli.output import complain, note, say, say_json, say_pairs
 from tuitune.data.sources.pages import read_page
-from tuitune.planning.labels import token_task
+from tuitune.planning.data_plan import token_task
 from tuitune.problem import TuituneError
 from tuitune.recipe import overrides
 from tuitune.recipe.schema import Recipe

@@ -10,6 +10,7 @@ from typing import Any
 from tuitune.data.shapes.detect import Detection
 from tuitune.data.sources.rows import Row
 from tuitune.data.tasks import Progress, Task
+from tuitune.planning.data_plan import CLEANED_BY, TOKENIZED_BY, sources
 from tuitune.recipe.schema import DataSection, Recipe
 from tuitune.tui.data_page import DataPage
 from tuitune.tui.draft import Draft
@@ -124,19 +125,5 @@ class Bench:
         return tuple(recipe.model_dump_json(include={name}) for name in SECTIONS[kind])
 
 
-def sources(recipe: Recipe) -> list[str]:
-    """Every data set that a recipe names, the training data first."""
-    data = recipe.data
-    return list(dict.fromkeys([data.train, *data.mix, *([data.eval] if isinstance(data.eval, str) else [])]))
-
-
-SECTIONS = {
-    "clean": ("data", "cleaning"),
-    "tokens": ("model", "data", "cleaning", "objective", "training"),
-}
-"""Kind of work → the sections of the recipe that it goes by; the seed of the run besides."""
-
-
-def tables(recipe: Recipe, kind: str) -> dict[str, Any]:
-    """What of a recipe a kind of work goes by, as plain JSON values."""
-    return recipe.model_dump(mode="json", include={**dict.fromkeys(SECTIONS[kind], True), "run": {"seed"}})
+SECTIONS = {"clean": CLEANED_BY, "tokens": TOKENIZED_BY}
+"""Kind of work → the sections of the recipe that it goes by."""
