@@ -10,6 +10,9 @@ from typing import Any
 import pyarrow.parquet
 import pytest
 
+from tuitune.data.cleaning.writing import part_of
+from tuitune.data.tasks import Task
+
 SHARED = Path(__file__).resolve().parents[3] / "shared/data"
 LONG = "An answer that says something."
 ROWS: list[dict[str, Any]] = [
@@ -99,6 +102,18 @@ def test_a_report_goes_neither_over_the_data_nor_over_the_rows(cli, talks: Path,
         answer = cli("data", "clean", talks, "-o", out, "--report", report, "--force")
         assert (answer.code, said in answer.err) == (2, True)
     assert talks.read_bytes() == before and not out.exists()
+
+
+def test_what_an_interrupted_process_left_is_removed(cli, talks: Path, tmp_path: Path, home: Path, monkeypatch) -> None:
+    def interrupted(task: Task, name: str) -> None:
+        wanted = json.loads((task.folder / "wanted.json").read_text())
+        task.cancel()
+        part_of(tmp_path / "out.jsonl", wanted["once"]).write_text("half a row")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("tuitune.cli.data.making.result_of", interrupted)
+    assert cli("data", "clean", talks, "-o", tmp_path / "out.jsonl").code == 130
+    assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["talks.jsonl"]
 
 
 def test_columns_that_only_later_rows_have_are_written_too(cli, tmp_path: Path, home: Path) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 from tuitune.cli.data.following import result_of
 from tuitune.cli.output import note, say, say_json, say_table
-from tuitune.data.cleaning.writing import ending
+from tuitune.data.cleaning.writing import ending, part_of
 from tuitune.data.sources.names import resolve
 from tuitune.data.sources.rows import SourceError
 from tuitune.data.tasks import begin
@@ -40,15 +40,20 @@ def make(options: argparse.Namespace, recipe: Recipe, outputs: Mapping[str, Path
     for path in outputs.values():
         ending(path)
         check_place(path, options)
+    once = uuid.uuid4().hex
     asked = {
         "recipe": recipe.model_dump(mode="json"),
         "base": str(Path.cwd()),
         "outputs": {side: str(path.absolute()) for side, path in outputs.items()},
         "to": to,
         "force": options.force,
-        "once": uuid.uuid4().hex,
+        "once": once,
     }
-    return result_of(begin("make", asked), options.source)
+    try:
+        return result_of(begin("make", asked), options.source)
+    finally:
+        for path in outputs.values():
+            part_of(path, once).unlink(missing_ok=True)
 
 
 def check_place(path: Path, options: argparse.Namespace) -> None:

@@ -43,7 +43,7 @@ def run(report: Report) -> dict[str, Any]:
         if output := asked["outputs"].get(side):
             rows = converted(items, to) if to else originals(items, wanted, made, base)
             report.progress("writing", 0, len(items))
-            written[output] = write_rows(Path(output), rows, force=force)
+            written[output] = write_rows(Path(output), rows, once=asked["once"], force=force)
     return {**summary(made), "shape": made.shape.shape, "written": written}
 
 

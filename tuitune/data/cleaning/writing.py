@@ -20,13 +20,13 @@ _NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)
 """How a file system says that it has no hard links."""
 
 
-def write_rows(path: Path, rows: Rows, *, force: bool = False) -> int:
+def write_rows(path: Path, rows: Rows, *, once: str, force: bool = False) -> int:
     """Write rows to a new file and count them; `force` replaces one that exists. SourceError where it cannot be done.
 
-    A reader sees the old file or the new one, never a part.
+    A reader sees the old file or the new one, never a part: that lies beside it, named by `once`, until it is whole.
     """
     write = WRITERS[ending(path)]
-    part = path.with_name(f".{path.name[:100]}.{os.getpid()}.part")
+    part = part_of(path, once)
     try:
         try:
             count = write(part, rows)
@@ -36,6 +36,11 @@ def write_rows(path: Path, rows: Rows, *, force: bool = False) -> int:
     except OSError as error:
         raise SourceError(path, f"cannot be written: {error.strerror or error}") from None
     return count
+
+
+def part_of(path: Path, once: str) -> Path:
+    """The unfinished file beside the one that is to be; a writer that was killed leaves it behind."""
+    return path.with_name(f".{path.name[:100]}.{once}.part")
 
 
 def ending(path: Path) -> str:
