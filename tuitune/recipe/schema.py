@@ -176,8 +176,8 @@ class CleaningSection(Section):
     near_duplicates: float | None = setting(
         None,
         "drop near-duplicates",
-        "Drop rows whose instruction is this similar to an earlier one's (Jaccard similarity of word groups, estimated "
-        "by MinHash); 0.8 is usual. Empty keeps them.",
+        "Drop rows whose instruction is this similar to an earlier one's (Jaccard similarity of groups of three words, "
+        "but for a template's, which most rows share); 0.8 is usual. Empty keeps them.",
         ge=0.5,
         le=1,
     )
