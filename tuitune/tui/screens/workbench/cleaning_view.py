@@ -67,7 +67,7 @@ class CleaningView(View):
         if one.key == "cleaning.duplicates" and (scan := self.bench.scan) is not None:
             return Content.styled(f"{scan['duplicates']:,} rows equal an earlier one", "$faint")
         if one.key == "cleaning.unusable" and (scan := self.bench.scan) is not None:
-            return Content.styled(f"{scan['problem_count']:,} rows cannot be used", "$faint")
+            return Content.styled(f"{scan['problem_count']:,} cannot be used", "$faint")
         if one.key == _BY_ENGINE:
             return Content.styled("counted on 4 Tokens", "$faint")
         return Content("…" if on and self.job.working else "")

@@ -90,10 +90,10 @@ def _found(bench: Bench) -> Content:
     problems, left_out = scan["problem_count"], len(bench.recipe.data.exclude)
     return joined(
         [
-            Content.styled(f"✗ {problems:,} problems", "$bad")
+            Content.styled(f"✗ {problems:,} problem{_s(problems)}", "$bad")
             if problems
             else Content.styled("✓ every row usable", "$ok"),
-            f"{scan['duplicates']:,} duplicates" if scan["duplicates"] else "no duplicates",
+            f"{scan['duplicates']:,} duplicate{_s(scan['duplicates'])}" if scan["duplicates"] else "no duplicates",
             f"– {left_out:,} left out" if left_out else None,
             _kept(bench),
         ]
@@ -104,3 +104,7 @@ def _kept(bench: Bench) -> str | None:
     """What is left to train on, where the cleaning has been worked out."""
     result = bench.jobs["clean"].result
     return f"{result['train']:,} to train on, {result['held_out']:,} held out" if result else None
+
+
+def _s(count: int) -> str:
+    return "" if count == 1 else "s"

@@ -248,7 +248,8 @@ class WorkbenchKeys(SavesRecipe):
         if target is not None:
             self.draft.set_values(self.bench.leaving_out(target.mark))
             self.changed()
-            self.view.list.action_move(1)
+            if isinstance(self.view, ProblemsView):
+                self.view.list.action_move(1)
 
     def action_leave_out_all(self) -> None:
         drops = self.draft.recipe.cleaning.unusable == "drop"
