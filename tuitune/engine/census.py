@@ -68,7 +68,7 @@ class Census:
             "trained_tokens": self._trained,
             "trained_share": self._trained / self._tokens if self._tokens else 0.0,
             "longest": max(self._lengths, default=0),
-            "lengths": histogram(self._lengths),
+            "lengths": histogram(self._lengths, self._encoder.max_length),
             "lost": self._lost,
             "odd": sorted(odd, key=lambda one: one["row"])[:LISTED_ODD],
             "stops": self._stops,
@@ -115,12 +115,16 @@ class Census:
         return item.place if item.source == self._source else f"{item.source}: {item.place}"
 
 
-def histogram(lengths: Sequence[int]) -> dict[str, list[int]]:
-    """Counts of lengths between `edges`, which are whole numbers, one more of them than counts."""
+def histogram(lengths: Sequence[int], longest_kept: int) -> dict[str, list[int]]:
+    """Counts of lengths between `edges`, which are whole numbers, one more of them than counts.
+
+    One edge lies where lengths begin that are cut.
+    """
     if not lengths:
         return {"edges": [0, 1], "counts": [0]}
     first, last = min(lengths), max(lengths)
     width = max(1, -(-(last + 1 - first) // _BINS))
+    first -= (first - longest_kept - 1) % width
     edges = list(range(first, last + 1 + width, width))
     counts, _ = np.histogram(lengths, bins=edges)
     return {"edges": edges, "counts": counts.tolist()}

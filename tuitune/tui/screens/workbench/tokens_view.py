@@ -43,7 +43,7 @@ class TokensView(View):
             heading("tokens a row"),
             *histogram(lengths["edges"], lengths["counts"], bins, report["max_length"]),
             heading("verdicts"),
-            *(self._verdict(at, one) for at, one in enumerate(report["verdicts"])),
+            *(self._verdict(at, one) for at, one in sorted(enumerate(report["verdicts"]), key=_worst_first)),
             *self._lost(report),
         ]
 
@@ -113,3 +113,7 @@ def _figures(report: Mapping[str, Any]) -> list[Content]:
             ]
         ),
     ]
+
+
+def _worst_first(verdict: tuple[int, Mapping[str, Any]]) -> int:
+    return ("error", "warning", "ok").index(verdict[1]["level"])
