@@ -125,7 +125,7 @@ def histogram(lengths: Sequence[int], longest_kept: int) -> dict[str, list[int]]
     first, last = min(lengths), max(lengths)
     width = max(1, -(-(last + 1 - first) // _BINS))
     first -= (first - longest_kept - 1) % width
-    edges = list(range(first, last + 1 + width, width))
+    edges = [max(first, 0), *range(first + width, last + 1 + width, width)]
     counts, _ = np.histogram(lengths, bins=edges)
     return {"edges": edges, "counts": counts.tolist()}
 
