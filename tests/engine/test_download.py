@@ -72,7 +72,7 @@ def test_models_come_from_the_hub_once_or_are_refused_in_words(prepared: Callabl
     assert str(missing.reason).startswith("owner/tyni does not exist on the Hub")
     assert "safetensors" in str(pickled.reason)
     assert hub_rows.code == 0 and hub_rows.records("plan")[0]["train_rows"] == 11, hub_rows.reason
-    assert no_rows.code == 1 and "owner/no-rows" in str(no_rows.reason) and "does not exist" in str(no_rows.reason)
+    assert no_rows.code == 1 and "owner/no-rows" in str(no_rows.reason) and "is not on the Hub" in str(no_rows.reason)
 
     cached, unknown = train_all([prepared(model__id="owner/tiny"), prepared(model__id="owner/other")], NOWHERE)
     assert cached.code == 0, cached.reason

@@ -350,7 +350,7 @@ def reasons(outcome: Outcome) -> str:
         ({"training__max_steps": 12}, "12 steps long instead of 8"),
         ({"training__optimizer": "sgd", "training__schedule": "linear"}, "training.optimizer was adamw_torch_fused"),
         ({"training__learning_rate": 0.002, "training__weight_decay": 0.1}, "training.learning_rate was 0.01 and is"),
-        ({"data__max_length": 32}, "the data gives other rows"),
+        ({"data__loss_on": "all"}, "the data gives other rows"),
         ({"training__workers": 1, "training__log_every": 2, "checkpoints__every": 8, "run__notes": "more"}, ""),
     ],
     ids=["same-rows", "batch", "longer", "optimizer", "rate", "data", "nothing-that-matters"],

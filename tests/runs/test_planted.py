@@ -71,6 +71,7 @@ def test_only_its_owner_can_read_a_run_whatever_the_mask(mask: int) -> None:
     finally:
         os.umask(before)
     wait_for(lambda: events(run, "ended"))
+    wait_for(lambda: not (run.path / ".reserve").exists())
     found = [run.path, *run.path.rglob("*")]
     assert {path.name for path in found} >= {"events.jsonl", "metrics.jsonl", "owner.json", "lease.lock", "log.txt"}
     for path in found:

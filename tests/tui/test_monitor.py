@@ -248,7 +248,7 @@ async def test_the_recipe_and_the_path(make_run: MakeRun, monkeypatch: pytest.Mo
         await shows(pilot, "OSC 52")
         await pilot.press("t")
         await until(pilot, lambda: isinstance(pilot.app.screen, TextView))
-        await shows(pilot, "recipe.toml", "[adapter]")
+        await shows(pilot, "recipe.toml", "[cleaning]")
 
 
 async def test_the_log_is_a_window_on_its_file(make_run: MakeRun) -> None:

@@ -145,7 +145,9 @@ def rotate(run: Run, keep: int, also_keep: Collection[int] = ()) -> list[Path]:
 
 
 def clear_debris(run: Run) -> None:
-    """Remove what an engine that was killed while saving or dropping a checkpoint left behind."""
+    """Remove what an engine that was killed while saving or dropping a checkpoint, or recording its data, left."""
+    for path in run.path.glob(f".{run.data_file.name}.*"):
+        path.unlink(missing_ok=True)
     for path in _entries(run.checkpoints):
         if _DEBRIS.fullmatch(path.name):
             _remove(path)
