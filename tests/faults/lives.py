@@ -20,6 +20,7 @@ class Experiment:
     def __init__(self, engines: Engines, **settings: Any) -> None:
         self.engines = engines
         self._settings = settings
+        engines.live(engines.run(**settings))  # from here on the tokens are in the cache, and every life is the same
         self.left_alone = engines.run(**settings)
         life = engines.live(self.left_alone)
         assert life.code == 0, log_tail(self.left_alone)
