@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from tuitune.data.scan.inspect import REPORTED, inspect
+from tuitune.data.scan.inspect import inspect
+from tuitune.data.scan.report import LISTED
 from tuitune.data.shapes.objectives import refusal
 from tuitune.data.sources.bundled import MODELS, bundled_sets, data_path
 from tuitune.data.sources.names import open_rows
@@ -60,7 +61,7 @@ def test_the_report_as_json_has_the_keys_of_the_contract(tmp_path: Path) -> None
 
 def test_only_the_first_problems_are_listed_and_all_counted(tmp_path: Path) -> None:
     found = inspect(write(tmp_path, [PAIR] + [{"answer": "x", "n": n} for n in range(300)]), shape="columns")
-    assert (len(found.problems), found.problem_count, found.rows) == (REPORTED, 300, 301)
+    assert (len(found.problems), found.problem_count, found.rows) == (LISTED, 300, 301)
 
 
 def test_shape_and_columns_can_be_given(tmp_path: Path) -> None:

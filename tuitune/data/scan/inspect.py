@@ -19,8 +19,6 @@ from tuitune.data.sources.names import open_rows
 SAMPLE = 200
 """Rows that the shape is recognised from."""
 
-REPORTED = LISTED
-
 
 def inspect(
     path: Path | str,
