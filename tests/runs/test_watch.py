@@ -215,7 +215,7 @@ def test_a_clock_that_jumps_changes_nothing_but_the_times_of_records(run: Run, t
 
 
 REUSE = """
-import json, os, signal, subprocess, sys
+import json, os, signal, subprocess, sys, time
 from pathlib import Path
 from tuitune.runs import identity
 from tuitune.runs.directory import Run
@@ -237,6 +237,8 @@ with Writer(run.events_file) as log:
 before = derive(run)[0]
 first.kill()
 first.wait()
+while time.clock_gettime(time.CLOCK_BOOTTIME) * os.sysconf("SC_CLK_TCK") < known.start_ticks + 2:
+    pass
 second = sleeper(300)
 sent = identity.send_signal(known, signal.SIGKILL) or identity.signal_group(known, signal.SIGKILL)
 print(json.dumps([first.pid, second.pid, before, derive(run)[0], sent, second.poll()]))
