@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -135,12 +137,21 @@ def test_an_endless_template_is_ended() -> None:
         ChatTemplate(make_tokenizer(loops))
 
 
-def test_the_limit_of_time_leaves_no_alarm_behind() -> None:
-    import signal
-
-    with time_limit(0.5):
+def burn(seconds: float) -> None:
+    """Use so much of this thread's CPU time."""
+    end = time.thread_time() + seconds
+    while time.thread_time() < end:
         pass
-    assert signal.getitimer(signal.ITIMER_PROF) == signal.getitimer(signal.ITIMER_VIRTUAL) == (0.0, 0.0)
+
+
+def test_the_limit_of_time_counts_one_thread_and_leaves_no_alarm_behind() -> None:
+    other = threading.Thread(target=burn, args=(0.4,))
+    with time_limit(0.2):
+        other.start()
+        other.join()
+    burn(0.3)
+    with pytest.raises(EngineError), time_limit(0.1):
+        burn(30)
 
 
 def verdicts(tokenizer: Any, loss_on: str = "assistant") -> dict[str, tuple[str, Any]]:

@@ -16,7 +16,7 @@ from tuitune.engine import token_store
 from tuitune.engine.census import Census
 from tuitune.engine.template import ChatTemplate
 from tuitune.engine.token_store import Draft, Tokenized
-from tuitune.engine.tokens import Encoder
+from tuitune.engine.tokens import Canonical, Encoder
 from tuitune.planning.data_plan import wanted
 from tuitune.recipe.schema import Recipe
 
@@ -111,11 +111,12 @@ def _written(
         if items:
             listener.phase("tokenizing", text)
         with draft.rows(name) as rows:
-            for start in range(0, len(items), _CHUNK):
-                chunk = items[start : start + _CHUNK]
-                encoded = encoder.encode([item.canonical for item in chunk])
+            chunks = [items[start : start + _CHUNK] for start in range(0, len(items), _CHUNK)]
+            done = 0
+            for chunk, encoded in zip(chunks, encoder.encode_all(map(_canonical, chunks)), strict=True):
                 rows.write([row for item, row in zip(chunk, encoded, strict=True) if census.takes(item, row)])
-                listener.progress("tokenizing", text, start + len(chunk), len(items), "rows")
+                done += len(chunk)
+                listener.progress("tokenizing", text, done, len(items), "rows")
         return census.facts()
 
     with Draft(key) as draft:
@@ -126,7 +127,11 @@ def _written(
         facts["origin"] = template.origin
         facts["cleaning"] = [_counts(step) for step in data.steps] + _over_long(facts)
         facts["notes"] = list(data.notes)
-        return draft.keep(facts, [item.canonical for item in data.held_out])
+        return draft.keep(facts, _canonical(data.held_out))
+
+
+def _canonical(items: Sequence[Item]) -> list[Canonical]:
+    return [item.canonical for item in items]
 
 
 def _key(recipe: Recipe, template: ChatTemplate, base: Path | None) -> str:

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from types import FrameType
 from typing import Any, Literal
@@ -22,6 +23,7 @@ from trl.chat_template_utils import (
     is_chat_template_stop_token_trained,
 )
 
+from tuitune.engine.cpu_timer import CpuTimer
 from tuitune.engine.failures import EngineError
 from tuitune.text import clean
 
@@ -96,20 +98,29 @@ class ChatTemplate:
 
         RenderProblem where the template refuses it, EngineError where it takes too long.
         """
-        return self._run(self.tokenizer.get_chat_template(None, tools), messages, tools, prompt=prompt)[0]
+        return self._run(self.tokenizer.get_chat_template(None, tools), [messages], tools, prompt=prompt)[0][0]
 
-    def render_marked(self, messages: Messages, tools: Tools | None = None) -> tuple[str, Spans]:
-        """A conversation as text to train on, and the character ranges of its answers; only where it is `marked`."""
+    def render_marked(self, conversations: Sequence[Messages], tools: Tools | None = None) -> list[tuple[str, Spans]]:
+        """Conversations as text to train on, and the character ranges of their answers; only where it is `marked`.
+
+        RenderProblem where the template refuses one, EngineError where it takes too long over all of them.
+        """
         assert self._training is not None
-        return self._run(self._training, messages, tools, marked=True)
+        return self._run(self._training, conversations, tools, marked=True)
 
     def _run(
-        self, template: str, messages: Messages, tools: Tools | None, *, marked: bool = False, prompt: bool = False
-    ) -> tuple[str, Spans]:
+        self,
+        template: str,
+        conversations: Sequence[Messages],
+        tools: Tools | None,
+        *,
+        marked: bool = False,
+        prompt: bool = False,
+    ) -> list[tuple[str, Spans]]:
         try:
             with time_limit():
                 texts, spans = render_jinja_template(
-                    [messages],
+                    list(conversations),
                     tools=tools,
                     chat_template=template,
                     return_assistant_tokens_mask=marked,
@@ -122,10 +133,14 @@ class ChatTemplate:
             raise RenderProblem("the chat template needs more memory than there is for it") from None
         except Exception as error:
             raise RenderProblem(f"the chat template refuses it: {_words(error)}") from error
-        text = texts[0]
-        if len(text) > _LONGEST_TEXT and len(text) > _LONGEST_TEXT + _AMPLIFICATION * len(repr(messages)):
-            raise RenderProblem(f"the chat template makes {len(text):,} characters of it")
-        return text, spans[0] if marked else []
+        for text, messages in zip(texts, conversations, strict=True):
+            _refuse_swollen(text, messages)
+        return list(zip(texts, spans or [[] for _ in texts], strict=True))
+
+
+def _refuse_swollen(text: str, messages: Messages) -> None:
+    if len(text) > _LONGEST_TEXT and len(text) > _LONGEST_TEXT + _AMPLIFICATION * len(repr(messages)):
+        raise RenderProblem(f"the chat template makes {len(text):,} characters of it")
 
 
 def apply_template_file(tokenizer: PreTrainedTokenizerBase, path: Path) -> None:
@@ -152,7 +167,7 @@ def apply_template_file(tokenizer: PreTrainedTokenizerBase, path: Path) -> None:
 
 @contextmanager
 def time_limit(seconds: float = CPU_SECONDS) -> Iterator[None]:
-    """EngineError in what runs within for more than `seconds` of this process's CPU time.
+    """EngineError in what runs within for more than `seconds` of this thread's CPU time.
 
     Code that cannot be interrupted, such as a power of huge numbers, ends the process soon after that. Signals are
     for the main thread; elsewhere nothing is limited.
@@ -160,15 +175,22 @@ def time_limit(seconds: float = CPU_SECONDS) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
+    interrupt, end = _timers()
     before = signal.signal(signal.SIGPROF, _too_slow)
-    signal.setitimer(signal.ITIMER_PROF, seconds)
-    signal.setitimer(signal.ITIMER_VIRTUAL, seconds + _GRACE_SECONDS)
+    interrupt.start(seconds)
+    end.start(seconds + _GRACE_SECONDS)
     try:
         yield
     finally:
-        signal.setitimer(signal.ITIMER_PROF, 0)
-        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        interrupt.stop()
+        end.stop()
         signal.signal(signal.SIGPROF, before)
+
+
+@cache
+def _timers() -> tuple[CpuTimer, CpuTimer]:
+    """The main thread's: one whose signal is handled, one whose signal ends the process."""
+    return CpuTimer(signal.SIGPROF), CpuTimer(signal.SIGVTALRM)
 
 
 def _too_slow(number: int, frame: FrameType | None) -> None:

@@ -6,7 +6,9 @@ A canonical row (see `tuitune.data.shapes.convert`) has `messages` and perhaps `
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -73,14 +75,39 @@ class Encoder:
 
     def encode(self, rows: Sequence[Canonical]) -> list[Encoded]:
         """Rows in order. EngineError where no row of such a template tells which tokens are its answers."""
-        found: list[Rendered | str] = []
-        for row in rows:
-            try:
-                found.append(self.render(row))
-            except RenderProblem as problem:
-                found.append(str(problem))
-        rendered = [one for one in found if isinstance(one, Rendered)]
-        encodings = iter(self.tokenize(rendered))
+        return next(self.encode_all([rows]))
+
+    def encode_all(self, chunks: Iterable[Sequence[Canonical]]) -> Iterator[list[Encoded]]:
+        """Chunks of rows in order, as `encode`: each is rendered here while the one before is tokenized beside it."""
+        with ThreadPoolExecutor(max_workers=1) as beside:
+            waiting = None
+            for chunk in chunks:
+                found = self._attempt_all(chunk)
+                tokens = beside.submit(self.tokenize, [one for one in found if isinstance(one, Rendered)])
+                if waiting:
+                    yield self._rows(*waiting)
+                waiting = found, tokens
+            if waiting:
+                yield self._rows(*waiting)
+
+    def _attempt_all(self, rows: Sequence[Canonical]) -> list[Rendered | str]:
+        """Rows as text, or why there is none: at one go where the template takes them all, else one by one."""
+        found = [messages_of(row, self.tokenizer) for row in rows if not row.get("tools")]
+        conversations = [messages for messages in found if messages is not None]
+        if self.template.marked != "rendered" and 1 < len(conversations) == len(rows):
+            with suppress(EngineError):
+                return [Rendered(*one, whole=True) for one in self.template.render_marked(conversations)]
+        return [self._attempt(row) for row in rows]
+
+    def _attempt(self, row: Canonical) -> Rendered | str:
+        """A row as text, or why there is none."""
+        try:
+            return self.render(row)
+        except RenderProblem as problem:
+            return str(problem)
+
+    def _rows(self, found: Sequence[Rendered | str], tokens: Future[list[Encoding]]) -> list[Encoded]:
+        encodings = iter(tokens.result())
         return [_lost(one) if isinstance(one, str) else self._row(next(encodings), one) for one in found]
 
     def render(self, row: Canonical) -> Rendered:
@@ -89,7 +116,7 @@ class Encoder:
         if messages is None:
             return _plain_text(row, self.tokenizer)
         if self.template.marked != "rendered":
-            return Rendered(*self.template.render_marked(messages, tools), whole=True)
+            return Rendered(*self.template.render_marked([messages], tools)[0], whole=True)
         return self._render_by_prefix(messages, tools)
 
     def tokenize(self, rows: Sequence[Rendered]) -> list[Encoding]:
