@@ -6,7 +6,6 @@ import json
 from pathlib import Path
 
 import pytest
-from textual.events import Key
 from textual.pilot import Pilot
 
 from tests.tui.conftest import until
@@ -14,7 +13,6 @@ from tests.tui.payloads import PAYLOADS, assert_inert, shot_of
 from tests.tui.test_compose import composing, text_of
 from tuitune.tui.file_listing import completion, list_files
 from tuitune.tui.screens.compose import ComposeScreen
-from tuitune.tui.screens.data_picker import DataPicker
 
 CONFIG = {
     "architectures": ["LlamaForCausalLM"], "model_type": "llama", "hidden_size": 64, "num_hidden_layers": 2,
@@ -183,12 +181,3 @@ def test_listing_and_completion(work: Path):
     assert completion("al", found) == "alpha-"
     assert [entry.name for entry in list_files(".h", work).entries] == [".hidden.jsonl"]
     assert list_files("nowhere/x", work).problem == "no such folder"
-
-
-async def test_what_is_typed_before_the_line_has_the_focus_is_not_lost(work: Path):
-    write_rows(work / "mine.jsonl", SHAPES["alpaca"])
-    async with composing() as (pilot, screen):
-        pilot.app.push_screen(DataPicker("data.train", screen.draft.recipe, work), screen.draft.set_values)
-        for key in (*"mine", "enter"):
-            pilot.app.post_message(Key(key, key if len(key) == 1 else None))
-        await until(pilot, lambda: screen.draft.recipe.data.train == "mine.jsonl")

@@ -8,7 +8,6 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.content import Content
-from textual.events import Key
 from textual.message import Message
 from textual.widgets import Input, Static
 
@@ -67,15 +66,6 @@ class Picker(Dialog[Result]):
     def on_mount(self) -> None:
         self.line.cursor_blink = False
         self.line.focus()
-
-    async def on_key(self, event: Key) -> None:
-        """What is typed before the line has the focus goes there too."""
-        if self.line.has_focus:
-            return
-        if event.key == "enter":
-            await self.line.action_submit()
-        elif event.is_printable and event.character:
-            self.line.insert_text_at_cursor(event.character)
 
     @property
     def line(self) -> PickerLine:
