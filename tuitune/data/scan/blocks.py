@@ -107,9 +107,8 @@ def _end_with(parent: int) -> None:
 def count(block: Block, reading: Reading) -> Tally:
     """The tally of one block, its rows and lines numbered from 1."""
     tally = Tally(reading)
-    number = 0
+    number = line = 0
     for line, text in enumerate(_lines(block), 1):
-        tally.lines = line
         try:
             values = orjson.loads(text)
         except orjson.JSONDecodeError:
@@ -123,6 +122,7 @@ def count(block: Block, reading: Reading) -> Tally:
             for row in read_lines(BytesIO(text), number, line - 1):
                 number += 1
                 tally.add(replace(row, file=block.file))
+    tally.lines = line
     tally.close()
     return tally
 

@@ -28,7 +28,8 @@ _KEY = re.compile(
     """,
     re.VERBOSE,
 )
-_KEY_PARTS = ("AKIA", "ASIA", "hf_", "gh", "glpat-", "npm_", "sk-", "xox", "AIza", "PRIVATE KEY")
+_GITHUB = ("ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_")
+_KEY_PARTS = ("AKIA", "ASIA", "hf_", *_GITHUB, "glpat-", "npm_", "sk-", "xox", "AIza", "PRIVATE KEY")
 _SEVEN_DIGITS = re.compile(r"\d(?:[ .()-]{0,2}\d){6}")
 
 

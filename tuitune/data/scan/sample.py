@@ -15,10 +15,12 @@ from tuitune.data.scan.personal import personal_in
 ROWS = 5_000
 """Rows that are looked at; of more, every second, fourth, … is."""
 
+TEXTS = 1_000
+"""Texts that are kept at most, for their languages; of more, every second, fourth, … is."""
+
 NAMED = 20
 """Rows that are named for each hint."""
 
-_TEXTS = 1_000
 _TEXT_CHARACTERS = 400
 _SHORT_ANSWER = 40
 _DISTINCT = 1_000
@@ -32,6 +34,7 @@ class Sample:
         self.every = every
         self.rows = 0
         self.texts: list[str] = []
+        self._offered, self._kept_every = 0, 1
         self.short_answers: Counter[str] = Counter()
         self.hints: dict[str, Hint] = {}
         self.decisions = Hint()
@@ -39,15 +42,13 @@ class Sample:
 
     def wants(self, number: int) -> bool:
         """Whether the row with this number is one to look at."""
-        if not self.every:
-            return False
-        if self.rows >= ROWS * self.every.bit_length():
-            self.every *= 2
-        return number % self.every == 0
+        return self.every > 0 and number % self.every == 0
 
     def add(self, canonical: Mapping[str, Any], number: int) -> None:
         asked, said = question_and_answer(canonical)
         self.rows += 1
+        if self.rows == ROWS * self.every.bit_length():
+            self.every *= 2
         self._keep_text(f"{asked}\n{said}"[:_TEXT_CHARACTERS])
         if len(said) <= _SHORT_ANSWER and len(self.short_answers) < _DISTINCT:
             self.short_answers[said.strip()] += 1
@@ -75,10 +76,12 @@ class Sample:
         self.control.merge(later.control)
 
     def _keep_text(self, text: str) -> None:
-        """Keep a text; of too many, every second one."""
-        self.texts.append(text)
-        if len(self.texts) > 2 * _TEXTS:
-            self.texts = self.texts[::2]
+        self._offered += 1
+        if self._offered % self._kept_every == 0:
+            self.texts.append(text)
+        if len(self.texts) > TEXTS:
+            self.texts = self.texts[1::2]
+            self._kept_every *= 2
 
 
 class Hint:

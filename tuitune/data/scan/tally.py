@@ -65,8 +65,7 @@ class Tally:
         self.sample = Sample(reading.every)
         self._convert = convert_for(reading.judge) if reading.judge else None
         self._measure = measure_for(reading.shape, reading.columns) if reading.judge == "sft" else None
-        self._measured: list[Measures] = []
-        self._numbers: list[int] = []
+        self._measured, self._numbers = array("q"), array("q")
 
     def add(self, row: Row) -> None:
         """Count one row."""
@@ -83,7 +82,7 @@ class Tally:
             return False
         self.rows += 1
         self.fingerprints.append(_fingerprint(values))
-        self._measured.append(found)
+        self._measured.extend(found)
         self._numbers.append(number)
         return True
 
@@ -100,18 +99,18 @@ class Tally:
         except RowProblem as problem:
             self._note(DataProblem.of(Row(number, line, values, file=file), problem))
             return
-        self._measured.append(measures(canonical))
+        self._measured.extend(measures(canonical))
         self._numbers.append(number)
         if self.sample.wants(number):
             self.sample.add(canonical, number)
 
     def close(self) -> None:
         """Count what was measured."""
-        characters, answers, turns = zip(*self._measured, strict=True) if self._measured else ((), (), ())
+        characters, answers, turns = (self._measured[first::3] for first in range(3))
         self.characters, self.answers = Lengths(characters, self._numbers), Lengths(answers, self._numbers)
         self.turns.update(turns)
         self._convert = self._measure = None
-        self._measured, self._numbers = [], []
+        self._measured, self._numbers = array("q"), array("q")
 
     def place(self, rows_before: int, lines_before: int) -> None:
         """Say how many rows and lines come before those counted here, which were numbered from 1."""

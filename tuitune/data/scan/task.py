@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from tuitune.data.scan import PROBLEMS
 from tuitune.data.scan.blocks import Block, blocks_of, count_blocks
 from tuitune.data.scan.duplicates import repeated
 from tuitune.data.scan.inspect import SAMPLE, gather, report
-from tuitune.data.scan.languages import languages
+from tuitune.data.scan.languages import languages, load
 from tuitune.data.scan.sample import ROWS
 from tuitune.data.scan.streams import count_rows
 from tuitune.data.scan.tally import Reading, Tally
@@ -39,19 +40,27 @@ def run(task: Report) -> dict[str, Any]:
     else:
         parts, size, unit = count_rows(open_source(source, split=wanted["split"]), reading), None, "rows"
     fingerprints = task.folder / "fingerprints"
-    with fingerprints.open("wb") as rows_seen, (task.folder / PROBLEMS).open("wb") as problems_found:
+    with (
+        ThreadPoolExecutor(1) as aside,
+        fingerprints.open("wb") as rows_seen,
+        (task.folder / PROBLEMS).open("wb") as problems_found,
+    ):
 
         def keep(part: Tally) -> None:
+            # Not before: the processes that count are forked from this one, and may not inherit what a thread is at.
+            if not rows_seen.tell():
+                aside.submit(load)
             part.fingerprints.tofile(rows_seen)
             problems_found.writelines(orjson.dumps(one.as_json()) + b"\n" for one in part.problems)
             problems_found.flush()
 
         total, problems = gather(_watched(parts, task, size, unit), keep)
-    task.progress("looking for duplicates", total.rows, total.rows)
-    duplicates = repeated(fingerprints)
+        rows_seen.flush()
+        task.progress("looking for duplicates and languages", total.rows, total.rows)
+        spoken = aside.submit(languages, total.sample.texts)
+        duplicates = repeated(fingerprints)
     fingerprints.unlink()
-    task.progress("recognising languages", total.rows, total.rows)
-    return report(source.name, found, total, problems, duplicates, languages(total.sample.texts)).as_json()
+    return report(source.name, found, total, problems, duplicates, spoken.result()).as_json()
 
 
 def _every(blocks: list[Block], first: list[Row]) -> int:
