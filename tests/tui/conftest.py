@@ -13,13 +13,22 @@ import pytest
 from textual.pilot import Pilot
 
 from tests.tui.payloads import shot_of
+from tests.tui.stand_in_inspector import COMMAND
 from tuitune.recipe.schema import HardwareSection, Recipe
 from tuitune.runs import identity, queue
 from tuitune.runs.directory import Run, create
 from tuitune.runs.journal import Writer
+from tuitune.tui.inspector_client import Inspector
+from tuitune.tui.screens.workbench import screen
 
 MakeRun = Callable[..., Run]
 AT_REST = {"finished": "", "stopped": "stopped on request", "failed": "CUDA out of memory", "paused": ""}
+
+
+@pytest.fixture(autouse=True)
+def light_inspector(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The workbench starts a stand-in for the engine's process, which imports nothing heavy."""
+    monkeypatch.setattr(screen, "Inspector", lambda: Inspector(command=COMMAND))
 
 
 @pytest.fixture

@@ -65,7 +65,7 @@ def test_the_process_is_started_once_and_told_of_another_recipe(inspector: Inspe
 
 def test_what_it_is_at_is_told_while_it_opens(tmp_path: Path) -> None:
     heard: list[str] = []
-    with Inspector(command=COMMAND, told=heard.append) as inspector:
+    with Inspector(command=COMMAND) as inspector, inspector.asked(told=heard.append):
         inspector.open(RECIPE, tmp_path)
     assert heard == ["importing the tokenizer's library · 0 s", "importing the tokenizer's library · 0 s"]
 
@@ -127,15 +127,24 @@ def test_one_that_does_not_answer_is_ended(tmp_path: Path) -> None:
 
 def test_leaving_ends_the_wait_and_the_process(tmp_path: Path) -> None:
     left = threading.Event()
-    inspector = Inspector(command=COMMAND, cancelled=left.is_set)
-    inspector.open(RECIPE, tmp_path)
-    pid = child_of(inspector)
-    threading.Timer(0.1, left.set).start()
-    began = time.monotonic()
-    with pytest.raises(TuituneError, match="left"):
-        inspector.row({"do": "hang"}, 1)
-    assert time.monotonic() - began < 3
-    assert not psutil.pid_exists(pid)
+    with Inspector(command=COMMAND) as inspector, inspector.asked(cancelled=left.is_set):
+        inspector.open(RECIPE, tmp_path)
+        pid = child_of(inspector)
+        threading.Timer(0.1, left.set).start()
+        began = time.monotonic()
+        with pytest.raises(TuituneError, match="left"):
+            inspector.row({"do": "hang"}, 1)
+        assert time.monotonic() - began < 3
+        assert not psutil.pid_exists(pid)
+
+
+def test_a_process_started_ahead_is_the_one_that_is_asked(tmp_path: Path) -> None:
+    with Inspector(command=COMMAND) as inspector:
+        inspector.start()
+        pid = child_of(inspector)
+        inspector.open(RECIPE, tmp_path)
+        inspector.start()
+        assert child_of(inspector) == pid and psutil.pid_exists(pid)
 
 
 def test_closing_ends_the_process(tmp_path: Path) -> None:

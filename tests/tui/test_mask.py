@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 from textual.pilot import Pilot
 
@@ -19,7 +18,6 @@ from tuitune.recipe.schema import Recipe
 from tuitune.tui.app import TuituneApp
 from tuitune.tui.draft import Draft
 from tuitune.tui.inspector_client import Inspector
-from tuitune.tui.screens.workbench import mask
 from tuitune.tui.screens.workbench.mask import MaskInspector
 from tuitune.tui.widgets.dialogs import TextView
 from tuitune.tui.widgets.token_view import TokenView
@@ -42,38 +40,27 @@ def data(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.fixture(autouse=True)
-def stand_in(monkeypatch: pytest.MonkeyPatch) -> list[Inspector]:
-    """The inspectors that were made, all of them with the stand-in's process."""
-    made: list[Inspector] = []
-
-    def make(**options: Any) -> Inspector:
-        made.append(Inspector(command=COMMAND, row_seconds=2.0, **options))
-        return made[-1]
-
-    monkeypatch.setattr(mask, "Inspector", make)
-    return made
-
-
-@pytest.fixture
-def the_real_one(monkeypatch: pytest.MonkeyPatch, stand_in: list[Inspector]) -> None:
-    monkeypatch.setattr(mask, "Inspector", Inspector)
-
-
 @contextlib.asynccontextmanager
 async def inspecting(
-    path: Path, row: int = 1, odd: Sequence[Mapping[str, Any]] = (), size: tuple[int, int] = (80, 24)
+    path: Path,
+    row: int = 1,
+    odd: Sequence[Mapping[str, Any]] = (),
+    size: tuple[int, int] = (80, 24),
+    inspector: Inspector | None = None,
 ) -> AsyncIterator[tuple[Pilot[Any], Draft]]:
+    """The screen on a row of a file, with a stand-in for the engine's process unless an inspector is given."""
     draft = Draft(Recipe.model_validate({"data": {"train": str(path), "max_length": MAX_LENGTH}}))
 
     def apply(values: Mapping[str, Any]) -> Recipe:
         draft.set_values(values)
         return draft.recipe
 
+    asked = inspector or Inspector(command=COMMAND, row_seconds=2.0)
     async with TuituneApp().run_test(size=size) as pilot:
-        pilot.app.push_screen(MaskInspector(draft.recipe, path.parent, str(path), row, odd, apply))
+        pilot.app.push_screen(MaskInspector(draft.recipe, path.parent, str(path), row, asked, odd, apply))
         await until(pilot, lambda: "Tokens" in text_of(pilot))
         yield pilot, draft
+    asked.close()
 
 
 def text_of(pilot: Pilot[Any]) -> str:
@@ -182,13 +169,14 @@ async def test_a_row_that_cannot_be_read_and_a_file_that_is_not_there(data: Path
 
 
 async def test_a_model_that_cannot_be_opened_is_told_of(data: Path) -> None:
-    async with TuituneApp().run_test(size=(80, 24)) as pilot:
-        recipe = Recipe.model_validate({"model": {"id": "no/such"}})
-        pilot.app.push_screen(MaskInspector(recipe, data.parent, str(data), 1))
-        await shows(pilot, "✗ model.id: there is no such model␛[2J")
-        await pilot.press("x")
-        await notices(pilot, "There is no draft to change here")
-        assert_inert(shot_of(pilot.app))
+    with Inspector(command=COMMAND) as inspector:
+        async with TuituneApp().run_test(size=(80, 24)) as pilot:
+            recipe = Recipe.model_validate({"model": {"id": "no/such"}})
+            pilot.app.push_screen(MaskInspector(recipe, data.parent, str(data), 1, inspector))
+            await shows(pilot, "✗ model.id: there is no such model␛[2J")
+            await pilot.press("x")
+            await notices(pilot, "There is no draft to change here")
+            assert_inert(shot_of(pilot.app))
 
 
 async def test_tokens_by_number_the_text_as_rendered_and_every_verdict(data: Path) -> None:
@@ -205,23 +193,25 @@ async def test_tokens_by_number_the_text_as_rendered_and_every_verdict(data: Pat
         await shows(pilot, "fix: data.max_length = 49", "✓ the end of a turn is learned")
 
 
-async def test_leaving_ends_the_process(data: Path, stand_in: list[Inspector]) -> None:
-    async with inspecting(data) as (pilot, _):
+async def test_leaving_keeps_the_process_for_the_next_row_that_is_looked_at(data: Path) -> None:
+    inspector = Inspector(command=COMMAND)
+    async with inspecting(data, inspector=inspector) as (pilot, draft):
         await shows(pilot, "10 tokens")
-        (inspector,) = stand_in
         assert inspector._process is not None
         pid = inspector._process.pid
         await pilot.press("escape")
-        await until(pilot, lambda: not psutil.pid_exists(pid))
         assert not isinstance(pilot.app.screen, MaskInspector)
+        pilot.app.push_screen(MaskInspector(draft.recipe, data.parent, str(data), 2, inspector))
+        await shows(pilot, "once")
+        assert inspector._process is not None and inspector._process.pid == pid
 
 
-async def test_the_engine_shows_the_mask_of_the_bundled_model(the_real_one: None, tmp_path: Path) -> None:
+async def test_the_engine_shows_the_mask_of_the_bundled_model(tmp_path: Path) -> None:
     path = tmp_path / "chat.jsonl"
     answer = "Sorry. Another one is sent today."
     turns = [{"role": "user", "content": "My parcel\tis late."}, {"role": "assistant", "content": answer}]
     path.write_text(json.dumps({"messages": turns}) + "\n" + json.dumps({"messages": turns[:1]}) + "\n")
-    async with inspecting(path, size=(120, 36)) as (pilot, draft):
+    async with inspecting(path, size=(120, 36), inspector=Inspector()) as (pilot, draft):
         await until(pilot, lambda: "token 1 of" in text_of(pilot), 90)
         await shows(pilot, "bundled:nano", "cut off at 16", "x sets data.max_length")
         await pilot.press("x")

@@ -103,6 +103,16 @@ async def test_compose_leads_to_the_workbench_and_back_with_what_was_changed(siz
         assert compose.draft.recipe.data.exclude == []
 
 
+async def test_the_mask_inspector_is_started_before_it_is_asked_and_ends_with_the_workbench(work: Path):
+    write_rows(work / "rows.jsonl", SHAPES["alpaca"])
+    async with looking_at("rows.jsonl") as (pilot, screen):
+        await until(pilot, lambda: screen.inspector._process is not None)
+        process = screen.inspector._process
+        assert process is not None and process.poll() is None
+        await pilot.press("escape")
+        await until(pilot, lambda: process.poll() is not None)
+
+
 async def test_pages_are_turned_and_rows_reached_by_number(work: Path):
     write_rows(work / "rows.jsonl", [{"text": f"the text number {number}"} for number in range(1, 451)])
     async with looking_at("rows.jsonl") as (pilot, screen):

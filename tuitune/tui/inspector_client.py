@@ -8,9 +8,10 @@ import select
 import signal
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, TypeVar
@@ -36,25 +37,32 @@ _LONGEST_COMPLAINT = 4_000
 Answer = TypeVar("Answer")
 
 
+def _never() -> bool:
+    return False
+
+
+def _unheard(phase: str) -> None:
+    return None
+
+
 class Inspector:
     """Starts the process when it is first needed, and again after it died or was killed for not answering.
 
-    For one thread; `cancelled` is asked ten times a second while it waits, and `told` hears what goes on meanwhile.
-    Whatever keeps an answer from coming is a TuituneError, at the latest after 120 s.
+    One asks at a time, within `asked`. Whatever keeps an answer from coming is a TuituneError, at the latest after
+    120 s.
     """
 
     def __init__(
         self,
         *,
         command: Sequence[str] = COMMAND,
-        cancelled: Callable[[], bool] = lambda: False,
-        told: Callable[[str], object] = lambda phase: None,
         open_seconds: float = OPEN_SECONDS,
         row_seconds: float = ROW_SECONDS,
     ) -> None:
         self._command = command
-        self._cancelled = cancelled
-        self._told = told
+        self._lock = threading.RLock()
+        self._cancelled: Callable[[], bool] = _never
+        self._told: Callable[[str], object] = _unheard
         self._open_seconds = open_seconds
         self._row_seconds = row_seconds
         self._process: subprocess.Popen[bytes] | None = None
@@ -69,6 +77,23 @@ class Inspector:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.close()
+
+    @contextmanager
+    def asked(
+        self, *, cancelled: Callable[[], bool] = _never, told: Callable[[str], object] = _unheard
+    ) -> Iterator[Inspector]:
+        """Ask, once nobody else does. `cancelled` is asked ten times a second while an answer is waited for, and `told`
+        hears what goes on meanwhile.
+        """
+        with self._lock:
+            self._cancelled, self._told = cancelled, told
+            yield self
+
+    def start(self) -> None:
+        """Have the process import its libraries before anything is asked, which takes it seconds."""
+        with self._lock, suppress(TuituneError):
+            if not self._alive:
+                self._start()
 
     def open(self, recipe: Recipe, base: Path) -> Opening:
         """Have the tokenizer and template of `recipe` ready. At once where they are; else 30 s from one sign of life to
@@ -87,21 +112,17 @@ class Inspector:
         return self._ask({"op": "row", "values": values, "number": number}, self._row_seconds, tokenized_row)
 
     def close(self) -> None:
-        """End the process: it has nothing to lose, so that it gets a moment to end by itself and no more."""
-        process, self._process = self._process, None
-        if process is None:
-            return
-        assert process.stdin is not None
-        with suppress(OSError):
-            process.stdin.close()
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(_GRACE_SECONDS)
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-        for pipe in (process.stdout, process.stderr):
-            assert pipe is not None
-            pipe.close()
+        """End the process, which has nothing to lose, once nobody asks any more."""
+        with self._lock:
+            process, self._process = self._process, None
+            if process is None:
+                return
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            for pipe in (process.stdin, process.stdout, process.stderr):
+                assert pipe is not None
+                pipe.close()
 
     @property
     def _alive(self) -> bool:

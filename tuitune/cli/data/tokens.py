@@ -94,7 +94,7 @@ def _row(recipe: Recipe, options: argparse.Namespace) -> int:
     row = page.rows[0]
     if row.values is None:
         raise TuituneError(f"{options.path}: {row.place}: {row.problem}")
-    with Inspector(open_seconds=120, told=_tell) as inspector:
+    with Inspector(open_seconds=120) as inspector, inspector.asked(told=_tell):
         opened = inspector.open(recipe, Path.cwd())
         found = inspector.row(row.values, row.number)
     if options.json:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from tuitune.recipe.schema import Recipe
 from tuitune.recipe.settings import setting, show_value
 from tuitune.tui.data_page import PAGE_ROWS
+from tuitune.tui.inspector_client import Inspector
 from tuitune.tui.screens.saving import SavesRecipe
 from tuitune.tui.screens.workbench.bench import Bench
 from tuitune.tui.screens.workbench.cleaning_view import CleaningView
@@ -30,6 +31,7 @@ class WorkbenchKeys(SavesRecipe):
     bench: Bench
     view: View
     views: tuple[View, ...]
+    inspector: Inspector
 
     if TYPE_CHECKING:
 
@@ -139,9 +141,8 @@ class WorkbenchKeys(SavesRecipe):
         if number is not None:
             tokens = self.views[3]
             odd = tokens.odd if isinstance(tokens, TokensView) and self.bench.is_training_data else ()
-            self.app.push_screen(
-                MaskInspector(self.draft.recipe, self.base, self.bench.source, number, odd, self._apply)
-            )
+            recipe, source = self.draft.recipe, self.bench.source
+            self.app.push_screen(MaskInspector(recipe, self.base, source, number, self.inspector, odd, self._apply))
 
     def _row_to_look_at(self) -> int | None:
         """The number of the row under the cursor; on the tokens view, of the first odd row where it is on none."""

@@ -39,6 +39,7 @@ class MaskInspector(MaskKeys):
 
     `odd` are the rows that the token report found odd ({"row", "kind"}); `apply` puts settings (key → value) into the
     draft and gives the recipe that comes of it: ValueError or TuituneError where it does not take them.
+    `inspector` is asked, and stays as it is when the screen is left.
     """
 
     NAME = "mask"
@@ -77,6 +78,7 @@ class MaskInspector(MaskKeys):
         base: Path,
         name: str,
         row: int,
+        inspector: Inspector,
         odd: Sequence[Mapping[str, Any]] = (),
         apply: Apply | None = None,
     ) -> None:
@@ -86,6 +88,7 @@ class MaskInspector(MaskKeys):
         self.wanted = Asked(recipe, max(row, 1))
         self.odd_rows = _kinds(odd)
         self.apply = apply
+        self._inspector = inspector
         self.looked: Looked | None = None
         self.numbers = False
         self._asked: SimpleQueue[Asked] = SimpleQueue()
@@ -120,7 +123,7 @@ class MaskInspector(MaskKeys):
 
     @work(thread=True, exit_on_error=False, name="The mask inspector")
     def _serve(self) -> None:
-        """Answer what was asked last, for as long as the screen is there; the inspector's process ends with it."""
+        """Answer what was asked last, for as long as the screen is there."""
         worker = get_current_worker()
 
         def cancelled() -> bool:
@@ -129,7 +132,7 @@ class MaskInspector(MaskKeys):
         def told(phase: str) -> None:
             self.post_message(self.Phase(phase))
 
-        with Inspector(cancelled=cancelled, told=told) as inspector:
+        with self._inspector.asked(cancelled=cancelled, told=told) as inspector:
             rows = MaskRows(self._data, self._base, inspector, cancelled=cancelled)
             while not cancelled():
                 if (asked := self._last_asked()) is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 from typing import ClassVar
 
@@ -20,6 +21,7 @@ from tuitune.recipe.schema import DataSection, Recipe
 from tuitune.tui.actions import bindings
 from tuitune.tui.data_page import DataPage, read_page
 from tuitune.tui.draft import Draft, Version
+from tuitune.tui.inspector_client import Inspector
 from tuitune.tui.screens.workbench.advice_view import AdviceView
 from tuitune.tui.screens.workbench.bench import Bench
 from tuitune.tui.screens.workbench.cleaning_view import CleaningView
@@ -100,6 +102,7 @@ class WorkbenchScreen(WorkbenchKeys):
         self.bench = Bench(draft, base, source or draft.recipe.data.train)
         self.views: tuple[View, ...] = tuple(view(self.bench) for view in VIEWS)
         self.view = self.views[0]
+        self.inspector = Inspector()
         self._drawn: Version | None = None
         self._pending: Timer | None = None
 
@@ -118,13 +121,22 @@ class WorkbenchScreen(WorkbenchKeys):
         self.set_interval(_LOOK_SECONDS, self._look)
         self.redraw()
 
+    def on_unmount(self) -> None:
+        threading.Thread(target=self.inspector.close, name="End of the mask inspector").start()
+
     def on_screen_resume(self) -> None:
-        """The mask inspector may have changed the draft."""
+        """The mask inspector may have changed the draft, and may have been left before it answered."""
+        self._warm()
         if self._drawn is not None and self._drawn is not self.draft.version:
             self.changed()
 
     def on_resize(self) -> None:
         self.call_after_refresh(self.redraw)
+
+    @work(thread=True, exit_on_error=False, name="Starting the mask inspector")
+    def _warm(self) -> None:
+        """Rows are looked at next: the inspector is started before it is asked for one."""
+        self.inspector.start()
 
     # What is shown
 
