@@ -388,6 +388,25 @@ def test_changed_data_libraries_threads_and_devices_are_said(half_way: Run, agai
         torch.set_num_threads(1)
 
 
+def held_out_of(run: Run) -> list[str]:
+    return json.loads(run.data_file.read_text())["held_out_marks"]
+
+
+def test_rows_held_out_once_are_never_trained_on_though_the_file_grows(
+    carried: Carry, again: Again, tmp_path: Path
+) -> None:
+    rows = [conversation(number) for number in range(16)]
+    path = write_rows(tmp_path / "rows.jsonl", rows)
+    settings = {**LENGTH, "data__train": str(path), "data__eval": 0.25, "training__max_steps": 2}
+    run = carried(**settings).run
+    first = held_out_of(run)
+    write_rows(path, [*rows, *(conversation(number) for number in range(100, 140))])
+    amend(run, training__max_steps=3)
+    assert again(run).code == 0
+    assert held_out_of(run) == first
+    assert set(held_out_of(carried(**settings).run)) != set(first), "a run of its own draws from all the rows"
+
+
 def test_a_longer_run_of_constant_rate_is_the_same_run(carried: Carry, again: Again) -> None:
     settings = {**LENGTH, "training__schedule": "constant", "adapter__dropout": 0.3}
     whole = carried(**settings)
