@@ -23,6 +23,9 @@ import psutil
 BUDGET = 0.5
 FLAT = 1.25
 ROUNDS = 2
+MEMORY_SECONDS = 0.2
+"""Between two looks at the memory, which take some 10 ms of a core that the scan could use."""
+
 WORDS = [
     f"{stem}{ending}" for stem in ("learn", "model", "token", "train", "write") for ending in ("", "s", "ing", "ed")
 ]
@@ -68,10 +71,12 @@ def scan(path: Path) -> tuple[float, float, int, dict[str, Any]]:
     from tuitune.data.scan import begin_scan
 
     path.touch()
-    start, used, most = time.perf_counter(), children_seconds(), 0
+    start, used = time.perf_counter(), children_seconds()
+    most, looked = 0, start
     task = begin_scan(str(path), base=Path())
     while (progress := task.look()).state == "working":
-        most = max(most, memory())
+        if time.perf_counter() - looked >= MEMORY_SECONDS:
+            most, looked = max(most, memory()), time.perf_counter()
         time.sleep(0.02)
     assert progress.result is not None, progress.error
     seconds = time.perf_counter() - start

@@ -16,6 +16,7 @@ def test_images_that_are_not_there_are_problems_where_the_folder_is_known(tmp_pa
     tally = Tally(Reading("vision", folder=tmp_path if folder else None))
     for number, name in enumerate(("there.png", "gone.png"), 1):
         tally.add(Row(number, number, {"image": name, "question": "What is it?", "answer": "A cat."}))
+    tally.close()
     found = [(problem.row, problem.field, problem.kind, problem.message) for problem in tally.problems]
     assert tally.rows == 2
     assert found == ([(2, "image", "vision", "there is no file gone.png")] if folder else [])

@@ -26,7 +26,7 @@ from tuitune.data.sources.packed import is_packed
 from tuitune.data.sources.rows import DEEPEST, LONGEST, SourceError
 from tuitune.problem import TuituneError
 
-SIZE = 4 << 20
+SIZE = 8 << 20
 """Bytes in a block."""
 
 _WORTH_PROCESSES = 8 << 20

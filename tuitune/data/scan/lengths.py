@@ -18,11 +18,12 @@ class Lengths:
 
     def __init__(self, lengths: Sequence[int] = (), rows: Sequence[int] = ()) -> None:
         """Of the lengths of `rows`."""
-        self.counts: Counter[int] = Counter()
+        self.counts = Counter(lengths)
         self.longest = max(lengths, default=0)
         self.longest_row = rows[lengths.index(self.longest)] if lengths else 0
-        for length, count in Counter(lengths).items():
-            self.counts[length if length < _EXACT else _rounded(length)] += count
+        for length in [one for one in self.counts if one >= _EXACT]:
+            count = self.counts.pop(length)
+            self.counts[_rounded(length)] += count
 
     def merge(self, later: Lengths) -> None:
         """Take in the counts of the rows that come next."""

@@ -51,24 +51,25 @@ def measure_for(shape: str, columns: Mapping[str, str]) -> Measure | None:
 
 
 def _turns(column: str, role_key: str, text_key: str) -> Measure:
+    is_blank = str.isspace
+
     def measure(values: Mapping[str, Any]) -> Measures | None:
         turns = values.get(column)
         if type(turns) is not list or not _MORE.isdisjoint(values):
             return None
-        characters = answer = 0
-        state = _START
+        characters, answer, state = 0, "", _START
         try:
             for turn in turns:
                 said = turn[text_key]
                 state = state[turn[role_key]]
-                if type(said) is not str or not said or said.isspace() or len(turn) != 2:
+                if is_blank(said) or not said or len(turn) != 2:
                     return None
                 characters += len(said)
                 if state is _ANSWERED:
-                    answer = len(said)
+                    answer = said
         except (KeyError, TypeError):
             return None
-        return (characters, answer, len(turns)) if answer and _is_flat(values, turns) else None
+        return (characters, len(answer), len(turns)) if answer and _is_flat(values, turns) else None
 
     return measure
 

@@ -5,6 +5,7 @@ of what should not be in them.
 from __future__ import annotations
 
 import re
+import sys
 from collections import Counter
 from collections.abc import Mapping
 from typing import Any
@@ -31,7 +32,7 @@ class Sample:
     """What was seen in every `every`-th row; in none for 0."""
 
     def __init__(self, every: int = 1) -> None:
-        self.every = every
+        self.every = every or sys.maxsize
         self.rows = 0
         self.texts: list[str] = []
         self._offered, self._kept_every = 0, 1
@@ -42,7 +43,7 @@ class Sample:
 
     def wants(self, number: int) -> bool:
         """Whether the row with this number is one to look at."""
-        return self.every > 0 and number % self.every == 0
+        return number % self.every == 0
 
     def add(self, canonical: Mapping[str, Any], number: int) -> None:
         asked, said = question_and_answer(canonical)

@@ -16,14 +16,14 @@ def count_rows(rows: Iterable[Row], reading: Reading) -> Iterator[tuple[Tally, i
     tally = Tally(reading)
     for row in rows:
         tally.add(row)
-        if tally.rows == ROWS:
-            yield _placed(tally), tally.rows
+        if len(tally.fingerprints) == ROWS:
+            yield _closed(tally), ROWS
             tally = Tally(reading)
-    if tally.rows:
-        yield _placed(tally), tally.rows
+    if tally.fingerprints:
+        yield _closed(tally), len(tally.fingerprints)
 
 
-def _placed(tally: Tally) -> Tally:
+def _closed(tally: Tally) -> Tally:
     tally.close()
     tally.place(0, 0)
     return tally

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from array import array
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ UNREADABLE = 0
 MOST_PROBLEMS = 40_000
 """Problems of one tally that are kept in full; the rest are counted."""
 
+_SORTED = orjson.OPT_SORT_KEYS
 _NATIVE: dict[str, Objective] = {"preference": "dpo", "unpaired-preference": "kto"}
 
 
@@ -64,31 +65,39 @@ class Tally:
         self.fingerprints = array("q")
         self.sample = Sample(reading.every)
         self._convert = convert_for(reading.judge) if reading.judge else None
-        self._measure = measure_for(reading.shape, reading.columns) if reading.judge == "sft" else None
         self._measured, self._numbers = array("q"), array("q")
+        self.add_plain = self._plain_adder()
 
     def add(self, row: Row) -> None:
         """Count one row."""
         if row.values is None:
-            self.rows += 1
             self.fingerprints.append(UNREADABLE)
             self._note(DataProblem.of(row))
         elif not self.add_plain(row.values, row.number):
             self.add_values(row.values, row.number, row.line, row.file)
 
-    def add_plain(self, values: dict[str, Any], number: int) -> bool:
-        """Count one row if a look tells that it is sound, and no more than a look is wanted; False where it is not."""
-        if self._measure is None or self.sample.wants(number) or (found := self._measure(values)) is None:
-            return False
-        self.rows += 1
-        self.fingerprints.append(_fingerprint(values))
-        self._measured.extend(found)
-        self._numbers.append(number)
-        return True
+    def _plain_adder(self) -> Callable[[dict[str, Any], int], bool]:
+        """What counts one row if a look tells that it is sound, and no more than a look is wanted; False where it is
+        not. It is called for every row, so what it needs is at hand.
+        """
+        reading, sample = self.reading, self.sample
+        measure = measure_for(reading.shape, reading.columns) if reading.judge == "sft" else None
+        if measure is None:
+            return lambda values, number: False
+        mark, keep, numbered = self.fingerprints.append, self._measured.extend, self._numbers.append
+
+        def add_plain(values: dict[str, Any], number: int) -> bool:
+            if number % sample.every == 0 or (found := measure(values)) is None:
+                return False
+            mark(_fingerprint(values))
+            keep(found)
+            numbered(number)
+            return True
+
+        return add_plain
 
     def add_values(self, values: dict[str, Any], number: int, line: int | None, file: str | None) -> None:
         """Count one row that could be read, by converting it."""
-        self.rows += 1
         self.fingerprints.append(_fingerprint(values))
         try:
             if self.reading.shape == "vision" and self.reading.folder is not None:
@@ -105,12 +114,12 @@ class Tally:
             self.sample.add(canonical, number)
 
     def close(self) -> None:
-        """Count what was measured."""
+        """Count what was added. Nothing can be added after it."""
+        self.rows = len(self.fingerprints)
         characters, answers, turns = (self._measured[first::3] for first in range(3))
         self.characters, self.answers = Lengths(characters, self._numbers), Lengths(answers, self._numbers)
         self.turns.update(turns)
-        self._convert = self._measure = None
-        self._measured, self._numbers = array("q"), array("q")
+        del self.add_plain, self._convert, self._measured, self._numbers
 
     def place(self, rows_before: int, lines_before: int) -> None:
         """Say how many rows and lines come before those counted here, which were numbered from 1."""
@@ -161,7 +170,7 @@ def _length(side: str | list[dict[str, Any]]) -> int:
 def _fingerprint(values: dict[str, Any]) -> int:
     """64 bits of the row's content, whatever the order of its keys; the same in this process and those it forks."""
     try:
-        content = orjson.dumps(values, option=orjson.OPT_SORT_KEYS)
+        content = orjson.dumps(values, None, _SORTED)
     except TypeError:
         content = json.dumps(values, sort_keys=True, default=str).encode(errors="surrogatepass")
     return hash(content) or 1
