@@ -14,13 +14,13 @@ ROWS = 5_000
 def count_rows(rows: Iterable[Row], reading: Reading) -> Iterator[tuple[Tally, int]]:
     """A tally of each part of the rows, and the number of its rows."""
     tally = Tally(reading)
-    for row in rows:
+    for count, row in enumerate(rows, 1):
         tally.add(row)
-        if len(tally.fingerprints) == ROWS:
+        if count % ROWS == 0:
             yield _closed(tally), ROWS
             tally = Tally(reading)
-    if tally.fingerprints:
-        yield _closed(tally), len(tally.fingerprints)
+    if _closed(tally).rows:
+        yield tally, tally.rows
 
 
 def _closed(tally: Tally) -> Tally:

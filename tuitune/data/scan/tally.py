@@ -65,13 +65,15 @@ class Tally:
         self.fingerprints = array("q")
         self.sample = Sample(reading.every)
         self._convert = convert_for(reading.judge) if reading.judge else None
-        self._measured, self._numbers = array("q"), array("q")
+        self._marks: list[int] = []
+        self._measured: list[int] = []
+        self._numbers: list[int] = []
         self.add_plain = self._plain_adder()
 
     def add(self, row: Row) -> None:
         """Count one row."""
         if row.values is None:
-            self.fingerprints.append(UNREADABLE)
+            self._marks.append(UNREADABLE)
             self._note(DataProblem.of(row))
         elif not self.add_plain(row.values, row.number):
             self.add_values(row.values, row.number, row.line, row.file)
@@ -84,7 +86,7 @@ class Tally:
         measure = measure_for(reading.shape, reading.columns) if reading.judge == "sft" else None
         if measure is None:
             return lambda values, number: False
-        mark, keep, numbered = self.fingerprints.append, self._measured.extend, self._numbers.append
+        mark, keep, numbered = self._marks.append, self._measured.extend, self._numbers.append
 
         def add_plain(values: dict[str, Any], number: int) -> bool:
             if number % sample.every == 0 or (found := measure(values)) is None:
@@ -98,7 +100,7 @@ class Tally:
 
     def add_values(self, values: dict[str, Any], number: int, line: int | None, file: str | None) -> None:
         """Count one row that could be read, by converting it."""
-        self.fingerprints.append(_fingerprint(values))
+        self._marks.append(_fingerprint(values))
         try:
             if self.reading.shape == "vision" and self.reading.folder is not None:
                 check_files(values, self.reading.folder)
@@ -115,11 +117,12 @@ class Tally:
 
     def close(self) -> None:
         """Count what was added. Nothing can be added after it."""
-        self.rows = len(self.fingerprints)
+        self.fingerprints = array("q", self._marks)
+        self.rows = len(self._marks)
         characters, answers, turns = (self._measured[first::3] for first in range(3))
         self.characters, self.answers = Lengths(characters, self._numbers), Lengths(answers, self._numbers)
         self.turns.update(turns)
-        del self.add_plain, self._convert, self._measured, self._numbers
+        del self.add_plain, self._convert, self._marks, self._measured, self._numbers
 
     def place(self, rows_before: int, lines_before: int) -> None:
         """Say how many rows and lines come before those counted here, which were numbered from 1."""
