@@ -28,9 +28,15 @@ _KEY = re.compile(
     """,
     re.VERBOSE,
 )
-_GITHUB = ("ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_")
-_KEY_PARTS = ("AKIA", "ASIA", "hf_", *_GITHUB, "glpat-", "npm_", "sk-", "xox", "AIza", "PRIVATE KEY")
+_KEY_PARTS = {
+    "_": ("hf_", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "npm_"),
+    "-": ("glpat-", "sk-", "xox", "PRIVATE KEY"),
+    "A": ("AKIA", "ASIA", "AIza"),
+}
+"""A character → parts of keys that have it: most texts have none of the characters."""
+
 _SEVEN_DIGITS = re.compile(r"\d(?:[ .()-]{0,2}\d){6}")
+_AS_ZEROS = bytes.maketrans(b"123456789", b"000000000")
 
 
 def personal_in(text: str) -> Iterator[str]:
@@ -40,9 +46,9 @@ def personal_in(text: str) -> Iterator[str]:
     """
     if "@" in text and _EMAIL.search(text):
         yield "email"
-    if any(part in text for part in _KEY_PARTS) and _KEY.search(text):
+    if _has_key_part(text) and _KEY.search(text):
         yield "key"
-    if not _SEVEN_DIGITS.search(text):
+    if not _has_seven_digits(text):
         return
     if _PHONE.search(text):
         yield "phone"
@@ -50,6 +56,16 @@ def personal_in(text: str) -> Iterator[str]:
         yield "card"
     if _any_valid(_IBAN, text, _is_iban):
         yield "iban"
+
+
+def _has_key_part(text: str) -> bool:
+    return any(mark in text and any(part in text for part in parts) for mark, parts in _KEY_PARTS.items())
+
+
+def _has_seven_digits(text: str) -> bool:
+    if text.isascii() and b"0" * 7 not in text.encode().translate(_AS_ZEROS, b" .()-"):
+        return False
+    return _SEVEN_DIGITS.search(text) is not None
 
 
 def _any_valid(pattern: re.Pattern[str], text: str, valid: Callable[[str], bool]) -> bool:

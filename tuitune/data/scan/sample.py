@@ -50,15 +50,15 @@ class Sample:
         self.rows += 1
         if self.rows == ROWS * self.every.bit_length():
             self.every *= 2
-        self._keep_text(f"{asked}\n{said}"[:_TEXT_CHARACTERS])
+        whole = f"{asked}\n{said}"
+        self._keep_text(whole[:_TEXT_CHARACTERS])
         if len(said) <= _SHORT_ANSWER and len(self.short_answers) < _DISTINCT:
             self.short_answers[said.strip()] += 1
-        whole = f"{asked}\n{said}"
         for kind in personal_in(whole):
             self.hints.setdefault(kind, Hint()).add(number)
         if about_people(whole):
             self.decisions.add(number)
-        if _CONTROL.search(whole):
+        if not whole.replace("\n", "").isprintable() and _CONTROL.search(whole):
             self.control.add(number)
 
     def place(self, rows_before: int) -> None:
