@@ -57,7 +57,7 @@ def _turns(column: str, role_key: str, text_key: str) -> Measure:
         turns = values.get(column)
         if type(turns) is not list or not _MORE.isdisjoint(values):
             return None
-        characters, answer, state = 0, "", _START
+        characters, state = 0, _START
         try:
             for turn in turns:
                 said = turn[text_key]
@@ -65,11 +65,9 @@ def _turns(column: str, role_key: str, text_key: str) -> Measure:
                 if is_blank(said) or not said or len(turn) != 2:
                     return None
                 characters += len(said)
-                if state is _ANSWERED:
-                    answer = said
         except (KeyError, TypeError):
             return None
-        return (characters, len(answer), len(turns)) if answer and _is_flat(values, turns) else None
+        return (characters, len(said), len(turns)) if state is _ANSWERED and _is_flat(values, turns) else None
 
     return measure
 
