@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from tuitune.data.scan.advice import advise
 from tuitune.data.scan.decisions import about_people
 from tuitune.data.scan.languages import languages
 from tuitune.data.scan.personal import personal_in
-from tuitune.data.scan.sample import NAMED, Sample
+from tuitune.data.scan.sample import NAMED, TEXTS, Sample
 from tuitune.data.scan.streams import count_rows
 from tuitune.data.scan.tally import Reading, Tally
 from tuitune.data.sources.rows import Row
@@ -143,3 +144,15 @@ def test_a_sample_of_many_rows_thins_out() -> None:
             sample.add({"text": "x"}, number)
     assert 5_000 <= seen <= 25_000
     assert not Sample(0).wants(1)
+
+
+def test_texts_are_kept_from_all_over_the_rows() -> None:
+    whole = Sample()
+    for part in range(40):
+        sample = Sample()
+        for number in range(300):
+            sample.add({"text": f"{part * 300 + number}"}, number)
+        whole.merge(sample)
+    kept = [int(text) for text in whole.texts]
+    assert TEXTS // 2 <= len(kept) <= TEXTS
+    assert sorted(kept) == kept and {later - earlier for earlier, later in pairwise(kept)} == {16}

@@ -108,12 +108,13 @@ def count(block: Block, reading: Reading) -> Tally:
     """The tally of one block, its rows and lines numbered from 1."""
     tally = Tally(reading)
     number = line = 0
+    loads, add_plain = orjson.loads, tally.add_plain
     for line, text in enumerate(_lines(block), 1):
         try:
-            values = orjson.loads(text)
+            values = loads(text)
         except orjson.JSONDecodeError:
             values = None
-        if type(values) is dict and len(text) <= LONGEST and tally.add_plain(values, number + 1):
+        if type(values) is dict and len(text) <= LONGEST and add_plain(values, number + 1):
             number += 1
         elif type(values) is dict and len(text) <= LONGEST and text.count(b"{") + text.count(b"[") <= DEEPEST:
             number += 1
