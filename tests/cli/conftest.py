@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from tests.faults.processes import started_with
 from tuitune.cli import main
 
 TINY = [
@@ -37,6 +39,14 @@ class Answer:
     code: int
     out: str
     err: str
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_left_at_work(home: Path) -> Iterator[None]:
+    """Ends the runs that a test left at work because it failed: they would train beside all later tests."""
+    yield
+    for pid in started_with(f"{home}/runs/"):
+        os.kill(pid, signal.SIGKILL)
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from typing import Any
 from tests.cli.conftest import TINY, start
 from tests.runs.harness import wait_for
 from tuitune.recipe.document import read
+from tuitune.recipe.schema import Recipe
 from tuitune.runs.directory import find
 from tuitune.runs.journal import last, read_all
 from tuitune.runs.summary import summarize
@@ -73,5 +74,7 @@ def test_a_run_is_tuned_saved_measured_asked_paused_and_resumed(cli, home: Path,
     assert (summary.state, summary.step, summary.life, summary.exact) == ("finished", step + 3, 2, True)
     assert summary.adapter is not None
     assert last(run.metrics_file, "step")["learning_rate"] == 1e-4
+    rates = {record["step"]: record["learning_rate"] for record in read_all(run.metrics_file) if record["kind"] == "step"}
+    assert rates == {at: Recipe().training.learning_rate if at < tuned["from_step"] else 1e-4 for at in rates}
     steps = [record["step"] for record in read_all(run.metrics_file) if record["kind"] == "step"]
     assert len(steps) == len(set(steps))

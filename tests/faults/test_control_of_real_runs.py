@@ -49,6 +49,7 @@ def test_a_pause_frees_the_machine_and_resumes_to_the_identical_curve(engines: E
     assert adapter_hash(run) == adapter_hash(alone)
 
 
+@pytest.mark.slow
 def test_a_learning_rate_takes_effect_at_the_next_step_and_is_in_the_record(engines: Engines) -> None:
     run = real_runs.launch(
         engines, training__max_steps=5000, training__schedule="constant", training__warmup_ratio=0.0,

@@ -42,21 +42,21 @@ def test_a_full_disk_at_one_write(experiment: Experiment, found: list[Call], tmp
     calls = moments(found, WRITES)
     of_checkpoints = one_of_each_file([call for call in calls if saves_a_checkpoint(call)])
     assert len(of_checkpoints) >= 8
-    for call in of_checkpoints:
+    for call in spread(of_checkpoints, 5):
         assert fail_once(experiment, call, "ENOSPC", tmp_path / "trace") == "finished", call
-    for call in one_of_each_file([call for call in calls if not saves_a_checkpoint(call)]):
+    for call in spread(one_of_each_file([call for call in calls if not saves_a_checkpoint(call)]), 4):
         fail_once(experiment, call, "ENOSPC", tmp_path / "trace")
 
 
 def test_a_disk_that_stays_full(experiment: Experiment, found: list[Call], tmp_path: Path) -> None:
-    for call in spread(moments(found, ("write", "writev")), 6):
+    for call in spread(moments(found, ("write", "writev")), 3):
         fail_from_then_on(experiment, call, "ENOSPC", tmp_path / "trace")
 
 
 def test_a_sync_that_fails(experiment: Experiment, found: list[Call], tmp_path: Path) -> None:
     syncs = moments(found, SYNCS)
     of_checkpoints = [call for call in syncs if saves_a_checkpoint(call)]
-    for call in spread(of_checkpoints, 8):
+    for call in spread(of_checkpoints, 4):
         assert fail_once(experiment, call, "EIO", tmp_path / "trace") == "finished"
-    for call in spread([call for call in syncs if call not in of_checkpoints], 4):
+    for call in spread([call for call in syncs if call not in of_checkpoints], 2):
         fail_once(experiment, call, "EIO", tmp_path / "trace")

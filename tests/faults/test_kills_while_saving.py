@@ -7,7 +7,7 @@ import pytest
 from tests.faults.engines import Engines
 from tests.faults.lives import Experiment, survive
 
-SAMPLED = 20
+SAMPLED = 12
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +25,7 @@ def test_the_moments_around_every_commit(experiment: Experiment) -> None:
     """At the rename, at what comes right after, and in the middle of dropping the checkpoint before."""
     result = next(number for number, point in enumerate(experiment.points, start=1) if point.endswith(" to adapter"))
     for at in (experiment.commit_of(4), result):
-        for point in (at, at + 1, at + 2, at + 5):
+        for point in (at, at + 1, at + 5):
             survive(experiment, min(point, len(experiment.points)))
 
 
