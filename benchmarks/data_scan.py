@@ -14,6 +14,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +24,6 @@ import psutil
 BUDGET = 0.5
 FLAT = 1.25
 ROUNDS = 2
-MEMORY_SECONDS = 0.2
-"""Between two looks at the memory, which take some 10 ms of a core that the scan could use."""
-
 WORDS = [
     f"{stem}{ending}" for stem in ("learn", "model", "token", "train", "write") for ending in ("", "s", "ing", "ed")
 ]
@@ -64,26 +62,31 @@ def parse(path: Path) -> tuple[float, float]:
     return time.perf_counter() - start, time.process_time() - used
 
 
-def scan(path: Path) -> tuple[float, float, int, dict[str, Any]]:
-    """Seconds of a scan from its start to its report, by the clock and of all cores; the most bytes its processes held,
-    and the report.
-    """
+def scan(path: Path, watch: Callable[[], None] = lambda: None) -> tuple[float, float, dict[str, Any]]:
+    """Seconds of a scan from its start to its report, by the clock and of all cores, and the report."""
     from tuitune.data.scan import begin_scan
 
     path.touch()
     start, used = time.perf_counter(), children_seconds()
-    most, looked = 0, start
     task = begin_scan(str(path), base=Path())
     while (progress := task.look()).state == "working":
-        if time.perf_counter() - looked >= MEMORY_SECONDS:
-            most, looked = max(most, memory()), time.perf_counter()
+        watch()
         time.sleep(0.02)
     assert progress.result is not None, progress.error
     seconds = time.perf_counter() - start
     for thread in threading.enumerate():
         if thread.name == "reap scan":
             thread.join()
-    return seconds, children_seconds() - used, most, progress.result
+    return seconds, children_seconds() - used, progress.result
+
+
+def most_held(path: Path) -> int:
+    """The most bytes that the processes of one more scan hold: each look takes some 10 ms of a core, so it is not one
+    whose time is taken.
+    """
+    held: list[int] = []
+    scan(path, lambda: held.append(memory()))
+    return max(held)
 
 
 def children_seconds() -> float:
@@ -112,7 +115,8 @@ def main() -> int:
             path = Path(folder) / "rows.jsonl"
             rows = make_file(path, megabytes)
             alone, parsing = min(parse(path) for _ in range(ROUNDS))
-            seconds, scanning, most, report = min((scan(path) for _ in range(ROUNDS)), key=lambda one: one[0])
+            seconds, scanning, report = min((scan(path) for _ in range(ROUNDS)), key=lambda one: one[0])
+            most = most_held(path)
         assert report["rows"] == rows and report["problem_count"] == 0
         held.append(most)
         print(

@@ -70,7 +70,8 @@ def _on_rows(total: Tally) -> Iterator[Advice]:
 def _on_repeats(total: Tally, duplicates: int) -> Iterator[Advice]:
     if duplicates:
         share = duplicates / total.rows
-        message = f"{duplicates:,} rows ({_percent(share)}) repeat an earlier one; cleaning.duplicates drops them"
+        rows = "1 row repeats" if duplicates == 1 else f"{duplicates:,} rows ({_percent(share)}) repeat"
+        message = f"{rows} an earlier one; cleaning.duplicates drops what repeats"
         yield _advice("duplicates", message, warning=share >= 0.01)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from tuitune.data.scan.tally import UNREADABLE
 
-AT_ONCE = 4_000_000
+AT_ONCE = 500_000
 """Fingerprints compared at once, of 8 bytes each: more of them are taken in parts, by what they are."""
 
 NAMED = 100
