@@ -118,7 +118,7 @@ async def test_resume_starts_the_next_life_at_once(make_run: MakeRun) -> None:
         await on_list(pilot, "stopped-short", "r")
         try:
             await until(pilot, lambda: derive(run)[0] not in AT_REST, 20)
-            await shown(pilot, "stopped-short is started again", seconds=20)
+            await shown(pilot, "stopped-short goes on when", seconds=20)
         finally:
             if derive(run)[0] not in AT_REST:
                 control.request(run, "kill", {"now": True})

@@ -161,4 +161,9 @@ def _say_check(report: Check) -> None:
         parts = " + ".join(f"{name} {bytes_text(size)}" for name, size in report.forecast.parts.items() if size)
         pairs.append(("memory", f"about {bytes_text(report.forecast.total)}: {parts}"))
     say_pairs(pairs)
-    say("refused: nothing would be started" if report.errors else "the recipe can be trained")
+    say("refused: nothing would be started" if report.errors else f"the recipe can be trained{_warned(report)}")
+
+
+def _warned(report: Check) -> str:
+    count = sum(advice.level == "warning" for advice in report.advice)
+    return f", but read the {'warning' if count == 1 else f'{count} warnings'} above" if count else ""

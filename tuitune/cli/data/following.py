@@ -32,7 +32,8 @@ def result_of(task: Task, name: str) -> dict[str, Any]:
             sys.stderr.write(_ERASE)
             sys.stderr.flush()
     if progress.result is None:
-        raise TuituneError(progress.error if name in progress.error else f"{name}: {progress.error}")
+        error = progress.error.removeprefix("data.train: ")
+        raise TuituneError(error if name in error else f"{name}: {error}")
     return progress.result
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from tuitune.cli.data.following import result_of
 from tuitune.cli.output import note, say, say_json, say_table
+from tuitune.data.cleaning.wanted import EXAMPLES
 from tuitune.data.cleaning.writing import ending, part_of
 from tuitune.data.sources.names import resolve
 from tuitune.data.sources.rows import SourceError
@@ -84,8 +85,11 @@ def tell(options: argparse.Namespace, result: Mapping[str, Any]) -> None:
         say("")
     say_table(["file", "rows"], [[path, f"{count:,}"] for path, count in result["written"].items()], right=[1])
     for one in steps:
-        for example in [example for example in one["examples"] if "reason" in example][:_NAMED]:
+        examples = [example for example in one["examples"] if "reason" in example]
+        for example in examples[:_NAMED]:
             note(clean(f"{one['title']}: {example['place']}: {example['reason']}", limit=400))
+        if len(examples) > _NAMED:
+            note(f"{one['title']}: {one['found'] - _NAMED:,} more; --json lists up to {EXAMPLES}")
     for line in result["notes"]:
         note(clean(line, limit=400))
 

@@ -36,7 +36,7 @@ def tokens(options: argparse.Namespace) -> int:
     if options.json:
         say_json(result)
     else:
-        say_pairs(_summary(result))
+        say_pairs([("model", recipe.model.id), *_summary(result)])
     complain(result["errors"])
     return 2 if result["errors"] else 0
 
@@ -96,7 +96,10 @@ def _row(recipe: Recipe, options: argparse.Namespace) -> int:
         raise TuituneError(f"{options.path}: {row.place}: {row.problem}")
     with Inspector(open_seconds=120) as inspector, inspector.asked(told=_tell):
         opened = inspector.open(recipe, Path.cwd())
-        found = inspector.row(row.values, row.number)
+        try:
+            found = inspector.row(row.values, row.number)
+        except TuituneError as error:
+            raise TuituneError(f"{options.path}: {row.place}, {error}") from None
     if options.json:
         say_json(_as_json(found))
         return 0
@@ -104,7 +107,10 @@ def _row(recipe: Recipe, options: argparse.Namespace) -> int:
         [
             ("row", row.place),
             ("model", f"{opened.name}, {opened.vocabulary:,} tokens"),
-            ("tokens", f"{len(found.tokens):,}, {found.trained:,} learned, {found.kept:,} kept"),
+            (
+                "tokens",
+                f"{len(found.tokens):,}: {found.trained:,} learned (●), others masked (·); {found.kept:,} kept",
+            ),
             *((("" if number else "verdicts"), _verdict(one)) for number, one in enumerate(found.verdicts)),
         ]
     )

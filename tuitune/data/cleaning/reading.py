@@ -125,5 +125,5 @@ def _unread(rows: list[Row]) -> str:
 def _refusal(name: str, shape: str, refused: list[str], count: int, read: int) -> str:
     more = f"; and {count - len(refused):,} more" if count > len(refused) else ""
     listed = "; ".join(refused)
-    remedy = 'mend them, or set cleaning.unusable = "drop" to train without them'
+    remedy = 'mend them, or set cleaning.unusable = "drop" to leave them out'
     return f"{name_of(name)}: {count:,} of {read:,} rows cannot be used as {shape}: {listed}{more}. Either {remedy}"

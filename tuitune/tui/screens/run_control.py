@@ -130,7 +130,11 @@ class RunControl(TuituneScreen):
         from tuitune.runs.launcher import resume
 
         self._begin(
-            run, "resume", lambda: resume(run, changes), f"{run.name} was not resumed", f"{run.name} is started again"
+            run,
+            "resume",
+            lambda: resume(run, changes),
+            f"{run.name} was not resumed",
+            f"{run.name} goes on when its device is free",
         )
 
     def _confirm(self, title: str, text: str, then: Callable[[], None], word: str | None = None) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from tuitune.paths import private_directory, recipes_home
 from tuitune.problem import TuituneError
 from tuitune.recipe.document import render, write_text
+from tuitune.runs.located import resolve_paths
 from tuitune.tui.draft import Draft
 from tuitune.tui.screens.base import TuituneScreen
 from tuitune.tui.widgets.ask import Ask
@@ -14,7 +15,10 @@ from tuitune.tui.widgets.dialogs import Confirm
 
 
 class SavesRecipe(TuituneScreen):
-    """A screen that holds a draft, whose relative paths start at `base`."""
+    """A screen that holds a draft, whose relative paths start at `base`.
+
+    A recipe that is saved anywhere else names its files by their whole paths.
+    """
 
     draft: Draft
     base: Path
@@ -37,7 +41,8 @@ class SavesRecipe(TuituneScreen):
         try:
             if path.parent == recipes_home():
                 private_directory(path.parent)
-            write_text(path, render(self.draft.recipe))
+            recipe = self.draft.recipe
+            write_text(path, render(recipe if path.parent == self.base else resolve_paths(recipe, self.base)))
         except (OSError, TuituneError) as error:
             self.notify(str(error), title="Not saved", severity="error")
             return

@@ -75,8 +75,8 @@ class SectionTabs(Widget):
 
 def _tab(section: SectionMark, current: bool) -> Content:
     name = SHORT_NAMES.get(section.name, section.title)
-    mark = ("✗", "$bad") if section.problems else ("•", "$accent") if section.changed else ""
-    return Content.assemble((name, "$accent bold underline" if current else ""), mark, " ")
+    mark = ("✗", "$bad") if section.problems else ("•", "$accent") if section.changed else " "
+    return Content.assemble((name, "$accent bold underline" if current else ""), mark)
 
 
 def _row(section: SectionMark) -> Row:
