@@ -78,9 +78,14 @@ async def shown_harmlessly(pilot: Pilot[Any], *payloads: str) -> None:
         assert_literal(shot, payload, characters=8)
 
 
+WIDE = (160, 40)
+"""Columns and lines, where texts are shown one at a time: a screen that shows all of them takes longer to paint."""
+
+
 @pytest.fixture
-async def pilot() -> AsyncIterator[Pilot[Any]]:
-    async with Still().run_test(size=(160, 140), notifications=True) as pilot:
+async def pilot(request: pytest.FixtureRequest) -> AsyncIterator[Pilot[Any]]:
+    size = getattr(request, "param", (160, 140))
+    async with Still().run_test(size=size, notifications=True) as pilot:
         yield pilot
         assert pilot.app.is_running
 
@@ -96,6 +101,7 @@ async def test_the_list_of_runs(pilot: Pilot[Any]) -> None:
     await shown_harmlessly(pilot, *PAYLOADS.values())
 
 
+@pytest.mark.parametrize("pilot", [WIDE], indirect=True)
 async def test_the_line_about_the_run_under_the_cursor_and_the_machine(pilot: Pilot[Any]) -> None:
     for payload in PAYLOADS.values():
         line = RunLine(Run(Path("/runs/one")), "failed", reason=payload)
@@ -104,6 +110,7 @@ async def test_the_line_about_the_run_under_the_cursor_and_the_machine(pilot: Pi
         await shown_harmlessly(pilot, payload, f"{payload} · /runs/one")
 
 
+@pytest.mark.parametrize("pilot", [WIDE], indirect=True)
 async def test_news_of_runs(pilot: Pilot[Any]) -> None:
     for number, payload in enumerate(list(PAYLOADS.values())[::3]):
         at_work = RunLine(Run(Path(f"/runs/{number}")), "training", live=True, created_at=1.0)
@@ -154,6 +161,7 @@ async def test_what_is_about_to_be_launched_or_saved(pilot: Pilot[Any], kind: ty
     await shown_harmlessly(pilot, *payloads)
 
 
+@pytest.mark.parametrize("pilot", [WIDE], indirect=True)
 async def test_the_gpus_to_choose_from(pilot: Pilot[Any]) -> None:
     payloads = list(PAYLOADS.values())
     cards = [Gpu(index, payload, payload) for index, payload in enumerate(payloads)]
@@ -168,6 +176,7 @@ async def test_a_question(pilot: Pilot[Any]) -> None:
     await shown_harmlessly(pilot, *PAYLOADS.values())
 
 
+@pytest.mark.parametrize("pilot", [WIDE], indirect=True)
 async def test_a_title_of_a_window(pilot: Pilot[Any]) -> None:
     for payload in PAYLOADS.values():
         pilot.app.push_screen(Confirm(payload, "Really?"))
@@ -180,6 +189,7 @@ async def test_a_text(pilot: Pilot[Any]) -> None:
     await shown_harmlessly(pilot, *PAYLOADS.values())
 
 
+@pytest.mark.parametrize("pilot", [WIDE], indirect=True)
 async def test_a_choice(pilot: Pilot[Any]) -> None:
     payloads = list(PAYLOADS.values())
     for first in range(0, len(payloads), 16):
@@ -189,6 +199,7 @@ async def test_a_choice(pilot: Pilot[Any]) -> None:
         pilot.app.pop_screen()
 
 
+@pytest.mark.parametrize("pilot", [WIDE], indirect=True)
 async def test_a_notice(pilot: Pilot[Any]) -> None:
     for payload in PAYLOADS.values():
         pilot.app.clear_notifications()
@@ -198,6 +209,7 @@ async def test_a_notice(pilot: Pilot[Any]) -> None:
         await shown_harmlessly(pilot, payload)
 
 
+@pytest.mark.parametrize("pilot", [WIDE], indirect=True)
 async def test_titles(pilot: Pilot[Any]) -> None:
     pane = pilot.app.query_one(Pane)
     for payload in PAYLOADS.values():
@@ -208,6 +220,7 @@ async def test_titles(pilot: Pilot[Any]) -> None:
         await shown_harmlessly(pilot, payload)
 
 
+@pytest.mark.parametrize("pilot", [WIDE], indirect=True)
 async def test_the_palette(pilot: Pilot[Any]) -> None:
     """Its words are ours, but the reason why an action is not available may name a run."""
     names = [action.name for action in actions_of("runs")]
