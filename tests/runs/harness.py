@@ -33,7 +33,7 @@ sys.exit(supervisor.supervise(Run(Path(sys.argv[1])), options["command"], **opti
 """
 
 
-def wait_for(condition: Callable[[], T], seconds: float = 15.0) -> T:
+def wait_for(condition: Callable[[], T], seconds: float = 30.0) -> T:
     """The first true value of `condition`; fails after `seconds`."""
     deadline = time.monotonic() + seconds
     while not (value := condition()):

@@ -24,6 +24,7 @@ import fcntl, json, signal, sys, termios
 from pathlib import Path
 from tuitune.runs.directory import Run
 from tuitune.runs.launcher import start_supervisor
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # under `nohup` it would be deaf to it
 fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 start_supervisor(Run(Path(sys.argv[1])), command=json.loads(sys.argv[2]))
 while True:

@@ -100,7 +100,7 @@ def wait_in_queue(run: Run, reason: str) -> None:
         events.append(event="waiting", reason=reason, place=1, of=1)
 
 
-async def until(pilot: Pilot[Any], condition: Callable[[], object | Awaitable[object]], seconds: float = 5.0) -> None:
+async def until(pilot: Pilot[Any], condition: Callable[[], object | Awaitable[object]], seconds: float = 20.0) -> None:
     """Let the app work until `condition()` holds; fails when it does not within `seconds`."""
     deadline = time.monotonic() + seconds
     while not condition():

@@ -26,7 +26,7 @@ def text_of(pilot: Pilot[Any]) -> str:
     return shot_of(pilot.app).text
 
 
-async def shown(pilot: Pilot[Any], *texts: str, seconds: float = 10.0) -> None:
+async def shown(pilot: Pilot[Any], *texts: str, seconds: float = 20.0) -> None:
     await until(pilot, lambda: all(text in text_of(pilot) for text in texts), seconds)
 
 

@@ -26,7 +26,7 @@ def text_of(pilot: Pilot[Any]) -> str:
     return shot_of(pilot.app).text
 
 
-async def shown(pilot: Pilot[Any], *texts: str, seconds: float = 8.0) -> None:
+async def shown(pilot: Pilot[Any], *texts: str, seconds: float = 20.0) -> None:
     await until(pilot, lambda: all(text in text_of(pilot) for text in texts), seconds)
 
 
@@ -188,7 +188,7 @@ async def test_the_ends_of_the_queue_are_said(make_run: MakeRun, key: str, name:
 async def test_keys_move_a_waiting_run_in_the_queue(make_run: MakeRun) -> None:
     first, second, third = (make_run(name, state="queued", waits=WAITS) for name in ("first", "second", "third"))
     async with TuituneApp().run_test(size=(120, 36), notifications=True) as pilot:
-        await shown(pilot, "place 3/3")
+        await shown(pilot, "place 1/3", "place 2/3", "place 3/3")
         await pilot.press("G", "<")
         await until(pilot, lambda: queue.waiting() == [first, third, second])
         await until(pilot, lambda: "place 2/3" in next(line for line in text_of(pilot).splitlines() if "third" in line))

@@ -55,7 +55,7 @@ async def test_runs_at_work_stand_first_and_each_group_newest_first(make_run: Ma
     for name, state in (("old", "finished"), ("working", "training"), ("newer", "failed"), ("newest", "starting")):
         make_run(name, state=state, steps=3)
     async with TuituneApp().run_test(size=(120, 36)) as pilot:
-        await shown(pilot, "old", "newest")
+        await until(pilot, lambda: "… reading" not in shot_of(pilot.app).text and "newest" in shot_of(pilot.app).text)
         order = [line.strip(" ›").split()[2] for line in lines_of(pilot) if line.strip(" ›")[:1] in tuple("○◐●◑✓■✗")]
         assert order == ["newest", "working", "newer", "old"]
 
