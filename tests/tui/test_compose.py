@@ -292,6 +292,19 @@ async def test_saving_writes_a_recipe_that_reads_back():
         await pilot.press("n")
 
 
+async def test_a_recipe_saved_elsewhere_names_its_files_by_their_whole_paths(tmp_path: Path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    data = tmp_path / "rows.jsonl"
+    data.write_text('{"instruction": "Name a colour.", "output": "Blue."}\n' * 20)
+    async with composing(Recipe.model_validate({"data": {"train": "rows.jsonl"}})) as (pilot, _):
+        await pilot.press("w", "enter")
+        await until(pilot, lambda: (recipes_home() / "my-run.toml").exists())
+        assert read(recipes_home() / "my-run.toml").data.train == str(data)
+        await pilot.press("w", "ctrl+u", *"here", "full_stop", *"toml", "enter")
+        await until(pilot, lambda: (tmp_path / "here.toml").exists())
+        assert read(tmp_path / "here.toml").data.train == "rows.jsonl"
+
+
 async def test_toml_shows_the_draft():
     async with composing() as (pilot, screen):
         await enter(pilot, screen, "adapter.rank", "8")
