@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,10 +44,12 @@ class Answer:
 
 @pytest.fixture(autouse=True)
 def nothing_is_left_at_work(home: Path) -> Iterator[None]:
-    """Ends the runs that a test left at work because it failed: they would train beside all later tests."""
+    """Ends what a test left at work because it failed: its run would train beside all later tests."""
     yield
-    for pid in started_with(f"{home}/runs/"):
-        os.kill(pid, signal.SIGKILL)
+    while pids := started_with(f"{home.parent}/"):
+        for pid in pids:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
 
 
 @pytest.fixture

@@ -31,21 +31,21 @@ def test_a_run_is_tuned_saved_measured_asked_paused_and_resumed(cli, home: Path,
     recipe = tmp_path / "life.toml"
     assert cli("new", *(part for value in SETTINGS for part in ("--set", value)), "-o", recipe).code == 0
     started = start("train", recipe, "--detach", home=home)
-    run_id, err = started.communicate(timeout=60)
+    run_id, err = started.communicate(timeout=120)
     assert started.returncode == 0, err
     run = find(run_id.strip())
-    wait_for(lambda: last(run.metrics_file, "step"), 90)
+    wait_for(lambda: last(run.metrics_file, "step"), 120)
 
     def ask(*arguments: str) -> dict[str, Any]:
         process = start(*arguments, "--json", home=home)
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=120)
         assert process.returncode == 0, err
         return json.loads(out)
 
     tuned = ask("tune", "life", "learning_rate=1e-4", "log_every=2")["result"]
     assert tuned["changes"] == {"training.learning_rate": 1e-4, "training.log_every": 2}
     later = wait_for(
-        lambda: (found := last(run.metrics_file, "step")) and found["step"] > tuned["from_step"] and found, 60
+        lambda: (found := last(run.metrics_file, "step")) and found["step"] > tuned["from_step"] and found, 120
     )
     assert later["learning_rate"] == 1e-4
 

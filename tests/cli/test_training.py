@@ -104,7 +104,7 @@ def long_recipe(cli, tmp_path: Path) -> Path:
 
 def test_detach_stop_and_interrupt(long_recipe: Path, home: Path, cli) -> None:
     started = start("train", long_recipe, "--detach", "--json", home=home)
-    out, err = started.communicate(timeout=30)
+    out, err = started.communicate(timeout=120)
     assert started.returncode == 0, err
     run_id = json.loads(out)["id"]
 
@@ -114,7 +114,7 @@ def test_detach_stop_and_interrupt(long_recipe: Path, home: Path, cli) -> None:
         if "step" in line:
             break
     os.kill(watcher.pid, signal.SIGINT)
-    assert watcher.wait(timeout=10) == 130
+    assert watcher.wait(timeout=30) == 130
     (run,) = list_runs()
     assert summarize(run).state == "training"
 
