@@ -1,4 +1,4 @@
-"""Engines that are told something while they run: in a process of their own, or forked from this one, which is cheaper.
+"""Engines that are told something while they run, forked from this process, which has imported torch already.
 
 A forked engine can be hit by a signal at an exact place: when it says something in its log, or opens a file.
 """
@@ -10,7 +10,6 @@ import io
 import json
 import os
 import signal
-import subprocess
 import sys
 import time
 import traceback
@@ -19,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.engine.support import SPAWN, Outcome, wait_for
+from tests.engine.support import Outcome, wait_for
 from tuitune.runs.directory import Run
 from tuitune.runs.journal import Record
 
@@ -92,17 +91,6 @@ class Engine:
         os.close(handle)
         os.close(self.pipe)
         return Outcome(self.run, ended.si_status if ended.si_code == os.CLD_EXITED else -ended.si_status)
-
-
-def start(run: Run) -> Engine:
-    """The engine as the supervisor starts it, listening on its standard input."""
-    reading, writing = os.pipe()
-    command = [sys.executable, "-P", "-m", "tuitune.engine", "train", str(run.path), "--listen"]
-    log = run.log_file.open("ab")
-    process = subprocess.Popen(command, stdin=reading, stdout=log, stderr=log, cwd=run.path, env=SPAWN)
-    os.close(reading)
-    process.returncode = 0  # it is `Engine.end` that waits for it
-    return Engine(run, process.pid, writing)
 
 
 def fork(run: Run, *, at: Place | None = None, do: Hit = hit, told: tuple[Any, ...] = ()) -> Engine:

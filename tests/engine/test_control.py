@@ -13,7 +13,7 @@ import pytest
 import torch
 from transformers import get_scheduler
 
-from tests.engine.live import Engine, fork, hit, says, start
+from tests.engine.live import Engine, fork, hit, says
 from tests.engine.support import Carry, Outcome, wait_for
 from tuitune.engine.learning_rate import set_peak
 from tuitune.recipe import document
@@ -58,7 +58,7 @@ def long(prepared: Prepared) -> Run:
 
 
 def test_an_engine_does_what_it_is_told_and_says_what_it_cannot(long: Run) -> None:
-    engine = start(long)
+    engine = fork(long)
     wait_for(long, lambda record: record["kind"] == "step" and record["step"] >= 2)
     engine.write(b'\n\xff\xfe nonsense\n{"nonce": 5}\n[]\n{"nonce": "half')
     engine.write(b'way"}\n')

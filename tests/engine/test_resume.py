@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from tests.engine.live import fork, hit, says
-from tests.engine.support import SPAWN, Carry, Outcome, conversation, save_model, spawn, wait_for, write_rows
+from tests.engine.support import Carry, Outcome, conversation, save_model, wait_for, write_rows
 from tuitune.recipe import document
 from tuitune.recipe.overrides import apply
 from tuitune.recipe.schema import Recipe
@@ -193,10 +193,11 @@ def test_lives_that_end_in_every_way_come_to_the_same(carried: Carry, prepared: 
 
 def test_a_signal_to_the_whole_group_spares_the_data_workers(prepared: Callable[..., Run]) -> None:
     run = prepared(training__max_steps=100_000, training__workers=2, evaluation__every="end")
-    with spawn(run, env=SPAWN, start_new_session=True) as process:
-        wait_for(run, lambda record: record["kind"] == "step" and record["step"] >= 3)
-        os.killpg(process.pid, signal.SIGTERM)
-        assert process.wait(60) == 3, run.log_file.read_text()[-2000:]
+    engine = fork(run)
+    os.setpgid(engine.pid, engine.pid)
+    wait_for(run, lambda record: record["kind"] == "step" and record["step"] >= 3)
+    os.killpg(engine.pid, signal.SIGTERM)
+    assert engine.end().code == 3, run.log_file.read_text()[-2000:]
     end = read_all(run.metrics_file)[-1]
     assert end["outcome"] == "stopped" and checkpoints.listing(run)[-1].step == end["step"]
 

@@ -12,6 +12,7 @@ import torch
 from peft import PeftModel
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from tests.engine.live import fork
 from tests.engine.support import SPAWN, Carry, conversation, save_model, spawn, wait_for, write_rows
 from tuitune.runs.directory import Run
 from tuitune.runs.journal import read_all
@@ -99,11 +100,11 @@ def test_a_stop_before_the_first_step_ends_the_run_at_once(prepared: Callable[..
 
 def test_a_stop_during_training_keeps_the_adapter(prepared: Callable[..., Run]) -> None:
     run = prepared(training__max_steps=100_000, evaluation__every="end")
-    process = spawn(run, env=SPAWN)
+    engine = fork(run)
     wait_for(run, lambda record: record["kind"] == "step" and record["step"] >= 3)
-    process.send_signal(signal.SIGHUP)
-    process.send_signal(signal.SIGTERM)
-    assert process.wait(60) == 3
+    engine.signal(signal.SIGHUP)
+    engine.signal(signal.SIGTERM)
+    assert engine.end().code == 3
     end = read_all(run.metrics_file)[-1]
     assert end["outcome"] == "stopped" and end["step"] >= 3
     assert (run.adapter / "adapter_model.safetensors").is_file()

@@ -18,6 +18,7 @@ from tests.runs.harness import ROOT
 STEPS, EVERY = 200, 10
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a small disk")
 @pytest.mark.skipif(shutil.which("unshare") is None, reason="unshare is not installed")
 def test_the_checkpoint_before_survives_a_full_disk_and_room_lets_the_run_go_on(
