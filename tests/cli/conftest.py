@@ -18,7 +18,7 @@ from tuitune.cli import main
 
 TINY = [
     "data.limit=24",
-    "data.eval=bundled:triage/heldout",
+    "data.eval=0.25",
     "data.max_length=192",
     "training.max_steps=4",
     "training.batch_size=4",
