@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import resource
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -106,6 +108,15 @@ def learned(monkeypatch: pytest.MonkeyPatch) -> list[tuple[list[int], list[int]]
     return documents
 
 
+@pytest.fixture
+def roomy() -> Iterator[None]:
+    """The inspector limits the memory of its process; this one is given back what it had."""
+    before = resource.getrlimit(resource.RLIMIT_DATA)
+    yield
+    resource.setrlimit(resource.RLIMIT_DATA, before)
+
+
+@pytest.mark.usefixtures("roomy")
 @pytest.mark.parametrize(
     ("name", "loss_on"),
     [*((name, "assistant") for name in FAMILIES), ("qwen3", "completion"), ("llama3_1", "completion")],
