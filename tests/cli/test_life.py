@@ -37,10 +37,9 @@ def test_a_run_is_tuned_saved_measured_asked_paused_and_resumed(cli, home: Path,
     wait_for(lambda: last(run.metrics_file, "step"), 120)
 
     def ask(*arguments: str) -> dict[str, Any]:
-        process = start(*arguments, "--json", home=home)
-        out, err = process.communicate(timeout=120)
-        assert process.returncode == 0, err
-        return json.loads(out)
+        answer = cli(*arguments, "--json")
+        assert answer.code == 0, answer.err
+        return json.loads(answer.out)
 
     tuned = ask("tune", "life", "learning_rate=1e-4", "log_every=2")["result"]
     assert tuned["changes"] == {"training.learning_rate": 1e-4, "training.log_every": 2}

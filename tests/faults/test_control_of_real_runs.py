@@ -23,12 +23,12 @@ def environment(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_pause_frees_the_machine_and_resumes_to_the_identical_curve(engines: Engines) -> None:
-    settings = {"training__max_steps": 300, "checkpoints__every": "end", "adapter__dropout": 0.1}
+    settings = {"training__max_steps": 150, "checkpoints__every": "end", "adapter__dropout": 0.1}
     alone = engines.run(**settings)
     assert engines.live(alone).code == 0, log_tail(alone)
 
     run = real_runs.launch(engines, **settings)
-    real_runs.until(run, lambda: real_runs.step(run) >= 50)
+    real_runs.until(run, lambda: real_runs.step(run) >= 20)
     pids, engine = of_run(run), engine_identity(run)
     nonce, asked = control.request(run, "pause"), time.monotonic()
     wait_for(lambda: not identity.alive(engine), seconds=FREED_SECONDS)
@@ -38,7 +38,7 @@ def test_a_pause_frees_the_machine_and_resumes_to_the_identical_curve(engines: E
     assert started_with(str(run.path)) == []
     answer = control.outcome(run, nonce)
     assert answer and answer["ok"] is True
-    assert 50 <= real_runs.step(run) < 300
+    assert 20 <= real_runs.step(run) < 150
     assert not run.adapter.exists()
 
     launcher.resume(run)

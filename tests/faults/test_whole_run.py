@@ -62,10 +62,10 @@ def story(engines: Engines, home_for_module: Path, tmp_path_factory: pytest.Temp
 
 def _tell(engines: Engines, told: Path) -> Story:
     run = real_runs.launch(
-        engines, training__max_steps=300, checkpoints__every=20, training__workers=1,
+        engines, training__max_steps=200, checkpoints__every=10, training__workers=1,
         run__notify=f"sh -c 'env | tee {told} >&2'",
     )  # fmt: skip
-    real_runs.until(run, lambda: real_runs.step(run) >= 60)
+    real_runs.until(run, lambda: real_runs.step(run) >= 20)
     pids = real_runs.until(run, lambda: found if len(found := of_run(run)) >= _PROCESSES else [])
     lines = [line for pid, line in command_lines().items() if pid in pids or str(run.path) in line]
     ours = recorded(run)
