@@ -5,6 +5,7 @@ Templates are foreign programs. They run in transformers' sandbox, and here with
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 from collections.abc import Iterator, Sequence
@@ -191,6 +192,9 @@ def time_limit(seconds: float = CPU_SECONDS) -> Iterator[None]:
 def _timers() -> tuple[CpuTimer, CpuTimer]:
     """The main thread's: one whose signal is handled, one whose signal ends the process."""
     return CpuTimer(signal.SIGPROF), CpuTimer(signal.SIGVTALRM)
+
+
+os.register_at_fork(after_in_child=_timers.cache_clear)  # a child inherits no timers
 
 
 def _too_slow(number: int, frame: FrameType | None) -> None:
