@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -152,6 +154,18 @@ def test_the_limit_of_time_counts_one_thread_and_leaves_no_alarm_behind() -> Non
     burn(0.3)
     with pytest.raises(EngineError), time_limit(0.1):
         burn(30)
+
+
+def test_a_process_made_by_fork_has_limits_of_its_own() -> None:
+    with time_limit(1):
+        pass
+    child = os.fork()
+    if not child:
+        with suppress(EngineError), time_limit(0.1):
+            burn(30)
+            os._exit(1)
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
 def verdicts(tokenizer: Any, loss_on: str = "assistant") -> dict[str, tuple[str, Any]]:
