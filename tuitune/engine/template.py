@@ -6,7 +6,6 @@ Templates are foreign programs. They run in transformers' sandbox, and here with
 from __future__ import annotations
 
 import os
-import os
 import signal
 import threading
 from collections.abc import Iterator, Sequence
@@ -177,7 +176,7 @@ def time_limit(seconds: float = CPU_SECONDS) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    interrupt, end = _timers_of(os.getpid())
+    interrupt, end = _timers()
     before = signal.signal(signal.SIGPROF, _too_slow)
     interrupt.start(seconds)
     end.start(seconds + _GRACE_SECONDS)
@@ -190,8 +189,8 @@ def time_limit(seconds: float = CPU_SECONDS) -> Iterator[None]:
 
 
 @cache
-def _timers_of(process: int) -> tuple[CpuTimer, CpuTimer]:
-    """The main thread's: one whose signal is handled, one whose signal ends the process. A fork inherits neither."""
+def _timers() -> tuple[CpuTimer, CpuTimer]:
+    """The main thread's: one whose signal is handled, one whose signal ends the process."""
     return CpuTimer(signal.SIGPROF), CpuTimer(signal.SIGVTALRM)
 
 
