@@ -1,5 +1,5 @@
 # make demo   sets up .venv and fine-tunes the bundled model (opens the monitor on a terminal)
-# make test   sets up .venv and runs the test suite: under ten minutes on two cores
+# make test   sets up .venv and runs the test suite: about a quarter of an hour on two cores
 # make coverage  the same suite with the lines counted that its own processes ran, which takes twice as long
 # make soak   every kill, failing system call and damage there is, 200 random kills of one run, 1 000 lives, 10^6 records:
 #             about an hour on two cores; TUITUNE_SOAK_KILLS and TUITUNE_SOAK_CYCLES make it shorter or longer
