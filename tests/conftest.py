@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 from pathlib import Path
 
@@ -11,14 +10,6 @@ from hypothesis import settings
 
 settings.register_profile("tuitune", deadline=None, derandomize="CI" in os.environ)
 settings.load_profile("tuitune")
-
-os.environ.setdefault("OMP_NUM_THREADS", "1")  # threads of several engines on the same cores wait for each other
-
-
-def pytest_collection_finish() -> None:
-    """What was imported stays: the garbage collector need not look at all of it again and again."""
-    gc.collect()
-    gc.freeze()
 
 
 @pytest.fixture(autouse=True)
