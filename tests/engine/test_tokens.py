@@ -79,6 +79,20 @@ def test_rows_are_cut() -> None:
     assert encoded.cut and len(encoded.input_ids) == len(encoded.labels) == 12
 
 
+def test_many_rows_are_encoded_as_each_alone_whatever_is_wrong_with_some() -> None:
+    refusing = "{% if messages[0].content == 'no' %}{{ raise_exception('not this') }}{% endif %}" + TEMPLATE
+    encoder = Encoder(ChatTemplate(make_tokenizer(refusing)), "assistant", 64)
+    talks = [[{"role": "user", "content": f"Question {n}?"}, *TALK[2:]] for n in range(100)]
+    talks[40][0] = {"role": "user", "content": "no"}
+    rows = [{"messages": talk} for talk in talks] + [PLAIN_ROW, {"text": "plain"}]
+    together = [row for chunk in encoder.encode_all([rows[:70], rows[70:]]) for row in chunk]
+    alone = [encoder.encode([row])[0] for row in rows]
+    assert [row.problem for row in together] == [row.problem for row in alone]
+    assert [place for place, row in enumerate(together) if row.problem] == [40]
+    for one, other in zip(together, alone, strict=True):
+        assert one.input_ids.tolist() == other.input_ids.tolist() and one.labels.tolist() == other.labels.tolist()
+
+
 def test_questions_end_where_the_last_answer_begins() -> None:
     question, answer = question_and_answer({"messages": TALK}, ChatTemplate(make_tokenizer())) or ("", "")
     assert question.endswith("Second?<|end|><|assistant|>") and answer == "Two."

@@ -26,6 +26,9 @@ Canonical = dict[str, Any]
 
 Numbers = NDArray[np.int32]
 
+_TOGETHER = 32
+"""Rows rendered at one go: so many again where one of them is refused, and so much text before it is looked at."""
+
 
 @dataclass(frozen=True)
 class Rendered:
@@ -82,7 +85,7 @@ class Encoder:
         with ThreadPoolExecutor(max_workers=1) as beside:
             waiting = None
             for chunk in chunks:
-                found = self._attempt_all(chunk)
+                found = [one for rows in _parts(chunk) for one in self._attempt_all(rows)]
                 tokens = beside.submit(self.tokenize, [one for one in found if isinstance(one, Rendered)])
                 if waiting:
                     yield self._rows(*waiting)
@@ -201,6 +204,10 @@ def learns_to_stop(row: Encoded, stop_ids: set[int], tokenizer: PreTrainedTokeni
         if tokenizer.decode([token]).strip():
             return False
     return False
+
+
+def _parts(rows: Sequence[Canonical]) -> Iterator[Sequence[Canonical]]:
+    return (rows[start : start + _TOGETHER] for start in range(0, len(rows), _TOGETHER))
 
 
 def _lost(problem: str) -> Encoded:
