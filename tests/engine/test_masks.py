@@ -58,12 +58,21 @@ THINKING = {
     ]
 }
 
+WEIGHTED = {
+    "messages": [
+        {"role": "user", "content": "One?"},
+        {"role": "assistant", "content": "Wrong.", "weight": 0},
+        {"role": "user", "content": "Again: one?"},
+        {"role": "assistant", "content": "Right.", "weight": 1},
+    ]
+}
+
 HEADERS = ["<|start_header_id|>", "<|end_header_id|>", "<|eom_id|>", "<|python_tag|>"]
 QWEN = ["<|im_start|>", "<think>", "</think>", "<tool_call>", "</tool_call>"]
 FAMILIES: dict[str, tuple[str | None, str, list[str], list[dict[str, Any]], str]] = {
     "llama3": ("<|begin_of_text|>", "<|eot_id|>", HEADERS, [TALK, SYSTEM], "trl"),
-    "llama3_1": ("<|begin_of_text|>", "<|eot_id|>", HEADERS, [TALK, SYSTEM, TOOL], "rendered"),
-    "qwen2_5": (None, "<|im_end|>", QWEN, [TALK, SYSTEM, TOOL], "trl"),
+    "llama3_1": ("<|begin_of_text|>", "<|eot_id|>", HEADERS, [TALK, SYSTEM, TOOL, WEIGHTED], "rendered"),
+    "qwen2_5": (None, "<|im_end|>", QWEN, [TALK, SYSTEM, TOOL, WEIGHTED], "trl"),
     "qwen3": (None, "<|im_end|>", QWEN, [TALK, SYSTEM, TOOL, THINKING], "trl"),
     "gemma": ("<bos>", "<end_of_turn>", ["<start_of_turn>"], [TALK], "trl"),
     "phi3": (None, "<|end|>", ["<|user|>", "<|assistant|>", "<|system|>"], [TALK, SYSTEM], "trl"),
@@ -149,13 +158,17 @@ def test_the_inspector_shows_what_is_learned(
 
 @pytest.mark.parametrize("name", [name for name, family in FAMILIES.items() if family[-1] == "trl"])
 def test_the_masks_are_those_of_trl(tmp_path: Path, name: str) -> None:
-    """transformers' own mask of trl's training template: where tokens do not straddle the marks they must agree."""
+    """transformers' own mask of trl's training template: where tokens do not straddle the marks they must agree. It
+    knows no weights.
+    """
     from tuitune.engine.template import ChatTemplate
     from tuitune.engine.tokens import Encoder
 
     tokenizer = AutoTokenizer.from_pretrained(save_family(tmp_path / "model", name))
     encoder = Encoder(ChatTemplate(tokenizer), "assistant", 1024)
     for row in FAMILIES[name][3]:
+        if row is WEIGHTED:
+            continue
         (encoded,) = encoder.encode([row])
         theirs = tokenizer.apply_chat_template(
             row["messages"], tools=row.get("tools"), chat_template=get_training_chat_template(tokenizer),

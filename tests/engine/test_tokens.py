@@ -56,6 +56,36 @@ def test_conversations(template: str, loss_on: str, expected: str) -> None:
     assert learned(make_tokenizer(template), {"messages": TALK}, loss_on) == expected
 
 
+@pytest.mark.parametrize("template", [TEMPLATE, UNMARKED], ids=["marked", "unmarked"])
+@pytest.mark.parametrize(
+    ("apart", "loss_on", "expected"),
+    [
+        ((2,), "assistant", "Two.<|end|>"),
+        ((4,), "assistant", "One.<|end|>"),
+        ((2, 4), "assistant", ""),
+        ((2,), "completion", "Two.<|end|>"),
+        ((4,), "completion", ""),
+    ],
+)
+def test_answers_of_weight_nought_are_not_learned(
+    template: str, apart: tuple[int, ...], loss_on: str, expected: str
+) -> None:
+    turns = [{**turn, "weight": 0} if place in apart else turn for place, turn in enumerate(TALK)]
+    tokenizer = make_tokenizer(template)
+    assert learned(tokenizer, {"messages": turns}, loss_on) == expected
+    assert learned(tokenizer, {"messages": turns}, "all") == learned(tokenizer, {"messages": TALK}, "all")
+
+
+def test_an_answer_of_weight_nought_must_be_told_from_the_others() -> None:
+    in_pieces = TEMPLATE.replace(
+        "{{ m.content }}<|end|>{% endgeneration %}",
+        "{{ m.content }}{% endgeneration %}\n{% generation %}<|end|>{% endgeneration %}",
+    )
+    row = {"messages": [*TALK[:2], {**TALK[2], "weight": 0}, *TALK[3:]]}
+    (encoded,) = Encoder(ChatTemplate(make_tokenizer(in_pieces)), "assistant", 512).encode([row])
+    assert "weight 0" in encoded.problem and "4 pieces in 2 answers" in encoded.problem
+
+
 def test_a_template_that_forgets_is_refused_unless_the_last_answer_is_enough() -> None:
     tokenizer = make_tokenizer(FORGETFUL)
     with pytest.raises(EngineError, match="loss_on"):

@@ -22,7 +22,7 @@ from tuitune.data.shapes.fields import RowProblem
 from tuitune.data.sources.names import open_source, resolve
 from tuitune.engine.failures import EngineError, explain
 from tuitune.engine.tokenizer import choose_template, load_tokenizer, place_of, stop_ids_of
-from tuitune.engine.tokens import Encoder, Rendered
+from tuitune.engine.tokens import Encoder, Rendered, is_learned
 from tuitune.engine.verdicts import Verdict, judge, longer
 from tuitune.problem import TuituneError
 from tuitune.recipe.schema import Recipe
@@ -153,6 +153,10 @@ class Desk:
             verdicts.append(Verdict("learned", "ok", f"{trained:,} of {length:,} tokens are learned, its end too"))
         if tokenizer.bos_token_id is not None and list(ids[:2]) == [tokenizer.bos_token_id] * 2:
             verdicts.append(Verdict("double-bos", "warning", f"it begins with {tokenizer.bos_token} twice"))
+        apart = sum(not is_learned(turn) for turn in canonical.get("messages", ()))
+        if apart and self._encoder.loss_on != "all":
+            text = f"not learned, as the row gives them weight 0: {apart} of its answers"
+            verdicts.append(Verdict("weight", "ok", text))
         system = next((turn["content"] for turn in canonical.get("messages", ()) if turn["role"] == "system"), "")
         if system.strip() not in rendered.text:
             verdicts.append(Verdict("system", "warning", "the template leaves its system turn out"))

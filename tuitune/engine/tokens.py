@@ -32,7 +32,9 @@ _TOGETHER = 32
 
 @dataclass(frozen=True)
 class Rendered:
-    """A row as text, and the character ranges of its answers. `whole`: the template wrote every special token of it."""
+    """A row as text, and the character ranges of its answers, but for those of weight 0. `whole`: the template wrote
+    every special token of it.
+    """
 
     text: str
     answers: Spans
@@ -64,8 +66,9 @@ class Encoded:
 class Encoder:
     """Turns canonical rows into tokens and labels.
 
-    `loss_on` is the recipe's: assistant (every answer), completion (the last) or all. Rows are cut after `max_length`.
-    EngineError where the tokenizer does not tell which characters a token stands for.
+    `loss_on` is the recipe's: assistant (every answer), completion (the last) or all; answers of `weight` 0 are learned
+    with the third alone. Rows are cut after `max_length`. EngineError where the tokenizer does not tell which
+    characters a token stands for.
     """
 
     def __init__(self, template: ChatTemplate, loss_on: str, max_length: int) -> None:
@@ -99,7 +102,8 @@ class Encoder:
         conversations = [messages for messages in found if messages is not None]
         if self.template.marked != "rendered" and 1 < len(conversations) == len(rows):
             with suppress(EngineError):
-                return [Rendered(*one, whole=True) for one in self.template.render_marked(conversations)]
+                marked = self.template.render_marked(conversations)
+                return [self._marked(*one, row) for one, row in zip(marked, conversations, strict=True)]
         return [self._attempt(row) for row in rows]
 
     def _attempt(self, row: Canonical) -> Rendered | str:
@@ -119,7 +123,7 @@ class Encoder:
         if messages is None:
             return _plain_text(row, self.tokenizer)
         if self.template.marked != "rendered":
-            return Rendered(*self.template.render_marked([messages], tools)[0], whole=True)
+            return self._marked(*self.template.render_marked([messages], tools)[0], messages)
         return self._render_by_prefix(messages, tools)
 
     def tokenize(self, rows: Sequence[Rendered]) -> list[Encoding]:
@@ -149,6 +153,20 @@ class Encoder:
             labels[first:last] = ids[first:last]
         return Encoded(ids[: self.max_length], labels[: self.max_length], len(ids))
 
+    def _marked(self, text: str, answers: Spans, messages: Messages) -> Rendered:
+        """A conversation that the template marked, without the answers that do not count."""
+        counted = [is_learned(message) for message in messages if message["role"] == "assistant"]
+        if all(counted) or self.loss_on == "all":
+            return Rendered(text, answers, whole=True)
+        if len(answers) != len(counted):
+            raise RenderProblem(
+                f"it has an answer of weight 0, and the chat template marks {len(answers)} pieces in "
+                f"{len(counted)} answers, so that it cannot be told from the others"
+            )
+        if self.loss_on == "completion" and not counted[-1]:
+            return Rendered(text, [], whole=True)
+        return Rendered(text, [span for span, counts in zip(answers, counted, strict=True) if counts], whole=True)
+
     def _render_by_prefix(self, messages: Messages, tools: Tools | None) -> Rendered:
         """The conversation as text, and where its answers are, found by rendering it up to before and after each."""
         render = self.template.render
@@ -158,6 +176,8 @@ class Encoder:
             return Rendered(text, [], whole=True)
         spans = []
         for index in answers if self.loss_on == "assistant" else answers[-1:]:
+            if not is_learned(messages[index]):
+                continue
             before = render(messages[:index], tools, prompt=True) if index else ""
             after = render(messages[: index + 1], tools)
             if not (text.startswith(before) and text.startswith(after) and after.startswith(before)):
@@ -204,6 +224,11 @@ def learns_to_stop(row: Encoded, stop_ids: set[int], tokenizer: PreTrainedTokeni
         if tokenizer.decode([token]).strip():
             return False
     return False
+
+
+def is_learned(message: dict[str, Any]) -> bool:
+    """Whether a turn is learned where answers are: OpenAI's `weight` 0 says that it is not."""
+    return message.get("weight") != 0
 
 
 def _parts(rows: Sequence[Canonical]) -> Iterator[Sequence[Canonical]]:

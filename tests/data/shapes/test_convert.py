@@ -149,6 +149,18 @@ def test_what_training_does_not_use_is_left_behind() -> None:
     assert to_canonical({"messages": turns, "id": 7}, "messages") == TALK
 
 
+@pytest.mark.parametrize("said", [{"weight": 0}, {"weight": 0.0}, {"train": False}])
+def test_an_answer_that_is_not_to_be_learned_keeps_its_weight(said: dict[str, Any]) -> None:
+    assert to_canonical({"messages": [USER, {**ANSWER, **said}]}, "messages") == {
+        "messages": [USER, {**ANSWER, "weight": 0}]
+    }
+
+
+@pytest.mark.parametrize("said", [{"weight": 1}, {"weight": 0.1}, {"weight": None}, {"weight": "0"}, {"train": True}])
+def test_any_other_weight_is_none(said: dict[str, Any]) -> None:
+    assert to_canonical({"messages": [USER, {**ANSWER, **said}]}, "messages") == TALK
+
+
 def test_a_system_turn_is_not_said_twice() -> None:
     row = {"system": "s", "messages": [system("own"), USER, ANSWER]}
     assert to_canonical(row, "messages") == {"messages": [system("own"), USER, ANSWER]}

@@ -13,7 +13,8 @@ from tuitune.data.shapes.tools import answer_of, calls_of, written_calls
 
 Turn = dict[str, Any]
 """`{"role": "system" | "user" | "assistant" | "tool", "content": str}`; an assistant turn may have `tool_calls` (its
-content is then often empty), `reasoning_content` or `thinking`; a tool turn `name` and `tool_call_id`."""
+content is then often empty), `reasoning_content` or `thinking`, and `weight` 0 where it is not to be learned; a tool
+turn has perhaps `name` and `tool_call_id`."""
 
 ROLES = {
     "system": "system",
@@ -143,6 +144,7 @@ def turn(value: Any, field: str) -> Turn:
 
 
 def _assistant(value: Mapping[str, Any], text_key: str, field: str) -> Turn:
+    one: Turn
     calls = value.get("tool_calls") or value.get("function_call")
     if calls:
         said = text(value.get(text_key), f"{field}.{text_key}", empty=True)
@@ -155,6 +157,8 @@ def _assistant(value: Mapping[str, Any], text_key: str, field: str) -> Turn:
     for reasoning in _REASONING:
         if value.get(reasoning) not in (None, "", True, False):
             one[reasoning] = text(value[reasoning], f"{field}.{reasoning}")
+    if value.get("weight") == 0 or value.get("train") is False:
+        one["weight"] = 0
     return one
 
 
