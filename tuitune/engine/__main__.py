@@ -9,7 +9,7 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
-from tuitune.engine.environment import prepare_environment
+from tuitune.engine.environment import heavy_imports, prepare_environment
 from tuitune.engine.stop import hold_back
 
 
@@ -44,7 +44,8 @@ def _tokens(folder: Path) -> int:
     from tuitune.data.tasks import Report, carry_out
 
     Report(folder).progress("importing transformers and trl")
-    from tuitune.engine.token_report import run
+    with heavy_imports():
+        from tuitune.engine.token_report import run
 
     return carry_out(folder, run)
 
@@ -53,7 +54,8 @@ def _inspector() -> int:
     """The inspector's worker; what a library prints goes to standard error."""
     replies, sys.stdout = sys.stdout, sys.stderr
     print(json.dumps({"phase": "importing transformers and trl"}), file=replies, flush=True)
-    from tuitune.engine.inspector import serve
+    with heavy_imports():
+        from tuitune.engine.inspector import serve
 
     return serve(sys.stdin, replies)
 

@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from tuitune.engine.environment import prepare_environment
+from tuitune.engine.environment import heavy_imports, prepare_environment
 from tuitune.engine.mailbox import Mailbox
 from tuitune.engine.report import Report
 from tuitune.engine.stop import Stopped, StopSwitch
@@ -52,7 +52,8 @@ def _ending(run: Run, report: Report, stop: StopSwitch, mailbox: Mailbox) -> End
         stop.open()
         report.phase("importing", "importing torch, transformers, peft and trl")
         prepare_environment()
-        from tuitune.engine.train import train
+        with heavy_imports():
+            from tuitune.engine.train import train
 
         outcome = train(run, report, stop, mailbox)
     except Stopped:
