@@ -68,6 +68,8 @@ def test_a_run_is_tuned_saved_measured_asked_paused_and_resumed(cli, home: Path,
     assert f"goes on from step {step}, exactly" in out
     assert f"training.max_steps = {step + 3}" in out
     assert "perplexity" in out
+    assert f"step {step:>6}/" not in out, "what the life before did was told then"
+    assert "training.log_every = 2" not in out
 
     summary = summarize(run)
     assert (summary.state, summary.step, summary.life, summary.exact) == ("finished", step + 3, 2, True)

@@ -11,8 +11,10 @@ from tuitune.runs.directory import Run
 from tuitune.runs.summary import summarize
 
 
-def attend(run: Run, options: argparse.Namespace) -> int:
-    """Follow `run` and print what became of it, or with `--detach` its id alone; the verb's exit code."""
+def attend(run: Run, options: argparse.Namespace, *, since: float = 0.0) -> int:
+    """Follow `run` from the time `since` on and print what became of it, or with `--detach` its id alone; the verb's
+    exit code.
+    """
     if options.detach:
         if options.json:
             say_json(summarize(run).as_json())
@@ -20,7 +22,7 @@ def attend(run: Run, options: argparse.Namespace) -> int:
             say(run.id)
         note(f"{run.name} goes on by itself, once its device is free; `tuitune follow {run.id}` watches it")
         return 0
-    code = follow_to_rest(run, quiet=options.json)
+    code = follow_to_rest(run, quiet=options.json, since=since)
     if options.json:
         say_json(summarize(run).as_json())
     elif code != 130:

@@ -21,12 +21,14 @@ LINE_SECONDS = 5.0
 _TEXT_WIDTH = 72
 
 
-def follow_to_rest(run: Run, *, quiet: bool = False) -> int:
+def follow_to_rest(run: Run, *, quiet: bool = False, since: float = 0.0) -> int:
     """Watch `run` until no process works on it: 0 finished, stopped or paused, 1 failed or crashed, 130 on Ctrl-C
-    (the run goes on).
+    (the run goes on). What happened before the time `since` is not told.
     """
     view = RunView(run)
-    watcher = _Silent() if quiet else _Bar(run) if sys.stdout.isatty() else _Lines(run)
+    view.refresh()
+    news, told = News(run, since), view.summary.step if since else None
+    watcher = _Silent() if quiet else _Bar(news) if sys.stdout.isatty() else _Lines(news, told)
     try:
         with watcher:
             while True:
@@ -55,13 +57,15 @@ class _Silent:
 
 
 class _Lines(_Silent):
-    """A line for each phase and each piece of news, and one every few seconds while training."""
+    """A line for each phase and each piece of news, and one every few seconds while training; none for the step that
+    was `told` before.
+    """
 
-    def __init__(self, run: Run) -> None:
-        self._news = News(run)
+    def __init__(self, news: News, told: int | None) -> None:
+        self._news = news
         self._doing = ""
         self._last_line = 0.0
-        self._step: int | None = None
+        self._step = told
 
     def update(self, view: RunView) -> None:
         doing, state = _doing(view), view.summary.state
@@ -81,10 +85,10 @@ class _Bar(_Silent):
     The terminal's bell rings for an alert, and when the run comes to rest, unless it was so from the first.
     """
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, news: News) -> None:
         from rich.progress import BarColumn, Progress, TextColumn
 
-        self._news = News(run)
+        self._news = news
         self._progress = Progress(
             TextColumn("{task.fields[text]}", markup=False),
             BarColumn(bar_width=24),

@@ -14,14 +14,15 @@ from tuitune.units import duration_text, number_text
 
 
 class News:
-    """The run's news since the last `poll`; the first gives all that happened before."""
+    """The run's news since the last `poll`; the first gives all that happened from the time `since` on."""
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: Run, since: float = 0.0) -> None:
+        self._since = since
         self._readers = (Reader(run.events_file), Reader(run.metrics_file))
 
     def poll(self) -> list[str]:
-        records = [record for reader in self._readers for record in reader.poll()]
-        records.sort(key=lambda record: _number(record.get("time")) or 0.0)
+        records = [record for reader in self._readers for record in reader.poll() if _time(record) >= self._since]
+        records.sort(key=_time)
         return [clean(line) for record in records if (line := _line(record))]
 
 
@@ -116,6 +117,10 @@ def value_text(value: Any) -> str:
     if isinstance(value, bool) or (isinstance(value, float) and math.isfinite(value)):
         return to_text(value)
     return "none" if value in (None, "") else str(value)
+
+
+def _time(record: Record) -> float:
+    return _number(record.get("time")) or 0.0
 
 
 def _number(value: Any) -> float | None:

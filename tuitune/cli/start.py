@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import re
 import sys
+import time
 from pathlib import Path
 
 from tuitune.cli.attend import attend
@@ -66,11 +67,11 @@ def resume(options: argparse.Namespace) -> int:
     changes = changed(run, options.overrides)
     if derive(run)[0] in AT_REST:
         _look_over(amended(run, changes), resumes=True)
-    start = _start_of(run)
+    start, now = _start_of(run), time.time()
     launcher.resume(run, changes)
     if options.detach:
         note(f"{run.name} {start}")
-    return attend(run, options)
+    return attend(run, options, since=now)
 
 
 def _start_of(run: Run) -> str:
