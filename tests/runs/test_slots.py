@@ -102,10 +102,11 @@ def test_a_slot_of_another_process_is_free_once_that_is_killed(start: Start) -> 
 
 
 def test_two_homes_of_a_user_share_the_devices(start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    holder = start(new_run("one"))
+    one = new_run("one")
+    holder = start(one)
     assert holder.holds() == "cpu"
     monkeypatch.setenv("TUITUNE_HOME", str(tmp_path / "other"))
-    assert refused(new_run("two")) == "the CPU trains one"
+    assert refused(new_run("two")) == f"the CPU trains one ({one.path})"
     assert holders()["cpu"]["name"] == "one"
 
 

@@ -12,10 +12,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.runs.harness import budget, engine
+from tuitune.recipe.overrides import apply
 from tuitune.recipe.schema import Recipe
 from tuitune.runs import identity
 from tuitune.runs.amendment import amend
-from tuitune.runs.directory import Run
+from tuitune.runs.directory import Run, create
 from tuitune.runs.journal import Writer
 from tuitune.runs.steps import Steps
 from tuitune.runs.summary import RunView, summarize
@@ -75,13 +76,19 @@ def test_a_run_that_has_only_begun_has_no_figures(run: Run) -> None:
     assert summary.created_at is not None
 
 
+def test_a_run_that_waits_has_the_steps_that_its_recipe_sets() -> None:
+    waiting = create(apply(Recipe(), ["training.max_steps=40"]))
+    assert (summarize(waiting).step, summarize(waiting).total_steps) == (None, 40)
+
+
 def test_the_figures_of_a_training_run(run: Run) -> None:
     supervised_by_me(run)
     write(
         run,
         {"kind": "plan", "total_steps": 50},
         {"kind": "eval", "step": 0, "loss": 2.0, "perplexity": 7.4, "label": "base"},
-        *(step(number) for number in range(1, 11)),
+        step(1, step_seconds=60.0),
+        *(step(number) for number in range(2, 11)),
         {"kind": "eval", "step": 10, "loss": 1.0, "perplexity": 2.7, "label": "during"},
     )
     summary = summarize(run)
@@ -89,7 +96,7 @@ def test_the_figures_of_a_training_run(run: Run) -> None:
     assert (summary.loss, summary.eval_loss) == (0.1, 1.0)
     assert summary.perplexity == {"base": 7.4, "tuned": None}
     assert (summary.tokens_per_second, summary.peak_memory_bytes) == (50.0, 30)
-    assert summary.eta_seconds == pytest.approx(40 * 2.0)
+    assert summary.eta_seconds == pytest.approx(40 * 2.0), "the first step, which warms up, tells nothing"
     assert abs(summary.started_at - time.time()) < 60
     assert summary.ended_at is None
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from tuitune.hardware import occupancy
 from tuitune.hardware.gpus import PATIENCE, Gpu, Sampler
+from tuitune.paths import runs_home
 from tuitune.problem import TuituneError
 from tuitune.runs import identity, journal
 from tuitune.runs.device_lock import DeviceLock, noted_devices
@@ -185,9 +186,15 @@ def _held_text(slot: Slot, run: Run) -> str:
     name = f"the {slot.label}" if slot.device == CPU else slot.label
     if lock.is_held():
         holder = lock.holder()
-        return f"{name} trains {clean(holder.name, limit=64)}" if holder else f"{name} is held by another run"
+        return f"{name} trains {_known_as(holder)}" if holder else f"{name} is held by another run"
     left = _left_engine(lock, run)
     return f"{name}: {clean(left.name, limit=64)} has lost its supervisor, saves and ends" if left else ""
+
+
+def _known_as(run: Run) -> str:
+    """A run's name, with its directory where it lies in another home and no list of runs here has it."""
+    name = clean(run.name, limit=64)
+    return name if run.path.parent == runs_home() else f"{name} ({clean(str(run.path), limit=200)})"
 
 
 def _left_engine(lock: DeviceLock, run: Run) -> Run | None:

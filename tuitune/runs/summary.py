@@ -160,7 +160,7 @@ class RunView(History):
     def _summarize(self) -> Summary:
         plan, steps = self.plan or {}, self.steps
         state, reason = self._judged()
-        step, total = _whole(_last(steps.step)), _whole(number(plan, "total_steps"))
+        step, total = _whole(_last(steps.step)), self._total(plan)
         measured = {evaluation["label"]: evaluation for evaluation in self.evaluations}
         exact = (self.resumed or {}).get("exact")
         return Summary(
@@ -188,6 +188,11 @@ class RunView(History):
             created_at=self._created_at,
         )
 
+    def _total(self, plan: Record) -> int | None:
+        """The steps there will be: as the engine has planned them, before that as many as the recipe sets."""
+        planned = number(plan, "total_steps")
+        return _whole(planned) or self.recipe.get("training", {}).get("max_steps")
+
     @cached_property
     def _created_at(self) -> float | None:
         return created_at(self.run)
@@ -201,8 +206,9 @@ class RunView(History):
         return ended or max((moment for moment in heard if moment is not None), default=None)
 
     def _eta(self, step: int | None, total: int | None) -> float | None:
-        """Seconds to the last step at the mean duration of the latest steps."""
-        recent = [seconds for seconds in self.steps.step_seconds[-_RECENT:] if math.isfinite(seconds)]
+        """Seconds to the last step at the mean duration of the latest steps; of the first, which warms up, nothing."""
+        durations = self.steps.step_seconds
+        recent = [seconds for seconds in durations[max(1, len(durations) - _RECENT) :] if math.isfinite(seconds)]
         if step is None or total is None or not recent:
             return None
         return max(total - step, 0) * sum(recent) / len(recent)
