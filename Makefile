@@ -1,13 +1,13 @@
 # make demo   sets up .venv and fine-tunes the bundled model (opens the monitor on a terminal)
-# make test   sets up .venv and runs the test suite: about a quarter of an hour on two cores
+# make test   sets up .venv and runs the test suite: about ten minutes on two cores
 # make coverage  the same suite with the lines counted that ran in the tests' own process; takes twice as long
 # make soak   every kill, failing system call and damage there is, 200 random kills of one run, 1 000 lives, 10^6 records:
 #             about an hour on two cores; TUITUNE_SOAK_KILLS and TUITUNE_SOAK_CYCLES make it shorter or longer
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-# Files in their own order: those that are few tests and many seconds come before the many short ones.
-FAST := -n 2 --dist loadfile --no-loadscope-reorder -m "not slow and not gpu"
+# Three at a time, as tests of real processes wait much; files in their own order: those that are few tests and many seconds first.
+FAST := -n 3 --dist loadfile --no-loadscope-reorder -m "not slow and not gpu"
 
 .PHONY: demo test coverage test-slow soak lint benchmarks clean
 
