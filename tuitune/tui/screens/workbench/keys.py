@@ -6,40 +6,24 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tuitune.recipe.schema import Recipe
 from tuitune.recipe.settings import setting, show_value
-from tuitune.tui.data_page import PAGE_ROWS
-from tuitune.tui.inspector_client import Inspector
-from tuitune.tui.screens.saving import SavesRecipe
-from tuitune.tui.screens.workbench.bench import Bench
 from tuitune.tui.screens.workbench.cleaning_view import CleaningView
-from tuitune.tui.screens.workbench.examples import Examples
 from tuitune.tui.screens.workbench.mapping import MappingDialog
 from tuitune.tui.screens.workbench.problems_view import ProblemsView
+from tuitune.tui.screens.workbench.row_keys import RowKeys
 from tuitune.tui.screens.workbench.rows_view import RowsView
-from tuitune.tui.screens.workbench.tokens_view import TokensView
-from tuitune.tui.screens.workbench.view import View
 from tuitune.tui.widgets.ask import Ask
-from tuitune.tui.widgets.dialogs import Choice, Choose, Confirm
+from tuitune.tui.widgets.dialogs import Confirm
 
-UNUSABLE = "cleaning.unusable"
+_UNUSABLE = "cleaning.unusable"
 
 
-class WorkbenchKeys(SavesRecipe):
+class WorkbenchKeys(RowKeys):
     """The actions of `WorkbenchScreen`, which holds what is known and draws it."""
-
-    bench: Bench
-    view: View
-    views: tuple[View, ...]
-    inspector: Inspector
 
     if TYPE_CHECKING:
 
-        def redraw(self, *, cursor: str | None = None) -> None: ...
-        def show_view(self, view: View) -> None: ...
         def changed(self) -> None: ...
-        def read(self, number: int = 1) -> None: ...
-        def open_source(self, source: str) -> None: ...
 
     def why_disabled(self, name: str) -> str | None:
         """Why an action has nothing to do now."""
@@ -50,7 +34,7 @@ class WorkbenchKeys(SavesRecipe):
             return "Nothing was taken back"
         if name == "leave_out":
             return self._why_not_leave_out()
-        if name in ("leave_out_all", "filter", "kind", "export") and not isinstance(view, ProblemsView):
+        if name in ("filter", "kind", "export") and not isinstance(view, ProblemsView):
             return "This is for the list of problems: 2"
         if name in ("switch", "more", "less") and not isinstance(view, CleaningView):
             return "This is for the cleaning steps: 3"
@@ -60,7 +44,7 @@ class WorkbenchKeys(SavesRecipe):
             return "There are no rows to map"
         if name == "source" and len(bench.sources) < 2:
             return "The recipe names no other data"
-        if name == "mask" and self._row_to_look_at() is None:
+        if name == "mask" and self.row_to_look_at() is None:
             return "Put the cursor on a row"
         return None
 
@@ -101,128 +85,6 @@ class WorkbenchKeys(SavesRecipe):
     def leave(self) -> bool:
         return isinstance(self.view, ProblemsView) and self.view.close_filter()
 
-    # Rows
-
-    @property
-    def rows_view(self) -> RowsView:
-        view = self.views[0]
-        assert isinstance(view, RowsView)
-        return view
-
-    def go_to(self, number: int) -> None:
-        """Show a row of the data."""
-        self.show_view(self.rows_view)
-        if not self.rows_view.list.move_to(str(number)):
-            self.read(number)
-
-    def action_look(self) -> None:
-        """Whatever opening means for what is under the cursor."""
-        view = self.view
-        target = view.current_target
-        if isinstance(view, RowsView | TokensView):
-            if target is not None:
-                self.action_mask()
-        elif isinstance(view, CleaningView):
-            self._show_examples(view)
-        elif target is not None:
-            self.go_to(target.number)
-
-    def _show_examples(self, view: CleaningView) -> None:
-        step = view.step_of(view.list.current or "")
-        if step is None or not step["examples"]:
-            self.notify("This step has found nothing to show")
-        else:
-            self.app.push_screen(Examples(step), lambda number: self.go_to(number) if number is not None else None)
-
-    def action_mask(self) -> None:
-        from tuitune.tui.screens.workbench.mask import MaskInspector
-
-        number = self._row_to_look_at()
-        if number is not None:
-            tokens = self.views[3]
-            odd = tokens.odd if isinstance(tokens, TokensView) and self.bench.is_training_data else ()
-            recipe, source = self.draft.recipe, self.bench.source
-            self.app.push_screen(MaskInspector(recipe, self.base, source, number, self.inspector, odd, self._apply))
-
-    def _row_to_look_at(self) -> int | None:
-        """The number of the row under the cursor; on the tokens view, of the first odd row where it is on none."""
-        if (target := self.view.current_target) is not None:
-            return target.number
-        if isinstance(self.view, TokensView) and self.view.odd:
-            return int(self.view.odd[0]["row"])
-        target = self.rows_view.current_target
-        return target.number if target is not None else None
-
-    def _apply(self, values: Mapping[str, Any]) -> Recipe:
-        self.draft.set_values(values)
-        return self.draft.recipe
-
-    def action_go_to(self) -> None:
-        self.app.push_screen(Ask("Go to row", "The number of a row:"), self._go_to_typed)
-
-    def _go_to_typed(self, text: str | None) -> None:
-        if text is None:
-            return
-        digits = text.replace(",", "")
-        if digits.isascii() and digits.isdigit() and int(digits[:15]) > 0:
-            self.go_to(int(digits[:15]))
-        else:
-            self.notify(f"{text} is not the number of a row", severity="warning")
-
-    def action_page_next(self) -> None:
-        page = self.bench.page
-        if isinstance(self.view, ProblemsView):
-            self.view.turn(1)
-        elif page is not None and not page.complete:
-            self.read(page.first + PAGE_ROWS)
-        else:
-            self.notify("There are no rows after these")
-
-    def action_page_previous(self) -> None:
-        page = self.bench.page
-        if isinstance(self.view, ProblemsView):
-            self.view.turn(-1)
-        elif page is not None and page.first > 1:
-            self.read(page.first - 1)
-        else:
-            self.notify("These are the first rows")
-
-    def action_next_problem(self) -> None:
-        self._to_problem(1)
-
-    def action_previous_problem(self) -> None:
-        self._to_problem(-1)
-
-    def _to_problem(self, by: int) -> None:
-        """The next row with a problem: on this page, else by what the scan found."""
-        here = self.rows_view.current_target
-        start = here.number if here is not None else 0
-        scanned = [problem["row"] for problem in (self.bench.scan or {}).get("problems", ())]
-        beyond = [number for number in scanned if (number - start) * by > 0]
-        number = self.rows_view.problem_from(start, by) or min(beyond, key=lambda one: abs(one - start), default=None)
-        if number is not None:
-            self.go_to(number)
-        else:
-            self.notify("No problem here" if self.bench.scan is None else "No further problem; 2 lists all of them")
-
-    def action_original(self) -> None:
-        self.rows_view.original = not self.rows_view.original
-        self.redraw()
-
-    def action_scroll_down(self) -> None:
-        self.view.scroll_detail(3)
-
-    def action_scroll_up(self) -> None:
-        self.view.scroll_detail(-3)
-
-    def action_source(self) -> None:
-        bench = self.bench
-        roles = {bench.recipe.data.train: "trained on", bench.recipe.data.eval: "held out"}
-        options = [Choice(name, name, roles.get(name, "mixed in")) for name in bench.sources]
-        self.app.push_screen(
-            Choose("Look at", options, bench.source), lambda name: self.open_source(name) if name else None
-        )
-
     # The draft
 
     def set_values(self, values: Mapping[str, Any], say: str = "") -> None:
@@ -255,7 +117,7 @@ class WorkbenchKeys(SavesRecipe):
     def action_leave_out_all(self) -> None:
         drops = self.draft.recipe.cleaning.unusable == "drop"
         say = "rows that cannot be used refuse the data again" if drops else "rows that cannot be used are dropped"
-        self.set_values({UNUSABLE: "refuse" if drops else "drop"}, say)
+        self.set_values({_UNUSABLE: "refuse" if drops else "drop"}, say)
 
     def action_mapping(self) -> None:
         bench = self.bench
