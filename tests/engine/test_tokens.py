@@ -86,6 +86,26 @@ def test_an_answer_of_weight_nought_must_be_told_from_the_others() -> None:
     assert "weight 0" in encoded.problem and "4 pieces in 2 answers" in encoded.problem
 
 
+CALL = {"type": "function", "function": {"name": "clock", "arguments": {"zone": "UTC"}}}
+CALLING = [
+    {"role": "user", "content": "What does the clock say?"},
+    {"role": "assistant", "content": "", "tool_calls": [CALL]},
+    {"role": "tool", "name": "clock", "content": "12:00"},
+    {"role": "assistant", "content": "Noon."},
+]
+
+
+@pytest.mark.parametrize("template", [TEMPLATE, UNMARKED], ids=["marked", "unmarked"])
+def test_a_call_that_the_template_leaves_out_is_refused(template: str) -> None:
+    encoder = Encoder(ChatTemplate(make_tokenizer(template)), "assistant", 512)
+    spoken, called = encoder.encode([{"messages": TALK}, {"messages": CALLING}])
+    assert not spoken.problem and spoken.learned
+    assert "leaves its tool calls out" in called.problem
+    without_calls = [CALLING[0], {"role": "assistant", "content": "Wait."}, *CALLING[2:]]
+    (row,) = encoder.encode([{"messages": without_calls, "tools": [{"type": "function", "function": CALL}]}])
+    assert not row.problem
+
+
 def test_a_template_that_forgets_is_refused_unless_the_last_answer_is_enough() -> None:
     tokenizer = make_tokenizer(FORGETFUL)
     with pytest.raises(EngineError, match="loss_on"):

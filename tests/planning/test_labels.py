@@ -24,6 +24,12 @@ def talk(*texts: str) -> dict[str, Any]:
 
 SHORT, LONG = talk("Why?", "Because " * 500), talk("x " * 300, "yes")
 LATE = talk("Why?", "Because.", "x " * 300, "yes")
+CALLING = {"role": "assistant", "content": "", "tool_calls": [{"function": {"name": "f", "arguments": {}}}]}
+
+
+def weighted(row: dict[str, Any], place: int) -> dict[str, Any]:
+    """The row with an answer that is not learned."""
+    return {"messages": [{**turn, "weight": 0} if n == place else turn for n, turn in enumerate(row["messages"])]}
 
 
 @pytest.mark.parametrize(
@@ -38,6 +44,12 @@ LATE = talk("Why?", "Because.", "x " * 300, "yes")
         ([{"prompt": "x" * 600, "completion": "y"}], {}, True),
         ([{"text": "x" * 6000}], {}, False),
         ([SHORT] * 5001, {}, True),
+        ([weighted(SHORT, 1)], {}, True),
+        ([weighted(LATE, 1)], {"loss_on": "completion"}, True),
+        ([weighted(LATE, 1)], {}, True),
+        ([weighted(LATE, 3)], {}, False),
+        ([weighted(LATE, 3)], {"loss_on": "completion"}, True),
+        ([{"messages": [*SHORT["messages"][:1], CALLING, *LATE["messages"][:2]]}], {}, True),
     ],
 )
 def test_what_stands_before_the_answers_decides(

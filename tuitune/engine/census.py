@@ -31,7 +31,9 @@ class Census:
         self._whole: list[tuple[int, int, str]] = []
         self._lost: list[dict[str, Any]] = []
         self._used: set[str] = set()
-        self._count = dict.fromkeys(("rows", "kept", "lost_count", "refused", "too_long", "cut", "no_stop"), 0)
+        self._count = dict.fromkeys(
+            ("rows", "kept", "lost_count", "lost_cut", "refused", "too_long", "cut", "no_stop"), 0
+        )
         self._tokens = self._trained = 0
         self._stops = False
 
@@ -78,6 +80,7 @@ class Census:
     def _lose(self, item: Item, row: Encoded) -> None:
         self._count["lost_count"] += 1
         self._count["refused"] += bool(row.problem)
+        self._count["lost_cut"] += row.cut and not row.problem
         if row.problem:
             why = row.problem
         elif row.cut:
@@ -85,7 +88,8 @@ class Census:
         else:
             why = "it has nothing to learn"
         if len(self._lost) < LISTED_LOST:
-            where = {"row": item.number, "place": self._place(item)}
+            mark = item.mark if item.source == self._source else ""
+            where = {"row": item.number, "place": self._place(item), "mark": mark}
             self._lost.append({**where, "why": why, "refused": bool(row.problem)})
         self._note(item, "lost")
 

@@ -74,7 +74,7 @@ def refusal(facts: dict[str, Any], recipe: Recipe) -> str | None:
 
     trl drops rows without anything to learn and says nothing: here more than one in a hundred is an error.
     """
-    name, longest = recipe.data.train, recipe.data.max_length
+    name, within = recipe.data.train, f" within data.max_length = {recipe.data.max_length:,}"
     rows, refused = facts["rows"], facts["refused"]
     silent = facts["lost_count"] - refused
     if refused and (recipe.cleaning.unusable == "refuse" or refused == rows):
@@ -84,15 +84,14 @@ def refusal(facts: dict[str, Any], recipe: Recipe) -> str | None:
         )
     if not facts["kept"]:
         listed = f" ({_listing(facts['lost'], refused=False)})" if silent else ""
-        return (
-            f"{name}: no row has a token to learn within data.max_length = {longest:,}; raise it, or change "
-            f"data.loss_on{listed}"
-        )
+        return f"{name}: no row has a token to learn{within}; raise it, or change data.loss_on{listed}"
     if silent > _LOST_SHARE * rows:
+        where, ways = (
+            (within, "Raise data.max_length, change data.loss_on") if facts["lost_cut"] else ("", "Change data.loss_on")
+        )
         return (
-            f"{name}: {silent:,} of {rows:,} rows have nothing to learn within data.max_length = {longest:,} and would "
-            f"be dropped: {_listing(facts['lost'], refused=False)}. Raise data.max_length, change data.loss_on, or "
-            "leave these rows out"
+            f"{name}: {silent:,} of {rows:,} rows have nothing to learn{where} and would be dropped: "
+            f"{_listing(facts['lost'], refused=False)}. {ways}, or leave these rows out"
         )
     return None
 

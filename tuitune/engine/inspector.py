@@ -19,10 +19,11 @@ from tokenizers import Encoding
 from tuitune.data.shapes.convert import to_canonical
 from tuitune.data.shapes.detect import Detection, detect, recognise
 from tuitune.data.shapes.fields import RowProblem
+from tuitune.data.shapes.turns import is_learned
 from tuitune.data.sources.names import open_source, resolve
 from tuitune.engine.failures import EngineError, explain
-from tuitune.engine.tokenizer import choose_template, load_tokenizer, place_of, stop_ids_of
-from tuitune.engine.tokens import Encoder, Rendered, is_learned
+from tuitune.engine.tokenizer import choose_template, load_tokenizer, longest_of, place_of, stop_ids_of
+from tuitune.engine.tokens import Encoder, Rendered
 from tuitune.engine.verdicts import Verdict, judge, longer
 from tuitune.problem import TuituneError
 from tuitune.recipe.schema import Recipe
@@ -70,6 +71,7 @@ class Desk:
         self._recipe = recipe
         self._template = choose_template(recipe, tokenizer, base)
         self._stop_ids = stop_ids_of(recipe.model, place, tokenizer)
+        self._most = longest_of(recipe.model, place)
         self._encoder = Encoder(self._template, recipe.data.loss_on, recipe.data.max_length)
         self._special = {
             number
@@ -137,16 +139,15 @@ class Desk:
         trained = learned.count(1, 0, kept)
         taught = (ids[place] for place in range(kept - 1, -1, -1) if learned[place])
         last = next((token for token in taught if tokenizer.decode([token]).strip()), -1)
+        fix = longer(length, kept, self._most)
         if not trained and any(learned):
-            verdicts.append(
-                Verdict("lost", "error", f"nothing is learned within {kept:,} of {length:,} tokens", longer(length))
-            )
+            verdicts.append(Verdict("lost", "error", f"nothing is learned within {kept:,} of {length:,} tokens", fix))
         elif not trained:
             verdicts.append(Verdict("lost", "error", "nothing of this row is learned"))
         elif kept < length:
             share = learned.count(1, kept) / learned.count(1)
             text = f"cut after {kept:,} tokens: {share:.0%} of what it teaches is lost"
-            verdicts.append(Verdict("cut", "warning", text, longer(length)))
+            verdicts.append(Verdict("cut", "warning", text, fix))
         elif last not in self._stop_ids:
             verdicts.append(Verdict("no-stop", "warning", "the token that ends its answer is not learned"))
         else:

@@ -10,7 +10,7 @@ import signal
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from types import FrameType
 from typing import Any, Literal
@@ -22,6 +22,7 @@ from trl.chat_template_utils import (
     get_training_chat_template,
     has_generation_markers,
     is_chat_template_stop_token_trained,
+    supports_tool_calling,
 )
 
 from tuitune.engine.cpu_timer import CpuTimer
@@ -87,12 +88,24 @@ class ChatTemplate:
             )
         self.tokenizer.chat_template = PLAIN_TEMPLATE
         self.origin = "plain"
+        self.__dict__.pop("takes_tools", None)
         self._find_marks()
 
     def _find_marks(self) -> None:
         self._training = _training_template(self.tokenizer)
         own = self._training is not None and self._training == _default(self.tokenizer)
         self.marked = "rendered" if self._training is None else "own" if own else "trl"
+
+    @cached_property
+    def takes_tools(self) -> bool:
+        """Whether the template writes tool calls and what tools answer. EngineError where it takes too long."""
+        try:
+            with time_limit():
+                return bool(supports_tool_calling(self.tokenizer))
+        except EngineError:
+            raise
+        except Exception:
+            return False
 
     def render(self, messages: Messages, tools: Tools | None = None, *, prompt: bool = False) -> str:
         """A conversation as the model will meet it later: with the opening of the next answer if `prompt`.

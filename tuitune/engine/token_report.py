@@ -11,11 +11,13 @@ from tuitune.engine.corpus import refusal, tokenize
 from tuitune.engine.dataset import packed
 from tuitune.engine.failures import EngineError, explain
 from tuitune.engine.steps import total_steps
-from tuitune.engine.tokenizer import choose_template, load_tokenizer, place_of, stop_ids_of
+from tuitune.engine.tokenizer import choose_template, load_tokenizer, longest_of, place_of, stop_ids_of
 from tuitune.engine.tokens import Encoder
 from tuitune.engine.verdicts import Level, Verdict, judge, longer
 from tuitune.problem import TuituneError
 from tuitune.recipe.schema import Recipe
+
+_MOST_LEFT_OUT = 50
 
 
 def run(report: Report) -> dict[str, Any]:
@@ -34,6 +36,7 @@ def run(report: Report) -> dict[str, Any]:
     tokens = _in_words(lambda: tokenize(recipe, template, stop_ids, _Listener(report), base=base))
     facts = tokens.facts
     report.progress("packing")
+    most = longest_of(recipe.model, place)
     rows = packed(tokens.train, recipe.data.max_length if recipe.data.packing else None)
     room = len(rows) * recipe.data.max_length
     encoder = Encoder(template, recipe.data.loss_on, recipe.data.max_length)
@@ -51,10 +54,10 @@ def run(report: Report) -> dict[str, Any]:
         "packed_rows": len(rows),
         "fill": facts["tokens"] / room if recipe.data.packing and room else None,
         "steps": total_steps(len(rows), recipe),
-        "lost": [{key: one[key] for key in ("row", "place", "why")} for one in facts["lost"]],
+        "lost": [{key: one[key] for key in ("row", "place", "why", "mark")} for one in facts["lost"]],
         "lost_count": facts["lost_count"],
         "odd": facts["odd"],
-        "verdicts": [asdict(one) for one in (*judge(encoder, stop_ids, facts["used"]), *_of_rows(facts, recipe))],
+        "verdicts": [asdict(one) for one in (*judge(encoder, stop_ids, facts["used"]), *_of_rows(facts, recipe, most))],
         "errors": [reason] if reason else [],
         "cleaning": facts["cleaning"],
         "notes": facts["notes"],
@@ -74,20 +77,29 @@ class _Listener:
         self._report.progress(text, done, total, unit)
 
 
-def _of_rows(facts: dict[str, Any], recipe: Recipe) -> list[Verdict]:
-    """Verdicts on the rows together."""
+def _of_rows(facts: dict[str, Any], recipe: Recipe, most: int | None) -> list[Verdict]:
+    """Verdicts on the rows together, for a model made for `most` tokens."""
     verdicts = []
     rows, longest = facts["rows"], recipe.data.max_length
-    fix = longer(facts["longest"], longest)
+    fix = longer(facts["longest"], longest, most)
     if lost := facts["lost_count"]:
         level: Level = "error" if refusal(facts, recipe) else "warning"
         text = f"{lost:,} of {rows:,} rows have nothing to learn and are dropped"
-        verdicts.append(Verdict("lost", level, text, fix))
+        whole = facts["lost_cut"] == lost and facts["longest"] <= (most or facts["longest"])
+        verdicts.append(Verdict("lost", level, text, fix if whole else _without(facts, recipe)))
     if cut := facts["cut"]:
         verdicts.append(Verdict("cut", "warning", f"{cut:,} of {rows:,} rows are cut after {longest:,} tokens", fix))
     if count := facts["no_stop"]:
         verdicts.append(Verdict("no-stop", "warning", f"{count:,} rows do not teach where their answer ends"))
     return verdicts
+
+
+def _without(facts: dict[str, Any], recipe: Recipe) -> dict[str, Any] | None:
+    """The setting that leaves the lost rows out, where they are all named and few."""
+    marks = [one["mark"] for one in facts["lost"] if one["mark"]]
+    if len(marks) < facts["lost_count"] or len(marks) > _MOST_LEFT_OUT:
+        return None
+    return {"data.exclude": [*recipe.data.exclude, *marks]}
 
 
 def _in_words(work: Any) -> Any:

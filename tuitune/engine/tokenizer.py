@@ -45,6 +45,15 @@ def place_of(model: ModelSection, base: Path | None = None) -> Path | str:
     return folder or model.id
 
 
+def longest_of(model: ModelSection, folder: Path | str) -> int | None:
+    """How many tokens a text may have for the model; None where its configuration does not tell."""
+    with suppress(OSError, ValueError, KeyError):
+        found = AutoConfig.from_pretrained(folder, local_files_only=isinstance(folder, Path), revision=model.revision)
+        longest = getattr(found.get_text_config(), "max_position_embeddings", None)
+        return longest if isinstance(longest, int) else None
+    return None
+
+
 def stop_ids_of(model: ModelSection, folder: Path | str, tokenizer: PreTrainedTokenizerBase) -> set[int]:
     """Tokens that end an answer: the tokenizer's end of text and what the model's generation settings name."""
     known = None

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from tokenizers import Encoding
 from transformers import PreTrainedTokenizerBase
 
+from tuitune.data.shapes.turns import is_learned
 from tuitune.engine.collator import IGNORED
 from tuitune.engine.failures import EngineError
 from tuitune.engine.template import ChatTemplate, Messages, RenderProblem, Spans, Tools
@@ -98,7 +99,7 @@ class Encoder:
 
     def _attempt_all(self, rows: Sequence[Canonical]) -> list[Rendered | str]:
         """Rows as text, or why there is none: at one go where the template takes them all, else one by one."""
-        found = [messages_of(row, self.tokenizer) for row in rows if not row.get("tools")]
+        found = [messages_of(row, self.tokenizer) for row in rows if not _uses_tools(row)]
         conversations = [messages for messages in found if messages is not None]
         if self.template.marked != "rendered" and 1 < len(conversations) == len(rows):
             with suppress(EngineError):
@@ -122,6 +123,8 @@ class Encoder:
         messages, tools = messages_of(row, self.tokenizer), row.get("tools") or None
         if messages is None:
             return _plain_text(row, self.tokenizer)
+        if _uses_tools(row):
+            self._refuse_lost_calls(messages, tools)
         if self.template.marked != "rendered":
             return self._marked(*self.template.render_marked([messages], tools)[0], messages)
         return self._render_by_prefix(messages, tools)
@@ -166,6 +169,14 @@ class Encoder:
         if self.loss_on == "completion" and not counted[-1]:
             return Rendered(text, [], whole=True)
         return Rendered(text, [span for span, counts in zip(answers, counted, strict=True) if counts], whole=True)
+
+    def _refuse_lost_calls(self, messages: Messages, tools: Tools | None) -> None:
+        """RenderProblem where the conversation is the same text without its tool calls."""
+        silent = [{key: value for key, value in one.items() if key != "tool_calls"} for one in messages]
+        if self.template.takes_tools or silent == messages:
+            return
+        if self.template.render(messages, tools) == self.template.render(silent, tools):
+            raise RenderProblem("the chat template leaves its tool calls out, so that they would not be learned")
 
     def _render_by_prefix(self, messages: Messages, tools: Tools | None) -> Rendered:
         """The conversation as text, and where its answers are, found by rendering it up to before and after each."""
@@ -226,9 +237,8 @@ def learns_to_stop(row: Encoded, stop_ids: set[int], tokenizer: PreTrainedTokeni
     return False
 
 
-def is_learned(message: dict[str, Any]) -> bool:
-    """Whether a turn is learned where answers are: OpenAI's `weight` 0 says that it is not."""
-    return message.get("weight") != 0
+def _uses_tools(row: Canonical) -> bool:
+    return bool(row.get("tools")) or any("tool_calls" in one for one in row.get("messages", ()))
 
 
 def _parts(rows: Sequence[Canonical]) -> Iterator[Sequence[Canonical]]:

@@ -6,10 +6,8 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from trl.chat_template_utils import supports_tool_calling
-
 from tuitune.engine.failures import EngineError
-from tuitune.engine.template import ChatTemplate, Messages, RenderProblem, time_limit
+from tuitune.engine.template import ChatTemplate, Messages, RenderProblem
 from tuitune.engine.tokens import Encoder, learns_to_stop
 
 Level = Literal["ok", "warning", "error"]
@@ -146,20 +144,15 @@ def _system(template: ChatTemplate, used: bool) -> Iterator[Verdict]:
 
 
 def _tools(template: ChatTemplate, used: bool) -> Iterator[Verdict]:
-    try:
-        with time_limit():
-            taken = supports_tool_calling(template.tokenizer)
-    except EngineError:
-        raise
-    except Exception:
-        taken = False
-    if not taken:
+    if not template.takes_tools:
         yield Verdict("tools", "warning" if used else "ok", "the template takes no tool calls")
     elif used:
         yield Verdict("tools", "ok", "the template writes tool calls and their results")
 
 
-def longer(length: int, now: int = 0) -> Mapping[str, Any] | None:
-    """The setting that keeps rows of `length` tokens whole; None where the one in force does, or none would."""
-    wanted = -(-length // _STEP) * _STEP
-    return {"data.max_length": wanted} if now < length and wanted <= _LONGEST else None
+def longer(length: int, now: int, most: int | None) -> Mapping[str, Any] | None:
+    """The setting that keeps as much as can be of rows of `length` tokens, of a model made for `most` (None: unknown);
+    None where the one in force, `now`, already does.
+    """
+    wanted = min(-(-length // _STEP) * _STEP, most or _LONGEST)
+    return {"data.max_length": wanted} if now < min(length, wanted) else None

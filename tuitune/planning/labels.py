@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 from tuitune.data.shapes.convert import to_canonical
 from tuitune.data.shapes.detect import recognise
 from tuitune.data.shapes.fields import RowProblem
+from tuitune.data.shapes.turns import is_learned
 from tuitune.data.sources.names import open_source, resolve
 from tuitune.data.tasks import Task
 from tuitune.hardware.models import locate
@@ -62,13 +64,18 @@ def _may_lose(name: str, recipe: Recipe, base: Path) -> bool:
         return True
 
 
-def _before_answer(canonical: Mapping[str, Any], *, last: bool) -> int:
-    """The most bytes that can stand before the first answer of a row, or before its `last`."""
+def _before_answer(canonical: Mapping[str, Any], *, last: bool) -> float:
+    """The most bytes that can stand before the first answer of a row that is learned, or before its `last`; infinitely
+    many where it may have none.
+    """
     if "messages" not in canonical:
         return len(str(canonical.get("prompt", "")).encode("utf-8", "surrogatepass"))
     turns = canonical["messages"]
     answers = [number for number, turn in enumerate(turns) if turn["role"] == "assistant"]
-    before = turns[: answers[-1] if last else answers[0]] if answers else turns
+    learned = [number for number in (answers[-1:] if last else answers) if is_learned(turns[number])]
+    if not learned or any(turn.get("tool_calls") for turn in turns):  # which a chat template may not write
+        return math.inf
+    before = turns[: learned[0]]
     texts = [turn["content"] if set(turn) == {"role", "content"} else json.dumps(turn) for turn in before]
     texts += [json.dumps(canonical["tools"], indent=4)] if canonical.get("tools") else []
     return sum(len(str(text).encode("utf-8", "surrogatepass")) + _TURN_BYTES for text in texts) + _TURN_BYTES

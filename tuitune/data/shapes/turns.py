@@ -63,17 +63,25 @@ def conversation(value: Any, field: str) -> list[Turn]:
 
 
 def check_order(turns: Sequence[Turn], field: str) -> None:
-    """RowProblem unless the turns follow each other as chat templates expect, and the assistant has one of them."""
+    """RowProblem unless the turns follow each other as chat templates expect, and an answer among them is learned."""
     previous = ""
-    answered = False
+    answers: list[Turn] = []
     for number, one in enumerate(turns):
         role = one["role"]
         if previous not in _AFTER[role]:
             raise RowProblem(f"{field}[{number}]", _misplaced(role, previous), "role-order")
-        answered = answered or role == "assistant"
+        if role == "assistant":
+            answers.append(one)
         previous = role
-    if not answered:
+    if not answers:
         raise RowProblem(field, "no assistant turn, so nothing to learn from", "no-answer")
+    if not any(map(is_learned, answers)):
+        raise RowProblem(field, "every answer has weight 0, so nothing to learn from", "no-answer")
+
+
+def is_learned(one: Mapping[str, Any]) -> bool:
+    """Whether an answer is learned: not where it has weight 0, which makes it context."""
+    return one.get("weight") != 0
 
 
 def _misplaced(role: str, previous: str) -> str:
@@ -157,9 +165,23 @@ def _assistant(value: Mapping[str, Any], text_key: str, field: str) -> Turn:
     for reasoning in _REASONING:
         if value.get(reasoning) not in (None, "", True, False):
             one[reasoning] = text(value[reasoning], f"{field}.{reasoning}")
-    if value.get("weight") == 0 or value.get("train") is False:
-        one["weight"] = 0
+    if "weight" in value or "train" in value:
+        _weigh(one, value, field)
     return one
+
+
+def _weigh(one: Turn, value: Mapping[str, Any], field: str) -> None:
+    """Note where an answer is not to be learned: OpenAI's `weight` 0, Axolotl's `train` false."""
+    weight, trained = value.get("weight"), value.get("train")
+    if isinstance(weight, int | float) and weight < 0:
+        raise RowProblem(f"{field}.weight", "expected 0 or 1, found a number below 0", "type")
+    if not (weight is None or isinstance(weight, int | float)):
+        found = quoted(weight) if isinstance(weight, str) else kind_of(weight)
+        raise RowProblem(f"{field}.weight", f"expected 0 or 1, found {found}", "type")
+    if trained is not None and not isinstance(trained, bool):
+        raise RowProblem(f"{field}.train", f"expected true or false, found {kind_of(trained)}", "type")
+    if weight == 0 or trained is False:
+        one["weight"] = 0
 
 
 def _spoken(value: Any, field: str, key: str) -> str:
