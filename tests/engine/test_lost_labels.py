@@ -83,6 +83,17 @@ def test_the_report_counts_rows_lost_and_cut(tmp_path: Path, tiny: Path) -> None
     assert tokens_of(tmp_path / "two", data__max_length=fix["data.max_length"], **common)["lost_count"] == 0
 
 
+def test_what_no_length_of_the_model_mends_is_left_out_by_the_fix(tmp_path: Path, tiny: Path) -> None:
+    question = {"role": "user", "content": "please " * 600}
+    too_long = {"messages": [question, {"role": "assistant", "content": "No."}]}
+    data = write_rows(tmp_path / "rows.jsonl", [*(conversation(number) for number in range(99)), too_long])
+    common = {"model__id": str(tiny), "data__train": str(data), "data__eval": "", "data__max_length": 128}
+    verdicts = {one["id"]: one for one in tokens_of(tmp_path / "one", **common)["verdicts"]}
+    assert list(verdicts["lost"]["fix"]) == ["data.exclude"]
+    found = tokens_of(tmp_path / "two", data__exclude=verdicts["lost"]["fix"]["data.exclude"], **common)
+    assert (found["rows"], found["lost_count"]) == (99, 0)
+
+
 def test_tokens_are_found_again_and_over_long_rows_dropped(
     tmp_path: Path, tiny: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

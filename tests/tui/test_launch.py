@@ -56,6 +56,15 @@ async def test_it_says_when_the_run_starts_what_ends_it_and_who_is_told(home: Pa
         assert "tells    notify-send tuitune" in text
 
 
+@pytest.mark.parametrize(
+    ("training", "said"),
+    [({}, "3 epochs, rate"), ({"epochs": 1}, "1 epoch, rate"), ({"max_steps": 6}, "6 steps, rate")],
+)
+async def test_it_says_how_long_it_trains(home: Path, training: dict[str, Any], said: str) -> None:
+    async with launching(Recipe.model_validate({"training": training})) as pilot:
+        assert said in text_of(pilot)
+
+
 async def test_nothing_is_said_of_limits_and_commands_that_are_not_set(home: Path) -> None:
     async with launching(Recipe()) as pilot:
         assert "ends  " not in text_of(pilot)

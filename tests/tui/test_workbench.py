@@ -186,6 +186,38 @@ async def test_problems_are_listed_filtered_left_out_and_exported(work: Path):
         await until(pilot, lambda: cursor_of(screen) == "233" and screen.view.NAME == "rows")
 
 
+async def test_what_was_decided_shows_and_what_is_taken_back_is_said(work: Path):
+    broken(work)
+    async with looking_at("rows.jsonl") as (pilot, screen):
+        await scanned(pilot, screen)
+        await until(pilot, lambda: "✗ 3 problems" in text_of(pilot))
+        await pilot.press("X")
+        await until(pilot, lambda: "– 3 that cannot be used are dropped" in text_of(pilot))
+        await pilot.press("n")
+        await until(pilot, lambda: "231 – " in text_of(pilot))
+        await pilot.press("x", "u")
+        await until(pilot, lambda: "data.exclude is now 0 rows" in text_of(pilot))
+        await pilot.press("u")
+        await until(pilot, lambda: "cleaning.unusable is now refuse" in text_of(pilot))
+        assert screen.draft.recipe == Recipe.model_validate({"data": {"train": "rows.jsonl"}})
+
+
+async def test_answers_that_are_not_learned_are_told_from_the_others(work: Path):
+    turns = [
+        {"role": "user", "content": "Name a colour."},
+        {"role": "assistant", "content": "Loud.", "weight": 0},
+        {"role": "user", "content": "A colour!"},
+        {"role": "assistant", "content": "Blue."},
+    ]
+    write_rows(work / "rows.jsonl", [{"messages": turns}, {"messages": [turns[0], turns[1]]}])
+    async with looking_at("rows.jsonl") as (pilot, screen):
+        assert text_of(pilot).count("not learned (weight 0)") == 1
+        await scanned(pilot, screen)
+        await until(pilot, lambda: "✗ 1 problem" in text_of(pilot))
+        await pilot.press("n")
+        await until(pilot, lambda: "every answer has weight 0" in text_of(pilot))
+
+
 async def test_preferences_are_mapped_by_one_key_and_undone(work: Path):
     write_rows(work / "rows.jsonl", SHAPES["preference"] * 20)
     async with looking_at("rows.jsonl", (80, 24)) as (pilot, screen):

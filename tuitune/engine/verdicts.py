@@ -93,7 +93,7 @@ def _stop(encoder: Encoder, stop_ids: set[int]) -> Iterator[Verdict]:
         return
     names = ", ".join(sorted(encoder.tokenizer.convert_ids_to_tokens(sorted(stop_ids)))) or "none is known"
     if learns_to_stop(row, stop_ids, encoder.tokenizer):
-        yield Verdict("stop-token", "ok", f"the end of each answer is learned ({names})")
+        yield Verdict("stop-token", "ok", f"the template lets the end of answers be learned ({names})")
     else:
         yield Verdict(
             "stop-token",

@@ -137,7 +137,6 @@ def _facts(recipe: Recipe, found: Check) -> list[Content]:
     batch, accumulation = recipe.training.batch_size, recipe.training.accumulation
     rate = f"{number_text(recipe.training.learning_rate)}, {recipe.training.schedule}"
     held_out = show_value(setting("data.eval"), recipe.data.eval)
-    memory = bytes_text(found.forecast.total) if found.forecast else "unknown until the model is downloaded"
     return [
         fact("run", recipe.run.name),
         fact("model", recipe.model.id),
@@ -145,8 +144,17 @@ def _facts(recipe: Recipe, found: Check) -> list[Content]:
         fact("held out", held_out or "nothing"),
         fact("adapter", _adapter(recipe)),
         fact("steps of", f"{batch * accumulation} rows ({batch} × {accumulation}), {_length(recipe)}, rate {rate}"),
-        fact("trains", f"{count_text(found.trainable)} of {count_text(found.total)} parameters in {memory}"),
+        fact("trains", _parameters(found)),
     ]
+
+
+def _parameters(found: Check) -> str:
+    if found.total is None or found.trainable is None:
+        return "not known before the model is on this machine"
+    memory = (
+        f" in {bytes_text(found.forecast.total)}" if found.forecast else "; how much memory that takes is not known"
+    )
+    return f"{count_text(found.trainable)} of {count_text(found.total)} parameters{memory}"
 
 
 def _adapter(recipe: Recipe) -> str:
@@ -159,8 +167,9 @@ def _adapter(recipe: Recipe) -> str:
 
 def _length(recipe: Recipe) -> str:
     training = recipe.training
-    limit = f", at most {training.max_steps:,} steps" if training.max_steps else ""
-    return f"{training.epochs:g} epochs{limit}"
+    if training.max_steps:
+        return "1 step" if training.max_steps == 1 else f"{training.max_steps:,} steps"
+    return "1 epoch" if training.epochs == 1 else f"{training.epochs:g} epochs"
 
 
 def _limits(recipe: Recipe) -> str:

@@ -108,6 +108,11 @@ class Bench:
         """The report of the scan, once it is done."""
         return self.jobs["scan"].result
 
+    @property
+    def drops_unusable(self) -> bool:
+        """Whether rows that cannot be used are dropped, so that they are in nobody's way."""
+        return self.recipe.cleaning.unusable == "drop"
+
     def is_left_out(self, mark: str) -> bool:
         return mark in self.recipe.data.exclude
 

@@ -90,14 +90,20 @@ def _found(bench: Bench) -> Content:
     problems, left_out = scan["problem_count"], len(bench.recipe.data.exclude)
     return joined(
         [
-            Content.styled(f"✗ {problems:,} problem{_s(problems)}", "$bad")
-            if problems
-            else Content.styled("✓ every row usable", "$ok"),
+            _problems(problems, dropped=bench.drops_unusable),
             f"{scan['duplicates']:,} duplicate{_s(scan['duplicates'])}" if scan["duplicates"] else "no duplicates",
             f"– {left_out:,} left out" if left_out else None,
             _kept(bench),
         ]
     )
+
+
+def _problems(count: int, *, dropped: bool) -> Content:
+    if not count:
+        return Content.styled("✓ every row usable", "$ok")
+    if dropped:
+        return Content.styled(f"– {count:,} that cannot be used {'is' if count == 1 else 'are'} dropped", "$warn")
+    return Content.styled(f"✗ {count:,} problem{_s(count)}", "$bad")
 
 
 def _kept(bench: Bench) -> str | None:

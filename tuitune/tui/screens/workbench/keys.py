@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tuitune.recipe.settings import setting, show_value
+from tuitune.text import clean
+from tuitune.tui.draft import value_of
 from tuitune.tui.screens.workbench.cleaning_view import CleaningView
 from tuitune.tui.screens.workbench.mapping import MappingDialog
 from tuitune.tui.screens.workbench.problems_view import ProblemsView
@@ -15,7 +17,7 @@ from tuitune.tui.screens.workbench.rows_view import RowsView
 from tuitune.tui.widgets.ask import Ask
 from tuitune.tui.widgets.dialogs import Confirm
 
-_UNUSABLE = "cleaning.unusable"
+_UNUSABLE, _LEFT_OUT = "cleaning.unusable", "data.exclude"
 
 
 class WorkbenchKeys(RowKeys):
@@ -88,19 +90,32 @@ class WorkbenchKeys(RowKeys):
     # The draft
 
     def set_values(self, values: Mapping[str, Any], say: str = "") -> None:
-        """Make a step of the draft, and say what it was."""
+        """Make a step of the draft, and say what it was; nothing where it changes nothing."""
+        before = self.draft.version
         self.draft.set_values(values)
-        self.changed()
-        said = ", ".join(f"{key} is now {show_value(setting(key), value) or 'none'}" for key, value in values.items())
-        self.notify(f"{say or said}; u takes it back")
+        if self.draft.version is not before:
+            self.changed()
+            self.notify(f"{say or self._as_it_is(values)}; u takes it back")
+
+    def _as_it_is(self, keys: Iterable[str]) -> str:
+        """Settings with their values now: `data.max_length is now 1024`; of rows left out, how many."""
+        said = []
+        for key in keys:
+            value = value_of(self.draft.recipe, key)
+            shown = f"{len(value):,} rows" if key == _LEFT_OUT else show_value(setting(key), value)
+            said.append(f"{key} is now {clean(shown or 'none', limit=80)}")
+        return ", ".join(said)
 
     def action_undo(self) -> None:
-        self.draft.undo()
-        self.changed()
+        self._after_move(self.draft.undo())
 
     def action_redo(self) -> None:
-        self.draft.redo()
+        self._after_move(self.draft.redo())
+
+    def _after_move(self, keys: list[str] | None) -> None:
         self.changed()
+        if keys:
+            self.notify(self._as_it_is(keys))
 
     def action_leave_out(self) -> None:
         """Apply the fix under the cursor; else leave the row out of training, or take it back."""

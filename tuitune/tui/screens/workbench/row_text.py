@@ -9,6 +9,7 @@ from typing import Any
 
 from textual.content import Content
 
+from tuitune.data.shapes.turns import is_learned
 from tuitune.text import clean
 from tuitune.tui.data_page import PageRow
 
@@ -58,7 +59,8 @@ def parts(canonical: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for name, value in canonical.items():
         if isinstance(value, list) and value and all(isinstance(turn, Mapping) and "role" in turn for turn in value):
             for turn in value:
-                yield (turn["role"] if name == "messages" else f"{name} · {turn['role']}"), _turn(turn)
+                said_by = turn["role"] if name == "messages" else f"{name} · {turn['role']}"
+                yield said_by if is_learned(turn) else f"{said_by} · not learned (weight 0)", _turn(turn)
         else:
             yield name, _as_text(value)
 
@@ -72,7 +74,7 @@ def part(name: object, text: str) -> Content:
 
 def _turn(turn: Mapping[str, Any]) -> str:
     said = _as_text(turn.get("content") or "")
-    others = {name: value for name, value in turn.items() if name not in ("role", "content") and value}
+    others = {name: value for name, value in turn.items() if name not in ("role", "content", "weight") and value}
     return "\n".join(filter(None, [said, _as_json(others) if others else ""]))
 
 

@@ -50,7 +50,11 @@ class RowsView(View):
 
     def rows(self) -> Sequence[Row]:
         rows = self.bench.page.rows if self.bench.page is not None else ()
-        return [_row(one, self.bench.is_left_out(one.mark)) for one in rows]
+        return [_row(one, out=self._is_out(one)) for one in rows]
+
+    def _is_out(self, one: PageRow) -> bool:
+        """Whether a row is not trained on: left out by hand, or dropped because it cannot be used."""
+        return self.bench.is_left_out(one.mark) or (one.problem is not None and self.bench.drops_unusable)
 
     def detail(self, key: str) -> Content:
         row = self.row(key)
@@ -74,12 +78,12 @@ class RowsView(View):
         return min(beyond, key=lambda one: abs(one - number), default=None)
 
 
-def _row(page_row: PageRow, left_out: bool) -> Row:
+def _row(page_row: PageRow, *, out: bool) -> Row:
     def draw(width: int) -> list[Content]:
-        sign = ("– ", "$warn") if left_out else ("✗ ", "$bad") if page_row.problem else ("  ", "")
+        sign = ("– ", "$warn") if out else ("✗ ", "$bad") if page_row.problem else ("  ", "")
         room = max(width - _NUMBER - 3, 1)
         text = clean(page_row.problem, limit=room) if page_row.problem else gist(page_row, room)
         number = Content.styled(f"{page_row.row.number:>{_NUMBER},} ", "$faint")
-        return [Content.assemble(number, sign, (text, "$faint") if left_out else text)]
+        return [Content.assemble(number, sign, (text, "$faint") if out else text)]
 
     return Row(str(page_row.row.number), draw)

@@ -71,8 +71,8 @@ class TokensView(View):
             return Content("")
         if key.startswith("lost"):
             return Content.assemble(clean(one["why"]), "\n", ("Enter shows its tokens · x leaves it out", "$faint"))
-        fix = ", ".join(f"{key} = {show_value(setting(key), value)}" for key, value in (one.get("fix") or {}).items())
-        return Content.assemble(clean(one["text"]), (clean(f"\nx sets {fix}") if fix else "", "$accent"))
+        fix = _fix_words(one.get("fix") or {})
+        return Content.assemble(clean(one["text"]), *(("\n", ("x", "bold $accent"), f" {fix}") if fix else ()))
 
     def target(self, key: str) -> Target | None:
         one = self._entry(key)
@@ -113,6 +113,13 @@ def _figures(report: Mapping[str, Any]) -> list[Content]:
             ]
         ),
     ]
+
+
+def _fix_words(fix: Mapping[str, Any]) -> str:
+    if "data.exclude" in fix:
+        return "leaves them out"
+    sets = ", ".join(f"{key} = {show_value(setting(key), value)}" for key, value in fix.items())
+    return f"sets {sets}" if sets else ""
 
 
 def _worst_first(verdict: tuple[int, Mapping[str, Any]]) -> int:
