@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tuitune.data.shapes.detect import Detection, recognise
 from tuitune.data.shapes.fields import RowProblem
-from tuitune.data.shapes.objectives import convert_for, refusal
+from tuitune.data.shapes.objectives import convert_for, refusal_of
 from tuitune.data.sources.names import open_source, resolve
 from tuitune.data.sources.rows import Row, mark
 from tuitune.problem import Problem, TuituneError
@@ -82,10 +82,11 @@ def _check_source(key: str, name: str, recipe: Recipe, base: Path) -> DataCheck:
 def _check_rows(key: str, rows: list[Row], count: int | None, recipe: Recipe) -> DataCheck:
     mapped = key != "data.mix"
     found = recognise(rows, *((recipe.data.shape, recipe.data.columns) if mapped else ()))
-    if reason := refusal(found.shape, recipe.objective.kind):
+    first = next((row.values for row in rows if row.values is not None), None)
+    if reason := refusal_of(found, recipe.objective.kind, first):
         broken = next((row for row in rows if row.values is None), None)
-        first = f"{broken.place}: {broken.problem}; " if broken else ""
-        return DataCheck(found.shape, count, errors=[Problem(key, f"{first}{reason}")])
+        unread = f"{broken.place}: {broken.problem}; " if broken else ""
+        return DataCheck(found.shape, count, errors=[Problem(key, f"{unread}{reason}")])
     excluded = set(recipe.data.exclude)
     marks = [one for row in rows if (one := mark(row)) not in excluded]
     kept = [row for row in rows if mark(row) not in excluded] if excluded else rows

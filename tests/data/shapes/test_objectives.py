@@ -9,7 +9,7 @@ import pytest
 from tests.data.shapes.turns import ANSWER, GPT, HUMAN, TOOL, USER, assistant
 from tuitune.data.shapes.detect import detect, recognise
 from tuitune.data.shapes.fields import RowProblem
-from tuitune.data.shapes.objectives import ANSWERED, Objective, convert_for, refusal, ways_out
+from tuitune.data.shapes.objectives import ANSWERED, Objective, convert_for, refusal, refusal_of, ways_out
 from tuitune.data.sources.rows import Row
 from tuitune.recipe.check import problems
 from tuitune.recipe.schema import Recipe
@@ -40,10 +40,20 @@ def test_every_shape_is_taken_or_refused_in_words(shape: str, objective: Objecti
 
 
 def test_refusals_name_the_way_out() -> None:
-    assert 'completion = "chosen"' in str(refusal("preference"))
+    assert "data.columns" in str(refusal("preference"))
     assert 'cleaning.unusable = "drop"' in str(refusal("unpaired-preference"))
     assert "data.columns" in str(refusal("unknown"))
     assert "keep the columns of text" in str(refusal("vision", "dpo"))
+
+
+def test_refusals_of_data_name_its_own_columns() -> None:
+    asked = [{"role": "user", "content": "Why?"}]
+    answers = {"chosen": {"role": "assistant", "content": "So."}, "rejected": {"role": "assistant", "content": "No."}}
+    row = {"conversations": asked, **answers}
+    reason = str(refusal_of(detect([row]), "sft", row))
+    assert reason.endswith('data.shape = "columns", data.columns = { prompt = "conversations", completion = "chosen" }')
+    assert refusal_of(detect([row]), "dpo", row) is None
+    assert refusal_of(detect([{"strange": 1}]), "sft", {"strange": 1}) == refusal("unknown")
 
 
 @pytest.mark.parametrize("shape", ANSWERED)

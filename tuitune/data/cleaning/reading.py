@@ -9,7 +9,7 @@ from pathlib import Path
 from tuitune.data.cleaning.wanted import DataRefused, Item, Say, StepReport, Wanted, name_of
 from tuitune.data.shapes.detect import Detection, recognise
 from tuitune.data.shapes.fields import RowProblem
-from tuitune.data.shapes.objectives import convert_for, refusal
+from tuitune.data.shapes.objectives import convert_for, refusal_of
 from tuitune.data.sources.names import open_source, resolve
 from tuitune.data.sources.rows import Row, mark
 from tuitune.problem import Problem, TuituneError
@@ -59,7 +59,8 @@ class Reader:
             rows = open_source(resolve(name, base=self.base), split=split, limit=limit)
             first = list(islice(rows, SAMPLE))
             found = recognise(first, shape, columns)
-            if reason := refusal(found.shape, self.wanted.objective):
+            opening = next((row.values for row in first if row.values is not None), None)
+            if reason := refusal_of(found, self.wanted.objective, opening):
                 raise DataRefused(Problem(key, f"{name_of(name)}: {_unread(first)}{reason}"))
             items = list(self._usable(key, name, chain(first, rows), found))
         except DataRefused:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -10,6 +11,7 @@ from tuitune.data.shapes.convert import Columns, to_canonical
 from tuitune.data.shapes.detect import EXPECTED, Detection, shape_of
 from tuitune.data.shapes.fields import RowProblem, quoted
 from tuitune.data.shapes.preferences import to_preference, to_unpaired
+from tuitune.text import clean
 
 Objective = Literal["sft", "dpo", "kto"]
 Converter = Callable[[Mapping[str, Any], str, Columns | None], dict[str, Any]]
@@ -33,7 +35,7 @@ _REFUSED: dict[Objective, dict[str, str]] = {
     "sft": {
         "preference": (
             "these are preferences (chosen and rejected answers), which sft does not take; to learn from the chosen "
-            'answers alone, set data.shape = "columns" and data.columns = { prompt = "…", completion = "chosen" }'
+            "answers alone, name their columns in data.columns"
         ),
         "unpaired-preference": (
             "these are answers labelled good or bad, which sft does not take; to learn from the good ones alone, name "
@@ -68,6 +70,25 @@ def refusal(shape: str, objective: Objective = "sft") -> str | None:
     if shape in TAKEN[objective]:
         return None
     return _REFUSED[objective].get(shape) or (_VISION if shape == "vision" else _UNKNOWN)
+
+
+def refusal_of(found: Detection, objective: Objective, row: Mapping[str, Any] | None) -> str | None:
+    """The same for data as it was found, with the settings of the likeliest way out, by a `row` of it."""
+    if (reason := refusal(found.shape, objective)) is None or row is None:
+        return reason
+    ways = ways_out(found, objective, row)
+    return f"{reason}: {_written(ways[0].changes)}" if ways and found.columns else reason
+
+
+def _written(changes: Mapping[str, Any]) -> str:
+    """Settings as a recipe has them: `data.shape = "columns", data.columns = { prompt = "q", completion = "a" }`."""
+    return ", ".join(f"{key} = {_value(value)}" for key, value in changes.items())
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, dict):
+        return f"{{ {', '.join(f'{name} = {_value(one)}' for name, one in value.items())} }}"
+    return json.dumps(clean(str(value), limit=80))
 
 
 def convert_for(objective: Objective) -> Converter:
