@@ -10,6 +10,7 @@ from tuitune.cli.news import resumed_text
 from tuitune.cli.output import say, say_pairs
 from tuitune.runs.directory import Run
 from tuitune.runs.journal import Record
+from tuitune.runs.state import seconds_at_work
 from tuitune.runs.summary import RunView, Summary
 from tuitune.units import bytes_text, clock_text, duration_text, number_text, percent_text
 
@@ -28,7 +29,7 @@ def outcome_pairs(run: Run) -> list[tuple[str, str]]:
         ("run", f"{run.name}  {run.id}"),
         ("state", summary.state + (f": {summary.reason}" if summary.reason else "")),
         *_lives(view),
-        *_progress(summary),
+        *_progress(view),
         *_limits(summary),
         *_losses(view),
         *_perplexity(view),
@@ -47,11 +48,12 @@ def _lives(view: RunView) -> Iterator[tuple[str, str]]:
         yield "resumed", resumed_text(view.resumed) + lives
 
 
-def _progress(summary: Summary) -> Iterator[tuple[str, str]]:
+def _progress(view: RunView) -> Iterator[tuple[str, str]]:
+    summary = view.summary
     if summary.total_steps:
         yield "steps", f"{summary.step or 0} of {summary.total_steps}"
-    if summary.started_at and summary.ended_at:
-        yield "time", f"{duration_text(summary.ended_at - summary.started_at)}, ended {clock_text(summary.ended_at)}"
+    if (took := seconds_at_work(view.events)) is not None:
+        yield "time", duration_text(took) + (f", ended {clock_text(summary.ended_at)}" if summary.ended_at else "")
     if summary.peak_memory_bytes:
         yield "peak memory", bytes_text(summary.peak_memory_bytes)
 

@@ -84,6 +84,13 @@ def note(life: dict[str, journal.Record], event: journal.Record) -> None:
     life[kind] = event
 
 
+def seconds_at_work(events: Iterable[journal.Record]) -> float | None:
+    """How long the lives that have ended took together, as far as supervisors could say; None where none could."""
+    known = (journal.number(event, "seconds") for event in events if event.get("event") == "ended")
+    lasted = [seconds for seconds in known if seconds is not None]
+    return sum(lasted) if lasted else None
+
+
 def catch_up(
     run: Run, reader: journal.Reader, events: list[journal.Record], max_records: int | None = None
 ) -> bool | None:

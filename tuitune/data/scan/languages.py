@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import cast
 
-LEAST = 20
+LEAST = 40
 """Letters that a text must have for its language to show."""
 
 _RARE = 0.005

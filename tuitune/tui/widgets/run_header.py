@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from textual.content import Content
 
 from tuitune.runs.journal import Record
-from tuitune.runs.state import AT_REST
+from tuitune.runs.state import AT_REST, seconds_at_work
 from tuitune.text import clean
 from tuitune.tui.glyphs import state_content
 from tuitune.tui.watched_run import WatchedRun
@@ -21,7 +21,6 @@ from tuitune.tui.widgets.run_status import (
     limit_figures,
     remarks,
     resumed_figure,
-    seconds_at_work,
 )
 from tuitune.tui.widgets.run_waiting import queue_lines, waiting_line, wrapped
 from tuitune.units import bytes_text, clock_text, count_text, duration_text, number_text, percent_text
@@ -113,7 +112,7 @@ def _moment(view: WatchedRun, moment: Moment) -> Iterator[Figure | None]:
     began = engine_started(view.events)
     yield from limit_figures(view, began)
     if began is not None:
-        yield labelled("elapsed", duration_text(moment.now - began))
+        yield labelled("elapsed", duration_text((seconds_at_work(view.events) or 0.0) + moment.now - began))
     if summary.tokens_per_second is not None:
         yield f"{count_text(summary.tokens_per_second)} tok/s"
     yield resumed_figure(view)

@@ -91,13 +91,6 @@ def waiting_since(events: Sequence[Record]) -> float | None:
     return _number((life(events) or [{}])[0].get("time"))
 
 
-def seconds_at_work(events: Sequence[Record]) -> float | None:
-    """How long all lives of the run took together, as far as their supervisors could say; None where none could."""
-    known = [_number(event.get("seconds")) for event in events if event.get("event") == "ended"]
-    lasted = [seconds for seconds in known if seconds is not None]
-    return sum(lasted) if lasted else None
-
-
 def ended_at(view: WatchedRun) -> float | None:
     """When the last life of the run ended, seconds since the epoch."""
     ended = newest(life(view.events), "ended") or {}
