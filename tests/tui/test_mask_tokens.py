@@ -10,6 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
+from rich.color import ColorSystem
+from rich.style import Style
 from textual.pilot import Pilot
 
 from tests.tui.conftest import until
@@ -30,6 +32,17 @@ def row_of(count: int, *, kept: int | None = None) -> TokenizedRow:
         for at in range(count)
     )
     return TokenizedRow(tokens, count if kept is None else kept, count if kept is None else kept, "", ())
+
+
+LEARNED, MASKED, CUT = ("learn", "ed", "</s>"), ("<|user|>", "mask"), ("gone", "<|end|>")
+SPECIALS = TokenizedRow(
+    (
+        Token("start", 0, False, False), Token("<|user|>", 1, False, True), Token("mask", 2, False, False),
+        Token("learn", 3, True, False), Token("ed", 4, True, False), Token("</s>", 5, True, True),
+        Token("gone", 6, True, False), Token("<|end|>", 7, True, True),
+    ), 6, 6, "", (),
+)  # fmt: skip
+"""The cursor is on the first; the last two are cut off."""
 
 
 # Setting
@@ -147,22 +160,42 @@ async def test_tokens_are_shown_by_number_with_the_cursor_where_it_was(home: obj
         assert view.current == 0
 
 
+def styles_of(pilot: Pilot[Any]) -> dict[str, Style]:
+    """The style of every piece of text on the screen."""
+    return {one.text: one.style for line in shot_of(pilot.app).lines for one in line if one.style is not None}
+
+
 async def test_what_is_learned_is_told_without_colour(home: object, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
-    tokens = (
-        Token("start", 0, False, False), Token("mask", 1, False, False), Token("learn", 2, True, False),
-        Token("ed", 3, True, False), Token("</s>", 4, True, True), Token("gone", 5, True, False),
-    )  # fmt: skip
-    async with viewing(TokenizedRow(tokens, 5, 5, "", ())) as (pilot, _):
-        segments = {one.text: one.style for line in shot_of(pilot.app).lines for one in line if one.style is not None}
-        assert "▌" in segments
-        assert not segments["mask"].underline
-        assert segments["learn"].underline
-        assert segments["ed"].underline
-        assert segments["learn"].bold != segments["ed"].bold
-        assert segments["</s>"].bold
-        assert segments["gone"].strike
-        assert segments["start"].reverse
+    async with viewing(SPECIALS) as (pilot, _):
+        styles = styles_of(pilot)
+        assert "▌" in styles
+        assert styles["start"].reverse
+        assert all(styles[text].underline and not styles[text].dim for text in LEARNED)
+        assert all(styles[text].dim and not styles[text].underline and not styles[text].bold for text in MASKED)
+        assert all(styles[text].strike and styles[text].dim and not styles[text].bold for text in CUT)
+        assert styles["learn"].bold != styles["ed"].bold
+        assert styles["mask"].italic != styles["<|user|>"].italic
+        assert styles["</s>"].bold
+
+
+@pytest.mark.parametrize("depth", [ColorSystem.TRUECOLOR, ColorSystem.EIGHT_BIT])
+async def test_what_is_masked_is_dimmer_than_what_is_learned_special_or_not(home: object, depth: ColorSystem) -> None:
+    async with viewing(SPECIALS) as (pilot, _):
+        styles = styles_of(pilot)
+        light = {text: lightness(styles[text], depth) for text in (*LEARNED, *MASKED, *CUT)}
+        assert max(light[text] for text in (*MASKED, *CUT)) < min(light[text] for text in LEARNED)
+        assert not any(styles[text].bold for text in (*MASKED, *CUT))
+        assert styles["</s>"].bold
+        assert styles["</s>"].color == styles["learn"].color
+        assert styles["<|user|>"].color != styles["mask"].color
+
+
+def lightness(style: Style, depth: ColorSystem) -> float:
+    """How light the letters are in a terminal of that many colours."""
+    assert style.color is not None
+    red, green, blue = style.color.downgrade(depth).get_truecolor()
+    return 0.3 * red + 0.6 * green + 0.1 * blue
 
 
 async def test_foreign_tokens_are_inert(home: object) -> None:

@@ -96,7 +96,7 @@ def test_rows_are_held_against_what_tasks_take() -> None:
     few = advice([pair()] * 600)["rows"]
     assert "enough for a style, a behaviour" in few and "a new task 5,000 (10,000)" in few
     assert "rows" not in advice([pair()] * 10_000)
-    assert advice([pair(), {"q": "no answer"}])["rows"].startswith("1 usable rows")
+    assert advice([pair(), {"q": "no answer"}])["rows"].startswith("1 usable row:")
 
 
 def test_classes_out_of_balance_are_named() -> None:

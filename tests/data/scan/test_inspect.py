@@ -11,7 +11,7 @@ import pytest
 
 from tuitune.data.scan.inspect import inspect
 from tuitune.data.scan.report import LISTED
-from tuitune.data.shapes.objectives import refusal
+from tuitune.data.shapes.objectives import refusal_of
 from tuitune.data.sources.bundled import MODELS, bundled_sets, data_path
 from tuitune.data.sources.names import open_rows
 from tuitune.data.sources.rows import SourceError
@@ -136,7 +136,9 @@ def test_real_sets_are_read(name: str, shape: str, rows: int, duplicates: int) -
 
 @real
 def test_preferences_can_be_trained_on_as_their_refusal_says() -> None:
-    assert 'completion = "chosen"' in str(refusal("preference"))
+    opening = next(iter(open_rows(SHARED / "dpo_en_demo.json"))).values
+    said = str(refusal_of(inspect(SHARED / "dpo_en_demo.json").detection, "sft", opening))
+    assert 'data.columns = { prompt = "conversations", completion = "chosen" }' in said
     found = inspect(
         SHARED / "dpo_en_demo.json", shape="columns", columns={"prompt": "conversations", "completion": "chosen"}
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -31,6 +32,12 @@ def drawn(plot: Plot, window: Window, width: int, height: int) -> list[str]:
     return [row.text.rstrip() for row in rows]
 
 
+def y_labels(plot: Plot, height: int, steps: int = 1) -> list[str]:
+    """The labels of the y axis, from the top."""
+    rows = drawn(plot, Window("step", 0, steps), 60, height)[:-1]
+    return [row.split("┤")[0].strip() for row in rows if "┤" in row]
+
+
 def test_a_rising_line() -> None:
     plot = Plot([line([float(value) for value in range(11)])])
     assert drawn(plot, Window("step", 0, 10), 34, 7) == [
@@ -42,6 +49,47 @@ def test_a_rising_line() -> None:
         "   0┤⣠⠤⠖⠚⠉",
         "     0             5            10",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("height", range(3, 40))
+@pytest.mark.parametrize(
+    ("values", "log"),
+    [
+        ([4.07, 4.46], False), ([2e-4, 2e-4], False), ([0.0, 0.0], False), ([9.97, 10.01], False), ([0.0, 2e-4], False),
+        ([2.1, 14.0], True), ([4.07, 4.46], True), ([2e-4, 2e-4], True), ([0.03, 80.0], True),
+    ],
+)  # fmt: skip
+def test_the_y_axis_has_labels(values: list[float | None], log: bool, height: int) -> None:
+    labels = y_labels(Plot([line(values)], log=log), height)
+    assert len(set(labels)) == len(labels) >= 2
+    assert len(labels) <= max(2, height * 3 // 4)
+
+
+@settings(deadline=None)
+@given(st.floats(-1e299, 1e299), st.floats(-1e299, 1e299), st.integers(3, 60))
+def test_any_range_has_two_labels_or_more(one: float, other: float, height: int) -> None:
+    assert len(set(y_labels(Plot([line([one, other])]), height))) >= 2
+
+
+@settings(deadline=None)
+@given(st.floats(-1e6, 1e6), st.floats(0, 1e-2), st.integers(3, 60))
+def test_a_narrow_range_has_two_labels_or_more(value: float, share: float, height: int) -> None:
+    assert len(set(y_labels(Plot([line([value, value * (1 + share)])]), height))) >= 2
+
+
+@settings(deadline=None)
+@given(st.floats(1e-290, 1e290), st.one_of(st.floats(1.0, 30.0), st.floats(1.0, 1e9)), st.integers(3, 60))
+def test_any_range_on_a_log_scale_has_two_labels_or_more(value: float, times: float, height: int) -> None:
+    assert len(set(y_labels(Plot([line([value, value * times])], log=True), height))) >= 2
+
+
+def test_a_learning_rate_that_begins_at_zero_is_labelled_by_its_own_size_at_once() -> None:
+    warming = line([0.0])
+    plot = Plot([warming])
+    assert y_labels(plot, 6, 100)
+    warming.positions.append(1)
+    warming.values.append(2e-4)
+    assert y_labels(plot, 6, 100) == ["2e-4", "0"]
 
 
 def test_a_spike_a_gap_and_ascii() -> None:

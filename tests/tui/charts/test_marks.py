@@ -53,6 +53,12 @@ def test_a_word_that_has_no_room_is_a_letter() -> None:
     assert "T" in text(frame([Mark(29.8, EVENT, "T", "tune")]))
 
 
+def test_a_word_stands_above_the_lines_and_below_one_it_is_a_letter() -> None:
+    falling = text(frame([Mark(0, EVENT, "P", "pause"), Mark(20, EVENT, "r", "resume")], height=6))
+    assert "pause" not in falling and "P" in falling
+    assert "resume" in falling
+
+
 def test_heads_in_one_place_stand_below_each_other_and_never_run_together() -> None:
     rows = frame([Mark(10, EVENT, "P", "pause"), Mark(10, EVENT, "r", "resume"), Mark(12, ALARM, "!", "alert")])
     shown = text(rows)

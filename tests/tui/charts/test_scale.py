@@ -32,6 +32,35 @@ def test_a_range_shrinks_only_by_more_than_a_fifth_and_after_ten_seconds() -> No
     assert shrunk == padded(0.0, 1.0, floor_at_zero=True)
 
 
+@pytest.mark.parametrize("then", [0.0, 2e-4])
+def test_the_range_of_a_flat_series_shrinks_as_soon_as_it_shows_a_scale(then: float) -> None:
+    sticky = StickyRange()
+    assert sticky.fit(0.0, 0.0, now=0) == (0.0, 0.1)
+    assert sticky.fit(then, 2e-4, now=0.1)[1] < 3e-4
+
+
+def test_a_range_found_after_a_guess_holds() -> None:
+    sticky = StickyRange()
+    sticky.fit(0.0, 0.0, now=0)
+    low, high = sticky.fit(0.0, 2e-4, now=0.1)
+    assert 0.0 == low < 2e-4 < high < 3e-4
+    assert sticky.fit(0.0, 1e-4, now=0.2) == (low, high)
+
+
+@pytest.mark.parametrize(("low", "high"), [(2e-4, 2e-4), (2e-4, 2.00001e-4), (-7.0, -7.0), (1e20, 1e20)])
+def test_a_flat_series_is_drawn_around_its_own_value(low: float, high: float) -> None:
+    bottom, top = padded(low, high, floor_at_zero=True)
+    assert bottom < low <= high < top
+    assert top - bottom < abs(low)
+
+
+def test_a_flat_series_on_a_log_scale_gets_a_part_of_a_decade_whatever_its_size() -> None:
+    for power in (-250.0, -8.0, 0.0, 250.0):
+        low, high = padded(power, power, floor_at_zero=False, log=True)
+        assert low < power < high
+        assert high - low < 0.2
+
+
 def test_padding_gives_a_flat_series_room_and_stays_above_zero() -> None:
     assert padded(0.0, 0.0, floor_at_zero=True) == (0.0, 0.1)
     low, high = padded(3.0, 3.0, floor_at_zero=True)
@@ -63,7 +92,7 @@ def test_log_ticks_are_powers_within_the_range(low: float, span: float) -> None:
     ("value", "step", "text"),
     [
         (0, 1, "0"), (0.5, 0.5, "0.5"), (1.0, 0.5, "1.0"), (12.5, 0.5, "12.5"), (2e-4, 1e-4, "2e-4"),
-        (1.5e-4, 5e-5, "1.5e-4"),
+        (1.5e-4, 5e-5, "1.5e-4"), (5e20, 1e20, "5e20"),
         (1000, 100, "1k"), (12_500, 500, "12.5k"), (3e6, 1e6, "3M"), (-2, 1, "-2"), (2e9, 1e9, "2B"),
     ],
 )  # fmt: skip

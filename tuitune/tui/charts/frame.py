@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from math import isnan
 
-from tuitune.tui.charts.axis import place, value_ticks, x_ticks
+from tuitune.tui.charts.axis import Ticks, dot_row, place, value_ticks, x_ticks
 from tuitune.tui.charts.canvas import ASCII, BRAILLE, Canvas
 from tuitune.tui.charts.envelope import Envelopes, Span, Window, logarithmic, trace
 from tuitune.tui.charts.marks import Cells, Mark, MarkLayer
@@ -101,13 +101,13 @@ class Frame:
         rows = []
         for number in range(self.rows):
             label = left.get(number)
-            text = f"{(label or '')[: self.gutter]:>{self.gutter}}{self.glyphs.tick if label else self.glyphs.axis}"
+            text = f"{label or '':>{self.gutter}}{self.glyphs.tick if label else self.glyphs.axis}"
             rows.append(self._fitted(text + plot.text[number], bytes([AXIS]) * len(text) + bytes(plot.inks[number])))
         labels = [(self.column(position) // 2, text) for position, text in self._x_ticks()]
         rows.append(self._fitted(" " * (self.gutter + 1) + place(labels, self.columns), b""))
         return rows[: self.height]
 
-    def _x_ticks(self) -> list[tuple[float, str]]:
+    def _x_ticks(self) -> Ticks:
         return x_ticks(self.window.low, self.window.high, self.columns, self.window.axis)
 
     def _fitted(self, text: str, inks: bytes) -> Row:
@@ -118,7 +118,7 @@ class Frame:
 
     def dot_row(self, position: float) -> int:
         """The dot row of a y `position` (a power of ten with `log`); 0 is the top."""
-        return int((self.high - position) * (self.rows * 4 - 1) / (self.high - self.low) + 0.5)
+        return dot_row(position, self.low, self.high, self.rows)
 
 
 class _Plot:

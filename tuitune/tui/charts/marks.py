@@ -12,7 +12,7 @@ Cells = dict[int, tuple[str, int]]
 @dataclass(frozen=True, slots=True)
 class Mark:
     """A vertical mark at `x`, in a colour number. One with a `letter` is of an event: it is headed by the letter, or by
-    the `word` where there is room for it. A `minor` one is its letter alone, at the foot of the chart.
+    the `word` where there is room for it above the lines. A `minor` one is its letter alone, at the foot of the chart.
     """
 
     x: float
@@ -63,8 +63,10 @@ class MarkLayer:
             self._text.add(place)
 
     def _fits(self, word: str, cell: int, column: int) -> bool:
-        """Whether a word can be written from `cell` on with a space after it."""
-        return len(word) + column < self._columns and all(map(self._empty, range(cell, cell + len(word) + 1)))
+        """Whether a word can be written from `cell` on with a space after it, and with no line above it."""
+        if len(word) + column >= self._columns or not all(map(self._empty, range(cell, cell + len(word) + 1))):
+            return False
+        return not any(any(self._masks[start : start + len(word)]) for start in range(column, cell, self._columns))
 
     def _beside(self, cell: int, letter: str) -> bool:
         return any(self._cells.get(cell + by, ("",))[0] == letter for by in (-2, -1, 1, 2))

@@ -51,10 +51,10 @@ class Plot:
         if self._drawn_with != (drawn_with := (log, window.axis, round(span, 9))):
             self._sticky.reset()
             self._drawn_with = drawn_with
-        low, high = self._sticky.fit(*bounds, now, floor_at_zero=not log)
+        low, high = self._sticky.fit(*bounds, now, log=log)
         rows = max(1, height - 1)
         widest = max((len(label) for _, label in value_ticks(low, high, rows, log=log)), default=0)
-        self._gutter = min(max(self._gutter, widest), 8)
+        self._gutter = max(self._gutter, widest)
         gutter, envelopes = self._gutter, self._envelopes
         return Frame(
             self.lines, window, low, high, log, width, height, gutter, self.marks, self.glyphs, envelopes

@@ -28,33 +28,40 @@ def multiples(low: float, high: float, step: float) -> list[float]:
     return [number * step + 0.0 for number in range(first, floor(high / step + 1e-9) + 1)]
 
 
-def ticks(low: float, high: float, count: int) -> list[float]:
-    """At most about `count` round numbers between `low` and `high`."""
-    return multiples(low, high, nice_step(high - low, count))
+def finer_steps(span: float, count: int, finest: float) -> list[float]:
+    """`nice_step` and finer ones, each dividing `span` into about twice as many parts; none below `finest`."""
+    return [max(nice_step(span, count << times), finest) for times in range(5)]
 
 
-def log_ticks(low: float, high: float, count: int) -> list[float]:
-    """Round values for an axis from 10^`low` to 10^`high`: decades, with 2 and 5 between where there is room."""
-    if high - low < 1:
-        return [value for value in ticks(10**low, 10**high, count) if value > 0]
-    stride = max(1, ceil((high - low) / max(count, 1)))
-    between = (1, 2, 5) if (high - low) * 3 <= count else (1,)
-    powers = range(floor(low), ceil(high) + 1, stride)
-    marks = [factor * 10.0**power for power in powers if -300 < power < 300 for factor in between]
-    return [mark for mark in marks if low - 1e-9 <= log10(mark) <= high + 1e-9]
+FLAT = 1e-3
+"""A series whose ends differ by less than this share of their size is flat: its labels would hardly differ."""
 
 
-def padded(low: float, high: float, *, floor_at_zero: bool) -> tuple[float, float]:
-    """`low` to `high` with a tenth added at either end; a flat series gets room; never below zero if nothing is."""
-    span = high - low
-    if span <= max(abs(low) * 1e-9, abs(high) * 1e-9, 1e-290):
-        span = abs(high) if abs(high) > 1e-290 else 1.0
+def flat(low: float, high: float, *, log: bool) -> bool:
+    """Whether nothing is to be seen between `low` and `high` (powers of ten with `log`)."""
+    return high - low <= max(_size(low, high, log=log) * FLAT, 1e-290)
+
+
+def padded(low: float, high: float, *, floor_at_zero: bool, log: bool = False) -> tuple[float, float]:
+    """`low` to `high` with a tenth added at either end, of its own size where it is flat (of half a decade with `log`).
+
+    Never below zero if nothing is.
+    """
+    size = _size(low, high, log=log)
+    span = high - low if not flat(low, high, log=log) else size if size > 1e-290 else 1.0
     bottom, top = low - span * 0.1, high + span * 0.1
     return (max(bottom, 0.0) if floor_at_zero and low >= 0 else bottom), top
 
 
+def _size(low: float, high: float, *, log: bool) -> float:
+    return 0.5 if log else max(abs(low), abs(high))
+
+
 class StickyRange:
-    """An axis range that holds still: it grows at once, shrinks only by over a fifth and at most every 10 seconds."""
+    """An axis range that holds still: it grows at once, shrinks only by over a fifth and at most every 10 seconds.
+
+    The range of a flat series is a guess: it shrinks as soon as the series shows a scale.
+    """
 
     PATIENCE = 10.0
     SLACK = 0.2
@@ -62,26 +69,26 @@ class StickyRange:
     def __init__(self) -> None:
         self._range: tuple[float, float] | None = None
         self._moved_at = float("-inf")
+        self._guessed = False
 
     def reset(self) -> None:
         """Forget: the next fit is exact (after a zoom, another scale, another axis)."""
         self._range = None
 
-    def fit(self, low: float, high: float, now: float, *, floor_at_zero: bool = True) -> tuple[float, float]:
+    def fit(self, low: float, high: float, now: float, *, log: bool = False) -> tuple[float, float]:
         """The range to draw for data from `low` to `high` at `now` (seconds of any steady clock)."""
-        wanted = padded(low, high, floor_at_zero=floor_at_zero)
+        wanted = padded(low, high, floor_at_zero=not log, log=log)
+        chosen = self._chosen(low, high, wanted, now)
+        if chosen != self._range:
+            self._range, self._moved_at = chosen, now
+        self._guessed = flat(low, high, log=log)
+        return chosen
+
+    def _chosen(self, low: float, high: float, wanted: tuple[float, float], now: float) -> tuple[float, float]:
         current = self._range
         if current is None:
-            chosen = wanted
-        elif low < current[0] or high > current[1]:
-            chosen = (wanted[0] if low < current[0] else current[0], wanted[1] if high > current[1] else current[1])
-        elif (
-            wanted[1] - wanted[0] < (current[1] - current[0]) * (1 - self.SLACK)
-            and now - self._moved_at >= self.PATIENCE
-        ):
-            chosen = wanted
-        else:
-            chosen = current
-        if chosen != current:
-            self._range, self._moved_at = chosen, now
-        return chosen
+            return wanted
+        if low < current[0] or high > current[1]:
+            return (wanted[0] if low < current[0] else current[0], wanted[1] if high > current[1] else current[1])
+        smaller = wanted[1] - wanted[0] < (current[1] - current[0]) * (1 - self.SLACK)
+        return wanted if smaller and (self._guessed or now - self._moved_at >= self.PATIENCE) else current

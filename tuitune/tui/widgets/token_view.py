@@ -27,8 +27,9 @@ _LEARNED_MARK = "▌"
 class TokenView(ScrollView, can_focus=True):
     """A cursor over tokens. At the left of a line stand the number of its first token and a mark where any is learned.
 
-    What is learned is underlined as well as coloured, and neighbours differ in shade (in weight, without colour), so
-    that colour is never the only sign. Only the lines in view are drawn.
+    What is learned is underlined as well as coloured, and bold where it is special; what is masked is dim, special or
+    not. Neighbours differ in shade (in weight or slant, without colour), so that colour is never the only sign.
+    Only the lines in view are drawn.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -44,7 +45,7 @@ class TokenView(ScrollView, can_focus=True):
     COMPONENT_CLASSES: ClassVar[set[str]] = {
         f"token-view--{name}" for name in (
             "gutter", "learned-mark", "learned", "learned-next", "masked", "masked-next", "cut", "cut-next",
-            "special", "space", "rule", "cursor",
+            "learned-special", "masked-special", "space", "rule", "cursor",
         )
     }  # fmt: skip
     DEFAULT_CSS = """
@@ -58,7 +59,8 @@ class TokenView(ScrollView, can_focus=True):
         & > .token-view--masked-next { color: $faint; background: $panel; }
         & > .token-view--cut { color: $faint; text-style: strike; }
         & > .token-view--cut-next { color: $faint; background: $panel; text-style: strike; }
-        & > .token-view--special { color: $accent; text-style: bold; }
+        & > .token-view--learned-special { text-style: bold; }
+        & > .token-view--masked-special { color: $accent 60%; }
         & > .token-view--space { color: $faint 60%; }
         & > .token-view--rule { color: $warn; }
         & > .token-view--cursor { color: $background; background: $accent; text-style: none; }
@@ -66,7 +68,10 @@ class TokenView(ScrollView, can_focus=True):
     TokenView:ansi {
         & > .token-view--learned-next { text-style: underline bold; }
         & > .token-view--masked { text-style: dim; }
-        & > .token-view--cut-next { text-style: strike dim; }
+        & > .token-view--masked-next { text-style: dim italic; }
+        & > .token-view--cut { text-style: strike dim; }
+        & > .token-view--cut-next { text-style: strike dim italic; }
+        & > .token-view--masked-special { color: $accent; }
         & > .token-view--cursor { color: ansi_default; background: ansi_default; text-style: reverse; }
     }
     """
@@ -245,8 +250,8 @@ class TokenView(ScrollView, can_focus=True):
         if number == self._cursor:
             return self.get_component_rich_style("token-view--cursor")  # a visual style knows no reverse
         kind = "cut" if number >= self._kept else "learned" if token.learned else "masked"
-        names = [f"{kind}-next" if number % 2 else kind, space or ("special" if token.special else "")]
-        return self._style(*filter(None, names))
+        special = f"{'learned' if kind == 'learned' else 'masked'}-special" if token.special else ""
+        return self._style(*filter(None, (f"{kind}-next" if number % 2 else kind, space or special)))
 
     def _style(self, *names: str) -> Style:
         return self.get_visual_style(*(f"token-view--{name}" for name in names)).rich_style
