@@ -252,6 +252,13 @@ async def test_prompts_are_edited_one_a_line():
         await pilot.press("enter", *"one", "enter", "enter", *"two", "f2")
         await pilot.pause()
         assert screen.draft.recipe.samples.prompts == ["one", "two"]
+        await pilot.press("enter", "x", "escape")
+        await until(pilot, lambda: "Throw away what was typed?" in shot_of(pilot.app).text)
+        await pilot.press("n", "y", "escape", "y")
+        await until(pilot, lambda: pilot.app.screen is screen)
+        await pilot.press("enter", "escape")
+        await until(pilot, lambda: pilot.app.screen is screen)
+        assert screen.draft.recipe.samples.prompts == ["one", "two"]
 
 
 async def test_review_lists_every_error_and_leads_to_its_field():

@@ -9,11 +9,11 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.widgets import TextArea
 
-from tuitune.tui.widgets.dialogs import Dialog
+from tuitune.tui.widgets.dialogs import Confirm, Dialog
 
 
 class PromptsEditor(Dialog[list[str]]):
-    """Gives the prompts, without empty lines; None where editing was abandoned."""
+    """Gives the prompts, without empty lines; None where editing was abandoned. What was typed is not lost unasked."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("f2", "keep", show=False, priority=True),
@@ -39,5 +39,19 @@ class PromptsEditor(Dialog[list[str]]):
         area.focus()
 
     def action_keep(self) -> None:
+        self.dismiss(self._typed)
+
+    def action_leave(self) -> None:
+        if self._typed == self._prompts:
+            self.dismiss(None)
+        else:
+            self.app.push_screen(Confirm("Prompts", "Throw away what was typed?"), self._abandon)
+
+    def _abandon(self, yes: bool | None) -> None:
+        if yes:
+            self.dismiss(None)
+
+    @property
+    def _typed(self) -> list[str]:
         lines = self.query_one(TextArea).text.splitlines()
-        self.dismiss([line.strip() for line in lines if line.strip()])
+        return [line.strip() for line in lines if line.strip()]
