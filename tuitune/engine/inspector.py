@@ -156,7 +156,7 @@ class Desk:
             verdicts.append(Verdict("double-bos", "warning", f"it begins with {tokenizer.bos_token} twice"))
         apart = sum(not is_learned(turn) for turn in canonical.get("messages", ()))
         if apart and self._encoder.loss_on != "all":
-            text = f"not learned, as the row gives them weight 0: {apart} of its answers"
+            text = f"{apart} {'answer is' if apart == 1 else 'answers are'} not learned, as the row gives weight 0"
             verdicts.append(Verdict("weight", "ok", text))
         system = next((turn["content"] for turn in canonical.get("messages", ()) if turn["role"] == "system"), "")
         if system.strip() not in rendered.text:

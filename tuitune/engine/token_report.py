@@ -41,6 +41,7 @@ def run(report: Report) -> dict[str, Any]:
     room = len(rows) * recipe.data.max_length
     encoder = Encoder(template, recipe.data.loss_on, recipe.data.max_length)
     reason = refusal(facts, recipe)
+    used = {*facts["used"], *facts["held_out"]["used"]}
     return {
         "rows": facts["rows"],
         "held_out": facts["held_out"]["rows"],
@@ -57,7 +58,7 @@ def run(report: Report) -> dict[str, Any]:
         "lost": [{key: one[key] for key in ("row", "place", "why", "mark")} for one in facts["lost"]],
         "lost_count": facts["lost_count"],
         "odd": facts["odd"],
-        "verdicts": [asdict(one) for one in (*judge(encoder, stop_ids, facts["used"]), *_of_rows(facts, recipe, most))],
+        "verdicts": [asdict(one) for one in (*judge(encoder, stop_ids, used), *_of_rows(facts, recipe, most))],
         "errors": [reason] if reason else [],
         "cleaning": facts["cleaning"],
         "notes": facts["notes"],
@@ -84,13 +85,18 @@ def _of_rows(facts: dict[str, Any], recipe: Recipe, most: int | None) -> list[Ve
     fix = longer(facts["longest"], longest, most)
     if lost := facts["lost_count"]:
         level: Level = "error" if refusal(facts, recipe) else "warning"
-        text = f"{lost:,} of {rows:,} rows have nothing to learn and are dropped"
+        text = f"rows with nothing to learn, which are dropped: {lost:,} of {rows:,}"
         whole = facts["lost_cut"] == lost and facts["longest"] <= (most or facts["longest"])
         verdicts.append(Verdict("lost", level, text, fix if whole else _without(facts, recipe)))
     if cut := facts["cut"]:
-        verdicts.append(Verdict("cut", "warning", f"{cut:,} of {rows:,} rows are cut after {longest:,} tokens", fix))
+        verdicts.append(Verdict("cut", "warning", f"rows cut after {longest:,} tokens: {cut:,} of {rows:,}", fix))
     if count := facts["no_stop"]:
-        verdicts.append(Verdict("no-stop", "warning", f"{count:,} rows do not teach where their answer ends"))
+        verdicts.append(
+            Verdict("no-stop", "warning", f"rows that do not teach where their answer ends: {count:,} of {rows:,}")
+        )
+    if lost := facts["held_out"]["lost_count"]:
+        text = f"held-out rows with nothing to measure, which are dropped: {lost:,} of {facts['held_out']['rows']:,}"
+        verdicts.append(Verdict("lost-held-out", "warning", text))
     return verdicts
 
 

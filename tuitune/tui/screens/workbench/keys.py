@@ -99,12 +99,7 @@ class WorkbenchKeys(RowKeys):
 
     def _as_it_is(self, keys: Iterable[str]) -> str:
         """Settings with their values now: `data.max_length is now 1024`; of rows left out, how many."""
-        said = []
-        for key in keys:
-            value = value_of(self.draft.recipe, key)
-            shown = f"{len(value):,} rows" if key == _LEFT_OUT else show_value(setting(key), value)
-            said.append(f"{key} is now {clean(shown or 'none', limit=80)}")
-        return ", ".join(said)
+        return ", ".join(_is_now(key, value_of(self.draft.recipe, key)) for key in keys)
 
     def action_undo(self) -> None:
         self._after_move(self.draft.undo())
@@ -198,3 +193,9 @@ class WorkbenchKeys(RowKeys):
         if values:
             self.draft.set_values(values)
             self.changed()
+
+
+def _is_now(key: str, value: Any) -> str:
+    if key == _LEFT_OUT:
+        return f"{len(value):,} row{'' if len(value) == 1 else 's'} left out by hand now"
+    return f"{key} is now {clean(show_value(setting(key), value) or 'none', limit=80)}"

@@ -48,7 +48,8 @@ class TokensView(View):
         ]
 
     def _verdict(self, at: int, one: Mapping[str, Any]) -> Row:
-        line = finding(one, one["text"], "x fixes it" if one.get("fix") else "")
+        fix = _fix_words(one.get("fix") or {})
+        line = finding(one, one["text"], f"x {fix}" if fix else "")
         return text_row(f"verdict {at}", line, selectable=True)
 
     def _lost(self, report: Mapping[str, Any]) -> list[Row]:
