@@ -17,6 +17,7 @@ from tuitune.recipe.settings import setting, settings
 from tuitune.recipe.values import toml_text, toml_value
 from tuitune.runs import files, journal
 from tuitune.runs.directory import Run, read_record
+from tuitune.runs.length import outdone
 from tuitune.runs.located import resolve_paths
 from tuitune.runs.provenance import SOURCES, sources
 
@@ -62,7 +63,10 @@ def amended(run: Run, changes: Mapping[str, Any]) -> Recipe:
             wrong.append(Problem(key, message))
     if wrong:
         raise RecipeError(wrong)
-    return parse(tables)
+    after = parse(tables)
+    if problem := outdone(run, before.training, after.training):
+        raise RecipeError([problem])
+    return after
 
 
 def as_assignments(changes: Mapping[str, Any]) -> list[str]:

@@ -56,6 +56,11 @@ def listing(run: Run) -> list[Checkpoint]:
     return [_read(run.checkpoints / name_of(step), step) for step in sorted(steps) if name_of(step) in names]
 
 
+def reached(run: Run) -> int:
+    """The step of the newest healthy checkpoint, as far as can be told before it is verified; 0 where there is none."""
+    return max((checkpoint.step for checkpoint in listing(run) if checkpoint.healthy), default=0)
+
+
 def verify(checkpoint: Checkpoint) -> str:
     """Why a checkpoint cannot be trusted, in words; "" where every file is there as it was saved."""
     if checkpoint.manifest is None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import re
 import shutil
@@ -21,6 +20,7 @@ from tuitune.recipe.schema import Recipe
 from tuitune.runs import files, journal
 from tuitune.runs.amendment import amended, as_assignments, prepared
 from tuitune.runs.directory import Run, create, list_runs
+from tuitune.runs.length import total_steps
 from tuitune.runs.located import resolve_paths
 from tuitune.runs.ownership import foreign
 from tuitune.runs.provenance import provenance
@@ -78,7 +78,7 @@ def resume(run: Run, changes: Mapping[str, Any] | None = None) -> None:
         raise TuituneError(f"{called}: {theirs}")
     changes = prepared(run, changes or {})
     if state == "finished" and not _more_to_do(run, changes):
-        raise TuituneError(f"{called}: it is finished; give it more to do: --set training.epochs=…")
+        raise TuituneError(f"{called}: it is finished; {_way_on(run, changes)}")
     try:
         start_supervisor(run, after=after, changes=changes)
     except OSError as error:
@@ -88,13 +88,21 @@ def resume(run: Run, changes: Mapping[str, Any] | None = None) -> None:
 def _more_to_do(run: Run, changes: Mapping[str, Any]) -> bool:
     """Whether the recipe with `changes` trains for longer than the run's did."""
     before, after = read(run.recipe_file).training, amended(run, changes).training
-    if before.max_steps is not None and after.max_steps is not None:
-        return after.max_steps > before.max_steps
-    plan = journal.last(run.metrics_file, "plan") or {}
-    done, per_epoch = plan.get("total_steps"), plan.get("steps_per_epoch")
-    if not isinstance(done, int) or not isinstance(per_epoch, int):
+    wanted = total_steps(run, after)
+    done = (journal.last(run.metrics_file, "plan") or {}).get("total_steps", before.max_steps)
+    if wanted is None or not isinstance(done, int):
         return (after.epochs, after.max_steps) != (before.epochs, before.max_steps)
-    return (after.max_steps or math.ceil(after.epochs * per_epoch)) > done
+    return wanted > done
+
+
+def _way_on(run: Run, changes: Mapping[str, Any]) -> str:
+    """What would give a finished run more to do than `changes` do, in words."""
+    training = amended(run, changes).training
+    if training.max_steps is None:
+        return f"give it more to do: --set training.epochs=… (now {training.epochs:g})"
+    advice = f"give it more to do: --set training.max_steps=… (now {training.max_steps})"
+    idle = "training.epochs has no effect beside training.max_steps; " if "training.epochs" in changes else ""
+    return idle + advice
 
 
 def start_supervisor(

@@ -1,0 +1,91 @@
+"""How long a run at rest may go on: never to a step that it has passed already."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tuitune.problem import TuituneError
+from tuitune.recipe.overrides import apply
+from tuitune.recipe.schema import Recipe
+from tuitune.runs import checkpoints, launcher
+from tuitune.runs.amendment import prepared
+from tuitune.runs.directory import Run, create
+from tuitune.runs.journal import Writer
+
+DONE = 4
+
+
+def at_rest(state: str, *settings: str) -> Run:
+    """A run of two steps an epoch that came to rest in a state after four steps, which its checkpoint holds."""
+    run = create(apply(Recipe(), settings))
+    with Writer(run.events_file) as events:
+        events.append(event="supervisor", life=1, resumes=False)
+        events.append(event="ended", state=state, reason="")
+    with Writer(run.metrics_file) as metrics:
+        metrics.append(kind="plan", total_steps=DONE, steps_per_epoch=2)
+        metrics.append(kind="step", step=DONE, loss=1.0)
+    checkpoints.commit(run.checkpoints, checkpoints.stage(run.checkpoints), {"step": DONE, "healthy": True})
+    return run
+
+
+@pytest.mark.parametrize("state", ["stopped", "finished"])
+@pytest.mark.parametrize(
+    ("settings", "key", "value"),
+    [
+        (["training.max_steps=10"], "training.max_steps", 3),
+        (["training.max_steps=10"], "training.max_steps", DONE),
+        (["training.epochs=5"], "training.epochs", 1.5),
+        (["training.epochs=5"], "training.max_steps", 1),
+    ],
+)
+def test_fewer_steps_than_were_done_are_refused(
+    home: Path, state: str, settings: list[str], key: str, value: float
+) -> None:
+    run = at_rest(state, *settings)
+    before = run.recipe_file.read_bytes()
+    with pytest.raises(TuituneError) as refusal:
+        launcher.resume(run, {key: value})
+    assert str(refusal.value) == f"{key}: {value:g} leaves nothing to do: the run has done 4 steps already"
+    assert run.recipe_file.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"training.max_steps": DONE + 1},
+        {"training.max_steps": None},
+        {"training.epochs": 1.0},
+        {"training.max_steps": None, "training.epochs": 1.0, "training.batch_size": 1},
+        {"run.notes": "x"},
+    ],
+)
+def test_other_changes_are_taken(home: Path, changes: dict[str, Any]) -> None:
+    assert prepared(at_rest("stopped", "training.max_steps=10"), changes) == changes
+
+
+def test_a_run_that_begins_anew_may_be_as_short_as_wanted(home: Path) -> None:
+    assert prepared(create(Recipe()), {"training.max_steps": 1}) == {"training.max_steps": 1}
+
+
+@pytest.mark.parametrize(
+    ("settings", "changes", "advice"),
+    [
+        (["training.epochs=2"], {}, "it is finished; give it more to do: --set training.epochs=… (now 2)"),
+        (["training.max_steps=4"], {}, "it is finished; give it more to do: --set training.max_steps=… (now 4)"),
+        (
+            ["training.max_steps=4"],
+            {"training.epochs": 5.0},
+            "it is finished; training.epochs has no effect beside training.max_steps; give it more to do: "
+            "--set training.max_steps=… (now 4)",
+        ),
+    ],
+)
+def test_a_finished_run_is_told_what_gives_it_more_to_do(
+    home: Path, settings: list[str], changes: dict[str, Any], advice: str
+) -> None:
+    with pytest.raises(TuituneError) as refusal:
+        launcher.resume(at_rest("finished", *settings), changes)
+    assert str(refusal.value).endswith(advice)

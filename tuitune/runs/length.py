@@ -1,0 +1,39 @@
+"""How long a run trains: the steps that its recipe comes to, against those that it has done."""
+
+from __future__ import annotations
+
+import math
+
+from tuitune.problem import Problem
+from tuitune.recipe.schema import TrainingSection
+from tuitune.runs import checkpoints, journal
+from tuitune.runs.directory import Run
+
+
+def deciding(training: TrainingSection) -> str:
+    """The setting that bounds the run: epochs have no effect beside a number of steps."""
+    return "training.epochs" if training.max_steps is None else "training.max_steps"
+
+
+def total_steps(run: Run, training: TrainingSection) -> int | None:
+    """The steps that these settings come to with the run's data; None before an engine has counted its epochs."""
+    if training.max_steps is not None:
+        return training.max_steps
+    per_epoch = (journal.last(run.metrics_file, "plan") or {}).get("steps_per_epoch")
+    return math.ceil(training.epochs * per_epoch) if isinstance(per_epoch, int) else None
+
+
+def outdone(run: Run, before: TrainingSection, after: TrainingSection) -> Problem | None:
+    """What is wrong with a new length of the run: it is to end where its newest checkpoint is already, or earlier."""
+    wanted, done = total_steps(run, after), checkpoints.reached(run)
+    if wanted is None or wanted > done or wanted == total_steps(run, before) or _regrouped(before, after):
+        return None
+    value = f"{after.epochs:g}" if after.max_steps is None else f"{after.max_steps}"
+    steps = "1 step" if done == 1 else f"{done:,} steps"
+    return Problem(deciding(after), f"{value} leaves nothing to do: the run has done {steps} already")
+
+
+def _regrouped(before: TrainingSection, after: TrainingSection) -> bool:
+    """Whether epochs decide and have another number of steps than they had, which only the engine counts."""
+    groups = {(one.batch_size, one.accumulation) for one in (before, after)}
+    return after.max_steps is None and len(groups) > 1
