@@ -33,6 +33,7 @@ def test_one_row_token_by_token(cli, tmp_path: Path) -> None:
     answer = cli("data", "tokens", path, "--model", "bundled:nano", "--row", "2")
     assert answer.code == 0, answer.err
     place, *lines = answer.out.splitlines()
+    assert "kept, rows are cut after 512" in answer.out
     learned = [line.split("●  ")[1].strip("‹›") for line in lines if "●  " in line]
     assert place.split(maxsplit=1) == ["row", "row 2 (line 2)"]
     assert "".join(learned).replace("␣", " ") == f"{ANSWER}<|end|>"

@@ -11,7 +11,7 @@ from tuitune.cli.output import note, say
 from tuitune.runs.state import AT_REST
 from tuitune.runs.summary import RunView
 from tuitune.text import clean
-from tuitune.units import bytes_text, duration_text, number_text
+from tuitune.units import bytes_text, count_text, duration_text, number_text
 
 if TYPE_CHECKING:
     from tuitune.runs.directory import Run
@@ -57,14 +57,16 @@ class _Silent:
 
 
 class _Lines(_Silent):
-    """A line for each phase and each piece of news, and one every few seconds while training; none for the step that
-    was `told` before.
+    """A line for each phase and each piece of news, and one every few seconds while training or while a phase gets on;
+    none for the step that was `told` before.
     """
 
     def __init__(self, news: News, told: int | None) -> None:
         self._news = news
         self._doing = ""
+        self._far = ""
         self._last_line = 0.0
+        self._last_phase_line = 0.0
         self._step = told
 
     def update(self, view: RunView) -> None:
@@ -74,9 +76,15 @@ class _Lines(_Silent):
             self._last_line, self._step = time.monotonic(), view.summary.step
             say(_step_line(view))
         say(*self._news.poll())
-        if doing != self._doing:
-            self._doing = doing
-            say(doing)
+        self._tell_phase(doing, _how_far(view))
+
+    def _tell_phase(self, doing: str, far: str) -> None:
+        """A line where the phase is new, or has got on since the last one, which is some seconds old."""
+        now = time.monotonic()
+        new = doing != self._doing
+        if new or (far not in ("", self._far) and now - self._last_phase_line >= LINE_SECONDS):
+            self._doing, self._far, self._last_phase_line = doing, far, now
+            say(doing if new else f"{doing}: {far}")
 
 
 class _Bar(_Silent):
@@ -133,6 +141,16 @@ def _doing(view: RunView) -> str:
     if summary.state == "queued":
         return f"queued: {summary.reason}" if summary.reason else "starting"
     return f"stopping: {summary.reason}" if summary.state == "stopping" and summary.reason else summary.state
+
+
+def _how_far(view: RunView) -> str:
+    """`12 of 51 batches` while a phase of the engine counts what it does; "" else."""
+    phase = view.phase or {}
+    done, total, unit = phase.get("done"), phase.get("total"), phase.get("unit")
+    if done is None or view.end is not None:
+        return ""
+    amount = bytes_text if unit == "bytes" else count_text
+    return clean(f"{amount(done)}{f' of {amount(total)}' if total else ''}{'' if unit == 'bytes' else f' {unit}'}")
 
 
 def _step_line(view: RunView) -> str:

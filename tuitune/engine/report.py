@@ -14,6 +14,7 @@ from tuitune.text import clean, redact
 from tuitune.units import bytes_text, count_text
 
 _PROGRESS_INTERVAL = 0.25  # seconds
+_LINE_INTERVAL = 5.0  # seconds
 
 
 class Report:
@@ -28,6 +29,7 @@ class Report:
         self._metrics = PatientWriter(run.metrics_file)
         self._samples = PatientWriter(run.samples_file)
         self._last_progress = 0.0
+        self._last_line = 0.0
         self.phase_now = ""
         self.step = 0
         self.saved: int | None = None
@@ -35,17 +37,22 @@ class Report:
 
     def phase(self, slug: str, text: str) -> None:
         """Announce what is about to happen, before it does."""
-        self.phase_now = slug
+        self.phase_now, self._last_line = slug, time.monotonic()
         self._metrics.append(kind="phase", phase=slug, text=text, done=None, total=None, unit="")
         say(text)
 
     def progress(self, slug: str, text: str, done: int, total: int | None, unit: str) -> None:
-        """How far the phase has come; at most four records a second, and always the last one."""
+        """How far the phase has come; at most four records a second and always the last one, and a line of log every
+        five seconds.
+        """
         now = time.monotonic()
         if now - self._last_progress < _PROGRESS_INTERVAL and done != total:
             return
         self._last_progress = now
         self._metrics.append(kind="phase", phase=slug, text=text, done=done, total=total, unit=unit)
+        if now - self._last_line < _LINE_INTERVAL:
+            return
+        self._last_line = now
         show = bytes_text if unit == "bytes" else count_text
         say(f"{text}: {show(done)}" + (f" of {show(total)}" if total else ""))
 

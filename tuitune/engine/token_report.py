@@ -26,8 +26,8 @@ def run(report: Report) -> dict[str, Any]:
     What only a person can decide (more than one row in a hundred lost) is in `errors` of the result; TuituneError
     where there are no tokens at all.
     """
-    report.progress("loading the tokenizer")
     recipe = Recipe.model_validate(report.wanted["recipe"])
+    report.progress(f"loading the tokenizer of {recipe.model.id}")
     base = Path(report.wanted["base"])
     place = place_of(recipe.model, base)
     tokenizer = _in_words(lambda: load_tokenizer(recipe.model, place))

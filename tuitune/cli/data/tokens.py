@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from tuitune.cli.data.following import result_of
-from tuitune.cli.output import complain, note, say, say_json, say_pairs
+from tuitune.cli.data.following import result_of, telling
+from tuitune.cli.output import complain, say, say_json, say_pairs
 from tuitune.data.sources.pages import read_page
 from tuitune.planning.data_plan import token_task
 from tuitune.problem import TuituneError
@@ -94,7 +94,7 @@ def _row(recipe: Recipe, options: argparse.Namespace) -> int:
     row = page.rows[0]
     if row.values is None:
         raise TuituneError(f"{options.path}: {row.place}: {row.problem}")
-    with Inspector(open_seconds=120) as inspector, inspector.asked(told=_tell):
+    with telling(options.path) as tell, Inspector(open_seconds=120) as inspector, inspector.asked(told=tell):
         opened = inspector.open(recipe, Path.cwd())
         try:
             found = inspector.row(row.values, row.number)
@@ -106,10 +106,11 @@ def _row(recipe: Recipe, options: argparse.Namespace) -> int:
     say_pairs(
         [
             ("row", row.place),
-            ("model", f"{opened.name}, {opened.vocabulary:,} tokens"),
+            ("model", f"{opened.name}, which knows {opened.vocabulary:,} tokens"),
             (
                 "tokens",
-                f"{len(found.tokens):,}: {found.trained:,} learned (●), others masked (·); {found.kept:,} kept",
+                f"{len(found.tokens):,}: {found.trained:,} learned (●), others masked (·); {found.kept:,} kept, "
+                f"rows are cut after {found.max_length:,}",
             ),
             *((("" if number else "verdicts"), _verdict(one)) for number, one in enumerate(found.verdicts)),
         ]
@@ -122,11 +123,6 @@ def _row(recipe: Recipe, options: argparse.Namespace) -> int:
         line = f"{number:>6}  {token.id:>7}  {'●' if token.learned else '·'}  {f'‹{text}›' if token.special else text}"
         say(f"{_LEARNED if token.learned else _DIM}{line}{_PLAIN}" if colour else line)
     return 0
-
-
-def _tell(phase: str) -> None:
-    if sys.stderr.isatty():
-        note(clean(phase, limit=80))
 
 
 def _as_json(found: TokenizedRow) -> dict[str, Any]:
