@@ -167,8 +167,31 @@ def test_lists_do_not_fit_into_a_table(cli, tmp_path: Path, home: Path) -> None:
     chats.write_text(json.dumps({"messages": turns}) + "\n")
     answer = cli("data", "clean", chats, "-o", out)
     assert answer.code == 2
-    assert "does not fit into a table; write .jsonl or .parquet" in answer.err
+    said = f"{out}: row 1, messages: a list does not fit into a table of text; write .jsonl or .parquet"
+    assert answer.err == f"tuitune: {chats}: {said}\n"
     assert not out.exists()
+
+
+@pytest.mark.parametrize("name", ["out.csv", "out.tsv"])
+def test_a_question_and_its_answer_are_plain_text_in_a_table(cli, tmp_path: Path, home: Path, name: str) -> None:
+    out, rows = tmp_path / name, tmp_path / "alpaca.jsonl"
+    rows.write_text(json.dumps({"instruction": "Why?", "input": "", "output": "So."}) + "\n")
+    assert cli("data", "convert", rows, "-o", out, "--to", "prompt-completion").code == 0
+    separator = "," if name == "out.csv" else "\t"
+    assert out.read_text() == f"prompt{separator}completion\nWhy?{separator}So.\n"
+
+
+def test_a_longer_conversation_does_not_fit_into_a_table(cli, tmp_path: Path, home: Path) -> None:
+    rows = tmp_path / "alpaca.jsonl"
+    rows.write_text(json.dumps({"instruction": "Why?", "input": "", "output": "So.", "system": "Be brief."}) + "\n")
+    answer = cli("data", "convert", rows, "-o", tmp_path / "out.csv", "--to", "prompt-completion")
+    assert answer.code == 2
+    assert "out.csv: row 1, prompt: a list does not fit into a table of text" in answer.err
+
+
+def test_help_names_what_is_done_unasked(cli) -> None:
+    said = " ".join(cli("data", "clean", "--help").out.split())
+    assert "drops rows that are unusable, empty or repeated and tidies white space" in said
 
 
 def test_convert_to_what_training_takes(cli, talks: Path, tmp_path: Path, home: Path) -> None:

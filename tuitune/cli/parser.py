@@ -182,6 +182,10 @@ def _add_data(verbs: argparse._SubParsersAction) -> None:
     add_json(tokens)
 
     clean = add(commands, "clean", "data.clean:clean", "write a data set cleaned, with what every step did")
+    clean.description = (
+        f"{clean.description}\n\nWithout --recipe it drops rows that are unusable, empty or repeated and tidies "
+        "white\nspace, steps that are off in a recipe; --set changes them."
+    )
     clean.add_argument("--recipe", metavar="RECIPE", help="take the steps and the shape from this recipe")
     clean.add_argument("--report", metavar="FILE", help="write what every step did, with examples, to this JSON file")
     convert = add(commands, "convert", "data.convert:convert", "write a data set in another shape")

@@ -12,7 +12,7 @@ from tuitune.data.cleaning.reading import SAMPLE
 from tuitune.data.cleaning.task import summary
 from tuitune.data.cleaning.texts import tidied_values
 from tuitune.data.cleaning.wanted import name_of
-from tuitune.data.cleaning.writing import write_rows
+from tuitune.data.cleaning.writing import TABLES, ending, write_rows
 from tuitune.data.shapes.detect import recognise
 from tuitune.data.shapes.objectives import Objective, refusal
 from tuitune.data.shapes.turns import said_by
@@ -41,7 +41,7 @@ def run(report: Report) -> dict[str, Any]:
     written = {}
     for side, items in (("train", made.train), ("held_out", made.held_out)):
         if output := asked["outputs"].get(side):
-            rows = converted(items, to) if to else originals(items, wanted, made, base)
+            rows = _fitting(converted(items, to), Path(output)) if to else originals(items, wanted, made, base)
             report.progress("writing", 0, len(items))
             written[output] = write_rows(Path(output), rows, once=asked["once"], force=force)
     return {**summary(made), "shape": made.shape.shape, "written": written}
@@ -88,6 +88,22 @@ def converted(items: Iterable[Item], to: str) -> Iterator[Mapping[str, Any]]:
             remedy = _REMEDIES.get(to, "train on it as it is")
             raise DataRefused(Problem("", f"{item.place}: {held} cannot be written as {to}; {remedy}"))
         yield found
+
+
+def _fitting(rows: Iterable[Mapping[str, Any]], output: Path) -> Iterable[Mapping[str, Any]]:
+    """Rows as the file can hold them: in a table, one question and its answer are plain text."""
+    return map(_as_text, rows) if ending(output) in TABLES else rows
+
+
+def _as_text(row: Mapping[str, Any]) -> Mapping[str, Any]:
+    match row:
+        case {
+            "prompt": [{"role": "user", "content": str() as asked}],
+            "completion": [{"role": "assistant", "content": str() as answer, **more}],
+            **others,
+        } if not more and not others:
+            return {"prompt": asked, "completion": answer}
+    return row
 
 
 def _to_messages(row: Mapping[str, Any]) -> Mapping[str, Any] | None:

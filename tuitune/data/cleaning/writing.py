@@ -20,6 +20,10 @@ _NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)
 """How a file system says that it has no hard links."""
 
 
+class _Unfit(Exception):  # noqa: N818
+    """Rows that the format cannot hold, in words."""
+
+
 def write_rows(path: Path, rows: Rows, *, once: str, force: bool = False) -> int:
     """Write rows to a new file and count them; `force` replaces one that exists. SourceError where it cannot be done.
 
@@ -33,6 +37,8 @@ def write_rows(path: Path, rows: Rows, *, once: str, force: bool = False) -> int
             _place(part, path, force)
         finally:
             part.unlink(missing_ok=True)
+    except _Unfit as error:
+        raise SourceError(path, str(error)) from None
     except OSError as error:
         raise SourceError(path, f"cannot be written: {error.strerror or error}") from None
     return count
@@ -94,7 +100,7 @@ def _table(separator: str) -> Callable[[Path, Rows], int]:
             writer = csv.writer(file, delimiter=separator, lineterminator="\n")
             writer.writerow(columns)
             for number, row in enumerate(rows, start=1):
-                writer.writerow([_cell(row.get(column), path, number, column) for column in columns])
+                writer.writerow([_cell(row.get(column), number, column) for column in columns])
             _settle(file)
         return len(rows)
 
@@ -106,10 +112,10 @@ def _columns(rows: list[Mapping[str, Any]]) -> list[str]:
     return list(dict.fromkeys(name for row in rows for name in row))
 
 
-def _cell(value: Any, path: Path, number: int, column: str) -> Any:
+def _cell(value: Any, number: int, column: str) -> Any:
     if isinstance(value, list | dict):
         kind = "a list" if isinstance(value, list) else "an object"
-        raise SourceError(path, f"row {number}, {column}: {kind} does not fit into a table; write .jsonl or .parquet")
+        raise _Unfit(f"row {number}, {column}: {kind} does not fit into a table of text; write .jsonl or .parquet")
     return json.dumps(value) if isinstance(value, bool) else value
 
 
@@ -121,8 +127,7 @@ def _parquet(path: Path, rows: Rows) -> int:
     try:
         table = pyarrow.table({name: [row.get(name) for row in rows] for name in _columns(rows)})
     except (pyarrow.ArrowException, UnicodeError, OverflowError) as error:
-        message = f"these rows make no table: {error}; write .jsonl"
-        raise SourceError(path, message) from None
+        raise _Unfit(f"these rows make no table: {error}; write .jsonl") from None
     pyarrow.parquet.write_table(table, path)
     return int(table.num_rows)
 
@@ -138,6 +143,9 @@ def _settle(file: Any) -> None:
     file.flush()
     os.fsync(file.fileno())
 
+
+TABLES = frozenset({".csv", ".tsv"})
+"""Endings of files whose cells are text alone."""
 
 WRITERS: dict[str, Callable[[Path, Rows], int]] = {
     ".jsonl": _lines,
