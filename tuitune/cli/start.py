@@ -76,8 +76,8 @@ def resume(options: argparse.Namespace) -> int:
 
 def _start_of(run: Run) -> str:
     """Where the next life begins, as far as the checkpoints tell before the engine has verified them."""
-    steps = [checkpoint.step for checkpoint in checkpoints.listing(run) if checkpoint.healthy]
-    return f"goes on from its checkpoint of step {steps[-1]}" if steps else "begins anew: it has no checkpoint"
+    step = checkpoints.reached(run)
+    return f"goes on from its checkpoint of step {step}" if step else "begins anew: it has no checkpoint"
 
 
 def demo(options: argparse.Namespace) -> int:
@@ -162,7 +162,13 @@ def _say_check(report: Check) -> None:
         parts = " + ".join(f"{name} {bytes_text(size)}" for name, size in report.forecast.parts.items() if size)
         pairs.append(("memory", f"about {bytes_text(report.forecast.total)}: {parts}"))
     say_pairs(pairs)
-    say("refused: nothing would be started" if report.errors else f"the recipe can be trained{_warned(report)}")
+    say(f"{_verdict(report)}{_warned(report)}" if not report.errors else "refused: nothing would be started")
+
+
+def _verdict(report: Check) -> str:
+    if report.forecast is None:
+        return "nothing speaks against training the recipe; whether it fits into memory is not known"
+    return "the recipe can be trained"
 
 
 def _warned(report: Check) -> str:

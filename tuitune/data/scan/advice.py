@@ -63,7 +63,9 @@ def _on_rows(total: Tally) -> Iterator[Advice]:
     if total.turns and len(ample) < len(TASKS):
         short = [f"{task} {least:,} ({wanted:,})" for task, (least, wanted) in TASKS.items() if task not in ample]
         known = f"enough for {', '.join(enough)}; " if enough else "fewer than fine-tuning usually takes; "
-        message = f"{usable:,} usable rows: {known}it takes at least (better): {', '.join(short)}"
+        message = (
+            f"{usable:,} usable row{'' if usable == 1 else 's'}: {known}it takes at least (better): {', '.join(short)}"
+        )
         yield _advice("rows", message, warning=not enough)
 
 
@@ -127,7 +129,8 @@ def _on_personal_data(sample: Sample) -> Iterator[Advice]:
     control = sample.control
     if control.count:
         named = _named(control.rows, control.count)
-        message = f"{_rows_of(control.count, sample)} have control or invisible characters ({named})"
+        has = "has" if control.count == 1 else "have"
+        message = f"{_rows_of(control.count, sample)} {has} control or invisible characters ({named})"
         yield _advice("control-characters", message)
 
 
