@@ -33,9 +33,9 @@ def live_with(fault: str, output: Path) -> Run:
 
 @pytest.mark.parametrize("number", range(1, len(EVENTS) + 1))
 def test_an_event_that_does_not_fit_is_recorded_all_the_same(number: int, tmp_path: Path) -> None:
-    """With the room that was kept in reserve for it."""
+    """With the room that was kept in reserve for it. On a busy machine it may wait for the driver before it starts."""
     run = live_with(f"write:error=ENOSPC:when={number}", tmp_path / "trace")
-    assert [event["event"] for event in read_all(run.events_file)] == EVENTS
+    assert [event["event"] for event in read_all(run.events_file) if event["event"] != "waiting"] == EVENTS
     assert derive(run) == ("finished", "")
 
 

@@ -64,7 +64,7 @@ def test_its_checkpoint_cannot_be_verified_and_is_left_alone(frozen: Run) -> Non
 
 def test_it_is_found_refused_more_of_the_same_and_can_be_deleted(frozen: Run) -> None:
     assert find("frozen") == frozen
-    with pytest.raises(TuituneError, match=r"finished.*training\.epochs"):
+    with pytest.raises(TuituneError, match=r"finished.*training\.max_steps=… \(now 3\)"):
         launcher.resume(frozen)
     assert read_all(frozen.events_file) == read_all(FROZEN / "0.1.0" / "events.jsonl")
     deletion.delete(frozen)
