@@ -81,11 +81,12 @@ def scan(path: Path, watch: Callable[[], None] = lambda: None) -> tuple[float, f
 
 
 def most_held(path: Path) -> int:
-    """The most bytes that the processes of one more scan hold: each look takes some 10 ms of a core, so it is not one
-    whose time is taken.
+    """The most bytes that the processes of some more scans hold: each look takes some 10 ms of a core, so it is none
+    whose time is taken, and one scan of a small file has too few of them.
     """
     held: list[int] = []
-    scan(path, lambda: held.append(memory()))
+    for _ in range(ROUNDS):
+        scan(path, lambda: held.append(memory()))
     return max(held)
 
 
