@@ -9,6 +9,7 @@ import pytest
 
 from tuitune.recipe.overrides import apply
 from tuitune.recipe.schema import Recipe
+from tuitune.runs import identity
 from tuitune.runs.directory import Run, create
 from tuitune.runs.journal import Writer
 
@@ -68,6 +69,20 @@ def test_what_a_later_life_does_again_counts_once(lived, cli) -> None:
     assert "step 1  (step-000001, 2.0 MB)" in shown
     assert "2 of 4" in shown
     assert cli("plot", "twice").code == 0
+
+
+def test_the_time_is_that_of_its_lives_where_they_told_it_and_of_a_run_at_rest(lived, cli) -> None:
+    run = lived("crashed")
+    assert "time           ended " in cli("show", "twice").out
+    with Writer(run.events_file) as events:
+        for seconds in (90, 30):
+            events.append(event="supervisor", life=3, resumes=True)
+            events.append(event="ended", state="stopped", reason="", seconds=seconds)
+    assert "2 m 00 s, ended " in cli("show", "twice").out
+    with Writer(run.events_file) as events:
+        events.append(event="supervisor", life=4, resumes=True, identity=identity.current().as_record())
+    run.owner_file.write_text(json.dumps(identity.current().as_record()))
+    assert "2 m 00 s" not in cli("show", "twice").out
 
 
 def test_a_life_without_a_checkpoint_begins_anew(lived, cli) -> None:

@@ -94,6 +94,17 @@ def test_what_no_length_of_the_model_mends_is_left_out_by_the_fix(tmp_path: Path
     assert (found["rows"], found["lost_count"]) == (99, 0)
 
 
+def test_a_longer_row_is_no_way_out_where_nothing_is_cut(tmp_path: Path, tiny: Path) -> None:
+    turns = conversation(1)["messages"]
+    rows = [{"messages": [*turns, turns[0], {**turns[1], "weight": 0}]}] * 3
+    data = write_rows(tmp_path / "rows.jsonl", rows)
+    found = tokens_of(
+        tmp_path / "one", model__id=str(tiny), data__train=str(data), data__eval="", data__loss_on="completion"
+    )
+    (error,) = found["errors"]
+    assert "no row has a token to learn; change data.loss_on" in error and "max_length" not in error
+
+
 def test_tokens_are_found_again_and_over_long_rows_dropped(
     tmp_path: Path, tiny: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

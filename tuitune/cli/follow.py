@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from tuitune.cli.news import News, is_alert
 from tuitune.cli.output import note, say
 from tuitune.runs.state import AT_REST
-from tuitune.runs.summary import RunView
+from tuitune.runs.summary import RunView, summarize
 from tuitune.text import clean
 from tuitune.units import bytes_text, count_text, duration_text, number_text
 
@@ -26,8 +26,7 @@ def follow_to_rest(run: Run, *, quiet: bool = False, since: float = 0.0) -> int:
     (the run goes on). What happened before the time `since` is not told.
     """
     view = RunView(run)
-    view.refresh()
-    news, told = News(run, since), view.summary.step if since else None
+    news, told = News(run, since), summarize(run).step if since else None
     watcher = _Silent() if quiet else _Bar(news) if sys.stdout.isatty() else _Lines(news, told)
     try:
         with watcher:

@@ -10,7 +10,7 @@ from tuitune.cli.news import resumed_text
 from tuitune.cli.output import say, say_pairs
 from tuitune.runs.directory import Run
 from tuitune.runs.journal import Record
-from tuitune.runs.state import seconds_at_work
+from tuitune.runs.state import AT_REST, seconds_at_work
 from tuitune.runs.summary import RunView, Summary
 from tuitune.units import bytes_text, clock_text, duration_text, number_text, percent_text
 
@@ -52,8 +52,12 @@ def _progress(view: RunView) -> Iterator[tuple[str, str]]:
     summary = view.summary
     if summary.total_steps:
         yield "steps", f"{summary.step or 0} of {summary.total_steps}"
-    if (took := seconds_at_work(view.events)) is not None:
-        yield "time", duration_text(took) + (f", ended {clock_text(summary.ended_at)}" if summary.ended_at else "")
+    if summary.state in AT_REST:
+        took, ended = seconds_at_work(view.events), summary.ended_at
+        texts = [duration_text(took)] if took is not None else []
+        texts += [f"ended {clock_text(ended)}"] if ended else []
+        if texts:
+            yield "time", ", ".join(texts)
     if summary.peak_memory_bytes:
         yield "peak memory", bytes_text(summary.peak_memory_bytes)
 

@@ -74,7 +74,9 @@ def refusal(facts: dict[str, Any], recipe: Recipe) -> str | None:
 
     trl drops rows without anything to learn and says nothing: here more than one in a hundred is an error.
     """
-    name, within = recipe.data.train, f" within data.max_length = {recipe.data.max_length:,}"
+    name, cut = recipe.data.train, facts["lost_cut"] or facts["too_long"]
+    within = f" within data.max_length = {recipe.data.max_length:,}" if cut else ""
+    way = "raise data.max_length, or change data.loss_on" if cut else "change data.loss_on"
     rows, refused = facts["rows"], facts["refused"]
     silent = facts["lost_count"] - refused
     if refused and (recipe.cleaning.unusable == "refuse" or refused == rows):
@@ -84,14 +86,11 @@ def refusal(facts: dict[str, Any], recipe: Recipe) -> str | None:
         )
     if not facts["kept"]:
         listed = f" ({_listing(facts['lost'], refused=False)})" if silent else ""
-        return f"{name}: no row has a token to learn{within}; raise it, or change data.loss_on{listed}"
+        return f"{name}: no row has a token to learn{within}; {way}{listed}"
     if silent > _LOST_SHARE * rows:
-        where, ways = (
-            (within, "Raise data.max_length, change data.loss_on") if facts["lost_cut"] else ("", "Change data.loss_on")
-        )
         return (
-            f"{name}: {silent:,} of {rows:,} rows have nothing to learn{where} and would be dropped: "
-            f"{_listing(facts['lost'], refused=False)}. {ways}, or leave these rows out"
+            f"{name}: {silent:,} of {rows:,} rows have nothing to learn{within} and would be dropped: "
+            f"{_listing(facts['lost'], refused=False)}. {way.capitalize()}, or leave these rows out"
         )
     return None
 

@@ -155,6 +155,13 @@ def test_an_answer_that_is_not_to_be_learned_keeps_its_weight(said: dict[str, An
     assert to_canonical({"messages": turns}, "messages") == {"messages": [USER, {**ANSWER, "weight": 0}, USER, ANSWER]}
 
 
+def test_a_call_of_its_own_role_keeps_its_weight_too() -> None:
+    call = {"from": "function_call", "value": '{"name": "f", "arguments": {}}', "weight": 0}
+    turns = [HUMAN, call, {"from": "observation", "value": "1"}, GPT]
+    (_, called, *_) = to_canonical({"conversations": turns}, "sharegpt")["messages"]
+    assert called["weight"] == 0 and called["tool_calls"]
+
+
 @pytest.mark.parametrize("said", [{"weight": 1}, {"weight": 0.1}, {"weight": None}, {"train": True}])
 def test_any_other_weight_is_none(said: dict[str, Any]) -> None:
     assert to_canonical({"messages": [USER, {**ANSWER, **said}]}, "messages") == TALK

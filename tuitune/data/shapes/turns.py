@@ -146,7 +146,7 @@ def turn(value: Any, field: str) -> Turn:
         return {"role": role, "content": answer_of(value[text_key], f"{field}.{text_key}"), **origin}
     if isinstance(name, str) and name.strip().lower() in CALLING:
         calls = written_calls(value[text_key], f"{field}.{text_key}")
-        return {"role": "assistant", "content": "", "tool_calls": calls}
+        return _weighed({"role": "assistant", "content": "", "tool_calls": calls}, value, field)
     shown = quoted(name) if isinstance(name, str) else kind_of(name)
     raise RowProblem(f"{field}.{role_key}", f"expected system, user, assistant or tool, found {shown}", "type")
 
@@ -165,13 +165,11 @@ def _assistant(value: Mapping[str, Any], text_key: str, field: str) -> Turn:
     for reasoning in _REASONING:
         if value.get(reasoning) not in (None, "", True, False):
             one[reasoning] = text(value[reasoning], f"{field}.{reasoning}")
-    if "weight" in value or "train" in value:
-        _weigh(one, value, field)
-    return one
+    return _weighed(one, value, field) if "weight" in value or "train" in value else one
 
 
-def _weigh(one: Turn, value: Mapping[str, Any], field: str) -> None:
-    """Note where an answer is not to be learned: OpenAI's `weight` 0, Axolotl's `train` false."""
+def _weighed(one: Turn, value: Mapping[str, Any], field: str) -> Turn:
+    """The answer, marked where it is not to be learned: OpenAI's `weight` 0, Axolotl's `train` false."""
     weight, trained = value.get("weight"), value.get("train")
     if isinstance(weight, int | float) and weight < 0:
         raise RowProblem(f"{field}.weight", "expected 0 or 1, found a number below 0", "type")
@@ -180,8 +178,7 @@ def _weigh(one: Turn, value: Mapping[str, Any], field: str) -> None:
         raise RowProblem(f"{field}.weight", f"expected 0 or 1, found {found}", "type")
     if trained is not None and not isinstance(trained, bool):
         raise RowProblem(f"{field}.train", f"expected true or false, found {kind_of(trained)}", "type")
-    if weight == 0 or trained is False:
-        one["weight"] = 0
+    return {**one, "weight": 0} if weight == 0 or trained is False else one
 
 
 def _spoken(value: Any, field: str, key: str) -> str:

@@ -150,7 +150,7 @@ def _facts(recipe: Recipe, found: Check) -> list[Content]:
 
 def _parameters(found: Check) -> str:
     if found.total is None or found.trainable is None:
-        return "not known before the model is on this machine"
+        return f"not known {'before the model is on this machine' if found.facts is None else 'for this architecture'}"
     memory = (
         f" in {bytes_text(found.forecast.total)}" if found.forecast else "; how much memory that takes is not known"
     )
