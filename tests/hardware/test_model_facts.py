@@ -33,13 +33,16 @@ CHANGES: list[dict[str, Any]] = [
     {"attention_bias": True, "mlp_bias": True},
     {"num_key_value_heads": 4},
 ]
-FAMILIES = ["Llama", "Mistral", "Qwen2", "Qwen3", "Phi3", "Gemma", "Gemma2", "Gemma3Text"]
+FAMILIES = ["Llama", "Mistral", "Qwen2", "Qwen3", "Phi3", "Gemma", "Gemma2", "Gemma3Text", "Mixtral", "Qwen3Moe"]
+MIXTURE: dict[str, Any] = {"num_local_experts": 4, "num_experts_per_tok": 2}
+SOME_DENSE: dict[str, Any] = {"mlp_only_layers": [2], "decoder_sparse_step": 1, "moe_intermediate_size": 24}
 
 
 @pytest.mark.parametrize("changes", CHANGES, ids=str)
 @pytest.mark.parametrize("family", FAMILIES)
 def test_facts_equal_the_model_class(family: str, changes: dict[str, Any]) -> None:
-    config = getattr(transformers, f"{family}Config")(**(SIZES | changes))
+    sparse = {"Mixtral": MIXTURE, "Qwen3Moe": MIXTURE | SOME_DENSE}.get(family, {})
+    config = getattr(transformers, f"{family}Config")(**(SIZES | sparse | changes))
     with torch.device("meta"):
         model = transformers.AutoModelForCausalLM.from_config(config)
     facts = read_facts(json.loads(config.to_json_string()))
@@ -51,6 +54,9 @@ def test_facts_equal_the_model_class(family: str, changes: dict[str, Any]) -> No
     )
     assert {(one.name, one.inputs, one.outputs, one.bias): one.count for one in facts.linears} == dict(linears)
     assert "lm_head" not in [linear.name for linear in facts.trunk]
+    stacked = [weight for name, weight in model.named_parameters() if ".experts." in name]
+    assert (facts.experts.weights if facts.experts else 0) == sum(weight.numel() for weight in stacked)
+    assert all(weight.dim() == 3 for weight in stacked)
 
 
 def test_llama_3_1_8b() -> None:

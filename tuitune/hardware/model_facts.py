@@ -14,6 +14,7 @@ from typing import Any
 from tuitune.hardware.weights import weigh
 
 _CONFIG_LIMIT = 4_000_000
+_MANY_LAYERS = 100_000
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,35 @@ class Linear:
     def weights(self) -> int:
         """Elements of all weight matrices of this name, biases not counted."""
         return self.inputs * self.outputs * self.count
+
+
+@dataclass(frozen=True)
+class Experts:
+    """The experts of a mixture: `count` in each of `layers` layers, `chosen` of them for a token, each `inner` wide.
+
+    transformers holds those of a layer in two parameters of three dimensions (`gate_up_proj`, `down_proj`), which are
+    no linear layers: bitsandbytes does not quantize them.
+    """
+
+    layers: int
+    count: int
+    chosen: int
+    inner: int
+    hidden: int
+
+    @property
+    def weights(self) -> int:
+        """Elements of all experts."""
+        return self.layers * self.count * 3 * self.inner * self.hidden
+
+    @property
+    def parameters(self) -> tuple[Linear, Linear]:
+        """Both parameters, as the linear layers that each expert of them is."""
+        number = self.layers * self.count
+        return (
+            Linear("gate_up_proj", self.hidden, 2 * self.inner, number),
+            Linear("down_proj", self.inner, self.hidden, number),
+        )
 
 
 @dataclass(frozen=True)
@@ -57,6 +87,9 @@ class ModelFacts:
     """Normalisations of the hidden state in a layer."""
     head_norms: bool = False
     """Whether queries and keys are normalised, head by head."""
+    softcap: bool = False
+    """Whether attention's scores are soft-capped, for which no kernel is used."""
+    experts: Experts | None = None
     dtype: str | None = None
     bytes: int | None = None
     quantized: str | None = None
@@ -84,6 +117,8 @@ class _Family:
     head_norms: bool = False
     tied: bool = False
     head_dim: int | None = None
+    softcap: bool = False
+    experts: bool = False
 
 
 _FAMILIES = {
@@ -93,8 +128,10 @@ _FAMILIES = {
     "qwen3": _Family(head_norms=True, head_dim=128),
     "phi3": _Family(fused=True, attention_bias_key=False),
     "gemma": _Family(tied=True, head_dim=256),
-    "gemma2": _Family(norms=4, tied=True, head_dim=256),
+    "gemma2": _Family(norms=4, tied=True, head_dim=256, softcap=True),
     "gemma3_text": _Family(norms=4, head_norms=True, tied=True, head_dim=256),
+    "mixtral": _Family(attention_bias_key=False, experts=True),
+    "qwen3_moe": _Family(head_norms=True, experts=True),
 }
 
 
@@ -165,14 +202,33 @@ def _facts(config: dict[str, Any]) -> ModelFacts:
         linears=(),
         norms=rules.norms,
         head_norms=rules.head_norms,
+        softcap=bool(text.get("attn_logit_softcapping", rules.softcap)),
+        experts=_experts(text) if family is None or family.experts else None,
         dtype=_dtype(text),
         quantized=str(quantization.get("quant_method", "unknown")) if isinstance(quantization, dict) else None,
         remote_code="auto_map" in config,
     )
-    if family is None or None in (hidden, facts.layers, heads, facts.intermediate, facts.vocab):
+    known = None not in (hidden, facts.layers, heads, facts.intermediate, facts.vocab)
+    if family is None or not known or (family.experts and facts.experts is None):
         return facts
     linears = _linears(facts, family, config)
     return replace(facts, linears=linears, parameters=_parameters(facts, linears))
+
+
+def _experts(config: dict[str, Any]) -> Experts | None:
+    """The experts that a config tells of, in the keys that models with experts share."""
+    count = _size(config, "num_local_experts", "num_experts", "n_routed_experts", "moe_num_experts")
+    inner = _size(config, "moe_intermediate_size", "expert_ffn_hidden_size", "intermediate_size")
+    layers, hidden = _size(config, "num_hidden_layers", "n_layer", "n_layers"), _size(config, "hidden_size", "d_model")
+    if count is None or count < 2 or not (inner and layers and hidden):
+        return None
+    dense, every = config.get("mlp_only_layers"), _size(config, "decoder_sparse_step") or 1
+    without = {layer for layer in range(min(layers, _MANY_LAYERS)) if (layer + 1) % every}
+    without |= {layer for layer in dense if isinstance(layer, int)} if isinstance(dense, list) else set()
+    without |= set(range(min(_size(config, "first_k_dense_replace") or 0, layers, _MANY_LAYERS)))
+    chosen = _size(config, "num_experts_per_tok", "num_experts_per_token", "moe_topk", "moe_k", "top_k") or 1
+    sparse = layers - len({layer for layer in without if 0 <= layer < layers})
+    return Experts(sparse, count, min(chosen, count), inner, hidden) if sparse else None
 
 
 def _linears(facts: ModelFacts, family: _Family, config: dict[str, Any]) -> tuple[Linear, ...]:
@@ -183,28 +239,35 @@ def _linears(facts: ModelFacts, family: _Family, config: dict[str, Any]) -> tupl
     attention_bias = family.attention_bias_key and config.get("attention_bias") is True
     qkv_bias, mlp_bias = attention_bias or family.qkv_bias, family.mlp_bias_key and config.get("mlp_bias") is True
 
-    def layer(name: str, inputs: int, outputs: int, bias: bool) -> Linear:
-        return Linear(name, inputs, outputs, layers, bias)
+    dense = layers - (facts.experts.layers if facts.experts else 0)
+
+    def layer(name: str, inputs: int, outputs: int, bias: bool, count: int = layers) -> Linear:
+        return Linear(name, inputs, outputs, count, bias)
 
     if family.fused:
         qkv = [layer("qkv_proj", hidden, queries + 2 * keys, qkv_bias)]
-        gate_up = [layer("gate_up_proj", hidden, 2 * inner, mlp_bias)]
+        gate_up = [layer("gate_up_proj", hidden, 2 * inner, mlp_bias, dense)]
     else:
         widths = {"q_proj": queries, "k_proj": keys, "v_proj": keys}
         qkv = [layer(name, hidden, width, qkv_bias) for name, width in widths.items()]
-        gate_up = [layer(name, hidden, inner, mlp_bias) for name in ("gate_proj", "up_proj")]
+        gate_up = [layer(name, hidden, inner, mlp_bias, dense) for name in ("gate_proj", "up_proj")]
     output = layer("o_proj", queries, hidden, attention_bias)
-    down = layer("down_proj", inner, hidden, mlp_bias)
-    return (*qkv, output, *gate_up, down, Linear("lm_head", hidden, facts.vocab or 0, 1))
+    down = layer("down_proj", inner, hidden, mlp_bias, dense)
+    feed_forward = (*gate_up, down) if dense else ()
+    return (*qkv, output, *feed_forward, Linear("lm_head", hidden, facts.vocab or 0, 1))
 
 
 def _parameters(facts: ModelFacts, linears: tuple[Linear, ...]) -> int:
-    """Embeddings, linear layers with their biases, normalisations; a tied output head is the embedding itself."""
+    """Embeddings, linear layers with their biases, normalisations, experts with their routers; a tied output head is
+    the embedding itself.
+    """
     hidden, layers, head_dim = facts.hidden or 0, facts.layers or 0, facts.head_dim or 0
     norms = layers * (facts.norms * hidden + 2 * head_dim * facts.head_norms) + hidden
     counted = [linear for linear in linears if not (facts.tied and linear.name == "lm_head")]
     matrices = sum(linear.weights + linear.outputs * linear.count * linear.bias for linear in counted)
-    return (facts.vocab or 0) * hidden + norms + matrices
+    experts = facts.experts
+    routed = experts.weights + experts.layers * experts.count * hidden if experts else 0
+    return (facts.vocab or 0) * hidden + norms + matrices + routed
 
 
 def _size(config: dict[str, Any], *keys: str) -> int | None:
