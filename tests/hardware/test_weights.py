@@ -1,13 +1,15 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.hardware.folders import safetensors
+from tests.hardware.folders import model_folder, safetensors
+from tuitune.hardware.models import find_models
 from tuitune.hardware.weights import INDEX, SINGLE, read_header, weigh
 
 ONE = {"embed": ("BF16", [4, 8], 64), "norm": ("F32", [8], 32)}
@@ -100,3 +102,60 @@ def test_any_bytes_are_weighed_or_refused(tmp_path_factory: pytest.TempPathFacto
     folder = tmp_path_factory.mktemp("any")
     (folder / SINGLE).write_bytes(content)
     assert weigh(folder).problems or weigh(folder).parameters is None
+
+
+def described(header: object, *, length: int | None = None, follows: int = 0) -> bytes:
+    """A safetensors file with this header, and a length field that may lie."""
+    text = header if isinstance(header, bytes) else json.dumps(header).encode()
+    return (len(text) if length is None else length).to_bytes(8, "little") + text + bytes(follows)
+
+
+GOOD = {"dtype": "F32", "shape": [2, 2], "data_offsets": [0, 16]}
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        described({}, length=2**60),
+        described({}, length=2**64 - 1),
+        described(b"\0" * 64, follows=16),
+        described(b"[1, 2, 3]"),
+        described(b'{"a": ' + b"[" * 5000),
+        described({"a": {**GOOD, "data_offsets": [0, 2**40]}}, follows=16),
+        described({"a": {**GOOD, "data_offsets": ["0", "16"]}}, follows=16),
+        described({"a": {**GOOD, "data_offsets": [-16, 0]}}, follows=16),
+        described({"a": {**GOOD, "data_offsets": 16}}, follows=16),
+        described({"a": {**GOOD, "shape": [2**49, 2**49]}}, follows=16),
+        described({"a": {**GOOD, "shape": [2] * 100_000}}, follows=16),
+        described({"a": {**GOOD, "shape": [2.0, 2.0]}}, follows=16),
+        described({"a": {**GOOD, "shape": [3, 3]}}, follows=16),
+        described({"a": {**GOOD, "dtype": ["F32"]}}, follows=16),
+        described({"a": "F32"}, follows=16),
+    ],
+)
+def test_a_header_that_lies_is_one_problem(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / SINGLE).write_bytes(content)
+    weights = weigh(tmp_path)
+    assert weights.parameters is None
+    (problem,) = weights.problems
+    assert problem.startswith(SINGLE) and len(problem) < 100
+
+
+def test_pipes_in_a_model_folder_are_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TUITUNE_HOME", str(tmp_path / "home"))
+    for pipe in ("README.md", "tokenizer_config.json", "tokenizer.json"):
+        folder = model_folder(tmp_path / f"with-{pipe}")
+        (folder / pipe).unlink(missing_ok=True)
+        os.mkfifo(folder / pipe)
+    for pipe in ("config.json", SINGLE, INDEX):
+        folder = tmp_path / f"only-{pipe}"
+        folder.mkdir()
+        os.mkfifo(folder / pipe)
+    shards(folder := model_folder(tmp_path / "shard"))
+    (folder / SINGLE).unlink()
+    (folder / "b.safetensors").unlink()
+    os.mkfifo(folder / "b.safetensors")
+    found = {entry.path.name: entry.complete for entry in find_models() if entry.kind == "local"}
+    assert found["with-README.md"] and found["with-tokenizer_config.json"]
+    assert not found["with-tokenizer.json"] and not found["shard"]

@@ -93,7 +93,7 @@ BROKEN_RULES: list[tuple[dict[str, Any], str, str]] = [
     ({"evaluation": {"answers": 5}, "data": {"eval": ""}}, "evaluation.answers", "answers = 0"),
     ({"data": {"train": "a.jsonl", "eval": "./a.jsonl"}}, "data.eval", "0.05"),
     ({"data": {"train": "bundled:style", "eval": "bundled:style"}}, "data.eval", "training rows themselves"),
-    ({"data": {"train": "~\0", "eval": "~\0"}}, "data.eval", "training rows themselves"),
+    ({"data": {"train": "~nobody-here", "eval": "~nobody-here"}}, "data.eval", "training rows themselves"),
     ({"data": {"mix": {"a.jsonl": 0.5, "b.jsonl": 0.45}}}, "data.mix", "come to 0.95"),
     ({"data": {"mix": {" ": 0.1}}}, "data.mix", "name a file or set"),
     ({"data": {"train": "a.jsonl", "mix": {"./a.jsonl": 0.1}}}, "data.mix", "with themselves"),

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from tests.recipe.strategies import values
 from tuitune.problem import TuituneError
+from tuitune.recipe.check import RecipeError, parse
 from tuitune.recipe.schema import Recipe
 from tuitune.recipe.settings import OTHER_NAMES, parse_value, section_titles, setting, settings, show_value
 
@@ -147,10 +148,39 @@ def test_shown_values_read_back(data: st.DataObject) -> None:
 
 
 @hypothesis(deadline=None)
-@given(st.lists(st.text(st.characters(exclude_categories=["Cs"])), max_size=4))
+@given(st.lists(st.text(st.characters(exclude_categories=["Cs", "Cc"]) | st.sampled_from("\n\t")), max_size=4))
 def test_shown_prompts_read_back(prompts: list[str]) -> None:
     one = setting("samples.prompts")
     assert parse_value(one, show_value(one, prompts)) == prompts
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("model.id", "a\0b"),
+        ("model.revision", "main\x1b[2J"),
+        ("data.train", "rows\n.jsonl"),
+        ("data.eval", "held\0out.jsonl"),
+        ("data.mix", {"general\r.jsonl": 0.1}),
+        ("data.columns", {"prompt": "quest\0ion"}),
+        ("data.template", "chat\x7f.jinja"),
+        ("adapter.targets", ["q_proj\x07"]),
+        ("samples.prompts", ["What\0?"]),
+        ("hardware.gpu", "0\0"),
+        ("run.notify", "beep\0"),
+    ],
+)
+def test_a_control_character_in_a_name_is_refused_in_one_line(key: str, value: Any) -> None:
+    section, _, name = key.partition(".")
+    with pytest.raises(RecipeError) as refused:
+        parse({section: {name: value}})
+    (problem,) = refused.value.problems
+    assert problem.key == key and "control character" in problem.message and problem.message.isprintable()
+
+
+def test_notes_and_prompts_may_have_lines() -> None:
+    texts = {"run": {"notes": "one\n\ttwo"}, "samples": {"prompts": ["one\ntwo"]}}
+    assert parse(texts).samples.prompts == ["one\ntwo"]
 
 
 @hypothesis(deadline=None)

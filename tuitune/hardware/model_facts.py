@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from tuitune import plain
 from tuitune.hardware.weights import weigh
 
 _CONFIG_LIMIT = 4_000_000
@@ -150,10 +151,11 @@ def read_facts(config: dict[str, Any] | Path) -> ModelFacts:
 
 def load_config(file: Path) -> dict[str, Any]:
     """A config.json as a mapping. Raises OSError or ValueError."""
-    if file.stat().st_size > _CONFIG_LIMIT:
+    content = plain.head(file, _CONFIG_LIMIT + 1)
+    if len(content) > _CONFIG_LIMIT:
         raise ValueError(f"{file.name}: larger than any model's config")
     try:
-        config = json.loads(file.read_bytes())
+        config = json.loads(content)
     except RecursionError as error:
         raise ValueError(f"{file.name}: nested too deeply") from error
     if not isinstance(config, dict):

@@ -10,6 +10,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
+from tuitune import plain
 from tuitune.hardware.model_facts import ModelFacts, load_config, read_facts
 from tuitune.hardware.weights import weigh
 from tuitune.paths import data_home, shipped
@@ -134,8 +135,7 @@ def missing_parts(folder: Path) -> list[str]:
 def read_licence(folder: Path) -> str | None:
     """The licence that the model card names in its front matter; at most 80 characters of foreign text."""
     try:
-        with (folder / "README.md").open("rb") as stream:
-            card = stream.read(_CARD_LIMIT).decode("utf-8", "replace")
+        card = plain.head(folder / "README.md", _CARD_LIMIT).decode("utf-8", "replace")
     except OSError:
         return None
     front_matter = re.match(r"\ufeff?---\s*\n(.*?)\n---", card, re.DOTALL)
@@ -213,8 +213,7 @@ def _stays_inside(name: str) -> bool:
 
 def _first_line(file: Path) -> str | None:
     try:
-        with file.open(encoding="ascii", errors="replace") as stream:
-            return stream.readline(200).strip() or None
+        return plain.head(file, 200).decode("ascii", "replace").partition("\n")[0].strip() or None
     except OSError:
         return None
 

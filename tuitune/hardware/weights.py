@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-import json
 import math
+import os
+import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import orjson
+
+from tuitune import plain
+
 SINGLE = "model.safetensors"
 INDEX = "model.safetensors.index.json"
 
-_HEADER_LIMIT = 100_000_000
-"""The safetensors format's own limit on its header, in bytes."""
+_HEADER_LIMIT = 32_000_000
+"""Bytes of the largest header read: a hundred thousand tensors have half of it."""
 
 _INDEX_LIMIT = 64_000_000
+_SIZE_LIMIT = 1 << 50
+_DIMENSIONS_LIMIT = 16
 _DTYPES = {
     "F64": "float64",
     "F32": "float32",
@@ -77,21 +84,37 @@ def read_header(file: Path) -> dict[str, tuple[str, int]]:
 
     Raises ValueError where the file is damaged or shorter than its header says, OSError where it cannot be read.
     """
-    size = file.stat().st_size
-    with file.open("rb") as stream:
+    with open(plain.opened(file), "rb") as stream:
+        size = os.fstat(stream.fileno()).st_size
         length = int.from_bytes(stream.read(8), "little")
         if not 2 <= length <= min(_HEADER_LIMIT, size - 8):
             raise ValueError("not a safetensors file, or cut short")
         try:
-            header = json.loads(stream.read(length))
-            tensors = {name: entry for name, entry in header.items() if name != "__metadata__"}
-            end = max((entry["data_offsets"][1] for entry in tensors.values()), default=0)
-            counted = {name: (str(entry["dtype"]), math.prod(entry["shape"])) for name, entry in tensors.items()}
-        except (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError) as error:
+            header = orjson.loads(stream.read(length))
+            tensors = {name: _tensor(entry) for name, entry in header.items() if name != "__metadata__"}
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise ValueError("damaged safetensors header") from error
-    if size < 8 + length + end:
-        raise ValueError(f"cut short: {size} of {8 + length + end} bytes")
-    return counted
+    needed = 8 + length + max((end for _, _, end in tensors.values()), default=0)
+    if size < needed:
+        raise ValueError(f"cut short: {size} of {needed} bytes")
+    return {name: (dtype, count) for name, (dtype, count, _) in tensors.items()}
+
+
+def _tensor(entry: Any) -> tuple[str, int, int]:
+    """Dtype, element count and end of a header's entry; ValueError, TypeError or KeyError where it is none."""
+    dtype, shape, (start, end) = entry["dtype"], entry["shape"], entry["data_offsets"]
+    sizes = [*shape, start, end]
+    if not isinstance(dtype, str) or any(type(size) is not int or not 0 <= size < _SIZE_LIMIT for size in sizes):
+        raise ValueError("no tensor is described like this")
+    count = math.prod(shape[:_DIMENSIONS_LIMIT])
+    if len(shape) > _DIMENSIONS_LIMIT or start > end or (dtype in _DTYPES and count * _item_size(dtype) != end - start):
+        raise ValueError("the shape of a tensor is not that of its bytes")
+    return dtype, count, end
+
+
+def _item_size(dtype: str) -> int:
+    """Bytes of one number: `BF16` has two, `F8_E4M3` one."""
+    return int(re.sub(r"\D.*", "", dtype.lstrip("BF"))) // 8
 
 
 def _weight_files(folder: Path, problems: list[str]) -> list[Path]:
@@ -120,10 +143,8 @@ def _indexed_files(folder: Path, problems: list[str]) -> list[Path]:
 def _shard_names(index: Path) -> set[str]:
     """The file names in an index; a name that leads out of the folder is no file name."""
     try:
-        if index.stat().st_size > _INDEX_LIMIT:
-            return set()
-        entries: Any = json.loads(index.read_bytes())["weight_map"].values()
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        entries: Any = orjson.loads(plain.read(index, _INDEX_LIMIT))["weight_map"].values()
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return set()
     return {name for name in _texts(entries) if name == Path(name).name}
 

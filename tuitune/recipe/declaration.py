@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
 
 SLUG = r"^[a-z0-9][a-z0-9._-]{0,63}$"
 MOST = 1_000_000_000
 """Bound of settings that count steps or rows: far above any run, far below what overflows in a library."""
+
+CONTROL_CHARACTER = "control_character"
+"""The type of pydantic's error where a text has one: no name, path or id has, and C libraries end a text at a NUL."""
+
+_CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_CONTROLS_AND_BREAKS = re.compile(r"[\x00-\x1f\x7f]")
 
 Cadence = Annotated[int, Field(ge=1, le=MOST)] | Literal["epoch", "end"]
 """How often something happens: every n optimizer steps, at the end of every epoch, or once at the end of training."""
@@ -38,14 +46,16 @@ def setting(
     unit: str = "",
     expected: str = "",
     advanced: bool = False,
+    lines: bool = False,
     **constraints: Any,
 ) -> Any:
     """Declare one recipe field; `constraints` are pydantic's (`ge`, `le`, `pattern`, …).
 
-    `expected` says what may be written, where the type and the constraints alone do not say it well.
+    `expected` says what may be written, where the type and the constraints alone do not say it well. `lines`: its texts
+    may have line breaks and tabs in them; no other control character is ever allowed.
     """
     factory = {"default_factory": lambda: default.copy()} if isinstance(default, list | dict) else {"default": default}
-    extra: dict[str, Any] = {"unit": unit, "expected": expected, "advanced": advanced}
+    extra: dict[str, Any] = {"unit": unit, "expected": expected, "advanced": advanced, "lines": lines}
     return Field(**factory, title=title, description=help, json_schema_extra=extra, **constraints)
 
 
@@ -53,3 +63,20 @@ class Section(BaseModel):
     """A table of the recipe. Immutable, so that a draft can be kept for undo; unknown keys are refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, allow_inf_nan=False, strict=True)
+
+    @field_validator("*")
+    @classmethod
+    def _writable(cls, value: Any, info: ValidationInfo) -> Any:
+        extra: Any = cls.model_fields[str(info.field_name)].json_schema_extra or {}
+        odd = _CONTROLS if extra.get("lines") else _CONTROLS_AND_BREAKS
+        if any(odd.search(text) for text in _texts(value)):
+            raise PydanticCustomError(CONTROL_CHARACTER, "a control character")
+        return value
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list):
+        yield from (part for part in value if isinstance(part, str))
+        yield from _texts([*value.values()]) if isinstance(value, dict) else ()

@@ -23,7 +23,7 @@ class RunSection(Section):
         expected="at most 64 lower-case letters, digits, '.', '_' and '-', a letter or digit first",
         pattern=SLUG,
     )
-    notes: str = setting("", "notes", "Anything you want to remember about this run.", max_length=10_000)
+    notes: str = setting("", "notes", "Anything you want to remember about this run.", lines=True, max_length=10_000)
     seed: int = setting(
         42, "seed", "Seeds the order of the data, dropout and the adapter's initial weights.", ge=0, le=2**32 - 1
     )
@@ -40,6 +40,7 @@ class RunSection(Section):
         expected="a command such as notify-send tuitune; it gets the facts as TUITUNE_… variables and as JSON on its "
         "standard input",
         advanced=True,
+        lines=True,
         max_length=1000,
     )
 
@@ -109,6 +110,7 @@ class DataSection(Section):
         "Which column plays which role (prompt, completion, system, text, messages, instruction, input, output, tools "
         "or label), for data with names of its own. Rows whose label calls their answer bad are unusable.",
         expected='roles and their columns, such as prompt = "question", completion = "answer"',
+        lines=True,
         advanced=True,
     )
     exclude: list[str] = setting(
@@ -374,7 +376,10 @@ class SamplesSection(Section):
     """Samples"""
 
     prompts: list[str] = setting(
-        [], "prompts", "Prompts answered during training, always the same, so that you see the model change."
+        [],
+        "prompts",
+        "Prompts answered during training, always the same, so that you see the model change.",
+        lines=True,
     )
     every: Cadence = setting(
         "epoch",

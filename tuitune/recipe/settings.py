@@ -13,7 +13,7 @@ from pydantic.fields import FieldInfo
 
 from tuitune.problem import Problem, TuituneError
 from tuitune.recipe import values
-from tuitune.recipe.declaration import Section
+from tuitune.recipe.declaration import CONTROL_CHARACTER, Section
 from tuitune.recipe.schema import Recipe
 
 Kind = Literal["choice", "switch", "integer", "number", "text", "list", "table", "shares", "cadence"]
@@ -173,7 +173,11 @@ def checked(setting: Setting, value: object) -> Any:
     """`value` as the schema holds it; ValueError("expected …, found …") where type, choice or range is wrong."""
     try:
         section = sections()[setting.section].model_validate({setting.name: value})
-    except (ValidationError, RecursionError, OverflowError):
+    except ValidationError as error:
+        controls = any(one["type"] == CONTROL_CHARACTER for one in error.errors(include_context=False))
+        without = " without control characters" if controls else ""
+        raise ValueError(f"expected {setting.expected}{without}, found {values.shown(value)}") from None
+    except (RecursionError, OverflowError):
         raise ValueError(f"expected {setting.expected}, found {values.shown(value)}") from None
     return getattr(section, setting.name)
 

@@ -7,16 +7,16 @@ import os
 import stat
 from pathlib import Path
 
+from tuitune import plain
+
 
 def open_regular(path: Path | str, flags: int, *, directory: int | None = None) -> int:
     """Open a regular file, itself and not what a link points to, mode 0600 when created; OSError where it is not one.
 
     A file that is written must have no second name: a hard link would carry the write elsewhere.
     """
-    fd = os.open(path, flags | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600, dir_fd=directory)
-    found = os.fstat(fd)
-    written = flags & (os.O_WRONLY | os.O_RDWR)
-    if not stat.S_ISREG(found.st_mode) or (written and found.st_nlink > 1):
+    fd = plain.opened(path, flags, links=False, directory=directory)
+    if flags & (os.O_WRONLY | os.O_RDWR) and os.fstat(fd).st_nlink > 1:
         os.close(fd)
         raise OSError(errno.EINVAL, "not a plain file", str(path))
     return fd
@@ -31,12 +31,7 @@ def is_regular(path: Path) -> bool:
 
 def read_bytes(path: Path | str, limit: int, *, directory: int | None = None) -> bytes:
     """The file's content; OSError where it is longer than `limit` bytes."""
-    fd = open_regular(path, os.O_RDONLY, directory=directory)
-    with open(fd, "rb") as file:
-        content = file.read(limit + 1)
-    if len(content) > limit:
-        raise OSError(errno.EFBIG, f"longer than {limit} bytes", str(path))
-    return content
+    return plain.read(path, limit, links=False, directory=directory)
 
 
 def write_all(fd: int, content: bytes) -> None:
