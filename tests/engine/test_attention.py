@@ -165,3 +165,63 @@ def test_the_first_token_of_a_document_is_no_target() -> None:
     assert batch["labels"].tolist() == [[-100, 6, -100, 8]]
     assert batch["position_ids"].tolist() == [[0, 1, 0, 1]]
     assert batch["cu_seq_lens_q"].tolist() == [0, 2, 4]
+
+
+@pytest.mark.parametrize("window", [None, 8], ids=["causal", "window"])
+@pytest.mark.parametrize("stock", [False, True], ids=["documents", "stock"])
+def test_grouped_heads_are_repeated_where_only_the_math_kernel_would_take_them(
+    stock: bool, window: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a card before Ampere, or float32 on any, is given: the same answer, through calls without grouped heads."""
+    from transformers.integrations import sdpa_attention
+
+    from tuitune.engine import attention
+
+    ids = torch.tensor([documents()[0]])
+    model = make_model("mistral" if window else "llama", attn_implementation="sdpa")
+    if not stock:
+        model.set_attn_implementation(DOCUMENTS)
+    given = {"input_ids": ids} if stock else batch_of(documents())
+    expected = model(**given, use_cache=False).logits.detach()
+
+    grouped: list[bool] = []
+    kernel = torch.nn.functional.scaled_dot_product_attention
+
+    def spy(q: torch.Tensor, k: torch.Tensor, *rest: Any, **named: Any) -> torch.Tensor:
+        grouped.append(bool(named.get("enable_gqa")) or q.shape[1] != k.shape[1])
+        return kernel(q, k, *rest, **named)
+
+    monkeypatch.setattr(attention, "scaled_dot_product_attention", spy)
+    monkeypatch.setattr(torch.nn.functional, "scaled_dot_product_attention", spy)
+    monkeypatch.setattr(attention, "_takes_groups", lambda *_: False)
+    monkeypatch.setattr(sdpa_attention, "use_gqa_in_sdpa", lambda *given: attention._takes_groups(*given))
+    assert (model(**given, use_cache=False).logits - expected).abs().max() < 1e-5
+    assert grouped and not any(grouped)
+
+
+@pytest.mark.parametrize(
+    ("capability", "dtype", "masked", "takes"),
+    [
+        ((7, 5), torch.float16, False, False),
+        ((7, 0), torch.bfloat16, False, False),
+        ((8, 0), torch.float32, False, False),
+        ((8, 0), torch.bfloat16, True, False),
+        ((8, 0), torch.bfloat16, False, True),
+        ((9, 0), torch.float16, False, True),
+    ],
+)
+def test_which_cards_take_grouped_heads(
+    capability: tuple[int, int], dtype: torch.dtype, masked: bool, takes: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from types import SimpleNamespace
+
+    from transformers.integrations import sdpa_attention
+
+    from tuitune.engine import attention
+
+    monkeypatch.setattr(attention, "_has_flash", lambda index: capability >= (8, 0))
+    head = SimpleNamespace(device=torch.device("cuda", 0), dtype=dtype, shape=(1, 2, 9, 64))
+    mask = torch.ones(1) if masked else None
+    assert sdpa_attention.use_gqa_in_sdpa(mask, head, head) is takes
+    on_cpu = torch.zeros(1, 2, 9, 64, dtype=dtype)
+    assert attention._takes_groups(None, on_cpu, on_cpu) is True

@@ -72,7 +72,11 @@ def refused(run: Run, gpu: str = "auto", *, share: bool = False) -> str:
 def test_the_processor_is_one_slot() -> None:
     one, two = new_run("one"), new_run("two")
     with taken(one) as held:
-        assert (held.slot.device, held.slot.label, held.slot.environment) == ("cpu", "CPU", {})
+        assert (held.slot.device, held.slot.label, held.slot.environment) == (
+            "cpu",
+            "CPU",
+            {"CUDA_VISIBLE_DEVICES": ""},
+        )
         assert refused(two) == "the CPU trains one"
         assert refused(two, "cpu") == "the CPU trains one"
         assert holders() == {"cpu": {"run": one.id, "name": "one", "directory": str(one.path)}}
@@ -263,7 +267,7 @@ def test_a_gpu_that_is_not_there_is_waited_for_with_a_word(nvml: ModuleType, gpu
 def test_without_a_driver_the_processor_is_the_slot(nvml: ModuleType, code: str) -> None:
     nvml.state["init"] = getattr(nvml, f"NVML_ERROR_{code}")
     with taken(new_run("one")) as held:
-        assert (held.slot.device, held.slot.environment) == ("cpu", {})
+        assert (held.slot.device, held.slot.environment) == ("cpu", {"CUDA_VISIBLE_DEVICES": ""})
 
 
 def test_a_lost_gpu_is_no_reason_to_train_on_the_processor(nvml: ModuleType) -> None:

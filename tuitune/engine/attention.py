@@ -17,11 +17,13 @@ from torch.nn.attention.varlen import varlen_attn
 from torch.nn.functional import dropout as drop
 from torch.nn.functional import scaled_dot_product_attention
 from transformers import AttentionInterface, PreTrainedModel
+from transformers.integrations import sdpa_attention
 
 DOCUMENTS = "tuitune_documents"
 """Name under which transformers knows this attention. It has no mask function of that name, so it builds no masks."""
 
 _INT32_LIMIT = 2**31
+_stock_takes_groups = sdpa_attention.use_gqa_in_sdpa  # knows of masks and head sizes, but not of old cards and float32
 
 
 def document_attention(
@@ -81,22 +83,37 @@ def _has_flash(index: int) -> bool:
 
 def _sdpa(q: Tensor, k: Tensor, v: Tensor, scale: float | None, dropout: float, window: int | None) -> Tensor:
     length = q.shape[2]
+    mask = None if window is None or window >= length else _visible(length, window, q.device)
     grouped = q.shape[1] != k.shape[1]
-    if window is None or window >= length:
-        mask = None
-    else:
-        mask = _visible(length, window, q.device)
+    if grouped and not _takes_groups(mask, k, v):
+        k, v, grouped = *_repeated(q, k, v), False
     return scaled_dot_product_attention(
         q, k, v, attn_mask=mask, is_causal=mask is None, dropout_p=dropout, scale=scale, enable_gqa=grouped
     )
+
+
+def _takes_groups(mask: Tensor | None, key: Tensor, value: Tensor) -> bool:
+    """Whether a kernel that does not write out the (length × length) scores takes fewer key heads than query heads.
+
+    On CUDA flash attention alone does, which needs 16 bits, no mask and capability 8.0 (torch's `sdp_utils.cpp`).
+    """
+    if key.device.type != "cuda":
+        return True
+    half = key.dtype in (torch.bfloat16, torch.float16)
+    return half and _has_flash(key.device.index or 0) and _stock_takes_groups(mask, key, value)
+
+
+def _repeated(q: Tensor, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
+    """Keys and values with a head for each of the query's."""
+    groups = q.shape[1] // k.shape[1]
+    return k.repeat_interleave(groups, dim=1), v.repeat_interleave(groups, dim=1)
 
 
 def _explicit(
     q: Tensor, k: Tensor, v: Tensor, scale: float | None, dropout: float, window: int | None, *, cap: float
 ) -> Tensor:
     """Attention written out, for logits that are soft-capped: cap · tanh(logit / cap), as in Gemma 2."""
-    groups = q.shape[1] // k.shape[1]
-    k, v = k.repeat_interleave(groups, dim=1), v.repeat_interleave(groups, dim=1)
+    k, v = _repeated(q, k, v)
     scores = q @ k.transpose(2, 3) * (scale if scale is not None else q.shape[-1] ** -0.5)
     scores = cap * torch.tanh(scores / cap)
     scores = scores.masked_fill(~_visible(q.shape[2], window, q.device), torch.finfo(scores.dtype).min)
@@ -149,3 +166,4 @@ def separates_documents(model: PreTrainedModel) -> str | None:
 
 
 AttentionInterface.register(DOCUMENTS, document_attention)
+sdpa_attention.use_gqa_in_sdpa = _takes_groups  # the stock attention of padded rows repeats keys and values likewise

@@ -142,9 +142,8 @@ class Slots:
         cards = occupancy.candidates(self._cards, wish.gpu, wish.visible)
         if cards:
             return [Place(_gpu_slot(card), card) for card in cards]
-        if wish.gpu == CPU:
-            return [Place(Slot(CPU, "CPU", {"CUDA_VISIBLE_DEVICES": ""}), None)]
-        return [Place(Slot(CPU, "CPU", {}), None)] if wish.gpu == "auto" and self._looked_at is not None else []
+        processor = wish.gpu == CPU or (wish.gpu == "auto" and self._looked_at is not None)
+        return [Place(Slot(CPU, "CPU", {"CUDA_VISIBLE_DEVICES": ""}), None)] if processor else []
 
     def _missing(self, wish: Wish) -> str:
         there = ", ".join(f"GPU {card.index}" for card in self._cards)
