@@ -37,6 +37,10 @@ def test_one_row_token_by_token(cli, tmp_path: Path) -> None:
     learned = [line.split("●  ")[1].strip("‹›") for line in lines if "●  " in line]
     assert place.split(maxsplit=1) == ["row", "row 2 (line 2)"]
     assert "".join(learned).replace("␣", " ") == f"{ANSWER}<|end|>"
+    found = json.loads(cli("data", "tokens", path, "--model", "bundled:nano", "--row", "2", "--json").out)
+    asked = [one["text"] for one in found["tokens"] if one["why"] == "user"]
+    assert "".join(asked) == "The capital of France?"
+    assert all(bool(one["why"]) != one["learned"] for one in found["tokens"])
 
 
 def test_rows_that_are_not_there_or_not_readable_are_named(cli, tmp_path: Path) -> None:

@@ -70,8 +70,8 @@ def test_rows_problems_and_templates_that_cannot_be_stopped(talk: Talk, tiny: Pa
 
     shown = talk.ask(3, op="row", values=ROW, number=7)
     assert "".join(text for text, *_ in shown["tokens"]) == shown["rendered"]
-    assert "".join(text for text, _, learned, _ in shown["tokens"] if learned) == "One 👋.<|end|>"
-    assert next(text for text, _, _, special in shown["tokens"] if special) == "<|user|>"
+    assert "".join(text for text, _, learned, *_ in shown["tokens"] if learned) == "One 👋.<|end|>"
+    assert next(text for text, _, _, special, _ in shown["tokens"] if special) == "<|user|>"
     assert (shown["cut"], shown["kept"]) == (False, shown["length"])
 
     assert "conversation" in talk.ask(4, op="row", values={"messages": []}, number=1)["error"]

@@ -152,7 +152,8 @@ def test_the_inspector_shows_what_is_learned(
         tokens = reply["tokens"][: reply["kept"]]
         assert 0 < reply["trained"] < len(tokens) and "".join(text for text, *_ in tokens) == reply["rendered"]
         assert any(verdict["id"] == "learned" for verdict in reply["verdicts"]), reply["verdicts"]
-        shown.append(([number for _, number, _, _ in tokens], [mark for _, _, mark, _ in tokens]))
+        shown.append(([one[1] for one in tokens], [one[2] for one in tokens]))
+        assert all(bool(why) != bool(mark) for _, _, mark, _, why in tokens)
     assert sorted(learned) == sorted(shown)
 
 

@@ -36,7 +36,8 @@ def tokenized(request: dict[str, Any], max_length: int) -> dict[str, Any]:
     text = "<s>" + values["text"] + "</s>"
     tokens, learned, speaker = [], False, ""
     for number, word in enumerate(re.findall(r"</?s>|\s*\w+|[^\w]", text)):
-        tokens.append([word, number, int(learned), int(word in ("<s>", "</s>"))])
+        why = "" if learned else "cut" if number >= max_length else "template" if word == "<s>" else "user"
+        tokens.append([word, number, int(learned), int(word in ("<s>", "</s>")), why])
         speaker = word.strip() if word.strip() in ("user", "assistant") else speaker
         learned = (learned or word == ":") and speaker == "assistant"
     cut = len(tokens) > max_length

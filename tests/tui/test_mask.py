@@ -85,7 +85,7 @@ async def test_a_row_is_shown_as_its_tokens_with_figures_verdicts_and_where_the_
         await shows(pilot, "stand-in", "the tokenizer's chat template", "answers marked by the template")
         await shows(pilot, "✓ the template marks the answers", "✓ the end of a turn is learned")
         await shows(pilot, "<s>user:␣hi⏎", "▌assistant:␣Good␣day.</s>")
-        await shows(pilot, "token 1 of 10", "'<s>'", "special (BOS)", "masked")
+        await shows(pilot, "token 1 of 10", "'<s>'", "special (BOS)", "masked: template text")
         await pilot.press("G")
         await shows(pilot, "token 10 of 10", "special (EOS)", "trained")
 

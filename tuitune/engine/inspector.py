@@ -22,6 +22,7 @@ from tuitune.data.shapes.fields import RowProblem
 from tuitune.data.shapes.turns import is_learned
 from tuitune.data.sources.names import open_source, resolve
 from tuitune.engine.failures import EngineError, explain
+from tuitune.engine.reasons import reasons
 from tuitune.engine.tokenizer import choose_template, load_tokenizer, longest_of, place_of, stop_ids_of
 from tuitune.engine.tokens import Encoder, Rendered
 from tuitune.engine.verdicts import Verdict, judge, longer
@@ -97,7 +98,7 @@ class Desk:
         }
 
     def row(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        """A row as tokens: text, number, whether it is learned, whether it is special; and verdicts on it.
+        """A row as tokens: text, number, whether it is learned, whether it is special, why it is masked; and verdicts.
 
         RowProblem names the field that is wrong; EngineError says why the template gives no tokens.
         """
@@ -112,14 +113,16 @@ class Desk:
         learned = bytearray(len(encoding))
         for first, last in self._encoder.learned(encoding, rendered):
             learned[first:last] = b"\1" * (last - first)
+        masked = reasons(self._encoder, canonical, rendered, encoding, learned)
         learned[:1] = b"\0"  # nothing stands before the first token that it could be predicted from
         kept = min(len(encoding), self._encoder.max_length)
+        masked = [*(why or "first" for why in masked[:1]), *masked[1:kept], *["cut"] * (len(masked) - kept)]
         ids = encoding.ids
         texts = _texts(encoding, rendered)
         return {
             "tokens": [
-                [text, number, mark, int(number in self._special)]
-                for text, number, mark in zip(texts, ids, learned, strict=True)
+                [text, number, mark, int(number in self._special), why]
+                for text, number, mark, why in zip(texts, ids, learned, masked, strict=True)
             ],
             "length": len(encoding),
             "trained": learned.count(1, 0, kept),

@@ -6,14 +6,34 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+WHY = {
+    "system": "system turn",
+    "user": "user turn",
+    "tool": "tool's answer",
+    "prompt": "prompt",
+    "template": "template text",
+    "weight": "answer of weight 0",
+    "earlier": "before the last answer (loss_on = completion)",
+    "end": "after the end token",
+    "first": "first token: nothing comes before it",
+    "added": "added by the tokenizer",
+    "apart": "in no answer",
+    "cut": "cut by max_length",
+}
+"""Why a token is masked, in words, by the engine's slugs."""
+
 
 class Token(NamedTuple):
-    """A token as text and by its number in the vocabulary; `learned` counts in the loss, `special` is no plain text."""
+    """A token as text and by its number in the vocabulary; `learned` counts in the loss, `special` is no plain text.
+
+    `why`: the slug of why it is masked, as in `WHY`; "" where it is learned.
+    """
 
     text: str
     id: int
     learned: bool
     special: bool
+    why: str = ""
 
 
 @dataclass(frozen=True)
@@ -76,8 +96,8 @@ def opening(reply: Mapping[str, Any]) -> Opening:
 def tokenized_row(reply: Mapping[str, Any]) -> TokenizedRow:
     """Read the reply to `row`; AttributeError, KeyError, TypeError or ValueError where it is not one."""
     tokens = tuple(
-        Token(str(text), int(number), bool(learned), bool(special))
-        for text, number, learned, special in reply["tokens"]
+        Token(str(text), int(number), bool(learned), bool(special), str(why))
+        for text, number, learned, special, why in reply["tokens"]
     )
     kept = min(int(reply.get("kept", reply["max_length"])), len(tokens))
     return TokenizedRow(tokens, kept, int(reply["max_length"]), str(reply["rendered"]), _verdicts(reply))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -18,12 +19,14 @@ from tuitune.recipe import overrides
 from tuitune.recipe.schema import Recipe
 from tuitune.text import clean
 from tuitune.tui.inspector_client import Inspector
-from tuitune.tui.inspector_replies import TokenizedRow, Verdict
+from tuitune.tui.inspector_replies import WHY, Token, TokenizedRow, Verdict
 
 _SIGNS = {"ok": "✓", "warning": "⚠", "error": "✗"}
 _SPACES = str.maketrans({" ": "␣", "\n": "⏎", "\t": "⇥", "\r": "␍"})
 _LEARNED, _DIM, _PLAIN = "\x1b[1;32m", "\x1b[2m", "\x1b[0m"
 _BAR = 40
+_WIDEST = 24
+"""Columns within which the texts of tokens are of one width, so that what stands after them is in line."""
 _NAMED = 20
 
 
@@ -112,23 +115,42 @@ def _row(recipe: Recipe, options: argparse.Namespace) -> int:
                 f"{len(found.tokens):,}: {found.trained:,} learned (●), others masked (·); {found.kept:,} kept, "
                 f"rows are cut after {found.max_length:,}",
             ),
+            ("masked", _masked(found)),
             *((("" if number else "verdicts"), _verdict(one)) for number, one in enumerate(found.verdicts)),
         ]
     )
     colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
-    for number, token in enumerate(found.tokens):
+    texts = [_shown(token) for token in found.tokens]
+    widest = min(max(map(len, texts), default=0), _WIDEST)
+    for number, (token, text) in enumerate(zip(found.tokens, texts, strict=True)):
         if number == found.kept:
             say(f"{'┄' * _BAR} cut")
-        text = clean(token.text.translate(_SPACES)) or "◌"
-        line = f"{number:>6}  {token.id:>7}  {'●' if token.learned else '·'}  {f'‹{text}›' if token.special else text}"
-        say(f"{_LEARNED if token.learned else _DIM}{line}{_PLAIN}" if colour else line)
+        learned = token.learned and number < found.kept
+        line = f"{number:>6}  {token.id:>7}  {'●' if learned else '·'}  {text:<{widest}}  {_why(token)}".rstrip()
+        say(f"{_LEARNED if learned else _DIM}{line}{_PLAIN}" if colour else line)
     return 0
+
+
+def _shown(token: Token) -> str:
+    text = clean(token.text.translate(_SPACES)) or "◌"
+    return f"‹{text}›" if token.special else text
+
+
+def _why(token: Token) -> str:
+    return WHY.get(token.why, clean(token.why))
+
+
+def _masked(row: TokenizedRow) -> str:
+    """How many tokens are masked for each reason, the most first."""
+    counts = Counter(_why(token) for token in row.tokens if token.why)
+    return ", ".join(f"{count:,} {why}" for why, count in counts.most_common()) or "none"
 
 
 def _as_json(found: TokenizedRow) -> dict[str, Any]:
     return {
         "tokens": [
-            {"text": one.text, "id": one.id, "learned": one.learned, "special": one.special} for one in found.tokens
+            {"text": one.text, "id": one.id, "learned": one.learned, "special": one.special, "why": one.why}
+            for one in found.tokens
         ],
         "kept": found.kept,
         "max_length": found.max_length,

@@ -9,7 +9,7 @@ from textual.content import Content
 from tuitune.problem import TuituneError
 from tuitune.recipe.settings import setting, show_value
 from tuitune.text import clean
-from tuitune.tui.inspector_replies import Opening, Token, TokenizedRow, Verdict
+from tuitune.tui.inspector_replies import WHY, Opening, Token, TokenizedRow, Verdict
 from tuitune.tui.widgets.bars import joined, labelled
 from tuitune.units import percent_text
 
@@ -111,16 +111,18 @@ def fixed(verdict: Verdict) -> str:
 
 
 def token_line(number: int, row: TokenizedRow, opening: Opening | None) -> Content:
-    """The token under the cursor: its place, its number in the vocabulary, its text, and whether it is learned."""
+    """The token under the cursor: its place, its number in the vocabulary, its text, and why it is masked if it is."""
     token = row.tokens[number]
-    learned = ("trained", "$ok") if token.learned else ("masked", "$faint")
+    why = WHY.get(token.why, clean(token.why, limit=_LONGEST_TOKEN))
+    cut = f"{why} {row.max_length:,}"
+    learned = ("trained", "$ok") if token.learned else (f"masked: {why}", "$faint")
     return joined(
         [
             f"token {number + 1:,} of {len(row.tokens):,}",
             labelled("id", str(token.id)),
             clean(repr(token.text), limit=_LONGEST_TOKEN),
             (_special(token, opening), "$accent") if token.special else None,
-            ("cut off", "$warn") if number >= row.kept else learned,
+            (cut, "$warn") if number >= row.kept else learned,
         ]
     )
 
