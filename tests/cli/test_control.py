@@ -228,10 +228,10 @@ def test_the_queue_is_listed_moved_edited_and_left(start_run, cli) -> None:
     listed = json.loads(cli("queue", "--json").out)
     assert [(entry["place"], entry["name"]) for entry in listed["waiting"]] == [(1, "second"), (2, "third")]
     assert [(held["label"], held["id"]) for held in listed["holders"]] == [("CPU", first.id)]
-    assert "the CPU trains first" in listed["waiting"][0]["reason"]
+    assert "CPU is busy: training first" in listed["waiting"][0]["reason"]
     shown = cli("queue").out
     assert all(text in shown for text in ("second", "third", "PLACE", "CPU", first.id))
-    assert "the CPU trains first" in cli("runs").out
+    assert "CPU is busy: training first" in cli("runs").out
 
     for place, reached in [("first", 1), ("down", 2), ("up", 1), ("up", 1), ("last", 2), (1, 1)]:
         assert f"number {reached} of 2" in cli("queue", "move", "third", place).out
@@ -263,7 +263,7 @@ def test_a_follower_sees_what_a_run_waits_for(start_run, cli, home: Path) -> Non
     second = start_run("second", queued=True)
     process = start("follow", "second", home=home)
     assert process.stdout is not None
-    assert process.stdout.readline().strip() == "queued: the CPU trains first"
+    assert process.stdout.readline().startswith("queued: CPU is busy: training first")
     assert cli("queue", "remove", "second").code == 0
     out, _ = process.communicate(timeout=20)
     assert process.returncode == 0
@@ -275,7 +275,7 @@ def test_a_terminal_shows_what_is_waited_for_and_rings_at_the_end(start_run, cli
     start_run("first")
     start_run("second", queued=True)
     with pty_session.start((*pty_session.SCREEN, "follow", "second")) as session:
-        session.wait_for(b"queued: the CPU trains first")
+        session.wait_for(b"queued: CPU is busy: training first")
         assert cli("stop", "first").code == 0
         session.wait_for(b"importing torch")
         assert b"\a" not in session.output

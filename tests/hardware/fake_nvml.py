@@ -10,6 +10,8 @@ from types import ModuleType
 import pytest
 
 FOLDER = Path(__file__).parent / "nvml"
+NO_DRIVER = FOLDER / "no_driver.json"
+"""For FAKE_NVML: a machine without a driver."""
 
 
 def install(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
@@ -17,5 +19,6 @@ def install(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     monkeypatch.syspath_prepend(str(FOLDER))
     monkeypatch.delitem(sys.modules, "pynvml", raising=False)
     module = importlib.import_module("pynvml")
+    del sys.modules["pynvml"]
     monkeypatch.setitem(sys.modules, "pynvml", module)
     return module

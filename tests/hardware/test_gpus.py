@@ -80,6 +80,24 @@ def test_what_is_slow_to_read_is_read_once_in_a_while(nvml: ModuleType) -> None:
     assert nvml.calls.count("power") == 4
 
 
+FAULTS = (
+    "UNINITIALIZED",
+    "NOT_SUPPORTED",
+    "NO_PERMISSION",
+    "DRIVER_NOT_LOADED",
+    "TIMEOUT",
+    "FUNCTION_NOT_FOUND",
+    "GPU_IS_LOST",
+    "RESET_REQUIRED",
+    "OPERATING_SYSTEM",
+    "LIB_RM_VERSION_MISMATCH",
+    "IN_USE",
+    "MEMORY",
+    "UNKNOWN",
+)
+"""All that NVML may say at its start, but that its library is not there."""
+
+
 @pytest.mark.parametrize(
     ("code", "words"),
     [
@@ -89,9 +107,11 @@ def test_what_is_slow_to_read_is_read_once_in_a_while(nvml: ModuleType) -> None:
         ("NVML_ERROR_NOT_SUPPORTED", "NVML: error 3"),
     ],
 )
-def test_nvml_that_does_not_start_gives_no_cards_and_a_reason(nvml: ModuleType, code: str, words: str) -> None:
+def test_nvml_that_does_not_start_gives_no_cards_and_a_reason(
+    nvml: ModuleType, code: str, words: str, tmp_path: Path
+) -> None:
     nvml.state["init"] = getattr(nvml, code)
-    sampler = Sampler()
+    sampler = Sampler(root=tmp_path)
     assert sampler.sample() == []
     assert sampler.reason == words
     nvml.state.update(init=None, cards=[card(nvml)])
@@ -99,17 +119,59 @@ def test_nvml_that_does_not_start_gives_no_cards_and_a_reason(nvml: ModuleType, 
     assert sampler.reason == words
 
 
-def test_without_the_package_there_are_no_cards_and_a_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_driver_that_refuses_is_no_machine_without_a_gpu(nvml: ModuleType, fault: str, tmp_path: Path) -> None:
+    nvml.state["init"] = getattr(nvml, f"NVML_ERROR_{fault}")
+    sampler = Sampler(root=tmp_path)
+    assert (sampler.sample(), sampler.certain, sampler.blind) == ([], False, False)
+    assert sampler.reason
+
+
+@pytest.mark.parametrize(
+    "trace", [None, "dev/nvidia0", "dev/nvidiactl", "dev/nvhost-gpu", "usr/lib/wsl/lib/libcuda.so.1"]
+)
+@pytest.mark.parametrize("package", [True, False], ids=["library", "package"])
+def test_without_the_library_a_device_file_tells(
+    nvml: ModuleType, package: bool, trace: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nvml.state["init"] = nvml.NVML_ERROR_LIBRARY_NOT_FOUND
+    if not package:
+        monkeypatch.setitem(sys.modules, "pynvml", None)
+    if trace:
+        (tmp_path / trace).parent.mkdir(parents=True)
+        (tmp_path / trace).touch()
+    sampler = Sampler(root=tmp_path)
+    assert (sampler.sample(), sampler.certain, sampler.blind) == ([], trace is None, trace is not None)
+    assert (f"/{trace}" in sampler.reason) == (trace is not None)
+
+
+def test_without_the_package_there_are_no_cards_and_a_reason(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setitem(sys.modules, "pynvml", None)
-    sampler = Sampler()
+    sampler = Sampler(root=tmp_path)
     assert sampler.sample() == []
     assert sampler.reason == "the Python package nvidia-ml-py is not installed"
+
+
+def test_driver_mode_and_screen_of_a_card(nvml: ModuleType, tmp_path: Path) -> None:
+    nvml.state.update(driver=b"570.86.10", cuda=12080)
+    nvml.state["cards"] = [
+        card(nvml),
+        card(nvml, uuid="GPU-2", mode=3, active=1),
+        card(nvml, uuid="GPU-3", mode=2, attached=1),
+    ]
+    one, two, three = Sampler(root=tmp_path).sample()
+    assert (one.driver, one.cuda) == ("570.86.10", (12, 8))
+    assert [gpu.mode for gpu in (one, two, three)] == ["default", "exclusive", "prohibited"]
+    assert [gpu.display for gpu in (one, two, three)] == [False, True, True]
+    (tmp_path / "dev").mkdir()
+    (tmp_path / "dev/dxg").touch()
+    assert Sampler(root=tmp_path).sample()[0].display
 
 
 def test_a_driver_without_cards(nvml: ModuleType) -> None:
     nvml.state["cards"] = []
     sampler = Sampler()
-    assert sampler.sample() == []
+    assert (sampler.sample(), sampler.certain) == ([], False)
     assert sampler.reason == "the NVIDIA driver sees no GPU"
 
 
@@ -134,7 +196,7 @@ def test_a_driver_that_goes_away_while_we_look(nvml: ModuleType, monkeypatch: py
         raise nvml.NVMLError(nvml.NVML_ERROR_DRIVER_NOT_LOADED)
 
     monkeypatch.setattr(nvml, "nvmlDeviceGetCount", gone)
-    assert sampler.sample() == []
+    assert (sampler.sample(), sampler.certain) == ([], False)
     assert sampler.reason == "the NVIDIA driver is not loaded"
 
 
@@ -142,11 +204,12 @@ def test_a_card_cut_into_slices_shows_the_slices(nvml: ModuleType) -> None:
     parts = [card(nvml, uuid="MIG-1", memory=nvml.memory(20_000, 0)), None, card(nvml, uuid="MIG-2")]
     for part in parts:
         if part:
-            del part["rates"]
+            del part["rates"], part["capability"]
     nvml.state["cards"] = [card(nvml, mig_mode=[1, 1], slices=parts)]
     found = gpus()
     assert [(gpu.uuid, gpu.mig, gpu.utilization) for gpu in found] == [("MIG-1", True, None), ("MIG-2", True, None)]
     assert found[0].memory_free == 20_000
+    assert found[0].capability == (9, 0)
 
 
 def test_an_old_library_lacks_functions(nvml: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -246,7 +309,7 @@ def test_an_answer_that_came_while_nobody_asked_is_not_told_as_new(
     clock = time.monotonic
     monkeypatch.setattr(time, "monotonic", lambda: clock() + 60)
     assert sampler.sample() == []
-    assert sampler.certain
+    assert sampler.reason == "the NVIDIA driver sees no GPU"
 
 
 def test_a_library_that_breaks_is_no_more_than_a_reason(nvml: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:

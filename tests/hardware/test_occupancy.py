@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from tuitune.hardware.gpus import Gpu, GpuProcess
-from tuitune.hardware.occupancy import candidates, is_taken, title, training_gpu, users_text
+from tuitune.hardware.occupancy import candidates, hides_all, is_exclusive, is_taken, title, training_gpu, users_text
 
 GIB = 2**30
 ONE = Gpu(index=0, uuid="GPU-aaaa", name="one")
@@ -86,6 +88,44 @@ SECRETIVE = GpuProcess(15, "bob", None, "julia")
 )
 def test_who_is_at_work_on_a_card(gpu: Gpu, taken: bool, text: str) -> None:
     assert (is_taken(gpu), users_text(gpu)) == (taken, text)
+
+
+@pytest.mark.parametrize(
+    ("used", "processes", "drawing", "taken"),
+    [
+        (GIB + GIB // 2, (), 0, False),
+        (2 * GIB + 1, (), 0, True),
+        (2 * GIB, (), GIB // 2, False),
+        (GIB + GIB // 2, (GpuProcess(11, "anna", GIB, "python"),), 0, True),
+        (GIB + GIB // 2, (GpuProcess(33, None, None, "Xwayland"),), 0, False),
+        (8 * GIB, (GpuProcess(33, None, None, "python"),), 0, True),
+    ],
+)
+def test_what_a_desktop_holds_is_not_told_and_is_no_work(
+    used: int, processes: tuple[GpuProcess, ...], drawing: int, taken: bool
+) -> None:
+    drawn = replace(card(used, *processes, drawing=drawing), display=True)
+    assert is_taken(drawn) == taken
+    assert taken or "hidden from here, 1" not in users_text(drawn)
+    if not processes and not drawing:
+        assert is_taken(replace(drawn, display=False))
+
+
+def test_an_exclusive_card_is_taken_by_whoever_computes() -> None:
+    small = GpuProcess(11, "anna", GIB // 64, "python")
+    exclusive = replace(card(GIB // 32, small), mode="exclusive")
+    assert is_taken(exclusive)
+    assert users_text(exclusive) == "anna: python, 16.8 MB"
+    assert not is_taken(replace(exclusive, mode="default"))
+    assert not is_taken(replace(exclusive, processes=()))
+    shared = replace(exclusive, processes=(GpuProcess(7, "root", GIB // 64, "nvidia-cuda-mps-server"),))
+    assert not is_exclusive(shared)
+    assert not is_taken(shared)
+
+
+def test_hiding_all_cards_is_not_naming_one_that_is_not_there() -> None:
+    assert all(map(hides_all, ("", "-1", " -1,0", "none", "NoDevFiles")))
+    assert not any(map(hides_all, (None, "0", "7", "GPU-x", "0,-1")))
 
 
 def test_names_of_others_are_made_harmless() -> None:

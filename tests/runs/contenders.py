@@ -17,6 +17,12 @@ from tuitune.runs.directory import Run, create
 
 PROGRAM = str(Path(__file__).with_name("contender.py"))
 GIB = 2**30
+_NO_DRIVER = {"FAKE_NVML": str(fake_nvml.NO_DRIVER)}
+
+
+def cpu_is_busy(name: str) -> str:
+    """What a run waits for while the run of that name has the CPU."""
+    return f"CPU is busy: training {name} (hardware.share = true would start beside it)"
 
 
 def new_run(name: str, gpu: str = "auto", *, share: bool = False) -> Run:
@@ -28,7 +34,7 @@ def new_run(name: str, gpu: str = "auto", *, share: bool = False) -> Run:
 
 
 class Contender:
-    """A process that waits for a device on behalf of a run."""
+    """A process that waits for a device on behalf of a run, on a machine without a driver unless told otherwise."""
 
     def __init__(self, run: Run, *flags: str, **environment: str) -> None:
         self.run = run
@@ -38,7 +44,7 @@ class Contender:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            env={**os.environ, "PYTHONPATH": f"{fake_nvml.FOLDER}:{ROOT}", **environment},
+            env={**os.environ, **_NO_DRIVER, "PYTHONPATH": f"{fake_nvml.FOLDER}:{ROOT}", **environment},
         )
         threading.Thread(target=self._listen, daemon=True).start()
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from tests.runs.contenders import cpu_is_busy
 from tests.runs.harness import (
     ROOT,
     engine,
@@ -250,7 +251,7 @@ def test_an_edit_while_it_waits_is_what_runs(run: Run, tmp_path: Path) -> None:
     process = start_supervisor(run, "hungry", "2", constants={"waiting.TICK_SECONDS": 0.05})
     try:
         wait_for(lambda: derive(run)[1])
-        assert derive(run) == ("queued", "the CPU trains my-run")
+        assert derive(run) == ("queued", cpu_is_busy("my-run"))
         refused = asked_file(run, {"verb": "edit", "arguments": {"changes": {"training.batch_size": 0}}})
         assert not refused["ok"] and "training.batch_size" in refused["message"]
         answer = asked(run, "edit", changes={"training.batch_size": 2, "run.notes": "as edited"})

@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.hardware import fake_nvml
-from tests.runs.contenders import Contender, new_run, write_cards
+from tests.runs.contenders import Contender, cpu_is_busy, new_run, write_cards
 from tests.runs.harness import budget, wait_for
 from tuitune.problem import TuituneError
 from tuitune.recipe.document import read, write_text
@@ -39,13 +39,12 @@ def nvml(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
 
 @pytest.fixture
-def start(tmp_path: Path) -> Iterator[Start]:
+def start() -> Iterator[Start]:
     """Starts a process that contends for a device; none outlives the test."""
     started: list[Contender] = []
-    (tmp_path / "none.json").write_text('{"init": 12}')
 
     def begin(run: Run, *flags: str, **environment: str) -> Contender:
-        started.append(Contender(run, *flags, **{"FAKE_NVML": str(tmp_path / "none.json"), **environment}))
+        started.append(Contender(run, *flags, **environment))
         return started[-1]
 
     yield begin
@@ -84,15 +83,15 @@ def test_runs_get_the_device_in_their_order(start: Start) -> None:
     one, two, three = (start(new_run("one")), None, None)
     assert one.holds() == "cpu"
     two = start(new_run("two"))
-    assert two.waits(1) == "the CPU trains one"
+    assert two.waits(1) == cpu_is_busy("one")
     three = start(new_run("three"))
-    assert three.waits(2) == "the CPU trains one"
-    assert wait_for(lambda: two.last == {"reason": "the CPU trains one", "place": 1, "of": 2})
+    assert three.waits(2) == cpu_is_busy("one")
+    assert wait_for(lambda: two.last == {"reason": cpu_is_busy("one"), "place": 1, "of": 2})
     assert named(waiting()) == ["two", "three"]
     assert turn(three.run) == (2, 2, [two.run])
     one.let_go()
     assert two.holds() == "cpu"
-    assert wait_for(lambda: three.last == {"reason": "the CPU trains two", "place": 1, "of": 1})
+    assert wait_for(lambda: three.last == {"reason": cpu_is_busy("two"), "place": 1, "of": 1})
     two.let_go()
     assert three.holds() == "cpu"
     assert waiting() == []

@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.runs.contenders import new_run
+from tests.runs.contenders import cpu_is_busy, new_run
 from tests.runs.harness import ROOT, STAND_IN, engine_identity, events, records, supervise_command, wait_for
 from tuitune.recipe import document
 from tuitune.runs import control, identity, queue
@@ -83,14 +83,14 @@ def test_three_runs_run_one_after_another_and_the_middle_one_as_edited(runs: lis
     trains(one)
     wait_for(lambda: queue.waiting() == [two, three])
     for run in (two, three):
-        wait_for(lambda run=run: derive(run) == ("queued", "the CPU trains one"))
+        wait_for(lambda run=run: derive(run) == ("queued", cpu_is_busy("one")))
     assert derive(two)[0] == "queued"
     asked(two, "edit", changes={"training.learning_rate": 5e-5, "training.epochs": 7.0})
     assert queue.waiting() == [two, three]
     assert not events(two, "engine")
     (tmp_path / "one").touch()
     trains(two)
-    wait_for(lambda: derive(three) == ("queued", "the CPU trains two"))
+    wait_for(lambda: derive(three) == ("queued", cpu_is_busy("two")))
     (tmp_path / "two").touch()
     trains(three)
     (tmp_path / "three").touch()

@@ -18,13 +18,19 @@ import psutil
 import pytest
 
 from tests.hardware import fake_nvml
-from tests.runs.contenders import GIB, Contender, new_run, write_cards
+from tests.hardware.test_gpus import FAULTS
+from tests.runs.contenders import GIB, Contender, cpu_is_busy, new_run, write_cards
 from tests.runs.harness import wait_for
+from tuitune.hardware import fitness
 from tuitune.recipe.document import read
 from tuitune.runs import identity, journal
 from tuitune.runs.directory import Run
 from tuitune.runs.queue import Turn, Waiting
-from tuitune.runs.slots import Busy, SlotHolder, acquire, holders
+from tuitune.runs.slots import SEATS, Busy, SlotHolder, acquire, holders
+
+NO_GPU = {"CUDA_VISIBLE_DEVICES": ""}
+SILENT = 'the NVIDIA driver does not answer; asking again (hardware.gpu = "cpu" would train on the CPU)'
+SHARE = "hardware.share = true would start beside it"
 
 Start = Callable[..., Contender]
 
@@ -72,13 +78,9 @@ def refused(run: Run, gpu: str = "auto", *, share: bool = False) -> str:
 def test_the_processor_is_one_slot() -> None:
     one, two = new_run("one"), new_run("two")
     with taken(one) as held:
-        assert (held.slot.device, held.slot.label, held.slot.environment) == (
-            "cpu",
-            "CPU",
-            {"CUDA_VISIBLE_DEVICES": ""},
-        )
-        assert refused(two) == "the CPU trains one"
-        assert refused(two, "cpu") == "the CPU trains one"
+        assert (held.slot.device, held.slot.label, held.slot.environment) == ("cpu", "CPU", NO_GPU)
+        assert refused(two) == cpu_is_busy("one")
+        assert refused(two, "cpu") == cpu_is_busy("one")
         assert holders() == {"cpu": {"run": one.id, "name": "one", "directory": str(one.path)}}
     assert holders() == {}
     with taken(two) as held:
@@ -86,7 +88,7 @@ def test_the_processor_is_one_slot() -> None:
         held.release()
         assert holders() == {}
         with taken(one):
-            assert refused(two) == "the CPU trains one"
+            assert refused(two) == cpu_is_busy("one")
         held.release()
 
 
@@ -95,7 +97,7 @@ def test_a_slot_of_another_process_is_free_once_that_is_killed(start: Start) -> 
     one, two = new_run("one"), new_run("two")
     holder = start(one, "fork")
     assert holder.holds() == "cpu"
-    assert refused(two) == "the CPU trains one"
+    assert refused(two) == cpu_is_busy("one")
     child = psutil.Process(holder.last["child"])
     holder.process.send_signal(signal.SIGKILL)
     wait_for(lambda: holder.process.poll() is not None)
@@ -110,7 +112,7 @@ def test_two_homes_of_a_user_share_the_devices(start: Start, tmp_path: Path, mon
     holder = start(one)
     assert holder.holds() == "cpu"
     monkeypatch.setenv("TUITUNE_HOME", str(tmp_path / "other"))
-    assert refused(new_run("two")) == f"the CPU trains one ({one.path})"
+    assert refused(new_run("two")) == cpu_is_busy(f"one ({one.path})")
     assert holders()["cpu"]["name"] == "one"
 
 
@@ -118,7 +120,7 @@ def test_a_logout_that_takes_the_runtime_folder_away_frees_nothing(start: Start,
     holder = start(new_run("one"))
     assert holder.holds() == "cpu"
     shutil.rmtree(tmp_path / "runtime")
-    assert refused(new_run("two")) == "the CPU trains one"
+    assert refused(new_run("two")) == cpu_is_busy("one")
     holder.let_go()
     taken(new_run("three")).release()
 
@@ -132,7 +134,7 @@ def test_a_runtime_folder_of_somebody_else_is_not_used(nvml: ModuleType, tmp_pat
     cards(nvml, 0)
     device = nvml.state["cards"][0]["uuid"] = f"GPU-{uuid.uuid4()}"
     with taken(new_run("one")):
-        assert refused(new_run("two")) == "GPU 0 (NVIDIA H200) trains one"
+        assert refused(new_run("two")) == "GPU 0 (NVIDIA H200) is busy: training one"
         assert list(theirs.iterdir()) == []
     for folder in (Path("/run/user/0/tuitune"), Path("/tmp/tuitune-0")):
         for left in folder.glob(f"*{device}*"):
@@ -151,7 +153,7 @@ def test_leases_are_private_and_follow_no_links(tmp_path: Path, home: Path) -> N
         assert stat.S_IMODE((home / "devices").stat().st_mode) == 0o700
         for file in (home / "devices").iterdir():
             assert stat.S_IMODE(file.stat().st_mode) == 0o600
-        assert refused(new_run("two")) == "the CPU trains one"
+        assert refused(new_run("two")) == cpu_is_busy("one")
 
 
 def test_without_any_place_for_leases_a_run_waits_and_says_so(tmp_path: Path, home: Path) -> None:
@@ -171,7 +173,7 @@ def test_a_damaged_note_of_the_holder_says_less_and_no_more(content: bytes, tmp_
         assert len(notes) == 2
         for note in notes:
             note.write_bytes(content)
-        assert refused(new_run("two")) == "the CPU is held by another run"
+        assert refused(new_run("two")) == f"CPU is busy: held by another run ({SHARE})"
         assert holders() == {}
     taken(new_run("two")).release()
 
@@ -185,7 +187,7 @@ def test_an_engine_that_outlives_its_supervisor_still_has_the_device(start: Star
     holder = start(one)
     assert holder.holds() == "cpu"
     holder.kill()
-    assert refused(two) == "the CPU: one has lost its supervisor, saves and ends"
+    assert refused(two) == f"CPU is busy: one has lost its supervisor, saves and ends ({SHARE})"
     taken(one).release()
     holder = start(one)
     assert holder.holds() == "cpu"
@@ -201,8 +203,8 @@ def test_the_first_free_gpu_is_taken(nvml: ModuleType) -> None:
         assert (first.slot.device, first.slot.label) == ("GPU-0", "GPU 0 (NVIDIA H200)")
         assert first.slot.environment == {"CUDA_VISIBLE_DEVICES": "GPU-0"}
         assert second.slot.device == "GPU-1"
-        assert refused(three) == "GPU 0 (NVIDIA H200) trains one; GPU 1 (NVIDIA H200) trains two"
-        assert refused(three, "1") == "GPU 1 (NVIDIA H200) trains two"
+        assert refused(three) == "GPU 0 (NVIDIA H200) is busy: training one; GPU 1 (NVIDIA H200) is busy: training two"
+        assert refused(three, "1") == "GPU 1 (NVIDIA H200) is busy: training two"
         assert {device: held["name"] for device, held in holders().items()} == {"GPU-0": "one", "GPU-1": "two"}
         with taken(three, "cpu") as third:
             assert third.slot.environment == {"CUDA_VISIBLE_DEVICES": ""}
@@ -213,7 +215,7 @@ def test_a_gpu_without_a_uuid_goes_by_its_number(nvml: ModuleType) -> None:
     del nvml.state["cards"][0]["uuid"]
     with taken(new_run("one")) as held:
         assert held.slot.environment == {"CUDA_VISIBLE_DEVICES": "0"}
-        assert refused(new_run("two")) == "GPU 0 (NVIDIA H200) trains one"
+        assert refused(new_run("two")) == "GPU 0 (NVIDIA H200) is busy: training one"
 
 
 def test_the_gpus_that_the_environment_names_are_the_ones_to_choose_from(
@@ -240,7 +242,7 @@ def test_nobody_elses_card_is_taken_unasked(nvml: ModuleType) -> None:
     assert "24.7 GB" in refused(run, "GPU-0")
     with taken(run, share=True) as held:
         assert held.slot.device == "GPU-0"
-        assert refused(new_run("two"), share=True) == "GPU 0 (NVIDIA H200) trains one"
+        assert refused(new_run("two"), share=True) == "GPU 0 (NVIDIA H200) is busy: training one"
     cards(nvml, 23, 0)
     with taken(run) as held:
         assert held.slot.device == "GPU-1"
@@ -263,11 +265,116 @@ def test_a_gpu_that_is_not_there_is_waited_for_with_a_word(nvml: ModuleType, gpu
     assert f"no GPU {gpu}: no NVIDIA driver on this machine; edit" in refused(new_run("two"), gpu)
 
 
-@pytest.mark.parametrize("code", ["LIBRARY_NOT_FOUND", "DRIVER_NOT_LOADED", "NO_PERMISSION"])
-def test_without_a_driver_the_processor_is_the_slot(nvml: ModuleType, code: str) -> None:
-    nvml.state["init"] = getattr(nvml, f"NVML_ERROR_{code}")
+def test_without_a_driver_the_processor_is_the_slot(nvml: ModuleType) -> None:
+    nvml.state["init"] = nvml.NVML_ERROR_LIBRARY_NOT_FOUND
     with taken(new_run("one")) as held:
-        assert (held.slot.device, held.slot.environment) == ("cpu", {"CUDA_VISIBLE_DEVICES": ""})
+        assert (held.slot.device, held.slot.environment) == ("cpu", NO_GPU)
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_driver_that_refuses_is_waited_for(nvml: ModuleType, fault: str) -> None:
+    nvml.state["init"] = getattr(nvml, f"NVML_ERROR_{fault}")
+    reason = refused(new_run("one"))
+    assert reason.endswith('; asking again (hardware.gpu = "cpu" would train on the CPU)')
+    assert refused(new_run("two"), "0").endswith("; asking again")
+    with taken(new_run("three"), "cpu") as held:
+        assert held.slot.device == "cpu"
+
+
+def test_a_driver_that_has_lost_its_cards_is_waited_for(nvml: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    cards(nvml)
+    assert refused(new_run("one")).startswith("the NVIDIA driver sees no GPU; asking again")
+    cards(nvml, 0)
+    monkeypatch.setattr(nvml, "nvmlDeviceGetCount", nvml_error(nvml, nvml.NVML_ERROR_UNKNOWN))
+    assert refused(new_run("one")).startswith("NVML: error 999; asking again")
+
+
+def nvml_error(nvml: ModuleType, code: int) -> Callable[[], int]:
+    def fail() -> int:
+        raise nvml.NVMLError(code)
+
+    return fail
+
+
+def test_a_gpu_that_the_driver_cannot_be_asked_about_is_had_by_its_name_alone(
+    nvml: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """CUDA may work where NVML is missing, and the CPU's lease is no lease on that GPU."""
+    nvml.state["init"] = nvml.NVML_ERROR_LIBRARY_NOT_FOUND
+    monkeypatch.setattr("tuitune.hardware.gpus._trace", lambda root: Path("/dev/nvidia0"))
+    assert refused(new_run("one")).startswith("/dev/nvidia0 is here without libnvidia-ml.so.1")
+    with taken(new_run("two"), "0") as held:
+        assert (held.slot.device, held.slot.environment) == ("0", {"CUDA_VISIBLE_DEVICES": "0"})
+        assert refused(new_run("three"), "0") == "GPU 0 is busy: training two"
+    with taken(new_run("four"), "cpu") as held:
+        assert held.slot.environment == NO_GPU
+
+
+@pytest.mark.parametrize("visible", ["7", "GPU-x"])
+def test_a_card_that_the_environment_names_in_vain_is_no_leave_for_the_processor(
+    nvml: ModuleType, monkeypatch: pytest.MonkeyPatch, visible: str
+) -> None:
+    cards(nvml, 0)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    assert f"names no GPU of this machine ({visible}): there is GPU 0" in refused(new_run("one"))
+    nvml.state["init"] = nvml.NVML_ERROR_LIBRARY_NOT_FOUND
+    with taken(new_run("two")) as held:
+        assert held.slot.device == "cpu"
+
+
+def test_a_card_that_torch_cannot_use_is_left_for_one_that_it_can(
+    nvml: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cards(nvml, 0, 0)
+    for card, capability in zip(nvml.state["cards"], [(7, 0), (8, 0)], strict=True):
+        card["capability"] = capability
+    build = fitness.Build("2.13.0", (13, 0), ("sm_75", "sm_80", "sm_90"))
+    monkeypatch.setattr(fitness, "installed", lambda: build)
+    with taken(new_run("one")) as held:
+        assert held.slot.device == "GPU-1"
+        assert refused(new_run("two")) == "GPU 1 (NVIDIA H200) is busy: training one"
+    nvml.state["cards"][1]["mode"] = nvml.NVML_COMPUTEMODE_PROHIBITED
+    with taken(new_run("three")) as held:
+        assert held.slot.device == "GPU-0"
+
+
+def test_an_exclusive_card_is_waited_for_even_by_a_run_that_would_share_it(nvml: ModuleType) -> None:
+    small = [SimpleNamespace(pid=os.getpid(), usedGpuMemory=GIB // 64)]
+    cards(nvml, 0, mode=nvml.NVML_COMPUTEMODE_EXCLUSIVE_PROCESS, processes=small)
+    for share in (False, True):
+        assert refused(new_run("one"), share=share).endswith("and its exclusive mode admits one process")
+    nvml.state["cards"][0]["processes"] = []
+    taken(new_run("one")).release()
+
+
+def test_a_desktop_of_unknown_size_is_not_waited_for(nvml: ModuleType) -> None:
+    cards(nvml, 0)
+    nvml.state["cards"][0].update(memory=nvml.memory(16 * GIB, 3 * GIB // 2), active=1)
+    taken(new_run("one")).release()
+    nvml.state["cards"][0]["active"] = 0
+    assert "is used by a process that is hidden from here, 1.6 GB" in refused(new_run("two"))
+
+
+def test_the_processor_is_shared_where_a_run_says_so() -> None:
+    one, two, three = new_run("one"), new_run("two"), new_run("three")
+    with taken(one) as first, taken(two, share=True) as second:
+        assert (first.slot.device, second.slot.device, second.slot.label) == ("cpu", "cpu-2", "CPU")
+        assert second.slot.environment == NO_GPU
+        assert {held["name"] for held in holders().values()} == {"one", "two"}
+        assert refused(three) == cpu_is_busy("one")
+        first.release()
+        assert refused(three) == cpu_is_busy("two")
+        with taken(three, share=True) as third:
+            assert third.slot.device == "cpu"
+    taken(three).release()
+
+
+def test_a_processor_that_is_full_is_shared_by_no_more() -> None:
+    held = [taken(new_run(f"run-{number}"), share=True) for number in range(len(SEATS))]
+    assert [one.slot.device for one in held] == list(SEATS)
+    assert refused(new_run("more"), share=True).startswith("CPU is busy: training run-0; CPU is busy: training run-1")
+    for one in held:
+        one.release()
 
 
 def test_a_lost_gpu_is_no_reason_to_train_on_the_processor(nvml: ModuleType) -> None:
@@ -308,7 +415,7 @@ def test_a_driver_that_hangs_holds_nothing_up(start: Start, tmp_path: Path) -> N
     """Its call hangs in another process for 30 s; here an attempt takes no longer than it should."""
     environment = write_cards(tmp_path / "nvml.json", 0, hang=30)
     contender = start(new_run("one"), **environment)
-    assert contender.waits() == "the NVIDIA driver does not answer; asking again"
+    assert contender.waits() == SILENT
     processor = start(new_run("two", "cpu"), **environment)
     assert processor.holds() == "cpu"
     begun = time.monotonic()
@@ -325,7 +432,7 @@ def test_attempts_return_at_once_while_the_driver_hangs(nvml: ModuleType) -> Non
     longest = 0.0
     begun = time.monotonic()
     while isinstance(found := turn.attempt(), Waiting):
-        assert found.reason == "the NVIDIA driver does not answer; asking again"
+        assert found.reason == SILENT
         longest, begun = max(longest, time.monotonic() - begun), time.monotonic()
     assert longest < 0.5
     assert found.slot.device == "GPU-0"

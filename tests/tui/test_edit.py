@@ -33,7 +33,7 @@ async def shown(pilot: Pilot[Any], *texts: str, seconds: float = 20.0) -> None:
 @pytest.fixture
 def waiting(make_run: MakeRun) -> Run:
     return make_run(
-        "night", state="queued", steps=0, waits="the CPU trains another run", recipe={"adapter": {"rank": 8}}
+        "night", state="queued", steps=0, waits="CPU is busy: training another-run", recipe={"adapter": {"rank": 8}}
     )
 
 

@@ -100,7 +100,10 @@ def test_a_run_that_has_to_wait_says_for_whom(make_run: MakeRun) -> None:
     holder = acquire(make_run("other", state="training"), "cpu", share=False)
     assert isinstance(holder, SlotHolder)
     with holder:
-        assert when(HardwareSection(gpu="cpu")) == "later: the CPU trains other"
+        assert (
+            when(HardwareSection(gpu="cpu"))
+            == "later: CPU is busy: training other (hardware.share = true would start beside it)"
+        )
     assert when(HardwareSection(gpu="cpu")) == "at once, on the CPU"
 
 

@@ -19,7 +19,7 @@ from tuitune.tui.app import TuituneApp
 from tuitune.tui.run_list import RunList
 from tuitune.tui.widgets.dialogs import Confirm
 
-WAITS = "the CPU trains another run"
+WAITS = "CPU is busy: training another-run"
 
 
 def text_of(pilot: Pilot[Any]) -> str:
@@ -172,7 +172,7 @@ async def test_waiting_runs_stand_in_the_order_of_the_queue_with_place_and_reaso
         assert "place 2/2" in rows[2]
         assert "‖ paused" in rows[3]
         await pilot.press("j")
-        await shown(pilot, "the CPU trains another run")
+        await shown(pilot, "CPU is busy: training another-run")
 
 
 @pytest.mark.parametrize(("key", "name", "reason"), [("<", "first", "is the first"), (">", "second", "is the last")])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable
+from collections.abc import Collection
 from typing import Any
 
 from tuitune.cli.asking import ask, message_of
@@ -94,14 +94,15 @@ def _queue() -> dict[str, Any]:
     }
 
 
-def _labels(devices: Iterable[str]) -> dict[str, str]:
+def _labels(devices: Collection[str]) -> dict[str, str]:
     """What people call the devices; the driver is asked only where one of them is a GPU."""
-    if all(device == "cpu" for device in devices):
-        return {"cpu": "CPU"}
+    cpu = {device: "CPU" for device in devices if slots.is_cpu(device)}
+    if len(cpu) == len(devices):
+        return cpu
     from tuitune.hardware.gpus import Sampler
     from tuitune.hardware.occupancy import title
 
-    return {"cpu": "CPU", **{gpu.uuid or str(gpu.index): title(gpu) for gpu in Sampler().sample()}}
+    return {**cpu, **{gpu.uuid or str(gpu.index): title(gpu) for gpu in Sampler().sample()}}
 
 
 def _entry(place: int, run: Run) -> dict[str, Any]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from tuitune.hardware.patience import Patience
 
@@ -36,7 +37,8 @@ class Gpu:
     it.
 
     Memory in bytes, as nvidia-smi counts it: what the driver keeps for itself is neither used nor free. Utilization in
-    percent, temperature in °C, power in W; `capability` is CUDA's (8.0 and up have bfloat16).
+    percent, temperature in °C, power in W; `capability` is CUDA's (8.0 and up have bfloat16). `driver` is the driver's
+    version, and `cuda` the newest CUDA that it supports.
     """
 
     index: int
@@ -50,6 +52,12 @@ class Gpu:
     power: float | None = None
     power_limit: float | None = None
     capability: tuple[int, int] | None = None
+    driver: str | None = None
+    cuda: tuple[int, int] | None = None
+    mode: Literal["default", "exclusive", "prohibited"] = "default"
+    """The compute mode: any number of processes may compute here, one, or none."""
+    display: bool = False
+    """Whether it draws a desktop, whose memory need not be told: a screen is attached, or Windows has it (WSL)."""
     mig: bool = False
     processes: tuple[GpuProcess, ...] = ()
     """Those that compute; what the others hold, which only draw a desktop, is `graphics_memory`."""
@@ -60,13 +68,17 @@ class Sampler:
     """Reads the GPUs again and again, cheaply: what changes slowly and is slow to read is kept for `slow_seconds`.
 
     `reason` says why the last sample was empty or lacks a card, in words for a person; it is "" when all is well.
-    `certain` is False where the driver or a card does not answer, so that there may be more than was found.
+    `certain` is False where there may be more than was found: the driver or a card does not answer, refuses, or is
+    about to come back. A machine certainly has no GPU where neither NVIDIA's library nor a device file is there.
+    `blind` is True where only the device file is. Files are looked for under `root`.
     """
 
-    def __init__(self, *, slow_seconds: float = 5.0) -> None:
+    def __init__(self, *, slow_seconds: float = 5.0, root: Path = Path("/")) -> None:
         self.reason = ""
         self.certain = True
+        self.blind = False
         self._slow_seconds = slow_seconds
+        self._root = root
         self._slow: dict[Any, tuple[float, dict[str, Any]]] = {}
         self._nvml: Any = None
         self._retry_at = 0.0
@@ -81,52 +93,52 @@ class Sampler:
             return []
         answer = self._look.ask(patience)
         if answer is None:
-            self.certain, self.reason = False, "the NVIDIA driver does not answer"
+            self.certain, self.reason, self.blind = False, "the NVIDIA driver does not answer", False
             return []
-        found, self.certain, self.reason = answer
+        found, self.certain, self.reason, self.blind = answer
         return found
 
-    def _read_all(self) -> tuple[list[Gpu], bool, str]:
-        """The GPUs, whether that is certain, and the reason; runs in a thread of its own."""
+    def _read_all(self) -> tuple[list[Gpu], bool, str, bool]:
+        """The GPUs, whether these are certainly all, the reason, and blindness; runs in a thread of its own."""
         try:
-            if self._nvml is None and (refusal := self._connect()):
-                return [], True, self._give_up(refusal)
-            handles = range(self._nvml.nvmlDeviceGetCount())
+            handles = range(self._connected().nvmlDeviceGetCount())
         except Exception as error:
-            return [], True, self._give_up(_words(self._nvml, error))
+            return self._give_up(error)
         found: list[Gpu] = []
         reason = "" if handles else "the NVIDIA driver sees no GPU"
-        certain = True
+        certain = bool(handles)
         for index in handles:
             try:
                 found += self._card(index)
             except Exception as error:
                 certain, reason = False, f"GPU {index} does not answer: {_words(self._nvml, error)}"
-        return found, certain, reason
+        return found, certain, reason, False
 
-    def _connect(self) -> str:
-        """Find the driver; why there is none, "" where there is."""
-        try:
+    def _connected(self) -> Any:
+        if self._nvml is None:
             import pynvml
-        except ImportError:
-            return "the Python package nvidia-ml-py is not installed"
-        try:
-            pynvml.nvmlInit()
-        except Exception as error:
-            return _words(pynvml, error)
-        self._nvml = pynvml
-        return ""
 
-    def _give_up(self, reason: str) -> str:
+            pynvml.nvmlInit()
+            self._nvml = pynvml
+        return self._nvml
+
+    def _give_up(self, error: Exception) -> tuple[list[Gpu], bool, str, bool]:
         self._nvml = None
         self._slow.clear()
         self._retry_at = time.monotonic() + _RETRY_SECONDS
-        return reason
+        nvml = sys.modules.get("pynvml")
+        if not isinstance(error, ImportError) and not _is(nvml, error, "NVML_ERROR_LIBRARY_NOT_FOUND"):
+            return [], False, _words(nvml, error), False
+        reason = "the Python package nvidia-ml-py is not installed" if nvml is None else _words(nvml, error)
+        if (trace := _trace(self._root)) is None:
+            return [], True, reason, False
+        lacks = f"{reason}, although {trace} is here" if nvml is None else f"{trace} is here without {_LIBRARY}"
+        return [], False, lacks, True
 
     def _card(self, index: int) -> list[Gpu]:
         handle = self._nvml.nvmlDeviceGetHandleByIndex(index)
         slices = list(self._mig_slices(handle))
-        return [self._gpu(index, part, mig=True) for part in slices] or [self._gpu(index, handle, mig=False)]
+        return [self._gpu(index, part, handle) for part in slices] or [self._gpu(index, handle, handle)]
 
     def _mig_slices(self, handle: Any) -> Iterator[Any]:
         """The MIG instances of a card that is cut up: what a process can use is a slice, never the card."""
@@ -138,7 +150,7 @@ class Sampler:
             if part is not None:
                 yield part
 
-    def _gpu(self, index: int, handle: Any, *, mig: bool) -> Gpu:
+    def _gpu(self, index: int, handle: Any, card: Any) -> Gpu:
         uuid = _text(self._read("nvmlDeviceGetUUID", handle))
         memory = self._memory(handle)
         processes = tuple(self._processes(handle))
@@ -150,10 +162,10 @@ class Sampler:
             memory_used=_number(memory, "used"),
             memory_free=_number(memory, "free"),
             utilization=_number(rates, "gpu"),
-            mig=mig,
+            mig=handle is not card,
             processes=processes,
             graphics_memory=self._graphics_memory(handle, processes),
-            **self._slow_fields(uuid or index, handle),
+            **self._slow_fields(uuid or index, handle, card),
         )
 
     def _memory(self, handle: Any) -> Any:
@@ -162,7 +174,8 @@ class Sampler:
         told = self._read("nvmlDeviceGetMemoryInfo", handle, second) if second else None
         return told if told is not None else self._read("nvmlDeviceGetMemoryInfo", handle)
 
-    def _slow_fields(self, key: Any, handle: Any) -> dict[str, Any]:
+    def _slow_fields(self, key: Any, handle: Any, card: Any) -> dict[str, Any]:
+        """What a slice does not tell of itself, its card tells."""
         now = time.monotonic()
         read_at, fields = self._slow.get(key, (0.0, {}))
         if fields and now - read_at < self._slow_seconds:
@@ -173,10 +186,23 @@ class Sampler:
             "temperature": self._read("nvmlDeviceGetTemperature", handle, sensor),
             "power": _watts(self._read("nvmlDeviceGetPowerUsage", handle)),
             "power_limit": _watts(self._read("nvmlDeviceGetEnforcedPowerLimit", handle)),
-            "capability": _pair(self._read("nvmlDeviceGetCudaComputeCapability", handle)),
+            "capability": _pair(self._read("nvmlDeviceGetCudaComputeCapability", card)),
+            "driver": _text(self._read("nvmlSystemGetDriverVersion")),
+            "cuda": _cuda(self._read("nvmlSystemGetCudaDriverVersion_v2")),
+            "mode": self._mode(card),
+            "display": self._draws(card),
         }
         self._slow[key] = (now, fields)
         return fields
+
+    def _mode(self, handle: Any) -> str:
+        modes = {"NVML_COMPUTEMODE_EXCLUSIVE_PROCESS": "exclusive", "NVML_COMPUTEMODE_PROHIBITED": "prohibited"}
+        told = self._read("nvmlDeviceGetComputeMode", handle)
+        return next((words for name, words in modes.items() if told == getattr(self._nvml, name, -1)), "default")
+
+    def _draws(self, handle: Any) -> bool:
+        told = [self._read(f"nvmlDeviceGetDisplay{kind}", handle) for kind in ("Mode", "Active")]
+        return any(told) or (self._root / "dev/dxg").exists()
 
     def _processes(self, handle: Any) -> Iterator[GpuProcess]:
         for entry in self._read("nvmlDeviceGetComputeRunningProcesses", handle) or ():
@@ -205,6 +231,8 @@ class Sampler:
 
 _REASONS = {
     "NVML_ERROR_LIBRARY_NOT_FOUND": "no NVIDIA driver on this machine",
+    "NVML_ERROR_UNINITIALIZED": "the NVIDIA driver is not ready",
+    "NVML_ERROR_TIMEOUT": "the NVIDIA driver does not answer",
     "NVML_ERROR_DRIVER_NOT_LOADED": "the NVIDIA driver is not loaded",
     "NVML_ERROR_NO_PERMISSION": "no permission to ask the NVIDIA driver",
     "NVML_ERROR_OPERATING_SYSTEM": "the system does not let us ask the NVIDIA driver",
@@ -214,12 +242,22 @@ _REASONS = {
 }
 
 
+_LIBRARY = "libnvidia-ml.so.1 (a container needs NVIDIA_DRIVER_CAPABILITIES=compute,utility)"
+_TRACES = ("dev/nvidia[0-9]*", "dev/nvidia*", "dev/nvhost-gpu", "usr/lib/wsl/lib/libcuda.so*")
+"""Files that a machine has whose GPU can be used: a PC or server, a Jetson, Windows' subsystem for Linux."""
+
+
+def _trace(root: Path) -> Path | None:
+    """The file that shows that there is a GPU, where NVIDIA's library is not there to say so."""
+    return next((Path("/", file.relative_to(root)) for kind in _TRACES for file in sorted(root.glob(kind))), None)
+
+
 def _words(nvml: Any, error: Exception) -> str:
-    code = getattr(error, "value", None)
-    for name, words in _REASONS.items():
-        if code is not None and code == getattr(nvml, name, None):
-            return words
-    return f"NVML: {error}"
+    return next((words for name, words in _REASONS.items() if _is(nvml, error, name)), f"NVML: {error}")
+
+
+def _is(nvml: Any, error: Exception, name: str) -> bool:
+    return getattr(error, "value", None) == getattr(nvml, name, object())
 
 
 def _owner(pid: int) -> tuple[str | None, str | None, str | None]:
@@ -260,3 +298,8 @@ def _watts(milliwatts: Any) -> float | None:
 
 def _pair(value: Any) -> tuple[int, int] | None:
     return (value[0], value[1]) if value else None
+
+
+def _cuda(value: Any) -> tuple[int, int] | None:
+    """NVML writes CUDA 12.8 as 12080."""
+    return (value // 1000, value % 1000 // 10) if isinstance(value, int) and value > 0 else None

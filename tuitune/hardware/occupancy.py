@@ -10,7 +10,15 @@ from tuitune.text import clean
 from tuitune.units import bytes_text
 
 SPARE = 1 << 30
-"""Bytes in use below which a GPU counts as free: a desktop or an idle context holds less, training holds more."""
+"""Bytes in use below which a GPU counts as free: an idle context holds less, training holds more."""
+
+DESKTOP = 2 << 30
+"""The same where a desktop is drawn: what it holds need not be told, and under WSL is not."""
+
+_MPS = "nvidia-cuda-mps-server"
+"""The one process of an exclusive card that computes for any number of others."""
+
+_HIDING = ("", "-1", "none", "void", "nodevfiles")
 
 _SHOWN = 2
 _NAME_LIMIT = 60
@@ -19,6 +27,11 @@ _NAME_LIMIT = 60
 def visible_devices() -> str | None:
     """CUDA_VISIBLE_DEVICES of this process: which GPUs its programs are to see; None for all."""
     return os.environ.get("CUDA_VISIBLE_DEVICES")
+
+
+def hides_all(visible: str | None) -> bool:
+    """Whether CUDA_VISIBLE_DEVICES is set so as to hide every GPU, as people and Slurm do, rather than to name some."""
+    return visible is not None and visible.split(",")[0].strip().lower() in _HIDING
 
 
 def candidates(found: Sequence[Gpu], wanted: str, visible: str | None) -> list[Gpu]:
@@ -64,22 +77,31 @@ def title(gpu: Gpu) -> str:
 def is_taken(gpu: Gpu) -> bool:
     """Whether somebody is at work on a GPU, going by its memory in use: that counts hidden processes too.
 
-    A desktop is no work.
+    A desktop is no work. On a card in exclusive mode whoever computes is in the way, with however little memory.
     """
-    if gpu.memory_used is not None:
-        return gpu.memory_used - gpu.graphics_memory >= SPARE
-    return sum(SPARE if process.memory is None else process.memory for process in gpu.processes) >= SPARE
+    if is_exclusive(gpu) and gpu.processes:
+        return True
+    known = sum(process.memory or 0 for process in gpu.processes)
+    if gpu.memory_used is None:
+        return known >= SPARE or any(process.memory is None for process in gpu.processes)
+    return known >= SPARE or gpu.memory_used - gpu.graphics_memory >= (DESKTOP if gpu.display else SPARE)
+
+
+def is_exclusive(gpu: Gpu) -> bool:
+    """Whether only one process may compute on a GPU at a time."""
+    return gpu.mode == "exclusive" and all(process.name != _MPS for process in gpu.processes)
 
 
 def users_text(gpu: Gpu) -> str:
     """Who is at work on a GPU: `anna: python, 23.1 GB and a process that is hidden from here, 4.0 GB`."""
-    users = [process for process in gpu.processes if process.memory is None or process.memory >= SPARE // 8]
+    least = 0 if is_exclusive(gpu) else SPARE // 8
+    users = [process for process in gpu.processes if process.memory is None or process.memory >= least]
     users.sort(key=lambda process: -(process.memory or 0))
     told = [_process_text(process) for process in users[:_SHOWN]]
     if len(users) > _SHOWN:
         told.append(f"{len(users) - _SHOWN} more")
     rest = (gpu.memory_used or 0) - gpu.graphics_memory - sum(process.memory or 0 for process in gpu.processes)
-    if rest >= SPARE and all(process.memory is not None for process in users):
+    if rest >= (DESKTOP if gpu.display else SPARE) and all(process.memory is not None for process in users):
         told.append(f"a process that is hidden from here, {bytes_text(rest)}")
     return " and ".join(filter(None, [", ".join(told[:-1]), *told[-1:]]))
 

@@ -449,8 +449,9 @@ class HardwareSection(Section):
     )
     share: bool = setting(
         False,
-        "share the GPU",
-        "Start even where other programs hold the GPU's memory; otherwise the run waits until they are gone.",
+        "share the device",
+        "Start even where other programs hold the GPU's memory, or another run trains on the CPU; otherwise the run "
+        "waits until they are gone.",
     )
 
 

@@ -1,4 +1,4 @@
-"""Slots: the places to train on this machine. One run at a time on a GPU, and one on the processor."""
+"""Slots: the places to train on this machine. One run at a time on a GPU, and one on the CPU unless it is shared."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from tuitune.hardware import occupancy
+from tuitune.hardware import fitness, occupancy
 from tuitune.hardware.gpus import PATIENCE, Gpu, Sampler
 from tuitune.paths import runs_home
 from tuitune.problem import TuituneError
@@ -17,6 +17,12 @@ from tuitune.runs.identity import Identity
 from tuitune.text import clean
 
 CPU = "cpu"
+
+SEATS = (CPU, *(f"{CPU}-{number}" for number in range(2, 9)))
+"""The devices that the CPU is: a run takes the first, and one that shares it the first that is free."""
+
+_SHARE = "hardware.share = true would start beside it"
+_ON_CPU = 'hardware.gpu = "cpu" would train on the CPU'
 
 _LOOK_SECONDS = 3.0
 """The driver is asked this often while a lease is free but others are at work there, and not at all while none is."""
@@ -29,7 +35,7 @@ _SHOWN = 3
 
 @dataclass(frozen=True)
 class Slot:
-    """A place to train: `device` is "cpu" or the GPU's UUID (its number where it has none), `label` its name for
+    """A place to train: `device` is one of SEATS or the GPU's UUID (its number where it has none), `label` its name for
     people, `environment` what the engine must find in its environment to train there and nowhere else.
     """
 
@@ -53,6 +59,11 @@ class Wish:
     share: bool
     visible: str | None
 
+    @property
+    def needs_no_gpu(self) -> bool:
+        """Whether it may train on the CPU whatever GPUs there are: that is chosen, or they are all hidden from it."""
+        return self.gpu == CPU or (self.gpu == "auto" and occupancy.hides_all(self.visible))
+
 
 class SlotHolder:
     """The lease of `slot`, from when it is made until `release`, or until this process is gone."""
@@ -75,14 +86,18 @@ class SlotHolder:
 
 @dataclass(frozen=True)
 class Place:
-    """A slot of this machine, and the card that it is, as it was when last looked at; None for the processor."""
+    """A slot of this machine, and the card that it is, as it was when last looked at; None for the CPU, and for a card
+    that the driver cannot be asked about.
+    """
 
     slot: Slot
     card: Gpu | None
 
     def is_open(self, share: bool) -> bool:
-        """Whether nobody is at work here whom a run would disturb, or it may `share`."""
-        return self.card is None or share or not occupancy.is_taken(self.card)
+        """Whether nobody is at work here whom a run would disturb, or it may `share` and the card lets it."""
+        if self.card is None or not occupancy.is_taken(self.card):
+            return True
+        return share and not occupancy.is_exclusive(self.card)
 
     def take(self, run: Run) -> SlotHolder | None:
         """Hold it for `run`; None where somebody else does, or the engine of a former holder is still at work.
@@ -112,16 +127,16 @@ class Slots:
         """The places that the run may take now, the best one first; or why there is none. Never raises."""
         if self._looked_at is None and (refusal := self._look(wish, 0)):
             return refusal
-        held = {place.slot.device: _held_text(place.slot, run) for place in self.places(wish)}
+        held = {place.slot.device: _held_text(place.slot, run, share=wish.share) for place in self.places(wish)}
         if held and all(held.values()):
-            return Busy(_joined(list(held.values())))
+            return Busy(_joined(list(dict.fromkeys(held.values()))))
         taken_before = not self._open(wish, held)
         if refusal := self._look(wish, _LOOK_SECONDS if taken_before else _FRESH_SECONDS):
             return refusal
         if free := self._open(wish, held):
             return free
         reasons = [held.get(place.slot.device) or _taken_text(place) for place in self.places(wish)]
-        return Busy(_joined(reasons) if reasons else self._missing(wish))
+        return Busy(_joined(list(dict.fromkeys(reasons))) if reasons else self._missing(wish))
 
     def _open(self, wish: Wish, held: Mapping[str, str]) -> list[Place]:
         return [place for place in self.places(wish) if not held.get(place.slot.device) and place.is_open(wish.share)]
@@ -129,25 +144,35 @@ class Slots:
     def _look(self, wish: Wish, age: float) -> Busy | None:
         """Ask the driver for the cards, unless what is known is younger than `age` seconds; why that gave nothing."""
         now = time.monotonic()
-        if wish.gpu == CPU or (self._looked_at is not None and now - self._looked_at < age):
+        if wish.needs_no_gpu or (self._looked_at is not None and now - self._looked_at < age):
             return None
         found = self._sampler.sample(self._patience)
-        if not found and not self._sampler.certain:
-            return Busy(f"{self._sampler.reason}; asking again")
+        if not found and not self._sampler.certain and (wish.gpu == "auto" or not self._sampler.blind):
+            other = f" ({_ON_CPU})" if wish.gpu == "auto" else ""
+            return Busy(f"{self._sampler.reason}; asking again{other}")
         self._cards, self._looked_at = found, time.monotonic()
         return None
 
     def places(self, wish: Wish) -> list[Place]:
-        """Where the run could ever train, as far as is known by now."""
+        """Where the run could ever train, as far as is known by now: on the CPU only where that is asked for, or there
+        is certainly no GPU.
+        """
+        no_gpu = self._looked_at is not None and not self._cards and self._sampler.certain
+        if wish.needs_no_gpu or (wish.gpu == "auto" and no_gpu):
+            return [_cpu_place(seat) for seat in (SEATS if wish.share else SEATS[:1])]
         cards = occupancy.candidates(self._cards, wish.gpu, wish.visible)
         if cards:
-            return [Place(_gpu_slot(card), card) for card in cards]
-        processor = wish.gpu == CPU or (wish.gpu == "auto" and self._looked_at is not None)
-        return [Place(Slot(CPU, "CPU", {"CUDA_VISIBLE_DEVICES": ""}), None)] if processor else []
+            return [Place(_gpu_slot(card), card) for card in fitness.usable(cards, fitness.installed())]
+        if self._looked_at is not None and self._sampler.blind and wish.gpu != "auto":
+            return [Place(Slot(wish.gpu, f"GPU {wish.gpu}", {"CUDA_VISIBLE_DEVICES": wish.gpu}), None)]
+        return []
 
     def _missing(self, wish: Wish) -> str:
         there = ", ".join(f"GPU {card.index}" for card in self._cards)
         instead = f"there is {there}" if there else self._sampler.reason
+        if wish.gpu == "auto":
+            named = clean(wish.visible or "", limit=60)
+            return f"CUDA_VISIBLE_DEVICES names no GPU of this machine ({named}): {instead}; {_ON_CPU}"
         return f"this machine has no GPU {clean(wish.gpu, limit=60)}: {instead}; edit hardware.gpu, or stop the run"
 
 
@@ -179,15 +204,32 @@ def _gpu_slot(card: Gpu) -> Slot:
     return Slot(device, occupancy.title(card), {"CUDA_VISIBLE_DEVICES": device})
 
 
-def _held_text(slot: Slot, run: Run) -> str:
-    """Who holds a slot, or is still at work on it; "" where nobody does."""
-    lock = DeviceLock(slot.device)
-    name = f"the {slot.label}" if slot.device == CPU else slot.label
+def is_cpu(device: str) -> bool:
+    """Whether a device is the CPU."""
+    return device in SEATS
+
+
+def _cpu_place(seat: str) -> Place:
+    return Place(Slot(seat, "CPU", {"CUDA_VISIBLE_DEVICES": ""}), None)
+
+
+def _held_text(slot: Slot, run: Run, *, share: bool) -> str:
+    """Who holds a slot, or is still at work on it; "" where nobody does. A run that does not share waits for all whom
+    it would disturb.
+    """
+    on_cpu = is_cpu(slot.device)
+    seats = SEATS if on_cpu and not share else (slot.device,)
+    text = next(filter(None, (_seat_text(seat, slot.label, run) for seat in seats)), "")
+    return f"{text} ({_SHARE})" if text and on_cpu and not share else text
+
+
+def _seat_text(device: str, label: str, run: Run) -> str:
+    lock = DeviceLock(device)
     if lock.is_held():
         holder = lock.holder()
-        return f"{name} trains {_known_as(holder)}" if holder else f"{name} is held by another run"
+        return f"{label} is busy: {f'training {_known_as(holder)}' if holder else 'held by another run'}"
     left = _left_engine(lock, run)
-    return f"{name}: {clean(left.name, limit=64)} has lost its supervisor, saves and ends" if left else ""
+    return f"{label} is busy: {clean(left.name, limit=64)} has lost its supervisor, saves and ends" if left else ""
 
 
 def _known_as(run: Run) -> str:
@@ -209,7 +251,9 @@ def _left_engine(lock: DeviceLock, run: Run) -> Run | None:
 def _taken_text(place: Place) -> str:
     users = occupancy.users_text(place.card) if place.card else ""
     opening = f"{place.slot.label} is used by {users}" if users else f"{place.slot.label} is in use"
-    return f"{opening} (hardware.share = true would start beside it)"
+    if place.card and occupancy.is_exclusive(place.card):
+        return f"{opening}, and its exclusive mode admits one process"
+    return f"{opening} ({_SHARE})"
 
 
 def _joined(reasons: Sequence[str]) -> str:

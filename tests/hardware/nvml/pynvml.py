@@ -16,12 +16,22 @@ NVML_ERROR_UNINITIALIZED = 1
 NVML_ERROR_NOT_SUPPORTED = 3
 NVML_ERROR_NO_PERMISSION = 4
 NVML_ERROR_DRIVER_NOT_LOADED = 9
+NVML_ERROR_TIMEOUT = 10
 NVML_ERROR_LIBRARY_NOT_FOUND = 12
+NVML_ERROR_FUNCTION_NOT_FOUND = 13
 NVML_ERROR_GPU_IS_LOST = 15
+NVML_ERROR_RESET_REQUIRED = 16
+NVML_ERROR_OPERATING_SYSTEM = 17
+NVML_ERROR_LIB_RM_VERSION_MISMATCH = 18
+NVML_ERROR_IN_USE = 19
+NVML_ERROR_MEMORY = 20
+NVML_ERROR_UNKNOWN = 999
+NVML_COMPUTEMODE_PROHIBITED = 2
+NVML_COMPUTEMODE_EXCLUSIVE_PROCESS = 3
 NVML_TEMPERATURE_GPU = 0
 nvmlMemory_v2 = 0x02000028  # noqa: N816
 
-state: dict[str, Any] = {"init": None, "cards": [], "hang": 0.0}
+state: dict[str, Any] = {"init": None, "cards": [], "hang": 0.0, "driver": None, "cuda": None}
 calls: list[str] = []
 
 
@@ -35,7 +45,8 @@ def from_file(path: str) -> None:
     """Take the state of a JSON file: {"init", "hang" (seconds), "cards": [{…, "memory": [total, used], "processes":
     [[pid, bytes]], "lost": code}]}.
     """
-    state.update({"init": None, "hang": 0.0, "cards": []}, **json.loads(Path(path).read_text()))
+    fresh = {"init": None, "hang": 0.0, "cards": [], "driver": None, "cuda": None}
+    state.update(fresh, **json.loads(Path(path).read_text()))
     for card in state["cards"]:
         card["memory"] = memory(*card["memory"])
         pairs = card.get("processes", [])
@@ -57,6 +68,14 @@ def nvmlDeviceGetCount() -> int:  # noqa: N802
         from_file(os.environ["FAKE_NVML"])
     time.sleep(state["hang"])
     return len(state["cards"])
+
+
+def nvmlSystemGetDriverVersion() -> Any:  # noqa: N802
+    return state["driver"]
+
+
+def nvmlSystemGetCudaDriverVersion_v2() -> Any:  # noqa: N802
+    return state["cuda"]
 
 
 def nvmlDeviceGetHandleByIndex(index: int) -> dict[str, Any]:  # noqa: N802
@@ -85,6 +104,9 @@ nvmlDeviceGetCudaComputeCapability = _reader("capability")  # noqa: N816
 nvmlDeviceGetComputeRunningProcesses = _reader("processes")  # noqa: N816
 nvmlDeviceGetGraphicsRunningProcesses = _reader("graphics")  # noqa: N816
 nvmlDeviceGetMigMode = _reader("mig_mode")  # noqa: N816
+nvmlDeviceGetComputeMode = _reader("mode")  # noqa: N816
+nvmlDeviceGetDisplayMode = _reader("attached")  # noqa: N816
+nvmlDeviceGetDisplayActive = _reader("active")  # noqa: N816
 
 
 def nvmlDeviceGetMaxMigDeviceCount(card: dict[str, Any]) -> int:  # noqa: N802

@@ -1,0 +1,171 @@
+"""Whether the installed torch can compute on a card, and the wheel that can: told without importing torch.
+
+A wheel has kernels for some architectures (compute capabilities) and needs a driver of its CUDA's generation.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import platform
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from tuitune.hardware.gpus import Gpu
+from tuitune.text import clean
+
+BFLOAT16 = (8, 0)
+"""The first compute capability with bfloat16 in hardware; torch emulates it below, slowly."""
+
+_Release = tuple[int, int]
+
+DRIVERS = {12: 525, 13: 580}
+"""The oldest driver of each generation of CUDA, whatever its minor version (NVIDIA's CUDA Compatibility guide)."""
+
+_WHEELS = {(12, 6): (50, 60, 70, 75, 80, 86, 90), (13, 0): (75, 80, 86, 90, 100, 120)}
+"""The CUDA wheels of a torch that has no table of its own, and what they have kernels for (torch 2.13's, x86-64)."""
+
+_INDEX = "https://download.pytorch.org/whl"
+
+
+@dataclass(frozen=True)
+class Build:
+    """A torch: its version, the CUDA that it is built for (None: none), and the architectures that it has kernels for,
+    as `torch.cuda.get_arch_list` names them (`sm_90`, `compute_120`); none where that is not known.
+    """
+
+    version: str
+    cuda: _Release | None
+    architectures: tuple[str, ...] = ()
+
+    @property
+    def title(self) -> str:
+        """`torch 2.13.0 for CUDA 13.0`."""
+        return f"torch {self.version} for {f'CUDA {_dotted(self.cuda)}' if self.cuda else 'the CPU'}"
+
+
+@cache
+def installed() -> Build | None:
+    """The torch that an engine would import; None where there is none, or it does not say what it is."""
+    try:
+        found = version("torch")
+        cuda = _constants(_folder() / "version.py").get("cuda")
+    except (PackageNotFoundError, OSError, SyntaxError, ValueError):
+        return None
+    if not isinstance(cuda, str):
+        return Build(found, None)
+    release = _release(cuda)
+    return Build(found, release, tuple(f"sm_{code}" for code in _wheels().get(release, ())))
+
+
+def refusal(gpu: Gpu, build: Build | None) -> str:
+    """Why `build` cannot compute on a card and what would, in a sentence; "" where nothing known speaks against it."""
+    if gpu.mode == "prohibited":
+        return f"its compute mode is PROHIBITED; `nvidia-smi -i {gpu.index} -c DEFAULT` (as root) lets programs compute"
+    if build is None or not (reason := _mismatch(gpu, build)):
+        return ""
+    return f"{reason}; {_remedy(gpu, build)}"
+
+
+def usable(cards: Sequence[Gpu], build: Build | None) -> list[Gpu]:
+    """The cards on which `build` can compute; all of them where it can on none."""
+    return [card for card in cards if not refusal(card, build)] or list(cards)
+
+
+def has_bfloat16(gpu: Gpu) -> bool | None:
+    """Whether a card has bfloat16 in hardware; None where its capability is not told."""
+    return None if gpu.capability is None else gpu.capability >= BFLOAT16
+
+
+def runs_on(capability: tuple[int, int], architectures: Iterable[str]) -> bool:
+    """Whether code for one of `architectures` runs on a card: that of its own generation and at most its own revision
+    (`sm_86` on 8.9), or an intermediate form (`compute_90`) of any earlier one.
+    """
+    for name in architectures:
+        kind, _, number = name.partition("_")
+        major, minor = divmod(int("".join(filter(str.isdigit, number)) or 0), 10)
+        if kind == "compute" and (major, minor) <= capability:
+            return True
+        if kind == "sm" and major == capability[0] and minor <= capability[1]:
+            return True
+    return False
+
+
+def _mismatch(gpu: Gpu, build: Build) -> str:
+    if build.cuda is None:
+        return f"torch {build.version} is built without CUDA"
+    if gpu.cuda and gpu.cuda[0] < build.cuda[0]:
+        needed = f"driver {oldest} or newer" if (oldest := DRIVERS.get(build.cuda[0])) else "a newer driver"
+        driver = f"driver {clean(gpu.driver, limit=40)}" if gpu.driver else "the driver"
+        return f"{driver} supports CUDA {_dotted(gpu.cuda)}, and {build.title} needs {needed}"
+    if gpu.capability and build.architectures and not runs_on(gpu.capability, build.architectures):
+        card = f"{clean(gpu.name, limit=60)} (compute capability {_dotted(gpu.capability)})"
+        return f"{build.title} has no kernels for {card}, only {' '.join(build.architectures)}"
+    return ""
+
+
+def _remedy(gpu: Gpu, build: Build) -> str:
+    """A wheel of the same release, or another driver; its full name, for pip takes 2.13.0+cpu for 2.13.0."""
+    release = build.version.partition("+")[0]
+    wheels = [cuda for cuda, codes in _wheels().items() if _has_kernels(gpu, codes)]
+    if not wheels:
+        return f"no wheel of torch {release} has kernels for it: choose another GPU"
+    drivable = [cuda for cuda in wheels if gpu.cuda is None or cuda[0] <= gpu.cuda[0]]
+    if not drivable:
+        needed = [build.cuda] if build.cuda in wheels else wheels
+        return f"update the driver to {min(DRIVERS.get(cuda[0], 0) for cuda in needed)} or newer"
+    major, minor = min(
+        drivable, key=lambda cuda: (-cuda[0], cuda[1])
+    )  # a generation's oldest runs with all its drivers
+    wheel = f"cu{major}{minor}"
+    install = f"install the {wheel} wheel: pip install torch=={release}+{wheel} --index-url {_INDEX}/{wheel}"
+    return f"update the driver, or {install}" if build.cuda in wheels and build.cuda not in drivable else install
+
+
+def _has_kernels(gpu: Gpu, codes: Iterable[int]) -> bool:
+    return gpu.capability is None or runs_on(gpu.capability, (f"sm_{code}" for code in codes))
+
+
+@cache
+def _wheels() -> Mapping[_Release, Sequence[int]]:
+    """The CUDA wheels of the installed torch's release with their architectures, as its own source lists them."""
+    machine = "aarch64" if platform.machine().lower() == "aarch64" else "x86_64"
+    try:
+        table = _constants(_folder() / "cuda" / "__init__.py")["PYTORCH_RELEASES_CODE_CC"]
+        return {_release(cuda): sorted(codes[machine]) for cuda, codes in table.items()}
+    except (OSError, SyntaxError, ValueError, LookupError, TypeError, AttributeError):
+        return _WHEELS
+
+
+def _folder() -> Path:
+    """Where torch lies. FileNotFoundError where it does not."""
+    found = importlib.util.find_spec("torch")
+    if found is None or found.origin is None:
+        raise FileNotFoundError("torch")
+    return Path(found.origin).parent
+
+
+def _constants(file: Path) -> dict[str, object]:
+    """The constants that a module assigns at its top, by name, without running it."""
+    found = {}
+    for statement in ast.parse(file.read_text(encoding="utf-8")).body:
+        targets = statement.targets if isinstance(statement, ast.Assign) else [getattr(statement, "target", None)]
+        for target in targets:
+            if isinstance(target, ast.Name) and isinstance(statement, ast.Assign | ast.AnnAssign) and statement.value:
+                try:
+                    found[target.id] = ast.literal_eval(statement.value)
+                except ValueError:
+                    continue
+    return found
+
+
+def _release(text: str) -> _Release:
+    major, minor, *_ = (int(part) for part in f"{text}.0".split("."))
+    return major, minor
+
+
+def _dotted(numbers: tuple[int, int]) -> str:
+    return f"{numbers[0]}.{numbers[1]}"
