@@ -23,13 +23,14 @@ from tuitune.tui.widgets.dialogs import Choice, Choose, Confirm, TextView
 from tuitune.tui.widgets.key_bar import KeyBar, fit_keys
 from tuitune.tui.widgets.pane import Pane
 
-FORBIDDEN_KEYS = {"ctrl+s", "ctrl+q", "ctrl+b", "ctrl+a", "ctrl+z"}
+FORBIDDEN_KEYS = {"ctrl+s", "ctrl+q", "ctrl+b", "ctrl+a"}
 
 
 async def test_no_key_that_terminals_and_multiplexers_keep_for_themselves() -> None:
     async with TuituneApp().run_test() as pilot:
         bound = set(pilot.app.active_bindings) | {key for action in ACTIONS for key in action.keys.split(",")}
         assert not bound & FORBIDDEN_KEYS
+        assert pilot.app.active_bindings["ctrl+z"].binding.action == "to_the_shell"
         assert not [key for key in bound if key.startswith("alt+")]
 
 

@@ -253,7 +253,7 @@ async def test_prompts_are_edited_one_a_line():
         await pilot.pause()
         assert screen.draft.recipe.samples.prompts == ["one", "two"]
         await pilot.press("enter", "x", "escape")
-        await until(pilot, lambda: "Throw away what was typed?" in shot_of(pilot.app).text)
+        await until(pilot, lambda: "Discard your text?" in shot_of(pilot.app).text)
         await pilot.press("n", "y", "escape", "y")
         await until(pilot, lambda: pilot.app.screen is screen)
         await pilot.press("enter", "escape")

@@ -30,6 +30,11 @@ class Action:
     def display_key(self) -> str:
         return " ".join(_KEY_NAMES.get(key, key) for key in self.keys.split(","))
 
+    @property
+    def command(self) -> str:
+        """What the key is bound to. A screen's keys say why an action is not available instead of doing nothing."""
+        return self.name if self.screen == EVERYWHERE else f"perform('{self.name}')"
+
 
 _KEY_NAMES = {
     "question_mark": "?", "colon": ":", "slash": "/", "enter": "Enter", "escape": "Esc", "plus": "+", "minus": "-",
@@ -154,6 +159,10 @@ ACTIONS: tuple[Action, ...] = (
         for action in _DECLARED
         if action.screen == "compose"
     ),
+    *(
+        Action(screen, "out", "q", "back", "One layer out; on the list of runs it leaves tuitune", shown=False)
+        for screen in ("compose", "edit", "workbench", "mask", "monitor")
+    ),
 )
 """Every action. The screen that edits a waiting run is Compose, but for what becomes of the recipe."""
 
@@ -164,14 +173,11 @@ def actions_of(screen: str) -> list[Action]:
 
 
 def bindings(screen: str) -> list[BindingType]:
-    """Textual bindings for one screen (or for the app, with `EVERYWHERE`).
-
-    A screen's keys run `perform('<name>')`, which says why an action is not available instead of doing nothing.
-    """
+    """Textual bindings for one screen (or for the app, with `EVERYWHERE`)."""
     return [
         Binding(
             action.keys,
-            action.name if screen == EVERYWHERE else f"perform('{action.name}')",
+            action.command,
             action.label,
             show=action.shown,
             key_display=action.display_key,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
+import signal
 import time
 import traceback
 from collections.abc import Sequence
@@ -14,9 +15,13 @@ from typing import TYPE_CHECKING
 
 from rich.console import RenderableType
 from rich.text import Text
+from textual import on
 from textual.actions import SkipAction
 from textual.app import App
 from textual.binding import Binding
+from textual.css.query import NoMatches
+from textual.driver import Driver
+from textual.events import Key
 from textual.filter import LineFilter
 from textual.notifications import Notify, SeverityLevel
 from textual.reactive import Initialize, Reactive
@@ -25,12 +30,13 @@ from textual.theme import Theme
 
 from tuitune.problem import TuituneError
 from tuitune.text import clean, redact
-from tuitune.tui import settings, terminal
+from tuitune.tui import keyboard, settings, terminal
 from tuitune.tui.actions import EVERYWHERE, bindings
 from tuitune.tui.egress import ASCII_ONLY, EGRESS
 from tuitune.tui.screens.base import TuituneScreen
 from tuitune.tui.screens.runs import RunsScreen
 from tuitune.tui.themes import DEFAULT_THEME, TERMINAL_THEME, load_themes
+from tuitune.tui.widgets.key_bar import KeyBar
 
 if TYPE_CHECKING:
     from tuitune.recipe.schema import Recipe
@@ -49,7 +55,11 @@ class TuituneApp(App[str], inherit_bindings=False):
     CSS_PATH = Path(__file__).with_name("app.tcss")
     ENABLE_COMMAND_PALETTE = False
     NOTIFICATION_TIMEOUT = 6
-    BINDINGS = [*bindings(EVERYWHERE), Binding("ctrl+c", "interrupt", show=False, priority=True)]
+    BINDINGS = [
+        *bindings(EVERYWHERE),
+        Binding("ctrl+c", "interrupt", show=False, priority=True),
+        Binding("ctrl+z", "to_the_shell", show=False, priority=True),
+    ]
 
     def _first_theme(self) -> str:
         chosen = TERMINAL_THEME if "NO_COLOR" in os.environ else settings.remembered("theme")
@@ -70,6 +80,9 @@ class TuituneApp(App[str], inherit_bindings=False):
         self.set_class(self.ascii_only, "-ascii", update=False)
         if "TEXTUAL_ANIMATIONS" not in os.environ:
             self.animation_level = "none"
+
+    def get_driver_class(self) -> type[Driver]:
+        return keyboard.Driver
 
     @property
     def available_themes(self) -> dict[str, Theme]:
@@ -144,6 +157,35 @@ class TuituneApp(App[str], inherit_bindings=False):
         else:
             self._interrupted_at = now
             self.notify("ctrl+c again leaves tuitune; runs go on")
+
+    def action_to_the_shell(self) -> None:
+        """ctrl+z: stops the process as the shell's job control would, where a shell is there to go on with it."""
+        if keyboard.nobody_to_resume():
+            self.say("ctrl+z: there is no shell here that could bring tuitune back; q leaves, and runs go on")
+        else:
+            os.killpg(0, signal.SIGTSTP)
+
+    @on(Driver.SignalResume)
+    def _repaint(self) -> None:
+        """The terminal is ours again, and empty."""
+        for screen in self.screen_stack:
+            screen.refresh()
+
+    def on_key(self, event: Key) -> None:
+        """A key that nobody took says so."""
+        name = keyboard.key_name(event)
+        if name is not None and event.key not in self.active_bindings:
+            where = "in this window" if self.screen.is_modal else "here · ? lists the keys"
+            self.say(f"{name} does nothing {where}")
+
+    def say(self, text: str) -> None:
+        """Say something passing in one line, in the key bar of the screen on top."""
+        for screen in reversed(self.screen_stack):
+            try:
+                screen.query_one(KeyBar).say(text)
+                return
+            except NoMatches:
+                continue
 
     def leave_app(self) -> None:
         """Leave, with one line for the shell about the runs that go on."""

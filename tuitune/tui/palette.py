@@ -11,7 +11,7 @@ from tuitune.tui.widgets.dialogs import Choice, Choose
 if TYPE_CHECKING:
     from tuitune.tui.app import TuituneApp
 
-_OMITTED = ("command_palette", "leave")
+_OMITTED = ("command_palette", "leave", "out")
 
 
 def open_palette(app: TuituneApp) -> None:
@@ -35,7 +35,7 @@ def open_palette(app: TuituneApp) -> None:
         elif verb == "do":
             await screen.action_perform(name)
 
-    app.push_screen(Choose("Palette", choices), chosen)
+    app.push_screen(Choose("Palette", choices, nothing="no action matches"), chosen)
 
 
 def _detail(screen: TuituneScreen, action: Action) -> str:

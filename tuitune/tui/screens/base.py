@@ -69,6 +69,9 @@ class TuituneScreen(Screen[None]):
         if isawaitable(result):
             await result
 
+    def action_out(self) -> None:
+        self.workbench.action_leave()
+
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
         """A thread that failed ends nothing but itself; the person is told."""
         if event.state is WorkerState.ERROR:

@@ -25,6 +25,7 @@ from tuitune.tui.notes import notes, unused
 from tuitune.tui.outlook import Inspections, Outlook, look
 from tuitune.tui.screens.base import TuituneScreen
 from tuitune.tui.screens.compose_actions import ComposeActions
+from tuitune.tui.screens.prompts_editor import counted
 from tuitune.tui.widgets.field_row import FieldView, field_row, help_text
 from tuitune.tui.widgets.forecast import ForecastLine, ForecastPane
 from tuitune.tui.widgets.form import Form
@@ -192,8 +193,9 @@ class ComposeScreen(ComposeActions, TuituneScreen):
         ]
 
     def _text(self, one: Setting) -> str:
-        if one.key == "samples.prompts" and one.key not in self.draft.refused:
-            return " · ".join(self.draft.recipe.samples.prompts)
+        prompts = self.draft.recipe.samples.prompts
+        if one.key == "samples.prompts" and prompts and one.key not in self.draft.refused:
+            return f"{counted(len(prompts))}: {' · '.join(prompts)}"
         return self.draft.text(one.key)
 
     def _is_shown(self, one: Setting, messages: dict[str, str]) -> bool:

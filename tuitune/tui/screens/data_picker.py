@@ -18,6 +18,7 @@ from tuitune.recipe.settings import parse_value, setting
 from tuitune.text import clean
 from tuitune.tui.data_page import read_page
 from tuitune.tui.file_listing import MOST, FileEntry, Listing, completion, list_files
+from tuitune.tui.typed_path import is_there, typed_path
 from tuitune.tui.widgets.columns import Column, line
 from tuitune.tui.widgets.picker import Picker
 from tuitune.tui.widgets.row_list import Row, RowList
@@ -134,7 +135,7 @@ class DataPicker(Picker[Values]):
         return self._row(entry.name, entry.path.suffix[1:], bytes_text(entry.bytes), self._training(entry.name))
 
     def _hub(self, typed: str) -> list[Row]:
-        if not looks_like_hub_id(typed) or (self._base / typed).exists():
+        if not looks_like_hub_id(typed) or is_there(typed_path(typed, self._base)):
             return []
         return [self._row(typed, "Hub: downloaded at the start", "", self._training(typed))]
 

@@ -55,7 +55,7 @@ class KeyTable(Widget):
 class HelpScreen(Dialog[None]):
     """The keys of one screen, those that work everywhere, and how to move; side by side where there is room."""
 
-    BINDINGS = [Binding("question_mark,f1,q", "leave", show=False)]
+    BINDINGS = [Binding("question_mark,f1", "leave", show=False)]
 
     DEFAULT_CSS = """
     HelpScreen #window { width: 76; max-width: 100%; max-height: 100%; }
@@ -69,6 +69,16 @@ class HelpScreen(Dialog[None]):
         self._here = [("This screen", _lines(actions_of(name)))] if name else []
         self._everywhere = [("Everywhere", _lines(actions_of(EVERYWHERE))), ("Moving", _MOVING)]
 
+    def on_mount(self) -> None:
+        self.call_after_refresh(self._name_keys)
+
+    def on_resize(self) -> None:
+        self.call_after_refresh(self._name_keys)
+
+    def _name_keys(self) -> None:
+        scrolls = self.query_one(Reader).max_scroll_y > 0
+        self._window.border_subtitle = Content("j k g G scroll · Esc close" if scrolls else "Esc close")
+
     def compose(self) -> ComposeResult:
         with self._window, Reader():
             if self.app.size.width >= 120:
@@ -80,4 +90,11 @@ class HelpScreen(Dialog[None]):
 
 
 def _lines(actions: Sequence[Action]) -> list[Line]:
-    return [(action.display_key, action.help) for action in actions]
+    """A line an action; those that digits lead to share the first one."""
+    numbered = [action for action in actions if action.keys.isdigit() and action.name.endswith(f"_{action.keys}")]
+    lines = [(action.display_key, action.help) for action in actions if action not in numbered]
+    if not numbered:
+        return lines
+    noun = numbered[0].name.partition("_")[0].capitalize()
+    digits = f"{numbered[0].keys}–{numbered[-1].keys}"
+    return [(digits, f"{noun}s: {', '.join(action.label for action in numbered)}"), *lines]

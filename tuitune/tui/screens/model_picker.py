@@ -12,6 +12,7 @@ from textual.worker import get_current_worker
 
 from tuitune.hardware.models import ModelEntry, find_models, looks_like_hub_id
 from tuitune.text import clean
+from tuitune.tui.typed_path import is_folder, typed_path
 from tuitune.tui.widgets.columns import Column, line, titles
 from tuitune.tui.widgets.picker import Picker
 from tuitune.tui.widgets.row_list import Row, RowList
@@ -80,9 +81,8 @@ class ModelPicker(Picker[str]):
             self._explain(self.list.current)
 
     def _offer(self, typed: str) -> Content | None:
-        folder = self._base / Path(typed).expanduser()
         name = Content.styled(clean(typed, limit=200), "bold")
-        if folder.is_dir():
+        if is_folder(typed_path(typed, self._base)):
             return Content.assemble("use ", name, " (a folder)")
         if looks_like_hub_id(typed):
             return Content.assemble("use ", name, " (Hub id: downloaded when the run starts)")
@@ -109,8 +109,8 @@ class ModelPicker(Picker[str]):
             self.show_facts(_facts(model))
         elif key == _TYPED:
             words = "Nothing is known about it until it is downloaded. A gated model needs HF_TOKEN in the environment."
-            is_folder = (self._base / Path(self.line.value.strip()).expanduser()).is_dir()
-            self.show_facts(Content.styled("" if is_folder else words, "$faint"))
+            local = is_folder(typed_path(self.line.value.strip(), self._base))
+            self.show_facts(Content.styled("" if local else words, "$faint"))
 
 
 def _haystack(model: ModelEntry) -> str:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
+from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
+from textual.content import Content
 from textual.widgets import TextArea
 
 from tuitune.tui.widgets.dialogs import Confirm, Dialog
@@ -25,7 +27,7 @@ class PromptsEditor(Dialog[list[str]]):
     """
 
     def __init__(self, prompts: Sequence[str]) -> None:
-        super().__init__("Prompts, one a line", "F2 keep · Esc abandon")
+        super().__init__("Prompts, one a line", "")
         self._prompts = list(prompts)
 
     def compose(self) -> ComposeResult:
@@ -37,6 +39,11 @@ class PromptsEditor(Dialog[list[str]]):
         area.cursor_blink = False
         area.move_cursor(area.document.end)
         area.focus()
+        self._count()
+
+    @on(TextArea.Changed)
+    def _count(self) -> None:
+        self._window.border_subtitle = Content(f"{counted(len(self._typed))} · F2 keep · Esc abandon")
 
     def action_keep(self) -> None:
         self.dismiss(self._typed)
@@ -45,7 +52,7 @@ class PromptsEditor(Dialog[list[str]]):
         if self._typed == self._prompts:
             self.dismiss(None)
         else:
-            self.app.push_screen(Confirm("Prompts", "Throw away what was typed?"), self._abandon)
+            self.app.push_screen(Confirm("Prompts", "Discard your text?"), self._abandon)
 
     def _abandon(self, yes: bool | None) -> None:
         if yes:
@@ -55,3 +62,8 @@ class PromptsEditor(Dialog[list[str]]):
     def _typed(self) -> list[str]:
         lines = self.query_one(TextArea).text.splitlines()
         return [line.strip() for line in lines if line.strip()]
+
+
+def counted(prompts: int) -> str:
+    """`3 prompts`."""
+    return f"{prompts} prompt{'' if prompts == 1 else 's'}"

@@ -24,6 +24,7 @@ from tuitune.tui.herald import Herald
 from tuitune.tui.run_line import RunLine
 from tuitune.tui.screens.run_actions import RunActions
 from tuitune.tui.widgets.key_bar import KeyBar
+from tuitune.tui.widgets.line import Line
 from tuitune.tui.widgets.pane import Pane
 from tuitune.tui.widgets.row_list import Row, RowList
 from tuitune.tui.widgets.run_row import heading, run_row
@@ -97,7 +98,7 @@ class RunsScreen(RunActions):
         yield Static(_place_line(""), id="place")
         yield Static(id="users")
         with Pane("Runs"):
-            yield Input(placeholder="name, model, data or state", compact=True, id="filter")
+            yield Line(placeholder="name, model, data or state", id="filter")
             yield Static(id="titles")
             yield RowList(id="runs")
             yield Static(_INVITATION, id="empty")
@@ -105,7 +106,6 @@ class RunsScreen(RunActions):
         yield KeyBar()
 
     def on_mount(self) -> None:
-        self.query_one("#filter", Input).cursor_blink = False
         self.call_after_refresh(self._watch)
 
     def on_screen_resume(self) -> None:
@@ -189,6 +189,10 @@ class RunsScreen(RunActions):
         line = self.current()
         self._write("#detail", Content(_detail(line) if line else ""))
         self.refresh_keys()
+
+    @on(RowList.DoubleClicked)
+    async def _open_clicked(self) -> None:
+        await self.action_perform("open")
 
     def _write(self, selector: str, content: Content) -> None:
         if self._written.get(selector) != content:

@@ -10,6 +10,7 @@ from tuitune.recipe.document import render, write_text
 from tuitune.runs.located import resolve_paths
 from tuitune.tui.draft import Draft
 from tuitune.tui.screens.base import TuituneScreen
+from tuitune.tui.typed_path import is_there, typed_path
 from tuitune.tui.widgets.ask import Ask
 from tuitune.tui.widgets.dialogs import Confirm
 
@@ -30,8 +31,8 @@ class SavesRecipe(TuituneScreen):
     def _save_to(self, name: str | None) -> None:
         if name is None:
             return
-        path = self.base / Path(name).expanduser()
-        if path.exists():
+        path = typed_path(name, self.base)
+        if is_there(path):
             question = Confirm("Save the recipe", f"{path}\nexists. Write over it?")
             self.app.push_screen(question, lambda yes: self._write(path) if yes else None)
         else:

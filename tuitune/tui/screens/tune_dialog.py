@@ -18,7 +18,7 @@ from tuitune.recipe.settings import Setting, setting, settings, show_value
 from tuitune.recipe.tunable import TUNABLE, tune
 from tuitune.text import clean
 from tuitune.tui.draft import Draft, Version, value_of
-from tuitune.tui.screens.prompts_editor import PromptsEditor
+from tuitune.tui.screens.prompts_editor import PromptsEditor, counted
 from tuitune.tui.widgets.dialogs import Choice, Choose, Dialog
 from tuitune.tui.widgets.field_row import FieldView, field_row, help_text
 from tuitune.tui.widgets.form import FieldInput, Form
@@ -94,7 +94,8 @@ class TuneDialog(Dialog[dict[str, Any]]):
     def _view(self, one: Setting, changes: Mapping[str, Any], messages: Mapping[str, str]) -> FieldView:
         refused = self._draft.refused.get(one.key)
         value = value_of(self._draft.recipe, one.key)
-        text = refused.text if refused else " · ".join(value) if one.key == PROMPTS else show_value(one, value)
+        prompts = f"{counted(len(value))}: {' · '.join(value)}" if one.key == PROMPTS and value else ""
+        text = refused.text if refused else prompts or show_value(one, value)
         changed = one.key in changes
         note = f"now {_shown(one, value_of(self._now, one.key))}" if changed else ""
         return FieldView(one, text, changed=changed, message=messages.get(one.key, ""), note=note)
@@ -197,5 +198,5 @@ def _verdict(changes: Mapping[str, Any], problems: list[Problem]) -> Content:
 def _shown(one: Setting, value: object) -> str:
     """A value in a few characters."""
     if one.key == PROMPTS and isinstance(value, list):
-        return f"{len(value)} prompt{'' if len(value) == 1 else 's'}"
+        return counted(len(value))
     return clean(show_value(one, value) or "none", limit=24)

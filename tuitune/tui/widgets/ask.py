@@ -9,6 +9,7 @@ from textual.widgets import Input, Static
 
 from tuitune.text import clean
 from tuitune.tui.widgets.dialogs import Dialog
+from tuitune.tui.widgets.line import Line
 
 
 class Ask(Dialog[str]):
@@ -24,10 +25,7 @@ class Ask(Dialog[str]):
     def compose(self) -> ComposeResult:
         with self._window:
             yield Static(Content(clean(self._text, newlines=True)))
-            yield Input(self._value, compact=True, select_on_focus=False)
-
-    def on_mount(self) -> None:
-        self.query_one(Input).cursor_blink = False
+            yield Line(self._value, select_on_focus=False)
 
     @on(Input.Submitted)
     def _entered(self, event: Input.Submitted) -> None:

@@ -16,6 +16,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, OptionList, Static
 
 from tuitune.text import clean
+from tuitune.tui.widgets.line import Line
 
 Result = TypeVar("Result")
 
@@ -27,7 +28,7 @@ _WIDEST_LABEL = 40
 class Dialog(ModalScreen[Result]):
     """A framed window in the middle of the screen. Esc closes it with None (or False); titles may be foreign text."""
 
-    BINDINGS = [Binding("escape", "leave", "close", show=False), Binding("ctrl+c", "app.interrupt", show=False)]
+    BINDINGS = [Binding("escape,q", "leave", "close", show=False), Binding("ctrl+c", "app.interrupt", show=False)]
 
     DEFAULT_CSS = """
     Dialog {
@@ -78,12 +79,8 @@ class Confirm(Dialog[bool]):
             yield Static(Content(clean(self._text, newlines=True)))
             if self._word is not None:
                 yield Static(Content.from_markup("\nType [b]$word[/b] to confirm:", word=clean(self._word)))
-                yield Input(compact=True, id="word")
+                yield Line(id="word")
                 yield Static(id="wrong")
-
-    def on_mount(self) -> None:
-        for field in self.query(Input):
-            field.cursor_blink = False
 
     @on(Input.Submitted)
     def _typed(self, event: Input.Submitted) -> None:
@@ -114,8 +111,6 @@ class Reader(VerticalScroll, can_focus=True):
 
 class TextView(Dialog[None]):
     """A text to read and scroll: a recipe, a log's end. Longer texts are cut at 400 000 characters, which it says."""
-
-    BINDINGS = [Binding("q", "leave", "close", show=False)]
 
     DEFAULT_CSS = """
     TextView #window { width: 96%; max-width: 140; height: 90%; }
@@ -157,23 +152,33 @@ class Choose(Dialog[Result]):
         text-wrap: nowrap; text-overflow: ellipsis;
     }
     Choose OptionList:focus { border: none; }
+    Choose #nothing { color: $faint; margin-top: 1; padding: 0 1; }
     """
 
-    def __init__(self, title: str, options: Iterable[Choice[Result]], current: Result | None = None) -> None:
+    def __init__(
+        self,
+        title: str,
+        options: Iterable[Choice[Result]],
+        current: Result | None = None,
+        *,
+        nothing: str = "nothing matches",
+    ) -> None:
+        """`nothing` is said where no option goes with what was typed."""
         super().__init__(title, "type to filter · ↑↓ move · Enter choose · Esc close")
+        self._nothing = nothing
         self._options = list(options)
         self._current = current
         self._shown: Sequence[Choice[Result]] = ()
 
     def compose(self) -> ComposeResult:
         with self._window:
-            yield Input(compact=True, placeholder="filter", id="filter")
+            yield Line(placeholder="filter", id="filter")
             choices = OptionList(id="choices", compact=True)
             choices.can_focus = False
             yield choices
+            yield Static(Content(self._nothing), id="nothing")
 
     def on_mount(self) -> None:
-        self.query_one(Input).cursor_blink = False
         self._show("")
         values = [option.value for option in self._shown]
         if self._current in values:
@@ -210,6 +215,7 @@ class Choose(Dialog[Result]):
         width = min(max((cell_len(option.label) for option in self._options), default=0), _WIDEST_LABEL)
         choices.add_options(_option_line(option, width) for option in self._shown)
         choices.highlighted = 0 if self._shown else None
+        choices.display, self.query_one("#nothing").display = bool(self._shown), not self._shown
 
 
 def _option_line(option: Choice[Result], width: int) -> Content:

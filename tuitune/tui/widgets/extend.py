@@ -14,6 +14,7 @@ from tuitune.recipe.settings import parse_value, setting, show_value
 from tuitune.text import clean
 from tuitune.tui.draft import value_of
 from tuitune.tui.widgets.dialogs import Dialog
+from tuitune.tui.widgets.line import Line
 
 
 class Extend(Dialog[dict[str, Any]]):
@@ -38,11 +39,8 @@ class Extend(Dialog[dict[str, Any]]):
         text = f"{self._name} has finished. It goes on from its last checkpoint, and its adapter is made anew.\n"
         with self._window:
             yield Static(Content(clean(f"{text}\n{title}: it had {had}; how many in all?", newlines=True)))
-            yield Input(show_value(self._setting, self._had * 2), compact=True, select_on_focus=True)
+            yield Line(show_value(self._setting, self._had * 2), select_on_focus=True)
             yield Static(id="wrong")
-
-    def on_mount(self) -> None:
-        self.query_one(Input).cursor_blink = False
 
     @on(Input.Submitted)
     def _entered(self, event: Input.Submitted) -> None:

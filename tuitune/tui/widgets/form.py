@@ -14,10 +14,11 @@ from textual.message import Message
 from textual.widgets import Input, Static
 
 from tuitune.tui.widgets.field_row import VALUE_AT
+from tuitune.tui.widgets.line import Line
 from tuitune.tui.widgets.row_list import Row, RowList
 
 
-class FieldInput(Input):
+class FieldInput(Line):
     """The line editor of a field: Enter and Tab keep what was typed, Esc does not.
 
     What the field does not take stays open on Enter; Tab and the arrows leave it as it stands, to be put right later.
@@ -124,8 +125,7 @@ class Form(Vertical):
         if self._editing is not None or self.rows.line_of(key) is None:
             return
         self._editing = key
-        editor = FieldInput(text, compact=True, select_on_focus=True)
-        editor.cursor_blink = False
+        editor = FieldInput(text, select_on_focus=True)
         self.mount(editor)
         self._place_editor()
         editor.focus()

@@ -1,15 +1,20 @@
-"""The bottom line: what each key does here, from the action registry."""
+"""The bottom line: what each key does here, from the action registry. A click on a key does what the key does."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import accumulate
 
 from textual.content import Content
+from textual.events import Click
+from textual.timer import Timer
 from textual.widget import Widget
 
+from tuitune.text import clean
 from tuitune.tui.actions import EVERYWHERE, Action, actions_of
 
 _GAP = "  "
+_SAID_SECONDS = 2.0
 
 
 class KeyBar(Widget):
@@ -33,6 +38,8 @@ class KeyBar(Widget):
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
         self._drawn: tuple[object, ...] = ()
+        self._said = ""
+        self._until: Timer | None = None
 
     def on_mount(self) -> None:
         self.screen.bindings_updated_signal.subscribe(self, lambda _screen: self.refresh_keys())
@@ -42,10 +49,37 @@ class KeyBar(Widget):
         if self._state() != self._drawn:
             self.refresh()
 
+    def say(self, text: str) -> None:
+        """Show `text` in place of the keys for two seconds."""
+        if self._until is not None:
+            self._until.stop()
+        self._said = clean(text, limit=400)
+        self._until = self.set_timer(_SAID_SECONDS, self._unsay)
+        self.refresh_keys()
+
+    def _unsay(self) -> None:
+        self._said = ""
+        self.refresh_keys()
+
     def render(self) -> Content:
         self._drawn = self._state()
-        back = self.screen is not self.app.screen_stack[0]
-        return fit_keys(self._actions(), self._disabled(), self.size.width, back=back)
+        if self._said:
+            return Content.styled(self._said, "$warn").truncate(self.size.width, ellipsis=True)
+        return fit_keys(self._actions(), self._disabled(), self.size.width, back=self._back)
+
+    async def on_click(self, event: Click) -> None:
+        if self._said:
+            return
+        placed = place_keys(self._actions(), self._disabled(), self.content_size.width, back=self._back)
+        column = event.x - self.gutter.left
+        found = next((one for start, one in placed if 0 <= column - start < _key_content(one, False).cell_length), None)
+        if found is not None:
+            namespace = self.app if found.screen == EVERYWHERE else self.screen
+            await self.app.run_action(found.command, namespace)
+
+    @property
+    def _back(self) -> bool:
+        return self.screen is not self.app.screen_stack[0]
 
     def _actions(self) -> list[Action]:
         return [action for action in actions_of(getattr(self.screen, "NAME", "")) if action.shown]
@@ -57,30 +91,50 @@ class KeyBar(Widget):
         return frozenset(action.name for action in self._actions() if why_disabled(action.name))
 
     def _state(self) -> tuple[object, ...]:
-        return self._disabled(), self.size.width
+        return self._disabled(), self.size.width, self._said
 
 
 def fit_keys(actions: list[Action], disabled: frozenset[str], width: int, *, back: bool = False) -> Content:
     """As many of `actions` as fit in `width` cells, in order, those not `disabled` before the others; at the right
     edge the ways back and to the help.
     """
-    always = [action for action in actions_of(EVERYWHERE) if action.name == "help" or (back and action.name == "leave")]
-    edge = Content(_GAP).join([_key_content(action, False) for action in reversed(always)])
-    contents = [_key_content(action, action.name in disabled) for action in actions]
-    fitting = _fitting(contents, [action.name in disabled for action in actions], width - edge.cell_length)
-    line = Content(_GAP).join([contents[place] for place in fitting])
-    return Content.assemble(line, " " * max(width - line.cell_length - edge.cell_length, 0), edge)
+    line = Content("")
+    for start, action in place_keys(actions, disabled, width, back=back):
+        line = line.pad_right(start - line.cell_length) + _key_content(action, action.name in disabled)
+    return line
 
 
-def _fitting(contents: list[Content], disabled: list[bool], room: int) -> list[int]:
-    """The places of the contents that fit in `room` cells with a gap after each."""
+def place_keys(
+    actions: list[Action], disabled: frozenset[str], width: int, *, back: bool = False
+) -> list[tuple[int, Action]]:
+    """The actions that `fit_keys` shows, each with the column it begins at."""
+    edge = [action for action in reversed(actions_of(EVERYWHERE)) if action.name in _EDGE[: 2 if back else 1]]
+    start = width - sum(map(_cells, edge)) - len(_GAP) * (len(edge) - 1)
+    shown = _fitting(actions, disabled, start)
+    return [*_in_a_row(shown, 0), *_in_a_row(edge, max(start, 0))]
+
+
+_EDGE = ("help", "leave")
+
+
+def _in_a_row(actions: list[Action], start: int) -> Iterator[tuple[int, Action]]:
+    widths = [_cells(action) + len(_GAP) for action in actions]
+    return zip(accumulate(widths, initial=start), actions, strict=False)
+
+
+def _fitting(actions: list[Action], disabled: frozenset[str], room: int) -> list[Action]:
+    """The actions that fit in `room` cells with a gap after each."""
     fitting = []
-    for place in sorted(range(len(contents)), key=lambda place: disabled[place]):
-        room -= contents[place].cell_length + len(_GAP)
+    for place in sorted(range(len(actions)), key=lambda place: actions[place].name in disabled):
+        room -= _cells(actions[place]) + len(_GAP)
         if room < 0:
             break
         fitting.append(place)
-    return sorted(fitting)
+    return [actions[place] for place in sorted(fitting)]
+
+
+def _cells(action: Action) -> int:
+    return _key_content(action, False).cell_length
 
 
 def _key_content(action: Action, disabled: bool) -> Content:

@@ -7,12 +7,15 @@ from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 from textual.content import Content
+from textual.events import MouseScrollDown, MouseScrollUp
 
 from tuitune.tui.widgets.log_window import LogWindow
 from tuitune.tui.widgets.rows import Rows
 
 EVENT_ROWS = 3
 """Rows that events get at least, where the log keeps as many; on a higher pane a third of it."""
+
+_WHEEL_LINES = 3
 
 
 class LogView(Rows, can_focus=True):
@@ -55,6 +58,14 @@ class LogView(Rows, can_focus=True):
     def action_scroll_log(self, lines: int) -> None:
         self.log_window.scroll(lines, self._room)
         self.redraw()
+
+    def on_mouse_scroll_up(self, event: MouseScrollUp) -> None:
+        event.stop()
+        self.action_scroll_log(-_WHEEL_LINES)
+
+    def on_mouse_scroll_down(self, event: MouseScrollDown) -> None:
+        event.stop()
+        self.action_scroll_log(_WHEEL_LINES)
 
     def action_page_log(self, pages: int) -> None:
         self.action_scroll_log(pages * max(self._room - 1, 1))

@@ -12,10 +12,11 @@ from textual.message import Message
 from textual.widgets import Input, Static
 
 from tuitune.tui.widgets.dialogs import Dialog, Result
+from tuitune.tui.widgets.line import Line
 from tuitune.tui.widgets.row_list import RowList
 
 
-class PickerLine(Input):
+class PickerLine(Line):
     """Types into the filter while the arrow keys move in the list."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -56,7 +57,7 @@ class Picker(Dialog[Result]):
 
     def compose(self) -> ComposeResult:
         with self._window:
-            yield PickerLine(placeholder=self._placeholder, compact=True)
+            yield PickerLine(placeholder=self._placeholder)
             yield Static(id="heading")
             rows = RowList(id="list")
             rows.can_focus = False
@@ -64,7 +65,6 @@ class Picker(Dialog[Result]):
             yield Static(id="facts")
 
     def on_mount(self) -> None:
-        self.line.cursor_blink = False
         self.line.focus()
 
     @property
@@ -121,6 +121,6 @@ class Picker(Dialog[Result]):
             if self.list.current is not None:
                 self.complete(self.list.current)
 
-    @on(RowList.Clicked)
-    def _clicked(self, event: RowList.Clicked) -> None:
+    @on(RowList.DoubleClicked)
+    def _double_clicked(self, event: RowList.DoubleClicked) -> None:
         self.choose(event.key)

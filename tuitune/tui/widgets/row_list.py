@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 from textual.content import Content
+from textual.events import Click
 from textual.geometry import Region, Size
 from textual.message import Message
 from textual.scroll_view import ScrollView
@@ -64,7 +65,10 @@ class RowList(ScrollView, can_focus=True):
         """The cursor came to a row."""
 
     class Clicked(About):
-        """The row under the cursor was clicked."""
+        """The row under the cursor was clicked, once."""
+
+    class DoubleClicked(About):
+        """The row under the cursor was clicked a second time at once."""
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
@@ -147,11 +151,13 @@ class RowList(ScrollView, can_focus=True):
         if self._rows:
             self._go(self._nearest(index % len(self._rows)))
 
-    def on_click(self, event: object) -> None:
-        line = getattr(event, "y", 0) + self.scroll_offset.y
+    def on_click(self, event: Click) -> None:
+        line = event.y + self.scroll_offset.y
         if line < len(self._line_owner) and self._rows[self._line_owner[line]].selectable:
             self._go(self._line_owner[line])
-            self.post_message(self.Clicked(self, self._rows[self._cursor].key))
+            kind = {1: self.Clicked, 2: self.DoubleClicked}.get(event.chain)
+            if kind is not None:
+                self.post_message(kind(self, self._rows[self._cursor].key))
 
     def on_resize(self) -> None:
         self.call_after_refresh(self._scroll_to_cursor)

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from textual.app import RenderResult
 from textual.content import Content
-from textual.widget import Widget
 
 from tuitune.tui.widgets.pane import Pane
 from tuitune.tui.widgets.row_list import Row, RowList
+from tuitune.tui.widgets.tabs import Tabs
 
 SHORT_NAMES = {
     "adapter": "Adapt",
@@ -49,28 +48,11 @@ class SectionPane(Pane):
         self.query_one(RowList).set_rows([_row(section) for section in sections], cursor=current)
 
 
-class SectionTabs(Widget):
+class SectionTabs(Tabs):
     """The sections in one line, the current one always in sight."""
 
-    DEFAULT_CSS = "SectionTabs { height: 1; padding: 0 1; }"
-
-    def __init__(self, *, id: str | None = None) -> None:
-        super().__init__(id=id)
-        self._sections: tuple[SectionMark, ...] = ()
-        self._current = ""
-
     def show(self, sections: Sequence[SectionMark], current: str) -> None:
-        if (tuple(sections), current) != (self._sections, self._current):
-            self._sections, self._current = tuple(sections), current
-            self.refresh()
-
-    def render(self) -> RenderResult:
-        tabs = [_tab(section, section.name == self._current) for section in self._sections]
-        place = next((at for at, section in enumerate(self._sections) if section.name == self._current), 0)
-        first = 0
-        while first < place and sum(tab.cell_length for tab in tabs[first : place + 1]) > self.size.width:
-            first += 1
-        return Content.assemble(*tabs[first:]).truncate(self.size.width)
+        self.show_tabs([(section.name, _tab(section, section.name == current)) for section in sections], current)
 
 
 def _tab(section: SectionMark, current: bool) -> Content:

@@ -29,7 +29,6 @@ class Examples(Dialog[int]):
         Binding("enter", "use", show=False),
         Binding("J,ctrl+down", "scroll_example(1)", show=False),
         Binding("K,ctrl+up", "scroll_example(-1)", show=False),
-        Binding("q", "leave", show=False),
     ]
     DEFAULT_CSS = """
     Examples #window { width: 96%; max-width: 180; height: 94%; }

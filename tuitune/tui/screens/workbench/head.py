@@ -4,35 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from textual.app import RenderResult
 from textual.content import Content
-from textual.widget import Widget
 
 from tuitune.data.shapes.objectives import refusal
 from tuitune.text import clean
 from tuitune.tui.screens.workbench.bench import Bench
 from tuitune.tui.screens.workbench.view import View, progress_content
 from tuitune.tui.widgets.bars import joined, labelled
+from tuitune.tui.widgets.tabs import Tabs
 from tuitune.units import percent_text
 
 
-class ViewTabs(Widget):
+class ViewTabs(Tabs):
     """The views with their numbers, the one shown underlined."""
 
-    DEFAULT_CSS = "ViewTabs { height: 1; padding: 0 1; }"
-
     def __init__(self) -> None:
-        super().__init__()
-        self._line = Content("")
+        super().__init__(gap=2)
 
     def show(self, views: Sequence[View], current: View) -> None:
-        line = Content("  ").join([_tab(at, view, view is current) for at, view in enumerate(views, 1)])
-        if not line.is_same(self._line):
-            self._line = line
-            self.refresh()
-
-    def render(self) -> RenderResult:
-        return self._line.truncate(self.size.width, ellipsis=True)
+        tabs = [(view.NAME, _tab(at, view, view is current)) for at, view in enumerate(views, 1)]
+        self.show_tabs(tabs, current.NAME)
 
 
 def _tab(number: int, view: View, current: bool) -> Content:

@@ -14,6 +14,7 @@ from tuitune.tui.screens.workbench.mapping import MappingDialog
 from tuitune.tui.screens.workbench.problems_view import ProblemsView
 from tuitune.tui.screens.workbench.row_keys import RowKeys
 from tuitune.tui.screens.workbench.rows_view import RowsView
+from tuitune.tui.typed_path import is_there, typed_path
 from tuitune.tui.widgets.ask import Ask
 from tuitune.tui.widgets.dialogs import Confirm
 
@@ -162,8 +163,8 @@ class WorkbenchKeys(RowKeys):
     def _export(self, name: str | None) -> None:
         if name is None:
             return
-        path = self.base / Path(name).expanduser()
-        if path.exists():
+        path = typed_path(name, self.base)
+        if is_there(path):
             question = Confirm("Export the problems", f"{path}\nexists. Write over it?")
             self.app.push_screen(question, lambda yes: self._write_problems(path) if yes else None)
         else:

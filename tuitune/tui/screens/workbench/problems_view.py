@@ -23,6 +23,7 @@ from tuitune.text import clean
 from tuitune.tui.screens.workbench.bench import Target
 from tuitune.tui.screens.workbench.view import View
 from tuitune.tui.widgets.columns import Column, line, titles
+from tuitune.tui.widgets.line import Line
 from tuitune.tui.widgets.row_list import Row
 
 PAGE = 200
@@ -69,11 +70,8 @@ class ProblemsView(View):
     _asked: object = None
 
     def compose(self) -> ComposeResult:
-        yield Input(placeholder="words of the message or the field", compact=True, id="filter")
+        yield Line(placeholder="words of the message or the field", id="filter")
         yield from super().compose()
-
-    def on_mount(self) -> None:
-        self.query_one(Input).cursor_blink = False
 
     def on_resize(self) -> None:
         self.query_one("#titles", Static).update(titles(_COLUMNS, max(self.list.size.width - 2, 1)))

@@ -149,6 +149,10 @@ class WorkbenchScreen(WorkbenchKeys):
         self.view.show(cursor=cursor)
         self.refresh_keys()
 
+    @on(ViewTabs.Chosen)
+    def _tab_chosen(self, event: ViewTabs.Chosen) -> None:
+        self.show_view(next(view for view in self.views if event.key == view.NAME))
+
     @on(View.Moved)
     def _moved(self) -> None:
         self.refresh_keys()
@@ -263,6 +267,6 @@ class WorkbenchScreen(WorkbenchKeys):
         if found or news:
             self.redraw()
 
-    @on(RowList.Clicked)
-    async def _clicked(self) -> None:
+    @on(RowList.DoubleClicked)
+    async def _double_clicked(self) -> None:
         await self.action_perform("look")

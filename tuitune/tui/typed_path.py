@@ -1,0 +1,29 @@
+"""Paths as a person types them: half of them are not there yet, too long to be one, or begin with the ~ of nobody."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+def typed_path(text: str, base: Path) -> Path:
+    """The path that `text` means; a relative one starts at `base`. Never raises."""
+    try:
+        return base / Path(text).expanduser()
+    except RuntimeError:
+        return base / text
+
+
+def is_there(path: Path) -> bool:
+    """Whether something lies at `path`, as far as that can be seen."""
+    try:
+        return path.exists()
+    except OSError:
+        return False
+
+
+def is_folder(path: Path) -> bool:
+    """Whether a folder lies at `path`, as far as that can be seen."""
+    try:
+        return path.is_dir()
+    except OSError:
+        return False
