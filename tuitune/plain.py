@@ -16,10 +16,15 @@ def opened(path: Path | str, flags: int = os.O_RDONLY, *, links: bool = True, di
     try:
         fd = os.open(path, held, 0o600, dir_fd=directory)
     except ValueError as error:  # a NUL in the name
-        raise OSError(errno.EINVAL, "no file has such a name", str(path)) from error
-    if not stat.S_ISREG(os.fstat(fd).st_mode):
+        raise OSError(errno.EILSEQ, "no file has such a name", str(path)) from error
+    except OSError as error:
+        what = {errno.ELOOP: "a link, not a plain file", errno.ENXIO: "not a plain file"}.get(error.errno or 0)
+        raise OSError(error.errno, what or error.strerror, str(path)) from error
+    mode = os.fstat(fd).st_mode
+    if not stat.S_ISREG(mode):
         os.close(fd)
-        raise OSError(errno.EINVAL, "not a plain file", str(path))
+        number, what = (errno.EISDIR, "a folder") if stat.S_ISDIR(mode) else (errno.EINVAL, "not a plain file")
+        raise OSError(number, what, str(path))
     return fd
 
 

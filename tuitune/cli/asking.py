@@ -10,7 +10,7 @@ from tuitune.cli.output import note
 from tuitune.problem import TuituneError
 from tuitune.runs import control
 from tuitune.runs.directory import Run
-from tuitune.runs.journal import Record
+from tuitune.runs.records import Record, text
 from tuitune.runs.state import AT_REST, derive
 from tuitune.text import clean
 
@@ -35,7 +35,7 @@ def ask(run: Run, verb: str, arguments: Mapping[str, Any] | None = None) -> Reco
 
 def message_of(answer: Record) -> str:
     """What an answer says, safe to show; "" where it says nothing."""
-    return clean(message, newlines=True) if isinstance(message := answer.get("message"), str) else ""
+    return clean(text(answer, "message"), newlines=True)
 
 
 def _await(run: Run, nonce: str) -> Record | None:

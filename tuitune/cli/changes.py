@@ -6,16 +6,16 @@ from collections.abc import Sequence
 from typing import Any
 
 from tuitune.problem import Problem
-from tuitune.recipe import document, overrides
+from tuitune.recipe import overrides
 from tuitune.recipe.check import RecipeError
 from tuitune.recipe.tunable import TUNABLE
-from tuitune.runs.directory import Run
+from tuitune.runs.directory import Run, read_recipe
 from tuitune.text import clean
 
 
 def changed(run: Run, assignments: Sequence[str]) -> dict[str, Any]:
     """The values that assignments give, by key, as JSON knows them. RecipeError where a key or value is wrong."""
-    tables = overrides.apply(document.read(run.recipe_file), assignments).model_dump(mode="json")
+    tables = overrides.apply(read_recipe(run), assignments).model_dump(mode="json")
     keys = [assignment.partition("=")[0].strip().split(".", 1) for assignment in assignments]
     return {f"{section}.{name}": tables[section][name] for section, name in keys}
 

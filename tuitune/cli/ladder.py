@@ -14,7 +14,7 @@ from tuitune.cli.output import say
 from tuitune.problem import TuituneError
 from tuitune.runs import control
 from tuitune.runs.directory import Run
-from tuitune.runs.journal import Record
+from tuitune.runs.records import Record, number
 from tuitune.runs.state import AT_REST
 from tuitune.runs.summary import RunView
 
@@ -113,11 +113,10 @@ def _text(event: Record, left: float | None) -> str:
 def _next(event: Record, left: float | None) -> str:
     """What comes next and when; "" after the last rung."""
     following = event.get("next")
-    if not isinstance(following, str) or left is None:
+    if following is None or left is None:
         return ""
     return f"in {math.ceil(left)} s: {_RUNGS.get(following, 'the next rung')}"
 
 
 def _seconds(event: Record) -> float | None:
-    seconds = event.get("seconds")
-    return float(seconds) if isinstance(seconds, int | float) and not isinstance(seconds, bool) else None
+    return number(event, "seconds")

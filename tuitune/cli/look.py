@@ -6,15 +6,17 @@ import argparse
 import math
 import shutil
 import sys
-from collections import deque
 
 from tuitune.cli.follow import follow_to_rest
 from tuitune.cli.outcome import outcome_pairs
 from tuitune.cli.output import note, say, say_json, say_pairs, say_table
 from tuitune.problem import TuituneError
+from tuitune.recipe.document import LARGEST
+from tuitune.runs import files
 from tuitune.runs.directory import Run, find, list_runs
+from tuitune.runs.log import log_lines
 from tuitune.runs.summary import RunView, Summary, summarize
-from tuitune.text import clean, strip_ansi
+from tuitune.text import clean, redact
 from tuitune.units import age_text, duration_text, number_text
 
 _NOTE_WIDTH = 60
@@ -59,8 +61,12 @@ def show(options: argparse.Namespace) -> int:
         say_json(summarize(run).as_json())
         return 0
     say_pairs(outcome_pairs(run))
-    if run.recipe_file.is_file():
-        say("", clean(run.recipe_file.read_text("utf-8", "replace"), newlines=True).rstrip())
+    try:
+        recipe = files.read_bytes(run.recipe_file, LARGEST).decode("utf-8", "replace")
+    except OSError as error:
+        note(f"{run.name} has no recipe that can be read: {error.strerror}")
+    else:
+        say("", clean(redact(recipe), newlines=True).rstrip())
     return 0
 
 
@@ -75,11 +81,12 @@ def follow(options: argparse.Namespace) -> int:
 def log(options: argparse.Namespace) -> int:
     run = find(options.run)
     try:
-        with run.log_file.open(encoding="utf-8", errors="backslashreplace") as lines:
-            for line in deque(lines, options.lines) if options.lines else lines:
-                say(clean(strip_ansi(line.rstrip("\r\n").rpartition("\r")[2])))
+        for line in log_lines(run.log_file, options.lines):
+            say(line)
     except FileNotFoundError:
         note(f"{run.name} has no log yet")
+    except OSError as error:
+        raise TuituneError(f"the log of {run.name} cannot be read: {error.strerror}") from error
     return 0
 
 

@@ -8,7 +8,8 @@ from typing import Any
 
 from tuitune.recipe.values import to_text
 from tuitune.runs.directory import Run
-from tuitune.runs.journal import Reader, Record
+from tuitune.runs.journal import Reader
+from tuitune.runs.records import Record, number, parts, table, text, texts, whole
 from tuitune.text import clean
 from tuitune.units import duration_text, number_text
 
@@ -31,17 +32,16 @@ def is_alert(line: str) -> bool:
     return line.startswith(("warning: ", "error: "))
 
 
-def resumed_text(record: Mapping[str, Any]) -> str:
+def resumed_text(record: Record) -> str:
     """From where a life of the run went on, and whether exactly: `from step 40, exactly`."""
-    if record.get("checkpoint") is None:
+    if "checkpoint" in record and record["checkpoint"] is None:
         start = "from the beginning: there is no checkpoint to go on from"
     elif record.get("exact"):
-        start = f"from step {record.get('step')}, exactly"
+        start = f"from step {step_text(record)}, exactly"
     else:
-        reasons = "; ".join(map(str, _list(record.get("reasons")))) or "for a reason that was not recorded"
-        start = f"from step {record.get('step')}, approximately: {reasons}"
-    skipped = [entry for entry in _list(record.get("skipped")) if isinstance(entry, Mapping)]
-    passed = [f"{str(one.get('path')).rpartition('/')[2]}: {one.get('reason')}" for one in skipped]
+        reasons = "; ".join(texts(record, "reasons")) or "for a reason that was not recorded"
+        start = f"from step {step_text(record)}, approximately: {reasons}"
+    passed = [f"{text(one, 'path').rpartition('/')[2]}: {text(one, 'reason')}" for one in parts(record, "skipped")]
     return start + (f" (passed over {'; '.join(passed)})" if passed else "")
 
 
@@ -51,8 +51,8 @@ def _line(record: Record) -> str:
 
 
 def _evaluation(record: Record) -> str:
-    loss, perplexity = (number_text(_number(record.get(key))) for key in ("loss", "perplexity"))
-    return f"step {_number(record.get('step')) or 0:>6.0f}  held-out loss {loss}  perplexity {perplexity}"
+    loss, perplexity = (number_text(number(record, key)) for key in ("loss", "perplexity"))
+    return f"step {step_text(record):>6}  held-out loss {loss}  perplexity {perplexity}"
 
 
 def _resumed(record: Record) -> str:
@@ -60,26 +60,26 @@ def _resumed(record: Record) -> str:
 
 
 def _alert(record: Record) -> str:
-    return f"{record.get('level') or 'warning'}: {record.get('message')}"
+    return f"{text(record, 'level', 'warning')}: {message_text(record)}"
 
 
 def _tuned(record: Record) -> str:
-    step = _number(record.get("step"))
-    return f"from step {0 if step is None else step + 1:.0f} on: {changes_text(record.get('changes'))}"
+    step = whole(record, "step")
+    return f"from step {'?' if step is None else step + 1} on: {changes_text(table(record, 'changes'))}"
 
 
 def _amended(record: Record) -> str:
-    changes = record.get("changes")
-    after = {key: change.get("to") for key, change in changes.items()} if isinstance(changes, Mapping) else {}
-    return f"recipe changed ({record.get('why')}): {changes_text(after)}"
+    changes = table(record, "changes")
+    after = {key: table(changes, key).get("to") for key in changes}
+    return f"recipe changed ({text(record, 'why', 'nobody said why')}): {changes_text(after)}"
 
 
 def _retry(record: Record) -> str:
-    return f"tried again: {record.get('reason')}"
+    return f"tried again: {text(record, 'reason', 'out of memory')}"
 
 
 def _silent(record: Record) -> str:
-    return f"warning: nothing heard from the engine for {duration_text(_number(record.get('seconds')))}"
+    return f"warning: nothing heard from the engine for {duration_text(number(record, 'seconds'))}"
 
 
 def _heard(record: Record) -> str:
@@ -87,7 +87,7 @@ def _heard(record: Record) -> str:
 
 
 def _unnotified(record: Record) -> str:
-    return f"warning: the command of run.notify failed: {record.get('message')}"
+    return f"warning: the command of run.notify failed: {message_text(record)}"
 
 
 _TOLD = {
@@ -103,10 +103,18 @@ _TOLD = {
 }
 
 
-def changes_text(changes: Any) -> str:
+def step_text(record: Record) -> str:
+    """The step that a record is about; `?` where it does not say."""
+    step = whole(record, "step")
+    return "?" if step is None else str(step)
+
+
+def message_text(record: Record) -> str:
+    return text(record, "message", "what it was is not recorded")
+
+
+def changes_text(changes: Mapping[str, Any]) -> str:
     """`training.learning_rate = 1e-4, samples.prompts = …`, for values of any kind."""
-    if not isinstance(changes, Mapping):
-        return "–"
     return ", ".join(f"{key} = {value_text(value)}" for key, value in changes.items())
 
 
@@ -120,12 +128,4 @@ def value_text(value: Any) -> str:
 
 
 def _time(record: Record) -> float:
-    return _number(record.get("time")) or 0.0
-
-
-def _number(value: Any) -> float | None:
-    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
-
-
-def _list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else []
+    return number(record, "time") or 0.0

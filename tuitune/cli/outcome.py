@@ -6,10 +6,10 @@ import math
 from collections.abc import Iterator
 from pathlib import Path
 
-from tuitune.cli.news import resumed_text
+from tuitune.cli.news import resumed_text, step_text
 from tuitune.cli.output import say, say_pairs
 from tuitune.runs.directory import Run
-from tuitune.runs.journal import Record
+from tuitune.runs.records import number, parts, text, whole
 from tuitune.runs.state import AT_REST, seconds_at_work
 from tuitune.runs.summary import RunView, Summary
 from tuitune.units import bytes_text, clock_text, duration_text, number_text, percent_text
@@ -83,7 +83,7 @@ def _losses(view: RunView) -> Iterator[tuple[str, str]]:
 
 def _perplexity(view: RunView) -> Iterator[tuple[str, str]]:
     base, tuned = view.summary.perplexity.get("base"), view.summary.perplexity.get("tuned")
-    rows = view.evaluations[-1].get("rows") if view.evaluations else None
+    rows = number(view.evaluations[-1], "rows") if view.evaluations else None
     if base or tuned:
         measured = f"  ({rows:.0f} held-out rows)" if rows else ""
         yield "perplexity", f"{number_text(base)} → {number_text(tuned)}{measured}"
@@ -93,9 +93,11 @@ def _answers(view: RunView) -> Iterator[tuple[str, str]]:
     scored = {record.get("label"): record for record in view.answers}
     base, tuned = scored.get("base", {}), scored.get("tuned", {})
     for key, label in (("valid_json", "valid JSON"), ("exact", "exact answers")):
-        if tuned.get(key) is not None or base.get(key) is not None:
-            rows = tuned.get("rows") or base.get("rows")
-            yield label, f"{percent_text(base.get(key))} → {percent_text(tuned.get(key))}  ({rows} held-out rows)"
+        before, after = number(base, key), number(tuned, key)
+        if before is not None or after is not None:
+            rows = whole(tuned, "rows") or whole(base, "rows")
+            measured = f"  ({rows} held-out rows)" if rows else ""
+            yield label, f"{percent_text(before)} → {percent_text(after)}{measured}"
 
 
 def _sample(view: RunView) -> Iterator[tuple[str, str]]:
@@ -103,26 +105,26 @@ def _sample(view: RunView) -> Iterator[tuple[str, str]]:
     samples = [sample for sample in view.samples if sample.get("index") == 0 and not sample.get("nonce")]
     if not samples:
         return
-    yield "sample", str(samples[0].get("prompt", ""))
-    yield "  before", str(samples[0].get("answer", ""))
+    yield "sample", text(samples[0], "prompt")
+    yield "  before", text(samples[0], "answer")
     if len(samples) > 1:
-        yield "  after", str(samples[-1].get("answer", ""))
+        yield "  after", text(samples[-1], "answer")
 
 
 def _checkpoint(view: RunView) -> Iterator[tuple[str, str]]:
     """The newest one, which `resume` goes on from."""
     healthy = [record for record in view.checkpoints if record.get("healthy") is not False]
-    if healthy and (path := str(healthy[-1].get("path", ""))):
-        size = bytes_text(healthy[-1].get("bytes"))
-        yield "checkpoint", f"step {healthy[-1].get('step')}  ({Path(path).name}, {size})"
+    if healthy and (path := text(healthy[-1], "path")):
+        size = bytes_text(number(healthy[-1], "bytes"))
+        yield "checkpoint", f"step {step_text(healthy[-1])}  ({Path(path).name}, {size})"
 
 
 def _adapter(view: RunView) -> Iterator[tuple[str, str]]:
-    artefact: Record | None = view.artefact
-    if artefact:
-        files = artefact.get("files", [])
-        weights = [file for file in files if file["name"].startswith("adapter_")]
-        size = bytes_text(sum(file["bytes"] for file in weights or files))
-        yield ("adapter" if weights else "model"), f"{artefact['path']}  ({len(weights or files)} files, {size})"
+    artefact = view.artefact or {}
+    path, files = text(artefact, "path"), parts(artefact, "files")
+    if path and files:
+        weights = [file for file in files if text(file, "name").startswith("adapter_")]
+        size = bytes_text(sum(number(file, "bytes") or 0 for file in weights or files))
+        yield ("adapter" if weights else "model"), f"{path}  ({len(weights or files)} files, {size})"
     elif view.summary.adapter:
         yield "adapter", view.summary.adapter

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from tuitune.cli.news import value_text
+from tuitune.cli.news import step_text, value_text
 from tuitune.runs import journal
 from tuitune.runs.directory import Run
-from tuitune.runs.journal import Record
+from tuitune.runs.records import Record, number, table, text, whole
 from tuitune.units import bytes_text, duration_text, number_text
 
 _REACH = 16 << 20
@@ -23,10 +23,10 @@ def checkpoint(run: Run, done: Record) -> Record | None:
 
 
 def checkpoint_pairs(record: Record) -> Pairs:
-    took = f"in {duration_text(seconds)}" if isinstance(seconds := record.get("seconds"), int | float) else ""
+    took = "" if (seconds := number(record, "seconds")) is None else f"in {duration_text(seconds)}"
     pairs = [
-        ("checkpoint", str(record.get("path", ""))),
-        ("step", str(record.get("step"))),
+        ("checkpoint", text(record, "path")),
+        ("step", step_text(record)),
         ("size", " ".join(filter(None, (bytes_text(record.get("bytes")), took)))),
     ]
     if record.get("healthy") is False:
@@ -41,7 +41,7 @@ def evaluation(run: Run, done: Record) -> Record | None:
 def evaluation_pairs(record: Record) -> Pairs:
     rows = f"  ({rows} rows)" if (rows := record.get("rows")) else ""
     return [
-        ("step", str(record.get("step"))),
+        ("step", step_text(record)),
         ("held-out loss", number_text(record.get("loss")) + rows),
         ("perplexity", number_text(record.get("perplexity"))),
     ]
@@ -51,7 +51,7 @@ def samples(run: Run, done: Record) -> list[Record] | None:
     """The answers given for this request, in order; None where there are none."""
     found = []
     for record in journal.backwards(run.samples_file, reach=_REACH):
-        if record.get("nonce") == done["nonce"]:
+        if record.get("nonce") == done.get("nonce"):
             found.append(record)
         elif found:
             break
@@ -59,17 +59,17 @@ def samples(run: Run, done: Record) -> list[Record] | None:
 
 
 def sample_pairs(records: list[Record]) -> Pairs:
-    pairs: Pairs = [("step", str(records[0].get("step")))]
+    pairs: Pairs = [("step", step_text(records[0]))]
     for record in records:
-        pairs += [("prompt", str(record.get("prompt", ""))), ("answer", str(record.get("answer", "")))]
+        pairs += [("prompt", text(record, "prompt")), ("answer", text(record, "answer"))]
     return pairs
 
 
 def tuned(run: Run, done: Record) -> dict[str, Any] | None:
     """The changes and the first step that they hold for."""
     for record in journal.backwards(run.metrics_file, "tuned"):
-        if record.get("nonce") == done["nonce"]:
-            return {"changes": record.get("changes"), "from_step": record["step"] + 1}
+        if record.get("nonce") == done.get("nonce"):
+            return {"changes": table(record, "changes"), "from_step": (whole(record, "step") or 0) + 1}
     return None
 
 
@@ -80,6 +80,10 @@ def tuned_pairs(found: dict[str, Any]) -> Pairs:
 
 def _latest(path: Path, kind: str, done: Record) -> Record | None:
     """The last record of a kind before `done` was written, of the same step."""
-    earlier = (record for record in journal.backwards(path, kind) if record.get("seq", 0) < done["seq"])
+    earlier = (record for record in journal.backwards(path, kind) if _seq(record) < _seq(done))
     record = next(earlier, {})
     return record if record and record.get("step") == done.get("step") else None
+
+
+def _seq(record: Record) -> int:
+    return whole(record, "seq") or 0

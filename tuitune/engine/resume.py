@@ -23,6 +23,7 @@ from tuitune.recipe.settings import settings
 from tuitune.runs import checkpoints, journal
 from tuitune.runs.checkpoints import Checkpoint, Skipped
 from tuitune.runs.directory import Run
+from tuitune.runs.records import number
 
 _LIBRARIES = ("torch", "transformers", "trl", "peft", "accelerate", "bitsandbytes")
 _WITHOUT_EFFECT = {"training.log_every", "training.workers", "training.gradient_checkpointing"}
@@ -171,5 +172,5 @@ def look_back(run: Run) -> Past:
     return Past(
         again=len(list(islice(starts, 2))) > 1,
         measured=measured,
-        perplexity=next((journal.number(one, "perplexity") for one in figures if one["kind"] == "eval"), None),
+        perplexity=next((number(one, "perplexity") for one in figures if one["kind"] == "eval"), None),
     )

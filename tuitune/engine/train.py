@@ -25,10 +25,9 @@ from tuitune.engine.steps import steps_per_epoch, total_steps
 from tuitune.engine.stop import Stopped, StopSwitch
 from tuitune.engine.tokenizer import choose_template, load_tokenizer, stop_ids_of
 from tuitune.engine.trainer import Trainer
-from tuitune.recipe import document
 from tuitune.recipe.schema import SamplesSection
 from tuitune.runs import checkpoints
-from tuitune.runs.directory import Run
+from tuitune.runs.directory import Run, read_recipe
 
 
 def train(run: Run, report: Report, stop: StopSwitch, mailbox: Mailbox) -> Outcome:
@@ -41,7 +40,7 @@ def train(run: Run, report: Report, stop: StopSwitch, mailbox: Mailbox) -> Outco
     checkpoints.clear_debris(run)
     past, start = resume.look_back(run), resume.look(run)
     report.step, report.saved = start.step, start.step or None
-    recipe = document.read(run.recipe_file)
+    recipe = read_recipe(run)
     transformers.logging.disable_progress_bar()
     warnings.simplefilter("ignore", FutureWarning)
     transformers.set_seed(recipe.run.seed)

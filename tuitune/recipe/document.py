@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import stat
@@ -13,6 +14,7 @@ from typing import Any
 import tomlkit
 from tomlkit.exceptions import TOMLKitError
 
+from tuitune import plain
 from tuitune.problem import Problem
 from tuitune.recipe.check import RecipeError, parse
 from tuitune.recipe.overrides import put, tables_of
@@ -26,6 +28,13 @@ LARGEST = 1 << 20
 
 ALWAYS = ("run.name", "model.id", "data.train")
 """Keys written even where they are at their defaults: what a reader of any recipe looks for."""
+
+_UNREADABLE = {
+    errno.EISDIR: "is a folder; name a recipe file such as recipe.toml",
+    errno.EFBIG: "is larger than 1 MiB and so no recipe",
+    errno.EINVAL: "is not a regular file",
+    errno.ELOOP: "is a link, not a file",
+}
 
 
 @dataclass(frozen=True)
@@ -56,16 +65,19 @@ class Document:
         write_text(Path(path), self.text)
 
 
-def load(path: Path | str) -> Document:
-    """The document in `path`. RecipeError names the file, and the line of a syntax error or the keys that are wrong."""
+def load(path: Path | str, *, links: bool = True) -> Document:
+    """The document in `path`. RecipeError names the file, and the line of a syntax error or the keys that are wrong.
+
+    Without `links`, a link in the place of the file is refused.
+    """
     path = Path(path)
-    text = _text(path)
+    text = _text(path, links)
     return Document(text, parse(_tables(text, path)))
 
 
-def read(path: Path | str) -> Recipe:
-    """The recipe in `path`; errors as `load`."""
-    return load(path).recipe
+def read(path: Path | str, *, links: bool = True) -> Recipe:
+    """The recipe in `path`; errors and `links` as in `load`."""
+    return load(path, links=links).recipe
 
 
 def render(recipe: Recipe, *, full: bool = False, comments: bool = False) -> str:
@@ -105,21 +117,15 @@ def write_text(path: Path, text: str) -> None:
         temporary.unlink(missing_ok=True)
 
 
-def _text(path: Path) -> str:
+def _text(path: Path, links: bool) -> str:
     name = clean(str(path))
     try:
-        if path.is_dir():
-            raise RecipeError(Problem(name, "is a folder; name a recipe file such as recipe.toml"))
-        if path.exists() and not path.is_file():
-            raise RecipeError(Problem(name, "is not a regular file"))
-        with path.open("rb") as file:
-            content = file.read(LARGEST + 1)
+        content = plain.read(path, LARGEST, links=links)
     except FileNotFoundError:
         raise RecipeError(Problem(name, "no such file; `tuitune new -o FILE` writes a recipe")) from None
-    except (OSError, ValueError) as error:
-        raise RecipeError(Problem(name, f"cannot be read: {getattr(error, 'strerror', None) or error}")) from error
-    if len(content) > LARGEST:
-        raise RecipeError(Problem(name, "is larger than 1 MiB and so no recipe"))
+    except OSError as error:
+        wrong = _UNREADABLE.get(error.errno or 0) or f"cannot be read: {error.strerror or error}"
+        raise RecipeError(Problem(name, wrong)) from error
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:

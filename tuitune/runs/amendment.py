@@ -9,14 +9,13 @@ from typing import Any
 
 from tuitune.problem import Problem
 from tuitune.recipe.check import RecipeError, parse
-from tuitune.recipe.document import read
 from tuitune.recipe.document import render as as_toml
 from tuitune.recipe.overrides import put, tables_of
 from tuitune.recipe.schema import Recipe
 from tuitune.recipe.settings import setting, settings
 from tuitune.recipe.values import toml_text, toml_value
 from tuitune.runs import files, journal
-from tuitune.runs.directory import Run, read_record
+from tuitune.runs.directory import Run, read_recipe, read_record
 from tuitune.runs.length import outdone
 from tuitune.runs.located import resolve_paths
 from tuitune.runs.provenance import SOURCES, sources
@@ -29,7 +28,7 @@ def amend(run: Run, changes: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """Change settings in the run's recipe.toml, which is replaced in one step: {key: {"from": …, "to": …}} of those
     that differ. RecipeError, and nothing changed, where a key or value is wrong or may not be changed in this run.
     """
-    before = read(run.recipe_file)
+    before = read_recipe(run)
     after = amended(run, changes)
     made = {
         one.key: {"from": old, "to": new}
@@ -54,7 +53,7 @@ def prepared(run: Run, changes: Mapping[str, Any]) -> dict[str, Any]:
 
 def amended(run: Run, changes: Mapping[str, Any]) -> Recipe:
     """The run's recipe with `changes` {key: value}; nothing is written. RecipeError as `amend`."""
-    before = read(run.recipe_file)
+    before = read_recipe(run)
     tables = tables_of(before)
     wrong = []
     for key, value in changes.items():

@@ -8,6 +8,7 @@ nonce once it has done it, or could not.
 
 from __future__ import annotations
 
+import errno
 import json
 import secrets
 from collections.abc import Mapping
@@ -15,7 +16,7 @@ from typing import Any
 
 from tuitune.problem import TuituneError
 from tuitune.runs import files, journal
-from tuitune.runs.directory import Run
+from tuitune.runs.directory import Run, read_recipe
 from tuitune.runs.ownership import foreign
 from tuitune.runs.spool import SIZE_LIMIT, VERBS, misshapen
 from tuitune.runs.state import AT_REST, STATES, State, derive
@@ -57,6 +58,8 @@ def request(run: Run, verb: str, arguments: Mapping[str, Any] | None = None) -> 
     if len(content) > SIZE_LIMIT:
         raise TuituneError(f"a request of {len(content)} bytes; the limit is {SIZE_LIMIT}")
     try:
+        if run.control.is_symlink():
+            raise OSError(errno.ELOOP, "its control folder is a link")
         files.write_whole(run.control / f"{nonce}.json", content)
     except OSError as error:
         raise TuituneError(f"run {run.name} ({run.id}) cannot be asked to {verb}: {error.strerror}") from error
@@ -98,10 +101,9 @@ def _edit(run: Run, changes: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _tune(run: Run, changes: Mapping[str, Any]) -> dict[str, Any]:
-    from tuitune.recipe.document import read
     from tuitune.recipe.tunable import tune
 
-    tune(read(run.recipe_file), changes)
+    tune(read_recipe(run), changes)
     return dict(changes)
 
 

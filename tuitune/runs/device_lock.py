@@ -85,7 +85,7 @@ class DeviceLock:
         """Who left word last; one that was killed could not take it back, so it counts only while the lock is held."""
         for folder in _own_folders():
             directory = read_record(folder / f"{self._name}.json").get("directory")
-            if isinstance(directory, str) and Path(directory).is_absolute() and "\0" not in directory:
+            if directory and Path(directory).is_absolute() and "\0" not in directory:
                 return Run(Path(directory))
         return None
 
@@ -93,7 +93,7 @@ class DeviceLock:
 def noted_devices() -> list[str]:
     """The devices of this machine of which somebody has left word."""
     found = (read_record(file).get("device") for folder in _own_folders() for file in folder.glob("*.json"))
-    return sorted({device for device in found if isinstance(device, str)})
+    return sorted(set(filter(None, found)))
 
 
 def _folders() -> Iterator[Path]:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from tuitune import paths
 from tuitune.problem import TuituneError
 from tuitune.runs import files, identity
+from tuitune.runs.records import number, sound
 
 if TYPE_CHECKING:
     from tuitune.recipe.schema import Recipe
@@ -164,13 +165,20 @@ def read_record(path: Path) -> dict[str, Any]:
         record = json.loads(files.read_bytes(path, _RECORD_LIMIT))
     except (OSError, ValueError, RecursionError):
         return {}
-    return record if isinstance(record, dict) else {}
+    return sound(record) if isinstance(record, dict) else {}
+
+
+def read_recipe(run: Run) -> Recipe:
+    """The run's recipe, as it was last changed; RecipeError where it is damaged, missing or not a plain file."""
+    from tuitune.recipe.document import read
+
+    return read(run.recipe_file, links=False)
 
 
 def created_at(run: Run) -> float | None:
     """When the run was made, seconds since the epoch: from run.json, else from the directory itself."""
-    moment = read_record(run.run_file).get("created_at")
-    if isinstance(moment, int | float) and not isinstance(moment, bool):
+    moment = number(read_record(run.run_file), "created_at")
+    if moment is not None:
         return float(moment)
     try:
         return run.path.lstat().st_mtime
@@ -181,8 +189,8 @@ def created_at(run: Run) -> float | None:
 def age_seconds(run: Run) -> float | None:
     """Seconds since the run was made: by the clock that nobody can set, where the machine was not restarted since."""
     record = read_record(run.run_file)
-    uptime, born = record.get("uptime"), created_at(run)
-    if type(uptime) is float and record.get("boot_id") == identity.boot_id():
+    uptime, born = number(record, "uptime"), created_at(run)
+    if uptime is not None and record.get("boot_id") == identity.boot_id():
         return _uptime() - uptime
     return None if born is None else time.time() - born
 

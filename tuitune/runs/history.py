@@ -6,8 +6,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from tuitune.runs.journal import Record, number
 from tuitune.runs.marks import Mark, Marks
+from tuitune.runs.records import Record, number, text, whole
 from tuitune.runs.state import PROGRESS
 from tuitune.runs.steps import Steps
 
@@ -51,7 +51,7 @@ class History:
     def take(self, record: Record) -> None:
         """A record of metrics.jsonl."""
         kind = record.get("kind")
-        if kind in PROGRESS and type(seq := record.get("seq")) is int:
+        if kind in PROGRESS and (seq := whole(record, "seq")) is not None:
             self.progress = seq
         match kind:
             case "step":
@@ -104,6 +104,6 @@ def _drop_after(lists: list[list[Record]], step: float | None) -> bool:
 
 
 def shaped(record: Record, texts: tuple[str, ...], numbers: tuple[str, ...]) -> Record:
-    """The named fields of a record, each of the type it should have: "" and None stand for what is missing or odd."""
-    fields: dict[str, Any] = {key: value if isinstance(value := record.get(key), str) else "" for key in texts}
+    """The named fields of a record, all there: "" and None stand for what is missing or odd."""
+    fields: dict[str, Any] = {key: text(record, key) for key in texts}
     return fields | {key: number(record, key) for key in numbers}

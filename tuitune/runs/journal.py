@@ -19,14 +19,13 @@ from typing import Any
 import orjson
 
 from tuitune.runs import files
+from tuitune.runs.records import Record, sound, whole
 
 VERSION = 1
 LINE_LIMIT = 1 << 20
 TEXT_LIMIT = 1 << 16
 _CHUNK = LINE_LIMIT + 1
 _PIECE = 1 << 17
-
-Record = dict[str, Any]
 
 
 class Writer:
@@ -98,8 +97,8 @@ def _writable(value: Any, name: str, nonfinite: list[str]) -> Any:
 def _last_seq(content: bytes) -> int:
     for line in reversed(content.split(b"\n")):
         record = _parse(line)
-        if record is not None and isinstance(record.get("seq"), int):
-            return record["seq"]
+        if record is not None and (seq := whole(record, "seq")) is not None:
+            return seq
     return 0
 
 
@@ -111,7 +110,7 @@ def _parse(line: bytes) -> Record | None:
         record = orjson.loads(line.strip(b"\0"))
     except orjson.JSONDecodeError:
         return None
-    return record if isinstance(record, dict) else None
+    return sound(record) if isinstance(record, dict) else None
 
 
 class Reader:
@@ -203,12 +202,6 @@ def last_seq(path: Path) -> int:
 
 def kind_of(record: Record) -> Any:
     return record.get("kind", record.get("event"))
-
-
-def number(record: Record, key: str) -> float | None:
-    """The figure under `key`; None where there is none, or something else."""
-    value = record.get(key)
-    return value if type(value) is float or type(value) is int else None
 
 
 def backwards(path: Path, *kinds: str, reach: int | None = None) -> Iterator[Record]:

@@ -15,15 +15,15 @@ from typing import Any
 
 from tuitune.hardware.session import session
 from tuitune.problem import TuituneError
-from tuitune.recipe.document import read
 from tuitune.recipe.schema import Recipe
 from tuitune.runs import files, journal
 from tuitune.runs.amendment import amended, as_assignments, prepared
-from tuitune.runs.directory import Run, create, list_runs
+from tuitune.runs.directory import Run, create, list_runs, read_recipe
 from tuitune.runs.length import total_steps
 from tuitune.runs.located import resolve_paths
 from tuitune.runs.ownership import foreign
 from tuitune.runs.provenance import provenance
+from tuitune.runs.records import table, whole
 from tuitune.runs.state import AT_REST, derive, last_words
 from tuitune.runs.supervisor import REFUSED, UNABLE
 from tuitune.runs.unit import unit_command, unit_environment
@@ -87,10 +87,10 @@ def resume(run: Run, changes: Mapping[str, Any] | None = None) -> None:
 
 def _more_to_do(run: Run, changes: Mapping[str, Any]) -> bool:
     """Whether the recipe with `changes` trains for longer than the run's did."""
-    before, after = read(run.recipe_file).training, amended(run, changes).training
+    before, after = read_recipe(run).training, amended(run, changes).training
     wanted = total_steps(run, after)
-    done = (journal.last(run.metrics_file, "plan") or {}).get("total_steps", before.max_steps)
-    if wanted is None or not isinstance(done, int):
+    done = whole(journal.last(run.metrics_file, "plan") or {}, "total_steps") or before.max_steps
+    if wanted is None or done is None:
         return (after.epochs, after.max_steps) != (before.epochs, before.max_steps)
     return wanted > done
 
@@ -177,8 +177,7 @@ def _ended_before_it_began(run: Run, supervisor: subprocess.Popen[bytes], after:
 def _begun(run: Run, pid: int, after: int) -> bool:
     """Whether the life that comes after event `after` has begun, under the supervisor with this pid."""
     begun = journal.last(run.events_file, "supervisor") or {}
-    identity, seq = begun.get("identity"), begun.get("seq")
-    return isinstance(identity, dict) and identity.get("pid") == pid and type(seq) is int and seq > after
+    return table(begun, "identity").get("pid") == pid and (whole(begun, "seq") or 0) > after
 
 
 def _environment() -> dict[str, str]:

@@ -8,6 +8,7 @@ from tuitune.problem import Problem
 from tuitune.recipe.schema import TrainingSection
 from tuitune.runs import checkpoints, journal
 from tuitune.runs.directory import Run
+from tuitune.runs.records import whole
 
 
 def deciding(training: TrainingSection) -> str:
@@ -19,8 +20,8 @@ def total_steps(run: Run, training: TrainingSection) -> int | None:
     """The steps that these settings come to with the run's data; None before an engine has counted its epochs."""
     if training.max_steps is not None:
         return training.max_steps
-    per_epoch = (journal.last(run.metrics_file, "plan") or {}).get("steps_per_epoch")
-    return math.ceil(training.epochs * per_epoch) if isinstance(per_epoch, int) else None
+    per_epoch = whole(journal.last(run.metrics_file, "plan") or {}, "steps_per_epoch")
+    return None if per_epoch is None else math.ceil(training.epochs * per_epoch)
 
 
 def outdone(run: Run, before: TrainingSection, after: TrainingSection) -> Problem | None:

@@ -13,12 +13,13 @@ from tuitune import __version__
 from tuitune.problem import TuituneError
 from tuitune.runs import files, identity, journal
 from tuitune.runs.desk import Desk
-from tuitune.runs.directory import Run
+from tuitune.runs.directory import Run, read_recipe
 from tuitune.runs.engine_process import EngineProcess, engine_command
 from tuitune.runs.events import EventLog
 from tuitune.runs.kernel_log import KernelLog
 from tuitune.runs.obituary import Asked, Circumstances, Ending, Exit, obituary, oom_kills
 from tuitune.runs.pulse import Pulse
+from tuitune.runs.records import whole
 from tuitune.runs.watch import Watch
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ class Life:
             self._desk.inbox.turn_away("it was asked of an earlier life of this run")
         me = identity.current().as_record()
         files.write_whole(run.owner_file, json.dumps(me).encode())
-        number = 1 if before is None else _number(before) + 1
+        number = 1 if before is None else max(whole(before, "life") or 1, 1) + 1
         events.append("supervisor", identity=me, tuitune=__version__, life=number, resumes=number > 1)
 
     def see_through(self, changes: Mapping[str, Any]) -> None:
@@ -69,13 +70,12 @@ class Life:
 
     def _prepare(self, changes: Mapping[str, Any]) -> SlotHolder | Ending:
         """Make the changes and wait for a device; or how the run ended before it had one."""
-        from tuitune.recipe.document import read
         from tuitune.runs.waiting import await_device
 
         try:
             if changes:
                 self._desk.amend(changes, "resume")
-            recipe = read(self._run.recipe_file)
+            recipe = read_recipe(self._run)
             self._desk.notices.command = recipe.run.notify
             return await_device(self._desk, recipe)
         except (TuituneError, OSError) as error:
@@ -110,9 +110,3 @@ class Life:
             xids = kernel_log.xids(who.pid if who else None)
         around = Circumstances(watch.asked, oom_kills() > kills_before, xids, after)
         return obituary(self._run, gone, around), watch.asked
-
-
-def _number(supervisor: journal.Record) -> int:
-    """Which life it was; the first where the event is of a version that knew no other."""
-    life = supervisor.get("life")
-    return life if type(life) is int and life > 0 else 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from tuitune.runs.journal import Record, number
+from tuitune.runs.records import Record, number, table, text, texts, whole
 from tuitune.text import clean
 
 Mark = dict[str, Any]
@@ -46,29 +46,29 @@ class Marks:
         kind = record.get("kind")
         if kind == "resumed":
             self._rewind(record)
-        text = _METRICS[kind](record) if isinstance(kind, str) and kind in _METRICS else ""
-        if text:
-            self._add(record, str(kind), text, _seq(record, "seq"))
+        words = _METRICS[kind](record) if kind in _METRICS else ""
+        if words:
+            self._add(record, str(kind), words, whole(record, "seq") or 0)
 
     def take_event(self, event: Record) -> None:
         """An event, with the `step` and number of the last metrics record (`after`) that the supervisor knew of."""
         name = event.get("event")
         if name == "supervisor":
             self._killed = False
-        kind = _EVENTS.get(name) if isinstance(name, str) else None
+        kind = _EVENTS.get(str(name))
         if kind is None or (kind == "kill" and self._killed):
             return
         self._killed = self._killed or kind == "kill"
-        self._add(event, kind, _TEXTS.get(kind) or _text(event.get("reason")), _seq(event, "after"))
+        self._add(event, kind, _TEXTS.get(kind) or text(event, "reason"), whole(event, "after") or 0)
 
-    def _add(self, record: Record, kind: str, text: str, seq: int) -> None:
-        mark = _Placed(number(record, "step") or 0.0, kind, clean(text, limit=_LONGEST), seq)
+    def _add(self, record: Record, kind: str, words: str, seq: int) -> None:
+        mark = _Placed(number(record, "step") or 0.0, kind, clean(words, limit=_LONGEST), seq)
         again = kind == "tuned" and any(replace(known, seq=seq) == mark for known in self._marks)
         if not again:
             self._marks.append(mark)
 
     def _rewind(self, record: Record) -> None:
-        step, seq = number(record, "step"), _seq(record, "seq")
+        step, seq = number(record, "step"), whole(record, "seq") or 0
         if step is None:
             return
         kept = []
@@ -81,33 +81,22 @@ class Marks:
 
 
 def _tuned(record: Record) -> str:
-    changes = record.get("changes")
-    return ", ".join(f"{key} = {value}" for key, value in changes.items()) if isinstance(changes, dict) else ""
+    return ", ".join(f"{key} = {value}" for key, value in table(record, "changes").items())
 
 
 def _done(record: Record) -> str:
     """What was done on request; a change of settings and a pause have marks of their own."""
     marked = record.get("verb") in ("tune", "pause")
-    return "" if marked or record.get("ok") is not True else _text(record.get("message"))
+    return "" if marked or record.get("ok") is not True else text(record, "message")
 
 
 def _resumed(record: Record) -> str:
-    reasons = record.get("reasons")
-    why = "; ".join(filter(None, map(_text, reasons))) if isinstance(reasons, list) else ""
+    why = "; ".join(filter(None, texts(record, "reasons")))
     return "resumed exactly" if record.get("exact") is True else f"resumed approximately{f': {why}' if why else ''}"
 
 
 def _alert(record: Record) -> str:
-    return _text(record.get("message")) if record.get("level") in ("warning", "error") else ""
+    return text(record, "message") if record.get("level") in ("warning", "error") else ""
 
 
 _METRICS = {"tuned": _tuned, "done": _done, "resumed": _resumed, "alert": _alert}
-
-
-def _text(value: object) -> str:
-    return value if isinstance(value, str) else ""
-
-
-def _seq(record: Record, key: str) -> int:
-    seq = record.get(key)
-    return seq if type(seq) is int else 0

@@ -11,6 +11,7 @@ from typing import Literal
 
 from tuitune.runs import journal
 from tuitune.runs.directory import Run
+from tuitune.runs.records import Record, text, whole
 from tuitune.runs.state import State, last_words
 
 EXIT_CODES: dict[int | None, State] = {0: "finished", 1: "failed", 3: "stopped", 4: "paused"}
@@ -69,7 +70,7 @@ def obituary(run: Run, exit: Exit, around: Circumstances) -> Ending:
     "finished" needs both the exit code and the engine's own word: whatever else was asked or reported wins over it.
     """
     end = _own_word(run, around.after)
-    outcome, reason, cause = end.get("outcome"), str(end.get("reason") or ""), end.get("cause")
+    outcome, reason, cause = end.get("outcome"), text(end, "reason"), end.get("cause")
     state = EXIT_CODES.get(exit.code, "crashed")
     if state == "finished" and outcome != "finished":
         state = outcome if outcome in ("stopped", "failed", "paused") else "crashed"
@@ -123,11 +124,11 @@ def _cgroup_counters() -> Iterator[Path]:
         yield root / counter
 
 
-def _own_word(run: Run, after: int) -> journal.Record:
+def _own_word(run: Run, after: int) -> Record:
     """The engine's `end` record; empty where the last one is from before it."""
     end = journal.last(run.metrics_file, "end") or {}
-    seq = end.get("seq")
-    return end if type(seq) is not int or seq > after else {}
+    seq = whole(end, "seq")
+    return end if seq is None or seq > after else {}
 
 
 def _as_asked(run: Run, exit: Exit, asked: Asked, outcome: object) -> tuple[State, str] | None:
@@ -160,7 +161,7 @@ def _told(run: Run, exit: Exit, around: Circumstances) -> str:
 
 def _activity(run: Run) -> str:
     """What the engine was last about to do, in its own words."""
-    return str((journal.last(run.metrics_file, "phase") or {}).get("text") or "starting")
+    return text(journal.last(run.metrics_file, "phase") or {}, "text") or "starting"
 
 
 def _disk_full(run: Run, told: str) -> bool:

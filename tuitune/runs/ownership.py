@@ -20,7 +20,7 @@ def foreign(run: Run) -> str:
         return f"it belongs to {_user(owner)}, who alone can do that"
     record = read_record(run.owner_file)
     host, boot = record.get("host"), record.get("boot_id")
-    elsewhere = isinstance(host, str) and host != identity.host() and boot != identity.boot_id()
+    elsewhere = host is not None and host != identity.host() and boot != identity.boot_id()
     if not elsewhere or over(read_life(run)):
         return ""
     return f"it runs on {host}: do it there (if that machine is gone for good, remove {run.owner_file})"

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from tuitune.runs.directory import Run
-from tuitune.runs.journal import Reader, Record, number
+from tuitune.runs.journal import Reader
+from tuitune.runs.records import Record, number, whole
 
 _AT_ONCE = 20_000
 
@@ -35,14 +36,14 @@ class Pulse:
             pass
 
     def _take(self, record: Record) -> None:
-        seq, step = record.get("seq"), number(record, "step")
-        self.seq = seq if type(seq) is int else self.seq
+        seq, step = whole(record, "seq"), whole(record, "step")
+        self.seq = self.seq if seq is None else seq
         match record.get("kind"):
             case "step" if step is not None:
                 seconds, done = number(record, "step_seconds") or 0.0, max(step - self.step, 1)
                 self.longest_step = max(self.longest_step, seconds * done)
-                self.step = int(step)
+                self.step = step
             case "resumed" if step is not None:
-                self.step = int(step)
+                self.step = step
             case "checkpoint":
                 self.longest_save = max(self.longest_save, number(record, "seconds") or 0.0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from tuitune.runs import journal, spool
 from tuitune.runs.directory import Run
 from tuitune.runs.events import EventLog
+from tuitune.runs.records import text
 from tuitune.runs.spool import Request
 
 
@@ -14,8 +15,7 @@ class Inbox:
     def __init__(self, run: Run, events: EventLog) -> None:
         self._run = run
         self._events = events
-        answered = (event.get("nonce") for event in journal.backwards(run.events_file, "acknowledged"))
-        self._answered = {nonce for nonce in answered if isinstance(nonce, str)}
+        self._answered = {text(event, "nonce") for event in journal.backwards(run.events_file, "acknowledged")}
         self._immovable: set[str] = set()
 
     def take(self) -> list[Request]:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from tuitune.problem import TuituneError
-from tuitune.recipe.document import read
 from tuitune.runs import checkpoints
 from tuitune.runs.desk import Desk
+from tuitune.runs.directory import read_recipe
 
 _MOST_ACCUMULATION = 4096
 
@@ -27,7 +27,7 @@ def prepare(desk: Desk, after: int) -> str | None:
     why there is none. `after` is the number of the last metrics record.
     """
     try:
-        recipe = read(desk.run.recipe_file)
+        recipe = read_recipe(desk.run)
         if recipe.run.on_oom == "fail":
             return ""
         found = smaller(recipe.training.batch_size, recipe.training.accumulation)

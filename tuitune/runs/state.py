@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 from tuitune.runs import files, identity, journal, lease
 from tuitune.runs.directory import Run, age_seconds, read_record
 from tuitune.runs.identity import Identity
+from tuitune.runs.records import Record, number, text, whole
 from tuitune.text import clean, redact, strip_ansi
 from tuitune.units import duration_text
 
@@ -38,7 +39,7 @@ def derive(run: Run) -> tuple[State, str]:
     return judge(run, life, at_work=at_work, progress=0 if over(life) else _progress(run, life))
 
 
-def _look(run: Run) -> tuple[bool, list[journal.Record]]:
+def _look(run: Run) -> tuple[bool, list[Record]]:
     """Whether a supervisor is at work, and the newest event of each kind in the run's last life, in order.
 
     Who is at work is looked at before the events are, and again while there are new ones: a run that starts or ends
@@ -54,29 +55,29 @@ def _look(run: Run) -> tuple[bool, list[journal.Record]]:
         known = newest
 
 
-def read_life(run: Run) -> list[journal.Record]:
+def read_life(run: Run) -> list[Record]:
     """The newest event of each telling kind in the run's last life, in order; read from the end of the file."""
     return last_life(journal.backwards(run.events_file, *_TELLING))
 
 
-def last_life(backwards: Iterable[journal.Record]) -> list[journal.Record]:
+def last_life(backwards: Iterable[Record]) -> list[Record]:
     """Of events given the newest first, the newest of each telling kind in the last life, in order; of a life that has
     ended, the end alone and what came after.
     """
-    newest: dict[str, journal.Record] = {}
+    newest: dict[str, Record] = {}
     for event in backwards:
         kind = event.get("event")
-        if isinstance(kind, str) and kind in _TELLING:
+        if kind in _TELLING:
             newest.setdefault(kind, event)
         if kind in ("supervisor", "ended"):
             break
     return list(reversed(newest.values()))
 
 
-def note(life: dict[str, journal.Record], event: journal.Record) -> None:
+def note(life: dict[str, Record], event: Record) -> None:
     """Add the next event to the newest of each telling kind in the run's last life, in order."""
     kind = event.get("event")
-    if not isinstance(kind, str) or kind not in _TELLING:
+    if kind not in _TELLING:
         return
     if kind == "supervisor":
         life.clear()
@@ -84,16 +85,14 @@ def note(life: dict[str, journal.Record], event: journal.Record) -> None:
     life[kind] = event
 
 
-def seconds_at_work(events: Iterable[journal.Record]) -> float | None:
+def seconds_at_work(events: Iterable[Record]) -> float | None:
     """How long the lives that have ended took together, as far as supervisors could say; None where none could."""
-    known = (journal.number(event, "seconds") for event in events if event.get("event") == "ended")
+    known = (number(event, "seconds") for event in events if event.get("event") == "ended")
     lasted = [seconds for seconds in known if seconds is not None]
     return sum(lasted) if lasted else None
 
 
-def catch_up(
-    run: Run, reader: journal.Reader, events: list[journal.Record], max_records: int | None = None
-) -> bool | None:
+def catch_up(run: Run, reader: journal.Reader, events: list[Record], max_records: int | None = None) -> bool | None:
     """Add to `events` what has come since, at most `max_records`; whether a supervisor is at work on the run.
 
     None where there is more to read, so that the events do not tell the state yet. As in `derive`, who is at work is
@@ -109,7 +108,7 @@ def catch_up(
             return at_work
 
 
-def judge(run: Run, events: Sequence[journal.Record], *, at_work: bool, progress: int) -> tuple[State, str]:
+def judge(run: Run, events: Sequence[Record], *, at_work: bool, progress: int) -> tuple[State, str]:
     """As `derive`, from the events of the last life or of all lives, whether a supervisor is at work, and the number of
     the newest metrics record that shows progress (0 where there is none).
     """
@@ -134,70 +133,61 @@ def supervised(run: Run) -> bool:
 
 def last_words(run: Run) -> str:
     """The last line of the run's log that says anything, safe to show; "" where there is none."""
-    text = files.tail(run.log_file, _LOG_TAIL).decode("utf-8", "backslashreplace")
-    lines = (strip_ansi(line.rsplit("\r", 1)[-1]).strip() for line in reversed(text.replace("\r\n", "\n").split("\n")))
+    words = files.tail(run.log_file, _LOG_TAIL).decode("utf-8", "backslashreplace")
+    lines = (strip_ansi(line.rsplit("\r", 1)[-1]).strip() for line in reversed(words.replace("\r\n", "\n").split("\n")))
     return clean(redact(next(filter(None, lines), "")), limit=_REASON_LIMIT)
 
 
-def before_engine(life: Iterable[journal.Record]) -> int:
+def before_engine(life: Iterable[Record]) -> int:
     """The number of the last metrics record that was there when the life's engine started; 0 where nobody noted it."""
     engine = next((event for event in life if event.get("event") == "engine"), {})
-    after = engine.get("after")
-    return after if type(after) is int else 0
+    return whole(engine, "after") or 0
 
 
-def over(life: Iterable[journal.Record]) -> bool:
+def over(life: Iterable[Record]) -> bool:
     """Whether the supervisor of a life has written its end."""
     return any(event.get("event") == "ended" for event in life)
 
 
-def _progress(run: Run, life: Iterable[journal.Record]) -> int:
+def _progress(run: Run, life: Iterable[Record]) -> int:
     """The number of the newest record of progress, where it is of this life's engine."""
     after = before_engine(life)
     for record in journal.backwards(run.metrics_file):
-        seq = _seq(record)
+        seq = whole(record, "seq") or 0
         if seq <= after or record.get("kind") in PROGRESS:
             return seq
     return 0
 
 
-def _seq(record: journal.Record) -> int:
-    seq = record.get("seq")
-    return seq if type(seq) is int else 0
+def _ended(event: Record) -> tuple[State, str]:
+    state = next((state for state in AT_REST if state == event.get("state")), None)
+    return (state, _shown(event, "reason")) if state else ("crashed", "its last event names no state")
 
 
-def _ended(event: journal.Record) -> tuple[State, str]:
-    state = event.get("state")
-    if state not in AT_REST:
-        return "crashed", "its last event names no state"
-    return state, _text(event.get("reason"))
-
-
-def _supervised(life: dict[str, journal.Record], progress: int) -> tuple[State, str]:
+def _supervised(life: dict[str, Record], progress: int) -> tuple[State, str]:
     if "kill" in life:
         stuck = life["kill"].get("rung") == "stuck"
-        return "stopping", ("stuck: " if stuck else "") + _text(life["kill"].get("message"))
+        return "stopping", ("stuck: " if stuck else "") + _shown(life["kill"], "message")
     if "stop-requested" in life or "pause-requested" in life:
         return "stopping", ""
     if "engine" not in life and "slot" not in life:
-        return "queued", _text(life.get("waiting", {}).get("reason"))
+        return "queued", _shown(life.get("waiting", {}), "reason")
     newest = next(name for name in reversed(life) if name in ("slot", "engine", "exited", "retry"))
     if newest == "exited":
         return "stopping", ""
     if newest == "retry":
-        return "starting", _text(life["retry"].get("reason"))
+        return "starting", _shown(life["retry"], "reason")
     started = newest == "engine" and progress > before_engine(life.values())
     return "training" if started else "starting", _silence(life)
 
 
-def _silence(life: dict[str, journal.Record]) -> str:
+def _silence(life: dict[str, Record]) -> str:
     """How long nothing has been heard from an engine that fell silent."""
     newest = next((name for name in reversed(life) if name in ("silent", "heard", "engine")), "")
     if newest != "silent":
         return ""
-    seconds = life["silent"].get("seconds")
-    known = isinstance(seconds, int | float)
-    return f"nothing heard from the engine for {duration_text(seconds) if known else 'a while'}"
+    seconds = number(life["silent"], "seconds")
+    return f"nothing heard from the engine for {'a while' if seconds is None else duration_text(seconds)}"
 
 
 def _unstarted(run: Run) -> tuple[State, str]:
@@ -207,11 +197,11 @@ def _unstarted(run: Run) -> tuple[State, str]:
     return "crashed", "it was never started" if files.is_regular(run.recipe_file) else "its recipe is missing"
 
 
-def _obituary(run: Run, life: dict[str, journal.Record]) -> str:
+def _obituary(run: Run, life: dict[str, Record]) -> str:
     known = [_loss(Identity.from_record(life.get("supervisor", {}).get("identity")))]
     end = journal.last(run.metrics_file, "end")
-    if end and _seq(end) > before_engine(life.values()):
-        known.append(f"the engine reported: {end.get('outcome')} at step {end.get('step')}")
+    if end and (whole(end, "seq") or 0) > before_engine(life.values()):
+        known.append(f"the engine reported: {text(end, 'outcome', 'its end')} at step {end.get('step', '?')}")
     words = last_words(run)
     if words:
         known.append(f"last output: {words}")
@@ -226,5 +216,5 @@ def _loss(supervisor: Identity | None) -> str:
     return "the machine was restarted while it ran"
 
 
-def _text(value: Any) -> str:
-    return clean(value, limit=_REASON_LIMIT) if isinstance(value, str) else ""
+def _shown(record: Record, key: str) -> str:
+    return clean(redact(text(record, key)), limit=_REASON_LIMIT)

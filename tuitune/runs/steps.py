@@ -6,7 +6,7 @@ import math
 from array import array
 from dataclasses import dataclass, field, fields
 
-from tuitune.runs.journal import Record, number
+from tuitune.runs.records import FIELDS, Record
 
 
 def _column() -> array[float]:
@@ -15,7 +15,7 @@ def _column() -> array[float]:
 
 @dataclass
 class Steps:
-    """The training records as columns of equal length; NaN where a figure was missing or not finite.
+    """The training records as columns of equal length; NaN where a figure was missing, odd or not finite.
 
     `tokens` counts trained-on input tokens since the start; `time` is seconds since the epoch; `memory` is bytes.
     """
@@ -32,16 +32,16 @@ class Steps:
     memory: array[float] = field(default_factory=_column)
 
     def __post_init__(self) -> None:
-        columns = {column.name: getattr(self, column.name).append for column in fields(self)}
-        self._columns = [("memory_bytes" if name == "memory" else name, append) for name, append in columns.items()]
+        keys = {column.name: "memory_bytes" if column.name == "memory" else column.name for column in fields(self)}
+        self._columns = [(key, FIELDS[key], getattr(self, name).append) for name, key in keys.items()]
 
     def __len__(self) -> int:
         return len(self.step)
 
     def append(self, record: Record) -> None:
-        for key, append in self._columns:
-            value = number(record, key)
-            append(math.nan if value is None else value)
+        for key, fits, append in self._columns:
+            value = record.get(key)
+            append(value if fits(value) else math.nan)
 
     def cut(self, step: float) -> bool:
         """Drop the records after `step`, which are the last ones; whether there were any."""

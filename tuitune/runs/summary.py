@@ -11,9 +11,10 @@ from typing import Any
 
 from tuitune.problem import TuituneError
 from tuitune.runs import files
-from tuitune.runs.directory import Run, created_at
+from tuitune.runs.directory import Run, created_at, read_recipe
 from tuitune.runs.history import History
-from tuitune.runs.journal import Reader, Record, number
+from tuitune.runs.journal import Reader
+from tuitune.runs.records import Record, number, whole
 from tuitune.runs.state import ENDED, State, catch_up, derive, judge, note
 
 _RECENT = 20
@@ -102,10 +103,8 @@ class RunView(History):
     @cached_property
     def recipe(self) -> dict[str, Any]:
         """The run's recipe as plain tables, as it was last changed; empty where its file is missing or damaged."""
-        from tuitune.recipe.document import read
-
         try:
-            return read(self.run.recipe_file).model_dump(mode="json") if files.is_regular(self.run.recipe_file) else {}
+            return read_recipe(self.run).model_dump(mode="json")
         except (TuituneError, OSError):
             return {}
 
@@ -140,8 +139,8 @@ class RunView(History):
         self._marks.take_event(event)
         match event.get("event"):
             case "supervisor":
-                life = event.get("life")
-                self._lives = life if type(life) is int else self._lives + 1
+                life = whole(event, "life")
+                self._lives = self._lives + 1 if life is None else life
             case "engine" if self._started_at is None:
                 self._started_at = number(event, "time")
             case "amended":
@@ -162,7 +161,6 @@ class RunView(History):
         state, reason = self._judged()
         step, total = _whole(_last(steps.step)), self._total(plan)
         measured = {evaluation["label"]: evaluation for evaluation in self.evaluations}
-        exact = (self.resumed or {}).get("exact")
         return Summary(
             id=self.run.id,
             name=self.run.name,
@@ -182,16 +180,15 @@ class RunView(History):
             eta_seconds=self._eta(step, total) if state == "training" else None,
             adapter=str(self.run.adapter) if files.is_regular(self.run.adapter / "adapter_config.json") else None,
             life=self._lives,
-            checkpoint=_whole(number(self.checkpoints[-1], "step")) if self.checkpoints else None,
-            exact=exact if type(exact) is bool else None,
+            checkpoint=whole(self.checkpoints[-1], "step") if self.checkpoints else None,
+            exact=(self.resumed or {}).get("exact"),
             recipe=self.recipe,
             created_at=self._created_at,
         )
 
     def _total(self, plan: Record) -> int | None:
         """The steps there will be: as the engine has planned them, before that as many as the recipe sets."""
-        planned = number(plan, "total_steps")
-        return _whole(planned) or self.recipe.get("training", {}).get("max_steps")
+        return whole(plan, "total_steps") or self.recipe.get("training", {}).get("max_steps")
 
     @cached_property
     def _created_at(self) -> float | None:

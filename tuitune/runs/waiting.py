@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from tuitune.recipe.document import read
 from tuitune.recipe.schema import Recipe
 from tuitune.recipe.values import shown
 from tuitune.runs.desk import Desk
+from tuitune.runs.directory import read_recipe
 from tuitune.runs.obituary import Ending
 from tuitune.runs.queue import Turn, Waiting
 from tuitune.runs.spool import Request
@@ -38,7 +38,7 @@ def await_device(desk: Desk, recipe: Recipe) -> SlotHolder | Ending:
             desk.notices.poll()
             edited, ending = _heed(desk)
             if edited:
-                recipe = read(desk.run.recipe_file)
+                recipe = read_recipe(desk.run)
                 desk.notices.command = recipe.run.notify
                 turn = Turn(desk.run, recipe)
             found = ending or turn.attempt()

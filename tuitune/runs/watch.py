@@ -9,10 +9,10 @@ from typing import Any
 from tuitune.runs import ladder
 from tuitune.runs.desk import Desk
 from tuitune.runs.engine_process import EngineProcess
-from tuitune.runs.journal import Record
 from tuitune.runs.ladder import Ladder
 from tuitune.runs.obituary import Asked
 from tuitune.runs.pulse import Pulse
+from tuitune.runs.records import Record, whole
 from tuitune.runs.silence import Silence
 from tuitune.runs.spool import Request
 
@@ -136,5 +136,5 @@ class Watch:
 
 
 def _after(record: Record, number: int) -> bool:
-    seq = record.get("seq")
-    return type(seq) is not int or seq > number
+    seq = whole(record, "seq")
+    return seq is None or seq > number

@@ -117,10 +117,10 @@ class TuituneApp(App[str], inherit_bindings=False):
 
     def open_edit(self, run: Run) -> None:
         """Change the recipe of a waiting run; Esc leads back to the list of runs. TuituneError where it is damaged."""
-        from tuitune.recipe.document import read
+        from tuitune.runs.directory import read_recipe
         from tuitune.tui.screens.edit import EditScreen
 
-        self._open(EditScreen(run, read(run.recipe_file)))
+        self._open(EditScreen(run, read_recipe(run)))
 
     def _open(self, screen: Screen[None]) -> None:
         self.open_runs()

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tuitune.runs.directory import Run, list_runs
+from tuitune.runs.records import text
 from tuitune.runs.state import AT_REST
 from tuitune.runs.summary import RunView
 from tuitune.tui.run_line import READING, RunLine
@@ -107,7 +108,7 @@ def _describe(view: RunView) -> RunLine:
         state=summary.state,
         live=summary.state not in AT_REST,
         reason=summary.reason,
-        phase=str((view.phase or {}).get("text", "")),
+        phase=text(view.phase or {}, "text"),
         model=_short(_setting(summary.recipe, "model", "id")),
         data=_short(_setting(summary.recipe, "data", "train")),
         step=summary.step,
@@ -119,7 +120,7 @@ def _describe(view: RunView) -> RunLine:
         created_at=summary.created_at,
         ended_at=summary.ended_at,
         alerts=len(errors),
-        alert=str(errors[-1].get("message", "")) if errors else "",
+        alert=text(errors[-1], "message") if errors else "",
     )
 
 

@@ -6,7 +6,8 @@ from typing import Any
 
 from tuitune.problem import TuituneError
 from tuitune.recipe.schema import Recipe
-from tuitune.runs.journal import Record
+from tuitune.runs.directory import read_recipe
+from tuitune.runs.records import Record, number, table, text
 from tuitune.runs.summary import RunView
 
 
@@ -23,7 +24,7 @@ class WatchedRun(RunView):
         match record.get("kind"):
             case "done":
                 self.done.append(record)
-            case "tuned" if isinstance(record.get("changes"), dict):
+            case "tuned" if table(record, "changes"):
                 self.tuned.append(record)
 
     def setting(self, key: str) -> Any:
@@ -32,12 +33,15 @@ class WatchedRun(RunView):
         section, name = key.split(".")
         return tuned[key] if tuned is not None else self.recipe.get(section, {}).get(name)
 
+    def figure(self, key: str) -> float | None:
+        """The number that a setting is; None where it is none, or not known."""
+        return number({key: self.setting(key)}, key)
+
     def current_recipe(self) -> Recipe:
         """The recipe with everything that was tuned in place. TuituneError where its file is damaged."""
-        from tuitune.recipe.document import read
         from tuitune.recipe.tunable import TUNABLE, tune
 
-        recipe = read(self.run.recipe_file)
+        recipe = read_recipe(self.run)
         for record in self.tuned:
             known = {key: value for key, value in record["changes"].items() if key in TUNABLE}
             try:
@@ -49,4 +53,4 @@ class WatchedRun(RunView):
     def verb_of(self, step: float, message: str) -> str:
         """What was asked where the answer at `step` was `message`; "" where that is not known."""
         found = (record for record in self.done if record.get("step") == step and record.get("message") == message)
-        return str(next(found, {}).get("verb") or "")
+        return text(next(found, {}), "verb")

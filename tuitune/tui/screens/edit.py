@@ -17,6 +17,7 @@ from tuitune.recipe.settings import setting, settings, show_value
 from tuitune.runs import control
 from tuitune.runs.directory import Run
 from tuitune.runs.located import resolve_paths
+from tuitune.runs.records import text
 from tuitune.runs.state import derive
 from tuitune.text import clean
 from tuitune.tui.actions import bindings
@@ -106,7 +107,7 @@ class SaveDialog(Checking[bool]):
                 raise TuituneError(f"{self._run.name} has not answered yet; look at its recipe before you try again")
             time.sleep(_LOOK_SECONDS)
         if not outcome.get("ok"):
-            raise TuituneError(self._why_refused(str(outcome.get("message", ""))))
+            raise TuituneError(self._why_refused(text(outcome, "message")))
         return True
 
     def _why_refused(self, message: str) -> str:

@@ -64,11 +64,11 @@ class RunActions(RunControl):
             self.workbench.open_monitor(line.run)
 
     def action_again(self) -> None:
-        from tuitune.recipe.document import read
+        from tuitune.runs.directory import read_recipe
 
         if line := self.current():
             try:
-                self.workbench.open_compose(read(line.run.recipe_file))
+                self.workbench.open_compose(read_recipe(line.run))
             except TuituneError as refusal:
                 self.notify(str(refusal), title="Its recipe cannot be read", severity="error")
 

@@ -116,11 +116,11 @@ class RunControl(TuituneScreen):
         self._begin(run, verb, job, f"{run.name}: {verb} was refused", said)
 
     def _ask_how_far(self, run: Run) -> None:
-        from tuitune.recipe.document import read
+        from tuitune.runs.directory import read_recipe
         from tuitune.tui.widgets.extend import Extend
 
         try:
-            recipe = read(run.recipe_file)
+            recipe = read_recipe(run)
         except (TuituneError, OSError) as refusal:
             self.notify(str(refusal), title="Its recipe cannot be read", severity="error")
             return
@@ -174,12 +174,13 @@ def _is_being_killed(run: Run) -> bool:
 def _await_answer(run: Run, nonce: str) -> None:
     """Wait a moment for what becomes of a request; TuituneError where it is refused."""
     from tuitune.runs import control
+    from tuitune.runs.records import text
 
     worker, deadline = get_current_worker(), time.monotonic() + _ANSWER_SECONDS
     while not worker.is_cancelled and time.monotonic() < deadline:
         if (outcome := control.outcome(run, nonce)) is not None:
             if not outcome.get("ok"):
-                raise TuituneError(str(outcome.get("message") or "it was refused, and no reason is given"))
+                raise TuituneError(text(outcome, "message") or "it was refused, and no reason is given")
             return
         time.sleep(_LOOK_SECONDS)
 

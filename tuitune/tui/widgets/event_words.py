@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
-from tuitune.runs.journal import Record
 from tuitune.runs.obituary import EXIT_CODES
+from tuitune.runs.records import Record, number, parts, table, text, texts, whole
 from tuitune.text import clean
 from tuitune.tui.watched_run import WatchedRun
 from tuitune.tui.widgets.run_status import NEXT_RUNGS, retry_text
@@ -37,20 +37,20 @@ def _words(record: Record) -> str:
 
 
 def _supervisor(record: Record) -> str:
-    life = record.get("life")
-    if type(life) is not int or life < 2:
+    life = whole(record, "life") or 1
+    if life < 2:
         return "supervisor started"
     return f"life {life} begins" + (", resumed" if record.get("resumes") else "")
 
 
 def _waiting(record: Record) -> str:
     place, of = record.get("place"), record.get("of")
-    queue = f" (place {place} of {of})" if type(place) is int and type(of) is int else ""
-    return f"waits{queue}: {record.get('reason')}"
+    queue = f" (place {place} of {of})" if place is not None and of is not None else ""
+    return f"waits{queue}: {text(record, 'reason', 'for what is not recorded')}"
 
 
 def _acknowledged(record: Record) -> str:
-    verb, message = record.get("verb"), record.get("message")
+    verb, message = text(record, "verb", "a request"), text(record, "message")
     if record.get("ok") is False:
         return f"{verb} refused: {message}"
     return f"{verb}: {message}" if message else f"{verb} taken up"
@@ -61,7 +61,7 @@ def _asked(what: str) -> Callable[[Record], str]:
 
 
 def _kill(record: Record) -> str:
-    seconds, message = _number(record.get("seconds")), str(record.get("message") or record.get("rung"))
+    seconds, message = number(record, "seconds"), text(record, "message") or text(record, "rung", "it is being ended")
     following = NEXT_RUNGS.get(str(record.get("next")))
     return message if seconds is None or following is None else f"{message}; {following} in {seconds:.0f} s"
 
@@ -69,85 +69,78 @@ def _kill(record: Record) -> str:
 def _exited(record: Record) -> str:
     code, signal = record.get("code"), record.get("signal")
     if code is None:
-        return f"engine killed by {signal}"
+        return f"engine killed by {signal}" if signal else "engine ended, nobody knows how"
     return f"engine ended: {EXIT_CODES[code]}" if code in EXIT_CODES else f"engine ended, exit code {code}"
 
 
 def _ended(record: Record) -> str:
-    state, reason = str(record.get("state")), str(record.get("reason") or "")
+    state, reason = text(record, "state", "ended"), text(record, "reason")
     return reason if reason.startswith(state) else f"{state}: {reason}" if reason else state
 
 
 def _amended(record: Record) -> str:
-    changes, why = record.get("changes"), record.get("why")
-    told = []
-    for key, change in changes.items() if isinstance(changes, Mapping) else ():
-        before, after = (change.get(end) if isinstance(change, Mapping) else None for end in ("from", "to"))
-        told.append(f"{key} {value_text(before)} → {value_text(after)}")
-    return f"recipe changed ({why}): {', '.join(told)}"
+    told, changes = [], table(record, "changes")
+    for key in changes:
+        before, after = (value_text(table(changes, key).get(end)) for end in ("from", "to"))
+        told.append(f"{key} {before} → {after}")
+    return f"recipe changed ({text(record, 'why', 'nobody said why')}): {', '.join(told)}"
 
 
 def _tuned(record: Record) -> str:
-    step, changes = record.get("step"), record.get("changes")
-    told = [f"{key} {value_text(value)}" for key, value in changes.items()] if isinstance(changes, Mapping) else []
-    start = f" from step {step + 1} on" if type(step) is int else ""
+    step = whole(record, "step")
+    told = [f"{key} {value_text(value)}" for key, value in table(record, "changes").items()]
+    start = "" if step is None else f" from step {step + 1} on"
     return f"tuned{start}: {', '.join(told)}"
 
 
 def _done(record: Record) -> str:
     """The answer to a request; what was tuned has words of its own."""
-    verb, message = record.get("verb"), record.get("message")
+    verb, message = text(record, "verb", "a request"), text(record, "message")
     if record.get("ok") is True:
         return "" if verb == "tune" else f"{verb} done: {message}"
     return f"{verb} not done: {message}"
 
 
 def _checkpoint(record: Record) -> str:
-    size, seconds, healthy = (record.get(key) for key in ("bytes", "seconds", "healthy"))
-    known = isinstance(size, int | float) and not isinstance(size, bool)
-    figures = [bytes_text(size) if known else "size unknown"]
-    if isinstance(seconds, int | float):
+    size, seconds = number(record, "bytes"), number(record, "seconds")
+    figures = ["size unknown" if size is None else bytes_text(size)]
+    if seconds is not None:
         figures.append(f"in {duration_text(seconds)}")
     health = {"True": ", healthy", "False": ", NOT healthy: weights, loss or gradient are not finite"}
-    return f"checkpoint at step {record.get('step')}, {' '.join(figures)}{health.get(str(healthy), '')}"
+    known = health.get(str(record.get("healthy")), "")
+    return f"checkpoint at step {record.get('step', '?')}, {' '.join(figures)}{known}"
 
 
 def _resumed(record: Record) -> str:
     step = record.get("step")
     if not step:
         return "begins again: there is no checkpoint to go on from"
-    reasons = record.get("reasons")
-    why = "; ".join(map(str, reasons)) if isinstance(reasons, list) else ""
+    why = "; ".join(texts(record, "reasons"))
     how = "exactly" if record.get("exact") else f"approximately: {why}"
-    passed = record.get("skipped")
-    over = [
-        f"{str(one.get('path')).rpartition('/')[2]} ({one.get('reason')})"
-        for one in (passed if isinstance(passed, list) else [])
-        if isinstance(one, Mapping)
-    ]
+    over = [f"{text(one, 'path').rpartition('/')[2]} ({text(one, 'reason')})" for one in parts(record, "skipped")]
     return f"goes on after step {step}, {how}" + (f"; passed over {', '.join(over)}" if over else "")
 
 
 def _alert(record: Record) -> str:
-    return f"step {record.get('step')}: {record.get('message')}"
+    return f"step {record.get('step', '?')}: {text(record, 'message', 'an alert without words')}"
 
 
 _TOLD: dict[str, Callable[[Record], str]] = {
     "queued": lambda _: "queued",
     "supervisor": _supervisor,
     "waiting": _waiting,
-    "slot": lambda record: f"got {record.get('label') or record.get('device')}",
+    "slot": lambda record: f"got {text(record, 'label') or text(record, 'device', 'a device')}",
     "engine": lambda _: "engine started",
     "acknowledged": _acknowledged,
     "amended": _amended,
     "stop-requested": _asked("stop"),
     "pause-requested": _asked("pause"),
     "kill": _kill,
-    "silent": lambda record: f"nothing heard from the engine for {duration_text(_number(record.get('seconds')))}",
+    "silent": lambda record: f"nothing heard from the engine for {duration_text(number(record, 'seconds'))}",
     "heard": lambda _: "the engine is heard again",
     "retry": retry_text,
     "exited": _exited,
-    "notify-failed": lambda record: f"the command of run.notify failed: {record.get('message')}",
+    "notify-failed": lambda record: f"the command of run.notify failed: {text(record, 'message')}",
     "ended": _ended,
     "tuned": _tuned,
     "done": _done,
@@ -166,9 +159,5 @@ def value_text(value: Any) -> str:
     return number_text(value) if isinstance(value, float) else "none" if value in (None, "") else str(value)
 
 
-def _number(value: object) -> float | None:
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
-
-
 def _time(record: Record) -> float:
-    return _number(record.get("time")) or 0.0
+    return number(record, "time") or 0.0

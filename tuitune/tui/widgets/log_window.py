@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from tuitune.runs import files
-from tuitune.text import clean, redact, strip_ansi
+from tuitune.runs.log import shown
 
 BLOCK = 1 << 16
 LINE_LIMIT = 4_000
@@ -86,11 +86,4 @@ def _split(block: bytes) -> list[bytes]:
 
 
 def _texts(lines: list[bytes]) -> list[str]:
-    """Lines as a terminal would have left them: of one that was rewritten in place, its last version."""
-    texts = [strip_ansi(_last_version(line.decode("utf-8", "replace"))) for line in lines]
-    return [clean(text, limit=LINE_LIMIT) for text in redact("\n".join(texts)).split("\n")] if texts else []
-
-
-def _last_version(line: str) -> str:
-    versions = [version for version in line.split("\r") if version]
-    return versions[-1] if versions else ""
+    return [shown(line, LINE_LIMIT) for line in lines]

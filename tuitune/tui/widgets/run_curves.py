@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from tuitune.runs.records import Record, number
 from tuitune.runs.summary import RunView
 from tuitune.tui.charts.pyramid import LIMIT, Pyramid
 from tuitune.tui.charts.series import Line, Positions
@@ -63,13 +64,11 @@ class RunCurves:
             moments += [moment for moment in view.steps.time[:1] if moment == moment]
             self._began = min(moments, default=None)
 
-    def _evaluated(self, record: dict[str, object], began: float) -> None:
-        def number(key: str, otherwise: float = 0.0) -> float:
-            value = record.get(key)
-            return float(value) if isinstance(value, int | float) else otherwise
-
-        self.evaluations.append(number("step"), number("trained_tokens"), number("time", began) - began)
-        self.eval_loss.append(number("loss", float("nan")))
+    def _evaluated(self, record: Record, began: float) -> None:
+        moment = number(record, "time")
+        passed = 0.0 if moment is None else moment - began
+        self.evaluations.append(number(record, "step") or 0.0, number(record, "trained_tokens") or 0.0, passed)
+        self.eval_loss.append(number(record, "loss"))
         newest = self.eval_loss.values[-1]
         if newest == newest and (self.best is None or newest < self.eval_loss.values[self.best]):
             self.best = len(self.eval_loss) - 1

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from textual.content import Content
 
-from tuitune.runs.journal import Record
+from tuitune.runs.records import Record, number
 from tuitune.runs.state import AT_REST, seconds_at_work
 from tuitune.text import clean
 from tuitune.tui.glyphs import state_content
@@ -165,8 +165,8 @@ def _answers(view: WatchedRun) -> Iterator[Figure]:
 
 
 def _share(record: Record | None, key: str) -> str | None:
-    value = record.get(key) if record else None
-    return percent_text(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+    value = number(record, key) if record else None
+    return None if value is None else percent_text(value)
 
 
 def _change(base: str | None, tuned: str | None) -> Content:

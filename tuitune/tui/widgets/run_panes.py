@@ -154,7 +154,7 @@ class RunPanes(Horizontal):
         events = life(view.events)
         engine, slot = newest(events, "engine"), newest(events, "slot")
         self.machine.engine = Identity.from_record(engine.get("identity")) if engine else None
-        self.machine.device = str(slot.get("device")) if slot else None
+        self.machine.device = slot.get("device") if slot else None
         self.machine.peak = view.summary.peak_memory_bytes
         self._set_title("machine", Content(TITLES["machine"]), Content(""))
 

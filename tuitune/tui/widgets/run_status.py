@@ -5,11 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from textual.content import Content
 
-from tuitune.runs.journal import Record
+from tuitune.runs.records import Record, number, text, texts
 from tuitune.text import clean
 from tuitune.tui.watched_run import WatchedRun
 from tuitune.tui.widgets.bars import Figure, labelled
@@ -65,7 +64,7 @@ def told_place(events: Sequence[Record]) -> tuple[int, int]:
     """The run's place in the queue, and of how many, as its supervisor told it last; zeros where it did not."""
     waiting = newest(life(events), "waiting") or {}
     place, of = waiting.get("place"), waiting.get("of")
-    return (place, of) if type(place) is int and type(of) is int else (0, 0)
+    return (place, of) if place is not None and of is not None else (0, 0)
 
 
 def ladder_text(events: Sequence[Record], now: float) -> str:
@@ -73,41 +72,41 @@ def ladder_text(events: Sequence[Record], now: float) -> str:
     kill = newest(life(events), "kill", "exited")
     if kill is None or kill.get("event") != "kill":
         return ""
-    rung, following, seconds = kill.get("rung"), kill.get("next"), _number(kill.get("seconds"))
-    sent = _SENT.get(str(rung)) or clean(str(kill.get("message") or rung), limit=80)
-    if seconds is None or not isinstance(following, str):
+    rung, following, seconds = kill.get("rung"), kill.get("next"), number(kill, "seconds")
+    sent = _SENT.get(str(rung)) or clean(text(kill, "message", "it is being ended"), limit=80)
+    if seconds is None or following is None:
         return sent
-    left = min(max(seconds - (now - (_number(kill.get("time")) or now)), 0.0), seconds)
+    left = min(max(seconds - (now - (number(kill, "time") or now)), 0.0), seconds)
     return f"{sent} · {NEXT_RUNGS.get(following) or clean(following, limit=40)} in {math.ceil(left)} s"
 
 
 def engine_started(events: Sequence[Record]) -> float | None:
     """When the engine of the present life started, seconds since the epoch."""
-    return _number((newest(life(events), "engine") or {}).get("time"))
+    return number(newest(life(events), "engine") or {}, "time")
 
 
 def waiting_since(events: Sequence[Record]) -> float | None:
     """When the present life began to wait for its turn."""
-    return _number((life(events) or [{}])[0].get("time"))
+    return number((life(events) or [{}])[0], "time")
 
 
 def ended_at(view: WatchedRun) -> float | None:
     """When the last life of the run ended, seconds since the epoch."""
     ended = newest(life(view.events), "ended") or {}
-    return view.summary.ended_at or _number(ended.get("time"))
+    return view.summary.ended_at or number(ended, "time")
 
 
 def limit_figures(view: WatchedRun, began: float | None) -> Iterator[Figure]:
     """What ends the run before its last step. `began`: when its engine started, seconds since the epoch."""
-    until, hours = str(view.setting("limits.until") or ""), _number(view.setting("limits.hours"))
+    until, hours = str(view.setting("limits.until") or ""), view.figure("limits.hours")
     if until:
         yield labelled("stops at", _moment_text(until))
     if hours is not None:
         at = f", at {clock_text(began + hours * 3600)}" if began is not None and view.summary.life < 2 else ""
         yield labelled("stops after", f"{duration_text(hours * 3600)} of training{at}")
-    if (loss := _number(view.setting("limits.loss"))) is not None:
+    if (loss := view.figure("limits.loss")) is not None:
         yield labelled("stops at loss", number_text(loss))
-    if (cost := _number(view.setting("limits.cost"))) is not None:
+    if (cost := view.figure("limits.cost")) is not None:
         yield labelled("stops at a cost of", f"{cost:g}")
 
 
@@ -133,9 +132,9 @@ def remarks(view: WatchedRun, moment: Moment) -> Iterator[tuple[str, str]]:
         yield f"to be looked at only: {moment.foreign}", "$faint"
     resumed = view.resumed
     if resumed is not None and not resumed.get("exact"):
-        reasons = "; ".join(str(one) for one in _list(resumed.get("reasons")))
+        reasons = "; ".join(texts(resumed, "reasons"))
         if reasons:
-            yield f"approximate since step {resumed.get('step')}: {reasons}", "$warn"
+            yield f"approximate since step {resumed.get('step', '?')}: {reasons}", "$warn"
     retry = newest(events, "retry")
     if retry is not None and state == "training":
         yield retry_text(retry), "$faint"
@@ -151,14 +150,14 @@ def _silence(events: Sequence[Record], now: float) -> str:
     silent = newest(events, "silent", "heard", "engine") or {}
     if silent.get("event") != "silent":
         return ""
-    told = _number(silent.get("seconds")) or 0.0
-    seconds = told + max(now - (_number(silent.get("time")) or now), 0.0)
+    told = number(silent, "seconds") or 0.0
+    seconds = told + max(now - (number(silent, "time") or now), 0.0)
     return f"nothing heard from the engine for {duration_text(seconds)}: look at the log (7); K ends it"
 
 
 def retry_text(retry: Record) -> str:
     """`out of memory: goes on from step 40 with batches of 2, 8 to a step`."""
-    return str(retry.get("reason") or f"started again from step {retry.get('step')}")
+    return text(retry, "reason") or f"started again from step {retry.get('step', '?')}"
 
 
 def resumed_figure(view: WatchedRun) -> Content | None:
@@ -175,12 +174,3 @@ def _colour(state: str, reason: str) -> str:
     if state in ("failed", "crashed") or reason.startswith("stuck"):
         return "$bad"
     return "$warn" if state in ("training", "starting") else "$faint"
-
-
-def _number(value: object) -> float | None:
-    known = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-    return float(value) if known else None  # type: ignore[arg-type]
-
-
-def _list(value: object) -> list[Any]:
-    return value if isinstance(value, list) else []

@@ -10,7 +10,7 @@ from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
 
-from tuitune.runs.journal import Record
+from tuitune.runs.records import Record, text, whole
 from tuitune.text import clean
 from tuitune.tui.widgets.word_diff import changed_spans
 
@@ -36,16 +36,12 @@ class Sample:
     @classmethod
     def of(cls, record: Record) -> Sample | None:
         """The sample of a record, its texts made safe; None for a record that is none."""
-        step, index, prompt, answer = (record.get(key) for key in ("step", "index", "prompt", "answer"))
-        if (
-            type(index) is not int
-            or type(step) is not int
-            or not isinstance(prompt, str)
-            or not isinstance(answer, str)
-        ):
+        step, index = whole(record, "step"), whole(record, "index")
+        prompt, answer = record.get("prompt"), record.get("answer")
+        if step is None or index is None or prompt is None or answer is None:
             return None
-        label = record.get("label") if record.get("label") in ("base", "during", "tuned") else ""
-        return cls(step, index, str(label), _shown(prompt), _shown(answer), "nonce" in record)
+        label = label if (label := text(record, "label")) in ("base", "during", "tuned") else ""
+        return cls(step, index, label, _shown(prompt), _shown(answer), "nonce" in record)
 
     @property
     def foreign(self) -> bool:
