@@ -80,6 +80,9 @@ BROKEN_RULES: list[tuple[dict[str, Any], str, str]] = [
     ({"adapter": {"method": "none"}, "quantization": {"bits": 8}}, "quantization.bits", "quantization.bits = 16"),
     ({"model": {"dtype": "bfloat16"}, "training": {"precision": "fp16"}}, "training.precision", '"auto" or "bf16"'),
     ({"model": {"dtype": "float16"}, "training": {"precision": "bf16"}}, "training.precision", '"auto" or "fp16"'),
+    ({"model": {"dtype": "float16"}, "adapter": {"method": "none"}}, "model.dtype", '"float32"'),
+    ({"training": {"precision": "fp16"}, "adapter": {"bias": "all"}}, "adapter.bias", 'bias = "none"'),
+    ({"model": {"dtype": "float16"}, "adapter": {"bias": "lora_only"}}, "adapter.bias", '"bf16"'),
     (
         {"model": {"dtype": "float16"}, "training": {"precision": "fp16"}, "adapter": {"method": "none"}},
         "model.dtype",

@@ -142,3 +142,27 @@ def test_a_full_disk_is_noticed_where_nothing_could_be_written_about_it(tmp_path
     if found.returncode:
         pytest.skip("no mount namespaces here")
     assert found.stdout.strip() == "crashed disk full: the engine ended with exit code 42"
+
+
+@pytest.mark.parametrize(
+    ("said", "place"),
+    [
+        ("Error out of memory at line 380 in file /src/csrc/pythonInterface.cpp", "the GPU"),
+        ("RuntimeError: CUDA driver error: out of memory", "the GPU"),
+        ("terminate called after throwing an instance of 'std::bad_alloc'", "this machine"),
+    ],
+)
+def test_an_engine_whose_native_code_ended_it_for_memory(run: Run, said: str, place: str) -> None:
+    run.log_file.write_text(f"[tuitune] training\n{said}\n")
+    ending = obituary(run, Exit.of(1), Circumstances())
+    assert ending.state == "failed" and ending.out_of_memory
+    assert ending.reason.startswith(f"{place} ran out of memory") and said in ending.reason
+    run.log_file.write_text(f"[tuitune] training\n{said}\n[tuitune] step 7\n")
+    assert not obituary(run, Exit.of(1), Circumstances()).out_of_memory
+
+
+def test_an_engine_that_gave_a_reason_of_its_own_is_believed(run: Run) -> None:
+    run.log_file.write_text("RuntimeError: CUDA driver error: out of memory\n")
+    with Writer(run.metrics_file) as metrics:
+        metrics.append(kind="end", outcome="failed", reason="model.id: no such model", cause=None)
+    assert obituary(run, Exit.of(1), Circumstances()) == Ending("failed", "model.id: no such model")

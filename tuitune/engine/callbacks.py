@@ -14,14 +14,14 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 
 from tuitune.engine.cadence import Due, due
 from tuitune.engine.checkups import Checkups
-from tuitune.engine.device import memory
+from tuitune.engine.device import Memory, give_back_memory
 from tuitune.engine.early_stopping import EarlyStopping
 from tuitune.engine.ending import Ending, Outcome
 from tuitune.engine.failures import explain
 from tuitune.engine.keeping import Keeping
 from tuitune.engine.mailbox import Mailbox
 from tuitune.engine.report import Report
-from tuitune.engine.requests import Requests, give_back_memory
+from tuitune.engine.requests import Requests
 from tuitune.engine.samples import Sampler
 from tuitune.engine.stop import Stopped, StopSwitch
 from tuitune.engine.stopwatch import Stopwatch, Tally
@@ -44,6 +44,7 @@ class Recorder(TrainerCallback):
     """
 
     trainer: Trainer
+    _memory: Memory
 
     def __init__(self, recipe: Recipe, report: Report, stop: StopSwitch, sampler: Sampler, mailbox: Mailbox) -> None:
         self.perplexities: dict[str, float] = {}
@@ -193,6 +194,9 @@ class Recorder(TrainerCallback):
         self._tuning.begin(self.trainer)
         self._checkups.watchdog.begin(state.max_steps, state.num_train_epochs)
         self._began = time.monotonic()
+        self._memory = Memory(args.device)
+        if (scaler := self.trainer.accelerator.scaler) is not None:
+            self._checkups.begin_scaled(scaler.get_scale())
         owed, self._owed = self._owed, Due()
         if owed.sample:
             self._sample(state.global_step)
@@ -214,6 +218,8 @@ class Recorder(TrainerCallback):
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         step = self._report.step = state.global_step
         self._window.steps += 1
+        if (scaler := self.trainer.accelerator.scaler) is not None:
+            self._checkups.scaled_step(scaler.get_scale(), self.recipe, last=self._complete)
         ending = self._ending.wanted()
         whole_epoch = state.epoch is not None and state.epoch == int(state.epoch)
         now = due(self.recipe, step, epoch_ended=whole_epoch, last=self._complete)
@@ -248,7 +254,6 @@ class Recorder(TrainerCallback):
         if not logs or "loss" not in logs:
             return
         figures = self._window.close()
-        used, peak = memory(args.device)
         rate, gradient = logs["learning_rate"], logs["grad_norm"]
         self._report.trained(
             step=state.global_step,
@@ -259,10 +264,9 @@ class Recorder(TrainerCallback):
             tokens=figures.tokens,
             tokens_per_second=figures.tokens_per_second,
             step_seconds=figures.seconds / figures.steps,
-            memory_bytes=used,
-            peak_memory_bytes=peak,
+            **self._memory.figures(),
         )
-        self._checkups.look(figures, gradient, rate, self.recipe, scaled=args.fp16)
+        self._checkups.look(figures, gradient, rate, self.recipe, scaled=self.trainer.accelerator.scaler is not None)
 
     def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         if self._report.saved == state.global_step:

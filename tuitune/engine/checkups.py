@@ -2,14 +2,38 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, NoReturn
 
 from tuitune.engine.failures import NotFiniteError
 from tuitune.engine.report import Report
 from tuitune.engine.watchdog import Seen, Watchdog, not_finite
 from tuitune.engine.window import Figures
 from tuitune.recipe.schema import Recipe
+
+_INSTEAD_OF_FP16 = 'set training.precision = "bf16" (cards from Ampere on) or "fp32"'
+
+
+@dataclass
+class Skipped:
+    """Steps that changed nothing: the gradient scaler of fp16 skips those whose gradients are not finite.
+
+    It lowers its scale each time, which tells them: fused optimizers are called all the same and skip by themselves.
+    From 65 536 it halves, so after sixteen in a row no scale is left to find, and the model overflows by itself.
+    """
+
+    in_a_row: int = 0
+    scale: float = math.inf
+
+    WARN, LOST = 10, 20
+
+    def step(self, scale: float) -> int:
+        """A step is done, after which the scale is this; how many in a row were skipped."""
+        self.in_a_row = self.in_a_row + 1 if scale < self.scale or scale == 0 else 0
+        self.scale = scale
+        return self.in_a_row
 
 
 class Checkups:
@@ -18,6 +42,7 @@ class Checkups:
     def __init__(self, report: Report) -> None:
         self.finite = True
         self.watchdog = Watchdog()
+        self._skipped = Skipped()
         self._report = report
 
     def look(self, figures: Figures, gradient: float | None, rate: float, recipe: Recipe, *, scaled: bool) -> None:
@@ -28,7 +53,9 @@ class Checkups:
         step = self._report.step
         if (what := not_finite(figures.loss, gradient, scaled=scaled)) is not None:
             where = f"at step {step}" if figures.steps == 1 else f"in the {figures.steps} steps to {step}"
-            self._lost(f"the {what} was not a finite number {where}", recipe.limits.nonfinite)
+            instead = f"; if that does not help, {_INSTEAD_OF_FP16}" if scaled else ""
+            found = f"the {what} was not a finite number {where}"
+            self._lost(found, f"lower training.learning_rate{instead}", recipe.limits.nonfinite)
             return
         self.finite = True
         share = rate / recipe.training.learning_rate
@@ -36,20 +63,41 @@ class Checkups:
         for alert in self.watchdog.look(seen):
             self._report.alert(alert.id, alert.level, alert.message)
 
+    def begin_scaled(self, scale: float) -> None:
+        """Training under a gradient scaler begins, or goes on, at this scale."""
+        self._skipped.scale = scale
+
+    def scaled_step(self, scale: float, recipe: Recipe, *, last: bool) -> None:
+        """See whether a step was skipped; NotFiniteError where so many were that training is to end for that.
+
+        `scale` is the scaler's after the step. `last`: it was the run's last. A run whose steps were all skipped has
+        trained nothing and cannot finish.
+        """
+        count = self._skipped.step(scale)
+        found = f"the last {count} steps were skipped: their gradients overflow float16"
+        nothing = last and count > 0 and count == self._report.step
+        if nothing or (count >= Skipped.LOST and recipe.limits.nonfinite == "stop"):
+            self._end(f"training makes no progress: {found}", _INSTEAD_OF_FP16)
+        if count == Skipped.WARN:
+            self._report.alert("steps-skipped", "warning", f"{found}; {_INSTEAD_OF_FP16}")
+
     def state(self) -> dict[str, Any]:
-        return self.watchdog.state()
+        return {**self.watchdog.state(), "skipped": {"in_a_row": self._skipped.in_a_row}}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         self.watchdog.restore(state)
+        self._skipped = Skipped(**state.get("skipped", {}))
 
-    def _lost(self, found: str, policy: str) -> None:
+    def _lost(self, found: str, remedy: str, policy: str) -> None:
         first, self.finite = self.finite, False
-        if policy == "warn":
-            if first:
-                self._report.alert("not-finite", "warning", f"{found}: lower training.learning_rate")
-            return
+        if policy != "warn":
+            self._end(f"training diverged: {found}", remedy)
+        if first:
+            self._report.alert("not-finite", "warning", f"{found}: {remedy}")
+
+    def _end(self, found: str, remedy: str) -> NoReturn:
         saved = self._report.saved
         again = "start again" if saved is None else f"resume from the checkpoint of step {saved}"
-        message = f"training diverged: {found}. Lower training.learning_rate and {again}."
+        message = f"{found}. {remedy[0].upper()}{remedy[1:]} and {again}."
         self._report.alert("not-finite", "error", message)
         raise NotFiniteError(message)

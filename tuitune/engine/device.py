@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import resource
 from dataclasses import dataclass
 
@@ -9,6 +10,7 @@ import psutil
 import torch
 
 from tuitune.engine.failures import EngineError
+from tuitune.hardware.gpus import Sampler
 from tuitune.recipe.schema import Recipe
 
 DTYPES = {"bfloat16": torch.bfloat16, "float16": torch.float16, "float32": torch.float32}
@@ -23,6 +25,10 @@ class Precision:
     compute: torch.dtype
     autocast: torch.dtype | None
 
+    @property
+    def is_float16(self) -> bool:
+        return torch.float16 in (self.weights, self.autocast)
+
 
 def device() -> torch.device:
     """The first GPU that this process may use, else the CPU."""
@@ -32,37 +38,86 @@ def device() -> torch.device:
 def precision(recipe: Recipe, on: torch.device) -> Precision:
     """The formats that the recipe asks for, with `auto` settled for the device.
 
-    A frozen base needs no autocast: it is loaded in the format of the arithmetic, and the adapter's weights stay
-    float32. float16 alone goes through autocast, for the gradient scaler that its narrow range needs. Weights that are
-    trained themselves are held in float32 unless the recipe says otherwise, and autocast does the arithmetic.
+    A frozen base is loaded in the format of the arithmetic, and the adapter's weights stay float32. On a GPU autocast
+    has these computed in the base's 16 bits, so that no float32 copy of a layer's input is kept for the backward pass;
+    float16 needs autocast anyway, for the gradient scaler that its narrow range needs. Weights that are trained
+    themselves are held in float32 unless the recipe says otherwise, and autocast does the arithmetic.
     """
-    arithmetic = _arithmetic(recipe.training.precision, on)
     trained = recipe.adapter.method == "none"
     asked = DTYPES.get(recipe.model.dtype)
+    arithmetic = _arithmetic(recipe.training.precision, asked, on)
     weights = asked or (torch.float32 if trained else arithmetic)
+    compute = DTYPES.get(recipe.quantization.compute_dtype, weights)
     if torch.float16 in (weights, arithmetic):
         if on.type == "cpu":
             key = "model.dtype" if weights == torch.float16 else "training.precision"
             raise EngineError(f"{key}: training in float16 needs a GPU; choose bfloat16 or float32 on a CPU")
         autocast = torch.float16
+    elif trained:
+        autocast = arithmetic if weights != arithmetic else None
     else:
-        autocast = arithmetic if trained and weights != arithmetic else None
-    return Precision(weights, DTYPES.get(recipe.quantization.compute_dtype, weights), autocast)
+        autocast = weights if on.type == "cuda" and weights == compute == torch.bfloat16 else None
+    return Precision(weights, compute, autocast)
 
 
-def _arithmetic(name: str, on: torch.device) -> torch.dtype:
+def _arithmetic(name: str, weights: torch.dtype | None, on: torch.device) -> torch.dtype:
     if name != "auto":
         return _ARITHMETIC[name]
+    if weights in (torch.bfloat16, torch.float16):
+        return weights
     if on.type == "cpu":
         return torch.float32
     return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
 
 
-def memory(on: torch.device) -> tuple[int, int]:
-    """Bytes in use now and at their peak: of the GPU's tensors, or of this process where there is no GPU."""
-    if on.type == "cuda":
-        return torch.cuda.memory_allocated(on), torch.cuda.max_memory_allocated(on)
-    return psutil.Process().memory_info().rss, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+class Memory:
+    """The memory of the device that a run trains on, from now on: its peaks so far, loading included, are forgotten.
+
+    A GPU's peaks are those of training, to be held against a forecast; a process keeps one peak for its whole life.
+    """
+
+    def __init__(self, on: torch.device) -> None:
+        self._on = on
+        self._context: int | None = None
+        if on.type == "cuda":
+            torch.cuda.empty_cache()
+            torch.cuda.reset_peak_memory_stats(on)
+            self._context = _context(on)
+
+    def figures(self) -> dict[str, int]:
+        """Bytes in use now and at their peak: of the GPU's tensors, or of this process where there is no GPU.
+
+        On a GPU also what the allocator has reserved at its peak, and where the driver tells it, what CUDA itself takes
+        (context and libraries): both together are what this process holds of the card.
+        """
+        if self._on.type != "cuda":
+            peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+            return {"memory_bytes": psutil.Process().memory_info().rss, "peak_memory_bytes": peak}
+        figures = {
+            "memory_bytes": torch.cuda.memory_allocated(self._on),
+            "peak_memory_bytes": torch.cuda.max_memory_allocated(self._on),
+            "reserved_memory_bytes": torch.cuda.max_memory_reserved(self._on),
+        }
+        return figures if self._context is None else {**figures, "context_memory_bytes": self._context}
+
+
+def give_back_memory() -> None:
+    """After something failed for lack of memory: what it had taken is free for what comes next."""
+    if torch.cuda.is_initialized():
+        torch.cuda.empty_cache()
+
+
+def _context(on: torch.device) -> int | None:
+    """Bytes that this process holds of a GPU beside its tensors; None where the driver does not tell, as in containers
+    whose process numbers are not the machine's.
+    """
+    mine = [
+        process.memory
+        for gpu in Sampler().sample()
+        for process in gpu.processes
+        if process.pid == os.getpid() and process.memory is not None
+    ]
+    return max(sum(mine) - torch.cuda.memory_reserved(on), 0) if mine else None
 
 
 def describe(on: torch.device) -> str:

@@ -7,11 +7,15 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+_ALLOCATOR = ("PYTORCH_CUDA_ALLOC_CONF", "PYTORCH_ALLOC_CONF", "PYTORCH_HIP_ALLOC_CONF")
+"""Where torch reads the settings of its GPU allocator: what the user has set in any of them stands."""
+
 
 def prepare_environment() -> None:
     """Library switches that must be set before the first import: no pickled weights, no telemetry, no bars in the log.
 
-    One GPU, the first that may be used, for trl refuses to spread over several without a launcher. And threads that
+    GPU memory is taken in segments that grow, for rows of another length every step leave gaps between fixed ones. One
+    GPU, the first that may be used, for trl refuses to spread over several without a launcher. And threads that
     sleep while they wait for each other: on a machine that others use too, spinning ones cost several times the work.
     Nothing here is compiled by torch; only importing what would do it takes a fifth of an engine's start.
     """
@@ -22,6 +26,8 @@ def prepare_environment() -> None:
     os.environ.setdefault("CUDA_DEVICE_ORDER", "PCI_BUS_ID")
     os.environ["CUDA_VISIBLE_DEVICES"] = os.environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0]
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    if not any(name in os.environ for name in _ALLOCATOR):
+        os.environ[_ALLOCATOR[0]] = "expandable_segments:True"
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
     os.environ.setdefault("TORCHDYNAMO_DISABLE", "1")
 

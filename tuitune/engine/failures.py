@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 
 from tuitune.problem import TuituneError
+from tuitune.runs.memory_words import memory_that_ran_out
 
 _LONGEST = 600
 
@@ -32,7 +33,7 @@ def cause_of(error: BaseException) -> str | None:
 def explain(error: BaseException) -> str:
     """The cause of `error` and what to do about it, in the recipe's terms."""
     for cause in _causes(error):
-        for known in (_said_plainly, _out_of_memory, _hub, _disk, _missing):
+        for known in (_said_plainly, _out_of_memory, _gpu_trouble, _hub, _disk, _missing):
             if (words := known(cause)) is not None:
                 return words[:_LONGEST]
     return f"{type(error).__name__}: {first_line(error)}"[:_LONGEST] + " (the log has the details)"
@@ -65,21 +66,44 @@ def _out_of_memory(error: BaseException) -> str | None:
     )
 
 
-_GPU_FULL = ("CUDA out of memory", "CUDA error: out of memory", "CUBLAS_STATUS_ALLOC_FAILED")
-_HOST_FULL = ("can't allocate memory", "Cannot allocate memory", "std::bad_alloc")
-
-
 def out_of_memory(error: BaseException) -> str | None:
     """Which memory was used up, in words, where this error says so: torch and its libraries have several ways to."""
     import torch
 
-    text = str(error) if isinstance(error, RuntimeError) else ""
-    if isinstance(error, torch.OutOfMemoryError) or any(sign in text for sign in _GPU_FULL):
+    if isinstance(error, torch.OutOfMemoryError):
         return "the GPU"
-    full = isinstance(error, OSError) and error.errno == errno.ENOMEM
-    if isinstance(error, MemoryError) or full or any(sign in text for sign in _HOST_FULL):
+    if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno == errno.ENOMEM):
         return "this machine"
-    return None
+    return memory_that_ran_out(str(error)) if isinstance(error, RuntimeError) else None
+
+
+_GPU_TROUBLE = {
+    "no kernel image is available": (
+        "this torch has no kernels for this GPU. Install a build of torch that has: cu126 for cards before Turing; "
+        "`tuitune doctor` names the one that fits."
+    ),
+    "busy or unavailable": (
+        "another process holds this GPU, which is in exclusive mode or has lost its driver. Wait for that process, or "
+        "see `nvidia-smi`."
+    ),
+    "device-side assert triggered": (
+        "an index was out of range on the GPU, most often a token id beyond the model's embedding. "
+        'Run it on the CPU to see where (hardware.gpu = "cpu").'
+    ),
+    "illegal memory access": (
+        "a GPU kernel read memory that is not its own. Resume from the last checkpoint; if it comes again, update "
+        "torch and the driver, and look for Xid errors in `dmesg`."
+    ),
+    "out of shared memory": (
+        "the data workers ran out of shared memory (/dev/shm). Give the container more (--shm-size=1g), or set "
+        "training.workers = 0."
+    ),
+}
+
+
+def _gpu_trouble(error: BaseException) -> str | None:
+    text = str(error) if isinstance(error, RuntimeError) else ""
+    return next((words for sign, words in _GPU_TROUBLE.items() if sign in text), None)
 
 
 def _hub(error: BaseException) -> str | None:

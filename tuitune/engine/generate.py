@@ -9,6 +9,8 @@ from typing import Any
 import torch
 from transformers import GenerationConfig, PreTrainedTokenizerBase
 
+from tuitune.engine.device import give_back_memory
+from tuitune.engine.failures import out_of_memory
 from tuitune.engine.model import Base, set_attention
 
 _BATCH = 32
@@ -34,6 +36,7 @@ class Generator:
         self.tokenizer = base.tokenizer
         self._attention = base.stock_attention
         self._seed = seed
+        self._size = _BATCH
         sampling = {"do_sample": True, "temperature": temperature} if temperature > 0 else {"do_sample": False}
         self._settings = GenerationConfig(
             max_new_tokens=max_new_tokens,
@@ -49,10 +52,30 @@ class Generator:
             torch.manual_seed(self._seed)
             before = set_attention(self.model, self._attention)
             try:
-                batches = (prompts[start : start + _BATCH] for start in range(0, len(prompts), _BATCH))
-                return [answer for batch in batches for answer in self._batch(batch)]
+                return self._all(prompts)
             finally:
                 set_attention(self.model, before)
+
+    def _all(self, prompts: Sequence[str]) -> list[tuple[str, int]]:
+        """Batch after batch; where the GPU's memory is too small for one, by half as many prompts from there on."""
+        answers: list[tuple[str, int]] = []
+        while len(answers) < len(prompts):
+            batch = prompts[len(answers) : len(answers) + self._size]
+            if (answered := self._if_it_fits(batch)) is not None:
+                answers += answered
+                continue
+            give_back_memory()
+            self._size = len(batch) // 2
+        return answers
+
+    def _if_it_fits(self, prompts: Sequence[str]) -> list[tuple[str, int]] | None:
+        """None where there is too little memory for these prompts and fewer can be tried."""
+        try:
+            return self._batch(prompts)
+        except (RuntimeError, MemoryError) as error:
+            if len(prompts) == 1 or out_of_memory(error) is None:
+                raise
+            return None
 
     def _batch(self, prompts: Sequence[str]) -> list[tuple[str, int]]:
         chat = bool(self.tokenizer.chat_template)

@@ -6,9 +6,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-import torch
-
 from tuitune.engine.cadence import Due
+from tuitune.engine.device import give_back_memory
 from tuitune.engine.failures import explain
 from tuitune.engine.mailbox import Mailbox
 from tuitune.engine.report import Report
@@ -127,9 +126,3 @@ class Requests:
     def _done(self, request: Request, ok: bool, message: str) -> None:
         self._report.done(request.nonce, request.verb, ok, message)
         self._mailbox.answered(request)
-
-
-def give_back_memory() -> None:
-    """After something failed for lack of memory: what it had taken is free for the next step."""
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()

@@ -14,7 +14,7 @@ from tuitune.engine.card import model_card
 from tuitune.engine.dataset import arrange, read
 from tuitune.engine.device import describe, device, precision
 from tuitune.engine.evaluate import compare_answers
-from tuitune.engine.failures import NotFiniteError
+from tuitune.engine.failures import EngineError, NotFiniteError
 from tuitune.engine.generate import Generator
 from tuitune.engine.mailbox import Mailbox
 from tuitune.engine.model import fetch, load
@@ -25,6 +25,8 @@ from tuitune.engine.steps import steps_per_epoch, total_steps
 from tuitune.engine.stop import Stopped, StopSwitch
 from tuitune.engine.tokenizer import choose_template, load_tokenizer, stop_ids_of
 from tuitune.engine.trainer import Trainer
+from tuitune.hardware.model_facts import read_facts
+from tuitune.planning.half_precision import float16_trouble
 from tuitune.recipe.schema import SamplesSection
 from tuitune.runs import checkpoints
 from tuitune.runs.directory import Run, read_recipe
@@ -48,6 +50,8 @@ def train(run: Run, report: Report, stop: StopSwitch, mailbox: Mailbox) -> Outco
     formats = precision(recipe, on)
 
     files = fetch(recipe.model, report, interrupt=stop.check)
+    if formats.is_float16 and (trouble := float16_trouble(recipe, read_facts(files.folder).model_type)) is not None:
+        raise EngineError([trouble])
     template = choose_template(recipe, load_tokenizer(recipe.model, files.folder))
     tokens = read(recipe, template, stop_ids_of(recipe.model, files.folder, template.tokenizer), run, report)
     base = load(recipe, files, template, formats, on, report)
@@ -62,7 +66,7 @@ def train(run: Run, report: Report, stop: StopSwitch, mailbox: Mailbox) -> Outco
     now = resume.circumstances(recipe, base, data, on, total)
     sampler = Sampler(recipe.samples, generator, template, report)
     recorder = Recorder(recipe, report, stop, sampler, mailbox)
-    trainer = Trainer(base, model, data, recipe, run, formats, recorder, now)
+    trainer = Trainer(base, model, data, recipe, run, formats, on, recorder, now)
     if past.again:
         reasons = resume.differences(start, now)
         report.resumed(start.step, start.path, not reasons, reasons, start.skipped)

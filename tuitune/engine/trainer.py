@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 from torch.utils.data import DataLoader
 from transformers import PrinterCallback
+from transformers.utils import is_torch_tf32_available
 from trl import SFTConfig
 
 from tuitune.engine.callbacks import Recorder
@@ -28,9 +29,13 @@ from tuitune.engine.saving import SavingTrainer
 from tuitune.recipe.schema import Recipe
 from tuitune.runs.directory import Run
 
+_CUDA_WORKERS = 2
+"""Data workers on a GPU where the recipe names no number: it would idle for the milliseconds that a batch takes."""
 
-def configuration(recipe: Recipe, run: Run, precision: Precision) -> SFTConfig:
+
+def configuration(recipe: Recipe, run: Run, precision: Precision, on: torch.device) -> SFTConfig:
     """The recipe as trl's arguments. When to log, evaluate and save is left to the `Recorder`."""
+    cuda = on.type == "cuda"
     training = recipe.training
     return SFTConfig(
         output_dir=str(run.path),
@@ -49,13 +54,13 @@ def configuration(recipe: Recipe, run: Run, precision: Precision) -> SFTConfig:
         weight_decay=training.weight_decay,
         activation_checkpointing=training.gradient_checkpointing,
         activation_checkpointing_kwargs={"use_reentrant": False},
-        use_cpu=not torch.cuda.is_available(),
+        use_cpu=not cuda,
         bf16=precision.autocast == torch.bfloat16,
         fp16=precision.autocast == torch.float16,
-        tf32=_may_round(precision),
+        tf32=_may_round(precision) if cuda else None,
         train_sampling_strategy="random" if recipe.data.shuffle else "sequential",
-        dataloader_pin_memory=torch.cuda.is_available(),
-        dataloader_num_workers=training.workers,
+        dataloader_pin_memory=cuda,
+        dataloader_num_workers=(_CUDA_WORKERS if cuda else 0) if training.workers is None else training.workers,
         remove_unused_columns=False,
         max_length=recipe.data.max_length,
         dataset_kwargs={"skip_prepare_dataset": True},
@@ -70,8 +75,9 @@ def configuration(recipe: Recipe, run: Run, precision: Precision) -> SFTConfig:
 
 
 def _may_round(precision: Precision) -> bool | None:
-    """TF32 for the adapter's float32 products where the rest is computed in 16 bits anyway; as it is otherwise."""
-    return True if torch.cuda.is_available() and torch.float32 not in (precision.weights, precision.compute) else None
+    """TF32 for the adapter's float32 products where the card has it and the rest is computed in 16 bits anyway."""
+    halves = torch.float32 not in (precision.weights, precision.compute)
+    return True if halves and is_torch_tf32_available() else None
 
 
 class Trainer(SavingTrainer):
@@ -91,13 +97,14 @@ class Trainer(SavingTrainer):
         recipe: Recipe,
         run: Run,
         precision: Precision,
+        on: torch.device,
         recorder: Recorder,
         circumstances: dict[str, Any],
     ) -> None:
         trained = {name: weight.data for name, weight in model.named_parameters() if weight.requires_grad}
         super().__init__(
             model=model,
-            args=configuration(recipe, run, precision),
+            args=configuration(recipe, run, precision, on),
             data_collator=collator(flat=base.flat, pad_token_id=base.tokenizer.pad_token_id or 0),
             train_dataset=data.train,
             eval_dataset=data.held_out,

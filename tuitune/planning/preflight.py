@@ -16,6 +16,7 @@ from tuitune.hardware.session import Session, session
 from tuitune.paths import data_home
 from tuitune.planning.advice import advise
 from tuitune.planning.data_check import check_data
+from tuitune.planning.half_precision import computes_in_float16, float16_trouble
 from tuitune.planning.memory import Fit, Forecast, fits, forecast
 from tuitune.planning.model_check import check_model
 from tuitune.planning.parameters import trainable_parameters
@@ -83,6 +84,9 @@ def check(recipe: Recipe, *, base: Path, gpus: Sequence[Gpu] | None = None, wher
             expected = forecast(recipe, model.facts, device="cuda" if present else "cpu")
         except TuituneError as error:
             errors += [problem for problem in error.problems if problem not in errors]
+    if computes_in_float16(recipe, present):
+        trouble = float16_trouble(recipe, model.facts.model_type if model.facts else None)
+        errors += [trouble] if trouble and all(trouble.key != problem.key for problem in errors) else []
     if expected is not None:
         errors += _disk(recipe, expected)
     fit = fits(expected, _once_free(present, recipe), recipe.hardware.gpu) if expected else None

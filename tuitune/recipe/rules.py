@@ -60,9 +60,19 @@ def _half_formats(recipe: Recipe) -> str | None:
 
 def _trained_halves(recipe: Recipe) -> str | None:
     """torch's gradient scaler, which fp16 training needs, refuses float16 gradients (`GradScaler.unscale_`)."""
-    half = recipe.training.precision == "fp16" and recipe.model.dtype == "float16"
-    if half and recipe.adapter.method == "none":
-        return 'weights that are trained themselves under fp16 must be held in full; set model.dtype = "float32"'
+    if recipe.adapter.method == "none" and recipe.model.dtype == "float16":
+        return 'weights that are trained themselves cannot be held in float16; set model.dtype = "float32"'
+    return None
+
+
+def _trained_half_biases(recipe: Recipe) -> str | None:
+    """Biases keep the format of the base, and torch's gradient scaler refuses float16 gradients."""
+    half = recipe.model.dtype == "float16" or (recipe.training.precision == "fp16" and recipe.model.dtype == "auto")
+    if recipe.adapter.method == "lora" and recipe.adapter.bias != "none" and half:
+        return (
+            'bias terms cannot be trained in float16; set bias = "none", training.precision = "bf16" or "fp32" with '
+            'model.dtype = "auto", or model.dtype = "float32"'
+        )
     return None
 
 
@@ -223,7 +233,8 @@ def _command(recipe: Recipe) -> str | None:
 RULES: tuple[Rule, ...] = (
     Rule(("quantization.bits", "adapter.method"), _quantized_base),
     Rule(("training.precision", "model.dtype"), _half_formats),
-    Rule(("model.dtype", "training.precision", "adapter.method"), _trained_halves),
+    Rule(("model.dtype", "adapter.method"), _trained_halves),
+    Rule(("adapter.bias", "adapter.method", "training.precision", "model.dtype"), _trained_half_biases),
     Rule(("adapter.targets", "adapter.method"), _targets),
     Rule(("training.learning_rate", "training.schedule"), _polynomial),
     Rule(("evaluation.answers", "data.eval"), _answers),

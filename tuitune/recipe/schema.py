@@ -325,10 +325,11 @@ class TrainingSection(Section):
         gt=0,
         le=100,
     )
-    workers: int = setting(
-        0,
+    workers: int | None = setting(
+        None,
         "data workers",
-        "Processes that prepare batches ahead; more where the alert says that training waits for data.",
+        "Processes that prepare batches ahead; empty for 2 on a GPU and none on a CPU. More where the alert says that "
+        "training waits for data.",
         unit="processes",
         advanced=True,
         ge=0,

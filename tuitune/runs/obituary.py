@@ -11,6 +11,7 @@ from typing import Literal
 
 from tuitune.runs import journal
 from tuitune.runs.directory import Run
+from tuitune.runs.memory_words import memory_that_ran_out
 from tuitune.runs.records import Record, text, whole
 from tuitune.runs.state import State, last_words
 
@@ -81,8 +82,10 @@ def obituary(run: Run, exit: Exit, around: Circumstances) -> Ending:
     if state in ("finished", "stopped", "paused"):
         return Ending(state, reason)
     told = reason or _told(run, exit, around)
-    out_of_memory = cause == "out-of-memory" or (
-        around.oom_killed and (exit.killed or _WORKER_KILLED in told + last_words(run))
+    out_of_memory = (
+        cause == "out-of-memory"
+        or (not reason and memory_that_ran_out(last_words(run)) is not None)
+        or (around.oom_killed and (exit.killed or _WORKER_KILLED in told + last_words(run)))
     )
     return Ending(state, f"disk full: {told}" if _disk_full(run, told) else told, out_of_memory)
 
@@ -143,7 +146,9 @@ def _as_asked(run: Run, exit: Exit, asked: Asked, outcome: object) -> tuple[Stat
 
 def _told(run: Run, exit: Exit, around: Circumstances) -> str:
     words = last_words(run)
-    if around.oom_killed and exit.killed:
+    if place := memory_that_ran_out(words):
+        how = f"{place} ran out of memory"
+    elif around.oom_killed and exit.killed:
         how = "out of memory: the kernel killed the engine"
     elif exit.signal:
         how = f"the engine was killed by {exit.signal}"

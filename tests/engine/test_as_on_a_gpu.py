@@ -1,0 +1,360 @@
+"""What is decided for a GPU, tried without one: cards as torch describes them, autocast and loss scaling on a CPU."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+
+from tests.engine.support import Carry, Outcome, save_model
+from tuitune.engine.device import Precision, precision
+from tuitune.recipe.overrides import apply
+from tuitune.recipe.schema import Recipe
+
+GPU = torch.device("cuda", 0)
+BF16 = Precision(torch.bfloat16, torch.bfloat16, torch.bfloat16)
+"""What a card with bfloat16 computes in, which a CPU's autocast can too."""
+
+
+def recipe(**settings: Any) -> Recipe:
+    return apply(Recipe(), [f"{key.replace('__', '.')}={value!r}" for key, value in settings.items()])
+
+
+@pytest.fixture
+def card(monkeypatch: pytest.MonkeyPatch) -> Callable[[int, int], None]:
+    """Has torch say that it computes on a card of this capability."""
+
+    def pretend(major: int, minor: int) -> None:
+        properties = SimpleNamespace(major=major, minor=minor, name="a card")
+        monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+        monkeypatch.setattr(torch.cuda, "current_device", lambda: 0)
+        monkeypatch.setattr(torch.cuda, "get_device_properties", lambda *_: properties)
+        monkeypatch.setattr(torch.cuda, "get_device_capability", lambda *_: (major, minor))
+        monkeypatch.setattr(torch.version, "cuda", "13.0")
+
+    return pretend
+
+
+@pytest.mark.parametrize(("capability", "rounds"), [((7, 0), None), ((7, 5), None), ((8, 0), True), ((9, 0), True)])
+def test_tf32_is_asked_for_where_the_card_has_it(
+    capability: tuple[int, int], rounds: bool | None, card: Any, prepared: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """transformers refuses arguments with tf32 on other cards, after the model was loaded."""
+    import transformers.training_args as arguments
+    from transformers.utils import import_utils
+
+    from tuitune.engine.trainer import configuration
+
+    for name in ("is_torch_tf32_available", "enable_tf32"):
+        if hasattr(cached := getattr(import_utils, name), "cache_clear"):
+            cached.cache_clear()
+    card(*capability)
+    monkeypatch.setattr(arguments.TrainingArguments, "device", torch.device("cpu"))
+    monkeypatch.setattr(arguments, "enable_tf32", lambda enable: None)
+    formats = precision(Recipe(), GPU)
+    half = torch.bfloat16 if capability >= (8, 0) else torch.float16
+    assert formats == Precision(half, half, half)
+    made = configuration(Recipe(), prepared(), formats, GPU)
+    assert (made.tf32, made.bf16, made.fp16) == (rounds, half == torch.bfloat16, half == torch.float16)
+    assert (made.use_cpu, made.dataloader_num_workers, made.dataloader_pin_memory) == (False, 2, True)
+    assert configuration(recipe(training__workers=0), prepared(), formats, GPU).dataloader_num_workers == 0
+
+
+def test_a_run_on_the_cpu_takes_no_workers_and_no_gpu(card: Any, prepared: Any) -> None:
+    from tuitune.engine.trainer import configuration
+
+    card(9, 0)
+    cpu = torch.device("cpu")
+    made = configuration(Recipe(), prepared(), precision(Recipe(), cpu), cpu)
+    assert (made.use_cpu, made.tf32, made.dataloader_num_workers, made.dataloader_pin_memory) == (True, None, 0, False)
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({}, (torch.bfloat16, torch.bfloat16, torch.bfloat16)),
+        ({"quantization__bits": 4, "quantization__compute_dtype": "float32"}, (torch.bfloat16, torch.float32, None)),
+        ({"training__precision": "fp32"}, (torch.float32, torch.float32, None)),
+        ({"model__dtype": "float32"}, (torch.float32, torch.float32, None)),
+        ({"adapter__method": "none"}, (torch.float32, torch.float32, torch.bfloat16)),
+        ({"model__dtype": "float16"}, (torch.float16, torch.float16, torch.float16)),
+    ],
+    ids=str,
+)
+def test_the_formats_of_a_run_on_a_card_with_bfloat16(settings: dict[str, Any], expected: Any, card: Any) -> None:
+    card(8, 0)
+    formats = precision(recipe(**settings), GPU)
+    assert (formats.weights, formats.compute, formats.autocast) == expected
+
+
+@pytest.fixture
+def computes_in(monkeypatch: pytest.MonkeyPatch) -> Callable[[Precision], None]:
+    """Has runs on this CPU compute in the formats that a GPU would."""
+    import tuitune.engine.train as train
+
+    return lambda formats: monkeypatch.setattr(train, "precision", lambda recipe, on: formats)
+
+
+@pytest.fixture(scope="module")
+def loud(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model whose logits are far above 10, where one step of bfloat16 is 0.0625 and more."""
+    from safetensors.torch import load_file, save_file
+
+    folder = save_model(tmp_path_factory.mktemp("loud"), tie_word_embeddings=False)
+    weights = load_file(folder / "model.safetensors")
+    weights["lm_head.weight"] *= 100
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    return folder
+
+
+def learn(carried: Carry, model: Path, **settings: Any) -> Outcome:
+    values = {"model__id": str(model), "training__max_steps": 4, "training__learning_rate": 5e-3,
+              "adapter__targets": "all-linear", "adapter__dropout": 0.0, **settings}  # fmt: skip
+    return carried(**values)
+
+
+def test_a_run_under_autocast_finishes_and_its_losses_are_those_without(
+    carried: Carry, loud: Path, computes_in: Callable[[Precision], None]
+) -> None:
+    computes_in(Precision(torch.bfloat16, torch.bfloat16, None))
+    plain = learn(carried, loud)
+    computes_in(BF16)
+    under = learn(carried, loud)
+    assert (plain.code, under.code) == (0, 0), (plain.reason, under.reason)
+    assert under.records("artefact")[0]["reload_difference"] == 0.0
+    assert max(map(abs, (a / b - 1 for a, b in zip(plain.losses, under.losses, strict=True)))) < 0.02
+
+
+def test_under_autocast_less_is_kept_for_the_backward_pass() -> None:
+    """The adapter's inputs in the base's 16 bits, not in float32."""
+    from peft import LoraConfig, get_peft_model
+
+    from tests.engine.support import make_model
+
+    model = get_peft_model(
+        make_model("llama").to(torch.bfloat16), LoraConfig(task_type="CAUSAL_LM", r=4, target_modules="all-linear")
+    )
+
+    def kept(under: torch.dtype | None) -> int:
+        sizes: dict[int, int] = {}
+
+        def pack(tensor: torch.Tensor) -> torch.Tensor:
+            storage = tensor.untyped_storage()
+            sizes[storage.data_ptr()] = storage.nbytes()
+            return tensor
+
+        alive: list[torch.Tensor] = []
+        with (
+            torch.autograd.graph.saved_tensors_hooks(lambda t: alive.append(t) or pack(t), lambda t: t),
+            torch.autocast("cpu", dtype=under, enabled=under is not None),
+        ):
+            model(input_ids=torch.arange(300)[None], use_cache=False)
+        return sum(sizes.values())
+
+    assert kept(torch.bfloat16) < 0.9 * kept(None)
+
+
+@pytest.fixture
+def scaled(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[int], bool]], None]:
+    """Puts a gradient scaler into runs, whose gradients overflow at the steps (counted from 1) that are told to."""
+    from tuitune.engine.trainer import Trainer
+
+    made = Trainer.__init__
+
+    def put(overflows: Callable[[int], bool]) -> None:
+        def init(self: Any, *given: Any, **named: Any) -> None:
+            made(self, *given, **named)
+            self.accelerator.scaler = torch.amp.GradScaler("cpu")
+            weight = next(weight for weight in self.model.parameters() if weight.requires_grad)
+            weight.register_hook(lambda grad: grad * math.inf if overflows(self.state.global_step + 1) else grad)
+
+        monkeypatch.setattr(Trainer, "__init__", init)
+
+    return put
+
+
+def alerts(outcome: Outcome) -> list[tuple[str, int]]:
+    return [(alert["id"], alert["step"]) for alert in outcome.records("alert")]
+
+
+LONG = {"training__epochs": 30, "data__eval": ""}
+
+
+@pytest.mark.parametrize("optimizer", ["adamw_torch_fused", "adamw_torch"])
+def test_a_scaler_that_skips_every_step_is_an_alert_and_then_ends_the_run(
+    carried: Carry, scaled: Any, optimizer: str
+) -> None:
+    """A fused optimizer is called for a skipped step too, so accelerate does not tell that it was."""
+    scaled(lambda step: True)
+    outcome = carried(training__max_steps=60, training__optimizer=optimizer, **LONG)
+    (end,) = outcome.records("end")
+    assert (outcome.code, end["cause"], end["step"]) == (1, "not-finite", 20), end
+    assert alerts(outcome) == [("steps-skipped", 10), ("not-finite", 20)]
+    assert 'training.precision = "bf16"' in end["reason"] and not outcome.run.adapter.exists()
+
+
+def test_a_run_whose_steps_were_all_skipped_does_not_finish(carried: Carry, scaled: Any) -> None:
+    scaled(lambda step: True)
+    outcome = carried(training__max_steps=3, limits__nonfinite="warn")
+    assert (outcome.code, outcome.records("end")[0]["cause"]) == (1, "not-finite")
+    assert "3 steps were skipped" in str(outcome.reason) and not outcome.run.adapter.exists()
+
+
+def test_a_scaler_that_finds_its_scale_is_no_alert(carried: Carry, scaled: Any) -> None:
+    scaled(lambda step: step <= 8 or step == 12)
+    outcome = carried(training__max_steps=16, **LONG)
+    assert (outcome.code, alerts(outcome)) == (0, []), outcome.reason
+
+
+def test_warned_of_only_a_run_goes_on_past_steps_that_are_skipped(carried: Carry, scaled: Any) -> None:
+    scaled(lambda step: step <= 25)
+    outcome = carried(training__max_steps=28, limits__nonfinite="warn", **LONG)
+    assert (outcome.code, alerts(outcome)) == (0, [("steps-skipped", 10)]), outcome.reason
+
+
+def test_the_count_of_skipped_steps_outlives_a_resume() -> None:
+    from tuitune.engine.checkups import Checkups
+    from tuitune.engine.failures import NotFiniteError
+
+    said: list[str] = []
+    report: Any = SimpleNamespace(step=100, saved=90, alert=lambda kind, *_: said.append(kind))
+    first, second = Checkups(report), Checkups(report)
+    first.begin_scaled(2.0**16)
+    for halvings in range(1, 16):
+        first.scaled_step(2.0 ** (16 - halvings), Recipe(), last=False)
+    second.restore(first.state())
+    second.begin_scaled(2.0)
+    with pytest.raises(NotFiniteError, match="resume from the checkpoint of step 90"):
+        for halvings in range(1, 6):
+            second.scaled_step(2.0 ** (1 - halvings), Recipe(), last=False)
+    assert said == ["steps-skipped", "not-finite"]
+
+
+OUT_OF_MEMORY = [
+    torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB."),
+    RuntimeError("CUDA driver error: out of memory"),
+]
+
+
+@pytest.mark.parametrize("error", OUT_OF_MEMORY, ids=["torch", "driver"])
+def test_answers_are_generated_in_batches_that_fit(
+    carried: Carry, error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from transformers import LlamaForCausalLM
+
+    sizes: list[int] = []
+    generate = LlamaForCausalLM.generate
+
+    def small(self: Any, *given: Any, **named: Any) -> Any:
+        sizes.append(len(named["input_ids"]))
+        if sizes[-1] > 3:
+            raise error
+        return generate(self, *given, **named)
+
+    monkeypatch.setattr(LlamaForCausalLM, "generate", small)
+    prompts = [f"Where is order {number}?" for number in range(10)]
+    settings = {"samples__max_new_tokens": 2, "samples__every": "end", "data__eval": ""}
+    outcome = carried(samples__prompts=prompts, **settings)
+    assert outcome.code == 0, outcome.reason
+    assert [sample["prompt"] for sample in outcome.samples] == prompts * 2
+    assert sizes[:7] == [10, 5, 2, 2, 2, 2, 2]
+
+
+def test_a_prompt_that_does_not_fit_alone_is_out_of_memory(carried: Carry, monkeypatch: pytest.MonkeyPatch) -> None:
+    from transformers import LlamaForCausalLM
+
+    def never(self: Any, *given: Any, **named: Any) -> Any:
+        raise torch.OutOfMemoryError("CUDA out of memory.")
+
+    monkeypatch.setattr(LlamaForCausalLM, "generate", never)
+    outcome = carried(samples__prompts=["Where?", "When?"])
+    assert (outcome.code, outcome.records("end")[0]["cause"]) == (1, "out-of-memory")
+
+
+def test_a_gpus_peak_is_that_of_training_with_reserved_memory_and_context_beside_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The peak of loading is forgotten; what the allocator reserved and what CUDA takes itself are told apart."""
+    import os
+
+    from tuitune.engine import device
+    from tuitune.hardware.gpus import Gpu, GpuProcess
+
+    told = {"peak": 900}
+    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: None)
+    monkeypatch.setattr(torch.cuda, "reset_peak_memory_stats", lambda on: told.update(peak=100))
+    monkeypatch.setattr(torch.cuda, "memory_allocated", lambda on: 100)
+    monkeypatch.setattr(torch.cuda, "max_memory_allocated", lambda on: told["peak"])
+    monkeypatch.setattr(torch.cuda, "memory_reserved", lambda on: 150)
+    monkeypatch.setattr(torch.cuda, "max_memory_reserved", lambda on: told["peak"] + 50)
+    processes = [GpuProcess(os.getpid(), "me", 190, "python"), GpuProcess(1, "root", 10**9, "other")]
+    monkeypatch.setattr(device.Sampler, "sample", lambda self: [Gpu(0, "GPU-1", "card", processes=tuple(processes))])
+    memory = device.Memory(GPU)
+    told["peak"] = 400
+    assert memory.figures() == {
+        "memory_bytes": 100, "peak_memory_bytes": 400, "reserved_memory_bytes": 450, "context_memory_bytes": 40,
+    }  # fmt: skip
+    processes.clear()
+    assert "context_memory_bytes" not in device.Memory(GPU).figures()
+    assert set(device.Memory(torch.device("cpu")).figures()) == {"memory_bytes", "peak_memory_bytes"}
+
+
+@pytest.mark.parametrize("theirs", [None, "PYTORCH_CUDA_ALLOC_CONF", "PYTORCH_ALLOC_CONF"])
+def test_gpu_memory_grows_in_segments_unless_the_user_says_otherwise(
+    theirs: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import os
+
+    from tuitune.engine.environment import prepare_environment
+
+    monkeypatch.setattr(os, "environ", {theirs: "max_split_size_mb:128"} if theirs else {})
+    prepare_environment()
+    found = {name: value for name, value in os.environ.items() if "ALLOC_CONF" in name}
+    assert found == (
+        {theirs: "max_split_size_mb:128"} if theirs else {"PYTORCH_CUDA_ALLOC_CONF": "expandable_segments:True"}
+    )
+
+
+@pytest.mark.parametrize(
+    ("settings", "kind", "key"),
+    [
+        ({}, "gemma3_text", "training.precision"),
+        ({"adapter__bias": "all"}, "llama", "adapter.bias"),
+        ({"adapter__bias": "lora_only", "model__dtype": "float32"}, "llama", None),
+        ({}, "qwen2", None),
+    ],
+)
+def test_what_float16_cannot_train_is_refused_on_a_card_without_bfloat16(
+    settings: dict[str, Any], kind: str, key: str | None, tmp_path: Path
+) -> None:
+    import json
+
+    from tests.hardware.folders import TINY, model_folder
+    from tuitune.hardware.gpus import Gpu
+    from tuitune.planning.preflight import check
+
+    model_folder(tmp_path / "model", {**TINY, "model_type": kind})
+    (tmp_path / "rows.jsonl").write_text(
+        "".join(json.dumps({"prompt": f"{n}?", "completion": "x"}) + "\n" for n in range(50))
+    )
+    wanted = recipe(model__id="model", data__train="rows.jsonl", **settings)
+    for capability, refused in (((7, 5), key), ((8, 6), None)):
+        card = Gpu(0, "GPU-1", "card", memory_total=10**11, memory_free=10**11, capability=capability)
+        keys = [problem.key for problem in check(wanted, base=tmp_path, gpus=[card]).errors]
+        assert keys == ([refused] if refused else []), capability
+
+
+def test_the_engine_refuses_it_before_the_weights_are_loaded(
+    carried: Carry, computes_in: Callable[[Precision], None]
+) -> None:
+    computes_in(Precision(torch.float16, torch.float16, torch.float16))
+    outcome = carried(adapter__bias="all")
+    assert (outcome.code, outcome.records("plan")) == (1, [])
+    assert "adapter.bias" in str(outcome.reason) and "loading" not in [
+        record["phase"] for record in outcome.records("phase")
+    ]

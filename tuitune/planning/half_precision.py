@@ -1,0 +1,33 @@
+"""What cannot be trained in float16: cards before Ampere have no bfloat16, so `auto` means float16 there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tuitune.hardware.gpus import Gpu
+from tuitune.problem import Problem
+from tuitune.recipe.schema import Recipe
+
+_BFLOAT16 = (8, 0)
+_OVERFLOWING = ("gemma3", "gemma3_text", "gemma3n", "gemma3n_text")
+"""Model types whose activations exceed 65,504, float16's largest number: their loss is NaN from the first step."""
+
+
+def computes_in_float16(recipe: Recipe, cards: Sequence[Gpu]) -> bool:
+    """Whether a run of this recipe computes in float16 on every card that it may get; False where that is not known."""
+    if recipe.model.dtype == "float16" or recipe.training.precision == "fp16":
+        return True
+    known = [card.capability for card in cards if card.capability is not None]
+    settled = recipe.training.precision != "auto" or recipe.model.dtype != "auto"
+    return not settled and bool(known) and all(capability < _BFLOAT16 for capability in known)
+
+
+def float16_trouble(recipe: Recipe, model_type: str | None) -> Problem | None:
+    """What keeps a recipe from being trained in float16, with the remedy; None where nothing known does."""
+    if model_type in _OVERFLOWING:
+        remedy = 'set it to "bf16" (cards from Ampere on) or "fp32"; quantization.bits = 4 keeps that small'
+        return Problem("training.precision", f"{model_type} overflows in float16, which this run computes in; {remedy}")
+    if recipe.adapter.method == "lora" and recipe.adapter.bias != "none" and recipe.model.dtype != "float32":
+        remedy = 'set it to "none", or training.precision = "fp32"'
+        return Problem("adapter.bias", f"bias terms cannot be trained in float16, which this run computes in; {remedy}")
+    return None
