@@ -186,6 +186,18 @@ def test_a_torn_or_hostile_record_is_waited_for_or_failed(start: Callable[..., T
     assert wait(start("answer")).state == "done"
 
 
+def test_a_damaged_result_is_worked_out_again(start: Callable[..., Task]) -> None:
+    result = start("answer").folder / "result.json"
+    wait(start("answer"))
+    for damaged in (b'{"answer": 43}', b"[]", b""):
+        result.write_bytes(damaged)
+        again = wait(start("answer"))
+        assert again.state == "done" and again.result == {"answer": 42}
+    result.unlink()
+    os.mkfifo(result)
+    assert wait(start("answer")).result == {"answer": 42}
+
+
 def test_the_oldest_folders_are_swept(start: Callable[..., Task], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tasks, "KEPT", 2)
     kept = start("wait")

@@ -6,6 +6,7 @@ import errno
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,7 @@ from tuitune.runs.journal import read_all
 
 folder = Path(sys.argv[1])
 journal = folder / "metrics.jsonl"
-writer = PatientWriter(journal)
+writer = PatientWriter(journal, not_synced=print)
 writer.append(kind="step", step=1)
 filler = open(folder / "filler", "wb", buffering=0)
 try:
@@ -30,10 +31,6 @@ except OSError as error:
     print(error.strerror)
 for step in range(2, 500):
     writer.append(kind="step", step=step, text="x" * 100)
-try:
-    writer.flush()
-except OSError as error:
-    print(error.strerror)
 print(len(read_all(journal)) < 499)
 os.unlink(folder / "filler")
 filler.close()
@@ -54,7 +51,55 @@ def test_records_survive_a_disk_that_is_full_for_a_while(tmp_path: Path) -> None
     if "unshare failed" in found.stderr or "permission denied" in found.stderr:
         pytest.skip("no mount namespaces here")
     assert found.returncode == 0, found.stderr
-    assert found.stdout.splitlines() == ["No space left on device"] * 2 + ["True"] * 3
+    assert found.stdout.splitlines() == ["No space left on device"] + ["True"] * 3
+
+
+def full_for(tries: int, error: Exception) -> Callable[[], int]:
+    """Something to save that fails `tries` times and then says how often it was tried."""
+    tried = iter(range(1, tries + 2))
+
+    def save() -> int:
+        if (number := next(tried)) <= tries:
+            raise error
+        return number
+
+    return save
+
+
+def test_what_must_be_saved_waits_for_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    from tuitune.engine import backlog
+    from tuitune.engine.failures import disk_full
+
+    monkeypatch.setattr(backlog, "_LONGEST_PAUSE", 0.01)
+    waits: list[str] = []
+    for error in (OSError(errno.ENOSPC, "x"), OSError(errno.EDQUOT, "x"), RuntimeError("No space left on device (28)")):
+        waits.clear()
+        assert backlog.until_there_is_room(full_for(3, error), disk_full, lambda: waits.append("waiting")) == 4
+        assert waits == ["waiting"]
+    with pytest.raises(OSError, match="broken"):
+        backlog.until_there_is_room(full_for(1, OSError(errno.EIO, "broken")), disk_full)
+    monkeypatch.setattr(backlog, "PATIENCE_SECONDS", 0.05)
+    with pytest.raises(OSError, match="full"):
+        backlog.until_there_is_room(full_for(10**6, OSError(errno.ENOSPC, "full")), disk_full)
+
+
+def test_a_sync_that_fails_costs_no_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from tuitune.engine.report import Report
+    from tuitune.runs.directory import Run
+    from tuitune.runs.journal import read_all
+
+    def failing(fd: int) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    run = Run(tmp_path)
+    report = Report(run)
+    monkeypatch.setattr(os, "fdatasync", failing)
+    report.step = 3
+    report.checkpoint(tmp_path / "step-000003", 10, 0.1, True)
+    report.tuned("nonce", {"training.learning_rate": 1e-4})
+    report.end("finished", None)
+    kinds = [(record["kind"], record.get("id")) for record in read_all(run.metrics_file)]
+    assert kinds == [("checkpoint", None), ("alert", "disk-errors"), ("tuned", None), ("end", None)]
 
 
 def test_causes_are_told_apart() -> None:

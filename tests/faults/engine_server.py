@@ -26,10 +26,12 @@ _FAILED = 1  # what Python exits with after an exception that nobody caught
 def _engine(request: dict[str, Any], answer: int) -> None:
     """The child: what the engine's own process does after its imports. Never returns."""
     from tests.faults.crash_points import CrashPoints
+    from tuitune.engine import backlog
     from tuitune.engine.worker import carry_out
     from tuitune.runs.directory import Run
 
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    backlog.PATIENCE_SECONDS = 0.5
     run = Run(Path(request["run"]))
     log = os.open(run.log_file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     for stream in (1, 2):

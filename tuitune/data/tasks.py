@@ -7,11 +7,13 @@ that was killed is known to be gone. Whoever looks needs nothing but the folder.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
 import shutil
 import signal
+import stat
 import subprocess
 import sys
 import threading
@@ -26,7 +28,7 @@ import orjson
 
 from tuitune import __version__
 from tuitune.data import task_lock
-from tuitune.data.task_report import Report, carry_out, write_whole
+from tuitune.data.task_report import Report, carry_out, digest, write_whole
 from tuitune.paths import data_home, private_directory
 from tuitune.problem import TuituneError
 from tuitune.text import clean, redact, strip_ansi
@@ -92,12 +94,19 @@ class Task:
         try:
             found = (self.folder / "progress.json").stat()
             if (stamp := (found.st_mtime_ns, found.st_ino)) != self._seen:
-                record = orjson.loads((self.folder / "progress.json").read_bytes())
-                result = orjson.loads((self.folder / "result.json").read_bytes()) if record["state"] == "done" else None
+                record = orjson.loads(_content(self.folder / "progress.json"))
+                result = self._result(record.pop("digest")) if record["state"] == "done" else None
                 self._progress = Progress(**record, result=result)
                 self._seen = stamp
-        except (OSError, ValueError, TypeError, KeyError):
+        except (OSError, ValueError, TypeError, KeyError, AttributeError):
             return
+
+    def _result(self, expected: str) -> dict[str, Any]:
+        """What came out; ValueError where it is no longer what was written."""
+        content = _content(self.folder / "result.json")
+        if digest(content) != expected:
+            raise ValueError("damaged")
+        return dict(orjson.loads(content))
 
     def _obituary(self) -> str:
         if not self.folder.is_dir():
@@ -120,7 +129,7 @@ def begin(kind: str, wanted: Mapping[str, Any], stamps: Iterable[str] = (), *, m
             return Task(folder)
         try:
             os.utime(folder)
-            if Task(folder).look().state != "done" or not (folder / "result.json").is_file():
+            if Task(folder).look().state != "done":
                 _start(kind, wanted, folder, module, lock)
         finally:
             os.close(lock)
@@ -128,6 +137,15 @@ def begin(kind: str, wanted: Mapping[str, Any], stamps: Iterable[str] = (), *, m
     except OSError as error:
         raise TuituneError(f"{kind}: cannot be started: {error.strerror or error}") from error
     return Task(folder)
+
+
+def _content(path: Path) -> bytes:
+    """A file of a task; OSError where it is a link, a pipe or a folder."""
+    fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    with open(fd, "rb") as file:
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            raise OSError(errno.EINVAL, "not a plain file", str(path))
+        return file.read()
 
 
 def _name(wanted: Mapping[str, Any], stamps: Iterable[str]) -> str:

@@ -22,7 +22,7 @@ from transformers import PreTrainedTokenizerBase
 from tuitune.engine.failures import EngineError, first_line
 from tuitune.engine.generate import undisturbed
 from tuitune.engine.model import Base, set_attention
-from tuitune.runs import manifest
+from tuitune.runs import files, manifest
 
 ADAPTER_FILES = {"adapter_config.json", "adapter_model.safetensors"}
 CARD = "README.md"
@@ -67,13 +67,20 @@ def load_weights(model: Any, folder: Path) -> None:
 
 
 def stage(model: Any, base: Base, card: str, folder: Path) -> Path:
-    """Write the result with its tokenizer and card beside `folder`; where it lies, on disk when this returns."""
+    """Write the result with its tokenizer and card beside `folder`; where it lies, on disk when this returns.
+
+    Where that fails, nothing is left that takes up room.
+    """
     staged = folder.with_name(f".{folder.name}")
     shutil.rmtree(staged, ignore_errors=True)
-    save_weights(model, staged)
-    save_tokenizer(base.tokenizer, staged)
-    (staged / CARD).write_text(card, encoding="utf-8")
-    manifest.sync(staged)
+    try:
+        save_weights(model, staged)
+        save_tokenizer(base.tokenizer, staged)
+        (staged / CARD).write_text(card, encoding="utf-8")
+        manifest.sync(staged)
+    except Exception:
+        shutil.rmtree(staged, ignore_errors=True)
+        raise
     return staged
 
 
@@ -83,11 +90,7 @@ def put(staged: Path, folder: Path) -> None:
         staged.rename(folder)
     else:
         _exchange(staged, folder)
-    directory = os.open(folder.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)
+    files.sync_directory(folder.parent)
     shutil.rmtree(staged, ignore_errors=True)
 
 

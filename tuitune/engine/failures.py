@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import errno
+from pathlib import Path
 
+from tuitune.hardware.host import out_of_room
 from tuitune.problem import TuituneError
 from tuitune.runs.memory_words import memory_that_ran_out
 
@@ -147,9 +149,10 @@ def _disk(error: BaseException) -> str | None:
     return "the disk is full: free some space, or point TUITUNE_HOME at another disk." if disk_full(error) else None
 
 
-def disk_full(error: BaseException) -> bool:
+def disk_full(error: BaseException, folder: Path | None = None) -> bool:
+    """Whether this error says that a disk is full, or comes when that of `folder` is: torch does not tell why."""
     full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
-    return full or "No space left on device" in str(error)
+    return full or "No space left on device" in str(error) or (folder is not None and out_of_room(folder))
 
 
 def _missing(error: BaseException) -> str | None:

@@ -26,8 +26,9 @@ class Report:
     """
 
     def __init__(self, run: Run) -> None:
-        self._metrics = PatientWriter(run.metrics_file)
-        self._samples = PatientWriter(run.samples_file)
+        self._metrics = PatientWriter(run.metrics_file, self._not_synced)
+        self._samples = PatientWriter(run.samples_file, self._not_synced)
+        self._disk_fails = False
         self._last_progress = 0.0
         self._last_line = 0.0
         self.phase_now = ""
@@ -151,12 +152,22 @@ class Report:
         self.why = (redact(reason), cause)
 
     def end(self, outcome: str, reason: str | None, cause: str | None = None) -> None:
-        """The last record. OSError where it, or one before it, cannot be written."""
+        """The last record; waits for room on a full disk. OSError where it, or one before it, cannot be written."""
         reason = None if reason is None else redact(reason)
         say(outcome if reason is None else f"{outcome}: {reason}")
-        self._metrics.append(kind="end", outcome=outcome, reason=reason, step=self.step, cause=cause, sync=True)
-        self._samples.flush()
-        self._metrics.flush()
+        self._metrics.append(kind="end", outcome=outcome, reason=reason, step=self.step, cause=cause)
+        self._samples.settle()
+        self._metrics.settle()
+
+    def _not_synced(self, error: OSError) -> None:
+        """Say once that the disk fails to confirm what was written."""
+        if not self._disk_fails:
+            self._disk_fails = True
+            self.alert(
+                "disk-errors", "warning",
+                f"the disk reports an error ({error.strerror}): the newest records may be lost if the power fails. "
+                "Training goes on; check the disk",
+            )  # fmt: skip
 
 
 def say(text: str) -> None:

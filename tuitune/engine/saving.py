@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import os
 import shutil
 import time
 import traceback
@@ -23,7 +22,6 @@ from tuitune.runs import checkpoints
 from tuitune.runs.checkpoints import Checkpoint
 from tuitune.runs.directory import Run
 
-_FULL = 1 << 20
 _MISFITS = (OSError, ValueError, KeyError, TypeError, RuntimeError)
 
 
@@ -118,8 +116,7 @@ class SavingTrainer(SFTTrainer):
         except Exception as error:
             if out_of_memory(error):
                 raise
-            full = disk_full(error) or _full(folder)
-            raise OSError(errno.ENOSPC if full else errno.EIO, first_line(error)) from error
+            raise OSError(errno.ENOSPC if disk_full(error, folder) else errno.EIO, first_line(error)) from error
 
     def _save(self, output_dir: str | None = None, state_dict: dict[str, Any] | None = None) -> None:
         folder = Path(output_dir or self.args.output_dir)
@@ -174,8 +171,3 @@ def _state_of(folder: Path) -> TrainerState:
             f"the {TRAINER_STATE_NAME} in {folder} cannot be read: {first_line(error)}. Resume with the version of "
             "transformers that its MANIFEST.json names, or start a new run."
         ) from error
-
-
-def _full(folder: Path) -> bool:
-    disk = os.statvfs(folder)
-    return disk.f_bavail * disk.f_frsize < _FULL

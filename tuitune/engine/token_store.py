@@ -1,12 +1,14 @@
 """Rows as tokens on disk: written once, mapped into memory, found again by what they were made of.
 
 A set of tokens is a folder `data_home()/cache/tokenized/KEY`: `train.arrow` and `held_out.arrow` with the columns
-`input_ids` and `labels`, `held_out.jsonl` with the first held-out rows as they were, and `facts.json`. It appears whole
-or not at all.
+`input_ids` and `labels`, `held_out.jsonl` with the first held-out rows as they were, `facts.json`, and a manifest with
+the digest of each (`tuitune.runs.manifest`). It appears whole or not at all, and one that no longer matches its
+manifest is never used.
 """
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import uuid
@@ -24,6 +26,7 @@ import pyarrow as pa
 
 from tuitune.engine.tokens import Canonical, Encoded
 from tuitune.paths import data_home, private_directory
+from tuitune.runs import files, manifest
 
 KEPT_BYTES = 8 << 30
 """What the cache may hold; the sets that were used longest ago go first, and the newest always stays."""
@@ -68,9 +71,10 @@ class Draft:
         lines = b"".join(orjson.dumps(row) + b"\n" for row in held_out_rows[:KEPT_HELD_OUT])
         (self._draft / "held_out.jsonl").write_bytes(lines)
         (self._draft / "facts.json").write_bytes(orjson.dumps(facts))
-        shutil.rmtree(self._folder, ignore_errors=True)
+        manifest.seal(self._draft, {})
         with suppress(OSError):  # another process was faster
             self._draft.rename(self._folder)
+        files.sync_directory(self._folder.parent)
         found = _open(self._folder)
         _sweep(keep=self._folder)
         return found
@@ -107,11 +111,32 @@ def cache() -> Path:
 
 
 def find(key: str) -> Tokenized | None:
-    """The set of tokens called `key`, if it is there and whole."""
-    try:
-        return _open(cache() / key)
-    except (OSError, ValueError, KeyError, pa.ArrowException):
+    """The set of tokens called `key`, if it is there as it was written; a damaged one is removed, with a warning."""
+    folder = cache() / key
+    if not os.path.lexists(folder):
         return None
+    if damage := _damage(folder):
+        logging.getLogger(__name__).warning("cached tokens are damaged (%s): tokenizing the rows again", damage)
+        with suppress(OSError):  # another process was faster
+            _clear(folder)
+        return None
+    return _open(folder)
+
+
+def _damage(folder: Path) -> str:
+    """What differs from the manifest, "" where nothing does."""
+    sealed = manifest.read(folder)
+    return "no valid manifest" if sealed is None else manifest.check(folder, sealed)
+
+
+def _clear(folder: Path) -> None:
+    """Free the name of a set of tokens, whatever bears it: a folder, a link, or what may not be read."""
+    aside = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}")
+    folder.rename(aside)
+    if aside.is_symlink() or not aside.is_dir():
+        aside.unlink()
+    else:
+        shutil.rmtree(aside, ignore_errors=True)
 
 
 def _open(folder: Path) -> Tokenized:

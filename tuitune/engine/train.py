@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Collection
+from functools import partial
 
 import transformers
 
 from tuitune.engine import artefact, resume
 from tuitune.engine.adapter import adapt
+from tuitune.engine.backlog import until_there_is_room
 from tuitune.engine.callbacks import Outcome, Recorder
 from tuitune.engine.card import model_card
 from tuitune.engine.dataset import arrange, read
 from tuitune.engine.device import describe, device, precision
 from tuitune.engine.evaluate import compare_answers
-from tuitune.engine.failures import EngineError, NotFiniteError
+from tuitune.engine.failures import EngineError, NotFiniteError, disk_full
 from tuitune.engine.generate import Generator
 from tuitune.engine.mailbox import Mailbox
 from tuitune.engine.model import fetch, load
@@ -124,7 +126,13 @@ def train(run: Run, report: Report, stop: StopSwitch, mailbox: Mailbox) -> Outco
     folder = run.adapter if recipe.adapter.method == "lora" else run.path / "model"
     report.phase("saving", f"saving the {folder.name}")
     card = model_card(recipe, base, data, recorder.perplexities, report.step, complete=report.step >= total)
-    staged = artefact.stage(model, base, card, folder)
+    staged = until_there_is_room(
+        partial(artefact.stage, model, base, card, folder),
+        full=lambda error: disk_full(error, run.path),
+        waiting=lambda: report.alert(
+            "disk-full", "error", f"the disk is full: the {folder.name} is saved as soon as there is room"
+        ),
+    )
     report.phase("checking", f"loading the {folder.name} back")
     difference = artefact.check(model, base, staged)
     artefact.put(staged, folder)

@@ -28,6 +28,9 @@ class Host:
     hostname: str
 
 
+_NO_ROOM = 1 << 20  # bytes
+
+
 def host(root: Path = Path("/")) -> Host:
     """Read the machine once, its control groups under `root`; cheap enough for once a second."""
     import psutil
@@ -74,3 +77,9 @@ def disk_free(path: Path) -> int | None:
         except OSError:
             return None
     return None
+
+
+def out_of_room(path: Path) -> bool:
+    """Whether so little may still be written where `path` lies that writing anything is about to fail."""
+    free = disk_free(path)
+    return free is not None and free < _NO_ROOM

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tuitune.runs import files
 from tuitune.runs import manifest as manifests
 from tuitune.runs.directory import Run
 from tuitune.units import bytes_text
@@ -99,8 +100,8 @@ def stage(folder: Path) -> Path:
     """An empty folder in `folder` to save a checkpoint into. OSError where `folder` is a link or cannot be written."""
     if not os.path.lexists(folder):
         folder.mkdir(mode=0o700)
-        _sync(folder.parent)
-    _sync(folder)
+        files.sync_directory(folder.parent)
+    files.sync_directory(folder)
     staged = folder / STAGING
     _remove(staged)
     staged.mkdir(mode=0o700)
@@ -119,7 +120,7 @@ def commit(folder: Path, staged: Path, manifest: Mapping[str, Any]) -> Path:
     former = _set_aside(final, step)
     staged.rename(final)
     try:
-        _sync(folder)
+        files.sync_directory(folder)
     except OSError:
         final.rename(_trash(final))
         raise
@@ -143,7 +144,7 @@ def rotate(run: Run, keep: int, also_keep: Collection[int] = ()) -> list[Path]:
     doomed = [checkpoint.path for checkpoint in whole if checkpoint.step not in kept]
     trash = [path.rename(_trash(path)) for path in doomed]
     if trash:
-        _sync(run.checkpoints)
+        files.sync_directory(run.checkpoints)
     for path in trash:
         shutil.rmtree(path, ignore_errors=True)
     return doomed
@@ -196,12 +197,3 @@ def _remove(path: Path) -> None:
         shutil.rmtree(path, ignore_errors=True)
     else:
         path.unlink(missing_ok=True)
-
-
-def _sync(folder: Path) -> None:
-    """Have a folder's entries on disk. OSError where it is a link."""
-    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)

@@ -62,6 +62,15 @@ def write_whole(path: Path, content: bytes) -> None:
         raise
 
 
+def sync_directory(folder: Path) -> None:
+    """Have the names in `folder` on disk: what was renamed or created there survives a power failure."""
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
 def tail(path: Path, size: int) -> bytes:
     """The last `size` bytes of a file, or all of a shorter one; nothing where it cannot be read."""
     try:

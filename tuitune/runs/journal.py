@@ -59,8 +59,12 @@ class Writer:
                 raise ValueError(f"a journal record of {len(line)} bytes; the limit is {LINE_LIMIT}")
             self._write(line)
             self._seq += 1
-            if sync:
-                os.fdatasync(self._fd)
+        if sync:
+            self.sync()
+
+    def sync(self) -> None:
+        """Have everything that was appended on disk."""
+        os.fdatasync(self._fd)
 
     def _write(self, line: bytes) -> None:
         if self._torn:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import signal
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from tuitune.hardware.host import out_of_room
 from tuitune.runs import journal
 from tuitune.runs.directory import Run
 from tuitune.runs.memory_words import memory_that_ran_out
@@ -22,7 +22,7 @@ Asked = Literal["", "stop", "pause", "kill"]
 
 _KILLED = 128 + signal.SIGKILL
 _CGROUPS = Path("/sys/fs/cgroup")
-_FULL = 1 << 20
+_DISK_FULL = "the disk is full: free some space, or point TUITUNE_HOME at another disk, then resume"
 _DISK_FULL_WORDS = ("No space left on device", "Errno 28", "Disk quota exceeded", "Errno 122")
 _WORKER_KILLED = "signal: Killed"
 
@@ -81,6 +81,8 @@ def obituary(run: Run, exit: Exit, around: Circumstances) -> Ending:
         state = "paused"
     if state in ("finished", "stopped", "paused"):
         return Ending(state, reason)
+    if not reason and exit.code == 1 and out_of_room(run.path):
+        return Ending(state, _DISK_FULL)
     told = reason or _told(run, exit, around)
     out_of_memory = (
         cause == "out-of-memory"
@@ -175,11 +177,7 @@ def _disk_full(run: Run, told: str) -> bool:
         return False
     if any(words in told for words in _DISK_FULL_WORDS):
         return True
-    try:
-        disk = os.statvfs(run.path)
-    except OSError:
-        return False
-    return disk.f_bavail * disk.f_frsize < _FULL
+    return out_of_room(run.path)
 
 
 def _signal_name(number: int) -> str:
