@@ -354,13 +354,29 @@ def test_without_a_card(base: Path) -> None:
     big_model(base / "big")
     small, large = looked_at(base, gpus=[]), looked_at(base, gpus=[], model__id="big")
     assert advice(small, "no-gpu")[0].level == "info"
-    assert advice(large, "no-gpu")[0].level == "warning"
+    assert small.errors == []
+    key, message = error(large)
+    assert key == "hardware.gpu"
+    assert "8.03 B parameters take days on a CPU" in message
+    assert 'set it to "cpu"' in message
+    assert looked_at(base, gpus=[], model__id="big", hardware__gpu="cpu").errors == []
     assert small.forecast
     assert small.forecast.device == "cpu"
     assert [problem.key for problem in looked_at(base, gpus=[], training__precision="fp16").errors] == [
         "training.precision"
     ]
     assert error(looked_at(base, gpus=[], model__dtype="float16"))[0] == "model.dtype"
+
+
+def test_cards_that_the_environment_hides_or_names_in_vain(base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    big_model(base / "big")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "-1")
+    assert looked_at(base).errors == []
+    assert "CUDA_VISIBLE_DEVICES hides every GPU" in error(looked_at(base, model__id="big"))[1]
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3")
+    key, message = error(looked_at(base))
+    assert (key, "CUDA_VISIBLE_DEVICES = 3 names no GPU of this machine" in message) == ("hardware.gpu", True)
+    assert looked_at(base, hardware__gpu="0").errors == looked_at(base, hardware__gpu="cpu").errors == []
 
 
 def card(gigabytes: float) -> Gpu:
@@ -467,7 +483,7 @@ def test_a_card_that_does_not_answer_is_no_machine_without_one(tmp_path: Path) -
     for errors, note in waiting:
         assert errors == 0
         assert note.startswith("GPU 0 does not answer: the GPU is lost")
-        assert "the run waits until it does" in note
+        assert "the run waits until a GPU can be seen" in note
     assert processor == [0]
 
 
@@ -491,7 +507,7 @@ def test_the_processor_may_be_chosen_where_there_is_a_card(base: Path) -> None:
     assert (found.errors, found.advice) == ([], [])
     assert found.forecast
     assert found.forecast.device == "cpu"
-    assert "the processor is chosen" in error(looked_at(base, hardware__gpu="cpu", training__precision="fp16"))[1]
+    assert "the CPU is chosen" in error(looked_at(base, hardware__gpu="cpu", training__precision="fp16"))[1]
 
 
 def test_a_command_in_the_recipe_is_shown(base: Path) -> None:

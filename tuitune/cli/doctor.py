@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import locale
 import os
 import platform
@@ -10,12 +9,12 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Literal
 
 from tuitune import paths
+from tuitune.cli.finding import Finding
+from tuitune.cli.gpu_findings import gpu_findings
 from tuitune.problem import TuituneError
 from tuitune.recipe.schema import Recipe
 from tuitune.units import bytes_text
@@ -35,18 +34,9 @@ FLOORS = {
 LOW_DISK_BYTES = 10e9
 
 
-@dataclass(frozen=True)
-class Finding:
-    """One thing looked at: `ok`, a `warning` that can be lived with, or an `error` that keeps runs from working."""
-
-    level: Literal["ok", "warning", "error"]
-    subject: str
-    message: str
-
-
 def examine() -> list[Finding]:
     """Look at versions, torch and its GPU, disk, the home folder, what would end a run, the Hub token, the terminal."""
-    return [*_versions(), *_torch(), *_gpus(), *_home(), _leases(), *_survival(), _token(), *_terminal()]
+    return [*_versions(), *gpu_findings(), *_home(), _leases(), *_survival(), _token(), *_terminal()]
 
 
 def _versions() -> Iterator[Finding]:
@@ -63,61 +53,6 @@ def _versions() -> Iterator[Finding]:
             Finding("ok", package, installed)
             if numbers >= floor
             else Finding("error", package, f"{installed}; tuitune needs {wanted} or newer")
-        )
-
-
-_TORCH_PROBE = """
-import json, torch
-cuda = torch.cuda.is_available()
-print(json.dumps({
-    "cuda": cuda, "built_for": torch.version.cuda, "devices": torch.cuda.device_count() if cuda else 0,
-    "bf16": bool(cuda and torch.cuda.is_bf16_supported()), "threads": torch.get_num_threads(),
-}))
-"""
-
-
-def _torch() -> Iterator[Finding]:
-    """Import torch in a process of its own, as the engine does, and say what it can compute on."""
-    try:
-        probe = subprocess.run([sys.executable, "-P", "-c", _TORCH_PROBE], capture_output=True, text=True, timeout=120)
-    except subprocess.TimeoutExpired:
-        yield Finding("error", "torch import", "took more than 120 s: is the disk or the network file system slow?")
-        return
-    if probe.returncode != 0:
-        last_line = (probe.stderr.strip().splitlines() or ["no message"])[-1]
-        yield Finding("error", "torch import", f"failed: {last_line}")
-        return
-    facts = json.loads(probe.stdout)
-    if facts["cuda"]:
-        yield Finding(
-            "ok",
-            "torch on GPU",
-            f"{facts['devices']} CUDA device(s), bf16 {'yes' if facts['bf16'] else 'no: fp16 is used'}",
-        )
-    elif facts["built_for"] is None:
-        yield Finding(
-            "warning", "torch on GPU", f"this torch is built for CPU only; training uses {facts['threads']} CPU threads"
-        )
-    else:
-        yield Finding(
-            "warning",
-            "torch on GPU",
-            f"built for CUDA {facts['built_for']}, but no CUDA device can be used; training runs on the CPU",
-        )
-
-
-def _gpus() -> Iterator[Finding]:
-    from tuitune.hardware.gpus import Sampler
-
-    sampler = Sampler()
-    found = sampler.sample()
-    if not found:
-        yield Finding("warning", "GPU", f"none: {sampler.reason}")
-    for gpu in found:
-        yield Finding(
-            "ok",
-            f"GPU {gpu.index}",
-            f"{gpu.name}, {bytes_text(gpu.memory_free)} of {bytes_text(gpu.memory_total)} free",
         )
 
 

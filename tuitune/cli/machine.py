@@ -73,8 +73,11 @@ def _gpu_row(gpu: Gpu) -> tuple[str, ...]:
 
 def doctor(options: argparse.Namespace) -> int:
     """Look the machine over; exits 1 where something would keep a run from working."""
+    from tuitune.cli.contact import contact
     from tuitune.cli.doctor import examine
 
+    if options.gpu is not None:
+        return contact(options)
     findings = examine()
     if options.json:
         say_json([asdict(finding) for finding in findings])

@@ -209,4 +209,7 @@ def _add_data(verbs: argparse._SubParsersAction) -> None:
 def _add_machine(verbs: argparse._SubParsersAction) -> None:
     add_json(add(verbs, "models", "machine:models", "base models on this machine"))
     add_json(add(verbs, "gpus", "machine:gpus", "GPUs, their free memory and who uses them"))
-    add_json(add(verbs, "doctor", "machine:doctor", "check this machine: versions, GPU, disk, terminal"))
+    doctor = add(verbs, "doctor", "machine:doctor", "check this machine: versions, GPU, disk, terminal")
+    first_contact = "try a GPU out in a few minutes, and print a block to paste into a report"
+    doctor.add_argument("--gpu", nargs="?", const="auto", metavar="GPU", help=f"{first_contact}: a number or UUID")
+    add_json(doctor)

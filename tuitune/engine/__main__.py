@@ -1,4 +1,4 @@
-"""`python -m tuitune.engine train RUN_DIR [--listen]`, `… tokens FOLDER` and `… inspect`."""
+"""`python -m tuitune.engine train RUN_DIR [--listen]`, `… tokens FOLDER`, `… inspect` and `… contact`."""
 
 from __future__ import annotations
 
@@ -23,13 +23,19 @@ def main() -> int:
     tokens.add_argument("folder", type=Path, metavar="FOLDER")
     inspect = tasks.add_parser("inspect", help="answer requests for rows as tokens, a JSON line each")
     inspect.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
+    contact = tasks.add_parser("contact", help="try what a run needs of a device; a JSON line for each check")
+    contact.add_argument("--device", choices=("cuda", "cpu"), default="cuda")
     arguments = parser.parse_args()
     if arguments.task == "train":
         hold_back()
         from tuitune.engine.worker import carry_out
 
         return carry_out(arguments.run, listen=arguments.listen)
+    if arguments.task == "contact" and arguments.device == "cpu":
+        os.environ["CUDA_VISIBLE_DEVICES"] = ""
     prepare_environment()
+    if arguments.task == "contact":
+        return _contact(arguments.device)
     if arguments.task == "tokens":
         return _tokens(arguments.folder)
     if arguments.worker:
@@ -58,6 +64,17 @@ def _inspector() -> int:
         from tuitune.engine.inspector import serve
 
     return serve(sys.stdin, replies)
+
+
+def _contact(device: str) -> int:
+    """First contact; what runs and libraries print goes to standard error."""
+    replies, sys.stdout = sys.stdout, sys.stderr
+    with heavy_imports():
+        import torch
+
+        from tuitune.engine.contact import serve
+
+    return serve(torch.device(device, 0) if device == "cuda" else torch.device(device), replies)
 
 
 if __name__ == "__main__":

@@ -28,6 +28,7 @@ from tuitune.engine.stop import Stopped, StopSwitch
 from tuitune.engine.tokenizer import choose_template, load_tokenizer, stop_ids_of
 from tuitune.engine.trainer import Trainer
 from tuitune.hardware.model_facts import read_facts
+from tuitune.planning.device_check import too_large_unasked
 from tuitune.planning.half_precision import float16_trouble
 from tuitune.recipe.schema import SamplesSection
 from tuitune.runs import checkpoints
@@ -52,7 +53,10 @@ def train(run: Run, report: Report, stop: StopSwitch, mailbox: Mailbox) -> Outco
     formats = precision(recipe, on)
 
     files = fetch(recipe.model, report, interrupt=stop.check)
-    if formats.is_float16 and (trouble := float16_trouble(recipe, read_facts(files.folder).model_type)) is not None:
+    facts = read_facts(files.folder)
+    if on.type == "cpu" and (refused := too_large_unasked(recipe, facts.parameters)) is not None:
+        raise EngineError([refused])
+    if formats.is_float16 and (trouble := float16_trouble(recipe, facts.model_type)) is not None:
         raise EngineError([trouble])
     template = choose_template(recipe, load_tokenizer(recipe.model, files.folder))
     tokens = read(recipe, template, stop_ids_of(recipe.model, files.folder, template.tokenizer), run, report)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
 from tuitune.hardware.gpus import Gpu
 from tuitune.text import clean
@@ -51,14 +52,19 @@ class Build:
 def installed() -> Build | None:
     """The torch that an engine would import; None where there is none, or it does not say what it is."""
     try:
-        found = version("torch")
-        cuda = _constants(_folder() / "version.py").get("cuda")
-    except (PackageNotFoundError, OSError, SyntaxError, ValueError):
+        told = _constants(_folder() / "version.py")["cuda"]
+        if told is None:
+            return Build(version("torch"), None)
+        cuda = release(told)
+        return Build(version("torch"), cuda, tuple(f"sm_{code}" for code in _wheels().get(cuda, ())))
+    except (PackageNotFoundError, OSError, SyntaxError, ValueError, LookupError):
         return None
-    if not isinstance(cuda, str):
-        return Build(found, None)
-    release = _release(cuda)
-    return Build(found, release, tuple(f"sm_{code}" for code in _wheels().get(release, ())))
+
+
+def release(text: str) -> _Release:
+    """`13.0` as (13, 0), as `torch.version.cuda` writes it. ValueError where it is no version."""
+    major, minor, *_ = (int(part) for part in f"{text}.0".split("."))
+    return major, minor
 
 
 def refusal(gpu: Gpu, build: Build | None) -> str:
@@ -109,10 +115,10 @@ def _mismatch(gpu: Gpu, build: Build) -> str:
 
 def _remedy(gpu: Gpu, build: Build) -> str:
     """A wheel of the same release, or another driver; its full name, for pip takes 2.13.0+cpu for 2.13.0."""
-    release = build.version.partition("+")[0]
+    version = build.version.partition("+")[0]
     wheels = [cuda for cuda, codes in _wheels().items() if _has_kernels(gpu, codes)]
     if not wheels:
-        return f"no wheel of torch {release} has kernels for it: choose another GPU"
+        return f"no wheel of torch {version} has kernels for it: choose another GPU"
     drivable = [cuda for cuda in wheels if gpu.cuda is None or cuda[0] <= gpu.cuda[0]]
     if not drivable:
         needed = [build.cuda] if build.cuda in wheels else wheels
@@ -121,7 +127,7 @@ def _remedy(gpu: Gpu, build: Build) -> str:
         drivable, key=lambda cuda: (-cuda[0], cuda[1])
     )  # a generation's oldest runs with all its drivers
     wheel = f"cu{major}{minor}"
-    install = f"install the {wheel} wheel: pip install torch=={release}+{wheel} --index-url {_INDEX}/{wheel}"
+    install = f"install the {wheel} wheel: pip install torch=={version}+{wheel} --index-url {_INDEX}/{wheel}"
     return f"update the driver, or {install}" if build.cuda in wheels and build.cuda not in drivable else install
 
 
@@ -135,7 +141,7 @@ def _wheels() -> Mapping[_Release, Sequence[int]]:
     machine = "aarch64" if platform.machine().lower() == "aarch64" else "x86_64"
     try:
         table = _constants(_folder() / "cuda" / "__init__.py")["PYTORCH_RELEASES_CODE_CC"]
-        return {_release(cuda): sorted(codes[machine]) for cuda, codes in table.items()}
+        return {release(cuda): sorted(codes[machine]) for cuda, codes in table.items()}
     except (OSError, SyntaxError, ValueError, LookupError, TypeError, AttributeError):
         return _WHEELS
 
@@ -148,7 +154,7 @@ def _folder() -> Path:
     return Path(found.origin).parent
 
 
-def _constants(file: Path) -> dict[str, object]:
+def _constants(file: Path) -> dict[str, Any]:
     """The constants that a module assigns at its top, by name, without running it."""
     found = {}
     for statement in ast.parse(file.read_text(encoding="utf-8")).body:
@@ -160,11 +166,6 @@ def _constants(file: Path) -> dict[str, object]:
                 except ValueError:
                     continue
     return found
-
-
-def _release(text: str) -> _Release:
-    major, minor, *_ = (int(part) for part in f"{text}.0".split("."))
-    return major, minor
 
 
 def _dotted(numbers: tuple[int, int]) -> str:

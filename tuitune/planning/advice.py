@@ -5,8 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
+from functools import cache
 
-from tuitune.hardware import occupancy
+from tuitune.hardware import fitness, occupancy
+from tuitune.hardware.compiler import why_not_compiled
 from tuitune.planning.cadence import cadence_advice
 from tuitune.planning.data_advice import data_advice
 from tuitune.planning.model_check import needs_remote_code
@@ -18,9 +20,6 @@ from tuitune.units import count_text, number_text
 
 BIG_MODEL = 1_000_000_000
 """Parameters from which the usual learning rates of large models hold; small ones bear far higher rates."""
-
-CPU_MODEL = 300_000_000
-"""Parameters above which training on a processor takes days."""
 
 
 def advise(situation: Situation) -> list[Advice]:
@@ -66,18 +65,23 @@ def _no_gpu(now: Situation) -> Iterator[Advice]:
     if now.gpus or now.recipe.hardware.gpu == "cpu":
         return
     if not now.certain:
-        message = f"{now.no_gpu_reason}: the run waits until it does; set it to cpu to train on the processor"
+        message = f"{now.no_gpu_reason}: the run waits until a GPU can be seen; set it to cpu to train on the CPU"
         yield Advice("no-answer", "warning", "hardware.gpu", message)
         return
-    size = (now.model.facts.parameters if now.model.facts else None) or 0
-    reason = now.no_gpu_reason or "no GPU on this machine"
-    if size > CPU_MODEL:
-        remedy = f"choose a model under {count_text(CPU_MODEL)}, or a machine with a GPU"
-        message = f"{reason}: {count_text(size)} parameters on the processor take days; {remedy}"
-        yield Advice("no-gpu", "warning", "model.id", message)
-    else:
-        message = f"{reason}: training runs on the processor, in float32 unless the recipe says otherwise"
-        yield Advice("no-gpu", "info", "training.precision", message)
+    message = f"{now.no_gpu_reason}: training runs on the CPU, in float32 unless the recipe says otherwise"
+    yield Advice("no-gpu", "info", "training.precision", message)
+
+
+def _compiler(now: Situation) -> Iterator[Advice]:
+    """TRL's loss head compiles its launcher when it is first used."""
+    if now.gpus and now.recipe.hardware.gpu != "cpu" and (missing := _without_compiler()):
+        message = f"{missing}. Without it the loss is computed without Triton, slower and with more memory"
+        yield Advice("no-compiler", "warning", "hardware.gpu", message)
+
+
+@cache
+def _without_compiler() -> str | None:
+    return why_not_compiled()
 
 
 def _taken_gpu(now: Situation) -> Iterator[Advice]:
@@ -115,7 +119,7 @@ def _survival(now: Situation) -> Iterator[Advice]:
 
 def _no_bfloat16(now: Situation) -> Iterator[Advice]:
     """Cards before Ampere (compute capability 8.0) emulate bfloat16."""
-    old = [gpu for gpu in now.gpus if gpu.capability and gpu.capability < (8, 0)]
+    old = [gpu for gpu in now.gpus if fitness.has_bfloat16(gpu) is False]
     wanted = now.recipe.training.precision == "bf16" or now.recipe.model.dtype == "bfloat16"
     if wanted and old and len(old) == len(now.gpus):
         message = f"{clean(old[0].name, limit=60)} has no bfloat16; float16 is far faster there"
@@ -152,6 +156,7 @@ _RULES: tuple[Callable[[Situation], Iterable[Advice]], ...] = (
     _length,
     _rank,
     _no_gpu,
+    _compiler,
     _taken_gpu,
     _no_bfloat16,
     _remote_code,

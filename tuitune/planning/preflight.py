@@ -8,7 +8,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from tuitune.hardware import occupancy
+from tuitune.hardware import fitness, occupancy
+from tuitune.hardware.fitness import Build
 from tuitune.hardware.gpus import Gpu, Sampler
 from tuitune.hardware.host import disk_free
 from tuitune.hardware.model_facts import ModelFacts
@@ -16,6 +17,7 @@ from tuitune.hardware.session import Session, session
 from tuitune.paths import data_home
 from tuitune.planning.advice import advise
 from tuitune.planning.data_check import check_data
+from tuitune.planning.device_check import Machine, check_device, no_gpu, too_large_unasked
 from tuitune.planning.half_precision import computes_in_float16, float16_trouble
 from tuitune.planning.memory import Fit, Forecast, fits, forecast
 from tuitune.planning.model_check import check_model
@@ -24,7 +26,6 @@ from tuitune.planning.situation import Advice, Situation
 from tuitune.problem import Problem, TuituneError
 from tuitune.recipe.check import problems
 from tuitune.recipe.schema import Recipe
-from tuitune.text import clean
 from tuitune.units import bytes_text
 
 __all__ = ["Advice", "Check", "check"]
@@ -60,28 +61,36 @@ class Check:
         }
 
 
-def check(recipe: Recipe, *, base: Path, gpus: Sequence[Gpu] | None = None, where: Session | None = None) -> Check:
+def check(
+    recipe: Recipe,
+    *,
+    base: Path,
+    gpus: Sequence[Gpu] | None = None,
+    build: Build | None = None,
+    where: Session | None = None,
+) -> Check:
     """Look a recipe over; relative paths in it start at `base`.
 
-    `gpus` are those of this machine, and `where` this process's surroundings, unless given.
+    `gpus` are those of this machine, with the torch that would compute on them, and `where` this process's
+    surroundings, unless given.
     """
-    found = _sampler().sample() if gpus is None else gpus
-    reason, certain = (_sampler().reason, _sampler().certain) if gpus is None else ("", True)
-    present = tuple(occupancy.candidates(found, recipe.hardware.gpu, occupancy.visible_devices()))
+    machine = _this_machine() if gpus is None else Machine(gpus, "", True, build)
+    present, awaited = machine.open_to(recipe), machine.is_awaited(recipe)
     model, data = check_model(recipe, base), check_data(recipe, base)
     errors = [
         *problems(recipe),
         *model.errors,
         *data.errors,
-        *(_device(recipe, found, reason) if certain else []),
-        *(_needs_gpu(recipe, present) if certain else []),
+        *check_device(recipe, machine),
     ]
     trainable = total = expected = None
     if model.facts is not None:
         total = model.facts.parameters
+        if not present and not awaited and (refused := too_large_unasked(recipe, total, no_gpu(recipe, machine))):
+            errors.append(refused)
         try:
             trainable, total = trainable_parameters(recipe, model.facts)
-            expected = forecast(recipe, model.facts, device="cuda" if present else "cpu")
+            expected = forecast(recipe, model.facts, device="cuda" if present or awaited else "cpu")
         except TuituneError as error:
             errors += [problem for problem in error.problems if problem not in errors]
     if computes_in_float16(recipe, present):
@@ -89,15 +98,21 @@ def check(recipe: Recipe, *, base: Path, gpus: Sequence[Gpu] | None = None, wher
         errors += [trouble] if trouble and all(trouble.key != problem.key for problem in errors) else []
     if expected is not None:
         errors += _disk(recipe, expected)
-    fit = fits(expected, _once_free(present, recipe), recipe.hardware.gpu) if expected else None
+    fit = fits(expected, _once_free(present, recipe), recipe.hardware.gpu) if expected and not awaited else None
     where = where or session(data_home())
-    situation = Situation(recipe, model, data, trainable, expected, fit, present, reason, certain, where)
+    why = no_gpu(recipe, machine)
+    situation = Situation(recipe, model, data, trainable, expected, fit, present, why, not awaited, where)
     return Check(errors, advise(situation), model.facts, trainable, total, expected, fit)
 
 
 @cache
 def _sampler() -> Sampler:
     return Sampler()
+
+
+def _this_machine() -> Machine:
+    found = _sampler().sample()
+    return Machine(found, _sampler().reason, _sampler().certain, fitness.installed())
 
 
 def _once_free(gpus: Sequence[Gpu], recipe: Recipe) -> list[Gpu]:
@@ -110,26 +125,6 @@ def _once_free(gpus: Sequence[Gpu], recipe: Recipe) -> list[Gpu]:
         else gpu
         for gpu in gpus
     ]
-
-
-def _device(recipe: Recipe, found: Sequence[Gpu], reason: str) -> list[Problem]:
-    """A GPU that is named must be there: the run would wait for it for ever."""
-    wanted = recipe.hardware.gpu
-    if wanted in ("auto", "cpu") or occupancy.candidates(found, wanted, None):
-        return []
-    there = " and ".join(f"{gpu.index} ({clean(gpu.uuid or gpu.name, limit=60)})" for gpu in found)
-    instead = f"there is GPU {there}" if found else reason or "there is none"
-    return [Problem("hardware.gpu", f'this machine has no GPU {clean(wanted, limit=60)}: {instead}; set it to "auto"')]
-
-
-def _needs_gpu(recipe: Recipe, gpus: Sequence[Gpu]) -> list[Problem]:
-    """torch has no float16 training on a CPU."""
-    if gpus or recipe.hardware.gpu not in ("auto", "cpu"):
-        return []
-    asked = {"training.precision": recipe.training.precision == "fp16", "model.dtype": recipe.model.dtype == "float16"}
-    none = "the processor is chosen" if recipe.hardware.gpu == "cpu" else "there is none here"
-    message = f'float16 needs a GPU, and {none}; set it to "auto"'
-    return [Problem(key, message) for key, wanted in asked.items() if wanted]
 
 
 def _disk(recipe: Recipe, expected: Forecast) -> list[Problem]:

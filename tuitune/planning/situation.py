@@ -38,5 +38,5 @@ class Situation:
     """Those of this machine that the recipe lets the run have."""
     no_gpu_reason: str
     certain: bool
-    """Whether these are all: False while the driver, or a card, does not answer."""
+    """False where the run would wait for a GPU, as the driver or a card does not answer."""
     session: Session

@@ -1,0 +1,216 @@
+"""`tuitune doctor --gpu`: first contact with a card, by an engine process, and a block to paste into a report."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tuitune import __version__
+from tuitune.cli.output import note, say, say_json
+from tuitune.hardware import fitness, occupancy
+from tuitune.hardware.compiler import compiler
+from tuitune.hardware.fitness import Build
+from tuitune.hardware.gpus import Gpu, Sampler
+from tuitune.problem import TuituneError
+from tuitune.runs.device_lock import DeviceLock
+from tuitune.text import clean, redact
+from tuitune.units import bytes_text
+
+CHECK_SECONDS = 300.0
+"""How long a check may take, and the engine's start, before it is given up."""
+
+_LAST_WORDS = 4096
+_FOLDERS = re.compile(r"(?<![\w.])/(?:[^\s/:'\"()]+/)+")
+
+
+@dataclass
+class Contact:
+    """What came of it: versions of the libraries by name, and a record of each check in order."""
+
+    versions: dict[str, str | None] = field(default_factory=dict)
+    checks: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def passed(self) -> bool:
+        return bool(self.checks) and all(check["state"] == "ok" for check in self.checks)
+
+
+def contact(options: argparse.Namespace) -> int:
+    """Try a card and print what came of it; exits 1 where a check failed. TuituneError where none can be tried."""
+    build = fitness.installed()
+    card = _card(options.gpu, build)
+    with _leased(card):
+        if not options.json:
+            note(f"{occupancy.title(card)}: trying what a run needs of it, a few minutes")
+        found = _carried_out(card, tell=None if options.json else _say)
+    report = _report(card, build, found)
+    if options.json:
+        say_json({"passed": found.passed, "versions": found.versions, "checks": found.checks, "report": report})
+    else:
+        say("", *report)
+    return 0 if found.passed else 1
+
+
+def engine_command() -> list[str]:
+    return [sys.executable, "-P", "-m", "tuitune.engine", "contact"]
+
+
+def _card(wanted: str, build: Build | None) -> Gpu:
+    """The card that is meant, one that can be tried out now. TuituneError says why there is none."""
+    sampler = Sampler()
+    cards = sampler.sample()
+    if not cards:
+        raise TuituneError(f"no GPU to try: {sampler.reason}")
+    meant = occupancy.candidates(cards, wanted, occupancy.visible_devices())
+    if not meant:
+        there = ", ".join(f"GPU {card.index}" for card in cards)
+        raise TuituneError(f"no GPU {clean(wanted, limit=60)} to try: there is {there}")
+    usable = fitness.usable(meant, build)
+    card = next((card for card in usable if not occupancy.is_taken(card)), usable[0])
+    if refusal := fitness.refusal(card, build):
+        raise TuituneError(f"{occupancy.title(card)} cannot be used: {refusal}")
+    if occupancy.is_taken(card):
+        users = occupancy.users_text(card) or "other programs"
+        raise TuituneError(f"{occupancy.title(card)} is used by {users}: wait until it is free, or name another GPU")
+    return card
+
+
+@contextmanager
+def _leased(card: Gpu) -> Iterator[None]:
+    lock = DeviceLock(card.uuid or str(card.index))
+    if not lock.acquire():
+        holder = lock.holder()
+        busy = f"training {clean(holder.name, limit=64)}" if holder else "held by another run"
+        raise TuituneError(f"{occupancy.title(card)} is busy: {busy}; wait until it is free, or name another GPU")
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _carried_out(card: Gpu, tell: Callable[[dict[str, Any]], None] | None) -> Contact:
+    """Have an engine make the checks in a home of its own, which goes with them."""
+    with tempfile.TemporaryDirectory(prefix="tuitune-contact-") as home, tempfile.TemporaryFile() as log:
+        environment = {"TUITUNE_HOME": home, "CUDA_VISIBLE_DEVICES": card.uuid or str(card.index)}
+        process = subprocess.Popen(
+            engine_command(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            env={**os.environ, **environment},
+            process_group=0,
+        )
+        try:
+            found, title, late = _heard(process, tell)
+        finally:
+            _end(process)
+        if process.wait() != 0 and (title or not found.checks):
+            text = f"took more than {CHECK_SECONDS:.0f} s" if late else _obituary(process.returncode, log)
+            broken = {"title": title or "engine", "state": "failed", "seconds": None, "text": text}
+            found.checks.append(broken)
+            if tell:
+                tell(broken)
+    return found
+
+
+def _heard(
+    process: subprocess.Popen[bytes], tell: Callable[[dict[str, Any]], None] | None
+) -> tuple[Contact, str, bool]:
+    """What the engine said; the check that it was at when it ended, "" for none; and whether that took too long."""
+    found, title, late = Contact(), "", threading.Event()
+
+    def give_up() -> None:
+        late.set()
+        _end(process)
+
+    assert process.stdout is not None
+    while True:
+        timer = threading.Timer(CHECK_SECONDS, give_up)
+        timer.daemon = True
+        timer.start()
+        line = process.stdout.readline()
+        timer.cancel()
+        if not line:
+            process.wait()
+            return found, title, late.is_set()
+        record = json.loads(line)
+        if record["kind"] == "versions":
+            found.versions = record["versions"]
+        elif record["kind"] == "begin":
+            title = record["title"]
+        else:
+            title = ""
+            found.checks.append({name: record[name] for name in ("title", "state", "seconds", "text")})
+            if tell:
+                tell(found.checks[-1])
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End the engine, unless it has ended, and all that it has started."""
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGKILL)
+
+
+def _obituary(code: int, log: Any) -> str:
+    """How the engine's process ended that did not end by itself, with its last words."""
+    log.seek(0, os.SEEK_END)
+    log.seek(max(0, log.tell() - _LAST_WORDS))
+    lines = [line.strip() for line in log.read().decode("utf-8", "replace").splitlines() if line.strip()]
+    how = f"killed by signal {-code}" if code < 0 else f"exit code {code}"
+    return f"its process ended: {how}" + (f"; {lines[-1]}" if lines else "")
+
+
+def _say(check: dict[str, Any]) -> None:
+    say(_line(check))
+
+
+def _line(check: dict[str, Any]) -> str:
+    seconds = "" if check["seconds"] is None else f"{check['seconds']:.1f} s"
+    return f"{check['state']:<6}  {check['title']:<18} {seconds:>8}  {impersonal(check['text'])}"
+
+
+def _report(card: Gpu, build: Build | None, found: Contact) -> list[str]:
+    """The block: machine, versions and results, with nothing that tells whose machine it is."""
+    capability = ".".join(map(str, card.capability or ("?",)))
+    cuda = ".".join(map(str, card.cuda or ("?",)))
+    kind = ", MIG slice" if card.mig else ""
+    versions = [f"{name} {release or 'missing'}" for name, release in found.versions.items()]
+    architectures = " ".join(build.architectures) if build and build.architectures else "not known"
+    cc = compiler()
+    verdict = "all checks passed" if found.passed else "failed: " + ", ".join(_failed(found))
+    return [
+        "----- tuitune doctor --gpu: copy from here -----",
+        f"tuitune {__version__}, Python {platform.python_version()}, {platform.system()} {platform.machine()}",
+        f"card: {clean(card.name, limit=60)}{kind}, compute capability {capability}, {bytes_text(card.memory_total)}",
+        f"driver: {clean(card.driver or '?', limit=40)}, CUDA {cuda}",
+        f"torch: {build.title if build else '?'}; architectures: {architectures}",
+        f"compiler: {Path(cc.split()[0]).name if cc else 'none'}",
+        f"libraries: {', '.join(versions) or 'not known'}",
+        *map(_line, found.checks),
+        f"result: {verdict}",
+        "----- to here -----",
+    ]
+
+
+def _failed(found: Contact) -> Iterable[str]:
+    return (check["title"] for check in found.checks if check["state"] != "ok") if found.checks else ("engine",)
+
+
+def impersonal(text: str) -> str:
+    """A message without secrets, folders and the machine's name."""
+    shown = _FOLDERS.sub("…/", clean(redact(text)))
+    name = platform.node()
+    return shown.replace(name, "…") if len(name) > 2 else shown
