@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from tuitune.hardware.fitness import BFLOAT16
 from tuitune.hardware.gpus import Gpu
 from tuitune.problem import Problem
 from tuitune.recipe.schema import Recipe
 
-_BFLOAT16 = (8, 0)
 _OVERFLOWING = ("gemma3", "gemma3_text", "gemma3n", "gemma3n_text")
 """Model types whose activations exceed 65,504, float16's largest number: their loss is NaN from the first step."""
 
@@ -19,7 +19,7 @@ def computes_in_float16(recipe: Recipe, cards: Sequence[Gpu]) -> bool:
         return True
     known = [card.capability for card in cards if card.capability is not None]
     settled = recipe.training.precision != "auto" or recipe.model.dtype != "auto"
-    return not settled and bool(known) and all(capability < _BFLOAT16 for capability in known)
+    return not settled and bool(known) and all(capability < BFLOAT16 for capability in known)
 
 
 def float16_trouble(recipe: Recipe, model_type: str | None) -> Problem | None:
