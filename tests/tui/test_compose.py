@@ -58,9 +58,9 @@ def text_of(pilot: Pilot[str]) -> str:
 
 
 async def test_sections_and_fields_are_reached_by_keys():
-    async with composing() as (pilot, screen):
-        assert (screen.section, screen.field) == ("run", "run.name")
-        await pilot.press("right_square_bracket", "right_square_bracket", "G")
+    async with composing(size=(120, 29)) as (pilot, screen):
+        assert (screen.section, screen.field) == ("model", "model.id")
+        await pilot.press("right_square_bracket", "G")
         assert (screen.section, screen.field) == ("data", "data.loss_on")
         await pilot.press("g", "j", "down", "down")
         assert screen.field == "data.shape"
@@ -69,6 +69,32 @@ async def test_sections_and_fields_are_reached_by_keys():
         await pilot.press("shift+tab", *["down"] * 4, "enter", "j")
         await pilot.pause()
         assert (screen.section, screen.field) == ("adapter", "adapter.rank")
+
+
+async def test_on_a_tall_screen_the_sections_are_one_list_and_the_cursor_says_which_is_in_hand():
+    async with composing(size=(200, 60)) as (pilot, screen):
+        assert (screen.section, screen.field) == ("model", "model.id")
+        text = text_of(pilot)
+        for title in ("Data", "Adapter", "Training"):
+            assert f"  {title}\n" in text or f"  {title} " in text
+        assert all(name in text for name in ("rank r", "learning rate", "seed"))
+        assert "Trim texts" in text, "what a field means stands beside it"
+        black = [line for line in text.splitlines()[1:50] if not line[22:158].strip()]
+        assert len(black) < 12
+        await pilot.press("down")
+        await until(pilot, lambda: (screen.section, screen.field) == ("data", "data.train"))
+        await pilot.press("right_square_bracket", "right_square_bracket")
+        assert (screen.section, screen.field) == ("objective", "objective.kind")
+        await pilot.press("G")
+        await until(pilot, lambda: screen.section == "hardware")
+        await pilot.press("right_square_bracket")
+        assert screen.section == "review"
+        await pilot.press("left_square_bracket")
+        assert screen.section == "hardware"
+        await pilot.resize_terminal(80, 24)
+        await until(pilot, lambda: "learning rate" not in text_of(pilot))
+        assert screen.section == "hardware"
+        assert screen.field in text_of(pilot)
 
 
 @pytest.mark.parametrize("size", SIZES)

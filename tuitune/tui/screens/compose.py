@@ -26,16 +26,19 @@ from tuitune.tui.outlook import Inspections, Outlook, look
 from tuitune.tui.screens.base import TuituneScreen
 from tuitune.tui.screens.compose_actions import ComposeActions
 from tuitune.tui.screens.prompts_editor import counted
-from tuitune.tui.widgets.field_row import FieldView, field_row, help_text
+from tuitune.tui.widgets.field_row import FieldView, field_row, heading_key, help_text, section_heading
 from tuitune.tui.widgets.forecast import ForecastLine, ForecastPane
 from tuitune.tui.widgets.form import Form
 from tuitune.tui.widgets.key_bar import KeyBar
 from tuitune.tui.widgets.pane import Pane
 from tuitune.tui.widgets.review import explanation, review_rows
-from tuitune.tui.widgets.row_list import RowList
+from tuitune.tui.widgets.row_list import Row, RowList
 from tuitune.tui.widgets.section_list import SectionMark, SectionPane, SectionTabs
 
 REVIEW = "review"
+TALL = 30
+"""Rows of a screen that has room for more than the section in hand."""
+
 _DEBOUNCE_SECONDS = 0.15
 
 
@@ -66,13 +69,14 @@ class ComposeScreen(ComposeActions, TuituneScreen):
         self.draft = Draft()
         self.base = Path.cwd()
         self.outlook: Outlook | None = None
-        self._section = "run"
+        self._section = "model"
         self._show_advanced = False
         self._trial: Version | None = None
         self._sampler = Sampler()
         self._inspections = Inspections(self.base)
         self._pending: Timer | None = None
         self._drawn: Version | None = None
+        self._views: dict[str, FieldView] = {}
 
     def compose(self) -> ComposeResult:
         yield SectionTabs()
@@ -88,6 +92,7 @@ class ComposeScreen(ComposeActions, TuituneScreen):
         self.draft = self.first_draft()
         self.form.takes = lambda key, text: key not in self.draft.trial(key, text).refused
         self.redraw()
+        self.bring_section()
         self.form.rows.focus()
         self.look_again(at_once=True)
 
@@ -95,6 +100,11 @@ class ComposeScreen(ComposeActions, TuituneScreen):
         """The data workbench may have changed the draft."""
         if self._drawn is not None and self._drawn is not self.draft.version:
             self.changed()
+
+    def on_resize(self) -> None:
+        if self._views:
+            self.redraw(cursor=self.form.rows.current)
+            self.bring_section()
 
     def first_draft(self) -> Draft:
         """What is edited: the draft that the app keeps, with the screen's recipe as a step of it."""
@@ -151,13 +161,29 @@ class ComposeScreen(ComposeActions, TuituneScreen):
         self.query_one(SectionTabs).show(marks, self._section)
         title = next(mark.title for mark in marks if mark.name == self._section)
         self.query_one("#form-pane", Pane).set_title(title, f"{self.WHAT.lower()} {self.draft.recipe.run.name}")
+        self._views = self._fields(errors)
         if self._section == REVIEW:
             advice = self.outlook.advice if self.outlook else ()
             self.form.show(review_rows(self.draft, errors, advice), cursor=cursor)
         else:
-            self.form.show([field_row(view) for view in self._views(errors)], cursor=cursor)
+            self.form.show(self._rows(), cursor=cursor)
         self._explain(self.form.rows.current)
         self.refresh_keys()
+
+    @property
+    def _sections(self) -> Sequence[str]:
+        """The sections in sight: all of them where the screen is tall, the one in hand with its neighbours."""
+        return list(section_titles()) if self.size.height >= TALL else [self._section]
+
+    def _rows(self) -> list[Row]:
+        """The fields in sight, under the names of their sections where there are several."""
+        rows: list[Row] = []
+        for section in self._sections:
+            fields = [field_row(view) for view in self._views.values() if view.setting.section == section]
+            if len(self._sections) > 1 and fields:
+                rows += [section_heading(section, current=section == self._section, first=not rows)]
+            rows += fields
+        return rows
 
     def _marks(self, errors: Sequence[Problem]) -> list[SectionMark]:
         changed = [key for key in self.draft.changed() if key not in self.SETTLED]
@@ -172,15 +198,16 @@ class ComposeScreen(ComposeActions, TuituneScreen):
         ]
         return [*marks, SectionMark(REVIEW, "Review", problems=len(errors))]
 
-    def _views(self, errors: Sequence[Problem]) -> list[FieldView]:
+    def _fields(self, errors: Sequence[Problem]) -> dict[str, FieldView]:
+        """What the fields in sight show, by their keys."""
         version = self._trial or self.draft.version
         messages = {error.key: error.message for error in reversed(errors)}
         if self.form.editing is not None:
             entry = version.refused.get(self.form.editing)
             messages[self.form.editing] = entry.message if entry else ""
         beside, idle = notes(version.recipe, self.outlook), unused(version.recipe)
-        return [
-            FieldView(
+        return {
+            one.key: FieldView(
                 one,
                 self._text(one),
                 changed=self.draft.is_changed(one.key),
@@ -189,8 +216,8 @@ class ComposeScreen(ComposeActions, TuituneScreen):
                 unused=idle.get(one.key, ""),
             )
             for one in settings()
-            if one.section == self._section and self._is_shown(one, messages)
-        ]
+            if one.section in self._sections and self._is_shown(one, messages)
+        }
 
     def _text(self, one: Setting) -> str:
         prompts = self.draft.recipe.samples.prompts
@@ -209,8 +236,7 @@ class ComposeScreen(ComposeActions, TuituneScreen):
         elif self._section == REVIEW:
             self.form.explain(explanation(row, self.errors, self.outlook.advice if self.outlook else ()))
         else:
-            view = next((view for view in self._views(self.errors) if view.setting.key == row), None)
-            self.form.explain(help_text(view) if view else Content(""))
+            self.form.explain(help_text(self._views[row]) if row in self._views else Content(""))
 
     def go_to(self, key: str) -> None:
         """Show the section of a setting with the cursor on it."""
@@ -218,12 +244,23 @@ class ComposeScreen(ComposeActions, TuituneScreen):
             self._section = setting(key).section
             self._show_advanced = self._show_advanced or setting(key).advanced
             self.redraw(cursor=key)
+            self.bring_section()
             self.form.rows.focus()
 
     def show_section(self, name: str) -> None:
         if name != self._section:
             self._section = name
-            self.redraw(cursor="")
+            first = next((one.key for one in settings() if one.section == name and one.key in self._views), "")
+            self.redraw(cursor=first)
+            self.bring_section()
+
+    def bring_section(self) -> None:
+        """Have the section in hand in sight from its name to its last field, and the cursor in it."""
+        keys = [key for key in self._views if setting(key).section == self._section]
+        if keys:
+            self.form.rows.bring(heading_key(self._section), keys[-1])
+            if self.field not in keys:
+                self.form.rows.move_to(keys[0])
 
     # What is typed and chosen
 
@@ -244,8 +281,16 @@ class ComposeScreen(ComposeActions, TuituneScreen):
 
     @on(RowList.Highlighted, "#rows")
     def _row_highlighted(self, event: RowList.Highlighted) -> None:
+        if self._section != REVIEW and event.key in self._views and event.key == self.form.rows.current:
+            self._section, before = setting(event.key).section, self._section
+            if self._section != before:
+                self.redraw()
         self._explain(event.key)
         self.refresh_keys()
+
+    @on(SectionTabs.Chosen)
+    def _tab_chosen(self, event: SectionTabs.Chosen) -> None:
+        self.show_section(event.key)
 
     @on(RowList.Clicked, "#rows")
     async def _row_clicked(self) -> None:

@@ -6,14 +6,17 @@ from dataclasses import dataclass
 
 from textual.content import Content
 
-from tuitune.recipe.settings import Setting, show_value
+from tuitune.recipe.settings import Setting, section_titles, show_value
 from tuitune.text import clean
 from tuitune.tui.widgets.row_list import Row
 
 LABEL_WIDTH = 23
 _WIDEST = 88
 """Beyond this width a row would tear value and note apart."""
+_HELP = 30
+"""Cells beyond that in which it is worth it to say what a field means."""
 
+_GAP = 3
 VALUE_AT = 2 + LABEL_WIDTH
 """Where values begin, in cells after the row's cursor mark."""
 
@@ -38,8 +41,11 @@ def field_row(view: FieldView) -> Row:
     """The row of a field, with what is wrong with it on a second line."""
 
     def draw(width: int) -> list[Content]:
-        width = min(width, _WIDEST)
+        beside, width = width - _WIDEST - _GAP, min(width, _WIDEST)
         lines = [_value_line(view, width)]
+        if beside >= _HELP:
+            words = Content(clean(view.setting.help)).truncate(beside, ellipsis=True)
+            lines[0] += Content(" " * _GAP) + words.stylize("$faint")
         if view.message:
             lines.append(_message_line(view.message, width))
         return lines
@@ -47,10 +53,22 @@ def field_row(view: FieldView) -> Row:
     return Row(view.setting.key, draw, height=2 if view.message else 1)
 
 
+def heading_key(section: str) -> str:
+    """The key of the row with the name of a section."""
+    return f"section {section}"
+
+
+def section_heading(section: str, *, current: bool, first: bool) -> Row:
+    """The name of a section above its fields, lit where it is the `current` one. The `first` needs no line above it."""
+    name = Content.styled(section_titles()[section], "bold $accent" if current else "bold")
+    lines = [name] if first else [Content(""), name]
+    return Row(heading_key(section), lambda _width: lines, height=len(lines), selectable=False)
+
+
 def _message_line(message: str, width: int) -> Content:
     """Under the value where it fits there, else as far to the left as it needs."""
-    reason = Content(f"✗ {clean(message)}").truncate(max(1, width - 2), ellipsis=True)
-    return Content.assemble(" " * max(2, min(VALUE_AT, width - reason.cell_length)), reason.stylize("$bad"))
+    reason = Content(f"✗ {clean(message)}").truncate(max(1, width), ellipsis=True)
+    return Content.assemble(" " * max(0, min(VALUE_AT, width - reason.cell_length)), reason.stylize("$bad"))
 
 
 def _value_line(view: FieldView, width: int) -> Content:

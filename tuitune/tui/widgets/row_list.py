@@ -94,6 +94,7 @@ class RowList(ScrollView, can_focus=True):
         With `cursor` it goes to the row of that key, or to the first where there is none.
         """
         wanted = cursor if cursor is not None else self.current
+        in_sight = self.current is not None and self.line_of(self.current) is not None
         before, layout_before, cursor_before = self._visible_lines(), self._line_owner, self._cursor
         self._rows = list(rows)
         self._drawn.clear()
@@ -103,7 +104,8 @@ class RowList(ScrollView, can_focus=True):
             self._line_owner.extend([index] * row.height)
         found = next((index for index, row in enumerate(self._rows) if row.key == wanted and row.selectable), None)
         self._cursor = found if found is not None else self._nearest(self._cursor if cursor is None else 0)
-        if len(layout_before) != len(self._line_owner):
+        moved = len(layout_before) != len(self._line_owner)
+        if moved:
             self.virtual_size = Size(0, len(self._line_owner))
             self.refresh()
         else:
@@ -111,7 +113,7 @@ class RowList(ScrollView, can_focus=True):
             if self._cursor != cursor_before:
                 self._refresh_row(cursor_before)
                 self._refresh_row(self._cursor)
-        if cursor is not None or found is None:
+        if cursor is not None or found is None or (moved and in_sight):
             self.call_after_refresh(self._scroll_to_cursor)
         if self.current is not None and (found is None or cursor is not None):
             self.post_message(self.Highlighted(self, self.current))
@@ -123,6 +125,18 @@ class RowList(ScrollView, can_focus=True):
                 self._go(index)
                 return True
         return False
+
+    def bring(self, first: str, last: str) -> None:
+        """Scroll the rows from `first` to `last` into sight, as far as they fit, with as much as can be above them."""
+        places = {row.key: place for place, row in enumerate(self._rows)}
+        if last in places:
+            top, end = self._tops[places.get(first, places[last])], places[last]
+            self.call_after_refresh(self._bring, top, self._tops[end] + self._rows[end].height)
+
+    def _bring(self, top: int, end: int) -> None:
+        first = 0 if end <= self.size.height else top
+        self.scroll_to_region(Region(0, first, 1, end - first), animate=False, force=True)
+        self._scroll_to_cursor()
 
     def line_of(self, key: str) -> int | None:
         """Where the row `key` begins, in lines below the top of the widget; None where it is out of sight."""
