@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from tuitune.runs.directory import list_runs
 from tuitune.runs.journal import Writer
 from tuitune.runs.state import derive
 from tuitune.tui.app import TuituneApp
+from tuitune.tui.run_line import RunLine
 from tuitune.tui.run_list import RunList
 from tuitune.tui.widgets.dialogs import Confirm
 from tuitune.tui.widgets.row_list import RowList
@@ -58,6 +60,43 @@ async def test_runs_at_work_stand_first_and_each_group_newest_first(make_run: Ma
         await until(pilot, lambda: "… reading" not in shot_of(pilot.app).text and "newest" in shot_of(pilot.app).text)
         order = [line.strip(" ›").split()[2] for line in lines_of(pilot) if line.strip(" ›")[:1] in tuple("○◐●◑✓■✗")]
         assert order == ["newest", "working", "newer", "old"]
+
+
+@pytest.mark.parametrize("moved", [False, True])
+async def test_the_cursor_stays_on_the_first_row_while_runs_are_read(
+    make_run: MakeRun, monkeypatch: pytest.MonkeyPatch, moved: bool
+) -> None:
+    runs = [make_run(f"run-{number}") for number in range(4)][::-1]
+    unread = [RunLine(run) for run in runs]
+    polls = [unread, [replace(unread[3], state="paused"), *unread[:3]]]
+    polls.append([replace(unread[1], state="training", live=True), replace(polls[1][0]), unread[0], unread[2]])
+    polls.append([polls[2][0], polls[2][1], *(replace(line, state="finished") for line in (unread[0], unread[2]))])
+    turn = iter(polls)
+    steps: list[object] = []
+
+    class Scripted:
+        complete = False
+        lines = polls[0]
+
+        def poll(self, cancelled: object) -> list[RunLine]:
+            if steps:
+                steps.pop()
+                self.lines = next(turn)
+            time.sleep(0.01)
+            return self.lines
+
+    monkeypatch.setattr("tuitune.tui.run_list.RunList", Scripted)
+    app = TuituneApp()
+    async with app.run_test(size=(120, 36)) as pilot:
+        rows = app.screen.query_one(RowList)
+        for lines in polls:
+            steps.append(1)
+            await until(
+                pilot, lambda lines=lines: [row.key for row in rows.rows] == [one.run.path.name for one in lines]
+            )
+            if moved and lines is polls[0]:
+                await pilot.press("down")
+            assert rows.current == (runs[1].path.name if moved else lines[0].run.path.name)
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from tuitune.text import clean
 from tuitune.tui import place
 from tuitune.tui.actions import bindings
 from tuitune.tui.herald import Herald
-from tuitune.tui.run_line import RunLine
+from tuitune.tui.run_line import READING, RunLine
 from tuitune.tui.screens.run_actions import RunActions
 from tuitune.tui.widgets.key_bar import KeyBar
 from tuitune.tui.widgets.line import Line
@@ -92,6 +92,7 @@ class RunsScreen(RunActions):
         self._words: list[str] = []
         self._written: dict[str, Content] = {}
         self._herald = Herald()
+        self._reading = True
         self._in_sight = threading.Event()
 
     def compose(self) -> ComposeResult:
@@ -171,9 +172,17 @@ class RunsScreen(RunActions):
         found = [line for line in self._lines if line.contains(self._words)]
         rows = [Row(line.run.path.name, partial(_draw, line, now)) for line in found[:_MOST_ROWS]]
         self.set_class(not self._lines, "-empty")
-        self.query_one(RowList).set_rows(rows)
+        self.query_one(RowList).set_rows(rows, cursor=rows[0].key if rows and self._keeps_first() else None)
         self.query_one(Pane).set_title("Runs", self._counts(len(found)))
         self._show_detail()
+
+    def _keeps_first(self) -> bool:
+        """Whether the cursor stays on the first row, whichever run comes to stand there: as long as runs that are read
+        still find their places, and nobody has moved it.
+        """
+        shown, was_reading = self.query_one(RowList), self._reading
+        self._reading = any(line.state == READING for line in self._lines)
+        return was_reading and shown.current in (None, *(row.key for row in shown.rows[:1]))
 
     def _counts(self, found: int) -> str:
         if self._words or found > _MOST_ROWS:
