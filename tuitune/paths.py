@@ -32,6 +32,10 @@ def recipes_home() -> Path:
     return data_home() / "recipes"
 
 
+def drafts_home() -> Path:
+    return data_home() / "drafts"
+
+
 def shipped(name: str) -> Path:
     """A folder that ships with tuitune (`themes`, `sample_data`): inside an installed wheel, or beside a checkout."""
     installed = _PACKAGE / "_shipped" / name

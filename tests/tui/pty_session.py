@@ -56,6 +56,14 @@ class Session:
     def send(self, keys: bytes) -> None:
         os.write(self.master, keys)
 
+    def ask(self, keys: bytes, wanted: bytes, seconds: float = 15.0) -> None:
+        """Send `keys`, and read until `wanted` was written after them."""
+        before, deadline = len(self.output), time.monotonic() + seconds
+        self.send(keys)
+        while wanted not in self.output[before:]:
+            assert time.monotonic() < deadline, f"{wanted!r} never came after {keys!r}: {self.output[-600:]!r}"
+            self.read(0.05)
+
     def signal(self, number: signal.Signals) -> None:
         os.kill(self.pid, number)
 

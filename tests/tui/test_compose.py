@@ -382,7 +382,7 @@ async def test_launch_starts_a_run_and_opens_the_monitor():
             await until(pilot, lambda: type(pilot.app.screen).__name__ == "MonitorScreen", 30)
             (run,) = list_runs()
             assert run.name == "launched"
-            assert pilot.app.draft is None
+            assert pilot.app.drafting.draft is None
         finally:
             for started in list_runs():
                 request(started, "stop")

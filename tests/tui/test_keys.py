@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-import time
 
 import pytest
 from textual.app import ComposeResult
@@ -12,7 +11,7 @@ from textual.widget import Widget
 
 from tests.tui.conftest import MakeRun, until
 from tests.tui.payloads import shot_of
-from tests.tui.pty_session import SCREEN, Session, start
+from tests.tui.pty_session import SCREEN, start
 from tuitune.tui import keyboard
 from tuitune.tui.actions import bindings
 from tuitune.tui.app import TuituneApp
@@ -149,19 +148,10 @@ def test_the_shell_gets_its_terminal_back_and_the_screen_returns_on_fg() -> None
         session.send(b"\x1a")
         session.wait_for(b"Stopped")
         assert session.text.rfind("\x1b[?1049l") > session.text.rfind("\x1b[?1049h")
-        wait_for_more(session, b"fg\n", b"No runs yet")
-        wait_for_more(session, b"q", b"READY> ")
+        session.ask(b"fg\n", b"No runs yet")
+        session.ask(b"q", b"READY> ")
         session.send(b"exit\n")
         session.wait(15)
-
-
-def wait_for_more(session: Session, keys: bytes, wanted: bytes) -> None:
-    """Send `keys`; `wanted` comes after them."""
-    before, deadline = len(session.output), time.monotonic() + 15
-    session.send(keys)
-    while wanted not in session.output[before:]:
-        assert time.monotonic() < deadline, session.output[before:]
-        session.read(0.1)
 
 
 def test_where_no_shell_waits_it_says_so_and_goes_on() -> None:

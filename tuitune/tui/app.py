@@ -9,13 +9,13 @@ import signal
 import time
 import traceback
 from collections.abc import Sequence
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import RenderableType
 from rich.text import Text
-from textual import on
+from textual import on, work
 from textual.actions import SkipAction
 from textual.app import App
 from textual.binding import Binding
@@ -28,6 +28,7 @@ from textual.reactive import Initialize, Reactive
 from textual.screen import Screen
 from textual.theme import Theme
 
+from tuitune.paths import drafts_home
 from tuitune.problem import TuituneError
 from tuitune.text import clean, redact
 from tuitune.tui import keyboard, settings, terminal
@@ -41,7 +42,7 @@ from tuitune.tui.widgets.key_bar import KeyBar
 if TYPE_CHECKING:
     from tuitune.recipe.schema import Recipe
     from tuitune.runs.directory import Run
-    from tuitune.tui.draft import Draft
+    from tuitune.tui.drafting import Drafting
 
 _MOST_TOASTS = 3
 _LONGEST_NOTICE = 1_000
@@ -72,8 +73,6 @@ class TuituneApp(App[str], inherit_bindings=False):
         self._found = load_themes()
         super().__init__()
         self._first_run = run
-        self.draft: Draft | None = None
-        """What is being composed: kept here when the screen is left."""
         self._interrupted_at = float("-inf")
         self._guard = terminal.Guard()
         self.ascii_only = not terminal.speaks_utf8()
@@ -109,10 +108,20 @@ class TuituneApp(App[str], inherit_bindings=False):
 
         self._open(MonitorScreen(run))
 
-    def open_compose(self, recipe: Recipe | None = None) -> None:
-        """Compose a new run, from `recipe` or from the defaults; Esc leads back to the list of runs."""
-        from tuitune.tui.screens.compose import ComposeScreen
+    @cached_property
+    def drafting(self) -> Drafting:
+        """What is being composed: kept here when its screen is left, and on disk for when the app is gone."""
+        from tuitune.tui.drafting import Drafting
 
+        return Drafting(self)
+
+    def open_compose(self, recipe: Recipe | None = None) -> None:
+        """Compose a new run, from `recipe`, a draft or the defaults; Esc leads back to the list of runs."""
+        from tuitune.tui.screens.compose import ComposeScreen
+        from tuitune.tui.screens.left_drafts import offer_drafts
+
+        if recipe is None and self.drafting.draft is None and offer_drafts(self):
+            return
         self._open(ComposeScreen(recipe))
 
     def open_edit(self, run: Run) -> None:
@@ -202,6 +211,17 @@ class TuituneApp(App[str], inherit_bindings=False):
         except TuituneError as refusal:
             self.notify(str(refusal), title="The theme is not remembered", severity="warning")
 
+    @work(thread=True, exit_on_error=False)
+    def _mention_drafts(self) -> None:
+        from tuitune.tui.kept_draft import left_behind
+
+        if names := ", ".join(one.name for one in left_behind()[0]):
+            self.call_from_thread(self.notify, f"A draft was left behind: {names}. n offers it.")
+
+    def on_unmount(self) -> None:
+        if "drafting" in vars(self):
+            self.drafting.flush()
+
     # Notices
 
     def notify(
@@ -246,6 +266,8 @@ class TuituneApp(App[str], inherit_bindings=False):
             )
         if self._first_run is not None:
             self.open_monitor(self._first_run)
+        elif any(drafts_home().glob("*.json")):
+            self.call_after_refresh(self._mention_drafts)
         self.call_after_refresh(gc.freeze)
         if not self.is_headless:
             loop = asyncio.get_running_loop()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -52,6 +52,15 @@ class Draft:
     def __init__(self, recipe: Recipe | None = None) -> None:
         self._versions = [Version(recipe or Recipe())]
         self._at = 0
+        self.told: Callable[[Version], object] = lambda version: None
+        """Called with the version at each step, back and forth."""
+
+    @classmethod
+    def of(cls, version: Version) -> Draft:
+        """A draft that begins with `version`."""
+        draft = cls()
+        draft._versions = [version]
+        return draft
 
     @property
     def version(self) -> Version:
@@ -132,6 +141,7 @@ class Draft:
         if not 0 <= self._at + by < len(self._versions):
             return None
         before, self._at = self.version, self._at + by
+        self.told(self.version)
         return _differing(before, self.version)
 
     def _record(self, version: Version) -> None:
@@ -139,6 +149,7 @@ class Draft:
             return
         self._versions[self._at + 1 :] = [version]
         self._at += 1
+        self.told(version)
 
 
 def _differing(one: Version, other: Version) -> list[str]:

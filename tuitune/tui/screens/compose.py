@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -20,7 +21,7 @@ from tuitune.problem import Problem
 from tuitune.recipe.schema import Recipe
 from tuitune.recipe.settings import Setting, section_titles, setting, settings
 from tuitune.tui.actions import bindings
-from tuitune.tui.draft import Draft, Version, value_of
+from tuitune.tui.draft import Draft, Version, value_of, with_values
 from tuitune.tui.notes import notes, unused
 from tuitune.tui.outlook import Inspections, Outlook, look
 from tuitune.tui.screens.base import TuituneScreen
@@ -108,9 +109,10 @@ class ComposeScreen(ComposeActions, TuituneScreen):
 
     def first_draft(self) -> Draft:
         """What is edited: the draft that the app keeps, with the screen's recipe as a step of it."""
-        kept: Draft | None = self.workbench.draft
+        drafting = self.workbench.drafting
+        kept = drafting.draft
         if kept is None:
-            kept = self.workbench.draft = Draft(self._recipe)
+            kept = drafting.begin(self._recipe)
         elif self._recipe is not None:
             kept.replace(self._recipe)
         elif kept.can_undo:
@@ -299,6 +301,7 @@ class ComposeScreen(ComposeActions, TuituneScreen):
     @on(Form.Typed)
     def _typed(self, event: Form.Typed) -> None:
         self._trial = self.draft.trial(event.key, event.text)
+        self.keep(self._trial)
         self.redraw()
         self.look_again()
 
@@ -309,7 +312,18 @@ class ComposeScreen(ComposeActions, TuituneScreen):
 
     @on(Form.Abandoned)
     def _abandoned(self) -> None:
+        self.keep(self.draft.version)
         self.changed()
+
+    def typed(self, values: dict[str, Any]) -> None:
+        """Keep what stands in a window and is not entered yet, as far as the fields take it."""
+        with suppress(ValueError):
+            self.keep(Version(with_values(self.draft.recipe, values), self.draft.refused))
+
+    def keep(self, version: Version) -> None:
+        """Have the draft on disk as it is on the screen."""
+        if self.draft is self.workbench.drafting.draft:
+            self.workbench.drafting.keep(version)
 
     # What is known about it
 

@@ -12,6 +12,7 @@ from tuitune.recipe.presets import PRESETS
 from tuitune.recipe.schema import Recipe
 from tuitune.recipe.settings import section_titles, setting, show_value
 from tuitune.runs.directory import Run
+from tuitune.tui.draft import Version
 from tuitune.tui.outlook import Outlook
 from tuitune.tui.screens.data_picker import DataPicker
 from tuitune.tui.screens.launch import LaunchDialog
@@ -20,7 +21,7 @@ from tuitune.tui.screens.preset_picker import PresetPicker
 from tuitune.tui.screens.prompts_editor import PromptsEditor
 from tuitune.tui.screens.saving import SavesRecipe
 from tuitune.tui.screens.targets_dialog import TargetsDialog
-from tuitune.tui.widgets.dialogs import Choice, Choose, TextView
+from tuitune.tui.widgets.dialogs import Choice, Choose, Confirm, TextView
 from tuitune.tui.widgets.form import Form
 from tuitune.tui.widgets.review import target_of
 from tuitune.units import bytes_text
@@ -45,6 +46,8 @@ class ComposeActions(SavesRecipe):
         def errors(self) -> list[Problem]: ...
         def redraw(self, *, cursor: str | None = None) -> None: ...
         def changed(self, *, cursor: str | None = None) -> None: ...
+        def keep(self, version: Version) -> None: ...
+        def typed(self, values: dict[str, Any]) -> None: ...
         def set_values(self, values: dict[str, Any]) -> None: ...
         def show_section(self, name: str) -> None: ...
         def bring_section(self) -> None: ...
@@ -58,6 +61,8 @@ class ComposeActions(SavesRecipe):
             return "Nothing was taken back"
         if name == "reset_field" and (self.field is None or not self.draft.is_changed(self.field)):
             return "This is the default already" if self.field else "Put the cursor on a setting to reset it"
+        if name == "fresh" and not self.draft.changed():
+            return "Every setting is at its default"
         if name == "fix" and self._fixable() is None:
             return "No advice here comes with a fix"
         return None
@@ -155,9 +160,15 @@ class ComposeActions(SavesRecipe):
 
     def _edit_prompts(self) -> None:
         self.app.push_screen(
-            PromptsEditor(self.draft.recipe.samples.prompts),
-            lambda prompts: self._set_all(None if prompts is None else {"samples.prompts": prompts}),
+            PromptsEditor(self.draft.recipe.samples.prompts, lambda prompts: self.typed({"samples.prompts": prompts})),
+            self._use_prompts,
         )
+
+    def _use_prompts(self, prompts: list[str] | None) -> None:
+        if prompts is None:
+            self.keep(self.draft.version)
+        else:
+            self.set_values({"samples.prompts": prompts})
 
     # The draft
 
@@ -175,9 +186,15 @@ class ComposeActions(SavesRecipe):
             self.form.rows.move_to(keys[0])
 
     def action_fresh(self) -> None:
+        """Begin again, once that is confirmed: the draft on disk goes with it."""
+        if count := len(self.draft.changed()):
+            what = f"{count} setting{' differs from its default' if count == 1 else 's differ from their defaults'}."
+            question = Confirm("Start again from the defaults?", f"{what} u takes it back while tuitune is open.")
+            self.app.push_screen(question, lambda yes: self._begin_again() if yes else None)
+
+    def _begin_again(self) -> None:
         self.draft.replace(Recipe())
         self.changed()
-        self.notify("every setting is at its default; u takes it back")
 
     def action_reset_field(self) -> None:
         if self.field is not None:
@@ -242,7 +259,7 @@ class ComposeActions(SavesRecipe):
 
     def _launched(self, outcome: Run | list[Problem] | None) -> None:
         if isinstance(outcome, Run):
-            self.workbench.draft = None
+            self.workbench.drafting.end()
             self.workbench.open_monitor(outcome)
         elif outcome:
             self.show_errors("Not started")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 from textual import on
@@ -26,9 +26,11 @@ class PromptsEditor(Dialog[list[str]]):
     PromptsEditor TextArea { border: none; height: 1fr; padding: 0; }
     """
 
-    def __init__(self, prompts: Sequence[str]) -> None:
+    def __init__(self, prompts: Sequence[str], typed: Callable[[list[str]], object] = lambda prompts: None) -> None:
+        """`typed` is called with what stands in the editor, at each change."""
         super().__init__("Prompts, one a line", "")
         self._prompts = list(prompts)
+        self._tell = typed
 
     def compose(self) -> ComposeResult:
         with self._window:
@@ -43,6 +45,8 @@ class PromptsEditor(Dialog[list[str]]):
 
     @on(TextArea.Changed)
     def _count(self) -> None:
+        if self._typed != self._prompts:
+            self._tell(self._typed)
         self._window.border_subtitle = Content(f"{counted(len(self._typed))} · F2 keep · Esc abandon")
 
     def action_keep(self) -> None:

@@ -114,6 +114,9 @@ class Form(Vertical):
         self.rows.set_rows(rows, cursor=cursor)
         self._place_editor()
 
+    def on_mount(self) -> None:
+        self.watch(self.rows, "scroll_y", self._place_editor, init=False)
+
     def on_resize(self) -> None:
         self.call_after_refresh(self._place_editor)
 
@@ -122,21 +125,21 @@ class Form(Vertical):
 
     def edit(self, key: str, text: str) -> None:
         """Open the line editor on a field."""
-        if self._editing is not None or self.rows.line_of(key) is None:
+        if self._editing is not None:
             return
         self._editing = key
         editor = FieldInput(text, select_on_focus=True)
         self.mount(editor)
+        self.rows.bring(key, key)
         self._place_editor()
-        editor.focus()
+        self.screen.set_focus(editor, scroll_visible=False)  # at once: the next key may be here already
 
     def _place_editor(self) -> None:
-        """Lay the line editor over the value it edits, wherever the row is now."""
+        """Lay the line editor over the value it edits, wherever the row is now; out of sight with it."""
         line = self.rows.line_of(self._editing) if self._editing else None
         for editor in self.query(FieldInput):
-            if line is not None:
-                editor.styles.offset = (VALUE_AT + 1, line)
-                editor.styles.width = max(10, self.rows.size.width - VALUE_AT - 1)
+            editor.styles.offset = (VALUE_AT + 1, -1 if line is None else line)
+            editor.styles.width = max(10, self.rows.size.width - VALUE_AT - 1)
 
     async def close_editor(self) -> None:
         """Drop the line editor and what was typed in it."""
