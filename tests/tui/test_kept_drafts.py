@@ -208,15 +208,19 @@ def test_it_is_there_after_the_screen_was_killed() -> None:
         session.wait_for(b"No runs yet")
         session.ask(b"n", b"bundled:nano")
         session.ask(b"[", b"What the run is called")
-        session.ask(b"\r", b"my-run")
-        session.send(b"typed-and-not-entered")
+        session.send(b"\r")
         deadline = time.monotonic() + 15
+        while not draft_files():
+            assert time.monotonic() < deadline
+            session.send(b"x")
+            session.read(0.3)
+        session.send(b"-typed-and-not-entered")
         while not any(b"typed-and-not-entered" in path.read_bytes() for path in draft_files()):
             assert time.monotonic() < deadline
             session.read(0.05)
         session.signal(signal.SIGKILL)
         session.wait(5)
     with start() as session:
-        session.wait_for(b"left behind: typed-and-not-entered")
+        session.wait_for(b"offers it")
         session.ask(b"n", b"1 setting changed")
-        session.ask(b"\r", b"new run typed-and-not-entered")
+        session.ask(b"\r", b"-typed-and-not-entered")
