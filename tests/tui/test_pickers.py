@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from textual.pilot import Pilot
 from tests.tui.conftest import until
 from tests.tui.payloads import PAYLOADS, assert_inert, shot_of
 from tests.tui.test_compose import composing, text_of
+from tuitune.recipe.schema import Recipe
 from tuitune.tui.file_listing import completion, list_files
 from tuitune.tui.screens.compose import ComposeScreen
 
@@ -84,7 +86,9 @@ async def test_a_hub_id_that_is_not_here_is_offered_and_the_forecast_admits_not_
         await fill(pilot, "someone/some-model")
         assert "use someone/some-model (Hub id: downloaded when the run starts)" in text_of(pilot)
         await pilot.press("enter")
-        await until(pilot, lambda: "unknown until the model" in text_of(pilot))
+        await until(
+            pilot, lambda: re.search(r"memory +not known", text_of(pilot)) and "is not on this" in text_of(pilot)
+        )
         assert screen.draft.recipe.model.id == "someone/some-model"
         assert screen.outlook.total is None
 
@@ -169,6 +173,7 @@ async def test_hostile_file_and_model_names_stay_text(work: Path):
         await pilot.press("enter")
         await pilot.pause()
         assert_inert(shot_of(pilot.app))
+        assert screen.draft.recipe == Recipe(), "a name with control characters is no name for a recipe"
 
 
 def test_listing_and_completion(work: Path):

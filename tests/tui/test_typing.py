@@ -71,7 +71,7 @@ async def assert_seen(pilot: Pilot[Any], text: str) -> None:
     field = app.focused
     assert isinstance(field, Input), field
     field.value = ""
-    field.post_message(Paste(text))
+    app.post_message(Paste(text))
     await pilot.pause()
     assert field.value == text
     await until(pilot, lambda: text[-6:] in line_of(shot_of(app).text, app))
@@ -137,9 +137,22 @@ async def test_a_long_prompt_is_folded_and_seen_whole_and_prompts_are_counted(wi
         area = pilot.app.focused
         assert isinstance(area, TextArea)
         await pilot.press("enter")
-        area.post_message(Paste(TEXTS["wide characters"][:80]))
+        pilot.app.post_message(Paste(TEXTS["wide characters"][:80]))
         await pilot.pause()
         text = shot_of(pilot.app).text
         assert "始まり" in text
         assert TEXTS["wide characters"][74:80] in text.replace(" ", "")
         assert "3 prompts" in text
+
+
+async def test_control_characters_of_a_paste_are_no_part_of_a_prompt() -> None:
+    given: list[list[str] | None] = []
+    async with TuituneApp().run_test(size=(100, 24)) as pilot:
+        pilot.app.push_screen(PromptsEditor([]), given.append)
+        await pilot.pause()
+        pilot.app.post_message(Paste("a\x1b[31mb\tc\x00\nd"))
+        await until(pilot, lambda: "2 prompts" in shot_of(pilot.app).text)
+        await pilot.press("f2")
+        await until(pilot, lambda: given)
+    assert given == [["a[31mb\tc", "d"]]
+    assert Draft().trial("samples.prompts", '["a[31mb"]').refused == {}

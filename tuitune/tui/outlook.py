@@ -58,6 +58,11 @@ class Outlook:
     rows: int | None
 
     @property
+    def unknown(self) -> str:
+        """Why nothing is known of the model; "" where its facts are here, which may come later than the rest."""
+        return "" if self.facts else "the model is not on this machine, and is downloaded when the run starts"
+
+    @property
     def effective_batch(self) -> int:
         """Rows between two optimizer steps."""
         return self.recipe.training.batch_size * self.recipe.training.accumulation

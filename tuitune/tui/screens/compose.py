@@ -273,8 +273,13 @@ class ComposeScreen(ComposeActions, TuituneScreen):
         self.look_again()
 
     def set_values(self, values: dict[str, Any]) -> None:
-        self.draft.set_values(values)
-        self.changed()
+        """Make a step of the draft; what a field does not take (a file with control characters in its name) is said."""
+        try:
+            self.draft.set_values(values)
+        except ValueError as error:
+            self.notify(str(error), title="Not taken", severity="warning")
+        else:
+            self.changed()
 
     @on(RowList.Highlighted, "#sections")
     def _section_highlighted(self, event: RowList.Highlighted) -> None:

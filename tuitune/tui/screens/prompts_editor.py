@@ -13,6 +13,8 @@ from textual.widgets import TextArea
 
 from tuitune.tui.widgets.dialogs import Confirm, Dialog
 
+_CONTROLS = {code: None for code in (*range(32), *range(127, 160)) if chr(code) not in "\t\n\r\x85"}
+
 
 class PromptsEditor(Dialog[list[str]]):
     """Gives the prompts, without empty lines; None where editing was abandoned. What was typed is not lost unasked."""
@@ -64,7 +66,8 @@ class PromptsEditor(Dialog[list[str]]):
 
     @property
     def _typed(self) -> list[str]:
-        lines = self.query_one(TextArea).text.splitlines()
+        """The prompts as they stand; control characters that came with a paste are no part of a prompt."""
+        lines = self.query_one(TextArea).text.translate(_CONTROLS).splitlines()
         return [line.strip() for line in lines if line.strip()]
 
 

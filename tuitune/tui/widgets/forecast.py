@@ -14,7 +14,7 @@ from tuitune.tui.widgets.pane import Pane
 from tuitune.units import bytes_text, count_text, percent_text
 
 _FILL = "█▓▒░█▓▒░"
-_UNKNOWN_MODEL = "unknown until the model is downloaded"
+_NOT_KNOWN = "not known"
 _FIT_COLOURS = {"fits": "$ok", "tight": "$warn", "too big": "$bad"}
 _FIT_WORDS = {"fits": "yes", "tight": "tight", "too big": "no"}
 ADVICE_SIGNS = {"warning": ("⚠", "$warn"), "info": ("i", "$accent")}
@@ -69,8 +69,10 @@ def forecast_summary(outlook: Outlook, errors: int) -> list[Content]:
     if outlook.forecast is not None:
         parts.append(Content(f"{bytes_text(outlook.forecast.total)} of {bytes_text(outlook.capacity)} {outlook.place}"))
         parts.append(_verdict(outlook))
-    unknown = outlook.forecast is None and outlook.trainable is None
-    parts.append(Content(f"memory {_UNKNOWN_MODEL}" if unknown else f"trains {_trainable(outlook)}"))
+    if outlook.unknown:
+        parts.append(Content(f"memory not known: {clean(outlook.unknown)}"))
+    else:
+        parts.append(Content(f"trains {_trainable(outlook)}"))
     first = Content.styled(" · ", "$faint").join(parts)
     sign = Content("")
     if errors:
@@ -103,7 +105,8 @@ def _machine(outlook: Outlook, width: int) -> list[Content]:
 
 def _memory(outlook: Outlook, width: int) -> list[Content]:
     if outlook.forecast is None:
-        return [Content.styled(f"memory {_UNKNOWN_MODEL}", "$faint")]
+        reason = outlook.unknown or "the memory of this architecture cannot be forecast"
+        return [_pair("memory", _NOT_KNOWN, width), Content.styled(clean(reason), "$faint")]
     parts = {name: size for name, size in outlook.forecast.parts.items() if size}
     lines = [_bar(list(parts.values()), outlook.capacity or outlook.forecast.total, width)]
     for place, (name, size) in enumerate(parts.items()):
@@ -169,7 +172,7 @@ def _fix_words(fix: dict[str, object]) -> str:
 
 def _trainable(outlook: Outlook) -> str:
     if outlook.trainable is None or not outlook.total:
-        return "unknown"
+        return _NOT_KNOWN
     share = percent_text(outlook.trainable / outlook.total)
     return f"{count_text(outlook.trainable)} of {count_text(outlook.total)} ({share})"
 

@@ -93,7 +93,11 @@ class WorkbenchKeys(RowKeys):
     def set_values(self, values: Mapping[str, Any], say: str = "") -> None:
         """Make a step of the draft, and say what it was; nothing where it changes nothing."""
         before = self.draft.version
-        self.draft.set_values(values)
+        try:
+            self.draft.set_values(values)
+        except ValueError as error:
+            self.notify(str(error), title="Not taken", severity="warning")
+            return
         if self.draft.version is not before:
             self.changed()
             self.notify(f"{say or self._as_it_is(values)}; u takes it back")
