@@ -5,18 +5,37 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from tuitune.problem import TuituneError
+
 _PACKAGE = Path(__file__).resolve().parent
+
+
+def user_home() -> Path | None:
+    """The user's home folder; None for one who has none, as a container's user without a name."""
+    try:
+        return Path.home()
+    except RuntimeError:
+        return None
+
+
+def expanded(name: str) -> Path:
+    """The path that `name` means, `~` being the user's home; as it stands where nobody knows that."""
+    return Path(os.path.expanduser(name))  # noqa: PTH111
 
 
 def _xdg(variable: str, fallback: str) -> Path:
     configured = os.environ.get(variable, "")
-    return Path(configured) if Path(configured).is_absolute() else Path.home() / fallback
+    if Path(configured).is_absolute():
+        return Path(configured)
+    if (home := user_home()) is None:
+        raise TuituneError(f"this user has no home folder; set {variable}, or HOME, to a folder to keep things in")
+    return home / fallback
 
 
 def data_home() -> Path:
     """The folder of runs, recipes and caches: `TUITUNE_HOME`, else `$XDG_DATA_HOME/tuitune`."""
     chosen = os.environ.get("TUITUNE_HOME")
-    return Path(chosen).expanduser().absolute() if chosen else _xdg("XDG_DATA_HOME", ".local/share") / "tuitune"
+    return expanded(chosen).absolute() if chosen else _xdg("XDG_DATA_HOME", ".local/share") / "tuitune"
 
 
 def config_home() -> Path:

@@ -96,7 +96,10 @@ def _survival() -> Iterator[Finding]:
 
 
 def _token() -> Finding:
-    stored = Path(os.environ.get("HF_HOME", Path.home() / ".cache/huggingface")) / "token"
+    from tuitune.hardware.models import hub_cache
+
+    chosen = os.environ.get("HF_HOME")
+    stored = (Path(chosen) if chosen else hub_cache().parent) / "token"
     if os.environ.get("HF_TOKEN") or stored.is_file():
         return Finding("ok", "Hub token", "found (its value is never written to a run)")
     return Finding("warning", "Hub token", "none: gated models such as Llama need HF_TOKEN or `hf auth login`")

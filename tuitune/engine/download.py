@@ -14,6 +14,7 @@ from tqdm import tqdm
 
 from tuitune.engine.failures import EngineError
 from tuitune.hardware.models import locate
+from tuitune.hub import proxy_problem
 
 _WANTED = ("*.json", "*.safetensors", "*.jinja", "*.model", "merges.txt", "vocab.txt", "LICENSE*", "README.md")
 _CODE = ("*.py",)
@@ -30,6 +31,10 @@ def download(repository: str, revision: str, *, with_code: bool, progress: Progr
     A copy in the cache is used where the Hub cannot be reached. Raises what huggingface_hub raises, EngineError where
     the repository has no such weights.
     """
+    if (problem := proxy_problem()) is not None:
+        if (cached := locate(repository, revision)) is None:
+            raise EngineError(f"{repository} cannot be downloaded: {problem}")
+        return cached, cached.name
     try:
         info = HfApi().model_info(repository, revision=revision, files_metadata=True)
     except (httpx2.TransportError, OfflineModeIsEnabled, HfHubHTTPError):

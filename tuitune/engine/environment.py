@@ -7,6 +7,9 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from tuitune.hardware.models import hub_cache
+from tuitune.paths import user_home
+
 _ALLOCATOR = ("PYTORCH_CUDA_ALLOC_CONF", "PYTORCH_ALLOC_CONF", "PYTORCH_HIP_ALLOC_CONF")
 """Where torch reads the settings of its GPU allocator: what the user has set in any of them stands."""
 
@@ -30,6 +33,8 @@ def prepare_environment() -> None:
         os.environ[_ALLOCATOR[0]] = "expandable_segments:True"
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
     os.environ.setdefault("TORCHDYNAMO_DISABLE", "1")
+    if user_home() is None:
+        os.environ.setdefault("HF_HOME", str(hub_cache().parent))
 
 
 @contextmanager

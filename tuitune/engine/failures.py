@@ -6,6 +6,7 @@ import errno
 from pathlib import Path
 
 from tuitune.hardware.host import out_of_room
+from tuitune.hub import offline
 from tuitune.problem import TuituneError
 from tuitune.runs.memory_words import memory_that_ran_out
 
@@ -126,7 +127,7 @@ def _hub(error: BaseException) -> str | None:
     if isinstance(error, errors.RevisionNotFoundError):
         return f"{_repository(error)} has no such revision; check model.revision."
     if isinstance(error, errors.OfflineModeIsEnabled):
-        return "this machine is set to work offline (HF_HUB_OFFLINE) and the files are not in its cache."
+        return f"{offline() or 'HF_HUB_OFFLINE'} forbids downloads, and the files are not in this machine's cache."
     if isinstance(error, DatasetNotFoundError):
         return f"the data set does not exist on the Hub, or you have no access to it: {error}"
     if isinstance(error, errors.HfHubHTTPError):

@@ -10,6 +10,7 @@ from transformers import AutoConfig, AutoTokenizer, GenerationConfig, PreTrained
 from tuitune.engine.failures import EngineError, first_line
 from tuitune.engine.template import ChatTemplate, apply_template_file
 from tuitune.hardware.models import locate, looks_like_hub_id
+from tuitune.paths import expanded
 from tuitune.recipe.schema import ModelSection, Recipe
 
 
@@ -33,7 +34,7 @@ def choose_template(recipe: Recipe, tokenizer: PreTrainedTokenizerBase, base: Pa
     """The template of the recipe: that of `data.template` (relative to `base`), else the tokenizer's own."""
     if not recipe.data.template:
         return ChatTemplate(tokenizer)
-    apply_template_file(tokenizer, (base or Path()) / Path(recipe.data.template).expanduser())
+    apply_template_file(tokenizer, (base or Path()) / expanded(recipe.data.template))
     return ChatTemplate(tokenizer, "file")
 
 

@@ -11,6 +11,7 @@ from tuitune.data.shapes.fields import RowProblem
 from tuitune.data.shapes.objectives import convert_for, refusal_of
 from tuitune.data.sources.names import open_source, resolve
 from tuitune.data.sources.rows import Row, mark
+from tuitune.paths import expanded
 from tuitune.problem import Problem, TuituneError
 from tuitune.recipe.schema import Recipe
 from tuitune.text import clean
@@ -56,7 +57,7 @@ def check_data(recipe: Recipe, base: Path) -> DataCheck:
 
 def _check_template(name: str, base: Path) -> list[Problem]:
     try:
-        path = base / Path(name).expanduser()
+        path = base / expanded(name)
         if not name or path.is_file():
             return []
         wrong = "is no file" if path.exists() else "there is no such file"

@@ -7,6 +7,7 @@ from pathlib import Path
 from tuitune.data.cleaning.wanted import Wanted
 from tuitune.data.sources.names import resolve, stamp
 from tuitune.data.tasks import Task, begin
+from tuitune.paths import expanded
 from tuitune.recipe.schema import Recipe
 
 CLEANED_BY = ("data", "cleaning")
@@ -46,7 +47,7 @@ def _task(kind: str, recipe: Recipe, base: Path, sections: tuple[str, ...], modu
     base = base.absolute()
     stamps = [stamp(resolve(name, base=base)) for name in sources(recipe)]
     if recipe.data.template:
-        stamps.append(_stamp_of(base / Path(recipe.data.template).expanduser()))
+        stamps.append(_stamp_of(base / expanded(recipe.data.template)))
     return begin(kind, {"recipe": asked, "base": str(base)}, stamps, module=module)
 
 

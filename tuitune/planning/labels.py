@@ -15,6 +15,7 @@ from tuitune.data.shapes.turns import is_learned
 from tuitune.data.sources.names import open_source, resolve
 from tuitune.data.tasks import Task
 from tuitune.hardware.models import locate
+from tuitune.paths import expanded
 from tuitune.planning.data_plan import token_task
 from tuitune.problem import TuituneError
 from tuitune.recipe.schema import Recipe
@@ -83,6 +84,6 @@ def _before_answer(canonical: Mapping[str, Any], *, last: bool) -> float:
 
 def _bytes_of_file(template: str, base: Path) -> int:
     try:
-        return (base / Path(template).expanduser()).stat().st_size if template else 0
+        return (base / expanded(template)).stat().st_size if template else 0
     except OSError:
         return 0

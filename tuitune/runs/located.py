@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from tuitune.paths import expanded
 from tuitune.recipe.schema import Recipe
 
 
@@ -23,7 +24,7 @@ def _absolute(name: str, base: Path) -> str:
     if name.startswith("bundled:"):
         return name
     try:
-        local = base / Path(name).expanduser()
+        local = base / expanded(name)
         return str(local) if local.exists() else name
     except (OSError, RuntimeError):  # too long for a path, or ~somebody unknown
         return name

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tuitune.data.sources.names import FORMATS
+from tuitune.paths import expanded
 
 MOST = 500
 """Entries listed; a folder may hold a million."""
@@ -36,7 +37,7 @@ def list_files(typed: str, base: Path, *, cancelled: Callable[[], bool] = lambda
     """Folders, then data files, whose names contain what is typed after the last slash; hidden ones after a dot."""
     head, slash, tail = typed.rpartition("/")
     try:
-        folder = base / Path(f"{head}{slash}").expanduser()
+        folder = base / expanded(f"{head}{slash}")
         found, more = _scan(folder, head + slash, tail, cancelled)
     except FileNotFoundError:
         return Listing(problem="no such folder")

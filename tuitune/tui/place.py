@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tuitune.paths import data_home
+from tuitune.paths import data_home, user_home
 from tuitune.units import bytes_text
 
 if TYPE_CHECKING:
@@ -20,7 +19,8 @@ _AGAIN_SECONDS = 5.0
 def folder() -> str:
     """The data folder, with ~ for the home folder."""
     path = data_home()
-    return f"~/{path.relative_to(Path.home())}" if path.is_relative_to(Path.home()) else str(path)
+    home = user_home()
+    return f"~/{path.relative_to(home)}" if home and path.is_relative_to(home) else str(path)
 
 
 class Machine:

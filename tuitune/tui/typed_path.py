@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from tuitune.paths import expanded
+
 
 def typed_path(text: str, base: Path) -> Path:
     """The path that `text` means; a relative one starts at `base`. Never raises."""
-    try:
-        return base / Path(text).expanduser()
-    except RuntimeError:
-        return base / text
+    return base / expanded(text)
 
 
 def is_there(path: Path) -> bool:

@@ -18,6 +18,7 @@ from datasets.exceptions import DatasetNotFoundError
 
 from tuitune.data.sources.parquet_rows import of_batch
 from tuitune.data.sources.rows import EmptySourceError, Row, SourceError
+from tuitune.hub import proxy_problem, rows_offline
 from tuitune.text import clean, redact
 
 _BATCH_ROWS = 200
@@ -111,6 +112,10 @@ def _explained(repo: str) -> Iterator[None]:
 
 
 def _reason(error: Exception, repo: str) -> str:
+    if (problem := proxy_problem()) is not None:
+        return f"cannot be downloaded: {problem}"
+    if (forbids := rows_offline()) is not None and isinstance(error, ConnectionError | DatasetNotFoundError):
+        return f"{forbids} forbids downloads, and the data set is not in this machine's cache"
     if isinstance(error, DatasetNotFoundError):
         advice = "check its name; for a private or gated one, log in with `hf auth login` or set HF_TOKEN"
         return f"is not on the Hub, or not for you: {advice}"

@@ -17,6 +17,7 @@ from tuitune.data.sources.files import beginning, open_rows
 from tuitune.data.sources.folders import files_in, files_matching, is_pattern
 from tuitune.data.sources.formats import FORMATS, Format, format_of, named_format
 from tuitune.data.sources.rows import EmptySourceError, Row, SourceError
+from tuitune.paths import expanded
 
 __all__ = ["FORMATS", "Format", "Source", "content_hash", "open_rows", "open_source", "resolve", "stamp"]
 
@@ -65,7 +66,7 @@ def resolve(name: str, *, base: Path | None = None) -> Source:
 
         return Source("web", checked_address(name))
     try:
-        path = (base or Path()) / Path(name).expanduser()
+        path = (base or Path()) / expanded(name)
         exists, folder = path.exists(), path.is_dir()
     except (OSError, RuntimeError, ValueError) as error:
         raise SourceError(name, f"cannot be read: {getattr(error, 'strerror', None) or error}") from None
