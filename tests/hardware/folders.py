@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,25 @@ def safetensors(tensors: dict[str, tuple[str, list[int], int]]) -> bytes:
     return len(text).to_bytes(8, "little") + text + bytes(offset)
 
 
+def llama_tensors(config: dict[str, Any]) -> dict[str, tuple[str, list[int], int]]:
+    """The weights of a Llama by their names, in bfloat16."""
+    hidden, inner, vocab = config["hidden_size"], config["intermediate_size"], config["vocab_size"]
+    keys = hidden // config["num_attention_heads"] * config["num_key_value_heads"]
+    shapes = {
+        "model.embed_tokens.weight": [vocab, hidden],
+        "model.norm.weight": [hidden],
+        "lm_head.weight": [vocab, hidden],
+    }
+    for layer in (f"model.layers.{number}" for number in range(config["num_hidden_layers"])):
+        for norm in ("input_layernorm", "post_attention_layernorm"):
+            shapes[f"{layer}.{norm}.weight"] = [hidden]
+        for name, width in {"q": hidden, "k": keys, "v": keys, "o": hidden}.items():
+            shapes[f"{layer}.self_attn.{name}_proj.weight"] = [width, hidden]
+        for name, shape in {"gate": [inner, hidden], "up": [inner, hidden], "down": [hidden, inner]}.items():
+            shapes[f"{layer}.mlp.{name}_proj.weight"] = shape
+    return {name: ("BF16", shape, 2 * math.prod(shape)) for name, shape in shapes.items()}
+
+
 def model_folder(
     folder: Path,
     config: dict[str, Any] = TINY,
@@ -49,10 +69,10 @@ def model_folder(
     *,
     template: bool = True,
 ) -> Path:
-    """A whole model at `folder`, by default the tiny Llama with all its parameters in one bfloat16 tensor."""
+    """A whole model at `folder`, by default the tiny Llama with its parameters in bfloat16."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "config.json").write_text(json.dumps(config))
-    chosen = {"model.all": ("BF16", [TINY_PARAMETERS], 2 * TINY_PARAMETERS)} if tensors is None else tensors
+    chosen = llama_tensors(TINY) if tensors is None else tensors
     (folder / "model.safetensors").write_bytes(safetensors(chosen))
     (folder / "tokenizer.json").write_text("{}")
     (folder / "tokenizer_config.json").write_text(json.dumps({"chat_template": "{{ messages }}"} if template else {}))

@@ -20,7 +20,7 @@ def test_one_file_is_counted_from_its_header(tmp_path: Path) -> None:
     weights = weigh(tmp_path)
     assert (weights.parameters, weights.dtype, weights.complete) == (40, "bfloat16", True)
     assert weights.bytes == (tmp_path / SINGLE).stat().st_size
-    assert read_header(tmp_path / SINGLE) == {"embed": ("BF16", 32), "norm": ("F32", 8)}
+    assert read_header(tmp_path / SINGLE) == {"embed": ("BF16", (4, 8)), "norm": ("F32", (8,))}
 
 
 def test_tied_heads_and_old_buffers_are_no_parameters(tmp_path: Path) -> None:
@@ -52,12 +52,29 @@ def test_shards_are_added_up_and_missing_ones_named(tmp_path: Path) -> None:
     assert weights.parameters is None
 
 
-def test_shards_without_an_index_are_found(tmp_path: Path) -> None:
+def test_shards_without_an_index_are_not_loaded_by_transformers(tmp_path: Path) -> None:
     shards(tmp_path)
     (tmp_path / INDEX).unlink()
     (tmp_path / "adapter_model.safetensors").write_bytes(b"")
     (tmp_path / "consolidated.safetensors").write_bytes(b"")
-    assert weigh(tmp_path).parameters == 40
+    weights = weigh(tmp_path)
+    assert weights.problems == (f"no {INDEX} beside a.safetensors",)
+    assert weights.bytes > 0
+
+
+def test_a_tensor_that_is_not_in_the_shard_of_the_index_is_named(tmp_path: Path) -> None:
+    shards(tmp_path)
+    places = {"embed": "a.safetensors", "norm": "b.safetensors", "head": "b.safetensors"}
+    (tmp_path / INDEX).write_text(json.dumps({"weight_map": places}))
+    (problem,) = weigh(tmp_path).problems
+    assert problem.startswith("b.safetensors: the index places head there")
+
+
+def test_a_header_is_read_again_when_its_file_has_changed(tmp_path: Path) -> None:
+    (tmp_path / SINGLE).write_bytes(safetensors(ONE))
+    assert len(read_header(tmp_path / SINGLE)) == 2
+    (tmp_path / SINGLE).write_bytes(safetensors({"norm": ("F32", [9], 36)}))
+    assert read_header(tmp_path / SINGLE) == {"norm": ("F32", (9,))}
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from transformers import GenerationConfig, PreTrainedTokenizerBase
 from tuitune.engine.device import give_back_memory
 from tuitune.engine.failures import out_of_memory
 from tuitune.engine.model import Base, set_attention
+from tuitune.engine.vocabulary import refuse_unknown
 
 _BATCH = 32
 
@@ -37,11 +38,14 @@ class Generator:
         self._attention = base.stock_attention
         self._seed = seed
         self._size = _BATCH
+        self._most = base.positions
+        stops = sorted(stop_ids(model, base.tokenizer))
+        self._filler = next((one for one in (base.tokenizer.pad_token_id, *stops) if one is not None), 0)
         sampling = {"do_sample": True, "temperature": temperature} if temperature > 0 else {"do_sample": False}
         self._settings = GenerationConfig(
             max_new_tokens=max_new_tokens,
-            eos_token_id=sorted(stop_ids(model, base.tokenizer)) or None,
-            pad_token_id=base.tokenizer.pad_token_id,
+            eos_token_id=stops or None,
+            pad_token_id=self._filler,
             use_cache=True,
             **sampling,
         )
@@ -79,13 +83,26 @@ class Generator:
 
     def _batch(self, prompts: Sequence[str]) -> list[tuple[str, int]]:
         chat = bool(self.tokenizer.chat_template)
-        inputs = self.tokenizer(
-            list(prompts), add_special_tokens=not chat, padding=True, padding_side="left", return_tensors="pt"
-        ).to(self.model.device)
-        inputs.pop("token_type_ids", None)
-        output = self.model.generate(**inputs, generation_config=self._settings)
-        answers = output[:, inputs["input_ids"].shape[1] :].tolist()
-        return [self._text(tokens) for tokens in answers]
+        rows = [self._kept(self.tokenizer(prompt, add_special_tokens=not chat)["input_ids"]) for prompt in prompts]
+        width = max(map(len, rows))
+        ids = [[self._filler] * (width - len(row)) + row for row in rows]
+        mask = [[0] * (width - len(row)) + [1] * len(row) for row in rows]
+        on = self.model.device
+        output = self.model.generate(
+            input_ids=torch.tensor(ids, device=on),
+            attention_mask=torch.tensor(mask, device=on),
+            generation_config=self._settings,
+        )
+        return [self._text(tokens) for tokens in output[:, width:].tolist()]
+
+    def _kept(self, prompt: list[int]) -> list[int]:
+        """A prompt, from its beginning on cut to what leaves room for the answer where positions end.
+
+        EngineError where it has tokens that the model does not.
+        """
+        refuse_unknown(prompt, self.tokenizer, self.model, "samples.prompts")
+        room = None if self._most is None else max(1, self._most - self._settings.max_new_tokens)
+        return prompt if room is None else prompt[-room:]
 
     def _text(self, tokens: list[int]) -> tuple[str, int]:
         stops = set(self._settings.eos_token_id or [])

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import torch
 from bitsandbytes.nn import Linear4bit
+from safetensors import SafetensorError
 from transformers import (
     AutoConfig,
     AutoModelForCausalLM,
@@ -20,18 +21,29 @@ from transformers import (
 from tuitune.engine.attention import DOCUMENTS, separates_documents
 from tuitune.engine.device import Precision
 from tuitune.engine.download import download
-from tuitune.engine.failures import EngineError, first_line
+from tuitune.engine.failures import EngineError, first_line, out_of_memory
+from tuitune.engine.loading import hold
 from tuitune.engine.report import Report
 from tuitune.engine.template import ChatTemplate
-from tuitune.hardware.models import locate, looks_like_hub_id
+from tuitune.hardware.model_facts import read_facts
+from tuitune.hardware.models import ADAPTER_CONFIG, locate, looks_like_hub_id
+from tuitune.hardware.weights import named
+from tuitune.paths import expanded
 from tuitune.recipe.schema import ModelSection, QuantizationSection, Recipe
+from tuitune.text import clean
+
+_NO_ADAPTER = "no-adapter"
+"""Where transformers looks for an adapter to put under the new one: in a folder of the model that is not there."""
+
+_UNLOADABLE = (OSError, ValueError, KeyError, TypeError, AttributeError, ImportError, RuntimeError, SafetensorError)
 
 
 @dataclass
 class Base:
     """A loaded base model. `stock_attention` is the implementation for padded batches and generation.
 
-    `flat` says whether packed documents are kept apart, so that batches may be flattened into one row.
+    `flat` says whether packed documents are kept apart, so that batches may be flattened into one row; `positions` is
+    how many tokens a text may have, None where nothing ends.
     """
 
     model: PreTrainedModel
@@ -40,6 +52,7 @@ class Base:
     commit: str | None
     stock_attention: str
     flat: bool
+    positions: int | None = None
 
     @property
     def tokenizer(self) -> PreTrainedTokenizerBase:
@@ -59,24 +72,55 @@ def load(
     """The model in `files`, loaded; its tokenizer is that of `template`."""
     report.phase("loading", f"loading {recipe.model.id}")
     folder = files.folder
-    trusted = recipe.model.trust_remote_code
+    model = _loaded(recipe, folder, formats, on, report)
+    _keep_trainable_layout(model)
+    stock = model.config._attn_implementation
+    facts = read_facts(folder)
+    return Base(
+        model,
+        template,
+        folder,
+        files.commit,
+        stock,
+        _keeps_documents_apart(model, stock, recipe, report),
+        facts.max_positions if facts.fixed_positions else None,
+    )
+
+
+def _loaded(recipe: Recipe, folder: Path, formats: Precision, on: torch.device, report: Report) -> PreTrainedModel:
+    """The model of a folder, held against the weights there. EngineError where it is not what its files say."""
+    wanted, trusted = recipe.model, recipe.model.trust_remote_code
     try:
-        model = AutoModelForCausalLM.from_pretrained(
+        model, info = AutoModelForCausalLM.from_pretrained(
             folder,
             config=AutoConfig.from_pretrained(folder, trust_remote_code=trusted, local_files_only=True),
             dtype=formats.weights,
             quantization_config=quantization(recipe.quantization, formats),
-            attn_implementation=None if recipe.model.attention == "auto" else recipe.model.attention,
+            attn_implementation=None if wanted.attention == "auto" else wanted.attention,
             device_map={"": str(on)},
             use_safetensors=True,
             trust_remote_code=trusted,
             local_files_only=True,
+            adapter_kwargs={"subfolder": _NO_ADAPTER},
+            output_loading_info=True,
+            ignore_mismatched_sizes=True,
         )
-    except (OSError, ValueError, KeyError) as error:
-        raise EngineError(f"{recipe.model.id} could not be loaded: {first_line(error)}") from error
-    _keep_trainable_layout(model)
-    stock = model.config._attn_implementation
-    return Base(model, template, folder, files.commit, stock, _keeps_documents_apart(model, stock, recipe, report))
+    except _UNLOADABLE as error:
+        if out_of_memory(error):
+            raise
+        words = clean(first_line(error), limit=300)
+        raise EngineError(f"model.id: {wanted.id} could not be loaded: {words}") from error
+    leftovers = hold(model, info, wanted.id)
+    if leftovers.unread:
+        text = f"{named(leftovers.unread)}: in the checkpoint, but no part of this model; not read"
+        report.alert("weights-unread", "warning", clean(text, limit=300))
+    if leftovers.zero:
+        text = f"{named(leftovers.zero)}: nothing but zeros. Check the weight files against their source"
+        report.alert("weights-zero", "warning", clean(text, limit=300))
+    if (folder / ADAPTER_CONFIG).is_file():
+        text = f"{ADAPTER_CONFIG} lies in the model's folder: that adapter is not used, the model alone is trained"
+        report.alert("adapter-beside", "warning", text)
+    return model
 
 
 def quantization(wanted: QuantizationSection, precision: Precision) -> BitsAndBytesConfig | None:
@@ -106,9 +150,7 @@ def _keep_trainable_layout(model: PreTrainedModel) -> None:
 
 def fetch(wanted: ModelSection, report: Report, interrupt: Callable[[], None]) -> Files:
     """Find or download what `model.id` names. `interrupt` is called while a download runs and may raise to end it."""
-    local = (
-        wanted.id.startswith("bundled:") or Path(wanted.id).expanduser().exists() or not looks_like_hub_id(wanted.id)
-    )
+    local = wanted.id.startswith("bundled:") or expanded(wanted.id).exists() or not looks_like_hub_id(wanted.id)
     if local:
         if (folder := locate(wanted.id)) is None or not (folder / "config.json").is_file():
             raise EngineError(f"model.id: {wanted.id} is no bundled model, no folder with a config.json and no Hub id")

@@ -27,6 +27,7 @@ from tuitune.engine.steps import steps_per_epoch, total_steps
 from tuitune.engine.stop import Stopped, StopSwitch
 from tuitune.engine.tokenizer import choose_template, load_tokenizer, stop_ids_of
 from tuitune.engine.trainer import Trainer
+from tuitune.engine.vocabulary import refuse_unknown_rows
 from tuitune.hardware.model_facts import read_facts
 from tuitune.planning.device_check import too_large_unasked
 from tuitune.planning.half_precision import float16_trouble
@@ -62,6 +63,8 @@ def train(run: Run, report: Report, stop: StopSwitch, mailbox: Mailbox) -> Outco
     tokens = read(recipe, template, stop_ids_of(recipe.model, files.folder, template.tokenizer), run, report)
     base = load(recipe, files, template, formats, on, report)
     parameters = base.model.num_parameters()
+    refuse_unknown_rows(tokens.train, base.tokenizer, base.model, "data.train")
+    refuse_unknown_rows(tokens.held_out, base.tokenizer, base.model, "data.eval")
     data = arrange(tokens, recipe, flat=base.flat)
     model = adapt(base, recipe)
 
@@ -71,6 +74,8 @@ def train(run: Run, report: Report, stop: StopSwitch, mailbox: Mailbox) -> Outco
     total = total_steps(len(data.train), recipe)
     now = resume.circumstances(recipe, base, data, on, total)
     sampler = Sampler(recipe.samples, generator, template, report)
+    if (problem := sampler.too_long(recipe.samples.prompts, recipe.samples, base.positions)) is not None:
+        raise EngineError(f"samples.prompts: {problem}")
     recorder = Recorder(recipe, report, stop, sampler, mailbox)
     trainer = Trainer(base, model, data, recipe, run, formats, on, recorder, now)
     if past.again:

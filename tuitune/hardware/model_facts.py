@@ -95,6 +95,8 @@ class ModelFacts:
     bytes: int | None = None
     quantized: str | None = None
     """The method that the stored weights are quantized with already."""
+    fixed_positions: bool = False
+    """Whether no row may be longer than `max_positions`: each position has an embedding or a table entry of its own."""
     remote_code: bool = False
     """Whether the model comes with Python code of its own (`auto_map`)."""
     chat_template: bool | None = None
@@ -103,6 +105,16 @@ class ModelFacts:
     def trunk(self) -> tuple[Linear, ...]:
         """The linear layers inside the transformer blocks: all but the output head."""
         return tuple(linear for linear in self.linears if linear.name != "lm_head")
+
+
+_FIXED_POSITIONS = frozenset({
+    "bart", "bert", "bert-generation", "big_bird", "bigbird_pegasus", "biogpt", "blenderbot", "blenderbot-small",
+    "camembert", "codegen", "ctrl", "data2vec-text", "electra", "ernie", "git", "gpt-sw3", "gpt2", "gpt_bigcode",
+    "gpt_neo", "gptj", "marian", "mbart", "megatron-bert", "mpt", "mvp", "openai-gpt", "opt", "pegasus", "plbart",
+    "prophetnet", "rembert", "roberta", "roberta-prelayernorm", "roc_bert", "roformer", "trocr", "whisper", "xlm",
+    "xlm-roberta", "xlm-roberta-xl", "xmod",
+})  # fmt: skip
+"""Model types with a table of positions that ends (`tests/hardware/test_positions.py` asks the classes)."""
 
 
 @dataclass(frozen=True)
@@ -186,7 +198,6 @@ def _facts(config: dict[str, Any]) -> ModelFacts:
         _size(text, "num_attention_heads", "n_head", "n_heads"),
     )
     names = config.get("architectures")
-    quantization = config.get("quantization_config")
     tied = text.get("tie_word_embeddings")
     facts = ModelFacts(
         architecture=names[0] if isinstance(names, list) and names and isinstance(names[0], str) else None,
@@ -207,7 +218,8 @@ def _facts(config: dict[str, Any]) -> ModelFacts:
         softcap=bool(text.get("attn_logit_softcapping", rules.softcap)),
         experts=_experts(text) if family is None or family.experts else None,
         dtype=_dtype(text),
-        quantized=str(quantization.get("quant_method", "unknown")) if isinstance(quantization, dict) else None,
+        quantized=_quantized(config),
+        fixed_positions=isinstance(kind, str) and kind in _FIXED_POSITIONS,
         remote_code="auto_map" in config,
     )
     known = None not in (hidden, facts.layers, heads, facts.intermediate, facts.vocab)
@@ -279,6 +291,15 @@ def _size(config: dict[str, Any], *keys: str) -> int | None:
         if isinstance(value, int) and not isinstance(value, bool) and 0 < value < 2**40:
             return value
     return None
+
+
+def _quantized(config: dict[str, Any]) -> str | None:
+    """The method that stored weights are quantized with; bitsandbytes' older configs say it by their bits alone."""
+    found = config.get("quantization_config")
+    if not isinstance(found, dict):
+        return None
+    bits = found.get("load_in_4bit") or found.get("load_in_8bit")
+    return str(found.get("quant_method") or ("bitsandbytes" if bits else "unknown"))
 
 
 def _dtype(config: dict[str, Any]) -> str | None:

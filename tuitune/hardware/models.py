@@ -13,13 +13,16 @@ from typing import Any, Literal
 from tuitune import plain
 from tuitune.hardware.model_facts import ModelFacts, load_config, read_facts
 from tuitune.hardware.weights import weigh
-from tuitune.paths import data_home, shipped
+from tuitune.paths import data_home, expanded, shipped, user_home
 
 _FOLDERS_LIMIT, _ENTRIES_LIMIT = 2_000, 10_000
 """Folders looked into by one scan, and entries in each: a picker must open at once, also beside a million files."""
 
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt", "spiece.model")
 """A model folder has at least one of these."""
+
+ADAPTER_CONFIG = "adapter_config.json"
+"""The file that makes a folder an adapter; beside a whole model it is one of somebody's earlier runs."""
 
 _SKIPPED = {"node_modules", "__pycache__", "site-packages", "runs", "checkpoints"}
 _CARD_LIMIT = 65_536
@@ -85,7 +88,7 @@ def locate(model_id: str, revision: str = "main", *, base: Path | None = None) -
 
 def _folder(name: str, base: Path) -> Path | None:
     try:
-        folder = base / Path(name).expanduser()
+        folder = base / expanded(name)
         return folder.absolute() if folder.is_dir() else None
     except (OSError, RuntimeError):
         return None
@@ -106,10 +109,13 @@ def cached_snapshot(model_id: str, revision: str = "main") -> Path | None:
 def hub_cache() -> Path:
     """The Hub's cache folder, found as huggingface_hub finds it: `HF_HUB_CACHE`, `HF_HOME`, XDG."""
     if chosen := os.environ.get("HF_HUB_CACHE") or os.environ.get("HUGGINGFACE_HUB_CACHE"):
-        return Path(os.path.expandvars(chosen)).expanduser()
+        return expanded(os.path.expandvars(chosen))
     if home := os.environ.get("HF_HOME"):
-        return Path(os.path.expandvars(home)).expanduser() / "hub"
-    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "huggingface" / "hub"
+        return expanded(os.path.expandvars(home)) / "hub"
+    if chosen := os.environ.get("XDG_CACHE_HOME"):
+        return expanded(chosen) / "huggingface" / "hub"
+    home = user_home()
+    return (home / ".cache" if home else data_home() / "cache") / "huggingface" / "hub"
 
 
 def looks_like_hub_id(text: str) -> bool:

@@ -9,12 +9,14 @@ from functools import cache
 
 from tuitune.hardware import fitness, occupancy
 from tuitune.hardware.compiler import why_not_compiled
+from tuitune.hardware.models import ADAPTER_CONFIG
 from tuitune.planning.cadence import cadence_advice
 from tuitune.planning.data_advice import data_advice
 from tuitune.planning.model_check import needs_remote_code
 from tuitune.planning.savings import memory_advice
 from tuitune.planning.situation import Advice, Situation
 from tuitune.planning.survival import survival
+from tuitune.planning.targets import EXPERT_PARAMETERS, expert_names
 from tuitune.text import clean
 from tuitune.units import count_text, number_text
 
@@ -47,7 +49,8 @@ def _learning_rate(now: Situation) -> Iterator[Advice]:
 
 
 def _length(now: Situation) -> Iterator[Advice]:
-    longest = now.model.facts.max_positions if now.model.facts else None
+    facts = now.model.facts
+    longest = facts.max_positions if facts and not facts.fixed_positions else None
     if longest and now.recipe.data.max_length > longest:
         message = f"{now.recipe.data.max_length} is more than the {longest} tokens that the model was made for"
         yield Advice("length", "warning", "data.max_length", message, {"data.max_length": longest})
@@ -144,6 +147,31 @@ def _download(now: Situation) -> Iterator[Advice]:
         yield Advice("download", "info", "model.id", message)
 
 
+def _experts(now: Situation) -> Iterator[Advice]:
+    """Most of a mixture are its experts, and an adapter that leaves them alone learns less than its rank promises."""
+    facts, adapter = now.model.facts, now.recipe.adapter
+    if facts is None or facts.experts is None or adapter.method != "lora":
+        return
+    known = EXPERT_PARAMETERS.get(facts.model_type or "", {})
+    named = isinstance(adapter.targets, list) and bool(expert_names(adapter.targets, facts.model_type))
+    if named:
+        message = "the experts get adapters too, one for each of them"
+    else:
+        names = " and ".join(name for name in known if name != "gate")
+        way = f"; name {names} in adapter.targets, with dropout 0, to adapt them" if names else ""
+        message = f"the {facts.experts.count} experts of a layer stay as they are{way}"
+    yield Advice("experts", "info", "adapter.targets", message)
+
+
+def _adapter_beside(now: Situation) -> Iterator[Advice]:
+    if now.model.adapter_beside:
+        message = (
+            f"an adapter lies in the model's folder ({ADAPTER_CONFIG}): the model alone is trained. transformers loads "
+            "both from there, so move the adapter's files away before you use the result"
+        )
+        yield Advice("adapter-beside", "warning", "model.id", message)
+
+
 def _revision(now: Situation) -> Iterator[Advice]:
     if now.model.folder is not None and not now.model.hub and now.recipe.model.revision != "main":
         message = "a revision means something only for a Hub model"
@@ -163,6 +191,8 @@ _RULES: tuple[Callable[[Situation], Iterable[Advice]], ...] = (
     data_advice,
     _download,
     _revision,
+    _experts,
+    _adapter_beside,
     cadence_advice,
     _until,
     _notify,

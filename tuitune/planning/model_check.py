@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import difflib
-import importlib.util
-import os
-import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 from tuitune.data.sources.bundled import MODELS, PREFIX
+from tuitune.hardware.layout import misfits
 from tuitune.hardware.model_facts import ModelFacts, read_facts
-from tuitune.hardware.models import cached_snapshot, locate, looks_like_hub_id, missing_parts
+from tuitune.hardware.models import ADAPTER_CONFIG, cached_snapshot, locate, looks_like_hub_id, missing_parts
+from tuitune.hardware.weights import weigh
+from tuitune.hub import offline, proxy_problem
+from tuitune.paths import expanded
+from tuitune.planning.libraries import trainable_quantization, writes
 from tuitune.problem import Problem
 from tuitune.recipe.schema import Recipe
 from tuitune.text import clean
@@ -32,13 +34,14 @@ class ModelCheck:
     """What was found: the model's folder and facts, where they are here, and what keeps it from being trained.
 
     `download`: how much of it is to come from the Hub, "whole" or "partial"; `hub`: it is a Hub model, here already or
-    not.
+    not; `adapter_beside`: an adapter lies in the model's folder, which is not used.
     """
 
     folder: Path | None = None
     facts: ModelFacts | None = None
     download: Literal["whole", "partial"] | None = None
     hub: bool = False
+    adapter_beside: bool = False
     errors: list[Problem] = field(default_factory=list)
 
 
@@ -52,14 +55,14 @@ def check_model(recipe: Recipe, base: Path) -> ModelCheck:
 
 def needs_remote_code(facts: ModelFacts) -> bool:
     """Whether a model only runs with the Python code that comes with it: transformers has no class for it."""
-    return facts.remote_code and not _known_to_transformers(facts.model_type or "")
+    return facts.remote_code and not writes(facts.model_type)
 
 
 def _find(recipe: Recipe, base: Path) -> ModelCheck:
     name, revision = recipe.model.id, recipe.model.revision
     try:
         folder = locate(name, revision, base=base)
-        exists = (base / Path(name).expanduser()).exists()
+        exists = (base / expanded(name)).exists()
     except (OSError, RuntimeError, ValueError) as error:
         return _refused(f"{clean(name, limit=80)!r} is no name of a folder or model: {clean(str(error), limit=120)}")
     if folder is not None:
@@ -75,19 +78,27 @@ def _find(recipe: Recipe, base: Path) -> ModelCheck:
 
 def _look_at(folder: Path, name: str, *, hub: bool) -> ModelCheck:
     shown = clean(name, limit=200)
-    if (folder / "adapter_config.json").is_file() and not (folder / "config.json").is_file():
+    adapter = (folder / ADAPTER_CONFIG).is_file()
+    if adapter and not (folder / "config.json").is_file():
         return _refused(f"{shown} is an adapter, not a base model; name the model that it was trained on")
     if missing := missing_parts(folder):
         lacks = clean("; ".join(missing[:4]), limit=400)
         return _refused(f"{shown} is not a whole model: {lacks}. Copy the missing files there, or name another model")
-    return ModelCheck(folder, read_facts(folder), hub=hub)
+    facts = read_facts(folder)
+    if wrong := misfits(facts, weigh(folder).tensors):
+        remedy = "Use the config.json that was saved with these weights, or download the model again"
+        words = clean("; ".join(wrong), limit=600)
+        return _refused(f"the weights of {shown} are not those of the model: {words}. {remedy}")
+    return ModelCheck(folder, facts, hub=hub, adapter_beside=adapter)
 
 
 def _from_hub(name: str, revision: str) -> ModelCheck:
     """A Hub model that is not here whole; what a broken-off download left tells its facts already."""
-    if os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE"):
+    if forbids := offline():
         absent = f"{name} (revision {clean(revision, limit=80)}) is not on this machine"
-        return _refused(f"{absent}, and HF_HUB_OFFLINE forbids the download; unset it, or name a local model")
+        return _refused(f"{absent}, and {forbids} forbids the download; unset it, or name a local model")
+    if problem := proxy_problem():
+        return _refused(f"{name} is not on this machine, and cannot be downloaded: {problem}")
     snapshot = cached_snapshot(name, revision)
     try:
         facts = read_facts(snapshot / "config.json") if snapshot else None
@@ -98,7 +109,7 @@ def _from_hub(name: str, revision: str) -> ModelCheck:
 
 def _nowhere(name: str, base: Path) -> str:
     shown = clean(name, limit=200)
-    beside = base / Path(name).expanduser()
+    beside = base / expanded(name)
     try:
         names = [entry.name for entry in beside.parent.iterdir() if entry.is_dir() and not entry.name.startswith(".")]
     except OSError:
@@ -117,28 +128,44 @@ def _unfit(recipe: Recipe, facts: ModelFacts) -> list[Problem]:
             "read that code, then set model.trust_remote_code = true, or choose another model"
         )
         problems.append(Problem("model.trust_remote_code", message))
-    method = clean(facts.quantized or "", limit=40)
-    if method and recipe.quantization.bits != 16:
-        message = f"the weights are quantized already ({method}); set quantization.bits = 16 to take them as they are"
-        problems.append(Problem("quantization.bits", message))
-    if method and recipe.adapter.method == "none":
-        message = f'quantized weights ({method}) cannot be trained themselves; set adapter.method = "lora"'
-        problems.append(Problem("adapter.method", message))
-    if facts.architecture and facts.architecture.endswith(_NOT_WRITERS):
-        shown = clean(facts.architecture, limit=60)
-        problems.append(
-            Problem(_KEY, f"{shown} does not write text; choose a model whose architecture is …ForCausalLM")
-        )
+    else:
+        problems += _not_loadable(facts)
+    problems += _quantized(recipe, facts)
+    longest = facts.max_positions
+    if facts.fixed_positions and longest and recipe.data.max_length > longest:
+        message = f"this model has {longest:,} positions, and no row may be longer; set it to {longest} or less"
+        problems.append(Problem("data.max_length", message))
     return problems
 
 
-def _known_to_transformers(model_type: str) -> bool:
-    """Whether the installed transformers has this model, told by its folders: importing it would take seconds."""
-    package = importlib.util.find_spec("transformers")
-    if package is None or not package.submodule_search_locations or not re.fullmatch(r"[a-z0-9_-]+", model_type):
-        return False
-    models = Path(package.submodule_search_locations[0]) / "models"
-    return (models / model_type.removesuffix("_text").replace("-", "_")).is_dir()
+def _not_loadable(facts: ModelFacts) -> list[Problem]:
+    """What transformers' `AutoModelForCausalLM`, and the task of its class, say about the kind of the model."""
+    if facts.architecture and facts.architecture.endswith(_NOT_WRITERS):
+        message = f"{clean(facts.architecture, limit=60)} does not write text"
+    elif facts.remote_code or (facts.model_type and writes(facts.model_type)):
+        return []
+    elif facts.model_type is None:
+        message = "its config.json names no model_type"
+    else:
+        kind = clean(facts.model_type, limit=40)
+        message = f"the installed transformers has no text model of the type {kind} (AutoModelForCausalLM)"
+    return [Problem(_KEY, f"{message}; choose a model whose architecture is …ForCausalLM")]
+
+
+def _quantized(recipe: Recipe, facts: ModelFacts) -> list[Problem]:
+    if facts.quantized is None:
+        return []
+    method = clean(facts.quantized, limit=40)
+    problems = []
+    if recipe.quantization.bits != 16:
+        message = f"the weights are quantized already ({method}); set quantization.bits = 16 to take them as they are"
+        problems.append(Problem("quantization.bits", message))
+    if recipe.adapter.method == "none":
+        message = f'quantized weights ({method}) cannot be trained themselves; set adapter.method = "lora"'
+        problems.append(Problem("adapter.method", message))
+    if reason := trainable_quantization(facts.quantized):
+        problems.append(Problem(_KEY, f"the weights are quantized ({method}): {reason}"))
+    return problems
 
 
 def _bundled() -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from tuitune.hardware.model_facts import Linear, ModelFacts
-from tuitune.planning.targets import resolve_targets
+from tuitune.planning.targets import expert_problems, resolve_targets
+from tuitune.problem import TuituneError
 from tuitune.recipe.schema import Recipe
 
 
@@ -15,9 +16,9 @@ def trainable_parameters(recipe: Recipe, facts: ModelFacts) -> tuple[int | None,
     """
     if recipe.adapter.method == "none":
         return facts.parameters, facts.parameters
+    adapted = adapted_layers(recipe, facts)
     if not facts.linears:
         return None, facts.parameters
-    adapted = adapted_layers(recipe, facts)
     trained = sum(recipe.adapter.rank * (linear.inputs + linear.outputs) * linear.count for linear in adapted)
     if recipe.adapter.dora:
         trained += sum(linear.outputs * linear.count for linear in adapted)
@@ -28,7 +29,23 @@ def trainable_parameters(recipe: Recipe, facts: ModelFacts) -> tuple[int | None,
 
 def adapted_layers(recipe: Recipe, facts: ModelFacts) -> tuple[Linear, ...]:
     """The layers that get a LoRA adapter, none where every weight is trained. Raises as above."""
-    if recipe.adapter.method == "none":
-        return ()
-    names = set(resolve_targets(recipe.adapter.targets, [linear.name for linear in facts.linears]))
+    names = set(target_names(recipe, facts))
     return tuple(linear for linear in facts.linears if linear.name in names)
+
+
+def target_names(recipe: Recipe, facts: ModelFacts) -> list[str]:
+    """What PEFT will be told to adapt, as far as the layout of the model is known.
+
+    Raises TuituneError where a target is not in the model, or names experts that cannot be adapted as the recipe says.
+    """
+    adapter = recipe.adapter
+    if adapter.method == "none":
+        return []
+    if facts.linears:
+        linears = [linear.name for linear in facts.linears]
+        targets = resolve_targets(adapter.targets, linears, facts.model_type)
+    else:
+        targets = [] if isinstance(adapter.targets, str) else adapter.targets
+    if problems := expert_problems(adapter, targets, facts.model_type):
+        raise TuituneError(problems)
+    return targets

@@ -6,6 +6,7 @@ import difflib
 from collections.abc import Iterable, Sequence
 
 from tuitune.problem import Problem, TuituneError
+from tuitune.recipe.schema import AdapterSection
 
 OUTPUT_HEADS = frozenset({"lm_head", "embed_out", "output", "output_layer"})
 """Names of the layer that turns hidden states into words; `all-linear` leaves it alone, as PEFT does."""
@@ -27,23 +28,80 @@ _SYNONYMS: dict[str, tuple[str, ...]] = {
 """What other architectures call the layers that Llama named, likeliest first."""
 
 
-def resolve_targets(targets: Sequence[str] | str, linear_names: Iterable[str]) -> list[str]:
-    """Names for PEFT's `target_modules`, each of which some linear layer of the model bears (whole, or at its end after
-    a dot).
+_MIXTRAL_LIKE = {"gate": "gate", "w1": "gate_up_proj", "w3": "gate_up_proj", "w2": "down_proj"}
+_QWEN_LIKE = {"gate": "gate", "gate_proj": "gate_up_proj", "up_proj": "gate_up_proj", "down_proj": "down_proj"}
 
-    `linear_names` are module names, whole (`model.layers.0.self_attn.q_proj`) or last parts (`q_proj`). A name that the
-    model has is taken as it is; Llama's names also find their counterparts elsewhere (`q_proj` → `qkv_proj`,
-    `query_key_value`, …). `all-linear` is every linear layer but the output head. Raises TuituneError naming what the
-    model has.
+EXPERT_PARAMETERS: dict[str, dict[str, str]] = {
+    **dict.fromkeys(("mixtral", "minimax", "minimax_m2"), _MIXTRAL_LIKE),
+    **dict.fromkeys(
+        (
+            "Dots3NoteTextModel", "UnlimitedOcrTextModel", "afmoe", "beam", "cohere2_moe", "deepseek_v2", "deepseek_v3",
+            "deepseek_v32", "dots1", "ernie4_5_moe", "exaone_moe", "flex_olmo", "glm4_moe", "glm4_moe_lite",
+            "glm4v_moe", "glm_moe_dsa", "hunyuan_v1_moe", "longcat_flash", "mellum", "olmoe", "qwen3_moe", "qwen3_next",
+            "qwen3_omni_moe", "qwen3_omni_moe_text", "qwen3_omni_moe_thinker", "solar_open",
+        ),
+        _QWEN_LIKE,
+    ),
+}  # fmt: skip
+"""By model type, the layer names that PEFT takes for the experts' parameters, and what those are called.
+
+transformers keeps all experts of a layer in one parameter of three dimensions, and PEFT translates these names wherever
+they are met (`peft.utils.transformers_weight_conversion`), so that shared experts and dense layers of the same names
+cannot be adapted by themselves."""
+
+
+def expert_names(targets: Iterable[str], model_type: str | None) -> list[str]:
+    """Those names of layers that PEFT takes for experts, where some of `targets` are of them."""
+    known, chosen = EXPERT_PARAMETERS.get(model_type or "", {}), list(targets)
+    return [name for name in known if any(bears(target, name) for target in chosen)]
+
+
+def expert_problems(adapter: AdapterSection, targets: Iterable[str], model_type: str | None) -> list[Problem]:
+    """What PEFT cannot do where resolved `targets` name the experts of a mixture: its adapter of a parameter has no
+    dropout, no magnitudes, and takes what is one parameter as one (`peft.tuners.lora.layer.ParamWrapper`).
+    """
+    wanted = expert_names(targets, model_type)
+    if not wanted:
+        return []
+    known = EXPERT_PARAMETERS[model_type or ""]
+    parts = [name for name in known if known[name] == "gate_up_proj"]
+    named = [name for name in parts if name in wanted]
+    problems = []
+    if "gate" in wanted:
+        message = "the router of a mixture is not adapted; remove gate"
+        problems.append(Problem("adapter.targets", message))
+    if named and named != parts:
+        message = f"{' and '.join(parts)} are one parameter in the experts of this model; name both, or neither"
+        problems.append(Problem("adapter.targets", message))
+    if adapter.dropout:
+        message = f"{' and '.join(wanted)} are experts here, whose adapters take no dropout; set adapter.dropout = 0"
+        problems.append(Problem("adapter.dropout", message))
+    if adapter.dora:
+        message = f"{' and '.join(wanted)} are experts here, which DoRA cannot adapt; set adapter.dora = false"
+        problems.append(Problem("adapter.dora", message))
+    return problems
+
+
+def resolve_targets(
+    targets: Sequence[str] | str, linear_names: Iterable[str], model_type: str | None = None
+) -> list[str]:
+    """Names for PEFT's `target_modules`, each of which some linear layer of the model bears (whole, or at its end after
+    a dot), or its experts.
+
+    `linear_names` are module names of the language model, whole (`model.layers.0.self_attn.q_proj`) or last parts
+    (`q_proj`). A name that the model has is taken as it is; Llama's names also find their counterparts elsewhere
+    (`q_proj` → `qkv_proj`, `query_key_value`, …). `all-linear` is every linear layer but the output head, and but those
+    whose names PEFT takes for experts. Raises TuituneError naming what the model has.
     """
     names = list(dict.fromkeys(linear_names))
     leaves = [leaf for leaf in dict.fromkeys(name.rpartition(".")[2] for name in names) if leaf not in OUTPUT_HEADS]
+    experts = EXPERT_PARAMETERS.get(model_type or "", {})
     if targets == "all-linear":
-        if not leaves:
+        if not (plain := [leaf for leaf in leaves if leaf not in experts]):
             raise TuituneError(Problem("adapter.targets", "this model has no linear layers that could be adapted"))
-        return leaves
+        return plain
     wanted = [targets] if isinstance(targets, str) else targets
-    found: dict[str, str | None] = {target: _find(target, names) for target in wanted}
+    found: dict[str, str | None] = {target: _find(target, [*names, *experts]) for target in wanted}
     missing = [target for target, name in found.items() if name is None]
     if missing:
         raise TuituneError([_unknown(target, leaves) for target in missing])
@@ -55,11 +113,12 @@ def resolve_targets(targets: Sequence[str] | str, linear_names: Iterable[str]) -
 def _find(target: str, names: list[str]) -> str | None:
     """The target itself where the model has it, else its first counterpart that the model has."""
     return next(
-        (name for name in (target, *_SYNONYMS.get(target, ())) if any(_bears(known, name) for known in names)), None
+        (name for name in (target, *_SYNONYMS.get(target, ())) if any(bears(known, name) for known in names)), None
     )
 
 
-def _bears(module: str, name: str) -> bool:
+def bears(module: str, name: str) -> bool:
+    """Whether a module is called `name`, whole or at its end after a dot."""
     return bool(name) and (module == name or module.endswith(f".{name}"))
 
 

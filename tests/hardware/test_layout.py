@@ -1,0 +1,87 @@
+"""Weights held against a config by names and shapes alone."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+import torch
+import transformers
+
+from tests.hardware.test_model_facts import CHANGES, FAMILIES, SIZES
+from tuitune.hardware.layout import misfits
+from tuitune.hardware.model_facts import ModelFacts, read_facts
+from tuitune.hardware.weights import Tensor
+
+
+def weights_of(family: str, **changes: Any) -> tuple[ModelFacts, dict[str, Tensor]]:
+    config = getattr(transformers, f"{family}Config")(**(SIZES | changes))
+    with torch.device("meta"):
+        model = transformers.AutoModelForCausalLM.from_config(config)
+    tied = set(model.all_tied_weights_keys)
+    shapes = {name: tuple(weight.shape) for name, weight in model.state_dict().items() if name not in tied}
+    facts = read_facts(json.loads(config.to_json_string()))
+    return facts, {name: Tensor("BF16", shape) for name, shape in shapes.items()}
+
+
+@pytest.mark.parametrize("changes", CHANGES, ids=str)
+@pytest.mark.parametrize("family", FAMILIES)
+def test_the_weights_of_every_known_class_fit(family: str, changes: dict[str, Any]) -> None:
+    facts, tensors = weights_of(family, **changes)
+    assert misfits(facts, tensors) == []
+    assert misfits(facts, tensors | {"model.layers.0.self_attn.rotary_emb.inv_freq": Tensor("F32", (12,))}) == []
+    if facts.experts is not None:
+        return
+    absent = sorted(tensors)[len(tensors) // 2]
+    (problem,) = misfits(facts, {name: one for name, one in tensors.items() if name != absent})
+    assert problem.startswith(f"{absent}: not in the weights")
+
+
+def test_tensors_that_do_not_belong_are_named_first() -> None:
+    facts, tensors = weights_of("Qwen3")
+    name = "model.layers.1.self_attn.q_proj"
+    assert misfits(facts, tensors | {f"{name}.bias": Tensor("BF16", (48,))})[0].startswith(
+        f"{name}.bias: in the weights"
+    )
+    (problem,) = misfits(facts, tensors | {f"{name}.weight": Tensor("BF16", (48, 48))})
+    assert problem.startswith(f"{name}.weight (48 × 48 instead of 512 × 48)")
+    assert misfits(facts, tensors | {"model.layers.3.input_layernorm.weight": Tensor("BF16", (48,))})
+
+
+def test_parts_that_nobody_reads_do_not_matter() -> None:
+    facts, tensors = weights_of("Llama")
+    beside = {"visual.blocks.0.weight": Tensor("BF16", (4,)), "model.mtp.norm.weight": Tensor("BF16", (48,))}
+    assert misfits(facts, tensors | beside) == []
+
+
+def test_a_base_model_saved_without_its_head_lacks_the_head_alone() -> None:
+    facts, tensors = weights_of("Llama")
+    body = {name.removeprefix("model."): one for name, one in tensors.items() if name != "lm_head.weight"}
+    assert misfits(facts, body) == ["lm_head.weight: not in the weights"]
+    tied, tensors = weights_of("Llama", tie_word_embeddings=True)
+    assert misfits(tied, {name.removeprefix("model."): one for name, one in tensors.items()}) == []
+
+
+@pytest.mark.parametrize("prefix", ["_orig_mod.", "module.", "base_model.model."])
+@pytest.mark.parametrize("kind", ["llama", "newcomer"])
+def test_a_prefix_that_a_wrapper_left_is_named(prefix: str, kind: str) -> None:
+    facts, tensors = weights_of("Llama")
+    facts = facts if kind == "llama" else read_facts({"model_type": kind})
+    (problem,) = misfits(facts, {f"{prefix}{name}": one for name, one in tensors.items()})
+    assert repr(prefix) in problem and problem.startswith(prefix)
+
+
+@pytest.mark.parametrize("kind", ["llama", "newcomer"])
+def test_fewer_layers_than_the_config_counts(kind: str) -> None:
+    _, tensors = weights_of("Llama")
+    config = {**SIZES, "model_type": kind, "num_hidden_layers": 5}
+    (problem,) = misfits(read_facts(config), tensors)
+    assert problem.startswith("model.layers.3.") and "3 of the 5 layers" in problem
+
+
+def test_what_cannot_be_told_from_names_is_left_to_the_engine() -> None:
+    facts, tensors = weights_of("Llama")
+    packed = tensors | {"model.layers.0.mlp.up_proj.weight": Tensor("U8", (1, 7))}
+    assert misfits(facts, packed) == misfits(facts, {}) == []
+    assert misfits(read_facts({"model_type": "newcomer"}), {"anything": Tensor("F32", (3,))}) == []

@@ -1,0 +1,95 @@
+"""The weights that a model has by its config, held against those that its files hold, by name and shape."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping
+
+from tuitune.hardware.model_facts import ModelFacts
+from tuitune.hardware.weights import Tensor, named, sizes
+
+_WRAPPERS = ("_orig_mod.", "module.", "base_model.model.", "_fsdp_wrapped_module.", "_forward_module.")
+"""What torch.compile, data parallelism, PEFT, FSDP and DeepSpeed put before every name; transformers reads none."""
+
+_NORMS = (
+    "input_layernorm", "post_attention_layernorm", "pre_feedforward_layernorm", "post_feedforward_layernorm",
+)  # fmt: skip
+_FEED_FORWARD = ("gate_proj", "up_proj", "down_proj", "gate_up_proj")
+_EMBEDDING, _HEAD, _ENDS = "model.embed_tokens.weight", "lm_head.weight", ("model.", "lm_head.")
+_COMPUTED = "rotary_emb.inv_freq"
+_NUMBER = re.compile(r"(?:^|\.)(\d+)\.")
+
+
+def misfits(facts: ModelFacts, tensors: Mapping[str, Tensor]) -> list[str]:
+    """What keeps `tensors` from being the weights of the model, in words that begin with the tensors' names.
+
+    Nothing where they fit, and where that cannot be told from here: weights that are packed, a mixture of experts, an
+    architecture whose layout is not known. There the layers are counted and prefixes looked for, and the engine
+    compares the rest.
+    """
+    if not tensors or facts.quantized or not all(tensor.plain for tensor in tensors.values()):
+        return []
+    if wrapper := next((prefix for prefix in _WRAPPERS if all(name.startswith(prefix) for name in tensors)), None):
+        example = next(iter(tensors)).removeprefix(wrapper)
+        return [f"{named(tensors)}: saved from a wrapped model; save them without {wrapper!r}, as {example}"]
+    if problems := _absent_layers(facts, tensors):
+        return problems
+    return _compared(facts, tensors) if facts.linears and facts.experts is None else []
+
+
+def _compared(facts: ModelFacts, tensors: Mapping[str, Tensor]) -> list[str]:
+    expected = _expected(facts)
+    alone = not any(name.startswith("model.") for name in tensors)
+    found = {f"model.{name}" if alone and name not in expected else name: one for name, one in tensors.items()}
+    absent = set(expected) - set(found)
+    if facts.tied and {_EMBEDDING, _HEAD} & set(found):
+        absent -= {_EMBEDDING, _HEAD}
+    extra = {name for name in found if name not in expected and name.startswith(_ENDS) and not _beside(name)}
+    differing = [
+        f"{name} ({sizes(found[name].shape)} instead of {sizes(shape)})"
+        for name, shape in expected.items()
+        if name in found and found[name].shape != shape
+    ]
+    problems = {
+        "not in the weights": absent,
+        "in the weights, but not in the model that config.json describes": extra,
+        "of another shape than config.json says": differing,
+    }
+    return [f"{named(names)}: {what}" for what, names in problems.items() if names]
+
+
+def _absent_layers(facts: ModelFacts, tensors: Collection[str]) -> list[str]:
+    """The first layer that config.json counts and the weights do not have, by the names of layer 0."""
+    numbers = [int(number[1]) for name in tensors if (number := _NUMBER.search(name))]
+    stored = max(numbers, default=-1) + 1
+    if not facts.layers or not numbers or stored >= facts.layers:
+        return []
+    alike = [name for name in tensors if (number := _NUMBER.search(name)) and number[1] == "0"]
+    absent = [_NUMBER.sub(lambda number: number[0].replace("0", str(stored)), name, count=1) for name in alike]
+    return [f"{named(absent)}: not in the weights, which have {stored} of the {facts.layers} layers of config.json"]
+
+
+def _expected(facts: ModelFacts) -> dict[str, tuple[int, ...]]:
+    """Name and shape of every weight of a model whose layers are known, as transformers' Llama-like classes have them.
+
+    `tests/hardware/test_layout.py` compares them with the classes themselves.
+    """
+    hidden, vocab = facts.hidden or 0, facts.vocab or 0
+    shapes: dict[str, tuple[int, ...]] = {_EMBEDDING: (vocab, hidden), "model.norm.weight": (hidden,)}
+    for number in range(facts.layers or 0):
+        layer = f"model.layers.{number}"
+        shapes |= {f"{layer}.{norm}.weight": (hidden,) for norm in _NORMS[: facts.norms]}
+        if facts.head_norms:
+            shapes |= {f"{layer}.self_attn.{norm}.weight": (facts.head_dim or 0,) for norm in ("q_norm", "k_norm")}
+        for linear in facts.trunk:
+            name = f"{layer}.{'mlp' if linear.name in _FEED_FORWARD else 'self_attn'}.{linear.name}"
+            shapes[f"{name}.weight"] = (linear.outputs, linear.inputs)
+            if linear.bias:
+                shapes[f"{name}.bias"] = (linear.outputs,)
+    return shapes | {_HEAD: (vocab, hidden)}
+
+
+def _beside(name: str) -> bool:
+    """Whether a tensor belongs to no part of the language model, or is computed anew: nobody reads it."""
+    parts = name.split(".")
+    return name.endswith(_COMPUTED) or (parts[0] == "model" and parts[1] not in ("layers", "embed_tokens", "norm"))

@@ -1,0 +1,69 @@
+"""What the installed libraries can do with a model, told from their files: importing them would take seconds."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from functools import cache
+from pathlib import Path
+
+_WRITERS = re.compile(r"^MODEL_FOR_CAUSAL_LM_MAPPING_NAMES = OrderedDict\(\n(.*?)^\)", re.DOTALL | re.MULTILINE)
+_PAIR = re.compile(r'\("([^"]+)", "([^"]+)"\)')
+
+_TRAINABLE: dict[str, tuple[str, ...]] = {
+    "bitsandbytes": ("bitsandbytes",),
+    "gptq": ("gptqmodel", "optimum"),
+    "awq": ("gptqmodel",),
+    "aqlm": ("aqlm",),
+    "eetq": ("kernels",),
+    "hqq": ("hqq",),
+    "quanto": ("optimum.quanto",),
+    "torchao": ("torchao",),
+    "compressed-tensors": ("compressed_tensors",),
+    "sinq": ("sinq",),
+    "mxfp4": (),
+    "fp8": (),
+    "mxfp8": (),
+}
+"""The methods of stored weights under which adapters can be trained, with the packages that load them: `is_trainable`
+and `validate_environment` of transformers' quantizers. The last three are unpacked to 16 bits as they are loaded."""
+
+UNPACKED = ("mxfp4", "fp8", "mxfp8")
+"""Methods whose weights are trained on in 16 bits."""
+
+
+@cache
+def writers() -> dict[str, str]:
+    """The model types that `AutoModelForCausalLM` loads, each with its class; empty where that cannot be told."""
+    package = importlib.util.find_spec("transformers")
+    places = package.submodule_search_locations if package else None
+    try:
+        text = (Path(places[0]) / "models" / "auto" / "modeling_auto.py").read_text("utf-8") if places else ""
+    except OSError:
+        return {}
+    found = _WRITERS.search(text)
+    return dict(_PAIR.findall(found[1])) if found else {}
+
+
+def writes(model_type: str | None) -> bool:
+    """Whether the installed transformers has a class for this type that writes text; True where that is not known."""
+    return model_type in writers() if writers() else True
+
+
+def trainable_quantization(method: str) -> str | None:
+    """Why adapters cannot be trained here on weights that are stored by `method`; None where they can."""
+    if method == "unknown":
+        return None
+    if method not in _TRAINABLE:
+        return "no adapter can be trained on such weights; choose the model's 16-bit version"
+    if absent := [package for package in _TRAINABLE[method] if not _installed(package)]:
+        names = " and ".join(absent)
+        return f"they are loaded by {names}, not installed here; install it, or choose the model's 16-bit version"
+    return None
+
+
+def _installed(package: str) -> bool:
+    try:
+        return importlib.util.find_spec(package) is not None
+    except (ImportError, ValueError):
+        return False
