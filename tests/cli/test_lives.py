@@ -77,12 +77,14 @@ def test_the_time_is_that_of_its_lives_where_they_told_it_and_of_a_run_at_rest(l
     with Writer(run.events_file) as events:
         for seconds in (90, 30):
             events.append(event="supervisor", life=3, resumes=True)
+            events.append(event="slot", device="cpu", label="CPU")
             events.append(event="ended", state="stopped", reason="", seconds=seconds)
-    assert "2 m 00 s, ended " in cli("show", "twice").out
+    assert "trained 2 m 00 s, ended " in cli("show", "twice").out
+    assert json.loads(cli("show", "twice", "--json").out)["trained_seconds"] > 119
     with Writer(run.events_file) as events:
         events.append(event="supervisor", life=4, resumes=True, identity=identity.current().as_record())
     run.owner_file.write_text(json.dumps(identity.current().as_record()))
-    assert "2 m 00 s" not in cli("show", "twice").out
+    assert "ended " not in cli("show", "twice").out
 
 
 def test_a_life_without_a_checkpoint_begins_anew(lived, cli) -> None:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from tests.cli.conftest import TINY, Trained, start
 from tuitune.runs.directory import list_runs
+from tuitune.runs.journal import read_all
 from tuitune.runs.summary import summarize
 
 CONTRACT_KEYS = """
@@ -36,6 +39,19 @@ def test_the_result_is_an_adapter_of_two_peft_files(trained: Trained) -> None:
         "adapter_model.safetensors",
     }
     assert not any(name.endswith((".bin", ".pt", ".pkl")) for name in names)
+
+
+def test_what_a_finished_run_says_of_its_use_runs_as_it_is_pasted(trained: Trained, cli, tmp_path: Path) -> None:
+    """As told at the end of training and by `show`; the answer is what the run's own sample was."""
+    code = trained.printed.out.split("Use it from Python:\n\n")[1]
+    assert code.rstrip() in cli("show", "tiny").out
+    pasted = tmp_path / "pasted.py"
+    pasted.write_text(code.replace("max_new_tokens=256", "max_new_tokens=8, do_sample=False"))
+    done = subprocess.run([sys.executable, str(pasted)], cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    (run,) = list_runs()
+    told = [sample for sample in read_all(run.samples_file) if sample["label"] == "tuned"]
+    assert done.stdout.strip() == told[0]["answer"].strip()
 
 
 def test_show_and_runs_json_have_the_contract_keys(trained: Trained, cli) -> None:

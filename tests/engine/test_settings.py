@@ -45,7 +45,7 @@ PRESET_B = ["q_proj", "k_proj", "v_proj", "o_proj"]
     ],
     ids=lambda settings: "-".join(f"{key.split('__')[1]}={value}" for key, value in settings.items()),
 )
-def test_trains(carried: Carry, settings: dict[str, Any]) -> None:
+def test_trains(carried: Carry, settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     outcome = carried(training__learning_rate=0.01, training__warmup_ratio=0.0, **settings)
     assert outcome.code == 0, outcome.reason
     assert outcome.records("artefact")[0]["reload_difference"] == 0.0
@@ -53,6 +53,17 @@ def test_trains(carried: Carry, settings: dict[str, Any]) -> None:
     assert evaluations["tuned"] < evaluations["base"]
     weights = load_file(outcome.run.adapter / "adapter_model.safetensors")
     assert {tensor.dtype for name, tensor in weights.items() if "lora" in name} == {torch.float32}
+    monkeypatch.chdir(outcome.run.adapter)
+    assert used_as_its_card_says()["base"].config.vocab_size
+
+
+def used_as_its_card_says() -> dict[str, Any]:
+    """What the code of the card in this folder comes to."""
+    names: dict[str, Any] = {}
+    code = Path("README.md").read_text().split("```python\n")[1].split("```")[0]
+    exec(code.replace("max_new_tokens=256", "max_new_tokens=2"), names)
+    assert len(names["answer"]) <= 2
+    return names
 
 
 def test_weights_are_loaded_in_the_format_of_the_arithmetic(carried: Carry) -> None:
@@ -84,13 +95,15 @@ def test_number_formats(settings: list[str], weights: Any, compute: Any, autocas
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
-def test_every_weight_can_be_trained(carried: Carry, precision: str) -> None:
+def test_every_weight_can_be_trained(carried: Carry, precision: str, monkeypatch: pytest.MonkeyPatch) -> None:
     outcome = carried(adapter__method="none", training__precision=precision, training__learning_rate=1e-3)
     assert outcome.code == 0, outcome.reason
     plan = outcome.records("plan")[0]
     assert plan["trainable_parameters"] == plan["total_parameters"] and plan["dtype"] == "float32"
     assert (outcome.run.path / "model" / "model.safetensors").is_file() and not outcome.run.adapter.exists()
     assert outcome.records("artefact")[0]["reload_difference"] == 0.0
+    monkeypatch.chdir(outcome.run.path / "model")
+    assert used_as_its_card_says()["model"].num_parameters() == plan["total_parameters"]
 
 
 def test_evaluating_first_does_not_change_how_4_bit_weights_train(carried: Carry) -> None:

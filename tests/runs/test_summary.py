@@ -34,6 +34,8 @@ CONTRACT = [
         "life",
         "checkpoint",
         "exact",
+        "trained_seconds",
+        "waited_seconds",
         "recipe",
     ),
 ]

@@ -49,15 +49,17 @@ async def test_a_finished_run_says_what_came_of_it(make_run: MakeRun, size: tupl
         metrics.append(kind="answers", step=20, label="tuned", rows=50, exact=0.88, valid_json=1.0)
     async with TuituneApp(run).run_test(size=size) as pilot:
         shown = await shows(pilot, "✓ finished", "36.6 → 1.35", "2.00% → 100%", "0% → 88%", "b eval 0.3000")
-        assert str(run.adapter)[:60] in shown
+        assert "u shows how to use it" in shown and str(run.adapter)[:40] in shown
 
 
 @pytest.mark.parametrize(("state", "words"), [("failed", "failed"), ("crashed", "crashed"), ("stopped", "stopped")])
 async def test_an_end_that_was_not_the_plan_gives_its_reason_whole(make_run: MakeRun, state: str, words: str) -> None:
     reason = "out of memory: " + " ".join(f"word{number}" for number in range(30)) + " the end of it"
     run = make_run("triage", state=state, reason=reason)
+    run.log_file.write_text("Traceback\n  it went wrong here\n")
     async with TuituneApp(run).run_test(size=(80, 24)) as pilot:
-        await shows(pilot, words, "killed" if state == "crashed" else "the end of it")
+        shown = await shows(pilot, words, "killed" if state == "crashed" else "the end of it", "press r to resume")
+        assert ("it went wrong here" in shown) == (state != "stopped")
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -74,7 +76,7 @@ async def test_a_run_that_starts_says_what_it_is_at(make_run: MakeRun, size: tup
 
 async def test_a_queued_run_and_one_without_a_plan_yet(make_run: MakeRun) -> None:
     async with TuituneApp(make_run("waits", state="queued", steps=0)).run_test(size=(80, 24)) as pilot:
-        await shows(pilot, "waits", "waiting for its turn", "no samples yet")
+        await shows(pilot, "waits", "queued", "waiting", "no samples yet")
 
 
 async def test_damaged_runs_are_shown(make_run: MakeRun) -> None:
@@ -249,6 +251,13 @@ async def test_the_recipe_and_the_path(make_run: MakeRun, monkeypatch: pytest.Mo
         await pilot.press("t")
         await until(pilot, lambda: isinstance(pilot.app.screen, TextView))
         await shows(pilot, "recipe.toml", "[cleaning]")
+        await pilot.press("escape", "u")
+        await shows(pilot, "has left no result to use yet")
+        run.adapter.mkdir()
+        (run.adapter / "adapter_config.json").write_text("{}")
+        await pilot.press("u")
+        await shows(pilot, "PeftModel.from_pretrained(base, folder)")
+        await until(pilot, lambda: f"folder = '{run.adapter}'\n" in pilot.app.clipboard)
 
 
 async def test_the_log_is_a_window_on_its_file(make_run: MakeRun) -> None:

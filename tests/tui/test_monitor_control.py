@@ -93,9 +93,9 @@ async def test_pause_and_kill_show_that_they_were_asked_until_the_run_says_so(ma
         await shows(pilot, "◑ stopping", "saves a checkpoint at the next step")
         assert "asked …" not in text(pilot).split("\n")[1]
         event(run, "ended", state="paused", reason="", seconds=3.0)
-        await shows(pilot, "‖ paused", "r goes on with it", "no checkpoint")
+        await shows(pilot, "‖ paused", "press r to resume", "no checkpoint")
         await pilot.press("C")
-        await shows(pilot, "triage is paused", "r goes on with it")
+        await shows(pilot, "triage is paused", "r resumes it")
 
 
 async def test_the_countdown_of_a_kill_ticks(make_run: MakeRun) -> None:
@@ -162,9 +162,9 @@ async def test_on_a_small_screen_the_way_to_the_answer_is_told(make_run: MakeRun
 @pytest.mark.parametrize(
     ("state", "reason"),
     [
-        ("queued", "waits for its turn"),
+        ("queued", "is queued"),
         ("stopping", "is stopping"),
-        ("finished", "is finished"),
+        ("finished", "has finished"),
         ("paused", "is paused"),
     ],
 )

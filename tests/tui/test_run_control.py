@@ -129,9 +129,9 @@ async def test_resume_starts_the_next_life_at_once(make_run: MakeRun) -> None:
     ("key", "state", "reason"),
     [
         ("P", "finished", "subject has ended already: it is finished"),
-        ("P", "paused", "subject is paused: r goes on with it"),
+        ("P", "paused", "subject is paused: r resumes it"),
         ("P", "stopping", "subject is stopping already"),
-        ("S", "paused", "subject is paused: r goes on with it"),
+        ("S", "paused", "subject is paused: r resumes it"),
         ("K", "queued", "subject has not started: S takes it out of the queue"),
         ("K", "failed", "subject has ended already: it is failed"),
         ("r", "training", "subject is training: there is nothing to resume"),

@@ -81,6 +81,6 @@ def _end(options: argparse.Namespace, verb: str, deed: str) -> int:
 
 def _ended(summary: Summary) -> str:
     if summary.state == "paused":
-        return f"{summary.name}: {summary.reason or 'paused'}; `tuitune resume {summary.id}` goes on with it"
+        return f"{summary.name}: {summary.reason or 'paused'}; `tuitune resume {summary.id}` resumes it"
     reached = "" if summary.step is None else f" at step {summary.step}"
     return f"{summary.name}: {summary.state}{reached}"

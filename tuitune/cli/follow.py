@@ -40,7 +40,7 @@ def follow_to_rest(run: Run, *, quiet: bool = False, since: float = 0.0) -> int:
         note(f"\n{run.name} goes on: `tuitune follow {run.id}` watches it again, `tuitune stop {run.id}` ends it")
         return 130
     if view.summary.state == "paused" and not quiet:
-        note(f"{run.name} is paused: `tuitune resume {run.id}` goes on with it")
+        note(f"{run.name} is paused: `tuitune resume {run.id}` resumes it")
     return 1 if view.summary.state in ("failed", "crashed") else 0
 
 

@@ -8,8 +8,8 @@ import shutil
 import sys
 
 from tuitune.cli.follow import follow_to_rest
-from tuitune.cli.outcome import outcome_pairs
-from tuitune.cli.output import note, say, say_json, say_pairs, say_table
+from tuitune.cli.outcome import say_run
+from tuitune.cli.output import note, say, say_json, say_table
 from tuitune.problem import TuituneError
 from tuitune.recipe.document import LARGEST
 from tuitune.runs import files
@@ -60,7 +60,7 @@ def show(options: argparse.Namespace) -> int:
     if options.json:
         say_json(summarize(run).as_json())
         return 0
-    say_pairs(outcome_pairs(run))
+    say_run(run)
     try:
         recipe = files.read_bytes(run.recipe_file, LARGEST).decode("utf-8", "replace")
     except OSError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,21 +11,32 @@ from tuitune.cli.news import resumed_text, step_text
 from tuitune.cli.output import say, say_pairs
 from tuitune.runs.directory import Run
 from tuitune.runs.records import number, parts, text, whole
-from tuitune.runs.state import AT_REST, seconds_at_work
+from tuitune.runs.spent import spent
+from tuitune.runs.state import AT_REST, ENDED
 from tuitune.runs.summary import RunView, Summary
-from tuitune.units import bytes_text, clock_text, duration_text, number_text, percent_text
+from tuitune.runs.usage import usage
+from tuitune.text import clean
+from tuitune.units import bytes_text, clock_text, number_text, percent_text
 
 
 def say_outcome(run: Run) -> None:
+    """What became of a run that was followed."""
     say("")
-    say_pairs(outcome_pairs(run))
+    say_run(run)
 
 
-def outcome_pairs(run: Run) -> list[tuple[str, str]]:
-    """Label and value of everything known about the run's result; what was not measured is left out."""
+def say_run(run: Run) -> None:
+    """Everything known about the run and its result, and how to use that."""
     view = RunView(run)
     view.refresh()
-    summary = view.summary
+    say_pairs(_outcome_pairs(view))
+    if view.summary.state in ENDED and (text := usage(run, view.recipe)):
+        say("", "Use it from Python:", "", clean(text, newlines=True).rstrip())
+
+
+def _outcome_pairs(view: RunView) -> list[tuple[str, str]]:
+    """Label and value of everything known about the run's result; what was not measured is left out."""
+    run, summary = view.run, view.summary
     return [
         ("run", f"{run.name}  {run.id}"),
         ("state", summary.state + (f": {summary.reason}" if summary.reason else "")),
@@ -52,12 +64,11 @@ def _progress(view: RunView) -> Iterator[tuple[str, str]]:
     summary = view.summary
     if summary.total_steps:
         yield "steps", f"{summary.step or 0} of {summary.total_steps}"
-    if summary.state in AT_REST:
-        took, ended = seconds_at_work(view.events), summary.ended_at
-        texts = [duration_text(took)] if took is not None else []
-        texts += [f"ended {clock_text(ended)}"] if ended else []
-        if texts:
-            yield "time", ", ".join(texts)
+    took = spent(view.events, None if summary.state in AT_REST else time.time())
+    texts = [took.text] if took is not None else []
+    texts += [f"ended {clock_text(summary.ended_at)}"] if summary.ended_at else []
+    if texts:
+        yield "time", ", ".join(texts)
     if summary.peak_memory_bytes:
         yield "peak memory", bytes_text(summary.peak_memory_bytes)
 

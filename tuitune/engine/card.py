@@ -9,6 +9,7 @@ from tuitune import __version__
 from tuitune.engine.dataset import Prepared
 from tuitune.engine.model import Base
 from tuitune.recipe.schema import Recipe
+from tuitune.runs.usage import snippet
 from tuitune.units import count_text
 
 _LIBRARIES = ("torch", "transformers", "trl", "peft", "bitsandbytes", "datasets")
@@ -33,6 +34,8 @@ def model_card(
         f"{kind} `{_short(recipe.model.id)}`, made with tuitune {__version__}.",
         *([recipe.run.notes] if recipe.run.notes else []),
         *([] if complete else ["Training was stopped before its end."]),
+        "## Use",
+        _usage(recipe, base, adapter=adapter),
         "## Training",
         _table(_settings(recipe, base, data, steps)),
         "## Held-out perplexity",
@@ -49,6 +52,13 @@ def model_card(
 def _short(name: str) -> str:
     """A Hub id or bundled name as it is; of a file or folder its last part, for the rest is nobody's business."""
     return Path(name).name if Path(name).exists() else name
+
+
+def _usage(recipe: Recipe, base: Base, *, adapter: bool) -> str:
+    needed = ["transformers", "accelerate", *(["peft"] if adapter else [])]
+    needed += ["bitsandbytes"] if adapter and recipe.quantization.bits != 16 else []
+    text = snippet(".", recipe.model_dump(mode="json"), adapter=adapter, chat=bool(base.tokenizer.chat_template))
+    return f"`pip install {' '.join(needed)}`, then in the folder of this card:\n\n```python\n{text}```"
 
 
 def _settings(recipe: Recipe, base: Base, data: Prepared, steps: int) -> dict[str, str]:

@@ -85,13 +85,6 @@ def note(life: dict[str, Record], event: Record) -> None:
     life[kind] = event
 
 
-def seconds_at_work(events: Iterable[Record]) -> float | None:
-    """How long the lives that have ended took together, as far as supervisors could say; None where none could."""
-    known = (number(event, "seconds") for event in events if event.get("event") == "ended")
-    lasted = [seconds for seconds in known if seconds is not None]
-    return sum(lasted) if lasted else None
-
-
 def catch_up(run: Run, reader: journal.Reader, events: list[Record], max_records: int | None = None) -> bool | None:
     """Add to `events` what has come since, at most `max_records`; whether a supervisor is at work on the run.
 

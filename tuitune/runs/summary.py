@@ -15,6 +15,7 @@ from tuitune.runs.directory import Run, created_at, read_recipe
 from tuitune.runs.history import History
 from tuitune.runs.journal import Reader
 from tuitune.runs.records import Record, number, whole
+from tuitune.runs.spent import Spent, spent
 from tuitune.runs.state import ENDED, State, catch_up, derive, judge, note
 
 _RECENT = 20
@@ -29,7 +30,8 @@ class Summary:
 
     `life` counts the times that the run was started (0: never); `checkpoint` is the step of the newest checkpoint that
     counts; `exact` says whether the last resumption was exact (None where the run was never resumed). `started_at` is
-    when the first engine started; `ended_at` is None for a paused run, which goes on.
+    when the first engine started; `ended_at` is None for a paused run, which goes on. `trained_seconds` and
+    `waited_seconds` are those of the lives that have ended, None before one has.
     """
 
     id: str
@@ -52,6 +54,8 @@ class Summary:
     life: int
     checkpoint: int | None
     exact: bool | None
+    trained_seconds: float | None
+    waited_seconds: float | None
     recipe: dict[str, Any]
     created_at: float | None
 
@@ -86,6 +90,7 @@ class RunView(History):
         self._life: dict[str, Record] = {}
         self._lives = 0
         self._started_at: float | None = None
+        self._spent: Spent | None = None
         self._last_time: float | None = None
         self._at_work: bool | None = None
         self._glance: tuple[State, str] | None = None
@@ -143,6 +148,8 @@ class RunView(History):
                 self._lives = self._lives + 1 if life is None else life
             case "engine" if self._started_at is None:
                 self._started_at = number(event, "time")
+            case "ended":
+                self._spent = spent(self.events)
             case "amended":
                 self.__dict__.pop("recipe", None)
 
@@ -182,6 +189,8 @@ class RunView(History):
             life=self._lives,
             checkpoint=whole(self.checkpoints[-1], "step") if self.checkpoints else None,
             exact=(self.resumed or {}).get("exact"),
+            trained_seconds=self._spent and self._spent.trained,
+            waited_seconds=self._spent and self._spent.waited,
             recipe=self.recipe,
             created_at=self._created_at,
         )

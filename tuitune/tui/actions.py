@@ -119,6 +119,7 @@ _DECLARED: tuple[Action, ...] = (
     Action("monitor", "pause", "P", "pause", "Checkpoint at the next step and free the device; r goes on from there"),
     Action("monitor", "stop", "S", "stop & save", "Stop at the next step and save the adapter"),
     Action("monitor", "resume", "r", "resume", "Go on where the run was; a finished one asks how far"),
+    Action("monitor", "usage", "u", "use it", "How to use the result from Python; copies the code"),
     Action("monitor", "zoom_pane", "z", "zoom", "Give the pane under the cursor the whole screen, or give it back"),
     Action("monitor", "checkpoint", "C", "checkpoint", "Save a checkpoint at the next step"),
     Action("monitor", "evaluate", "E", "evaluate", "Measure the loss on the held-out rows at the next step"),

@@ -19,7 +19,7 @@ class RunLine:
 
     `losses` is the training loss so far, averaged into at most sixteen points. `place` is that in the queue, from 1, of
     `waiting` runs; 0 for a run that does not wait. `alerts` counts the errors that the run has raised, and `alert` is
-    the last one's message.
+    the last one's message. `spent` tells in words how long it has trained and waited.
     """
 
     run: Run
@@ -37,6 +37,7 @@ class RunLine:
     eta_seconds: float | None = None
     created_at: float | None = None
     ended_at: float | None = None
+    spent: str = ""
     place: int = 0
     waiting: int = 0
     alerts: int = 0

@@ -12,6 +12,7 @@ from typing import Any
 
 from tuitune.runs.directory import Run, list_runs
 from tuitune.runs.records import text
+from tuitune.runs.spent import spent
 from tuitune.runs.state import AT_REST
 from tuitune.runs.summary import RunView
 from tuitune.tui.run_line import READING, RunLine
@@ -102,6 +103,7 @@ def _stamp(run: Run) -> int:
 
 def _describe(view: RunView) -> RunLine:
     summary = view.summary
+    took = spent(view.events, None if summary.state in AT_REST else time.time())
     errors = [alert for alert in view.alerts if alert.get("level") == "error"]
     return RunLine(
         run=view.run,
@@ -119,6 +121,7 @@ def _describe(view: RunView) -> RunLine:
         eta_seconds=summary.eta_seconds,
         created_at=summary.created_at,
         ended_at=summary.ended_at,
+        spent=took.text if took is not None else "",
         alerts=len(errors),
         alert=text(errors[-1], "message") if errors else "",
     )

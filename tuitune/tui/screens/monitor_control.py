@@ -14,6 +14,7 @@ from tuitune.tui.asks import Answer, Ask, Asks
 from tuitune.tui.screens.run_control import CONTROLS, RunControl
 from tuitune.tui.watched_run import WatchedRun
 
+_HAS = {"paused": "is paused", "stopped": "was stopped"}
 VERBS = {"checkpoint": "checkpoint", "evaluate": "evaluate", "sample_now": "sample", "tune": "tune"}
 """Actions of this screen → what they ask of the engine."""
 
@@ -58,10 +59,10 @@ class MonitorControl(RunControl):
     def _why_not_ask(self, name: str) -> str | None:
         verb, run, state = VERBS[name], clean(self.run.name), self.view.summary.state
         if state in AT_REST:
-            more = "; r goes on with it" if state != "finished" else ""
-            return f"{run} is {state}: only a run that trains can do that{more}"
+            more = "; r resumes it" if state != "finished" else ""
+            return f"{run} {_HAS.get(state, f'has {state}')}; this works only while a run trains{more}"
         if state == "queued":
-            return f"{run} waits for its turn; e in the list of runs changes its recipe"
+            return f"{run} is queued; e in the list of runs changes its recipe"
         if state == "stopping":
             return f"{run} is stopping"
         if verb in self._asks or (self.run, verb) in self._under_way:

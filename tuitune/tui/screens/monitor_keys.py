@@ -6,8 +6,8 @@ import asyncio
 from functools import partialmethod
 from typing import TYPE_CHECKING
 
-from tuitune.runs import files
-from tuitune.text import redact
+from tuitune.runs import files, usage
+from tuitune.text import clean, redact
 from tuitune.tui import clipboard
 from tuitune.tui.screens.monitor_control import MonitorControl
 from tuitune.tui.widgets.dialogs import TextView
@@ -52,6 +52,8 @@ class MonitorKeys(MonitorControl):
             return "the whole run is in view; + zooms in"
         if name in _NEED_SAMPLES and not self._samples.book.prompts:
             return "there are no samples yet"
+        if name == "usage" and usage.result(self.run) is None:
+            return f"{clean(self.run.name)} has left no result to use yet"
         return super().why_disabled(name)
 
     # Panes
@@ -145,6 +147,11 @@ class MonitorKeys(MonitorControl):
             self.notify(f"the recipe cannot be read: {error.strerror}", severity="error")
             return
         self.app.push_screen(TextView(f"{self.run.name} · recipe.toml", redact(text)))
+
+    async def action_usage(self) -> None:
+        text = usage.usage(self.run, self.view.recipe)
+        self.app.push_screen(TextView(f"{self.run.name} · from Python", text))
+        self.notify(await asyncio.to_thread(clipboard.copy, text, self.app.copy_to_clipboard))
 
     async def action_copy_path(self) -> None:
         path = self.view.summary.adapter or str(self.run.path)

@@ -23,7 +23,7 @@ _LOOK_SECONDS = 0.1
 
 CONTROLS = frozenset({"pause", "stop", "kill", "resume", "delete"})
 
-_STOP = "It ends at its next step and saves its adapter; r goes on with it later."
+_STOP = "It ends at its next step and saves its adapter; r resumes it later."
 _STOP_QUEUED = "It leaves the queue without having started; r queues it again."
 _KILL = (
     "First it is asked to save and end, and gets 5 to 60 seconds for that.\n"
@@ -197,7 +197,7 @@ def _why_not(name: str, run: str, state: str) -> str | None:
         remedy = "wait until it has ended" if state == "stopping" else "stop it first"
         return None if state in AT_REST else f"{run} is {state}: {remedy}"
     if state == "paused":
-        return f"{run} is paused: r goes on with it, and d deletes it"
+        return f"{run} is paused: r resumes it and d deletes it"
     if state in AT_REST:
         return f"{run} has ended already: it is {state}"
     if state == "queued" and name == "kill":

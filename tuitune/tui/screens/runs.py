@@ -250,7 +250,7 @@ def _draw(line: RunLine, now: float, width: int) -> Sequence[Content]:
 
 def _detail(line: RunLine) -> str:
     words = line.reason or (line.phase if line.live else "")
-    return clean(" · ".join(filter(None, [words, str(line.run.path)])), limit=400)
+    return clean(" · ".join(filter(None, [words, line.spent, str(line.run.path)])), limit=400)
 
 
 def _place_line(machine: str) -> Content:

@@ -8,7 +8,9 @@ from collections.abc import Iterator
 from textual.content import Content
 
 from tuitune.runs.records import Record, number
-from tuitune.runs.state import AT_REST, seconds_at_work
+from tuitune.runs.spent import spent
+from tuitune.runs.state import AT_REST
+from tuitune.runs.usage import result
 from tuitune.text import clean
 from tuitune.tui.glyphs import state_content
 from tuitune.tui.watched_run import WatchedRun
@@ -61,7 +63,7 @@ def header_lines(view: WatchedRun, width: int, moment: Moment) -> list[Content]:
     at_rest = state in AT_REST
     lines = [_first_line(view, state, width)]
     if at_rest:
-        lines.append(joined(_results(view), width))
+        lines.append(joined([*_next_key(view, moment), *_results(view)], width))
     elif state == "training" and len(view.steps):
         lines.append(joined(_moment(view, moment), width))
     elif state == "queued":
@@ -70,8 +72,8 @@ def header_lines(view: WatchedRun, width: int, moment: Moment) -> list[Content]:
         lines.append(waiting_line(view, state, moment, width))
     for text, colour in remarks(view, moment):
         lines += wrapped(text, width, colour)
-    if at_rest and summary.adapter:
-        lines.append(labelled("adapter", clean(summary.adapter)))
+    if at_rest and (folder := result(view.run)) is not None:
+        lines.append(joined([("u shows how to use it", "$accent bold"), labelled(folder.name, clean(str(folder)))]))
     return lines
 
 
@@ -109,10 +111,9 @@ def _moment(view: WatchedRun, moment: Moment) -> Iterator[Figure | None]:
         yield labelled("ends", clock_text(moment.now + summary.eta_seconds))
     if moment.busy:
         yield (clean(moment.busy, limit=60), "$accent")
-    began = engine_started(view.events)
-    yield from limit_figures(view, began)
-    if began is not None:
-        yield labelled("elapsed", duration_text((seconds_at_work(view.events) or 0.0) + moment.now - began))
+    yield from limit_figures(view, engine_started(view.events))
+    if (took := spent(view.events, moment.now)) is not None:
+        yield took.text
     if summary.tokens_per_second is not None:
         yield f"{count_text(summary.tokens_per_second)} tok/s"
     yield resumed_figure(view)
@@ -121,21 +122,23 @@ def _moment(view: WatchedRun, moment: Moment) -> Iterator[Figure | None]:
         yield labelled("peak", bytes_text(summary.peak_memory_bytes))
 
 
+def _next_key(view: WatchedRun, moment: Moment) -> Iterator[Figure]:
+    """What a person does next with a run that did not finish."""
+    summary = view.summary
+    if summary.state != "finished" and not moment.foreign:
+        where = "the beginning: it has no checkpoint" if summary.checkpoint is None else f"step {summary.checkpoint:,}"
+        yield (f"press r to resume from {where}", "$accent bold")
+
+
 def _results(view: WatchedRun) -> Iterator[Figure | None]:
     """The figures of a run at rest."""
     summary = view.summary
-    if summary.state == "paused":
-        yield ("r goes on with it", "$accent bold")
-        saved = (
-            f"step {summary.checkpoint}" if summary.checkpoint is not None else "its beginning: it has no checkpoint"
-        )
-        yield labelled("from", saved)
     yield from _perplexity(view)
     yield from _answers(view)
     if summary.loss is not None:
         yield labelled("loss", number_text(summary.loss))
-    if (took := seconds_at_work(view.events)) is not None:
-        yield labelled("took", duration_text(took))
+    if (took := spent(view.events)) is not None:
+        yield took.text
     yield labelled("paused" if summary.state == "paused" else "ended", clock_text(ended_at(view)))
     if summary.peak_memory_bytes:
         yield labelled("peak", bytes_text(summary.peak_memory_bytes))

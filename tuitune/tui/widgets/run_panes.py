@@ -53,6 +53,7 @@ class RunPanes(Horizontal):
         self._lower = "samples"
         self._told: tuple[object, ...] = ()
         self._reloads = 0
+        self._failed = False
 
     def compose(self) -> ComposeResult:
         with Vertical(id="left"):
@@ -127,7 +128,11 @@ class RunPanes(Horizontal):
     # What they show
 
     def draw(self, view: WatchedRun) -> None:
-        """Show the run as it is now; only what changed is sent to the terminal."""
+        """Show the run as it is now, its log where it failed; only what changed is sent to the terminal."""
+        failed, self._failed = self._failed, view.summary.state in ("failed", "crashed")
+        if self._failed and not failed and self._active == "loss":
+            self._lower = "log"
+            self._arrange()
         self.charts.draw(view)
         for name in METRICS:
             ways = self.charts.ways if name == "loss" else ""

@@ -23,17 +23,17 @@ REASON_LINES = 8
 
 
 def queue_lines(view: WatchedRun, moment: Moment, width: int) -> list[Content]:
-    """`waiting for …: who is there · 2nd of 3 in the queue · for 3 m`, in as many lines as it takes."""
+    """`CPU is busy: training demo · 2nd of 3 in the queue · waiting 3 m`, in as many lines as it takes."""
     reason = clean(view.summary.reason)
     place = place_text(*moment.place) or place_text(*told_place(view.events))
     since = waiting_since(view.events) or view.summary.created_at
     figures: list[Figure | None] = [
         (moment.asked, "$accent bold") if moment.asked else None,
         place or None,
-        labelled("waiting for", _clock(moment.now, since)) if since else None,
+        labelled("waiting", _clock(moment.now, since)) if since else None,
     ]
     if not reason:
-        return [joined(["waiting for its turn", *figures], width)]
+        return [joined(figures, width)]
     whole = joined([reason, *figures])
     return [whole] if whole.cell_length <= width else [joined(figures, width), *wrapped(reason, width, "")]
 
