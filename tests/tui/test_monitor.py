@@ -180,6 +180,24 @@ async def test_zoom_pan_follow_and_fit_move_all_charts(make_run: MakeRun) -> Non
         assert windows() == {(0, 400)}
 
 
+async def test_the_y_range_of_a_run_at_rest_fits_again_after_panning(
+    make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 1000.0
+    monkeypatch.setattr("tuitune.tui.charts.chart.monotonic", lambda: now)
+    async with TuituneApp(make_run("triage", steps=400)).run_test(size=(120, 36)) as pilot:
+        await shows(pilot, "400 / 400")
+        await pilot.press("plus")
+        loss = screen(pilot).panes.charts.charts["loss"]
+        await until(pilot, lambda: loss.drawn)
+        close = [row.text for row in loss._rows]
+        await pilot.press("H", "H", "H", "H", "L", "L", "L", "L")
+        assert [row.text for row in loss._rows] != close, "it holds still at first"
+        now += 11
+        screen(pilot).look_again()
+        await until(pilot, lambda: [row.text for row in loss._rows] == close)
+
+
 async def test_axes_log_smoothing_and_marks(make_run: MakeRun) -> None:
     async with TuituneApp(make_run("triage", steps=50)).run_test(size=(120, 36)) as pilot:
         await shows(pilot, "50 / 50", "EMA 0.6")

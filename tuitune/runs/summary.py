@@ -189,8 +189,8 @@ class RunView(History):
             life=self._lives,
             checkpoint=whole(self.checkpoints[-1], "step") if self.checkpoints else None,
             exact=(self.resumed or {}).get("exact"),
-            trained_seconds=self._spent and self._spent.trained,
-            waited_seconds=self._spent and self._spent.waited,
+            trained_seconds=self._spent.trained if self._spent else None,
+            waited_seconds=self._spent.waited if self._spent else None,
             recipe=self.recipe,
             created_at=self._created_at,
         )

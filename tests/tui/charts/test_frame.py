@@ -128,6 +128,14 @@ def test_letters_points_best_and_marks() -> None:
     assert any(ink == MARK for row in rows for _, ink in row.runs())
 
 
+def test_lines_bear_their_names_where_there_is_room() -> None:
+    one, other = line([1.0, 3.0], name="train", letter="a"), line([1.0, 2.0], name="eval", letter="b")
+    wide, narrow = (drawn(Plot([one, other]), Window("step", 0, 1), width, 8) for width in (80, 40))
+    assert [row.rstrip()[-7:] for row in wide if row.rstrip().endswith(("train", "eval"))] == ["a train", " b eval"]
+    assert [row.rstrip()[-2:] for row in narrow if row.rstrip()[-1:] in ("a", "b")] == [" a", " b"]
+    assert {len(row) for row in wide} == {80}
+
+
 def test_letters_at_the_same_height_stand_one_below_the_other() -> None:
     one, other = line([1.0, 1.0], letter="a"), line([1.0, 1.0], letter="b")
     rows = drawn(Plot([one, other]), Window("step", 0, 1), 30, 6)

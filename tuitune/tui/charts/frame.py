@@ -20,6 +20,9 @@ SERIES = 10
 """`SERIES` + n is the colour of a line with ink n; `GHOST` + n the same, faint."""
 GHOST = 30
 
+NAMED_FROM = 48
+"""Characters that a plot is wide at least whose lines bear their names; on a narrower one they bear letters."""
+
 _INKED = re.compile(rb"[^\0]+")
 _SAME = re.compile(rb"(.)\1*", re.DOTALL)
 
@@ -61,6 +64,10 @@ class Row:
         return different[0], different[-1] + 1
 
 
+def _label(line: Line) -> str:
+    return f"{line.letter} {line.name}".rstrip()
+
+
 @dataclass(frozen=True)
 class Frame:
     """What to draw and where: `lines` back to front, over `window`, from `low` to `high` (powers of ten with `log`)."""
@@ -79,8 +86,8 @@ class Frame:
 
     @cached_property
     def columns(self) -> int:
-        """Characters across the plot itself, between the y axis and the letters at the right."""
-        return max(2, self.width - self.gutter - 1 - 2 * self.lettered)
+        """Characters across the plot itself, between the y axis and what names the lines at the right."""
+        return max(2, self.width - self.gutter - 1 - self.margin)
 
     @cached_property
     def rows(self) -> int:
@@ -90,6 +97,24 @@ class Frame:
     @cached_property
     def lettered(self) -> bool:
         return sum(bool(line.letter) for line in self.lines) > 1
+
+    @cached_property
+    def named(self) -> bool:
+        """Whether the lines bear their names at their ends, and not their letters alone."""
+        return self.lettered and self.width - self.gutter - 1 - self._longest >= NAMED_FROM
+
+    @cached_property
+    def margin(self) -> int:
+        """Characters at the right of the plot, a space and what stands at the ends of the lines."""
+        return self._longest if self.named else 2 * self.lettered
+
+    @cached_property
+    def _longest(self) -> int:
+        return 1 + max((len(_label(line)) for line in self.lines if line.letter), default=0)
+
+    def label(self, line: Line) -> str:
+        """What stands at the end of a line."""
+        return _label(line) if self.named else line.letter
 
     def render(self) -> list[Row]:
         """Exactly `height` rows of exactly `width` cells."""
@@ -136,16 +161,17 @@ class _Plot:
         text = list(map(frame.glyphs.cells.__getitem__, self._masks))
         for cell, (glyph, ink) in self._glyphs.items():
             text[cell], self._inks[cell] = glyph, ink
-        tail = 2 if frame.lettered else 0
+        tail = frame.margin
         starts = range(0, size, frame.columns)
         self.text = ["".join(text[start : start + frame.columns]) + " " * tail for start in starts]
         self.inks = [self._inks[start : start + frame.columns] + bytearray(tail) for start in starts]
-        for row, (_, letter, ink) in self._end_rows():
-            self._put(row, frame.columns + 1, letter, ink)
+        for row, (_, label, ink) in self._end_rows():
+            self._put(row, frame.columns + 1, label, ink)
 
-    def _put(self, row: int, column: int, glyph: str, ink: int) -> None:
-        self.text[row] = self.text[row][:column] + glyph + self.text[row][column + 1 :]
-        self.inks[row][column] = ink
+    def _put(self, row: int, column: int, label: str, ink: int) -> None:
+        end = column + len(label)
+        self.text[row] = self.text[row][:column] + label + self.text[row][end:]
+        self.inks[row][column:end] = bytes([ink]) * len(label)
 
     def _draw(self, line: Line) -> None:
         frame = self.frame
@@ -185,13 +211,13 @@ class _Plot:
         self._glyphs[row * self.frame.columns + column // 2] = glyph, ink
 
     def _end(self, line: Line, spans: list[Span], ink: int) -> None:
-        """Note where the line ends, for its letter."""
+        """Note where the line ends, for its name."""
         ends = [span[4] for span in spans if not isnan(span[4]) and span[0] < self.frame.columns * 2]
         if ends:
-            self._ends.append((ends[-1], line.letter, ink))
+            self._ends.append((ends[-1], self.frame.label(line), ink))
 
     def _end_rows(self) -> Iterator[tuple[int, tuple[float, str, int]]]:
-        """The letters beside the ends of their lines, from the top; one a row."""
+        """The names beside the ends of their lines, from the top; one a row."""
         ends = sorted(self._ends, key=lambda end: -end[0])[: self.frame.rows]
         row = -1
         for number, end in enumerate(ends):

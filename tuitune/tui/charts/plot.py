@@ -27,6 +27,11 @@ class Plot:
     _drawn_with: tuple[object, ...] = ()
     _gutter: int = 4
 
+    @property
+    def settling(self) -> bool:
+        """Whether a later frame of the same lines looks different: its y range is still to shrink."""
+        return self._sticky.waits
+
     def bounds(self, window: Window, *, positive: bool) -> tuple[float, float] | None:
         """Smallest and largest value in view; between two points, theirs."""
         found = []

@@ -70,6 +70,12 @@ class StickyRange:
         self._range: tuple[float, float] | None = None
         self._moved_at = float("-inf")
         self._guessed = False
+        self._wanted: tuple[float, float] | None = None
+
+    @property
+    def waits(self) -> bool:
+        """Whether the range is wider than it need be, and shrinks at a later fit."""
+        return self._range is not None and self._wanted is not None and self._smaller(self._wanted, self._range)
 
     def reset(self) -> None:
         """Forget: the next fit is exact (after a zoom, another scale, another axis)."""
@@ -77,7 +83,7 @@ class StickyRange:
 
     def fit(self, low: float, high: float, now: float, *, log: bool = False) -> tuple[float, float]:
         """The range to draw for data from `low` to `high` at `now` (seconds of any steady clock)."""
-        wanted = padded(low, high, floor_at_zero=not log, log=log)
+        wanted = self._wanted = padded(low, high, floor_at_zero=not log, log=log)
         chosen = self._chosen(low, high, wanted, now)
         if chosen != self._range:
             self._range, self._moved_at = chosen, now
@@ -90,5 +96,8 @@ class StickyRange:
             return wanted
         if low < current[0] or high > current[1]:
             return (wanted[0] if low < current[0] else current[0], wanted[1] if high > current[1] else current[1])
-        smaller = wanted[1] - wanted[0] < (current[1] - current[0]) * (1 - self.SLACK)
-        return wanted if smaller and (self._guessed or now - self._moved_at >= self.PATIENCE) else current
+        due = self._guessed or now - self._moved_at >= self.PATIENCE
+        return wanted if due and self._smaller(wanted, current) else current
+
+    def _smaller(self, wanted: tuple[float, float], current: tuple[float, float]) -> bool:
+        return wanted[1] - wanted[0] < (current[1] - current[0]) * (1 - self.SLACK)

@@ -52,8 +52,8 @@ class Positions:
 
 @dataclass(frozen=True)
 class Line:
-    """One curve. `ink` is its colour number; `letter` names it in the legend and at its end; `points` are drawn as
-    markers, the one at index `best` with a marker of its own; a `ghost` is drawn faint.
+    """One curve. `ink` is its colour number; `letter` and `name` stand in the legend and at its end; `points` are drawn
+    as markers, the one at index `best` with a marker of its own; a `ghost` is drawn faint.
     """
 
     positions: Positions

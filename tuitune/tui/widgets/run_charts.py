@@ -68,7 +68,7 @@ class RunCharts:
             view.summary.state,
             sum(len(smooth.series) for smooth in curves.smoothed.values()),
         )  # fmt: skip
-        if state == self._drawn:
+        if state == self._drawn and not any(chart.plot.settling for chart in self.charts.values()):
             return
         self._drawn = state
         for name, chart in self.charts.items():
