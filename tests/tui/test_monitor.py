@@ -7,6 +7,7 @@ from typing import Any
 import pyte
 import pytest
 from rich.cells import cell_len
+from textual.events import MouseScrollDown, MouseScrollUp
 
 from tests.tui.conftest import MakeRun, until
 from tests.tui.monitor_support import answer, append_steps, asked_of, sample, screen, shows, text
@@ -294,6 +295,32 @@ async def test_the_log_is_a_window_on_its_file(make_run: MakeRun) -> None:
         await until(pilot, lambda: "line 0\n" not in text(pilot))
         await pilot.press("end")
         await shows(pilot, "line 199999")
+
+
+async def test_the_mouse_turns_the_log_zooms_charts_and_panes(make_run: MakeRun) -> None:
+    run = make_run("triage", steps=400)
+    run.log_file.write_text("".join(f"line {number}\n" for number in range(1000)))
+    async with TuituneApp(run).run_test(size=(120, 36)) as pilot:
+        await shows(pilot, "line 999", "400 / 400")
+        panes = screen(pilot).panes
+        for _ in range(4):
+            panes.log_view.post_message(wheel(MouseScrollUp, panes.log_view))
+        await until(pilot, lambda: "line 999" not in text(pilot))
+        for _ in range(4):
+            panes.log_view.post_message(wheel(MouseScrollDown, panes.log_view))
+        await shows(pilot, "line 999")
+        loss = panes.charts.charts["loss"]
+        await until(pilot, lambda: loss.drawn)
+        loss.post_message(wheel(MouseScrollUp, loss))
+        await until(pilot, lambda: loss.window is not None and loss.window.low == 200)
+        await pilot.click("#grad_norm", offset=(5, 0))
+        assert pilot.app.focused is panes.charts.charts["grad_norm"] and not panes.zoomed
+        await pilot.click("#samples", times=2)
+        assert panes.zoomed and panes.is_shown("samples") and not panes.is_shown("loss")
+
+
+def wheel(kind: Any, widget: Any) -> Any:
+    return kind(widget, 3, 3, 0, 0, 0, False, False, False)
 
 
 async def test_a_journal_that_was_cut_short_is_read_anew(make_run: MakeRun) -> None:

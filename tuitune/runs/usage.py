@@ -78,7 +78,7 @@ def _whole(options: list[str]) -> list[str]:
 
 def _asked(prompt: str) -> list[str]:
     return [
-        f'messages = [{{"role": "user", "content": {prompt!r}}}]',
+        f"messages = {[{'role': 'user', 'content': prompt}]!r}",
         "inputs = tokenizer.apply_chat_template(",
         '    messages, add_generation_prompt=True, return_dict=True, return_tensors="pt"',
         ")",

@@ -133,7 +133,7 @@ def test_lines_bear_their_names_where_there_is_room() -> None:
     wide, narrow = (drawn(Plot([one, other]), Window("step", 0, 1), width, 8) for width in (80, 40))
     assert [row.rstrip()[-7:] for row in wide if row.rstrip().endswith(("train", "eval"))] == ["a train", " b eval"]
     assert [row.rstrip()[-2:] for row in narrow if row.rstrip()[-1:] in ("a", "b")] == [" a", " b"]
-    assert {len(row) for row in wide} == {80}
+    assert max(map(len, wide)) <= 80
 
 
 def test_letters_at_the_same_height_stand_one_below_the_other() -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
-from textual.events import DescendantFocus
+from textual.events import Click, DescendantFocus, MouseEvent, MouseScrollDown, MouseScrollUp
 from textual.geometry import Size
 from textual.widget import Widget
 
@@ -15,6 +15,7 @@ from tuitune.runs.control import FITS
 from tuitune.runs.directory import Run
 from tuitune.runs.identity import Identity
 from tuitune.runs.state import AT_REST
+from tuitune.tui.charts.chart import Chart
 from tuitune.tui.charts.frame import ASCII_GLYPHS, UNICODE_GLYPHS
 from tuitune.tui.watched_run import WatchedRun
 from tuitune.tui.widgets.event_words import event_texts
@@ -103,6 +104,28 @@ class RunPanes(Horizontal):
                 self._active = name
                 if name != "loss":
                     self._lower = name
+
+    def on_click(self, event: Click) -> None:
+        """A click on a pane, its title too, puts the focus into it; a second one zooms it."""
+        above = event.widget.ancestors_with_self if event.widget else ()
+        for pane in above:
+            if isinstance(pane, Pane) and pane.id in self._contents:
+                self._active = pane.id
+                self._contents[pane.id].focus()
+                if event.chain == 2:
+                    self.zoom()
+
+    async def on_mouse_scroll_up(self, event: MouseScrollUp) -> None:
+        await self._turn_wheel(event, "zoom_in")
+
+    async def on_mouse_scroll_down(self, event: MouseScrollDown) -> None:
+        await self._turn_wheel(event, "zoom_out")
+
+    async def _turn_wheel(self, event: MouseEvent, action: str) -> None:
+        """The wheel over a chart shows fewer steps or more, on all charts."""
+        if isinstance(event.widget, Chart):
+            event.stop()
+            await self.run_action(f"screen.perform('{action}')")
 
     def show_pane(self, number: int) -> None:
         """Show a pane, counted from 1, and put the focus into it."""
