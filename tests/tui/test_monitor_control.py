@@ -287,7 +287,8 @@ async def test_the_panes_hold_still_when_the_terminal_does_not(make_run: MakeRun
 async def test_foreign_text_is_inert_in_the_dialogs(make_run: MakeRun) -> None:
     async with TuituneApp(make_run("triage")).run_test(size=(100, 30)) as pilot:
         for payload in [one.encode("utf-8", "replace").decode() for one in list(PAYLOADS.values())[::6]]:
-            recipe = Recipe.model_validate({"samples": {"prompts": [payload]}})
+            unchecked = Recipe().samples.model_copy(update={"prompts": [payload]})
+            recipe = Recipe().model_copy(update={"samples": unchecked})
             for dialog in (TuneDialog(payload, recipe), PromptDialog(payload, payload, 2)):
                 pilot.app.push_screen(dialog)
                 await pilot.pause()
