@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -211,13 +213,24 @@ def test_texts_of_examples_are_cleaned(payload: str):
     assert not unsafe & set(whole(PageRow(row, None, payload), original=True).plain)
 
 
-def test_a_histogram_keeps_every_count_whatever_its_width():
+@pytest.mark.parametrize("from_end", [False, True])
+def test_a_histogram_keeps_every_count_whatever_its_width(from_end: bool):
     ranges = [(float(at), float(at + 1), at * at) for at in range(33)]
-    for most in (1, 5, 8, 40):
-        together = merged(ranges, most)
-        assert len(together) <= most or most > len(ranges)
-        assert sum(count for _, _, count in together) == sum(at * at for at in range(33))
-        assert (together[0][0], together[-1][1]) == (0, 33)
+    for together in (1, 5, 8, 40):
+        found = merged(ranges, together, from_end=from_end)
+        assert sum(count for _, _, count in found) == sum(at * at for at in range(33))
+        assert found[0][0] == 0 and found[-1][1] >= 33
+        assert all(before[1] == after[0] for before, after in pairwise(found))
+    assert merged([], 3) == []
+
+
+@pytest.mark.parametrize(
+    ("edges", "limit"), [(range(100, 265, 5), None), (range(100, 265, 5), 200), (range(7, 172, 5), 51)]
+)
+def test_a_histograms_ranges_are_of_one_width_to_the_ends(edges: Sequence[int], limit: int | None):
+    rows = histogram(list(edges), [1] * (len(edges) - 1), 8, limit and limit + 1)
+    spans = [row.draw(60)[0].plain.split()[0].split("–") for row in rows if row.key != "limit"]
+    assert len({int(high) - int(low) for low, high in spans}) == 1 and 4 <= len(spans) <= 8
 
 
 def test_a_histogram_draws_what_is_not_nothing_and_marks_the_limit():

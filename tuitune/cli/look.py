@@ -35,14 +35,14 @@ def runs(options: argparse.Namespace) -> int:
 
 
 def _row(summary: Summary) -> tuple[str, ...]:
-    total = summary.total_steps if summary.total_steps is not None else "–"
+    total = f"{summary.total_steps:,}" if summary.total_steps is not None else "–"
     age = age_text(summary.created_at) if summary.created_at else "–"
     eta = duration_text(summary.eta_seconds)
     return (
         summary.id,
         summary.name,
         summary.state,
-        f"{summary.step or 0}/{total}",
+        f"{summary.step or 0:,}/{total}",
         number_text(summary.loss),
         eta,
         age,

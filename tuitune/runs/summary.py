@@ -18,7 +18,9 @@ from tuitune.runs.records import Record, number, whole
 from tuitune.runs.spent import Spent, spent
 from tuitune.runs.state import ENDED, State, catch_up, derive, judge, note
 
-_RECENT = 20
+_RECENT, _TELLING = 20, 3
+"""How many steps the time that is left is reckoned from: at most, and at least."""
+
 _GLANCE_SECONDS = 0.5
 _GLANCE_SHARE = 10
 """While a long journal is read, the state is looked up at most this often, and takes at most a tenth of the time."""
@@ -212,10 +214,13 @@ class RunView(History):
         return ended or max((moment for moment in heard if moment is not None), default=None)
 
     def _eta(self, step: int | None, total: int | None) -> float | None:
-        """Seconds to the last step at the mean duration of the latest steps; of the first, which warms up, nothing."""
+        """Seconds to the last step at the mean duration of the latest steps; None before three of them tell.
+
+        The first one warms up and tells nothing.
+        """
         durations = self.steps.step_seconds
         recent = [seconds for seconds in durations[max(1, len(durations) - _RECENT) :] if math.isfinite(seconds)]
-        if step is None or total is None or not recent:
+        if step is None or total is None or len(recent) < _TELLING:
             return None
         return max(total - step, 0) * sum(recent) / len(recent)
 

@@ -97,8 +97,8 @@ def _first_line(view: WatchedRun, state: str, width: int) -> Content:
 
 
 def _whole(number: int) -> str:
-    """`1 200`; a number of no run in powers of ten."""
-    return f"{number:,}".replace(",", " ") if abs(number) < 10**9 else number_text(number)
+    """`1,200`; a number of no run in powers of ten."""
+    return f"{number:,}" if abs(number) < 10**9 else number_text(number)
 
 
 def _moment(view: WatchedRun, moment: Moment) -> Iterator[Figure | None]:

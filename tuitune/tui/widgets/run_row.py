@@ -67,6 +67,7 @@ def _cell(column: Column, run_line: RunLine, now: float) -> str | Content:
 def _step(run_line: RunLine) -> str:
     if run_line.place:
         return f"place {run_line.place}/{run_line.waiting}"
-    if run_line.step is None:
-        return "–"
-    return f"{run_line.step}/{run_line.total_steps}" if run_line.total_steps else str(run_line.step)
+    step, total = run_line.step, run_line.total_steps
+    if total:
+        return f"{step or 0:,}/{total:,}"
+    return "–" if step is None else f"{step:,}"

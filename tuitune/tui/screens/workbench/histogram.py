@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import count, pairwise
 
 from textual.content import Content
 
@@ -14,8 +15,6 @@ Range = tuple[float, float, int]
 
 _EIGHTHS = " ▏▎▍▌▋▊▉"
 _RANGE = 17
-_LEAST = 2
-"""Bars at least for what is kept, so that the line where rows are cut is near its place."""
 
 
 def histogram(edges: Sequence[float], counts: Sequence[int], most: int, limit: float | None = None) -> list[Row]:
@@ -26,12 +25,9 @@ def histogram(edges: Sequence[float], counts: Sequence[int], most: int, limit: f
     ranges = _ranges(edges, counts)
     within = [one for one in ranges if limit is None or one[0] < limit]
     beyond = ranges[len(within) :]
-    if beyond:
-        room = min(max(round(most * len(within) / len(ranges)), _LEAST), most - 1)
-        within, beyond = merged(within, room), merged(beyond, most - room)
-    else:
-        within = merged(within, most)
-    largest = max((count for _, _, count in [*within, *beyond]), default=1) or 1
+    together = _together(len(within), len(beyond), most)
+    within, beyond = merged(within, together, from_end=limit is not None), merged(beyond, together)
+    largest = max((rows for _, _, rows in [*within, *beyond]), default=1) or 1
     rows = [_bar_row(one, largest, "$accent") for one in within]
     rows += [_limit_row(limit)] if limit is not None else []
     return rows + [_bar_row(one, largest, "$warn") for one in beyond]
@@ -44,11 +40,31 @@ def bar(share: float, width: int) -> str:
     return "█" * full + (_EIGHTHS[part] if part else "")
 
 
-def merged(ranges: Sequence[Range], most: int) -> list[Range]:
-    """The ranges in at most `most`, neighbours taken together."""
-    together = max(1, -(-len(ranges) // most))
-    groups = [ranges[start : start + together] for start in range(0, len(ranges), together)]
-    return [(group[0][0], group[-1][1], sum(count for _, _, count in group)) for group in groups]
+def merged(ranges: Sequence[Range], together: int, *, from_end: bool = False) -> list[Range]:
+    """Neighbours taken `together`, counted from the first range or from the last one.
+
+    What is left over at the other end is a range as wide as the others where those are of one width: there is nothing
+    beyond it.
+    """
+    left_over = len(ranges) % together if from_end else 0
+    starts = sorted({0, *range(left_over, len(ranges), together)})
+    groups = [ranges[start:stop] for start, stop in pairwise([*starts, len(ranges)]) if start < stop]
+    found = [(group[0][0], group[-1][1], sum(rows for _, _, rows in group)) for group in groups]
+    widths = {high - low for low, high, _ in ranges[1:-1]}
+    if len(widths) == 1:
+        width = widths.pop() * together
+        low, high, rows = found[0 if from_end else -1]
+        if from_end:
+            found[0] = min(low, max(high - width, 0)), high, rows
+        else:
+            found[-1] = low, max(high, low + width), rows
+    return found
+
+
+def _together(within: int, beyond: int, most: int) -> int:
+    """How many ranges are taken together so that at most `most` bars remain, on either side of the limit."""
+    sides = (within > 0) + (beyond > 0)
+    return next(size for size in count(1) if -(-within // size) + -(-beyond // size) <= max(most, sides))
 
 
 def _ranges(edges: Sequence[float], counts: Sequence[int]) -> list[Range]:
