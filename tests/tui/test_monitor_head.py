@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import math
 import time
+from typing import Any
 
 import pytest
 
 from tests.tui.conftest import MakeRun
 from tests.tui.monitor_support import append_steps, event, metric, next_life
 from tests.tui.payloads import PAYLOADS
+from tuitune.cli import main
 from tuitune.runs.directory import Run
 from tuitune.runs.journal import Writer
 from tuitune.text import clean
@@ -74,6 +76,16 @@ def test_a_resumed_run_says_from_which_step_and_how_exactly(make_run: MakeRun) -
     append_steps(run, 21, 22)
     assert "approximate since step 20: the data has changed" in head(run)
     assert "step 22 / 400" in head(run)
+
+
+def test_memory_of_a_gpu_is_told_with_what_is_reserved_and_what_cuda_takes(make_run: MakeRun, capsys: Any) -> None:
+    run = make_run("triage", steps=5)
+    assert "peak 1.2 GB" in head(run, 140) and "reserved" not in head(run, 140)
+    append_steps(run, 6, 7, peak_memory_bytes=2e9, reserved_memory_bytes=3e9, context_memory_bytes=5e8)
+    append_steps(run, 8, 8, peak_memory_bytes=1e9, reserved_memory_bytes=1e9)
+    assert "peak 2.0 GB · reserved 3.0 GB · CUDA context 500 MB" in head(run, 140)
+    assert main(["show", run.id]) == 0
+    assert "2.0 GB  (3.0 GB reserved, 500 MB CUDA context)" in capsys.readouterr().out
 
 
 def test_the_ladder_of_a_kill_counts_down(make_run: MakeRun) -> None:

@@ -69,8 +69,10 @@ def _progress(view: RunView) -> Iterator[tuple[str, str]]:
     texts += [f"ended {clock_text(summary.ended_at)}"] if summary.ended_at else []
     if texts:
         yield "time", ", ".join(texts)
-    if summary.peak_memory_bytes:
-        yield "peak memory", bytes_text(summary.peak_memory_bytes)
+    if view.memory["peak"]:
+        beside = {"reserved": "reserved", "context": "CUDA context"}
+        parts = [f"{bytes_text(view.memory[kind])} {name}" for kind, name in beside.items() if view.memory[kind]]
+        yield "peak memory", bytes_text(view.memory["peak"]) + (f"  ({', '.join(parts)})" if parts else "")
 
 
 def _limits(summary: Summary) -> Iterator[tuple[str, str]]:

@@ -11,6 +11,9 @@ from tuitune.runs.records import Record, number, text, whole
 from tuitune.runs.state import PROGRESS
 from tuitune.runs.steps import Steps
 
+MEMORY = {part: f"{part}_memory_bytes" for part in ("peak", "reserved", "context")}
+"""The most bytes that a run's tensors took, and on a GPU what its allocator reserved and what CUDA itself took."""
+
 _EVALUATION = ("time", "step", "epoch", "loss", "perplexity", "tokens", "rows", "seconds")
 
 
@@ -36,7 +39,7 @@ class History:
         self.checkpoints: list[Record] = []
         self.alerts: list[Record] = []
         self.samples: list[Record] = []
-        self.peak_memory: float | None = None
+        self.memory: dict[str, float] = dict.fromkeys(MEMORY, 0)
         self.progress = 0
         self._marks = Marks()
 
@@ -56,9 +59,9 @@ class History:
         match kind:
             case "step":
                 self.steps.append(record)
-                peak = number(record, "peak_memory_bytes")
-                if peak and peak > (self.peak_memory or 0):
-                    self.peak_memory = peak
+                for part, key in MEMORY.items():
+                    if key in record and (taken := number(record, key) or 0) > self.memory[part]:
+                        self.memory[part] = taken
                 return
             case "phase":
                 self.phase = shaped(record, texts=("phase", "text", "unit"), numbers=("done", "total"))

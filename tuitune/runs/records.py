@@ -81,6 +81,7 @@ FIELDS: Mapping[str, Callable[[Any], bool]] = _declared(
     numbers=(
         _is_number,
         "done total epoch loss learning_rate grad_norm tokens tokens_per_second memory_bytes peak_memory_bytes "
+        "reserved_memory_bytes context_memory_bytes "
         "perplexity valid_json bytes train_tokens trainable_parameters total_parameters reload_difference",
     ),
     tables=(_is_table, "identity changes"),

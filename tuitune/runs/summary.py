@@ -183,7 +183,7 @@ class RunView(History):
             eval_loss=self.evaluations[-1]["loss"] if self.evaluations else None,
             perplexity={label: measured.get(label, {}).get("perplexity") for label in ("base", "tuned")},
             tokens_per_second=_last(steps.tokens_per_second),
-            peak_memory_bytes=_whole(self.peak_memory),
+            peak_memory_bytes=_whole(self.memory["peak"] or None),
             started_at=self._started_at,
             ended_at=self._ended_at(state),
             eta_seconds=self._eta(step, total) if state == "training" else None,

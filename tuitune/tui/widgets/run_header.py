@@ -118,8 +118,7 @@ def _moment(view: WatchedRun, moment: Moment) -> Iterator[Figure | None]:
         yield f"{count_text(summary.tokens_per_second)} tok/s"
     yield resumed_figure(view)
     yield from _perplexity(view)
-    if summary.peak_memory_bytes:
-        yield labelled("peak", bytes_text(summary.peak_memory_bytes))
+    yield from _memory(view)
 
 
 def _next_key(view: WatchedRun, moment: Moment) -> Iterator[Figure]:
@@ -140,10 +139,16 @@ def _results(view: WatchedRun) -> Iterator[Figure | None]:
     if (took := spent(view.events)) is not None:
         yield took.text
     yield labelled("paused" if summary.state == "paused" else "ended", clock_text(ended_at(view)))
-    if summary.peak_memory_bytes:
-        yield labelled("peak", bytes_text(summary.peak_memory_bytes))
+    yield from _memory(view)
     if view.broken:
         yield (f"{view.broken} unreadable lines in its journal", "$warn")
+
+
+def _memory(view: WatchedRun) -> Iterator[Figure]:
+    """The most memory that it took; on a GPU with what was reserved for it and what CUDA itself takes."""
+    for kind, label in (("peak", "peak"), ("reserved", "reserved"), ("context", "CUDA context")):
+        if view.memory[kind]:
+            yield labelled(label, bytes_text(view.memory[kind]))
 
 
 def _perplexity(view: WatchedRun) -> Iterator[Figure]:

@@ -69,5 +69,6 @@ def _step(run_line: RunLine) -> str:
         return f"place {run_line.place}/{run_line.waiting}"
     step, total = run_line.step, run_line.total_steps
     if total:
-        return f"{step or 0:,}/{total:,}"
+        whole = f"{step or 0:,}/{total:,}"
+        return whole if len(whole) <= _STEP.width else f"{count_text(step or 0)}/{count_text(total)}"
     return "–" if step is None else f"{step:,}"
