@@ -42,15 +42,16 @@ class Machine:
         if time.monotonic() >= self._due:
             self._due = time.monotonic() + _AGAIN_SECONDS
             gpus = self._sampler.sample()
-            self._described = machine_text(host(), gpus), users_text(gpus)
+            unseen = "" if self._sampler.certain else self._sampler.reason
+            self._described = machine_text(host(), gpus, unseen), users_text(gpus)
         return self._described
 
 
-def machine_text(host: Host, gpus: Sequence[Gpu]) -> str:
-    """The machine in a few words."""
+def machine_text(host: Host, gpus: Sequence[Gpu], unseen: str = "") -> str:
+    """The machine in a few words; `unseen` says why a GPU that may be there is not seen."""
     if not gpus:
         memory = f"{bytes_text(host.memory_available)} of {bytes_text(host.memory_total)} free"
-        return f"{host.hostname} · no GPU · {host.cpu_count} CPUs, {memory}"
+        return f"{host.hostname} · {unseen or 'no GPU'} · {host.cpu_count} CPUs, {memory}"
     total = sum(gpu.memory_total or 0 for gpu in gpus)
     names = ", ".join(sorted({gpu.name for gpu in gpus}))
     many = f"{len(gpus)} × " if len(gpus) > 1 else ""
