@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import start
+from tests.runs.contenders import new_run
+from tuitune.runs.slots import SlotHolder, acquire
 
 
 def test_models_lists_the_bundled_model(cli) -> None:
@@ -24,6 +26,15 @@ def test_gpus_is_json_whether_there_is_one_or_not(cli) -> None:
     plain = cli("gpus")
     assert plain.code == 0
     assert plain.out or "no GPU" in plain.err
+
+
+def test_runs_that_share_the_cpu_are_listed_as_its_holders(cli) -> None:
+    held = [acquire(new_run(name), "cpu", share=share) for name, share in (("one", False), ("two", True))]
+    found = json.loads(cli("queue", "--json").out)["holders"]
+    assert [(one["label"], one["name"]) for one in found] == [("CPU", "one"), ("CPU", "two")]
+    for one in held:
+        assert isinstance(one, SlotHolder)
+        one.release()
 
 
 def test_doctor_finds_this_machine_ready(cli) -> None:

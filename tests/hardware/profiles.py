@@ -98,5 +98,8 @@ PROFILES = {
         [_card("Tesla K80", (3, 7))], build=OLDER, refused=("K80", "choose another GPU"), bfloat16=False,
         capability=(3, 7),
     ),
-    "torch-without-CUDA": Profile([_A100], build=CPU_ONLY, refused=("without CUDA", "torch==2.13.0+cu130")),
+    "MIG-uncut": Profile([{**_A100, "mig_mode": [1, 1], "slices": []}], refused=("MIG is on", "-mig 0")),
+    "torch-without-CUDA": Profile(
+        [_A100], build=CPU_ONLY, refused=("without CUDA", "580.65.06", "CUDA 13.0", "torch==2.13.0+cu130")
+    ),
 }  # fmt: skip

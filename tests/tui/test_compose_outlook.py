@@ -7,11 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from tests.hardware import fake_nvml
 from tuitune.hardware.gpus import Sampler
+from tuitune.planning import preflight
 from tuitune.recipe.schema import Recipe
 from tuitune.tui.draft import with_values
 from tuitune.tui.notes import notes, unused
 from tuitune.tui.outlook import Inspections, Steps, look, steps, training_rows
+from tuitune.tui.widgets.forecast import forecast_lines
 
 
 def recipe(**values: object) -> Recipe:
@@ -64,3 +67,15 @@ def test_rows_are_known_once_the_file_has_been_inspected(tmp_path: Path):
     assert after.rows == 20
     assert after.trainable
     assert after.capacity
+
+
+def test_whether_it_fits_a_gpu_that_cannot_be_seen_is_not_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    nvml = fake_nvml.install(monkeypatch)
+    nvml.state["init"] = nvml.NVML_ERROR_LIB_RM_VERSION_MISMATCH
+    monkeypatch.setattr(preflight, "_sampler", Sampler)
+    seen = look(recipe(), base=tmp_path, sampler=Sampler(), inspections=Inspections(tmp_path))
+    assert seen.forecast
+    assert (seen.errors, seen.forecast.device, seen.fit) == ((), "cuda", None)
+    shown = "\n".join(line.plain for line in forecast_lines(seen, 0, 80))
+    assert "fits: not known, the NVIDIA driver was updated" in shown
+    assert "RAM available" not in shown

@@ -15,13 +15,14 @@ from tests.tui.conftest import MakeRun, until
 from tests.tui.payloads import shot_of
 from tuitune.data.tasks import Progress
 from tuitune.hardware.gpus import Gpu, GpuProcess
+from tuitune.hardware.host import Host
 from tuitune.planning.preflight import Advice, Check
 from tuitune.problem import TuituneError
 from tuitune.recipe.schema import HardwareSection, Recipe
 from tuitune.runs.directory import list_runs
 from tuitune.runs.slots import SlotHolder, acquire
 from tuitune.tui.app import TuituneApp
-from tuitune.tui.place import users_text
+from tuitune.tui.place import machine_text, users_text
 from tuitune.tui.screens import launch as launch_screen
 from tuitune.tui.screens.launch import LaunchDialog
 from tuitune.tui.start import when
@@ -114,6 +115,13 @@ def test_who_uses_the_gpus_is_said_in_a_line() -> None:
     cards = [Gpu(index, None, "H200", processes=found) for index, found in enumerate([(anna,), (idle,), (ours,)])]
     assert users_text(cards) == "GPU 0 anna: python, 23.1 GB · GPU 2 me: the run triage, 8.0 GB"
     assert users_text([]) == ""
+
+
+def test_a_driver_that_does_not_answer_is_not_told_as_no_gpu() -> None:
+    box = Host(cpu_count=8, cpu_percent=None, memory_total=2, memory_available=1, hostname="box")
+    assert machine_text(box, []).startswith("box · no GPU · 8 CPUs")
+    told = machine_text(box, [], "the NVIDIA driver does not answer")
+    assert told.startswith("box · the NVIDIA driver does not answer · 8 CPUs")
 
 
 # The labels

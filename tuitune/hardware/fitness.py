@@ -71,6 +71,8 @@ def refusal(gpu: Gpu, build: Build | None) -> str:
     """Why `build` cannot compute on a card and what would, in a sentence; "" where nothing known speaks against it."""
     if gpu.mode == "prohibited":
         return f"its compute mode is PROHIBITED; `nvidia-smi -i {gpu.index} -c DEFAULT` (as root) lets programs compute"
+    if gpu.mode == "uncut":
+        return f"MIG is on and it has no slice; make one, or turn MIG off (`nvidia-smi -i {gpu.index} -mig 0`, as root)"
     if build is None or not (reason := _mismatch(gpu, build)):
         return ""
     return f"{reason}; {_remedy(gpu, build)}"
@@ -101,12 +103,13 @@ def runs_on(capability: tuple[int, int], architectures: Iterable[str]) -> bool:
 
 
 def _mismatch(gpu: Gpu, build: Build) -> str:
+    driver = f"driver {clean(gpu.driver, limit=40)}" if gpu.driver else "the driver"
+    supports = f"{driver} supports CUDA {_dotted(gpu.cuda)}" if gpu.cuda else ""
     if build.cuda is None:
-        return f"torch {build.version} is built without CUDA"
+        return f"torch {build.version} is built without CUDA" + (f", and {supports}" if supports else "")
     if gpu.cuda and gpu.cuda[0] < build.cuda[0]:
         needed = f"driver {oldest} or newer" if (oldest := DRIVERS.get(build.cuda[0])) else "a newer driver"
-        driver = f"driver {clean(gpu.driver, limit=40)}" if gpu.driver else "the driver"
-        return f"{driver} supports CUDA {_dotted(gpu.cuda)}, and {build.title} needs {needed}"
+        return f"{supports}, and {build.title} needs {needed}"
     if gpu.capability and build.architectures and not runs_on(gpu.capability, build.architectures):
         card = f"{clean(gpu.name, limit=60)} (compute capability {_dotted(gpu.capability)})"
         return f"{build.title} has no kernels for {card}, only {' '.join(build.architectures)}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -54,8 +54,8 @@ class Gpu:
     capability: tuple[int, int] | None = None
     driver: str | None = None
     cuda: tuple[int, int] | None = None
-    mode: Literal["default", "exclusive", "prohibited"] = "default"
-    """The compute mode: any number of processes may compute here, one, or none."""
+    mode: Literal["default", "exclusive", "prohibited", "uncut"] = "default"
+    """How many processes may compute here: any number, one, none, or none as MIG is on and no slice has been made."""
     display: bool = False
     """Whether it draws a desktop, whose memory need not be told: a screen is attached, or Windows has it (WSL)."""
     mig: bool = False
@@ -137,14 +137,14 @@ class Sampler:
 
     def _card(self, index: int) -> list[Gpu]:
         handle = self._nvml.nvmlDeviceGetHandleByIndex(index)
-        slices = list(self._mig_slices(handle))
-        return [self._gpu(index, part, handle) for part in slices] or [self._gpu(index, handle, handle)]
+        mode = self._read("nvmlDeviceGetMigMode", handle)
+        if not mode or not mode[0]:
+            return [self._gpu(index, handle, handle)]
+        slices = [self._gpu(index, part, handle) for part in self._mig_slices(handle)]
+        return slices or [replace(self._gpu(index, handle, handle), mode="uncut")]
 
     def _mig_slices(self, handle: Any) -> Iterator[Any]:
         """The MIG instances of a card that is cut up: what a process can use is a slice, never the card."""
-        mode = self._read("nvmlDeviceGetMigMode", handle)
-        if not mode or not mode[0]:
-            return
         for number in range(self._read("nvmlDeviceGetMaxMigDeviceCount", handle) or 0):
             part = self._read("nvmlDeviceGetMigDeviceHandleByIndex", handle, number)
             if part is not None:

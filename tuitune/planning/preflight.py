@@ -111,8 +111,8 @@ def _sampler() -> Sampler:
 
 
 def _this_machine() -> Machine:
-    found = _sampler().sample()
-    return Machine(found, _sampler().reason, _sampler().certain, fitness.installed())
+    sampler = _sampler()
+    return Machine(sampler.sample(), sampler.reason, sampler.certain, fitness.installed())
 
 
 def _once_free(gpus: Sequence[Gpu], recipe: Recipe) -> list[Gpu]:

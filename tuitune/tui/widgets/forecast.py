@@ -67,7 +67,8 @@ def forecast_summary(outlook: Outlook, errors: int) -> list[Content]:
     """The two lines that matter most."""
     parts: list[Content] = []
     if outlook.forecast is not None:
-        parts.append(Content(f"{bytes_text(outlook.forecast.total)} of {bytes_text(outlook.capacity)} {outlook.place}"))
+        room = f" of {bytes_text(outlook.capacity)} {outlook.place}" if outlook.fit else ""
+        parts.append(Content(f"{bytes_text(outlook.forecast.total)}{room}"))
         parts.append(_verdict(outlook))
     if outlook.unknown:
         parts.append(Content(f"memory not known: {clean(outlook.unknown)}"))
@@ -113,6 +114,8 @@ def _memory(outlook: Outlook, width: int) -> list[Content]:
         mark = Content.styled(_FILL[place % len(_FILL)], f"$chart-{place % 8 + 1}")
         lines.append(mark + _pair(f" {name}", bytes_text(size), width - 1))
     lines.append(_pair("total", f"{bytes_text(outlook.forecast.total)}", width, "bold"))
+    if outlook.fit is None:
+        return [*lines, _verdict(outlook) + Content.styled(clean(f", {outlook.gpu_reason}"), "$faint")]
     lines.append(_pair(f"{outlook.place} available", bytes_text(outlook.capacity), width))
     return [*lines, _fit(outlook)]
 
@@ -131,7 +134,7 @@ def _bar(sizes: list[int], capacity: int, width: int) -> Content:
 def _verdict(outlook: Outlook) -> Content:
     fit = outlook.fit
     if fit is None:
-        return Content("")
+        return Content("fits: not known")
     state = fit.state if fit.state != "no gpu" else "fits" if (fit.share or 0) <= 1 else "too big"
     return Content.assemble("fits: ", (_FIT_WORDS[state], f"{_FIT_COLOURS[state]} bold"))
 
