@@ -67,8 +67,9 @@ def _inspector() -> int:
 
 
 def _contact(device: str) -> int:
-    """First contact; what runs and libraries print goes to standard error."""
-    replies, sys.stdout = sys.stdout, sys.stderr
+    """First contact; what runs and libraries print, native ones too, goes to standard error."""
+    replies = os.fdopen(os.dup(sys.stdout.fileno()), "w")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     with heavy_imports():
         import torch
 

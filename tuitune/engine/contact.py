@@ -200,7 +200,8 @@ def _format(on: torch.device) -> torch.dtype:
 
 def _apart(found: Tensor, exact: Tensor) -> float:
     """The largest difference as a share of the largest value."""
-    return float((found.float() - exact.float()).abs().max() / exact.float().abs().max().clamp(min=1e-30))
+    found, exact = found.detach().float(), exact.detach().float()
+    return float((found - exact).abs().max() / exact.abs().max().clamp(min=1e-30))
 
 
 def _near(apart: float, dtype: torch.dtype) -> str:
