@@ -103,7 +103,7 @@ def _demo_left(run: Run) -> int:
 def _examine(options: argparse.Namespace) -> Check:
     """The recipe looked over; one that is wrong in itself is a report with nothing but its errors."""
     try:
-        return preflight(_recipe(options), base=Path.cwd())
+        return preflight(_recipe(options), base=Path.cwd(), online=True)
     except TuituneError as refusal:
         return Check(refusal.problems, [], None, None, None, None, None)
 
@@ -136,7 +136,7 @@ def _look_over(recipe: Recipe, *, resumes: bool = False) -> None:
 
     A disk that is too small for a new run only warns one that `resumes`: its own checkpoints take some of the room.
     """
-    report = preflight(recipe, base=Path.cwd())
+    report = preflight(recipe, base=Path.cwd(), online=True)
     room = [problem for problem in report.errors if resumes and problem.key == "checkpoints.keep"]
     if errors := [problem for problem in report.errors if problem not in room]:
         raise TuituneError(errors)
