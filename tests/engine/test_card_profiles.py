@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,7 +12,10 @@ import torch
 
 from tests.engine.support import Carry
 from tests.hardware.profiles import PROFILES, Profile
+from tuitune.engine import train
 from tuitune.engine.device import Precision, precision
+from tuitune.hardware.model_facts import read_facts
+from tuitune.hardware.models import locate
 from tuitune.planning import device_check
 from tuitune.recipe.schema import Recipe
 
@@ -48,12 +53,24 @@ def test_formats_and_arguments(profile: Profile, prepared: Any, monkeypatch: pyt
     assert (made.bf16, made.fp16, made.tf32) == (profile.bfloat16, not profile.bfloat16, profile.bfloat16 or None)
 
 
-def test_a_large_model_does_not_start_on_the_cpu_unasked(carried: Carry, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("told", [True, False], ids=["by its files", "once it is loaded"])
+def test_a_large_model_does_not_start_on_the_cpu_unasked(
+    carried: Carry, monkeypatch: pytest.MonkeyPatch, told: bool
+) -> None:
     """Also where its size is known to the engine alone, as after a download."""
     monkeypatch.setattr(device_check, "CPU_MODEL", 1000)
+    if not told:
+        untold = replace(read_facts(locate("bundled:nano") or Path()), parameters=None)
+        monkeypatch.setattr(train, "read_facts", lambda folder: untold)
     outcome = carried()
     assert outcome.code == 1
     assert str(outcome.reason).startswith("hardware.gpu: ")
     assert 'set it to "cpu"' in str(outcome.reason)
     assert not outcome.records("step")
+
+
+def test_a_large_model_trains_on_the_cpu_where_the_recipe_says_so(
+    carried: Carry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(device_check, "CPU_MODEL", 1000)
     assert carried(hardware__gpu="cpu", training__max_steps=1).code == 0

@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Collection
 from functools import partial
 
+import torch
 import transformers
 
 from tuitune.engine import artefact, resume
@@ -31,7 +32,7 @@ from tuitune.engine.vocabulary import refuse_unknown_rows
 from tuitune.hardware.model_facts import read_facts
 from tuitune.planning.device_check import too_large_unasked
 from tuitune.planning.half_precision import float16_trouble
-from tuitune.recipe.schema import SamplesSection
+from tuitune.recipe.schema import Recipe, SamplesSection
 from tuitune.runs import checkpoints
 from tuitune.runs.directory import Run, read_recipe
 
@@ -55,14 +56,14 @@ def train(run: Run, report: Report, stop: StopSwitch, mailbox: Mailbox) -> Outco
 
     files = fetch(recipe.model, report, interrupt=stop.check)
     facts = read_facts(files.folder)
-    if on.type == "cpu" and (refused := too_large_unasked(recipe, facts.parameters)) is not None:
-        raise EngineError([refused])
+    _refuse_too_large(recipe, facts.parameters, on)
     if formats.is_float16 and (trouble := float16_trouble(recipe, facts.model_type)) is not None:
         raise EngineError([trouble])
     template = choose_template(recipe, load_tokenizer(recipe.model, files.folder))
     tokens = read(recipe, template, stop_ids_of(recipe.model, files.folder, template.tokenizer), run, report)
     base = load(recipe, files, template, formats, on, report)
     parameters = base.model.num_parameters()
+    _refuse_too_large(recipe, parameters, on)
     refuse_unknown_rows(tokens.train, base.tokenizer, base.model, "data.train")
     refuse_unknown_rows(tokens.held_out, base.tokenizer, base.model, "data.eval")
     data = arrange(tokens, recipe, flat=base.flat)
@@ -147,3 +148,9 @@ def train(run: Run, report: Report, stop: StopSwitch, mailbox: Mailbox) -> Outco
     artefact.put(staged, folder)
     report.artefact(folder, artefact.listing(folder), difference)
     return recorder.outcome
+
+
+def _refuse_too_large(recipe: Recipe, parameters: int | None, on: torch.device) -> None:
+    """EngineError for a large model on a CPU that nobody asked for; its files may not tell how large it is."""
+    if on.type == "cpu" and (refused := too_large_unasked(recipe, parameters)) is not None:
+        raise EngineError([refused])
