@@ -108,6 +108,9 @@ def test_an_engine_that_dies_fails_the_check_that_it_was_at(
     assert [one["state"] for one in document["checks"]] == ["ok", "failed"]
     assert document["checks"][1]["title"] == "4 bits"
     assert "signal 11; Error invalid device function at line 90" in document["checks"][1]["text"]
+    engine(monkeypatch, VERSIONS, *check("loss"), ending="os.kill(os.getpid(), 9)")
+    document = json.loads(cli("doctor", "--gpu", "--json").out)
+    assert [(one["title"], one["state"]) for one in document["checks"]] == [("loss", "ok"), ("engine", "failed")]
     engine(monkeypatch, ending="raise ImportError('no libcudnn')")
     document = json.loads(cli("doctor", "--gpu", "--json").out)
     assert [(one["title"], one["state"]) for one in document["checks"]] == [("engine", "failed")]

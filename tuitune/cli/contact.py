@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -117,7 +117,7 @@ def _carried_out(card: Gpu, tell: Callable[[dict[str, Any]], None] | None) -> Co
             found, title, late = _heard(process, tell)
         finally:
             _end(process)
-        if process.wait() != 0 and (title or not found.checks):
+        if process.wait() != 0 and (title or not _failed(found)):
             text = f"took more than {CHECK_SECONDS:.0f} s" if late else _obituary(process.returncode, log)
             broken = {"title": title or "engine", "state": "failed", "seconds": None, "text": text}
             found.checks.append(broken)
@@ -190,7 +190,7 @@ def _report(card: Gpu, build: Build | None, found: Contact) -> list[str]:
     versions = [f"{name} {release or 'missing'}" for name, release in found.versions.items()]
     architectures = " ".join(build.architectures) if build and build.architectures else "not known"
     cc = compiler()
-    verdict = "all checks passed" if found.passed else "failed: " + ", ".join(_failed(found))
+    verdict = "all checks passed" if found.passed else f"failed: {', '.join(_failed(found))}"
     return [
         "----- tuitune doctor --gpu: copy from here -----",
         f"tuitune {__version__}, Python {platform.python_version()}, {platform.system()} {platform.machine()}",
@@ -205,8 +205,8 @@ def _report(card: Gpu, build: Build | None, found: Contact) -> list[str]:
     ]
 
 
-def _failed(found: Contact) -> Iterable[str]:
-    return (check["title"] for check in found.checks if check["state"] != "ok") if found.checks else ("engine",)
+def _failed(found: Contact) -> list[str]:
+    return [check["title"] for check in found.checks if check["state"] != "ok"]
 
 
 def impersonal(text: str) -> str:

@@ -444,7 +444,8 @@ class HardwareSection(Section):
     gpu: str = setting(
         "auto",
         "device",
-        "The GPU to train on: auto takes the first free one, else a number or UUID of `tuitune gpus`, or cpu.",
+        "The GPU to train on: a number or UUID of `tuitune gpus`, cpu, or auto: the first free GPU, and the CPU only "
+        "for a small model on a machine that surely has no GPU.",
         expected="auto, cpu, a GPU's number or its UUID",
         min_length=1,
     )
