@@ -142,7 +142,9 @@ class Slots:
         return [place for place in self.places(wish) if not held.get(place.slot.device) and place.is_open(wish.share)]
 
     def _look(self, wish: Wish, age: float) -> Busy | None:
-        """Ask the driver for the cards, unless what is known is younger than `age` seconds; why that gave nothing."""
+        """Ask the driver for the cards, unless what is known is younger than `age` seconds; why that told nothing. No
+        card at all is an answer only where it is certain, or a run names the card that cannot be seen.
+        """
         now = time.monotonic()
         if wish.needs_no_gpu or (self._looked_at is not None and now - self._looked_at < age):
             return None
@@ -154,10 +156,10 @@ class Slots:
         return None
 
     def places(self, wish: Wish) -> list[Place]:
-        """Where the run could ever train, as far as is known by now: on the CPU only where that is asked for, or there
-        is certainly no GPU.
+        """Where the run could ever train, as far as is known by now: on the CPU only where that is asked for, or a look
+        that was certain found no GPU.
         """
-        no_gpu = self._looked_at is not None and not self._cards and self._sampler.certain
+        no_gpu = self._looked_at is not None and not self._cards
         if wish.needs_no_gpu or (wish.gpu == "auto" and no_gpu):
             return [_cpu_place(seat) for seat in (SEATS if wish.share else SEATS[:1])]
         cards = occupancy.candidates(self._cards, wish.gpu, wish.visible)
