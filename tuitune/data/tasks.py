@@ -11,6 +11,7 @@ import errno
 import hashlib
 import json
 import os
+import re
 import shutil
 import signal
 import stat
@@ -38,6 +39,7 @@ __all__ = ["KEPT", "Progress", "Report", "Task", "begin", "carry_out"]
 KEPT = 50
 """Task folders that stay in the cache; the oldest go first, and none that is at work."""
 
+_SETTING = re.compile(r"(data|model|cleaning)\.[a-z_]+: ")
 _END_SECONDS = 5.0
 _POLL_SECONDS = 0.005
 _LAST_WORDS = 4096
@@ -57,6 +59,11 @@ class Progress:
     unit: str = "rows"
     result: dict[str, Any] | None = None
     error: str = ""
+
+    @property
+    def refused(self) -> bool:
+        """Whether it failed for what was wanted, by the setting that its error names, and would fail again."""
+        return self.state == "failed" and _SETTING.match(self.error) is not None
 
 
 class Task:

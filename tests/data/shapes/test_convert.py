@@ -143,7 +143,7 @@ def test_a_developer_is_the_system_and_a_thought_is_kept() -> None:
 
 def test_what_training_does_not_use_is_left_behind() -> None:
     turns = [
-        {**USER, "name": "Ann", "weight": 0},
+        {**USER, "weight": 0},
         {**ANSWER, "refusal": None, "tool_calls": None, "tool_call_id": None},
     ]
     assert to_canonical({"messages": turns, "id": 7}, "messages") == TALK
@@ -162,8 +162,8 @@ def test_a_call_of_its_own_role_keeps_its_weight_too() -> None:
     assert called["weight"] == 0 and called["tool_calls"]
 
 
-@pytest.mark.parametrize("said", [{"weight": 1}, {"weight": 0.1}, {"weight": None}, {"train": True}])
-def test_any_other_weight_is_none(said: dict[str, Any]) -> None:
+@pytest.mark.parametrize("said", [{"weight": 1}, {"loss_weight": 1.0}, {"weight": None}, {"train": True}])
+def test_a_weight_of_one_is_none(said: dict[str, Any]) -> None:
     assert to_canonical({"messages": [USER, {**ANSWER, **said}]}, "messages") == TALK
 
 
@@ -310,3 +310,70 @@ def test_what_is_wrong_with_a_row_is_named(
 def test_long_lists_of_names_are_cut() -> None:
     with pytest.raises(RowProblem, match=r"c7, …$"):
         to_canonical({f"c{number}": 1 for number in range(100_000)}, "text")
+
+
+def part(kind: str, said: str) -> dict[str, str]:
+    return {"type": kind, "value": said}
+
+
+def test_parts_say_what_is_thought_what_is_said_and_what_is_called() -> None:
+    turns = [
+        {"role": "system", "content": [part("text", "Be "), part("text", "brief.")], "loss_weight": 0.0},
+        {"role": "user", "content": [part("text", "Warm?")]},
+        {
+            "role": "assistant",
+            "content": [
+                part("reasoning", "I look."),
+                part("text", "One moment."),
+                part("tool_call", '{"name": "weather", "arguments": {"city": "Oslo"}}'),
+            ],
+        },
+        {"role": "tool", "content": [part("text", "12 °C")]},
+        {"role": "assistant", "content": [{"type": "thinking", "thinking": "12."}, part("text", "No.")]},
+    ]
+    said = to_canonical({"messages": turns}, "messages")["messages"]
+    assert [one["content"] for one in said] == ["Be brief.", "Warm?", "One moment.", "12 °C", "No."]
+    assert (said[2]["reasoning_content"], said[4]["reasoning_content"]) == ("I look.", "12.")
+    assert said[2]["tool_calls"][0]["function"] == {"name": "weather", "arguments": {"city": "Oslo"}}
+
+
+def test_a_call_in_a_part_as_anthropic_has_it() -> None:
+    use = {"type": "tool_use", "id": "t1", "name": "clock", "input": {"zone": "UTC"}}
+    turns = [USER, {"role": "assistant", "content": [use]}, {"role": "tool", "content": "12:00"}, ANSWER]
+    (call,) = to_canonical({"messages": turns}, "tools")["messages"][1]["tool_calls"]
+    assert call == {"id": "t1", "type": "function", "function": {"name": "clock", "arguments": {"zone": "UTC"}}}
+
+
+@pytest.mark.parametrize("key", ["weight", "loss_weight"])
+def test_the_weight_of_a_turn_is_kept_and_a_part_of_it_too(key: str) -> None:
+    turns = [USER, {**ANSWER, key: 0}, USER, {**ANSWER, key: 0.5}, USER, ANSWER]
+    said = to_canonical({"messages": turns}, "messages")["messages"]
+    assert [one.get("weight") for one in said if one["role"] == "assistant"] == [0, 0.5, None]
+
+
+def test_who_speaks_keeps_the_name() -> None:
+    turns = [{**USER, "name": "Ann"}, {**ANSWER, "name": " "}]
+    assert to_canonical({"messages": turns}, "messages")["messages"] == [{**USER, "name": "Ann"}, ANSWER]
+
+
+@pytest.mark.parametrize(
+    ("content", "message", "kind"),
+    [
+        ([{"type": "tool_result", "content": "x"}], "part of type 'tool_result'", "type"),
+        ([{"type": "image_url", "image_url": {}}], "part of type 'image_url'", "vision"),
+        ([{"type": "reasoning"}], "a part without text", "type"),
+        (None, "found nothing", "missing"),
+        ("⟨12 bytes, 0123456789ab⟩", "found 12 bytes, 0123456789ab", "type"),
+    ],
+)
+def test_what_is_no_text_is_named(content: Any, message: str, kind: str) -> None:
+    with pytest.raises(RowProblem, match=message) as refused:
+        to_canonical({"messages": [USER, {"role": "assistant", "content": content}]}, "messages")
+    assert refused.value.kind == kind
+
+
+@pytest.mark.parametrize("turn", [None, {"role": None, "content": "x"}])
+def test_nothing_where_a_turn_or_a_role_belongs_is_missing(turn: Any) -> None:
+    with pytest.raises(RowProblem) as refused:
+        to_canonical({"messages": [turn, ANSWER]}, "messages")
+    assert refused.value.kind == "missing"

@@ -186,3 +186,35 @@ def test_other_shapes_are_refused() -> None:
         to_preference({}, "alpaca")
     with pytest.raises(RowProblem, match="an answer labelled good or bad, found a row of the shape 'text'"):
         to_unpaired({}, "text")
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"chosen_messages": [USER, ANSWER], "rejected_messages": [USER, WORSE]},
+        {"conversation_chosen": [HUMAN, GPT], "conversation_rejected": [HUMAN, BAD]},
+        {"messages_preferred": [USER, ANSWER], "messages_dispreferred": [USER, WORSE]},
+        {"good_dialog": [USER, ANSWER], "bad_dialog": [USER, WORSE]},
+        {"messages": [USER, ANSWER], "rejected_response": "Go away"},
+        {"messages": [USER, ANSWER], "rejected_messages": [USER, WORSE]},
+        {"prompt": [USER], "chosen_response": "Hello", "rejected_response": "Go away"},
+        {"question": "Hi", "answer_chosen": [ANSWER], "answer_rejected": [WORSE]},
+        {"input": {"messages": [USER]}, "preferred_output": [ANSWER], "non_preferred_output": [WORSE]},
+    ],
+)
+def test_pairs_go_by_many_names(row: dict[str, Any]) -> None:
+    found = detect([row])
+    assert found.shape == "preference"
+    assert to_preference(row, found.shape, found.columns) == EXPLICIT
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"question": "Hi", "answer": "Hello", "good": "yes", "bad": "no"},
+        {"question": "Hi", "answer": "Hello", "chosen_by": "Ann", "rejected_by": None},
+        {"messages": [USER, ANSWER], "rejected": False},
+    ],
+)
+def test_other_columns_make_no_pair(row: dict[str, Any]) -> None:
+    assert detect([row]).shape != "preference"

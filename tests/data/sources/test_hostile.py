@@ -18,7 +18,7 @@ import zstandard
 
 from tuitune.data.sources.names import open_source, resolve
 from tuitune.data.sources.pages import read_page
-from tuitune.data.sources.rows import LONGEST
+from tuitune.data.sources.rows import LONGEST, SourceError
 from tuitune.problem import TuituneError
 
 GOOD = b'{"text": "good"}\n'
@@ -360,6 +360,27 @@ def few_texts_many_rows() -> object:
     return pyarrow.table({"text": pyarrow.DictionaryArray.from_arrays(pyarrow.array([0] * 5000), [text])})
 
 
+def one_text_in_one_list() -> object:
+    import pyarrow
+
+    texts = pyarrow.DictionaryArray.from_arrays(pyarrow.array([0] * 100_000, pyarrow.int32()), ["x" * 2_000])
+    return pyarrow.table({"turns": pyarrow.ListArray.from_arrays(pyarrow.array([0, 100_000], pyarrow.int32()), texts)})
+
+
+def one_text_in_objects() -> object:
+    import pyarrow
+
+    texts = pyarrow.DictionaryArray.from_arrays(pyarrow.array([0] * 100_000, pyarrow.int32()), ["x" * 2_000])
+    return pyarrow.table({"said": pyarrow.StructArray.from_arrays([texts], ["text"])})
+
+
+def one_number_in_many_rows() -> object:
+    import numpy
+    import pyarrow
+
+    return pyarrow.table({"text": numpy.zeros(9_000_000, dtype="int64")})
+
+
 TOO_LONG = f"is longer than {LONGEST >> 20} MiB"
 BOMBS: dict[str, tuple[str, Maker, str]] = {
     "100 MB line": ("a.jsonl", big_line, f"row 2 (line 2): the line {TOO_LONG}\nrow 3 (line 3): "),
@@ -376,7 +397,22 @@ BOMBS: dict[str, tuple[str, Maker, str]] = {
     "parquet of few texts in many rows": (
         "a.parquet",
         parquet("a.parquet", few_texts_many_rows, store_schema=False),
-        "row 2: ",
+        "the column text unpacks to more than 200 times its size",
+    ),
+    "parquet of one text in a list": (
+        "a.parquet",
+        parquet("a.parquet", one_text_in_one_list, store_schema=False),
+        "the column turns.list.element unpacks to more than 200 times its size",
+    ),
+    "parquet of one text in objects": (
+        "a.parquet",
+        parquet("a.parquet", one_text_in_objects, store_schema=False),
+        "the column said.text unpacks to more than 200 times its size",
+    ),
+    "parquet of one number in many rows": (
+        "a.parquet",
+        parquet("a.parquet", one_number_in_many_rows),
+        "names 9,000,000 rows and unpacks to more than 200 times its size",
     ),
     "parquet of 11,000 columns": (
         "a.parquet",
@@ -409,3 +445,25 @@ def test_a_bomb_takes_little_memory(name: str, tmp_path: Path) -> None:
     output, _, peak = done.stdout.strip().rpartition("\n")
     assert message in output
     assert int(peak) < PEAK_BYTES
+
+
+def test_rows_that_share_their_beginnings_are_read_no_further_than_is_sane(tmp_path: Path) -> None:
+    import pyarrow
+    import pyarrow.parquet
+
+    texts = pyarrow.table({"text": [f"{'x' * 40_000}{number}" for number in range(2_000)]})
+    encoded = {"use_dictionary": False, "column_encoding": {"text": "DELTA_BYTE_ARRAY"}}
+    pyarrow.parquet.write_table(texts, tmp_path / "a.parquet", **encoded)
+    rows = open_source(resolve("a.parquet", base=tmp_path))
+    with pytest.raises(SourceError, match="more than 200 times its size"):
+        assert len(list(rows)) < 2_000
+
+
+def test_a_table_with_a_text_that_many_rows_share_is_read(tmp_path: Path) -> None:
+    import pyarrow
+    import pyarrow.parquet
+
+    system = pyarrow.DictionaryArray.from_arrays(pyarrow.array([0] * 3_000, pyarrow.int32()), ["Be brief. " * 200])
+    table = pyarrow.table({"system": system, "text": [f"row {number}" for number in range(3_000)]})
+    pyarrow.parquet.write_table(table, tmp_path / "a.parquet", store_schema=False)
+    assert sum(row.values is not None for row in open_source(resolve("a.parquet", base=tmp_path))) == 3_000

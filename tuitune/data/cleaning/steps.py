@@ -11,6 +11,7 @@ import orjson
 from tuitune.data.cleaning.near_duplicates import USUAL, near_duplicates
 from tuitune.data.cleaning.texts import answer, instruction, tidied
 from tuitune.data.cleaning.wanted import Cleaning, Item, Say, StepReport
+from tuitune.data.sources.numbers import dumps
 
 Step = Callable[[list[Item], Cleaning, StepReport, Say], list[Item]]
 
@@ -76,7 +77,7 @@ def _near_duplicates(items: list[Item], cleaning: Cleaning, report: StepReport, 
 
 def content(item: Item) -> bytes:
     """A hash of what a row became for training."""
-    return hashlib.blake2b(orjson.dumps(item.canonical, option=orjson.OPT_SORT_KEYS), digest_size=12).digest()
+    return hashlib.blake2b(dumps(item.canonical, orjson.OPT_SORT_KEYS), digest_size=12).digest()
 
 
 STEPS: dict[str, tuple[str, Step]] = {

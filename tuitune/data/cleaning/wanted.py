@@ -36,6 +36,7 @@ class Cleaning:
     shortest: int | None = None
     duplicates: bool = False
     near_duplicates: float | None = None
+    control_tokens: Literal["keep", "remove"] = "keep"
     too_long: Literal["cut", "drop"] = "cut"
     leakage: Literal["report", "drop"] = "report"
 

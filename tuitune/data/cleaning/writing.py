@@ -10,8 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-import orjson
-
+from tuitune.data.sources.numbers import Written, dumps
 from tuitune.data.sources.rows import SourceError
 
 Rows = Iterable[Mapping[str, Any]]
@@ -125,18 +124,23 @@ def _parquet(path: Path, rows: Rows) -> int:
 
     rows = list(rows)
     try:
-        table = pyarrow.table({name: [row.get(name) for row in rows] for name in _columns(rows)})
+        table = pyarrow.table({name: _column([row.get(name) for row in rows]) for name in _columns(rows)})
     except (pyarrow.ArrowException, UnicodeError, OverflowError) as error:
         raise _Unfit(f"these rows make no table: {error}; write .jsonl") from None
     pyarrow.parquet.write_table(table, path)
     return int(table.num_rows)
 
 
+def _column(values: list[Any]) -> list[Any]:
+    """The values of a column: all its numbers as text where one of them has digits that a table would change."""
+    if not any(isinstance(value, Written) for value in values):
+        return values
+    is_number = (isinstance(value, int | float) and not isinstance(value, bool) for value in values)
+    return [str(value) if number else value for value, number in zip(values, is_number, strict=True)]
+
+
 def _json(row: Mapping[str, Any]) -> bytes:
-    try:
-        return orjson.dumps(row, default=str)
-    except TypeError:
-        return json.dumps(row, default=str).encode()
+    return dumps(row)
 
 
 def _settle(file: Any) -> None:

@@ -36,6 +36,7 @@ def advise(reading: Reading, total: Tally, duplicates: int, languages: Mapping[s
     """The advice, what weighs most first; `level` is warning or info."""
     found = [
         *_on_shape(reading),
+        *_on_values(total),
         *_on_people(total.sample),
         *_on_personal_data(total.sample),
         *_on_repeats(total, duplicates),
@@ -54,6 +55,16 @@ def _advice(id: str, message: str, *, warning: bool = False) -> Advice:
 def _on_shape(reading: Reading) -> Iterator[Advice]:
     if reason := refusal(reading.shape, reading.objective):
         yield _advice("shape", f"{reading.objective} cannot train on this: {reason}", warning=True)
+
+
+def _on_values(total: Tally) -> Iterator[Advice]:
+    for name, hint in total.numbers.items():
+        rows = f"{hint.count:,} row{'' if hint.count == 1 else 's'}"
+        message = f"a number in the column {clean(name, limit=60)} is learned as the text it is written with: {rows}"
+        yield _advice("numbers", f"{message} ({_named(hint.rows, hint.count)})")
+    for name, hint in total.unread.items():
+        message = f"{clean(name, limit=60)} is not read, so that what it says is not learned"
+        yield _advice("unread", f"{message} ({_named(hint.rows, hint.count)})", warning=True)
 
 
 def _on_rows(total: Tally) -> Iterator[Advice]:

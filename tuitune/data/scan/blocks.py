@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from io import BytesIO
 from multiprocessing import get_context
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import orjson
 
@@ -22,6 +22,7 @@ from tuitune.data.sources.files import beginning
 from tuitune.data.sources.formats import BOM, format_of
 from tuitune.data.sources.json_rows import read_lines
 from tuitune.data.sources.names import Source, file_names
+from tuitune.data.sources.numbers import has_fractions
 from tuitune.data.sources.packed import is_packed
 from tuitune.data.sources.rows import DEEPEST, LONGEST, SourceError
 from tuitune.problem import TuituneError
@@ -116,7 +117,7 @@ def count(block: Block, reading: Reading) -> Tally:
             values = None
         if type(values) is dict and len(text) <= LONGEST and add_plain(values, number + 1):
             number += 1
-        elif type(values) is dict and len(text) <= LONGEST and text.count(b"{") + text.count(b"[") <= DEEPEST:
+        elif type(values) is dict and len(text) <= LONGEST and _is_simple(values, text):
             number += 1
             tally.add_values(values, number, line, block.file)
         else:
@@ -126,6 +127,11 @@ def count(block: Block, reading: Reading) -> Tally:
     tally.lines = line
     tally.close()
     return tally
+
+
+def _is_simple(values: dict[str, Any], text: bytes) -> bool:
+    """Whether a row is as it was parsed: not nested too deeply, and with no number that was read otherwise."""
+    return text.count(b"{") + text.count(b"[") <= DEEPEST and not has_fractions(values)
 
 
 def _lines(block: Block) -> Iterator[bytes]:

@@ -15,9 +15,10 @@ import orjson
 from tuitune.data.scan.lengths import Lengths
 from tuitune.data.scan.quick import Measures, measure_for
 from tuitune.data.scan.report import DataProblem
-from tuitune.data.scan.sample import Sample
+from tuitune.data.scan.sample import Hint, Sample
 from tuitune.data.shapes.objectives import Objective, convert_for, refusal
 from tuitune.data.shapes.turns import RowProblem
+from tuitune.data.shapes.unsaid import numbers, unread
 from tuitune.data.shapes.vision import check_files
 from tuitune.data.sources.rows import Row
 
@@ -64,6 +65,8 @@ class Tally:
         self.turns: Counter[int] = Counter()
         self.fingerprints = array("q")
         self.sample = Sample(reading.every)
+        self.numbers: dict[str, Hint] = {}
+        self.unread: dict[str, Hint] = {}
         self._convert = convert_for(reading.judge) if reading.judge else None
         self._marks: list[int] = []
         self._measured: list[int] = []
@@ -110,6 +113,9 @@ class Tally:
         except RowProblem as problem:
             self._note(DataProblem.of(Row(number, line, values, file=file), problem))
             return
+        for seen, names in ((self.numbers, numbers), (self.unread, unread)):
+            for name in names(values, self.reading.columns):
+                seen.setdefault(name, Hint()).add(number)
         self._measured.extend(measures(canonical))
         self._numbers.append(number)
         if self.sample.wants(number):
@@ -130,6 +136,8 @@ class Tally:
         for lengths in (self.characters, self.answers):
             lengths.longest_row += rows_before if lengths.longest_row else 0
         self.sample.place(rows_before)
+        for hint in (*self.numbers.values(), *self.unread.values()):
+            hint.rows = [row + rows_before for row in hint.rows]
 
     def merge(self, later: Tally) -> None:
         """Take in the counts over the rows that come next; not their problems and fingerprints, which are many."""
@@ -140,6 +148,9 @@ class Tally:
         self.answers.merge(later.answers)
         self.turns.update(later.turns)
         self.sample.merge(later.sample)
+        for mine, theirs in ((self.numbers, later.numbers), (self.unread, later.unread)):
+            for name, hint in theirs.items():
+                mine.setdefault(name, Hint()).merge(hint)
 
     def _note(self, problem: DataProblem) -> None:
         self.kinds[problem.kind] += 1
@@ -170,10 +181,16 @@ def _length(side: str | list[dict[str, Any]]) -> int:
     return len(side) if isinstance(side, str) else sum(len(turn["content"]) for turn in side)
 
 
+def _as_float(value: Any) -> float:
+    if isinstance(value, float):
+        return float(value)
+    raise TypeError
+
+
 def _fingerprint(values: dict[str, Any]) -> int:
     """64 bits of the row's content, whatever the order of its keys; the same in this process and those it forks."""
     try:
-        content = orjson.dumps(values, None, _SORTED)
+        content = orjson.dumps(values, _as_float, _SORTED)
     except TypeError:
         content = json.dumps(values, sort_keys=True, default=str).encode(errors="surrogatepass")
     return hash(content) or 1

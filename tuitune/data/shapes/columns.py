@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -29,7 +30,19 @@ PREFERENCES = (
     ("chosen_response", "rejected_response"),
     ("accepted", "rejected"),
     ("response_j", "response_k"),
+    ("preferred", "dispreferred"),
+    ("preferred_output", "non_preferred_output"),
+    ("better", "worse"),
+    ("winner", "loser"),
 )
+"""Names of the better and the worse answer, also as a part of longer names: `chosen_messages`, `answer_rejected`."""
+
+CONVERSED = (("preferred", "rejected"), ("win", "lose"), ("positive", "negative"), ("good", "bad"))
+"""Words that tell so much of whole conversations alone."""
+
+WORSE_ALONE = ("rejected_messages", "rejected_response", "rejected")
+"""Columns of a worse answer beside a conversation that ends with the better one."""
+
 PROMPTS = ("prompt", "question", "query", "instruction", "input")
 SYSTEMS = ("system", "system_prompt")
 TEXTS = ("text", "content", "document")
@@ -83,7 +96,29 @@ def preference_columns(values: Mapping[str, Any]) -> dict[str, str] | None:
     for chosen, rejected in PREFERENCES:
         if values.get(chosen) is not None and values.get(rejected) is not None:
             return {"chosen": chosen, "rejected": rejected}
+    return _compared(values) or _beside_messages(values)
+
+
+def _compared(values: Mapping[str, Any]) -> dict[str, str] | None:
+    """Two columns whose names differ in the word that tells the better from the worse, of one kind."""
+    for name, value in values.items():
+        for better, worse in (*PREFERENCES, *(CONVERSED if isinstance(value, list) else ())):
+            other = re.sub(rf"(?<![a-z]){better}(?![a-z])", worse, name, count=1)
+            if other != name and _alike(value, values.get(other)):
+                return {"chosen": name, "rejected": other}
     return None
+
+
+def _alike(one: Any, other: Any) -> bool:
+    """Whether two values are texts, turns or conversations both."""
+    return isinstance(one, str | list | Mapping) and type(one) is type(other)
+
+
+def _beside_messages(values: Mapping[str, Any]) -> dict[str, str] | None:
+    """A conversation whose last answer is the better one, with the worse beside it, as ms-swift has it."""
+    talk = conversation_column(values)
+    worse = next((name for name in WORSE_ALONE if isinstance(values.get(name), str | list | Mapping)), None)
+    return {"chosen": talk, "rejected": worse} if talk and worse else None
 
 
 def alpaca_columns(values: Mapping[str, Any]) -> dict[str, str] | None:

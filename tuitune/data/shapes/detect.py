@@ -29,6 +29,7 @@ from tuitune.data.shapes.preferences import to_preference, to_unpaired
 from tuitune.data.shapes.turns import CALLING, ROLES, turn_keys
 from tuitune.data.shapes.vision import media_column
 from tuitune.data.sources.rows import Row
+from tuitune.roles import shape_of
 
 CHATS = ("messages", "sharegpt", "tools")
 """Shapes that are read alike: one file may hold all of them."""
@@ -83,14 +84,6 @@ def _fitting(rows: Sequence[Mapping[str, Any]], shape: str, columns: Mapping[str
             convert(row, shape, columns)
             usable += 1
     return usable / len(rows) if rows else 1.0
-
-
-def shape_of(columns: Mapping[str, str]) -> str:
-    """The shape that has these roles."""
-    if "rejected" in columns:
-        return "preference"
-    shapes = {"messages": "messages", "text": "text", "output": "alpaca"}
-    return next((shape for role, shape in shapes.items() if role in columns), "columns")
 
 
 def detect(rows: Sequence[Mapping[str, Any]]) -> Detection:

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from tuitune.data.sources.numbers import Written, loads
+from tuitune.data.sources.rows import BYTES, BYTES_MARK
 from tuitune.text import clean
 
 _TEXT_PARTS = ("text", "input_text", "output_text")
+_THOUGHT_PARTS = ("reasoning", "thinking")
+_MEDIA_PARTS = ("image", "input_image", "video", "audio", "input_audio")
+_SAID = ("text", "value", "content")
 _KINDS: dict[type, str] = {
     str: "text",
     bool: "true or false",
     int: "a number",
     float: "a number",
+    Written: "a number",
     list: "a list",
     dict: "an object",
     type(None): "nothing",
@@ -44,17 +50,21 @@ def value_of(values: Mapping[str, Any], column: str) -> Any:
 
 
 def text(value: Any, field: str, *, empty: bool = False) -> str:
-    """Text as it is; numbers as JSON writes them; a list of text parts joined. `empty` allows nothing at all."""
+    """Text as it is, numbers as their source writes them, text parts joined. `empty` allows nothing at all."""
     if isinstance(value, list) and value:
         value = "".join(_part(part, f"{field}[{number}]") for number, part in enumerate(value))
     if isinstance(value, str):
         if not (value.isascii() or encodes(value)):
             raise RowProblem(field, "half a character (a lone surrogate), which no encoding can write", "encoding")
+        if value.startswith(BYTES_MARK) and BYTES.fullmatch(value):
+            raise RowProblem(field, f"expected text, found {value[1:-1]}", "type")
         if not empty and (not value or value.isspace()):
             raise RowProblem(field, "is empty", "empty")
         return value
     if value is None and empty:
         return ""
+    if isinstance(value, Written):
+        return value.text
     if isinstance(value, float) and not math.isfinite(value):
         raise RowProblem(field, f"expected text, found a number that is not finite ({value})", "type")
     if isinstance(value, bool | float) or (isinstance(value, int) and abs(value) < _LONGEST_NUMBER):
@@ -64,18 +74,49 @@ def text(value: Any, field: str, *, empty: bool = False) -> str:
 
 def _part(part: Any, field: str) -> str:
     kind = part.get("type") if isinstance(part, Mapping) else None
-    if isinstance(part, Mapping) and kind in _TEXT_PARTS and isinstance(part.get("text"), str):
-        return str(part["text"])
+    if is_text_part(part):
+        return str(said_in(part, _SAID))
     if isinstance(kind, str) and kind not in _TEXT_PARTS:
-        raise RowProblem(field, f"expected text, found a part of type {quoted(kind)}", "vision")
+        media = kind.startswith(_MEDIA_PARTS)
+        raise RowProblem(field, f"expected text, found a part of type {quoted(kind)}", "vision" if media else "type")
     found = "one without text" if isinstance(part, Mapping) else kind_of(part)
-    raise RowProblem(field, f"expected a text part, found {found}", "type")
+    raise RowProblem(field, f"expected a text part, found {found}", "missing" if part is None else "type")
+
+
+def is_text_part(part: Any) -> bool:
+    """Whether a part of a message is text, in any of the spellings."""
+    return isinstance(part, Mapping) and part.get("type") in _TEXT_PARTS and said_in(part, _SAID) is not None
+
+
+def said_in(part: Mapping[str, Any], keys: Sequence[str]) -> str | None:
+    """The text of a part, under the first of the keys that has one."""
+    return next((part[key] for key in keys if isinstance(part.get(key), str)), None)
+
+
+def parted(value: Any, field: str) -> tuple[Any, str, list[Any]]:
+    """What a turn says, taken apart: its text or text parts, what it thinks before, and the calls of tools in it."""
+    if not isinstance(value, list) or not any(isinstance(part, Mapping) for part in value):
+        return value, "", []
+    said, thoughts, calls = [], [], []
+    for number, part in enumerate(value):
+        kind = part.get("type") if isinstance(part, Mapping) else None
+        if kind in _THOUGHT_PARTS:
+            if (thought := said_in(part, (*_SAID, *_THOUGHT_PARTS))) is None:
+                raise RowProblem(f"{field}[{number}]", "expected reasoning, found a part without text", "type")
+            thoughts.append(thought)
+        elif kind == "tool_call":
+            calls.append(part.get("value", part.get("tool_call", part)))
+        elif kind == "tool_use":
+            calls.append({"name": part.get("name"), "arguments": part.get("input"), "id": part.get("id")})
+        else:
+            said.append(part)
+    return said, "\n".join(thoughts), calls
 
 
 def parsed(value: str, field: str, expected: str, kind: str = "type") -> Any:
     """The JSON written in a text; RowProblem of `kind` says what was expected where it is none."""
     try:
-        return json.loads(value)
+        return loads(value)
     except RecursionError:
         raise RowProblem(field, f"expected {expected}, found JSON that is nested too deeply", "too-deep") from None
     except ValueError as error:

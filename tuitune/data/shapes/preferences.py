@@ -40,9 +40,16 @@ def to_preference(
     names = {"chosen": "chosen", "rejected": "rejected", **(preference_columns(values) or {}), **(columns or {})}
     chosen, rejected = (_answer(value_of(values, names[role]), names[role]) for role in ("chosen", "rejected"))
     whole = _whole(chosen) and _whole(rejected)
+    if names["chosen"] in CONVERSATIONS and _whole(chosen) and not _whole(rejected):
+        return _explicit(values, names, chosen[:-1], chosen[-1:], rejected)
     prompt = _prompt(values, names, whole=whole)
     if prompt is None or (isinstance(prompt, str) and whole):
         prompt, chosen, rejected = _parted(chosen, rejected, names)
+    return _explicit(values, names, prompt, chosen, rejected)
+
+
+def _explicit(values: Mapping[str, Any], names: Columns, prompt: Side, chosen: Side, rejected: Side) -> dict[str, Any]:
+    """The row in trl's form, of a prompt and two answers to it."""
     if chosen == rejected:
         raise RowProblem(names["rejected"], "is the same as the chosen answer, so there is nothing to prefer")
     if isinstance(prompt, str) and isinstance(chosen, str) and isinstance(rejected, str) and not _system(values, names):
@@ -115,6 +122,8 @@ def _prompt(values: Mapping[str, Any], names: Columns, *, whole: bool) -> Side |
     if column is None:
         return None
     value = value_of(values, column)
+    if isinstance(value, Mapping) and (inner := first(CONVERSATIONS, value)):
+        return turn_list(value[inner], f"{column}.{inner}")
     given = names.get("input") or ("input" if column == "instruction" else None)
     if isinstance(value, str) and given and values.get(given):
         return instruction(values, column, given)

@@ -7,14 +7,19 @@ A tool is `{"type": "function", "function": {"name", "description", "parameters"
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
-from tuitune.data.shapes.fields import RowProblem, kind_of, names_of, parsed, text
+from tuitune.data.shapes.fields import RowProblem, is_text_part, kind_of, names_of, parsed, text
+from tuitune.data.sources.numbers import Written
+from tuitune.text import clean
 
 _CALL = 'a call such as {"name": "…", "arguments": {…}}'
 _TOOL = 'a tool such as {"type": "function", "function": {"name": "…", …}}'
+_SCHEMAS = ("parameters",)
 _TAGS = re.compile(r"</?tool_call>")
 
 
@@ -36,10 +41,18 @@ def _tool(value: Any, field: str) -> dict[str, Any]:
     if not isinstance(value, Mapping):
         raise RowProblem(field, f"expected {_TOOL}, found {kind_of(value)}", "tools")
     described = value.get("function", value)
+    if isinstance(described, str) and described.lstrip()[:1] == "{":
+        described = parsed(described, f"{field}.function", 'a function such as {"name": "…", …}', "tools")
     if not isinstance(described, Mapping) or not _name(described):
         found = names_of(described) if isinstance(described, Mapping) else kind_of(described)
         raise RowProblem(field, f"expected {_TOOL}, found {found}", "tools")
-    return dict(value) if "function" in value else {"type": "function", "function": dict(value)}
+    function = {key: _schema(inner, f"{field}.{key}") if key in _SCHEMAS else inner for key, inner in described.items()}
+    return {**value, "function": function} if "function" in value else {"type": "function", "function": function}
+
+
+def _schema(value: Any, field: str) -> Any:
+    """A JSON schema, also one that is written as text."""
+    return parsed(value, field, "a JSON schema", "tools") if isinstance(value, str) and value.strip() else value
 
 
 def calls_of(value: Any, field: str) -> list[dict[str, Any]]:
@@ -60,6 +73,11 @@ def written_calls(value: Any, field: str) -> list[dict[str, Any]]:
         raise RowProblem(field, f"expected {_CALL}, found an empty text", "tools")
     found = [parsed(body, field, _CALL, "tools") for body in bodies]
     return calls_of([call for one in found for call in (one if isinstance(one, list) else [one])], field)
+
+
+def written_calls_in(parts: list[Any], field: str) -> list[dict[str, Any]]:
+    """The calls in the parts of a turn, each an object or JSON in a text."""
+    return [call for part in parts for call in written_calls(part, field)]
 
 
 def _call(value: Any, field: str) -> dict[str, Any]:
@@ -84,7 +102,21 @@ def answer_of(value: Any, field: str) -> str:
 
 
 def _are_parts(value: list[Any]) -> bool:
-    return bool(value) and all(isinstance(part, Mapping) and "type" in part and "text" in part for part in value)
+    return bool(value) and all(is_text_part(part) for part in value)
+
+
+def _with_plain_numbers(value: Any, field: str) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _with_plain_numbers(inner, field) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_with_plain_numbers(inner, field) for inner in value]
+    if isinstance(value, Written):
+        if not math.isfinite(value) or Decimal(value.text) != Decimal(repr(float(value))):
+            raise RowProblem(
+                field, f"the number {clean(value.text, limit=60)} would lose digits; write it as text", "tools"
+            )
+        return float(value)
+    return value
 
 
 def _name(value: Mapping[str, Any]) -> bool:
@@ -92,8 +124,9 @@ def _name(value: Mapping[str, Any]) -> bool:
 
 
 def sound(value: Any, field: str) -> Any:
-    """The value, which a template can write as JSON; RowProblem where it cannot."""
+    """The value, which a template can write as JSON; RowProblem where it cannot, or would write another number."""
     try:
+        value = _with_plain_numbers(value, field)
         json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
     except UnicodeEncodeError:
         raise RowProblem(

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tuitune.data.shapes.columns import DIALOGUE, ROLE_KEYS, exchange
 from tuitune.data.shapes.fields import RowProblem as RowProblem
-from tuitune.data.shapes.fields import kind_of, names_of, parsed, quoted, text
-from tuitune.data.shapes.tools import answer_of, calls_of, written_calls
+from tuitune.data.shapes.fields import kind_of, names_of, parsed, parted, quoted, text
+from tuitune.data.shapes.tools import answer_of, calls_of, written_calls, written_calls_in
 
 Turn = dict[str, Any]
 """`{"role": "system" | "user" | "assistant" | "tool", "content": str}`; an assistant turn may have `tool_calls` (its
-content is then often empty), `reasoning_content` or `thinking`, and `weight` 0 where it is not to be learned; a tool
-turn has perhaps `name` and `tool_call_id`."""
+content is then often empty), `reasoning_content` or `thinking`, and a `weight` other than 1: 0 where it is not to be
+learned. A turn has perhaps the `name` of who speaks, one of a tool a `tool_call_id`."""
 
 ROLES = {
     "system": "system",
@@ -44,8 +45,11 @@ CALLING = frozenset({"function_call", "tool_call", "function-call"})
 """Roles of a turn in which the assistant calls tools."""
 
 _TEXT_KEYS = ("content", "value", "text", "message")
-_REASONING = ("reasoning_content", "thinking")
+REASONING = ("reasoning_content", "thinking", "reasoning")
+"""Keys of what an assistant turn thinks before it answers."""
+
 _ORIGIN = ("name", "tool_call_id")
+_WEIGHTS = ("weight", "loss_weight")
 _AFTER = {
     "system": ("",),
     "user": ("", "system", "assistant"),
@@ -129,13 +133,15 @@ def _exchanged(item: Mapping[str, Any], pair: tuple[str, str], field: str, *, op
 def turn(value: Any, field: str) -> Turn:
     """One turn, in any of the spellings: role and content, from and value, with tool calls or without."""
     if not isinstance(value, dict):
-        raise RowProblem(field, f"expected a turn with role and content, found {kind_of(value)}", "type")
+        kind = "missing" if value is None else "type"
+        raise RowProblem(field, f"expected a turn with role and content, found {kind_of(value)}", kind)
     role_key, text_key = turn_keys(value)
     name = value.get(role_key)
     role = ROLES.get(name) or ROLES.get(name.strip().lower()) if isinstance(name, str) else None
     if role == "user" or role == "system":
         if text_key in value:
-            return {"role": role, "content": _spoken(value[text_key], field, text_key)}
+            spoken = {"role": role, "content": _spoken(value[text_key], field, text_key)}
+            return _named(spoken, value) if "name" in value else spoken
     elif role == "assistant":
         return _assistant(value, text_key, field)
     if text_key not in value or role_key not in value:
@@ -148,37 +154,57 @@ def turn(value: Any, field: str) -> Turn:
         calls = written_calls(value[text_key], f"{field}.{text_key}")
         return _weighed({"role": "assistant", "content": "", "tool_calls": calls}, value, field)
     shown = quoted(name) if isinstance(name, str) else kind_of(name)
-    raise RowProblem(f"{field}.{role_key}", f"expected system, user, assistant or tool, found {shown}", "type")
+    kind = "missing" if name is None else "type"
+    raise RowProblem(f"{field}.{role_key}", f"expected system, user, assistant or tool, found {shown}", kind)
 
 
 def _assistant(value: Mapping[str, Any], text_key: str, field: str) -> Turn:
+    said = value.get(text_key)
+    where, thought, called = f"{field}.{text_key}", "", []
+    if isinstance(said, list):
+        said, thought, called = parted(said, where)
     one: Turn
-    calls = value.get("tool_calls") or value.get("function_call")
-    if calls:
-        said = text(value.get(text_key), f"{field}.{text_key}", empty=True)
-        key = "tool_calls" if value.get("tool_calls") else "function_call"
-        one = {"role": "assistant", "content": said, "tool_calls": calls_of(calls, f"{field}.{key}")}
+    key = next((key for key in ("tool_calls", "function_call") if value.get(key)), None)
+    if key or called:
+        calls = calls_of(value[key], f"{field}.{key}") if key else []
+        calls += written_calls_in(called, where)
+        one = {"role": "assistant", "content": text(said or None, where, empty=True), "tool_calls": calls}
     elif text_key in value:
-        one = {"role": "assistant", "content": _spoken(value[text_key], field, text_key)}
+        one = {"role": "assistant", "content": _spoken(said, field, text_key)}
     else:
         raise RowProblem(field, f"the turn has no '{text_key}'; it has {names_of(value)}", "missing")
-    for reasoning in _REASONING:
+    if thought:
+        one["reasoning_content"] = thought
+    for reasoning in REASONING:
         if value.get(reasoning) not in (None, "", True, False):
             one[reasoning] = text(value[reasoning], f"{field}.{reasoning}")
-    return _weighed(one, value, field) if "weight" in value or "train" in value else one
+    return _weighed(_named(one, value), value, field)
+
+
+def _named(one: Turn, value: Mapping[str, Any]) -> Turn:
+    """The turn with the name of who speaks, where it has one."""
+    name = value.get("name")
+    return {**one, "name": name} if isinstance(name, str) and name.strip() else one
 
 
 def _weighed(one: Turn, value: Mapping[str, Any], field: str) -> Turn:
-    """The answer, marked where it is not to be learned: OpenAI's `weight` 0, Axolotl's `train` false."""
-    weight, trained = value.get("weight"), value.get("train")
-    if isinstance(weight, int | float) and weight < 0:
-        raise RowProblem(f"{field}.weight", "expected 0 or 1, found a number below 0", "type")
-    if not (weight is None or isinstance(weight, int | float)):
-        found = quoted(weight) if isinstance(weight, str) else kind_of(weight)
-        raise RowProblem(f"{field}.weight", f"expected 0 or 1, found {found}", "type")
+    """The answer, marked where it is not to be learned: `weight` or `loss_weight` 0, Axolotl's `train` false."""
+    for key in _WEIGHTS:
+        weight = value.get(key)
+        if weight is None:
+            continue
+        if isinstance(weight, bool) or not isinstance(weight, int | float):
+            found = quoted(weight) if isinstance(weight, str) else kind_of(weight)
+            raise RowProblem(f"{field}.{key}", f"expected 0 or 1, found {found}", "type")
+        if not 0 <= weight < math.inf:
+            found = "a number below 0" if weight < 0 else "a number that is not finite"
+            raise RowProblem(f"{field}.{key}", f"expected 0 or 1, found {found}", "type")
+        if weight != 1:
+            one["weight"] = 0 if weight == 0 else float(weight)
+    trained = value.get("train")
     if trained is not None and not isinstance(trained, bool):
         raise RowProblem(f"{field}.train", f"expected true or false, found {kind_of(trained)}", "type")
-    return {**one, "weight": 0} if weight == 0 or trained is False else one
+    return {**one, "weight": 0} if trained is False else one
 
 
 def _spoken(value: Any, field: str, key: str) -> str:

@@ -10,6 +10,7 @@ from typing import Any, BinaryIO, TextIO
 import orjson
 
 from tuitune.data.sources.formats import BOM
+from tuitune.data.sources.numbers import decoder, has_fractions
 from tuitune.data.sources.rows import DEEPEST, LONGEST, Row
 from tuitune.text import clean
 
@@ -41,13 +42,17 @@ def _line(number: int, line: int, text: bytes) -> Row:
         value = orjson.loads(text)
     except orjson.JSONDecodeError:
         value, problem = _tolerant(text)
-        if problem:
-            return Row(number, line, None, problem)
+    else:
+        value, problem = _tolerant(text) if has_fractions(value) else (value, None)
+    if problem:
+        return Row(number, line, None, problem)
     return _row(number, line, value, _fault(value, text))
 
 
 def _tolerant(text: bytes) -> tuple[Any, str | None]:
-    """What strict JSON refuses but people write (raw control characters in strings), or what is wrong with it."""
+    """What orjson refuses but people write (raw control characters in strings), or would write otherwise (1.10); or
+    what is wrong with it.
+    """
     try:
         decoded = text.decode()
         value = _DECODER.decode(decoded.strip())
@@ -131,7 +136,7 @@ def _no_constant(name: str) -> str:
     return f"{name} is not JSON; write null or a number"
 
 
-_DECODER = json.JSONDecoder(strict=False, parse_constant=_refuse_constant)
+_DECODER = decoder(_refuse_constant)
 
 
 def _reason(error: json.JSONDecodeError) -> str:
@@ -155,7 +160,7 @@ class _Scanner:
         self.line = 1
         self.ended = False
         self.constants: list[str] = []
-        self.decoder = json.JSONDecoder(strict=False, parse_constant=self.constants.append)
+        self.decoder = decoder(self.constants.append)
 
     def peek(self) -> str:
         """The next character that is not space, without taking it; "" at the end."""

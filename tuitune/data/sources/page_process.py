@@ -10,6 +10,7 @@ from dataclasses import asdict
 import orjson
 
 from tuitune.data.sources.names import open_source, resolve
+from tuitune.data.sources.numbers import dumps
 from tuitune.data.sources.rows import Row
 from tuitune.problem import TuituneError
 from tuitune.text import clean, redact
@@ -38,7 +39,7 @@ def print_page(name: str, *, first: int, rows: int, split: str) -> int:
 
 
 def _line(row: Row) -> bytes:
-    return orjson.dumps(asdict(row), option=orjson.OPT_APPEND_NEWLINE, default=str)
+    return dumps(asdict(row), orjson.OPT_APPEND_NEWLINE)
 
 
 def _refuse(message: str) -> int:

@@ -12,12 +12,11 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
-import orjson
-
 from tuitune.data.sources.files import beginning
 from tuitune.data.sources.formats import format_of
 from tuitune.data.sources.line_index import LineIndex
 from tuitune.data.sources.names import Source, file_names, open_rows, resolve, rows_of_one, stamp
+from tuitune.data.sources.numbers import loads
 from tuitune.data.sources.packed import is_packed
 from tuitune.data.sources.rows import Row, SourceError
 from tuitune.problem import TuituneError
@@ -193,7 +192,7 @@ def _from_process(
     if reader.returncode != 0:
         shown = _last_line(complaint) or f"the process that read it ended with code {reader.returncode}"
         raise TuituneError(shown if name in shown else f"{clean(name, limit=200)}: {shown}")
-    return tuple(Row(**orjson.loads(line)) for line in output.splitlines())
+    return tuple(Row(**loads(line)) for line in output.splitlines())
 
 
 def _last_line(output: bytes) -> str:

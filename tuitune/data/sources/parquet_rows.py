@@ -7,24 +7,23 @@ import decimal
 import hashlib
 import math
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy
 import pyarrow
 import pyarrow.compute
 import pyarrow.parquet
 import pyarrow.types as kinds
 
-from tuitune.data.sources.packed import FREE_BYTES, MOST_RATIO
-from tuitune.data.sources.rows import LONGEST, Row, SourceError
+from tuitune.data.sources.parquet_size import TOO_MUCH, chunks, limit_of, refuse_bomb, repeats, unpacked
+from tuitune.data.sources.rows import LONGEST, Row, SourceError, mark
 from tuitune.text import clean
 
-MOST_COLUMNS = 10_000
-"""Columns of the widest parquet file that is read."""
+Settle = Callable[[int, dict[str, Any]], Row]
 
 _SHORT_TEXTS = 64 << 10
-_INDEX_BYTES = 8
 _BATCH_ROWS = 1000
 _BATCH_BYTES = 8 << 20
 
@@ -37,46 +36,24 @@ def read_parquet(path: Path, *, first: int = 1) -> Iterator[Row]:
     try:
         with pyarrow.parquet.ParquetFile(path) as file:
             footer = file.metadata
-            _refuse_bomb(path, footer)
+            refuse_bomb(path, footer)
         with pyarrow.parquet.ParquetFile(path, metadata=footer, read_dictionary=_repeating(footer)) as file:
-            yield from _rows(file, first)
+            yield from _rows(file, first, path)
     except MemoryError:
         raise SourceError(path, "a batch of its rows needs more memory than there is") from None
     except (pyarrow.ArrowException, OSError) as error:
         raise SourceError(path, f"is no readable parquet file: {clean(str(error), limit=300)}") from None
 
 
-def _refuse_bomb(path: Path, footer: Any) -> None:
-    if footer.num_columns > MOST_COLUMNS:
-        raise SourceError(path, f"has {footer.num_columns:,} columns; at most {MOST_COLUMNS:,} are read")
-    for chunk in _chunks(footer):
-        if chunk.total_uncompressed_size > max(FREE_BYTES, MOST_RATIO * chunk.total_compressed_size):
-            name = clean(chunk.path_in_schema, limit=60)
-            too_much = f"unpacks to more than {MOST_RATIO} times its size, as a decompression bomb does"
-            raise SourceError(path, f"the column {name} {too_much}")
-
-
-def _chunks(footer: Any) -> Iterator[Any]:
-    for group in range(footer.num_row_groups):
-        for column in range(footer.num_columns):
-            yield footer.row_group(group).column(column)
-
-
 def _repeating(footer: Any) -> list[str]:
     """Columns of few long texts, each in the file once for many rows: read so, they cannot fill the memory."""
-    return sorted({chunk.path_in_schema for chunk in _chunks(footer) if _repeats(chunk)})
+    found = (chunk for chunk in chunks(footer) if "." not in chunk.path_in_schema)
+    return sorted({one.path_in_schema for one in found if repeats(one) and one.total_uncompressed_size > _SHORT_TEXTS})
 
 
-def _repeats(chunk: Any) -> bool:
-    if chunk.physical_type != "BYTE_ARRAY" or not chunk.has_dictionary_page or "." in chunk.path_in_schema:
-        return False
-    texts = chunk.data_page_offset - chunk.dictionary_page_offset
-    indices = chunk.total_compressed_size - texts
-    return chunk.total_uncompressed_size > _SHORT_TEXTS and indices < _INDEX_BYTES * chunk.num_values
-
-
-def _rows(file: Any, first: int) -> Iterator[Row]:
-    number = 0
+def _rows(file: Any, first: int, path: Path) -> Iterator[Row]:
+    number = read = 0
+    limit = limit_of(path)
     odd = any(_is_odd(field.type) for field in file.schema_arrow)
     for group in range(file.metadata.num_row_groups):
         facts = file.metadata.row_group(group)
@@ -85,6 +62,9 @@ def _rows(file: Any, first: int) -> Iterator[Row]:
             continue
         size = max(1, min(_BATCH_ROWS, _BATCH_BYTES * facts.num_rows // max(facts.total_byte_size, 1)))
         for batch in file.iter_batches(batch_size=size, row_groups=[group]):
+            read += sum(map(unpacked, batch.columns))
+            if read > limit:
+                raise SourceError(path, TOO_MUCH)
             skipped = max(0, min(first - 1 - number, batch.num_rows))
             yield from of_batch(batch.slice(skipped), number + skipped, odd)
             number += batch.num_rows
@@ -93,8 +73,57 @@ def _rows(file: Any, first: int) -> Iterator[Row]:
 def of_batch(batch: Any, number: int, odd: bool = True) -> Iterator[Row]:
     """The rows of an Arrow batch or table that follow row `number`. `odd` where values may need `plain`."""
     step = max(1, LONGEST // max(_longest_repeated(batch), LONGEST // _BATCH_ROWS))
+    settle = _settling(batch, odd)
     for start in range(0, batch.num_rows, step):
-        yield from _of_slice(batch.slice(start, step), number + start, odd)
+        yield from _of_slice(batch.slice(start, step), number + start, settle)
+
+
+def _settling(batch: Any, odd: bool) -> Settle:
+    """What makes values of a batch into a row as JSON would have it."""
+    mended = {
+        name: mend
+        for name, column in zip(batch.schema.names, batch.columns, strict=True)
+        if (mend := _mend(column.type, getattr(column, "chunks", [column])))
+    }
+
+    def as_row(number: int, values: dict[str, Any]) -> Row:
+        found = plain(values) if odd else values
+        changed = {name: mend(values[name]) for name, mend in mended.items()}
+        if not changed:
+            return Row(number, None, found)
+        settled = {**found, **(plain(changed) if odd else changed)}
+        return Row(number, None, settled, marked="" if settled == found else mark(Row(number, None, found)))
+
+    return as_row
+
+
+def _mend(kind: Any, arrays: Sequence[Any]) -> Callable[[Any], Any] | None:
+    """What makes a value of such arrays what was put into the table; None where it is that.
+
+    A table has every key of an object in all of them, as nothing where a row did not have it: an object within a column
+    is without those. A number of single precision has the digits that tell it from its neighbours.
+    """
+    if kinds.is_float32(kind) or kinds.is_float16(kind):
+        single = numpy.float32 if kinds.is_float32(kind) else numpy.float16
+        return lambda value: None if value is None else float(str(single(value)))
+    if kinds.is_list(kind) or kinds.is_large_list(kind) or kinds.is_fixed_size_list(kind):
+        inner = _mend(kind.value_type, [array.values for array in arrays])
+        return inner and (lambda value: None if value is None else [inner(one) for one in value])
+    if not kinds.is_struct(kind):
+        return None
+    inside = {
+        kind.field(at).name: (_mend(kind.field(at).type, fields), any(field.null_count for field in fields))
+        for at in range(kind.num_fields)
+        if (fields := [array.field(at) for array in arrays]) is not None
+    }
+    mends = {name: mend for name, (mend, _) in inside.items() if mend}
+    if not mends and not any(padded for _, padded in inside.values()):
+        return None
+    return lambda value: (
+        None
+        if value is None
+        else {name: mends[name](one) if name in mends else one for name, one in value.items() if one is not None}
+    )
 
 
 def _longest_repeated(batch: Any) -> int:
@@ -108,7 +137,7 @@ def _longest_repeated(batch: Any) -> int:
     return sum(pyarrow.compute.max(pyarrow.compute.binary_length(text)).as_py() or 0 for text in texts)
 
 
-def _of_slice(batch: Any, number: int, odd: bool) -> Iterator[Row]:
+def _of_slice(batch: Any, number: int, settle: Settle) -> Iterator[Row]:
     small = batch.nbytes <= LONGEST
     try:
         values = batch.to_pylist() if small else None
@@ -117,12 +146,12 @@ def _of_slice(batch: Any, number: int, odd: bool) -> Iterator[Row]:
     for index in range(batch.num_rows):
         number += 1
         if values is None:
-            yield _alone(batch.slice(index, 1), number, odd)
+            yield _alone(batch.slice(index, 1), number, settle)
         else:
-            yield Row(number, None, plain(values[index]) if odd else values[index])
+            yield settle(number, values[index])
 
 
-def _alone(batch: Any, number: int, odd: bool) -> Row:
+def _alone(batch: Any, number: int, settle: Settle) -> Row:
     """A row of a batch that is big or has a row that cannot be read."""
     if max(batch.nbytes, _longest_repeated(batch)) > LONGEST:
         return Row(number, None, None, f"the row is longer than {LONGEST >> 20} MiB")
@@ -133,7 +162,7 @@ def _alone(batch: Any, number: int, odd: bool) -> Row:
         return Row(number, None, None, f"is not UTF-8 (byte 0x{byte})")
     except (ValueError, OverflowError, pyarrow.ArrowException) as error:
         return Row(number, None, None, f"cannot be read: {clean(str(error), limit=200)}")
-    return Row(number, None, plain(values) if odd else values)
+    return settle(number, values)
 
 
 def _is_odd(kind: Any) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,10 @@ LONGEST = 8 << 20
 
 DEEPEST = 100
 """Levels of nesting in the deepest row that is taken."""
+
+BYTES_MARK = "⟨"
+BYTES = re.compile(r"⟨\d+ bytes, [0-9a-f]{12}⟩")
+"""How bytes that are no text stand in a row: their number and their hash."""
 
 _UNCHANGED = orjson.OPT_SORT_KEYS | orjson.OPT_PASSTHROUGH_SUBCLASS
 
@@ -38,7 +43,8 @@ class Row:
     """A row as it lies in its source. `number` counts the rows of the whole source and `line` the lines of its file,
     both from 1; `line` is None where unknown. `file` names the file where the source has several.
 
-    `values` is None where the row cannot be read, and `problem` then says why.
+    `values` is None where the row cannot be read, and `problem` then says why. `marked` is the row's mark where its
+    values are not as they lie in the source.
     """
 
     number: int
@@ -46,6 +52,7 @@ class Row:
     values: dict[str, Any] | None
     problem: str | None = None
     file: str | None = None
+    marked: str = ""
 
     @property
     def place(self) -> str:
@@ -61,12 +68,21 @@ def mark(row: Row) -> str:
     The same values have the same mark in every file and place. A row that cannot be read has that of its number and
     problem.
     """
+    if row.marked:
+        return row.marked
     if row.values is None:
         return _digest(f"{row.number}:{row.problem}".encode(errors="surrogatepass"))
     try:
-        return _digest(orjson.dumps(row.values, option=_UNCHANGED))
+        return _digest(orjson.dumps(row.values, _plain_number, _UNCHANGED))
     except TypeError:
         return _digest(json.dumps(row.values, sort_keys=True, default=str).encode())
+
+
+def _plain_number(value: Any) -> float:
+    """1.10 and 1.1 are the same in a mark."""
+    if isinstance(value, float):
+        return float(value)
+    raise TypeError
 
 
 def _digest(content: bytes) -> str:
