@@ -256,6 +256,36 @@ async def test_columns_are_mapped_by_hand_with_the_row_in_view(work: Path):
         assert screen.draft.recipe.data.columns == {"prompt": "ask", "completion": "say"}
 
 
+async def test_a_column_stays_mapped_through_other_shapes_until_it_is_let_go(work: Path):
+    rows = [{"question": f"{n}?", "answer": f"{n}.", "note": "x", "label": n % 2 == 0} for n in range(6)]
+    write_rows(work / "rows.jsonl", rows)
+    async with looking_at("rows.jsonl") as (pilot, screen):
+        await until(pilot, lambda: "shape unpaired-preference" in text_of(pilot))
+        await pilot.press("m")
+        await pilot.pause()
+        dialog = pilot.app.screen
+        while not dialog.list.move_to("shape"):
+            await pilot.pause()
+        await pilot.press(*["right"] * 3)
+        while dialog._shape != "columns":
+            await pilot.press("right")
+        dialog.list.move_to("role prompt")
+        await pilot.press("right", "left")
+        await pilot.press("enter")
+        await until(pilot, lambda: "shape columns" in text_of(pilot))
+        mapped = {"prompt": "question", "completion": "answer", "label": "label"}
+        assert screen.draft.recipe.data.columns == mapped
+        await pilot.press("m")
+        await pilot.pause()
+        dialog = pilot.app.screen
+        dialog.list.move_to("role label")
+        while dialog._columns.get("label"):
+            await pilot.press("right")
+        await pilot.press("enter")
+        await until(pilot, lambda: "label" not in screen.draft.recipe.data.columns)
+        assert screen.draft.recipe.data.columns == {"prompt": "question", "completion": "answer"}
+
+
 async def test_the_recipe_is_saved_from_here(work: Path):
     write_rows(work / "rows.jsonl", [ANSWER] * 3)
     async with looking_at("rows.jsonl") as (pilot, screen):

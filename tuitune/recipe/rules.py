@@ -14,21 +14,11 @@ from datetime import datetime
 
 from tuitune.recipe.schema import Recipe
 from tuitune.recipe.values import shown
+from tuitune.roles import NEEDED, ROLES, ROLES_OF, shape_of
 
 _MOST_MIXED = 0.9
 _MARK = re.compile(r"[0-9a-f]{16}")
 _DEVICE = re.compile(r"auto|cpu|\d{1,3}|(GPU|MIG)-[A-Za-z0-9/-]{4,80}")
-ROLES = ("prompt", "completion", "system", "text", "messages", "instruction", "input", "output", "tools", "label")
-_BESIDE = ("system", "tools", "label")
-_ROLES = {
-    "columns": ("prompt", "completion", *_BESIDE),
-    "prompt-completion": ("prompt", "completion", *_BESIDE),
-    "alpaca": ("instruction", "input", "output", *_BESIDE),
-    "text": ("text",),
-    **dict.fromkeys(("messages", "sharegpt", "tools"), ("messages", *_BESIDE)),
-}
-"""Roles by shape."""
-_NEEDED = {"columns": ("prompt", "completion"), "prompt-completion": ("prompt", "completion"), "text": ("text",)}
 
 
 @dataclass(frozen=True)
@@ -168,21 +158,15 @@ def _columns(recipe: Recipe) -> str | None:
         return f"the column for {empty[0]} has no name; name one, or remove the role"
     if "text" in columns and len(columns) > 1:
         return "text stands alone; map either text, or prompt and completion"
-    shape = _told_by(columns) if recipe.data.shape == "auto" else recipe.data.shape
-    if strange := [role for role in columns if role not in _ROLES[shape]]:
-        takes = " and ".join(_NEEDED.get(shape, _ROLES[shape]))
+    shape = shape_of(columns) if recipe.data.shape == "auto" else recipe.data.shape
+    if strange := [role for role in columns if role not in ROLES_OF[shape]]:
+        takes = " and ".join(NEEDED.get(shape, ROLES_OF[shape]))
         return f"the shape {shape} has no {strange[0]}, but {takes}; remove columns, or change the shape"
-    if missing := [role for role in _NEEDED.get(shape, ()) if role not in columns]:
+    if missing := [role for role in NEEDED.get(shape, ()) if role not in columns]:
         return f'no column is given for {missing[0]}; add {missing[0]} = "…"'
     if len(set(columns.values())) < len(columns):
         return "one column plays two roles; give each role a column of its own"
     return None
-
-
-def _told_by(columns: dict[str, str]) -> str:
-    """The shape that columns alone tell, as the data's reader takes them."""
-    told = {"messages": "messages", "text": "text", "output": "alpaca"}
-    return next((shape for role, shape in told.items() if role in columns), "columns")
 
 
 def _prompts(recipe: Recipe) -> str | None:

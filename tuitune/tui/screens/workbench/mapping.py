@@ -17,23 +17,13 @@ from tuitune.data.shapes.objectives import WayOut, refusal, ways_out
 from tuitune.data.sources.rows import Row as DataRow
 from tuitune.recipe.schema import DataSection
 from tuitune.recipe.settings import setting
+from tuitune.roles import ROLES, ROLES_OF, shape_of
 from tuitune.text import clean
 from tuitune.tui.data_page import converted
 from tuitune.tui.screens.workbench.row_text import whole
 from tuitune.tui.screens.workbench.view import heading, text_row
 from tuitune.tui.widgets.dialogs import Dialog
 from tuitune.tui.widgets.row_list import Row, RowList
-
-ROLES: dict[str, tuple[str, ...]] = {
-    "alpaca": ("instruction", "input", "output", "system"),
-    "messages": ("messages", "system"),
-    "sharegpt": ("messages", "system"),
-    "tools": ("messages", "tools", "system"),
-    "prompt-completion": ("prompt", "completion", "system"),
-    "columns": ("prompt", "completion", "system", "label"),
-    "text": ("text",),
-}
-"""The roles that columns can have, by shape."""
 
 _SHAPE = "shape"
 _MOST_COLUMNS = 200
@@ -62,7 +52,7 @@ class MappingDialog(Dialog[dict[str, Any]]):
         super().__init__("How rows are read", "↑↓ move · ←→ change · J K scroll · Enter use · Esc back")
         self._rows = [row for row in rows if row.values is not None]
         self._shape: str = data.shape
-        self._columns = dict(data.columns)
+        self._given = dict(data.columns)
         self._found = found
         first = self._rows[0].values if self._rows else None
         self._ways = ways_out(found, "sft", first) if refusal(found.shape) else []
@@ -87,6 +77,15 @@ class MappingDialog(Dialog[dict[str, Any]]):
         names = (name for row in self._rows for name in list(row.values or ())[:_MOST_COLUMNS])
         return list(dict.fromkeys(names))[:_MOST_COLUMNS]
 
+    @property
+    def _columns(self) -> dict[str, str]:
+        """The columns mapped so far, and those that were recognised, whose roles the shape has: a label that went with
+        another shape would let bad answers in. One is let go where it is set to none.
+        """
+        auto = self._shape == "auto"
+        known, roles = ({}, ROLES) if auto else (self._found.columns, ROLES_OF[self._shape])
+        return {role: column for role, column in {**known, **self._given}.items() if column and role in roles}
+
     def _show(self, *, cursor: str | None = None) -> None:
         found = self._detection()
         ways = [_way_row(at, way) for at, way in enumerate(self._ways)]
@@ -102,7 +101,7 @@ class MappingDialog(Dialog[dict[str, Any]]):
         self._preview()
 
     def _roles(self, found: Detection) -> tuple[str, ...]:
-        return ROLES.get(found.shape, ROLES["columns"])
+        return ROLES_OF.get(found.shape) or ROLES_OF.get(shape_of(found.columns), ROLES_OF["columns"])
 
     def _detection(self, changes: Mapping[str, Any] | None = None) -> Detection:
         changes = changes or {}
@@ -123,7 +122,7 @@ class MappingDialog(Dialog[dict[str, Any]]):
         key = self.list.current
         if key == _SHAPE:
             shapes = setting("data.shape").choices
-            self._shape, self._columns = shapes[(shapes.index(self._shape) + by) % len(shapes)], {}
+            self._shape = shapes[(shapes.index(self._shape) + by) % len(shapes)]
         elif key is not None and key.startswith("role "):
             self._assign(key.removeprefix("role "), by)
         self._show()
@@ -134,10 +133,9 @@ class MappingDialog(Dialog[dict[str, Any]]):
         names = ["", *self.columns]
         at = names.index(shown[role]) if shown.get(role) in names else 0
         shown[role] = names[(at + by) % len(names)]
-        roles = self._roles(found)
-        self._columns = {name: column for name, column in shown.items() if column and name in roles}
         if self._shape == "auto":
-            self._shape = found.shape if found.shape in ROLES else "columns"
+            self._shape = found.shape if found.shape in ROLES_OF else shape_of(self._roles(found))
+        self._given |= shown
 
     def action_use(self) -> None:
         way = self._way()
