@@ -251,3 +251,19 @@ def test_real_sets_are_converted_without_a_hint(
     answer = cli("data", "convert", SHARED / name, "-o", tmp_path / "out.jsonl", "--to", to, "--json")
     assert answer.code == 0, answer.err
     assert json.loads(answer.out)["written"] == {str(tmp_path / "out.jsonl"): written}
+
+
+def test_split_and_convert_go_by_a_recipe(cli, tmp_path: Path, home: Path) -> None:
+    path, recipe = tmp_path / "rows.jsonl", tmp_path / "r.toml"
+    rows = [{"q": f"What is {number}?", "a": f"{number} it is."} for number in range(20)]
+    path.write_text("".join(json.dumps(row) + "\n" for row in [*rows, {"q": "", "a": "x"}]))
+    recipe.write_text(
+        f'[data]\ntrain = "{path}"\neval = 0.4\ncolumns = {{ prompt = "q", completion = "a" }}\n'
+        '[cleaning]\nunusable = "drop"\n[run]\nseed = 7\n'
+    )
+    assert cli("data", "split", path, "--recipe", recipe, "-o", tmp_path / "sides").code == 0
+    assert (len(lines(tmp_path / "sides/train.jsonl")), len(lines(tmp_path / "sides/heldout.jsonl"))) == (12, 8)
+    assert cli("data", "split", path, "--recipe", recipe, "--eval", 0.1, "-o", tmp_path / "other").code == 0
+    assert len(lines(tmp_path / "other/heldout.jsonl")) == 2
+    assert cli("data", "convert", path, "--recipe", recipe, "-o", tmp_path / "chat.jsonl").code == 0
+    assert lines(tmp_path / "chat.jsonl")[0]["messages"][0] == {"role": "user", "content": "What is 0?"}

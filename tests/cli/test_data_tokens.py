@@ -48,3 +48,35 @@ def test_rows_that_are_not_there_or_not_readable_are_named(cli, tmp_path: Path) 
     for number, words in ((4, "row 4 (line 4): broken JSON"), (5, "has no row 5")):
         answer = cli("data", "tokens", path, "--model", "bundled:nano", "--row", str(number))
         assert answer.code == 2 and words in answer.err and not answer.out
+
+
+def test_a_recipe_says_what_is_tokenized_and_how(cli, tmp_path: Path) -> None:
+    path, recipe = written(tmp_path / "rows.jsonl"), tmp_path / "r.toml"
+    recipe.write_text(
+        f'[model]\nid = "bundled:nano"\n[data]\ntrain = "{path}"\neval = ""\nmax_length = 64\n'
+        '[cleaning]\nunusable = "drop"\n'
+    )
+    found = json.loads(cli("data", "tokens", "--recipe", recipe, "--json").out)
+    assert (found["rows"], found["max_length"]) == (3, 64)
+    other = tmp_path / "other.jsonl"
+    other.write_text(path.read_text().partition("\n")[0] + "\n")
+    found = json.loads(cli("data", "tokens", other, "--recipe", recipe, "--json").out)
+    assert (found["rows"], found["max_length"]) == (1, 64)
+    assert cli("data", "tokens", "--recipe", recipe, "--row", "1").code == 0
+    assert cli("data", "tokens").code == 2
+
+
+def test_check_says_what_a_template_leaves_out_and_refuses_what_is_lost(cli, tmp_path: Path) -> None:
+    path, recipe = tmp_path / "rows.jsonl", tmp_path / "r.toml"
+    turns = [{"role": "user", "content": "2 + 2?"}, {"role": "assistant", "content": "Four.", "thinking": "Two twos."}]
+    path.write_text((json.dumps({"messages": turns}) + "\n") * 3)
+    recipe.write_text(f'[model]\nid = "bundled:nano"\n[data]\ntrain = "{path}"\neval = ""\n')
+    answer = cli("check", recipe, "--json")
+    assert answer.code == 0
+    (said,) = [one for one in json.loads(answer.out)["advice"] if one["id"] == "labels"]
+    assert "leaves out reasoning" in said["message"] and "row 1 (line 1)" in said["message"]
+    call = {"type": "function", "function": {"name": "sum", "arguments": {"of": "two"}}}
+    turns[1:] = [{"role": "assistant", "content": "", "tool_calls": [call]}]
+    path.write_text((json.dumps({"messages": turns}) + "\n") * 3)
+    answer = cli("check", recipe)
+    assert answer.code == 2 and "tool calls" in answer.err

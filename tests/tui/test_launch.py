@@ -197,6 +197,10 @@ async def test_rows_that_lose_every_label_are_named_and_nothing_is_started(
             Progress("done", result={"errors": [], "lost_count": 7, "lost": [{"row": one} for one in range(1, 8)]}),
             "⚠ 7 rows have nothing to learn from: left out are rows 1, 2, 3, 4, 5, …",
         ),
+        (
+            Progress("done", result={"errors": [], "lost_count": 0, "warnings": ["left out: reasoning \x1b[2J"]}),
+            "⚠ left out: reasoning ␛[2J",
+        ),
         (Progress("failed", error="no room \x1b[2J"), "⚠ not looked at: no room ␛[2J; the run does so itself"),
     ],
 )
@@ -207,6 +211,15 @@ async def test_what_the_look_at_the_labels_found_is_said(
     async with launching(Recipe(), (120, 36)) as pilot:
         await until(pilot, lambda: text in flowing(pilot))
         assert "Enter launch" in text_of(pilot)
+
+
+async def test_data_that_the_run_would_refuse_is_refused_here(
+    home: Path, labels: StandInTask, launched: list[Recipe]
+) -> None:
+    labels.progress = Progress("failed", error="data.train: a.parquet: the column text unpacks too far")
+    async with launching(Recipe()) as pilot:
+        await until(pilot, lambda: "Not started." in text_of(pilot))
+        assert "unpacks too far" in flowing(pilot) and not launched
 
 
 async def test_a_look_at_the_labels_that_cannot_begin_keeps_nothing_from_starting(

@@ -175,7 +175,13 @@ def _add_data(verbs: argparse._SubParsersAction) -> None:
     add_json(inspect)
 
     tokens = add(commands, "tokens", "data.tokens:tokens", "what rows come to as tokens, and which are learned")
-    tokens.add_argument("path", metavar="PATH", help="a file, folder, https address, bundled set or Hub data set")
+    tokens.add_argument(
+        "path",
+        metavar="PATH",
+        nargs="?",
+        help="a file, folder, https address, bundled set or Hub data set (default: the recipe's)",
+    )
+    tokens.add_argument("--recipe", metavar="RECIPE", help="take model, template and settings from this recipe")
     tokens.add_argument("--model", metavar="M", help="the model whose tokenizer is used (default: bundled:nano)")
     tokens.add_argument("--row", metavar="N", type=positive, help="show this row alone, token by token")
     add_set(tokens)
@@ -186,15 +192,15 @@ def _add_data(verbs: argparse._SubParsersAction) -> None:
         f"{clean.description}\n\nWithout --recipe it drops rows that are unusable, empty or repeated and tidies "
         "white\nspace, steps that are off in a recipe; --set changes them."
     )
-    clean.add_argument("--recipe", metavar="RECIPE", help="take the steps and the shape from this recipe")
     clean.add_argument("--report", metavar="FILE", help="write what every step did, with examples, to this JSON file")
     convert = add(commands, "convert", "data.convert:convert", "write a data set in another shape")
     convert.add_argument("--to", choices=_WRITTEN, default="messages", help="the shape (default: messages)")
     split = add(commands, "split", "data.split:split", "part a data set into training and held-out rows, by content")
-    split.add_argument("--eval", metavar="SHARE", type=float, default=0.05, help="share held out (default: 0.05)")
-    split.add_argument("--seed", metavar="N", type=int, default=42, help="fixes which rows (default: 42)")
+    split.add_argument("--eval", metavar="SHARE", type=float, help="share held out (default: the recipe's, or 0.05)")
+    split.add_argument("--seed", metavar="N", type=int, help="fixes which rows (default: the recipe's, or 42)")
     for parser in (clean, convert, split):
         parser.add_argument("source", metavar="IN", help="a file, folder, https address, bundled set or Hub data set")
+        parser.add_argument("--recipe", metavar="RECIPE", help="take the steps and the shape from this recipe")
         parser.add_argument("--force", action="store_true", help="write over existing files")
         add_set(parser)
         add_json(parser)

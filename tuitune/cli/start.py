@@ -6,6 +6,7 @@ import argparse
 import re
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from tuitune.cli.attend import attend
@@ -15,7 +16,7 @@ from tuitune.cli.follow import follow_to_rest
 from tuitune.cli.outcome import say_outcome
 from tuitune.cli.output import complain, note, say, say_json, say_pairs
 from tuitune.planning.labels import label_check
-from tuitune.planning.preflight import Check
+from tuitune.planning.preflight import Advice, Check
 from tuitune.planning.preflight import check as preflight
 from tuitune.problem import Problem, TuituneError
 from tuitune.recipe import document, overrides, presets
@@ -103,9 +104,12 @@ def _demo_left(run: Run) -> int:
 def _examine(options: argparse.Namespace) -> Check:
     """The recipe looked over; one that is wrong in itself is a report with nothing but its errors."""
     try:
-        return preflight(_recipe(options), base=Path.cwd(), online=True)
+        recipe = _recipe(options)
+        found = preflight(recipe, base=Path.cwd())
     except TuituneError as refusal:
         return Check(refusal.problems, [], None, None, None, None, None)
+    errors, advice = ([], []) if found.errors else _labels(recipe)
+    return replace(found, errors=[*found.errors, *errors], advice=[*found.advice, *advice])
 
 
 def _recipe(options: argparse.Namespace) -> Recipe:
@@ -120,15 +124,26 @@ def _launch(recipe: Recipe) -> Run:
 
 def _check_labels(recipe: Recipe) -> None:
     """Refuse rows that would teach nothing, where some may; the engine looks again, so a look that fails is no end."""
-    if (task := label_check(recipe, Path.cwd())) is None:
-        return
-    try:
-        errors = result_of(task, recipe.data.train)["errors"]
-    except TuituneError as error:
-        complain(f"warning: the labels could not be checked before the start: {problem}" for problem in error.problems)
-        return
+    errors, advice = _labels(recipe)
     if errors:
-        raise TuituneError([Problem("data.train", error) for error in errors])
+        raise TuituneError(errors)
+    complain(f"{one.level}: {one.key}: {one.message}" for one in advice)
+
+
+def _labels(recipe: Recipe) -> tuple[list[Problem], list[Advice]]:
+    """What tokenizing the rows tells, where some may lose what they teach: errors, and what is worth a warning."""
+    task = None
+    try:
+        if (task := label_check(recipe, Path.cwd())) is None:
+            return [], []
+        found = result_of(task, recipe.data.train)
+    except TuituneError as error:
+        if task and task.look().refused:
+            return [Problem("data.train", str(problem)) for problem in error.problems], []
+        texts = [f"the labels could not be checked before the start: {problem}" for problem in error.problems]
+        return [], [Advice("labels-not-checked", "warning", "data.train", text) for text in texts]
+    errors = [Problem("data.train", error) for error in found["errors"]]
+    return errors, [Advice("labels", "warning", "data.train", text) for text in found["warnings"]]
 
 
 def _look_over(recipe: Recipe, *, resumes: bool = False) -> None:
@@ -136,7 +151,7 @@ def _look_over(recipe: Recipe, *, resumes: bool = False) -> None:
 
     A disk that is too small for a new run only warns one that `resumes`: its own checkpoints take some of the room.
     """
-    report = preflight(recipe, base=Path.cwd(), online=True)
+    report = preflight(recipe, base=Path.cwd())
     room = [problem for problem in report.errors if resumes and problem.key == "checkpoints.keep"]
     if errors := [problem for problem in report.errors if problem not in room]:
         raise TuituneError(errors)

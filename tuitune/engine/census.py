@@ -9,9 +9,14 @@ from typing import Any
 import numpy as np
 
 from tuitune.data.cleaning.assembly import Item
+from tuitune.engine.control_tokens import ControlTokens
+from tuitune.engine.omissions import EARLIER_REASONS
 from tuitune.engine.tokens import Encoded, Encoder, learns_to_stop
 
 LISTED_LOST, LISTED_ODD = 200, 1000
+NAMED = 5
+"""Rows that are named of those which have the same in common."""
+
 _BINS = 32
 _MOSTLY_MASKED = 0.02
 _LONG = 8
@@ -31,6 +36,10 @@ class Census:
         self._whole: list[tuple[int, int, str]] = []
         self._lost: list[dict[str, Any]] = []
         self._used: set[str] = set()
+        self._left_out: dict[str, dict[str, Any]] = {}
+        self._control_found: dict[str, dict[str, Any]] = {}
+        self._weighted: dict[str, dict[str, Any]] = {}
+        self._control = ControlTokens(encoder.tokenizer)
         self._count = dict.fromkeys(
             ("rows", "kept", "lost_count", "lost_cut", "refused", "too_long", "cut", "no_stop"), 0
         )
@@ -51,11 +60,18 @@ class Census:
             self._lose(item, row)
             return False
         self._count["kept"] += 1
+        for what in row.left_out:
+            self._count_at(self._left_out, item, what)
+        if any(turn.get("weight", 0) != 0 for turn in item.canonical.get("messages", ())):
+            self._count_at(self._weighted, item, "weight")
+        control = self._control.found(item.canonical)
+        for what in control:
+            self._count_at(self._control_found, item, what)
         self._tokens += len(row.input_ids)
         self._trained += row.learned
         stops = not row.cut and learns_to_stop(row, self._stop_ids, self._encoder.tokenizer)
         self._stops |= stops
-        self._judge(item, row, stops)
+        self._judge(item, row, stops, bool(control))
         return True
 
     def facts(self) -> dict[str, Any]:
@@ -75,7 +91,17 @@ class Census:
             "odd": sorted(odd, key=lambda one: one["row"])[:LISTED_ODD],
             "stops": self._stops,
             "used": sorted(self._used),
+            "left_out": self._left_out,
+            "control": self._control_found,
+            "weighted": self._weighted,
         }
+
+    def _count_at(self, counts: dict[str, dict[str, Any]], item: Item, what: str) -> None:
+        """Count a row of which something is to be said, and name it if it is among the first."""
+        found = counts.setdefault(what, {"count": 0, "places": []})
+        found["count"] += 1
+        if found["count"] <= NAMED:
+            found["places"].append(self._place(item))
 
     def _lose(self, item: Item, row: Encoded) -> None:
         self._count["lost_count"] += 1
@@ -93,7 +119,7 @@ class Census:
             self._lost.append({**where, "why": why, "refused": bool(row.problem)})
         self._note(item, "lost")
 
-    def _judge(self, item: Item, row: Encoded, stops: bool) -> None:
+    def _judge(self, item: Item, row: Encoded, stops: bool, control: bool) -> None:
         """Note what is odd about a row, the worst first."""
         bos = self._encoder.tokenizer.bos_token_id
         self._count["cut"] += row.cut
@@ -104,6 +130,10 @@ class Census:
             self._note(item, "no-stop")
         elif bos is not None and row.input_ids[:2].tolist() == [bos, bos]:
             self._note(item, "double-bos")
+        elif control:
+            self._note(item, "control")
+        elif row.left_out and row.left_out != (EARLIER_REASONS,):
+            self._note(item, "left-out")
         elif row.learned < _MOSTLY_MASKED * len(row.input_ids):
             self._note(item, "mostly-masked")
         elif item.source == self._source:

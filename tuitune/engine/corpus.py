@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from tuitune import __version__
 from tuitune.data.cleaning.assembly import Assembled, Item, StepReport, assemble
 from tuitune.data.sources.names import content_hash, resolve
 from tuitune.engine import token_store
 from tuitune.engine.census import Census
+from tuitune.engine.control_tokens import ControlTokens
+from tuitune.engine.omissions import EARLIER_REASONS, REASONS, SYSTEM, slug
 from tuitune.engine.template import ChatTemplate
 from tuitune.engine.token_store import Draft, Tokenized
 from tuitune.engine.tokens import Canonical, Encoder
@@ -23,8 +26,21 @@ from tuitune.recipe.schema import Recipe
 _CHUNK = 512  # rows tokenized at once
 _LIBRARIES = ("transformers", "tokenizers", "trl")
 _WITHOUT_EFFECT = {"packing", "shuffle", "template"}
+_LABELLING = 2
+"""Counts the ways in which rows were labelled: tokens of an earlier one are not taken for those of today."""
+
 _NAMED = 5
 _LOST_SHARE = 0.01
+
+
+@dataclass(frozen=True)
+class Remark:
+    """Something about rows: `fix` is settings, by key, that put it right; None where none does."""
+
+    id: str
+    level: Literal["info", "warning"]
+    text: str
+    fix: dict[str, Any] | None = None
 
 
 class Listener(Protocol):
@@ -51,7 +67,7 @@ def tokenize(
     A model without a chat template gets the plain one where there are conversations.
     """
     listener.phase("reading", f"reading {recipe.data.train}")
-    key = _key(recipe, template, base)
+    key = _key(recipe, template, stop_ids, base)
     found = token_store.find(key)
     if held_out is not None and (found is None or found.facts["held_out_marks"] != list(held_out)):
         key = _digest([key, list(held_out)])
@@ -95,13 +111,44 @@ def refusal(facts: dict[str, Any], recipe: Recipe) -> str | None:
     return None
 
 
+def remarks(facts: dict[str, Any]) -> list[Remark]:
+    """What is to be said of rows that are trained on, before they are: the first of them named, and the way out."""
+    return [*_left_out(facts["left_out"]), *_control(facts["control"]), *_weighted(facts["weighted"])]
+
+
+def _left_out(found: dict[str, Any]) -> Iterator[Remark]:
+    for what, rows in found.items():
+        text = f"the chat template leaves out {what}: {_rows_of(rows)}"
+        fix = {"data.left_out": "inline"} if what in (SYSTEM, REASONS) else None
+        yield Remark(f"left-out-{slug(what)}", "info" if what == EARLIER_REASONS else "warning", text, fix)
+
+
+def _control(found: dict[str, Any]) -> Iterator[Remark]:
+    for what, rows in list(found.items())[:_NAMED]:
+        text = f"control tokens in the text of rows, which the model reads as such: {what}, {_rows_of(rows)}"
+        yield Remark(f"control-{slug(what)}", "warning", text, {"cleaning.control_tokens": "remove"})
+
+
+def _weighted(found: dict[str, Any]) -> Iterator[Remark]:
+    for rows in found.values():
+        text = f"answers of a weight other than 0 and 1 count whole, since there are no other weights: {_rows_of(rows)}"
+        yield Remark("weights", "warning", text)
+
+
+def _rows_of(rows: dict[str, Any]) -> str:
+    count, places = rows["count"], rows["places"]
+    more = ", …" if count > len(places) else ""
+    return f"in {count:,} {'row' if count == 1 else 'rows'} ({', '.join(places)}{more})"
+
+
 def _written(
     key: str, data: Assembled, recipe: Recipe, template: ChatTemplate, stop_ids: set[int], listener: Listener
 ) -> Tokenized:
     """The rows tokenized, and kept under `key`."""
     if template.origin == "none" and any("messages" in item.canonical for item in (*data.train, *data.held_out)):
         template.take_plain()
-    encoder = Encoder(template, recipe.data.loss_on, recipe.data.max_length)
+    encoder = Encoder(template, recipe.data.loss_on, recipe.data.max_length, stop_ids)
+    tidied = _without_control_tokens(data, template) if recipe.cleaning.control_tokens == "remove" else []
 
     def encode(name: str, items: Sequence[Item], source: str, which: str) -> dict[str, Any]:
         census = Census(source, encoder, stop_ids, drop_long=recipe.cleaning.too_long == "drop")
@@ -123,16 +170,29 @@ def _written(
         facts["held_out"] = encode("held_out", data.held_out, eval_source, "held-out")
         facts["held_out_marks"] = data.held_out_marks
         facts["origin"] = template.origin
-        facts["cleaning"] = [_counts(step) for step in data.steps] + _over_long(facts)
+        facts["cleaning"] = [_counts(step) for step in (*data.steps, *tidied)] + _over_long(facts)
         facts["notes"] = list(data.notes)
         return draft.keep(facts, _canonical(data.held_out))
+
+
+def _without_control_tokens(data: Assembled, template: ChatTemplate) -> list[StepReport]:
+    """The cleaning step that only a tokenizer can do: on both sides of the split, in place."""
+    control = ControlTokens(template.tokenizer)
+    step = StepReport("control_tokens", "cleaning.control_tokens", "control tokens in texts", before=len(data.train))
+    for side in (data.train, data.held_out):
+        for place, item in enumerate(side):
+            if (row := control.removed(item.canonical)) is not item.canonical:
+                side[place] = replace(item, canonical=row)
+                step.changed += side is data.train
+    step.found = step.changed
+    return [step]
 
 
 def _canonical(items: Sequence[Item]) -> list[Canonical]:
     return [item.canonical for item in items]
 
 
-def _key(recipe: Recipe, template: ChatTemplate, base: Path | None) -> str:
+def _key(recipe: Recipe, template: ChatTemplate, stop_ids: set[int], base: Path | None) -> str:
     """What the tokens depend on: the data's content, what the recipe makes of it, template, tokenizer and libraries."""
     data = recipe.data
     names = [data.train, *data.mix, *([data.eval] if isinstance(data.eval, str) else [])]
@@ -145,8 +205,9 @@ def _key(recipe: Recipe, template: ChatTemplate, base: Path | None) -> str:
             "objective": recipe.objective.kind,
             "seed": recipe.run.seed,
             "template": [tokenizer.chat_template, template.marked],
+            "ends": sorted(stop_ids),
             "tokenizer": [hashlib.sha256(_vocabulary(template)).hexdigest(), dict(tokenizer.special_tokens_map)],
-            "versions": [__version__, *(version(name) for name in _LIBRARIES)],
+            "versions": [_LABELLING, __version__, *(version(name) for name in _LIBRARIES)],
         }
     )
 

@@ -13,7 +13,7 @@ import datasets
 import pyarrow.compute
 from trl import pack_dataset
 
-from tuitune.engine.corpus import refusal, tokenize
+from tuitune.engine.corpus import refusal, remarks, tokenize
 from tuitune.engine.failures import EngineError
 from tuitune.engine.report import Report
 from tuitune.engine.template import ChatTemplate
@@ -140,6 +140,8 @@ def _alert(facts: dict[str, Any], recipe: Recipe, report: Report) -> None:
                 "rows-cut", "info",
                 f"{found['cut']:,} of {found['rows']:,} {which} rows were cut to {recipe.data.max_length:,} tokens",
             )  # fmt: skip
+    for one in remarks(facts):
+        report.alert(one.id, one.level, one.text)
     if not facts["stops"] and facts["kept"] > facts["cut"]:
         report.alert(
             "never-stops", "warning", "no row teaches the model to end its answer: no end-of-turn token is learned"

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import resource
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
@@ -21,11 +21,14 @@ from tuitune.data.shapes.detect import Detection, detect, recognise
 from tuitune.data.shapes.fields import RowProblem
 from tuitune.data.shapes.turns import is_learned
 from tuitune.data.sources.names import open_source, resolve
+from tuitune.data.sources.numbers import loads
+from tuitune.engine.control_tokens import ControlTokens
 from tuitune.engine.failures import EngineError, explain
+from tuitune.engine.omissions import EARLIER_REASONS, REASONS, SYSTEM, slug
 from tuitune.engine.reasons import reasons
 from tuitune.engine.tokenizer import choose_template, load_tokenizer, longest_of, place_of, stop_ids_of
 from tuitune.engine.tokens import Encoder, Rendered
-from tuitune.engine.verdicts import Verdict, judge, longer
+from tuitune.engine.verdicts import Level, Verdict, judge, longer
 from tuitune.problem import TuituneError
 from tuitune.recipe.schema import Recipe
 from tuitune.text import redact
@@ -41,7 +44,7 @@ def serve(requests: IO[str], replies: IO[str]) -> int:
     for line in requests:
         request: dict[str, Any] = {}
         try:
-            request = json.loads(line)
+            request = loads(line)
             if request["op"] == "open":
                 desk = None
                 desk = Desk(Recipe.model_validate(request["recipe"]), Path(request["base"]))
@@ -73,7 +76,8 @@ class Desk:
         self._template = choose_template(recipe, tokenizer, base)
         self._stop_ids = stop_ids_of(recipe.model, place, tokenizer)
         self._most = longest_of(recipe.model, place)
-        self._encoder = Encoder(self._template, recipe.data.loss_on, recipe.data.max_length)
+        self._encoder = Encoder(self._template, recipe.data.loss_on, recipe.data.max_length, self._stop_ids)
+        self._control = ControlTokens(tokenizer)
         self._special = {
             number
             for number, token in tokenizer.added_tokens_decoder.items()
@@ -108,6 +112,9 @@ class Desk:
         canonical = to_canonical(values, found.shape, found.columns)
         if self._template.origin == "none" and "messages" in canonical:
             self._template.take_plain()
+        found_control = self._control.found(canonical)
+        if self._recipe.cleaning.control_tokens == "remove":
+            canonical, found_control = self._control.removed(canonical), ()
         rendered = self._encoder.render(canonical)
         (encoding,) = self._encoder.tokenize([rendered])
         learned = bytearray(len(encoding))
@@ -130,7 +137,10 @@ class Desk:
             "cut": kept < len(encoding),
             "max_length": self._encoder.max_length,
             "rendered": rendered.text,
-            "verdicts": [asdict(one) for one in self._judge(canonical, rendered, ids, learned, kept)],
+            "verdicts": [
+                asdict(one)
+                for one in (*self._judge(canonical, rendered, ids, learned, kept), *_of_control(found_control))
+            ],
         }
 
     def _judge(
@@ -161,10 +171,17 @@ class Desk:
         if apart and self._encoder.loss_on != "all":
             text = f"{apart} {'answer is' if apart == 1 else 'answers are'} not learned, as the row gives weight 0"
             verdicts.append(Verdict("weight", "ok", text))
-        system = next((turn["content"] for turn in canonical.get("messages", ()) if turn["role"] == "system"), "")
-        if system.strip() not in rendered.text:
-            verdicts.append(Verdict("system", "warning", "the template leaves its system turn out"))
+        for what in rendered.left_out:
+            fix = {"data.left_out": "inline"} if what in (SYSTEM, REASONS) else None
+            level: Level = "ok" if what == EARLIER_REASONS else "warning"
+            verdicts.append(Verdict(f"left-out-{slug(what)}", level, f"the template leaves out {what}", fix))
         return verdicts
+
+
+def _of_control(found: Sequence[str]) -> Iterator[Verdict]:
+    for what in found:
+        text = f"{what}: the model reads it as a control token"
+        yield Verdict(f"control-{slug(what)}", "warning", text, {"cleaning.control_tokens": "remove"})
 
 
 def _texts(encoding: Encoding, rendered: Rendered) -> list[str]:

@@ -25,6 +25,7 @@ from trl.chat_template_utils import (
     supports_tool_calling,
 )
 
+from tuitune.data.shapes.turns import REASONING
 from tuitune.engine.cpu_timer import CpuTimer
 from tuitune.engine.failures import EngineError
 from tuitune.text import clean
@@ -50,6 +51,9 @@ PLAIN_TEMPLATE = """\
 """For base models that come without a chat template: headings in plain text, which any vocabulary can write, and the
 end-of-text token after each answer. New control tokens would need embeddings that LoRA does not train."""
 
+_SIGN = "sentinel91c4"
+_EXCHANGE: Messages = [{"role": "user", "content": "One?"}, {"role": "assistant", "content": "First."}]
+
 CPU_SECONDS = 2.0
 """Longest time that a template may take for one row; half a second later its process dies of it."""
 
@@ -69,11 +73,15 @@ class ChatTemplate:
 
     `origin` tells where the tokenizer's template came from. `marked` tells how answers are found in what it renders:
     by its own generation markers ("own"), by those of trl's training version of it ("trl"), or by rendering each
-    conversation up to before and after each answer ("rendered").
+    conversation up to before and after each answer ("rendered"). With `inline`, a system turn or reasoning that the
+    template does not write becomes text of the turn that it belongs to.
     """
 
-    def __init__(self, tokenizer: PreTrainedTokenizerBase, origin: Origin | None = None) -> None:
+    def __init__(
+        self, tokenizer: PreTrainedTokenizerBase, origin: Origin | None = None, *, inline: bool = False
+    ) -> None:
         self.tokenizer = tokenizer
+        self.inline = inline
         self.origin: Origin = origin or ("tokenizer" if tokenizer.chat_template else "none")
         self._special = dict(tokenizer.special_tokens_map)
         self._training: str | None = None
@@ -88,7 +96,8 @@ class ChatTemplate:
             )
         self.tokenizer.chat_template = PLAIN_TEMPLATE
         self.origin = "plain"
-        self.__dict__.pop("takes_tools", None)
+        for name in ("takes_tools", "takes_system", "takes_reasoning"):
+            self.__dict__.pop(name, None)
         self._find_marks()
 
     def _find_marks(self) -> None:
@@ -105,6 +114,23 @@ class ChatTemplate:
         except EngineError:
             raise
         except Exception:
+            return False
+
+    @cached_property
+    def takes_system(self) -> bool:
+        """Whether the template writes what a system turn says."""
+        return self._writes([{"role": "system", "content": _SIGN}, *_EXCHANGE])
+
+    @cached_property
+    def takes_reasoning(self) -> bool:
+        """Whether the template writes the reasoning of the last answer."""
+        return self._writes([_EXCHANGE[0], {**_EXCHANGE[1], "reasoning_content": _SIGN}])
+
+    def _writes(self, messages: Messages) -> bool:
+        template = self._training or self.tokenizer.get_chat_template()
+        try:
+            return _SIGN in self._rendered(template, [messages], None, marked=False, prompt=False)[0][0]
+        except RenderProblem:
             return False
 
     def render(self, messages: Messages, tools: Tools | None = None, *, prompt: bool = False) -> str:
@@ -131,6 +157,29 @@ class ChatTemplate:
         marked: bool = False,
         prompt: bool = False,
     ) -> list[tuple[str, Spans]]:
+        if self.inline:
+            conversations = [self._inlined(messages) for messages in conversations]
+        try:
+            return self._rendered(template, conversations, tools, marked=marked, prompt=prompt)
+        except RenderProblem:
+            if any(messages[0]["role"] == "system" for messages in conversations if messages) and not self.takes_system:
+                raise RenderProblem(
+                    'the chat template takes no system turn; set data.left_out to "inline" to have it written before '
+                    "the first question"
+                ) from None
+            raise
+
+    def _inlined(self, messages: Messages) -> Messages:
+        """The conversation with what the template does not write as text of the turns that it belongs to."""
+        if messages and messages[0]["role"] == "system" and not self.takes_system:
+            messages = _with_system_asked(messages)
+        if any(key in one for one in messages for key in REASONING) and not self.takes_reasoning:
+            messages = [_with_reasoning_said(one) for one in messages]
+        return messages
+
+    def _rendered(
+        self, template: str, conversations: Sequence[Messages], tools: Tools | None, *, marked: bool, prompt: bool
+    ) -> list[tuple[str, Spans]]:
         try:
             with time_limit():
                 texts, spans = render_jinja_template(
@@ -150,6 +199,22 @@ class ChatTemplate:
         for text, messages in zip(texts, conversations, strict=True):
             _refuse_swollen(text, messages)
         return list(zip(texts, spans or [[] for _ in texts], strict=True))
+
+
+def _with_system_asked(messages: Messages) -> Messages:
+    """What the system turn says before the first question."""
+    system, *rest = messages
+    if not rest or rest[0]["role"] != "user":
+        return [{**system, "role": "user"}, *rest]
+    return [{**rest[0], "content": f"{system['content']}\n\n{rest[0]['content']}"}, *rest[1:]]
+
+
+def _with_reasoning_said(one: dict[str, Any]) -> dict[str, Any]:
+    """A turn that says its reasoning in tags, as models that reason write it."""
+    if (key := next((key for key in REASONING if key in one), None)) is None:
+        return one
+    bare = {name: value for name, value in one.items() if name not in REASONING}
+    return {**bare, "content": f"<think>\n{one[key]}\n</think>\n\n{one['content']}"}
 
 
 def _refuse_swollen(text: str, messages: Messages) -> None:

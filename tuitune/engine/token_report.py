@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tuitune.data.tasks import Report
-from tuitune.engine.corpus import refusal, tokenize
+from tuitune.engine.corpus import refusal, remarks, tokenize
 from tuitune.engine.dataset import packed
 from tuitune.engine.failures import EngineError, explain
 from tuitune.engine.steps import total_steps
@@ -39,7 +39,7 @@ def run(report: Report) -> dict[str, Any]:
     most = longest_of(recipe.model, place)
     rows = packed(tokens.train, recipe.data.max_length if recipe.data.packing else None)
     room = len(rows) * recipe.data.max_length
-    encoder = Encoder(template, recipe.data.loss_on, recipe.data.max_length)
+    encoder = Encoder(template, recipe.data.loss_on, recipe.data.max_length, stop_ids)
     reason = refusal(facts, recipe)
     used = {*facts["used"], *facts["held_out"]["used"]}
     return {
@@ -60,6 +60,7 @@ def run(report: Report) -> dict[str, Any]:
         "odd": facts["odd"],
         "verdicts": [asdict(one) for one in (*judge(encoder, stop_ids, used), *_of_rows(facts, recipe, most))],
         "errors": [reason] if reason else [],
+        "warnings": [one.text for one in remarks(facts) if one.level == "warning"],
         "cleaning": facts["cleaning"],
         "notes": facts["notes"],
     }
@@ -94,6 +95,9 @@ def _of_rows(facts: dict[str, Any], recipe: Recipe, most: int | None) -> list[Ve
         verdicts.append(
             Verdict("no-stop", "warning", f"rows that do not teach where their answer ends: {count:,} of {rows:,}")
         )
+    verdicts += [
+        Verdict(one.id, "warning" if one.level == "warning" else "ok", one.text, one.fix) for one in remarks(facts)
+    ]
     if lost := facts["held_out"]["lost_count"]:
         text = f"held-out rows with nothing to measure, which are dropped: {lost:,} of {facts['held_out']['rows']:,}"
         verdicts.append(Verdict("lost-held-out", "warning", text))

@@ -24,6 +24,7 @@ import numpy as np
 import orjson
 import pyarrow as pa
 
+from tuitune.data.sources.numbers import dumps, loads
 from tuitune.engine.tokens import Canonical, Encoded
 from tuitune.paths import data_home, private_directory
 from tuitune.runs import files, manifest
@@ -68,7 +69,7 @@ class Draft:
 
     def keep(self, facts: dict[str, Any], held_out_rows: Sequence[Canonical]) -> Tokenized:
         """Put the set into its place, and open it."""
-        lines = b"".join(orjson.dumps(row) + b"\n" for row in held_out_rows[:KEPT_HELD_OUT])
+        lines = b"".join(dumps(row) + b"\n" for row in held_out_rows[:KEPT_HELD_OUT])
         (self._draft / "held_out.jsonl").write_bytes(lines)
         (self._draft / "facts.json").write_bytes(orjson.dumps(facts))
         manifest.seal(self._draft, {})
@@ -144,7 +145,7 @@ def _open(folder: Path) -> Tokenized:
     lines = (folder / "held_out.jsonl").read_bytes().splitlines()
     train, held_out = (datasets.Dataset.from_file(str(folder / f"{name}.arrow")) for name in ("train", "held_out"))
     os.utime(folder)
-    return Tokenized(train, held_out if len(held_out) else None, [orjson.loads(line) for line in lines], facts)
+    return Tokenized(train, held_out if len(held_out) else None, [loads(line) for line in lines], facts)
 
 
 def _sweep(keep: Path) -> None:

@@ -32,10 +32,11 @@ def load_tokenizer(model: ModelSection, folder: Path | str) -> PreTrainedTokeniz
 
 def choose_template(recipe: Recipe, tokenizer: PreTrainedTokenizerBase, base: Path | None = None) -> ChatTemplate:
     """The template of the recipe: that of `data.template` (relative to `base`), else the tokenizer's own."""
+    inline = recipe.data.left_out == "inline"
     if not recipe.data.template:
-        return ChatTemplate(tokenizer)
+        return ChatTemplate(tokenizer, inline=inline)
     apply_template_file(tokenizer, (base or Path()) / expanded(recipe.data.template))
-    return ChatTemplate(tokenizer, "file")
+    return ChatTemplate(tokenizer, "file", inline=inline)
 
 
 def place_of(model: ModelSection, base: Path | None = None) -> Path | str:

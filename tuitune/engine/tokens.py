@@ -6,10 +6,11 @@ A canonical row (see `tuitune.data.shapes.convert`) has `messages` and perhaps `
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import compress
 from typing import Any
 
 import numpy as np
@@ -18,8 +19,10 @@ from tokenizers import Encoding
 from transformers import PreTrainedTokenizerBase
 
 from tuitune.data.shapes.turns import is_learned
+from tuitune.engine.answers import Ends, find_answer
 from tuitune.engine.collator import IGNORED
 from tuitune.engine.failures import EngineError
+from tuitune.engine.omissions import ANSWERS, CALLS, EARLIER_ANSWERS, left_out
 from tuitune.engine.template import ChatTemplate, Messages, RenderProblem, Spans, Tools
 
 Canonical = dict[str, Any]
@@ -27,32 +30,39 @@ Canonical = dict[str, Any]
 
 Numbers = NDArray[np.int32]
 
+_NO_CALLS = "the chat template leaves its tool calls out, so that they would not be learned"
+
 _TOGETHER = 32
 """Rows rendered at one go: so many again where one of them is refused, and so much text before it is looked at."""
 
 
 @dataclass(frozen=True)
 class Rendered:
-    """A row as text, and the character ranges of its answers, but for those of weight 0. `whole`: the template wrote
-    every special token of it.
+    """A row as text. `whole`: the template wrote every special token of it.
+
+    `answers` are the character ranges that are learned: of each answer up to the token that ends it, none of one of
+    weight 0. `left_out` names what the row says and the text does not.
     """
 
     text: str
     answers: Spans
     whole: bool
+    left_out: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Encoded:
     """A row as the model sees it: at most `max_length` of the `length` tokens that it has.
 
-    `labels` is -100 where nothing is learned. `problem` says why there are no tokens, where there are none.
+    `labels` is -100 where nothing is learned. `problem` says why there are no tokens, where there are none, and
+    `left_out` what of the row its chat template leaves out.
     """
 
     input_ids: Numbers
     labels: Numbers
     length: int
     problem: str = ""
+    left_out: tuple[str, ...] = ()
 
     @property
     def cut(self) -> bool:
@@ -68,17 +78,20 @@ class Encoder:
     """Turns canonical rows into tokens and labels.
 
     `loss_on` is the recipe's: assistant (every answer), completion (the last) or all; answers of `weight` 0 are learned
-    with the third alone. Rows are cut after `max_length`. EngineError where the tokenizer does not tell which
-    characters a token stands for.
+    with the third alone. `stop_ids` are the tokens that end an answer. Rows are cut after `max_length`. EngineError
+    where the tokenizer does not tell which characters a token stands for.
     """
 
-    def __init__(self, template: ChatTemplate, loss_on: str, max_length: int) -> None:
+    def __init__(
+        self, template: ChatTemplate, loss_on: str, max_length: int, stop_ids: Collection[int] = frozenset()
+    ) -> None:
         if not template.tokenizer.is_fast:
             raise EngineError("model.id: this model's tokenizer cannot tell which characters a token stands for")
         self.template = template
         self.tokenizer = template.tokenizer
         self.loss_on = loss_on
         self.max_length = max_length
+        self._ends = Ends(template.tokenizer, stop_ids)
 
     def encode(self, rows: Sequence[Canonical]) -> list[Encoded]:
         """Rows in order. EngineError where no row of such a template tells which tokens are its answers."""
@@ -126,8 +139,8 @@ class Encoder:
         if _uses_tools(row):
             self._refuse_lost_calls(messages, tools)
         if self.template.marked != "rendered":
-            return self._marked(*self.template.render_marked([messages], tools)[0], messages)
-        return self._render_by_prefix(messages, tools)
+            return self._marked(*self.template.render_marked([messages], tools)[0], messages, tools)
+        return self._unmarked(messages, tools)
 
     def tokenize(self, rows: Sequence[Rendered]) -> list[Encoding]:
         """The tokens of rendered rows, in order, on all cores. What a template rendered gets no special tokens more."""
@@ -154,21 +167,39 @@ class Encoder:
         labels = np.full(len(ids), IGNORED, dtype=np.int32)
         for first, last in self.learned(encoding, rendered):
             labels[first:last] = ids[first:last]
-        return Encoded(ids[: self.max_length], labels[: self.max_length], len(ids))
+        return Encoded(ids[: self.max_length], labels[: self.max_length], len(ids), left_out=rendered.left_out)
 
-    def _marked(self, text: str, answers: Spans, messages: Messages) -> Rendered:
+    def _marked(self, text: str, answers: Spans, messages: Messages, tools: Tools | None = None) -> Rendered:
         """A conversation that the template marked, without the answers that do not count."""
         counted = [is_learned(message) for message in messages if message["role"] == "assistant"]
         if all(counted) or self.loss_on == "all":
-            return Rendered(text, answers, whole=True)
+            return self._rendered(text, answers, messages, tools)
         if len(answers) != len(counted):
             raise RenderProblem(
                 f"it has an answer of weight 0, and the chat template marks {len(answers)} pieces in "
                 f"{len(counted)} answers, so that it cannot be told from the others"
             )
-        if self.loss_on == "completion" and not counted[-1]:
-            return Rendered(text, [], whole=True)
-        return Rendered(text, [span for span, counts in zip(answers, counted, strict=True) if counts], whole=True)
+        return self._rendered(text, answers, messages, tools, counted)
+
+    def _rendered(
+        self,
+        text: str,
+        answers: Sequence[tuple[int, int]],
+        messages: Messages,
+        tools: Tools | None,
+        counted: Sequence[bool] | None = None,
+    ) -> Rendered:
+        """The text with its answers up to their ends. RenderProblem where it has no word of a tool call."""
+        omitted = left_out(text, messages, tools)
+        if CALLS in omitted:
+            raise RenderProblem(_NO_CALLS)
+        if (ANSWERS in omitted and self.loss_on != "all") or (
+            EARLIER_ANSWERS in omitted and self.loss_on == "assistant"
+        ):
+            raise RenderProblem("the chat template leaves words of its answers out, so that they would not be learned")
+        counts = counted or [True] * len(answers)
+        spans = [] if self.loss_on == "completion" and not all(counts[-1:]) else compress(answers, counts)
+        return Rendered(text, [self._ends.cut(text, span) for span in spans], True, omitted)
 
     def _refuse_lost_calls(self, messages: Messages, tools: Tools | None) -> None:
         """RenderProblem where the conversation is the same text without its tool calls."""
@@ -176,28 +207,32 @@ class Encoder:
         if self.template.takes_tools or silent == messages:
             return
         if self.template.render(messages, tools) == self.template.render(silent, tools):
-            raise RenderProblem("the chat template leaves its tool calls out, so that they would not be learned")
+            raise RenderProblem(_NO_CALLS)
 
-    def _render_by_prefix(self, messages: Messages, tools: Tools | None) -> Rendered:
-        """The conversation as text, and where its answers are, found by rendering it up to before and after each."""
-        render = self.template.render
-        text = render(messages, tools)
-        answers = [index for index, message in enumerate(messages) if message["role"] == "assistant"]
-        if self.loss_on == "all":
-            return Rendered(text, [], whole=True)
-        spans = []
-        for index in answers if self.loss_on == "assistant" else answers[-1:]:
-            if not is_learned(messages[index]):
-                continue
-            before = render(messages[:index], tools, prompt=True) if index else ""
-            after = render(messages[: index + 1], tools)
-            if not (text.startswith(before) and text.startswith(after) and after.startswith(before)):
-                raise EngineError(
-                    "this model's chat template renders earlier answers differently once a conversation goes on, so "
-                    'they cannot be marked; set data.loss_on to "completion" or "all"'
-                )
-            spans.append((len(before), len(after)))
-        return Rendered(text, spans, whole=True)
+    def _unmarked(self, messages: Messages, tools: Tools | None) -> Rendered:
+        """The conversation as text, and where its answers are, which the template does not tell."""
+        text = self.template.render(messages, tools)
+        answers = [place for place, message in enumerate(messages) if message["role"] == "assistant"]
+        if self.loss_on == "completion":
+            answers = answers[-1:]
+        spans = [] if self.loss_on == "all" else [self._answer(text, messages, tools, place) for place in answers]
+        counted = [is_learned(messages[place]) for place in answers] if spans else []
+        return self._rendered(text, spans, messages, tools, counted)
+
+    def _answer(self, text: str, messages: Messages, tools: Tools | None, place: int) -> tuple[int, int]:
+        span = find_answer(self.template, messages, tools, text, place, self._ends)
+        if span is None:
+            earlier = any(one["role"] == "assistant" for one in messages[place + 1 :])
+            where, way = (
+                ("earlier answers", 'data.loss_on to "completion" or "all"')
+                if earlier
+                else ("the answer", 'data.loss_on to "all"')
+            )
+            raise EngineError(
+                f"this model's chat template does not tell where {where} begin and end; set {way}, or data.template to "
+                "a file that marks them ({% generation %})"
+            )
+        return span
 
 
 def messages_of(row: Canonical, tokenizer: PreTrainedTokenizerBase) -> Messages | None:
@@ -254,10 +289,15 @@ def _plain_text(row: Canonical, tokenizer: PreTrainedTokenizerBase) -> Rendered:
     """A row without a template, ended by the end-of-text token: text is learned whole, of a prompt the completion."""
     end = tokenizer.eos_token or ""
     if "prompt" in row:
-        whole = row["prompt"] + row["completion"] + end
+        whole = _ended(row["prompt"] + row["completion"], end)
         return Rendered(whole, [(len(row["prompt"]), len(whole))], whole=False)
-    text = row["text"] if end and row["text"].endswith(end) else row["text"] + end
+    text = _ended(row["text"], end)
     return Rendered(text, [(0, len(text))], whole=False)
+
+
+def _ended(text: str, end: str) -> str:
+    """A text with its end token, once."""
+    return text if end and text.rstrip().endswith(end) else text + end
 
 
 def _tokens_of(encoding: Encoding, first: int, last: int, length: int) -> tuple[int, int]:

@@ -9,10 +9,10 @@ from typing import Any, Literal
 from tuitune.engine.failures import EngineError
 from tuitune.engine.template import ChatTemplate, Messages, RenderProblem
 from tuitune.engine.tokens import Encoder, learns_to_stop
+from tuitune.text import clean
 
 Level = Literal["ok", "warning", "error"]
 
-_SYSTEM_SIGN = "sentinel91c4"
 _STEP, _LONGEST = 64, 1_048_576
 _TALK: Messages = [
     {"role": "user", "content": "One?"},
@@ -50,6 +50,7 @@ def judge(encoder: Encoder, stop_ids: set[int], used: Collection[str] = ()) -> l
     checks: tuple[Callable[[], Iterator[Verdict]], ...] = (
         lambda: _markers(template),
         lambda: _prefix(encoder),
+        lambda: _opening(encoder),
         lambda: _stop(encoder, stop_ids),
         lambda: _beginning(encoder),
         lambda: _pad(encoder),
@@ -76,15 +77,35 @@ def _prefix(encoder: Encoder) -> Iterator[Verdict]:
     first, whole = encoder.template.render(_TALK[:2]), encoder.template.render(_TALK)
     if whole.startswith(first):
         yield Verdict("prefix", "ok", "earlier turns stay as they are when a conversation goes on")
-    elif encoder.template.marked == "rendered" and encoder.loss_on == "assistant":
+    elif encoder.loss_on == "assistant" and not _can_mark(encoder, "assistant"):
         yield Verdict(
             "prefix",
             "error",
             "earlier answers are rendered differently once a conversation goes on, so they cannot be marked",
-            {"data.loss_on": "completion"},
+            {"data.loss_on": "completion" if _can_mark(encoder, "completion") else "all"},
         )
     else:
         yield Verdict("prefix", "warning", "the template renders earlier turns differently once a conversation goes on")
+
+
+def _can_mark(encoder: Encoder, loss_on: str) -> bool:
+    try:
+        Encoder(encoder.template, loss_on, encoder.max_length).render({"messages": _TALK})
+    except EngineError:
+        return False
+    return True
+
+
+def _opening(encoder: Encoder) -> Iterator[Verdict]:
+    """Whether a model is asked with what it is taught with: a template may open reasoning that no row has."""
+    asked, taught = encoder.template.render(_TALK[:1], prompt=True), encoder.template.render(_TALK[:2])
+    if not taught.startswith(asked):
+        yield Verdict(
+            "opening",
+            "warning",
+            f"the template asks for an answer with {clean(asked[-30:])}, and writes answers without that reasoning "
+            "behind other words: what is learned differs from what is asked",
+        )
 
 
 def _stop(encoder: Encoder, stop_ids: set[int]) -> Iterator[Verdict]:
@@ -135,12 +156,13 @@ def _pad(encoder: Encoder) -> Iterator[Verdict]:
 
 
 def _system(template: ChatTemplate, used: bool) -> Iterator[Verdict]:
-    try:
-        taken = _SYSTEM_SIGN in template.render([{"role": "system", "content": _SYSTEM_SIGN}, *_TALK[:2]])
-    except RenderProblem:
-        taken = False
-    if not taken:
-        yield Verdict("system", "warning" if used else "ok", "the template takes no system turns")
+    if template.takes_system:
+        return
+    if template.inline:
+        yield Verdict("system", "ok", "the template takes no system turns: they are written before the first question")
+    else:
+        fix = {"data.left_out": "inline"}
+        yield Verdict("system", "warning" if used else "ok", "the template takes no system turns", fix)
 
 
 def _tools(template: ChatTemplate, used: bool) -> Iterator[Verdict]:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator
 
 from tuitune.planning.situation import Advice, Situation
+from tuitune.text import clean
 from tuitune.units import number_text
 
 _FEW_HELD_OUT = 5
@@ -15,7 +16,7 @@ _MANY_EPOCHS = 5
 
 def data_advice(now: Situation) -> Iterator[Advice]:
     """All advice on the data that applies."""
-    for rule in (_chat_template, _held_out, _few_held_out, _few_rows, _repeats, _overfitting, _forgetting):
+    for rule in (_chat_template, _values, _held_out, _few_held_out, _few_rows, _repeats, _overfitting, _forgetting):
         yield from rule(now)
 
 
@@ -28,6 +29,17 @@ def _chat_template(now: Situation) -> Iterator[Advice]:
             "one in data.template"
         )
         yield Advice("chat-template", "warning", "model.id", message)
+
+
+def _values(now: Situation) -> Iterator[Advice]:
+    """A number in a column of text becomes text, and what no role reads is lost."""
+    for name, count in now.data.numbers.items():
+        rows = "1 of the first rows has" if count == 1 else f"{count} of the first rows have"
+        message = f"{rows} a number in {clean(name, limit=60)}; it is learned as the text it is written with"
+        yield Advice("numbers", "info", "data.train", message)
+    for name in now.data.unread:
+        message = f"{clean(name, limit=60)} is not read, so that what it says is not learned"
+        yield Advice("unread", "warning", "data.columns", message)
 
 
 def _held_out(now: Situation) -> Iterator[Advice]:

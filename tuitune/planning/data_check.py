@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 from tuitune.data.shapes.detect import Detection, recognise
 from tuitune.data.shapes.fields import RowProblem
 from tuitune.data.shapes.objectives import convert_for, refusal_of
+from tuitune.data.shapes.unsaid import numbers, unread
 from tuitune.data.sources.names import open_source, resolve
 from tuitune.data.sources.rows import Row, mark
 from tuitune.paths import expanded
@@ -26,12 +28,15 @@ _SHOWN = 3
 class DataCheck:
     """What the first rows told. `shape`, `rows` and `repeats` are of the training data.
 
-    `rows` is None where there are more than were looked at; `repeats` are those equal to an earlier one.
+    `rows` is None where there are more than were looked at; `repeats` are those equal to an earlier one. `numbers`
+    counts rows by columns of text that hold a number, `unread` those by what they say and nobody reads.
     """
 
     shape: str | None = None
     rows: int | None = None
     repeats: int = 0
+    numbers: Counter[str] = field(default_factory=Counter)
+    unread: Counter[str] = field(default_factory=Counter)
     errors: list[Problem] = field(default_factory=list)
 
 
@@ -86,8 +91,8 @@ def _check_rows(key: str, rows: list[Row], count: int | None, recipe: Recipe) ->
     first = next((row.values for row in rows if row.values is not None), None)
     if reason := refusal_of(found, recipe.objective.kind, first):
         broken = next((row for row in rows if row.values is None), None)
-        unread = f"{broken.place}: {broken.problem}; " if broken else ""
-        return DataCheck(found.shape, count, errors=[Problem(key, f"{unread}{reason}")])
+        opening = f"{broken.place}: {broken.problem}; " if broken else ""
+        return DataCheck(found.shape, count, errors=[Problem(key, f"{opening}{reason}")])
     excluded = set(recipe.data.exclude)
     marks = [one for row in rows if (one := mark(row)) not in excluded]
     kept = [row for row in rows if mark(row) not in excluded] if excluded else rows
@@ -100,7 +105,14 @@ def _check_rows(key: str, rows: list[Row], count: int | None, recipe: Recipe) ->
     if len(problems) == len(kept) and count is not None:
         reasons = _listed([text for text, _ in problems]) or "data.exclude names them all"
         return DataCheck(found.shape, count, errors=[Problem(key, f"no row is left to use: {reasons}")])
-    return DataCheck(found.shape, count, len(marks) - len(set(marks)))
+    usable = [row.values for row in kept if row.values is not None]
+    return DataCheck(
+        found.shape,
+        count,
+        len(marks) - len(set(marks)),
+        Counter(name for values in usable for name in numbers(values, found.columns)),
+        Counter(name for values in usable for name in unread(values, found.columns)),
+    )
 
 
 def _listed(reasons: list[str]) -> str:

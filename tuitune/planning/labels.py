@@ -1,8 +1,7 @@
-"""Whether rows could lose everything they teach, and the task that finds out before a launch."""
+"""Whether rows could lose something of what they teach, and the task that finds out before a launch."""
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
 from pathlib import Path
@@ -22,24 +21,26 @@ from tuitune.recipe.schema import Recipe
 
 _SAMPLE = 200
 _MOST_ROWS, _MOST_BYTES = 5_000, 4 << 20
+_PLAIN = {"role", "content", "weight"}
 _TEMPLATE_BYTES, _TURN_BYTES = 256, 32
 """More than the chat templates in use write at the beginning of a conversation, and around each turn."""
 
 
 def label_check(recipe: Recipe, base: Path) -> Task | None:
-    """The task whose result names the rows that would be lost; None where none can be, or the tokenizer is not here."""
+    """The task whose result names the rows that would be lost, and what of others would be; None where nothing can be,
+    or the tokenizer is not here.
+    """
     here = locate(recipe.model.id, recipe.model.revision, base=base) is not None
     return token_task(recipe, base) if here and may_lose_labels(recipe, base) else None
 
 
 def may_lose_labels(recipe: Recipe, base: Path) -> bool:
-    """Whether a row may have nothing left to learn after data.max_length tokens: False only where that is sure.
+    """Whether a row may have nothing left to learn after data.max_length tokens, or says what a chat template may leave
+    out (a system turn, reasoning, tools, a name): False only where neither is so for sure.
 
     It is where what stands before the answers is shorter in bytes than that in tokens, of every row of local text
     files of moderate size. A token stands for one byte at least.
     """
-    if recipe.data.loss_on == "all":
-        return False
     try:
         return any(_may_lose(name, recipe, base) for name in (recipe.data.train, *recipe.data.mix))
     except TuituneError:
@@ -57,12 +58,23 @@ def _may_lose(name: str, recipe: Recipe, base: Path) -> bool:
     shape, columns = (recipe.data.shape, recipe.data.columns) if main else ("auto", {})
     found = recognise(rows[:_SAMPLE], shape, columns)
     room = recipe.data.max_length - _TEMPLATE_BYTES - _bytes_of_file(recipe.data.template, base)
-    last = recipe.data.loss_on == "completion"
+    counts, last = recipe.data.loss_on != "all", recipe.data.loss_on == "completion"
     try:
         usable = (to_canonical(row.values, found.shape, found.columns) for row in rows if row.values is not None)
-        return any(_before_answer(canonical, last=last) >= room for canonical in usable)
+        return any(
+            _says_more(canonical) or (counts and _before_answer(canonical, last=last) >= room) for canonical in usable
+        )
     except RowProblem:
         return True
+
+
+def _says_more(canonical: Mapping[str, Any]) -> bool:
+    """Whether a conversation says anything but questions and answers, which a chat template may not write."""
+    turns = canonical.get("messages", ())
+    return bool(canonical.get("tools")) or any(
+        turn["role"] not in ("user", "assistant") or not turn.keys() <= _PLAIN or turn.get("weight", 0) != 0
+        for turn in turns
+    )
 
 
 def _before_answer(canonical: Mapping[str, Any], *, last: bool) -> float:
@@ -74,12 +86,11 @@ def _before_answer(canonical: Mapping[str, Any], *, last: bool) -> float:
     turns = canonical["messages"]
     answers = [number for number, turn in enumerate(turns) if turn["role"] == "assistant"]
     learned = [number for number in (answers[-1:] if last else answers) if is_learned(turns[number])]
-    if not learned or any(turn.get("tool_calls") for turn in turns):  # which a chat template may not write
+    if not learned:
         return math.inf
     before = turns[: learned[0]]
-    texts = [turn["content"] if set(turn) == {"role", "content"} else json.dumps(turn) for turn in before]
-    texts += [json.dumps(canonical["tools"], indent=4)] if canonical.get("tools") else []
-    return sum(len(str(text).encode("utf-8", "surrogatepass")) + _TURN_BYTES for text in texts) + _TURN_BYTES
+    sizes = (len(turn["content"].encode("utf-8", "surrogatepass")) + _TURN_BYTES for turn in before)
+    return sum(sizes) + _TURN_BYTES
 
 
 def _bytes_of_file(template: str, base: Path) -> int:

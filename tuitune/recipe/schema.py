@@ -127,6 +127,13 @@ class DataSection(Section):
         "A file with a Jinja chat template to use instead of the tokenizer's own; empty for its own.",
         advanced=True,
     )
+    left_out: Literal["report", "inline"] = setting(
+        "report",
+        "what templates leave out",
+        "A system turn or reasoning that the chat template does not write: report tells of it and trains without it; "
+        "inline makes it text, the system turn before the first question, reasoning in <think> tags before its answer.",
+        advanced=True,
+    )
     max_length: int = setting(
         512, "max length", "Longest row kept; longer rows are cut.", unit="tokens", ge=8, le=1_048_576
     )
@@ -182,6 +189,12 @@ class CleaningSection(Section):
         "but for a template's, which most rows share); 0.8 is usual. Empty keeps them.",
         ge=0.5,
         le=1,
+    )
+    control_tokens: Literal["keep", "remove"] = setting(
+        "keep",
+        "control tokens",
+        "Control tokens of the tokenizer in the texts of conversations, such as an end token inside an answer, and a "
+        "beginning token that the tokenizer would add once more: keep and count them, or remove them.",
     )
     too_long: Literal["cut", "drop"] = setting(
         "cut", "over-long rows", "Rows of more tokens than data.max_length: cut their end off, or drop them."

@@ -16,6 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, TypeVar
 
+from tuitune.data.sources.numbers import dumps
 from tuitune.problem import TuituneError
 from tuitune.recipe.schema import Recipe
 from tuitune.text import redact, strip_ansi
@@ -146,7 +147,7 @@ class Inspector:
         if not self._alive:
             self._start()
         self._asked += 1
-        line = json.dumps({"id": self._asked, **request}, default=str).encode() + b"\n"
+        line = dumps({"id": self._asked, **request}) + b"\n"
         try:
             reply = self._converse(memoryview(line), seconds)
         except BaseException:

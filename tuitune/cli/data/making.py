@@ -29,11 +29,16 @@ def recipe_of(options: argparse.Namespace, settings: Sequence[str] = ()) -> Reci
 
     Nothing is mixed in; and nothing is held out, but data of its own that `--recipe` names.
     """
-    recipe = read(options.recipe) if getattr(options, "recipe", None) else Recipe()
+    recipe = given_recipe(options)
     held_out = recipe.data.eval if isinstance(recipe.data.eval, str) else ""
     tables = overrides.tables_of(recipe)
     tables["data"] = {**tables.get("data", {}), "train": options.source, "eval": held_out, "mix": {}}
     return overrides.apply(tables, [*settings, *options.overrides])
+
+
+def given_recipe(options: argparse.Namespace) -> Recipe:
+    """The recipe that `--recipe` names, or the usual one."""
+    return read(options.recipe) if options.recipe else Recipe()
 
 
 def make(options: argparse.Namespace, recipe: Recipe, outputs: Mapping[str, Path], *, to: str = "") -> dict[str, Any]:

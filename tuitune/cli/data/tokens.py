@@ -16,6 +16,7 @@ from tuitune.data.sources.pages import read_page
 from tuitune.planning.data_plan import token_task
 from tuitune.problem import TuituneError
 from tuitune.recipe import overrides
+from tuitune.recipe.document import read
 from tuitune.recipe.schema import Recipe
 from tuitune.text import clean
 from tuitune.tui.inspector_client import Inspector
@@ -35,7 +36,7 @@ def tokens(options: argparse.Namespace) -> int:
     recipe = _recipe(options)
     if options.row is not None:
         return _row(recipe, options)
-    result = result_of(token_task(recipe, Path.cwd()), options.path)
+    result = result_of(token_task(recipe, Path.cwd()), recipe.data.train)
     if options.json:
         say_json(result)
     else:
@@ -45,12 +46,14 @@ def tokens(options: argparse.Namespace) -> int:
 
 
 def _recipe(options: argparse.Namespace) -> Recipe:
-    try:
-        recipe = Recipe.model_validate({"data": {"train": options.path, "eval": None}})
-    except ValueError as error:
-        raise TuituneError(f"{options.path}: cannot be tokenized: {error}") from None
+    """The recipe that `--recipe` names, on PATH where one is given: nothing of it is held out then."""
+    if options.path is None and not options.recipe:
+        raise TuituneError("name a data set, or a recipe (--recipe)")
+    tables = overrides.tables_of(read(options.recipe) if options.recipe else Recipe())
+    if options.path is not None:
+        tables["data"] = {**tables.get("data", {}), "train": options.path, "eval": "", "mix": {}}
     model = [f"model.id={options.model}"] if options.model else []
-    return overrides.apply(recipe, [*model, *options.overrides])
+    return overrides.apply(tables, [*model, *options.overrides])
 
 
 def _summary(result: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -91,18 +94,19 @@ def _verdict(verdict: Verdict) -> str:
 
 def _row(recipe: Recipe, options: argparse.Namespace) -> int:
     """One row: every token with its number, whether it is learned, and its text."""
-    page = read_page(options.path, first=options.row, count=1, split=recipe.data.split, base=Path.cwd())
+    name = recipe.data.train
+    page = read_page(name, first=options.row, count=1, split=recipe.data.split, base=Path.cwd())
     if not page.rows:
-        raise TuituneError(f"{options.path}: has no row {options.row:,}")
+        raise TuituneError(f"{name}: has no row {options.row:,}")
     row = page.rows[0]
     if row.values is None:
-        raise TuituneError(f"{options.path}: {row.place}: {row.problem}")
-    with telling(options.path) as tell, Inspector(open_seconds=120) as inspector, inspector.asked(told=tell):
+        raise TuituneError(f"{name}: {row.place}: {row.problem}")
+    with telling(name) as tell, Inspector(open_seconds=120) as inspector, inspector.asked(told=tell):
         opened = inspector.open(recipe, Path.cwd())
         try:
             found = inspector.row(row.values, row.number)
         except TuituneError as error:
-            raise TuituneError(f"{options.path}: {row.place}, {error}") from None
+            raise TuituneError(f"{name}: {row.place}, {error}") from None
     if options.json:
         say_json(_as_json(found))
         return 0

@@ -160,7 +160,8 @@ def turn(value: Any, field: str) -> Turn:
 
 def _assistant(value: Mapping[str, Any], text_key: str, field: str) -> Turn:
     said = value.get(text_key)
-    where, thought, called = f"{field}.{text_key}", "", []
+    where, thought = f"{field}.{text_key}", ""
+    called: list[Any] = []
     if isinstance(said, list):
         said, thought, called = parted(said, where)
     one: Turn

@@ -79,7 +79,7 @@ class LaunchDialog(Checking[Run]):
         progress = event.progress
         if self.at_work:
             return
-        if errors := (progress.result or {}).get("errors"):
+        if errors := [progress.error] if progress.refused else (progress.result or {}).get("errors"):
             lines = [Content.assemble(("✗ ", "$bad"), clean(str(error), limit=2000)) for error in errors]
             self.refuse(Content("\n").join([*lines, Content("\nThe draft is kept as it is.")]))
         else:
@@ -120,12 +120,16 @@ def _labels(progress: Progress) -> Content:
 
 def _lost(result: Mapping[str, Any]) -> Content:
     lost = int(result.get("lost_count") or 0)
+    warnings = [Content.assemble(("⚠ ", "$warn"), clean(str(one), limit=400)) for one in result.get("warnings", ())]
+    if not lost and warnings:
+        return Content("\n" + " " * 9).join(warnings)
     if not lost:
         return Content.assemble(("✓ ", "$ok"), "every row has something to learn from")
     rows = ", ".join(f"{one['row']:,}" for one in result.get("lost", [])[:5])
     more = ", …" if lost > 5 else ""
     many, left = ("1 row has", "is row") if lost == 1 else (f"{lost:,} rows have", "are rows")
-    return Content.assemble(("⚠ ", "$warn"), f"{many} nothing to learn from: left out {left} {rows}{more}")
+    first = Content.assemble(("⚠ ", "$warn"), f"{many} nothing to learn from: left out {left} {rows}{more}")
+    return Content("\n" + " " * 9).join([first, *warnings])
 
 
 def _advice(one: Advice) -> Content:

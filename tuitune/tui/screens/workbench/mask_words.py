@@ -21,6 +21,8 @@ KINDS = {
     "long": "longer than most",
     "mostly-masked": "mostly masked",
     "double-bos": "begins with two BOS tokens",
+    "control": "has control tokens in its text",
+    "left-out": "says what the template leaves out",
 }
 """Why a row is odd, in words, by the slugs of the token report."""
 

@@ -10,6 +10,7 @@ from typing import Any
 from textual.content import Content
 
 from tuitune.data.shapes.turns import is_learned
+from tuitune.data.sources.numbers import Written
 from tuitune.text import clean
 from tuitune.tui.data_page import PageRow
 
@@ -83,4 +84,6 @@ def _as_text(value: object) -> str:
 
 
 def _as_json(value: object, indent: int | None = None) -> str:
+    if isinstance(value, Written):
+        return value.text
     return json.dumps(value, ensure_ascii=False, indent=indent, default=str)
