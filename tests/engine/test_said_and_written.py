@@ -148,7 +148,7 @@ def test_rows_that_say_more_than_their_template_writes_are_counted_and_the_fix_w
     found = tokens_of(tmp_path / "one", **common)
     (verdict,) = [one for one in found["verdicts"] if one["id"].startswith("left-out")]
     assert verdict["level"] == "warning" and "3 rows (row 1 (line 1)" in verdict["text"]
-    assert found["warnings"] == [verdict["text"]]
+    assert found["warnings"] == [f'{verdict["text"]}; set data.left_out = "inline"']
     fixed = tokens_of(
         tmp_path / "two", **{key.replace(".", "__"): value for key, value in verdict["fix"].items()}, **common
     )

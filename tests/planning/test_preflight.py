@@ -570,3 +570,11 @@ def test_nothing_heavy_is_imported(tmp_path: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_numbers_and_thoughts_in_the_first_rows_are_said(tmp_path: Path) -> None:
+    rows = [{"question": "How much?", "answer": 4.0, "thinking": "2 and 2"}, {"question": "And?", "answer": "four"}]
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    recipe = Recipe.model_validate({"data": {"train": "rows.jsonl", "eval": None}, "hardware": {"gpu": "cpu"}})
+    said = {one.id: one for one in check(recipe, base=tmp_path).advice}
+    assert "answer" in said["numbers"].message and "thinking" in said["unread"].message

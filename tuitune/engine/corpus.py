@@ -42,6 +42,12 @@ class Remark:
     text: str
     fix: dict[str, Any] | None = None
 
+    @property
+    def said(self) -> str:
+        """The text with its way out."""
+        settings = ", ".join(f'{key} = "{value}"' for key, value in (self.fix or {}).items())
+        return f"{self.text}; set {settings}" if settings else self.text
+
 
 class Listener(Protocol):
     """Who hears how far it is: the report of a run, or that of a task."""

@@ -141,7 +141,7 @@ def _alert(facts: dict[str, Any], recipe: Recipe, report: Report) -> None:
                 f"{found['cut']:,} of {found['rows']:,} {which} rows were cut to {recipe.data.max_length:,} tokens",
             )  # fmt: skip
     for one in remarks(facts):
-        report.alert(one.id, one.level, one.text)
+        report.alert(one.id, one.level, one.said)
     if not facts["stops"] and facts["kept"] > facts["cut"]:
         report.alert(
             "never-stops", "warning", "no row teaches the model to end its answer: no end-of-turn token is learned"

@@ -60,7 +60,7 @@ def run(report: Report) -> dict[str, Any]:
         "odd": facts["odd"],
         "verdicts": [asdict(one) for one in (*judge(encoder, stop_ids, used), *_of_rows(facts, recipe, most))],
         "errors": [reason] if reason else [],
-        "warnings": [one.text for one in remarks(facts) if one.level == "warning"],
+        "warnings": [one.said for one in remarks(facts) if one.level == "warning"],
         "cleaning": facts["cleaning"],
         "notes": facts["notes"],
     }

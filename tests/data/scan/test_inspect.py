@@ -145,3 +145,13 @@ def test_preferences_can_be_trained_on_as_their_refusal_says() -> None:
     assert found.problem_count == 0
     with pytest.raises(SourceError):
         inspect(SHARED / "missing.json")
+
+
+def test_numbers_that_become_text_and_what_nobody_reads_are_said(tmp_path: Path) -> None:
+    rows = [{"question": "How much?", "answer": 4, "rationale": "2 and 2"}, {"question": "And?", "answer": "four"}]
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    found = inspect(tmp_path / "rows.jsonl")
+    said = {one["id"]: one for one in found.advice}
+    assert "answer" in said["numbers"]["message"] and "row 1" in said["numbers"]["message"]
+    assert "rationale" in said["unread"]["message"] and said["unread"]["level"] == "warning"
+    assert found.problem_count == 0
