@@ -116,7 +116,7 @@ class ComposeScreen(ComposeActions, TuituneScreen):
         elif self._recipe is not None:
             kept.replace(self._recipe)
         elif kept.can_undo:
-            self.notify("the draft as you left it; N starts again from the defaults")
+            self.workbench.say("the draft as you left it; N starts again from the defaults")
         return kept
 
     # What is shown

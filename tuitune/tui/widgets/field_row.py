@@ -17,6 +17,8 @@ _HELP = 30
 """Cells beyond that in which it is worth it to say what a field means."""
 
 _GAP = 3
+_WIDE_TEXT = 28
+_LONGEST_TEXT = 200
 VALUE_AT = 2 + LABEL_WIDTH
 """Where values begin, in cells after the row's cursor mark."""
 
@@ -107,7 +109,9 @@ def _note(view: FieldView) -> str:
 
 
 def help_text(view: FieldView) -> Content:
-    """What a field means, and in a second line its key, bounds and default: for under the form."""
+    """What a field means, below it its key, bounds and default, and above it a text that its row may cut: for under the
+    form.
+    """
     one = view.setting
     facts = [one.key, _takes(one), f"default {view.default}"]
     if view.message:
@@ -115,7 +119,9 @@ def help_text(view: FieldView) -> Content:
     else:
         first = Content(clean(one.help))
     second = Content(clean(" · ".join(fact for fact in facts if fact)))
-    return Content("\n").join([first, second.stylize("$faint")])
+    text = Content(clean(view.text, limit=_LONGEST_TEXT))
+    whole = [text.stylize("bold")] if text.cell_length > _WIDE_TEXT else []
+    return Content("\n").join([*whole, first, second.stylize("$faint")])
 
 
 def _takes(one: Setting) -> str:

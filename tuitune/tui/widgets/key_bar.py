@@ -14,7 +14,7 @@ from tuitune.text import clean
 from tuitune.tui.actions import EVERYWHERE, Action, actions_of
 
 _GAP = "  "
-_SAID_SECONDS = 2.0
+_SAID_SECONDS = 3.0
 
 
 class KeyBar(Widget):
@@ -50,7 +50,7 @@ class KeyBar(Widget):
             self.refresh()
 
     def say(self, text: str) -> None:
-        """Show `text` in place of the keys for two seconds."""
+        """Show `text` in place of the keys for three seconds."""
         if self._until is not None:
             self._until.stop()
         self._said = clean(text, limit=400)
