@@ -6,6 +6,7 @@ import shlex
 
 import pytest
 from textual.app import ComposeResult
+from textual.content import Content
 from textual.pilot import Pilot
 from textual.widget import Widget
 
@@ -23,6 +24,7 @@ from tuitune.tui.widgets.key_bar import KeyBar, place_keys
 from tuitune.tui.widgets.line import Line
 from tuitune.tui.widgets.log_view import LogView
 from tuitune.tui.widgets.log_window import LogWindow
+from tuitune.tui.widgets.row_list import Row, RowList
 from tuitune.tui.widgets.section_list import SectionMark, SectionTabs
 
 
@@ -264,6 +266,29 @@ async def test_the_wheel_scrolls_the_log(tmp_path) -> None:
         assert "line 196" in shot_of(app).text
         await scroll(pilot, view, up=False)
         assert "line 199" in shot_of(app).text
+
+
+async def test_the_wheel_scrolls_a_list_and_leaves_the_cursor_where_it_is() -> None:
+    rows = [Row(str(number), lambda width, number=number: [Content(f"row {number}")]) for number in range(100)]
+
+    class Long(TuituneScreen):
+        def compose(self) -> ComposeResult:
+            yield RowList()
+
+    app = TuituneApp()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await app.push_screen(Long())
+        shown = app.screen.query_one(RowList)
+        shown.set_rows(rows, cursor="0")
+        await pilot.pause()
+        await scroll(pilot, shown, up=False)
+        await until(pilot, lambda: "row 0\n" not in shot_of(app).text)
+        shown.set_rows(rows)
+        await pilot.pause()
+        assert "row 0\n" not in shot_of(app).text
+        assert shown.current == "0"
+        await pilot.press("down")
+        await until(pilot, lambda: "row 1\n" in shot_of(app).text)
 
 
 async def scroll(pilot: Pilot[str], view: Widget, *, up: bool) -> None:

@@ -96,6 +96,7 @@ class Form(Vertical):
         self.takes: Callable[[str, str], bool] = lambda key, text: True
         """Whether a field takes a text. Enter leaves the editor open on one that it does not."""
         self._editing: str | None = None
+        self._help_lines = 0
 
     def compose(self) -> ComposeResult:
         yield RowList(id="rows")
@@ -121,7 +122,12 @@ class Form(Vertical):
         self.call_after_refresh(self._place_editor)
 
     def explain(self, text: Content) -> None:
-        self.query_one("#help", Static).update(text)
+        """Say what the row under the cursor means; the screen is laid out again only where that takes other lines."""
+        below = self.query_one("#help", Static)
+        width, least = below.content_size.width, below.styles.min_height
+        lines = max(text.get_height(below.styles, width), int(least.value) - 1) if width and least else 0
+        below.update(text, layout=lines != self._help_lines)
+        self._help_lines = lines
 
     def edit(self, key: str, text: str) -> None:
         """Open the line editor on a field."""
