@@ -125,7 +125,7 @@ class Form(Vertical):
         """Say what the row under the cursor means; the screen is laid out again only where that takes other lines."""
         below = self.query_one("#help", Static)
         width, least = below.content_size.width, below.styles.min_height
-        lines = max(text.get_height(below.styles, width), int(least.value) - 1) if width and least else 0
+        lines = max(text.get_height({}, width), int(least.value) - 1) if width and least else 0
         below.update(text, layout=lines != self._help_lines)
         self._help_lines = lines
 
