@@ -295,7 +295,7 @@ async def test_review_lists_every_error_and_leads_to_its_field():
         await pilot.pause()
         assert screen.section == "review"
         text = text_of(pilot)
-        assert "2 to put right" in text
+        assert "2 to fix before launch" in text
         assert "✗ adapter.rank" in text
         assert "✗ training.epochs" in text
         await pilot.press("g", "j", "enter")

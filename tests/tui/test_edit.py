@@ -117,7 +117,7 @@ async def test_what_is_wrong_is_not_sent(waiting: Run) -> None:
         screen.draft.set_text("adapter.rank", "lots")
         screen.changed()
         await pilot.press("L")
-        await shown(pilot, "Not saved: 1 thing to put right")
+        await shown(pilot, "Not saved: 1 error to fix")
         assert screen.section == "review"
         assert request_of(waiting) is None
 

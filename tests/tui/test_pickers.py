@@ -97,7 +97,7 @@ async def test_nothing_is_offered_for_what_is_neither_here_nor_an_id(work: Path)
     async with composing() as (pilot, screen):
         await open_field(pilot, screen, "model.id")
         await fill(pilot, "no such thing")
-        await until(pilot, lambda: "No model here goes by that" in text_of(pilot))
+        await until(pilot, lambda: "No matching model" in text_of(pilot))
         await pilot.press("enter", "escape")
         await pilot.pause()
         assert screen.draft.recipe.model.id == "bundled:nano"

@@ -94,10 +94,10 @@ async def test_a_finished_run_asks_how_far_to_go(make_run: MakeRun) -> None:
     make_run("done", state="finished", recipe={"training": {"epochs": 2.0}})
     async with TuituneApp().run_test(size=(80, 24), notifications=True) as pilot:
         await on_list(pilot, "done", "r")
-        await shown(pilot, "Train further", "it had 2")
+        await shown(pilot, "Train further", "Epochs in total (2 done)")
         assert pilot.app.screen.query_one(Input).value == "4"
         await pilot.press("ctrl+u", "1", "enter")
-        await shown(pilot, "It had 2 already: give more")
+        await shown(pilot, "2 are done already: enter more")
         await pilot.press("ctrl+u", *"many", "enter")
         await shown(pilot, "expected a number")
         await pilot.press("escape")
@@ -108,7 +108,7 @@ async def test_a_run_with_a_limit_of_steps_asks_for_steps(make_run: MakeRun) -> 
     make_run("done", state="finished", recipe={"training": {"max_steps": 30}})
     async with TuituneApp().run_test(size=(80, 24)) as pilot:
         await on_list(pilot, "done", "r")
-        await shown(pilot, "max steps: it had 30")
+        await shown(pilot, "Max steps in total (30 done)")
         assert pilot.app.screen.query_one(Input).value == "60"
 
 

@@ -246,7 +246,7 @@ class ComposeActions(SavesRecipe):
         self.app.push_screen(WorkbenchScreen(self.draft, self.base, looked_at))
 
     def action_toml(self) -> None:
-        left_out = [f"# {key}: {entry.text!r} left out: {entry.message}" for key, entry in self.draft.refused.items()]
+        left_out = [f"# {key}: {entry.text!r} not taken: {entry.message}" for key, entry in self.draft.refused.items()]
         self.app.push_screen(TextView("The recipe", "\n".join([*left_out, render(self.draft.recipe)])))
 
     # Launching
@@ -269,7 +269,7 @@ class ComposeActions(SavesRecipe):
         self.show_section(REVIEW)
         self.form.rows.focus()
         count = len(self.errors)
-        self.notify(f"{what}: {count} thing{'' if count == 1 else 's'} to put right, listed here", severity="warning")
+        self.notify(f"{what}: {count} error{'' if count == 1 else 's'} to fix, listed here", severity="warning")
 
 
 def gpu_choices(gpus: Sequence[Gpu]) -> list[Choice[str]]:

@@ -92,7 +92,8 @@ class DataPicker(Picker[Values]):
         if not rows:
             self.show_facts(
                 Content.styled(
-                    "Nothing here goes by that: json, jsonl, csv, tsv, txt, parquet, or owner/name.", "$faint"
+                    "No matching file. Type the path of a json, jsonl, csv, tsv, txt or parquet file, or owner/name.",
+                    "$faint",
                 )
             )
 
@@ -201,7 +202,7 @@ class DataPicker(Picker[Values]):
             lines.append(
                 Content.assemble(
                     ("⚠ ", "$warn"),
-                    f"{wrong} of the first {len(page.rows)} rows cannot be used: d on the form shows them",
+                    f"{wrong} of the first {len(page.rows)} rows are unusable: d on the form shows them",
                 )
             )
         return Content("\n").join(lines)

@@ -71,11 +71,7 @@ class ModelPicker(Picker[str]):
         self.show_heading(titles(_COLUMNS, max(1, self.list.size.width - 2)) if shown else Content(""))
         self.list.set_rows(rows, cursor=cursor)
         if not rows:
-            waiting = (
-                "Looking for models …"
-                if not self._scanned
-                else "No model here goes by that. Type a folder or owner/name."
-            )
+            waiting = "Looking for models …" if not self._scanned else "No matching model. Type a folder or owner/name."
             self.show_facts(Content.styled(waiting, "$faint"))
         else:
             self._explain(self.list.current)

@@ -31,7 +31,7 @@ class PresetPicker(Picker[str]):
         found = [one for one in PRESETS.values() if all(word in f"{one.title} {one.help}".lower() for word in words)]
         self.list.set_rows([self._row(preset) for preset in found], cursor="")
         if not found:
-            self.show_facts(Content.styled("No preset goes by that.", "$faint"))
+            self.show_facts(Content.styled("No matching preset.", "$faint"))
 
     def choose(self, key: str) -> None:
         self.dismiss(key)

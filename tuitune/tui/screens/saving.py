@@ -47,5 +47,5 @@ class SavesRecipe(TuituneScreen):
         except (OSError, TuituneError) as error:
             self.notify(str(error), title="Not saved", severity="error")
             return
-        without = f" Left out: {', '.join(self.draft.refused)}, not valid as typed." if self.draft.refused else ""
+        without = f" Skipped: {', '.join(self.draft.refused)}, not valid as typed." if self.draft.refused else ""
         self.notify(f"{path}{without}", title="Saved")

@@ -29,16 +29,16 @@ class Extend(Dialog[dict[str, Any]]):
     """
 
     def __init__(self, name: str, recipe: Recipe) -> None:
-        super().__init__("Train further", "Enter go on · Esc back")
+        super().__init__("Train further", "Enter resume · Esc back")
         self._name = name
         self._setting = setting("training.epochs" if recipe.training.max_steps is None else "training.max_steps")
         self._had = value_of(recipe, self._setting.key)
 
     def compose(self) -> ComposeResult:
         had, title = show_value(self._setting, self._had), self._setting.title
-        text = f"{self._name} has finished. It goes on from its last checkpoint, and its adapter is made anew.\n"
+        text = f"{self._name} has finished. It resumes from its last checkpoint; its adapter is written again.\n"
         with self._window:
-            yield Static(Content(clean(f"{text}\n{title}: it had {had}; how many in all?", newlines=True)))
+            yield Static(Content(clean(f"{text}\n{title.capitalize()} in total ({had} done):", newlines=True)))
             yield Line(show_value(self._setting, self._had * 2), select_on_focus=True)
             yield Static(id="wrong")
 
@@ -50,7 +50,7 @@ class Extend(Dialog[dict[str, Any]]):
             self._refuse(str(error))
             return
         if value is None or value <= self._had:
-            self._refuse(f"It had {show_value(self._setting, self._had)} already: give more.")
+            self._refuse(f"{show_value(self._setting, self._had)} are done already: enter more.")
         else:
             self.dismiss({self._setting.key: value})
 

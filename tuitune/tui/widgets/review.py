@@ -19,7 +19,7 @@ _KEY_WIDTH = 28
 
 def review_rows(draft: Draft, errors: Sequence[Problem], advice: Sequence[Advice]) -> list[Row]:
     """The rows of Review. Their keys are a number and the setting they lead to, apart by a space."""
-    rows = [_heading(f"{len(errors)} to put right before launch" if errors else "nothing to put right: L launches")]
+    rows = [_heading(f"{len(errors)} to fix before launch" if errors else "Ready: press L to launch")]
     rows += [_row(number, error.key, "✗", "$bad", error.message) for number, error in enumerate(errors)]
     if advice:
         rows += [_space(), _heading("advice")]
