@@ -30,6 +30,8 @@ async def test_tune_sends_what_was_changed_and_nothing_else(make_run: MakeRun) -
         await pilot.press("down")
         await edit(pilot, "7")
         await shows(pilot, "log every 7")
+        await pilot.press("q", "n")
+        assert isinstance(pilot.app.screen, TuneDialog), "changes are not lost unasked"
         await pilot.press("r")
         await until(
             pilot, lambda: "s sends learning rate 1e-5 " in text(pilot) + " " and "log every 7" not in text(pilot)

@@ -19,7 +19,7 @@ from tuitune.recipe.tunable import TUNABLE, tune
 from tuitune.text import clean
 from tuitune.tui.draft import Draft, Version, value_of
 from tuitune.tui.screens.prompts_editor import PromptsEditor, counted
-from tuitune.tui.widgets.dialogs import Choice, Choose, Dialog
+from tuitune.tui.widgets.dialogs import Choice, Choose, Confirm, Dialog
 from tuitune.tui.widgets.field_row import FieldView, field_row, help_text
 from tuitune.tui.widgets.form import FieldInput, Form
 from tuitune.tui.widgets.row_list import RowList
@@ -169,6 +169,14 @@ class TuneDialog(Dialog[dict[str, Any]]):
         event.stop()
         self._trial = None
         self._redraw()
+
+    def action_leave(self) -> None:
+        """Close; what was changed is not lost unasked."""
+        if not self._changes() and not self._version.refused:
+            self.dismiss(None)
+        else:
+            question = Confirm("Discard the changes?", "They have not been sent; s sends them.")
+            self.app.push_screen(question, lambda yes: self.dismiss(None) if yes else None)
 
     async def action_send(self) -> None:
         """Close with what was changed, where nothing is wrong with it; a text in the line editor counts."""
