@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from tuitune import paths
+from tuitune.hardware.models import hub_cache
+from tuitune.problem import TuituneError
 
 
 def test_homes_follow_xdg(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -18,6 +20,24 @@ def test_homes_follow_xdg(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> No
     monkeypatch.setenv("XDG_DATA_HOME", "relative/paths/are/not/valid")
     assert paths.data_home() == Path.home() / ".local/share/tuitune"
     assert paths.config_home() == tmp_path / "config/tuitune"
+
+
+def test_a_user_without_a_home_needs_none_but_for_what_lies_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Path, "home", classmethod(lambda _: (_ for _ in ()).throw(RuntimeError())))
+    monkeypatch.setenv("TUITUNE_HOME", "/somewhere")
+    for name in ("HF_HOME", "HF_HUB_CACHE", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    assert paths.user_home() is None
+    assert hub_cache() == Path("/somewhere/cache/huggingface/hub")
+    monkeypatch.delenv("TUITUNE_HOME")
+    monkeypatch.delenv("XDG_DATA_HOME", raising=False)
+    with pytest.raises(TuituneError, match="XDG_DATA_HOME"):
+        paths.data_home()
+
+
+def test_a_tilde_of_nobody_stays_as_it_is() -> None:
+    assert paths.expanded("~nobody-by-that-name/x") == Path("~nobody-by-that-name/x")
+    assert paths.expanded("~") == Path.home()
 
 
 def test_tuitune_home_moves_the_data(home: Path) -> None:

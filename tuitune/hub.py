@@ -54,8 +54,10 @@ def _unusable(address: str) -> str | None:
         return "the address of this proxy has no port from 0 to 65535; write it as http://host:port"
     if not parts.hostname:
         return "the address of this proxy has no host; write it as http://host:port"
+    socks = importlib.util.find_spec("socksio") is not None
     if parts.scheme not in _PROXIES:
-        return f"{shown} is no proxy that the Hub's client knows; write {' or '.join(f'{one}://' for one in _PROXIES)}"
-    if parts.scheme.startswith("socks") and importlib.util.find_spec("socksio") is None:
+        usable = [f"{scheme}://" for scheme in _PROXIES if socks or not scheme.startswith("socks")]
+        return f"{shown} is no proxy that the Hub's client knows; write {' or '.join(usable)}"
+    if parts.scheme.startswith("socks") and not socks:
         return f"{shown} needs the package socksio: pip install socksio"
     return None

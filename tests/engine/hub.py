@@ -19,7 +19,7 @@ COMMIT = "a" * 40
 class Hub:
     """Serves the folders in `folder` as models of `owner`. `owner/gated` refuses its files.
 
-    Where `slow` is set, large files are sent in part and then held back until `release`.
+    Where `slow` is set, large files are sent in part and then held back until `release`. `sent` counts bytes of files.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -27,6 +27,7 @@ class Hub:
         self.slow = False
         self.release = threading.Event()
         self.served: list[str] = []
+        self.sent = 0
         self.endpoint = ""
 
 
@@ -93,7 +94,14 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             if body:
                 self.hub.served.append(file.name)
-            self._send(200, {"ETag": f'"{_etag(file)}"', "X-Repo-Commit": COMMIT}, file.read_bytes(), body)
+            headers, content = {"ETag": f'"{_etag(file)}"', "X-Repo-Commit": COMMIT}, file.read_bytes()
+            if (asked := re.fullmatch(r"bytes=(\d+)-(\d+)", self.headers.get("Range", ""))) is None:
+                self.hub.sent += len(content) * body
+                self._send(200, headers, content, body)
+                return
+            part = content[int(asked[1]) : int(asked[2]) + 1]
+            self.hub.sent += len(part) * body
+            self._send(206, {**headers, "Content-Range": f"bytes {asked[1]}-{asked[2]}/{len(content)}"}, part, body)
 
     def _json(self, value: Any, body: bool) -> None:
         self._send(200, {"Content-Type": "application/json"}, json.dumps(value).encode(), body)

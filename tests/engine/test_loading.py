@@ -146,3 +146,19 @@ def test_prompts_of_several_lengths_are_answered_as_each_alone(carried: Carry) -
     for prompt in prompts:
         alone = carried(samples__prompts=[prompt], **settings).samples
         assert together[prompt] == alone[-1]["answer"]
+
+
+def test_weights_in_8_bit_floats_are_unpacked_and_trained_on(carried: Carry, tmp_path: Path) -> None:
+    folder = save_model(tmp_path / "model")
+    weights = load_file(folder / "model.safetensors")
+    for name in [name for name in weights if name.endswith("_proj.weight")]:
+        scale = weights[name].abs().max() / 448
+        weights[name] = (weights[name] / scale).to(torch.float8_e4m3fn)
+        weights[f"{name}_scale_inv"] = scale.reshape(1, 1).float()
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    config = json.loads((folder / "config.json").read_text())
+    stored = {"quant_method": "fp8", "activation_scheme": "dynamic", "weight_block_size": [128, 128]}
+    (folder / "config.json").write_text(json.dumps(config | {"quantization_config": stored}))
+    outcome = carried(model__id=str(folder))
+    assert outcome.code == 0, outcome.reason
+    assert outcome.records("artefact")[0]["reload_difference"] == 0

@@ -105,7 +105,7 @@ def _examine(options: argparse.Namespace) -> Check:
     """The recipe looked over; one that is wrong in itself is a report with nothing but its errors."""
     try:
         recipe = _recipe(options)
-        found = preflight(recipe, base=Path.cwd())
+        found = preflight(recipe, base=Path.cwd(), online=True)
     except TuituneError as refusal:
         return Check(refusal.problems, [], None, None, None, None, None)
     errors, advice = ([], []) if found.errors else _labels(recipe)
@@ -151,7 +151,7 @@ def _look_over(recipe: Recipe, *, resumes: bool = False) -> None:
 
     A disk that is too small for a new run only warns one that `resumes`: its own checkpoints take some of the room.
     """
-    report = preflight(recipe, base=Path.cwd())
+    report = preflight(recipe, base=Path.cwd(), online=True)
     room = [problem for problem in report.errors if resumes and problem.key == "checkpoints.keep"]
     if errors := [problem for problem in report.errors if problem not in room]:
         raise TuituneError(errors)

@@ -21,6 +21,8 @@ def main() -> int:
     train.add_argument("--listen", action="store_true", help="take requests as JSON lines on standard input")
     tokens = tasks.add_parser("tokens", help="do the tokens task of a folder")
     tokens.add_argument("folder", type=Path, metavar="FOLDER")
+    hub = tasks.add_parser("hub", help="do the hub task of a folder: what a model of the Hub is")
+    hub.add_argument("folder", type=Path, metavar="FOLDER")
     inspect = tasks.add_parser("inspect", help="answer requests for rows as tokens, a JSON line each")
     inspect.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
     contact = tasks.add_parser("contact", help="try what a run needs of a device; a JSON line for each check")
@@ -38,6 +40,8 @@ def main() -> int:
         return _contact(arguments.device)
     if arguments.task == "tokens":
         return _tokens(arguments.folder)
+    if arguments.task == "hub":
+        return _hub(arguments.folder)
     if arguments.worker:
         return _inspector()
     from tuitune.engine.inspector_guard import guard
@@ -52,6 +56,14 @@ def _tokens(folder: Path) -> int:
     Report(folder).progress("importing transformers and trl")
     with heavy_imports():
         from tuitune.engine.token_report import run
+
+    return carry_out(folder, run)
+
+
+def _hub(folder: Path) -> int:
+    """The hub task: no torch, nothing heavy."""
+    from tuitune.data.tasks import carry_out
+    from tuitune.engine.hub_model import run
 
     return carry_out(folder, run)
 

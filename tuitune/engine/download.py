@@ -41,7 +41,7 @@ def download(repository: str, revision: str, *, with_code: bool, progress: Progr
         if (cached := locate(repository, revision)) is None:
             raise
         return cached, cached.name
-    sizes = {file.rfilename: file.size or 0 for file in info.siblings or [] if _needed(file.rfilename, with_code)}
+    sizes = {file.rfilename: file.size or 0 for file in info.siblings or [] if needed(file.rfilename, with_code)}
     if not any(name.endswith(".safetensors") for name in sizes):
         raise EngineError(f"{repository} has no weights in the safetensors format, the only one that is loaded.")
     bar = _bar(progress, sum(sizes.values()))
@@ -49,7 +49,7 @@ def download(repository: str, revision: str, *, with_code: bool, progress: Progr
     return folder, folder.name
 
 
-def _needed(name: str, with_code: bool) -> bool:
+def needed(name: str, with_code: bool) -> bool:
     """Whether a file at the top of a repository is needed; folders hold other formats and copies."""
     patterns = (*_WANTED, *_CODE) if with_code else _WANTED
     matches = any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)

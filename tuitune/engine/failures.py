@@ -36,7 +36,7 @@ def cause_of(error: BaseException) -> str | None:
 def explain(error: BaseException) -> str:
     """The cause of `error` and what to do about it, in the recipe's terms."""
     for cause in _causes(error):
-        for known in (_said_plainly, _out_of_memory, _gpu_trouble, _hub, _disk, _missing):
+        for known in (_said_plainly, _out_of_memory, _gpu_trouble, hub_words, _disk, _missing):
             if (words := known(cause)) is not None:
                 return words[:_LONGEST]
     return f"{type(error).__name__}: {first_line(error)}"[:_LONGEST] + " (the log has the details)"
@@ -109,9 +109,9 @@ def _gpu_trouble(error: BaseException) -> str | None:
     return next((words for sign, words in _GPU_TROUBLE.items() if sign in text), None)
 
 
-def _hub(error: BaseException) -> str | None:
+def hub_words(error: BaseException) -> str | None:
+    """What an error of the Hub's client means, in a sentence; None for any other."""
     import httpx2
-    from datasets.exceptions import DatasetNotFoundError
     from huggingface_hub import errors
 
     if isinstance(error, errors.GatedRepoError):
@@ -128,7 +128,7 @@ def _hub(error: BaseException) -> str | None:
         return f"{_repository(error)} has no such revision; check model.revision."
     if isinstance(error, errors.OfflineModeIsEnabled):
         return f"{offline() or 'HF_HUB_OFFLINE'} forbids downloads, and the files are not in this machine's cache."
-    if isinstance(error, DatasetNotFoundError):
+    if type(error).__name__ == "DatasetNotFoundError":
         return f"the data set does not exist on the Hub, or you have no access to it: {error}"
     if isinstance(error, errors.HfHubHTTPError):
         return f"the Hub answered with an error ({error.response.status_code}); try again later."

@@ -14,9 +14,13 @@ from transformers import (
     AutoConfig,
     AutoModelForCausalLM,
     BitsAndBytesConfig,
+    FineGrainedFP8Config,
+    Mxfp4Config,
+    PreTrainedConfig,
     PreTrainedModel,
     PreTrainedTokenizerBase,
 )
+from transformers.utils.quantization_config import QuantizationConfigMixin
 
 from tuitune.engine.attention import DOCUMENTS, separates_documents
 from tuitune.engine.device import Precision
@@ -91,11 +95,12 @@ def _loaded(recipe: Recipe, folder: Path, formats: Precision, on: torch.device, 
     """The model of a folder, held against the weights there. EngineError where it is not what its files say."""
     wanted, trusted = recipe.model, recipe.model.trust_remote_code
     try:
+        config = AutoConfig.from_pretrained(folder, trust_remote_code=trusted, local_files_only=True)
         model, info = AutoModelForCausalLM.from_pretrained(
             folder,
-            config=AutoConfig.from_pretrained(folder, trust_remote_code=trusted, local_files_only=True),
+            config=config,
             dtype=formats.weights,
-            quantization_config=quantization(recipe.quantization, formats),
+            quantization_config=_unpacking(config) or quantization(recipe.quantization, formats),
             attn_implementation=None if wanted.attention == "auto" else wanted.attention,
             device_map={"": str(on)},
             use_safetensors=True,
@@ -135,6 +140,14 @@ def quantization(wanted: QuantizationSection, precision: Precision) -> BitsAndBy
             bnb_4bit_compute_dtype=precision.compute,
         )
     return None
+
+
+def _unpacking(config: PreTrainedConfig) -> QuantizationConfigMixin | None:
+    """How weights are loaded that are stored in a format for inference alone: unpacked, in the number format asked."""
+    stored = getattr(config, "quantization_config", None)
+    method = stored.get("quant_method") if isinstance(stored, dict) else None
+    chosen = {"mxfp4": Mxfp4Config, "fp8": FineGrainedFP8Config, "mxfp8": FineGrainedFP8Config}.get(str(method))
+    return chosen(dequantize=True) if chosen else None
 
 
 def _keep_trainable_layout(model: PreTrainedModel) -> None:

@@ -112,10 +112,10 @@ def hub_cache() -> Path:
         return expanded(os.path.expandvars(chosen))
     if home := os.environ.get("HF_HOME"):
         return expanded(os.path.expandvars(home)) / "hub"
-    if chosen := os.environ.get("XDG_CACHE_HOME"):
-        return expanded(chosen) / "huggingface" / "hub"
-    home = user_home()
-    return (home / ".cache" if home else data_home() / "cache") / "huggingface" / "hub"
+    if caches := os.environ.get("XDG_CACHE_HOME"):
+        return expanded(caches) / "huggingface" / "hub"
+    own = user_home()
+    return (own / ".cache" if own else data_home() / "cache") / "huggingface" / "hub"
 
 
 def looks_like_hub_id(text: str) -> bool:

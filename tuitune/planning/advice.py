@@ -18,7 +18,7 @@ from tuitune.planning.situation import Advice, Situation
 from tuitune.planning.survival import survival
 from tuitune.planning.targets import EXPERT_PARAMETERS, expert_names
 from tuitune.text import clean
-from tuitune.units import count_text, number_text
+from tuitune.units import bytes_text, count_text, number_text
 
 BIG_MODEL = 1_000_000_000
 """Parameters from which the usual learning rates of large models hold; small ones bear far higher rates."""
@@ -141,10 +141,15 @@ def _remote_code(now: Situation) -> Iterator[Advice]:
 
 
 def _download(now: Situation) -> Iterator[Advice]:
-    if now.model.download:
-        rest = "the rest of it" if now.model.download == "partial" else "it"
-        message = f"this model is not on this machine; the run downloads {rest} first"
-        yield Advice("download", "info", "model.id", message)
+    if not now.model.download:
+        return
+    rest, remote = "the rest of it" if now.model.download == "partial" else "it", now.model.remote
+    size = f" ({bytes_text(remote.download)})" if remote and remote.download else ""
+    why = (
+        f"; what it is cannot be known before: {clean(remote.unknown, limit=200)}" if remote and remote.unknown else ""
+    )
+    message = f"this model is not on this machine; the run downloads {rest} first{size}{why}"
+    yield Advice("download", "info", "model.id", message)
 
 
 def _experts(now: Situation) -> Iterator[Advice]:

@@ -28,9 +28,6 @@ _TRAINABLE: dict[str, tuple[str, ...]] = {
 """The methods of stored weights under which adapters can be trained, with the packages that load them: `is_trainable`
 and `validate_environment` of transformers' quantizers. The last three are unpacked to 16 bits as they are loaded."""
 
-UNPACKED = ("mxfp4", "fp8", "mxfp8")
-"""Methods whose weights are trained on in 16 bits."""
-
 
 @cache
 def writers() -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -15,6 +16,7 @@ from tuitune.hardware.weights import weigh
 from tuitune.hub import offline, proxy_problem
 from tuitune.paths import expanded
 from tuitune.planning.libraries import trainable_quantization, writes
+from tuitune.planning.remote import Remote, known
 from tuitune.problem import Problem
 from tuitune.recipe.schema import Recipe
 from tuitune.text import clean
@@ -34,7 +36,8 @@ class ModelCheck:
     """What was found: the model's folder and facts, where they are here, and what keeps it from being trained.
 
     `download`: how much of it is to come from the Hub, "whole" or "partial"; `hub`: it is a Hub model, here already or
-    not; `adapter_beside`: an adapter lies in the model's folder, which is not used.
+    not; `adapter_beside`: an adapter lies in the model's folder, which is not used;
+    `remote`: what the Hub said about a model that is not here.
     """
 
     folder: Path | None = None
@@ -42,12 +45,17 @@ class ModelCheck:
     download: Literal["whole", "partial"] | None = None
     hub: bool = False
     adapter_beside: bool = False
+    remote: Remote | None = None
     errors: list[Problem] = field(default_factory=list)
 
 
-def check_model(recipe: Recipe, base: Path) -> ModelCheck:
-    """Find the model of a recipe, folders being relative to `base`, and look at its files. Never goes online."""
-    found = _find(recipe, base)
+def check_model(recipe: Recipe, base: Path, ask: Callable[[str, str], Remote | None] = known) -> ModelCheck:
+    """Find the model of a recipe, folders being relative to `base`, and look at its files.
+
+    `ask` tells what the Hub says about one that is not here, by its id and revision: by default only what is known
+    already, without going online.
+    """
+    found = _find(recipe, base, ask)
     if found.facts is not None:
         found.errors += _unfit(recipe, found.facts)
     return found
@@ -58,7 +66,7 @@ def needs_remote_code(facts: ModelFacts) -> bool:
     return facts.remote_code and not writes(facts.model_type)
 
 
-def _find(recipe: Recipe, base: Path) -> ModelCheck:
+def _find(recipe: Recipe, base: Path, ask: Callable[[str, str], Remote | None]) -> ModelCheck:
     name, revision = recipe.model.id, recipe.model.revision
     try:
         folder = locate(name, revision, base=base)
@@ -72,7 +80,7 @@ def _find(recipe: Recipe, base: Path) -> ModelCheck:
     if name.startswith(PREFIX):
         return _refused(f"no bundled model {clean(name, limit=80)!r}; there is {_bundled()}")
     if looks_like_hub_id(name):
-        return _from_hub(name, revision)
+        return _from_hub(name, revision, ask)
     return _refused(_nowhere(name, base))
 
 
@@ -86,14 +94,17 @@ def _look_at(folder: Path, name: str, *, hub: bool) -> ModelCheck:
         return _refused(f"{shown} is not a whole model: {lacks}. Copy the missing files there, or name another model")
     facts = read_facts(folder)
     if wrong := misfits(facts, weigh(folder).tensors):
-        remedy = "Use the config.json that was saved with these weights, or download the model again"
-        words = clean("; ".join(wrong), limit=600)
-        return _refused(f"the weights of {shown} are not those of the model: {words}. {remedy}")
+        return _refused(clean(_foreign(shown, wrong), limit=900))
     return ModelCheck(folder, facts, hub=hub, adapter_beside=adapter)
 
 
-def _from_hub(name: str, revision: str) -> ModelCheck:
-    """A Hub model that is not here whole; what a broken-off download left tells its facts already."""
+def _foreign(name: str, wrong: Sequence[str]) -> str:
+    remedy = "Use the config.json that was saved with these weights, or download the model again"
+    return f"the weights of {name} are not those of the model: {'; '.join(wrong)}. {remedy}"
+
+
+def _from_hub(name: str, revision: str, ask: Callable[[str, str], Remote | None]) -> ModelCheck:
+    """A Hub model that is not here whole: what the Hub says about it, or what a broken-off download left."""
     if forbids := offline():
         absent = f"{name} (revision {clean(revision, limit=80)}) is not on this machine"
         return _refused(f"{absent}, and {forbids} forbids the download; unset it, or name a local model")
@@ -104,7 +115,12 @@ def _from_hub(name: str, revision: str) -> ModelCheck:
         facts = read_facts(snapshot / "config.json") if snapshot else None
     except (OSError, ValueError):
         facts = None
-    return ModelCheck(None, facts, "partial" if snapshot else "whole", hub=True)
+    remote = ask(name, revision)
+    if remote is not None and (remote.refused or remote.misfits):
+        return _refused(clean(remote.refused or _foreign(name, remote.misfits), limit=900))
+    if remote is not None and remote.facts is not None:
+        facts = remote.facts
+    return ModelCheck(None, facts, "partial" if snapshot else "whole", hub=True, remote=remote)
 
 
 def _nowhere(name: str, base: Path) -> str:

@@ -22,6 +22,7 @@ from tuitune.planning.half_precision import computes_in_float16, float16_trouble
 from tuitune.planning.memory import Fit, Forecast, fits, forecast
 from tuitune.planning.model_check import check_model
 from tuitune.planning.parameters import trainable_parameters
+from tuitune.planning.remote import ask, known
 from tuitune.planning.situation import Advice, Situation
 from tuitune.problem import Problem, TuituneError
 from tuitune.recipe.check import problems
@@ -38,7 +39,8 @@ _SIDE_FILES = 20_000_000
 class Check:
     """What was found out about a recipe on this machine. A recipe with `errors` must not be launched.
 
-    `facts`, `trainable`, `total`, `forecast` and `fit` are None where the model is not here or not known.
+    `facts`, `trainable`, `total`, `forecast` and `fit` are None where the model is not known; `to_ask` is the Hub id of
+    one that the Hub has not been asked about, and `unknown` why asking has not helped.
     """
 
     errors: list[Problem]
@@ -48,6 +50,8 @@ class Check:
     total: int | None
     forecast: Forecast | None
     fit: Fit | None
+    to_ask: str = ""
+    unknown: str = ""
 
     def as_json(self) -> dict[str, Any]:
         """The keys of `tuitune check --json`."""
@@ -68,15 +72,16 @@ def check(
     gpus: Sequence[Gpu] | None = None,
     build: Build | None = None,
     where: Session | None = None,
+    online: bool = False,
 ) -> Check:
     """Look a recipe over; relative paths in it start at `base`.
 
     `gpus` are those of this machine, with the torch that would compute on them, and `where` this process's
-    surroundings, unless given.
+    surroundings, unless given. `online` asks the Hub about a model that is not here, and waits for the answer.
     """
     machine = _this_machine() if gpus is None else Machine(gpus, "", True, build)
     present, awaited = machine.open_to(recipe), machine.is_awaited(recipe)
-    model, data = check_model(recipe, base), check_data(recipe, base)
+    model, data = check_model(recipe, base, ask if online else known), check_data(recipe, base)
     errors = [
         *problems(recipe),
         *model.errors,
@@ -102,7 +107,9 @@ def check(
     where = where or session(data_home())
     why = no_gpu(recipe, machine)
     situation = Situation(recipe, model, data, trainable, expected, fit, present, why, not awaited, where)
-    return Check(errors, advise(situation), model.facts, trainable, total, expected, fit)
+    to_ask = recipe.model.id if model.download and model.remote is None else ""
+    unknown = model.remote.unknown if model.remote else ""
+    return Check(errors, advise(situation), model.facts, trainable, total, expected, fit, to_ask, unknown)
 
 
 @cache

@@ -21,10 +21,11 @@ from tuitune.data.sources.packed import is_packed
 from tuitune.hardware.gpus import Gpu, Sampler
 from tuitune.hardware.host import Host, host
 from tuitune.hardware.model_facts import ModelFacts
+from tuitune.planning import remote
 from tuitune.planning.memory import Fit, Forecast
 from tuitune.planning.preflight import Advice, check
 from tuitune.problem import Problem, TuituneError
-from tuitune.recipe.schema import DataSection, Recipe
+from tuitune.recipe.schema import DataSection, ModelSection, Recipe
 
 _SMALL = 8 << 20
 """Bytes of a file that is inspected by the screen itself, in a moment; larger ones by a process."""
@@ -56,11 +57,17 @@ class Outlook:
     gpu_reason: str
     host: Host
     rows: int | None
+    to_ask: str = ""
+    """A Hub model that the Hub has not been asked about yet."""
+    not_told: str = ""
+    """Why the Hub did not tell what its model is."""
 
     @property
     def unknown(self) -> str:
         """Why nothing is known of the model; "" where its facts are here, which may come later than the rest."""
-        return "" if self.facts else "the model is not on this machine, and is downloaded when the run starts"
+        if self.facts is not None:
+            return ""
+        return "asking the Hub about the model …" if self.to_ask else self.not_told or "the model cannot be had"
 
     @property
     def effective_batch(self) -> int:
@@ -159,6 +166,17 @@ def _key(data: DataSection, base: Path) -> tuple[object, ...]:
         return ()
 
 
+def ask_hub(model: ModelSection, done: Callable[[], object]) -> None:
+    """Ask the Hub about a model in the background; `done` is called from another thread, a daemon."""
+
+    def asked() -> None:
+        remote.ask(model.id, model.revision)
+        with contextlib.suppress(RuntimeError):
+            done()
+
+    threading.Thread(target=asked, name="ask the Hub", daemon=True).start()
+
+
 def look(recipe: Recipe, *, base: Path, sampler: Sampler, inspections: Inspections) -> Outlook:
     """Everything known about `recipe` now, reading no more than the first rows of its data.
 
@@ -180,4 +198,6 @@ def look(recipe: Recipe, *, base: Path, sampler: Sampler, inspections: Inspectio
         gpu_reason=sampler.reason,
         host=host(),
         rows=training_rows(recipe, known.rows - known.problem_count if known else None),
+        to_ask=found.to_ask,
+        not_told=found.unknown,
     )

@@ -124,7 +124,7 @@ class Checking(Dialog[Made | list[Problem]]):
     @work(thread=True, exit_on_error=False)
     def _check(self) -> None:
         try:
-            found = check(self.recipe, base=self.base)
+            found = check(self.recipe, base=self.base, online=True)
             message = self.Looked(found.errors, Content("") if found.errors else self.summary(found))
         except (TuituneError, OSError) as error:
             self.post_message(self.Failed(str(error)))

@@ -23,7 +23,7 @@ from tuitune.recipe.settings import Setting, section_titles, setting, settings
 from tuitune.tui.actions import bindings
 from tuitune.tui.draft import Draft, Version, value_of, with_values
 from tuitune.tui.notes import notes, unused
-from tuitune.tui.outlook import Inspections, Outlook, look
+from tuitune.tui.outlook import Inspections, Outlook, ask_hub, look
 from tuitune.tui.screens.base import TuituneScreen
 from tuitune.tui.screens.compose_actions import ComposeActions
 from tuitune.tui.screens.prompts_editor import counted
@@ -62,7 +62,7 @@ class ComposeScreen(ComposeActions, TuituneScreen):
             self.outlook = outlook
 
     class Counted(Message):
-        """The rows of the training data have been read."""
+        """Something more is known: the rows of the training data, or what the Hub says about the model."""
 
     def __init__(self, recipe: Recipe | None = None) -> None:
         super().__init__()
@@ -348,6 +348,8 @@ class ComposeScreen(ComposeActions, TuituneScreen):
         outlook = look(recipe, base=self.base, sampler=self._sampler, inspections=self._inspections)
         if not get_current_worker().is_cancelled:
             self.post_message(self.Looked(outlook))
+            if outlook.to_ask:
+                ask_hub(recipe.model, lambda: self.post_message(self.Counted()))
 
     @on(Counted)
     def _counted(self) -> None:
