@@ -162,3 +162,22 @@ def test_weights_in_8_bit_floats_are_unpacked_and_trained_on(carried: Carry, tmp
     outcome = carried(model__id=str(folder))
     assert outcome.code == 0, outcome.reason
     assert outcome.records("artefact")[0]["reload_difference"] == 0
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"do_sample": False, "temperature": 0.9, "pad_token_id": 3, "eos_token_id": 1},
+        {"num_return_sequences": 3, "pad_token_id": 3, "eos_token_id": 1},
+    ],
+)
+def test_generation_settings_that_cannot_be_saved_do_not_lose_the_result(
+    carried: Carry, tmp_path: Path, settings: dict[str, Any]
+) -> None:
+    folder = save_model(tmp_path / "model")
+    (folder / "generation_config.json").write_text(json.dumps(settings))
+    outcome = carried(model__id=str(folder), adapter__method="none")
+    assert outcome.code == 0, outcome.reason
+    saved = json.loads((outcome.run.path / "model" / "generation_config.json").read_text())
+    assert saved["eos_token_id"] in (1, [1])
+    assert "generation-settings" in [alert["id"] for alert in outcome.records("alert")]

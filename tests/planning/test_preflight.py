@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.hardware import fake_nvml
-from tests.hardware.folders import LLAMA_3_1_8B, TINY, model_folder
+from tests.hardware.folders import LLAMA_3_1_8B, TINY, llama_tensors, model_folder
 from tuitune.data.sources.names import open_rows
 from tuitune.data.sources.rows import mark
 from tuitune.hardware.gpus import Gpu, GpuProcess
@@ -172,6 +172,43 @@ def test_weights_that_are_quantized_already(base: Path) -> None:
     assert looked_at(base, model__id="packed").errors == []
     assert "already (bitsandbytes)" in error(looked_at(base, model__id="packed", quantization__bits=4))[1]
     assert error(looked_at(base, model__id="packed", adapter__method="none"))[0] == "adapter.method"
+
+
+def test_a_token_past_the_embedding_is_refused_where_it_is_used(base: Path) -> None:
+    added = [{"id": TINY["vocab_size"] + 1, "content": "<|call|>", "special": True}]
+    (base / "tiny" / "tokenizer.json").write_text(json.dumps({"added_tokens": added, "model": {}}))
+    assert looked_at(base).errors == []
+    assert error(looked_at(base, samples__prompts=["now <|call|>"]))[0] == "samples.prompts"
+    rows(base / "rows.jsonl", [*ROWS, {"instruction": "Call", "output": '{"a": "<|call|>"}'}])
+    key, message = error(looked_at(base))
+    assert key == "data.train" and "<|call|>" in message and "65" in message and "63" in message
+    model_folder(base / "tiny", {**TINY, "vocab_size": 66}, llama_tensors({**TINY, "vocab_size": 66}))
+    (base / "tiny" / "tokenizer.json").write_text(json.dumps({"added_tokens": added, "model": {}}))
+    assert looked_at(base).errors == []
+
+
+def test_positions_that_end_bound_the_rows_and_the_remedy_is_accepted(base: Path) -> None:
+    gpt = {"model_type": "gpt2", "n_embd": 16, "n_layer": 1, "n_head": 2, "n_positions": 128, "vocab_size": 64}
+    model_folder(base / "gpt", gpt, {"wte.weight": ("F32", [64, 16], 4096), "h.0.ln_1.weight": ("F32", [16], 64)})
+    key, message = error(looked_at(base, model__id="gpt", data__max_length=512))
+    assert key == "data.max_length" and "128" in message
+    assert looked_at(base, model__id="gpt", data__max_length=128).errors == []
+
+
+def test_a_type_that_the_engine_cannot_load_is_refused(base: Path) -> None:
+    for kind in ("mistral3", "t5", None):
+        model_folder(base / "other", {**TINY, "model_type": kind, "architectures": None})
+        assert "ForCausalLM" in error(looked_at(base, model__id="other"))[1]
+
+
+def test_weights_of_another_model_are_refused_and_an_adapter_beside_them_is_said(base: Path) -> None:
+    model_folder(base / "tiny", {**TINY, "num_hidden_layers": 2})
+    key, message = error(looked_at(base))
+    assert key == "model.id" and "model.layers.1." in message
+    model_folder(base / "tiny")
+    assert advice(looked_at(base), "adapter-beside") == []
+    (base / "tiny" / "adapter_config.json").write_text("{}")
+    assert advice(looked_at(base), "adapter-beside")[0].level == "warning"
 
 
 def test_a_model_that_does_not_write(base: Path) -> None:

@@ -9,9 +9,12 @@ from pathlib import Path
 import pytest
 from textual.pilot import Pilot
 
+from tests.engine.hub import serve
+from tests.hardware.folders import model_folder
 from tests.tui.conftest import until
 from tests.tui.payloads import PAYLOADS, assert_inert, shot_of
 from tests.tui.test_compose import composing, text_of
+from tuitune.planning import remote
 from tuitune.recipe.schema import Recipe
 from tuitune.tui.file_listing import completion, list_files
 from tuitune.tui.screens.compose import ComposeScreen
@@ -186,3 +189,21 @@ def test_listing_and_completion(work: Path):
     assert completion("al", found) == "alpha-"
     assert [entry.name for entry in list_files(".h", work).entries] == [".hidden.jsonl"]
     assert list_files("nowhere/x", work).problem == "no such folder"
+
+
+async def test_a_typed_hub_id_is_asked_about_once_typing_pauses(
+    work: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    model_folder(tmp_path / "published" / "small")
+    monkeypatch.setattr(remote, "_answers", {})
+    with serve(tmp_path / "published") as hub:
+        monkeypatch.setenv("HF_ENDPOINT", hub.endpoint)
+        async with composing() as (pilot, screen):
+            await open_field(pilot, screen, "model.id")
+            await fill(pilot, "owner/smal")
+            await until(pilot, lambda: "does not exist on the Hub" in text_of(pilot))
+            await fill(pilot, "owner/small")
+            await until(pilot, lambda: "to download" in text_of(pilot))
+            await pilot.press("enter")
+            await until(pilot, lambda: screen.outlook is not None and screen.outlook.total is not None)
+            assert screen.outlook.forecast is not None and screen.outlook.unknown == ""

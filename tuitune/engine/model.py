@@ -15,6 +15,7 @@ from transformers import (
     AutoModelForCausalLM,
     BitsAndBytesConfig,
     FineGrainedFP8Config,
+    GenerationConfig,
     Mxfp4Config,
     PreTrainedConfig,
     PreTrainedModel,
@@ -29,7 +30,7 @@ from tuitune.engine.failures import EngineError, first_line, out_of_memory
 from tuitune.engine.loading import hold
 from tuitune.engine.report import Report
 from tuitune.engine.template import ChatTemplate
-from tuitune.hardware.model_facts import read_facts
+from tuitune.hardware.model_facts import load_config, read_facts
 from tuitune.hardware.models import ADAPTER_CONFIG, locate, looks_like_hub_id
 from tuitune.hardware.weights import named
 from tuitune.paths import expanded
@@ -94,6 +95,7 @@ def load(
 def _loaded(recipe: Recipe, folder: Path, formats: Precision, on: torch.device, report: Report) -> PreTrainedModel:
     """The model of a folder, held against the weights there. EngineError where it is not what its files say."""
     wanted, trusted = recipe.model, recipe.model.trust_remote_code
+    settings, problem = _generation_settings(folder)
     try:
         config = AutoConfig.from_pretrained(folder, trust_remote_code=trusted, local_files_only=True)
         model, info = AutoModelForCausalLM.from_pretrained(
@@ -104,6 +106,7 @@ def _loaded(recipe: Recipe, folder: Path, formats: Precision, on: torch.device, 
             attn_implementation=None if wanted.attention == "auto" else wanted.attention,
             device_map={"": str(on)},
             use_safetensors=True,
+            generation_config=settings,
             trust_remote_code=trusted,
             local_files_only=True,
             adapter_kwargs={"subfolder": _NO_ADAPTER},
@@ -125,7 +128,23 @@ def _loaded(recipe: Recipe, folder: Path, formats: Precision, on: torch.device, 
     if (folder / ADAPTER_CONFIG).is_file():
         text = f"{ADAPTER_CONFIG} lies in the model's folder: that adapter is not used, the model alone is trained"
         report.alert("adapter-beside", "warning", text)
+    if problem and recipe.adapter.method == "none":
+        text = f"generation_config.json is not valid, and the result gets its special tokens alone: {problem}"
+        report.alert("generation-settings", "warning", clean(text, limit=400))
     return model
+
+
+def _generation_settings(folder: Path) -> tuple[GenerationConfig | None, str]:
+    """Settings in place of those of a folder that transformers would not load or save, and what is wrong with them."""
+    try:
+        GenerationConfig.from_pretrained(folder, local_files_only=True).validate(strict=True)
+    except OSError:
+        return None, ""
+    except (ValueError, TypeError) as error:
+        told = load_config(folder / "generation_config.json")
+        ids = {name: told.get(name) for name in ("bos_token_id", "eos_token_id", "pad_token_id")}
+        return GenerationConfig(**ids), " ".join(str(error).split())
+    return None, ""
 
 
 def quantization(wanted: QuantizationSection, precision: Precision) -> BitsAndBytesConfig | None:

@@ -10,19 +10,14 @@ from datasets import Dataset
 from transformers import PreTrainedTokenizerBase
 
 from tuitune.engine.failures import EngineError
-from tuitune.text import clean
+from tuitune.planning.vocabulary import beyond
 
 
 def refuse_unknown(tokens: Sequence[int], tokenizer: PreTrainedTokenizerBase, model: Any, key: str) -> None:
     """EngineError where the greatest of `tokens` has no embedding in the model; `key` is the setting they come from."""
     known = model.get_input_embeddings().weight.shape[0]
-    if (beyond := max(tokens, default=0)) >= known:
-        shown = clean(str(tokenizer.convert_ids_to_tokens(beyond)), limit=60)
-        raise EngineError(
-            f"{key}: the token {shown} has number {beyond}, and the model's embedding ends at {known - 1}: it was "
-            "added to the tokenizer alone. Train with a model whose embeddings were resized with its tokenizer "
-            "(resize_token_embeddings), or take the token out of rows, prompts and chat template."
-        )
+    if (greatest := max(tokens, default=0)) >= known:
+        raise EngineError(f"{key}: {beyond(str(tokenizer.convert_ids_to_tokens(greatest)), greatest, known)}")
 
 
 def refuse_unknown_rows(rows: Dataset | None, tokenizer: PreTrainedTokenizerBase, model: Any, key: str) -> None:

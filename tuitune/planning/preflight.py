@@ -24,6 +24,7 @@ from tuitune.planning.model_check import check_model
 from tuitune.planning.parameters import trainable_parameters
 from tuitune.planning.remote import ask, known
 from tuitune.planning.situation import Advice, Situation
+from tuitune.planning.vocabulary import unknown_tokens
 from tuitune.problem import Problem, TuituneError
 from tuitune.recipe.check import problems
 from tuitune.recipe.schema import Recipe
@@ -86,6 +87,7 @@ def check(
         *problems(recipe),
         *model.errors,
         *data.errors,
+        *unknown_tokens(recipe, base, model.folder, model.facts),
         *check_device(recipe, machine),
     ]
     trainable = total = expected = None

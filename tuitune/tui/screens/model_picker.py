@@ -8,10 +8,15 @@ from pathlib import Path
 from textual import on, work
 from textual.content import Content
 from textual.message import Message
+from textual.timer import Timer
 from textual.worker import get_current_worker
 
 from tuitune.hardware.models import ModelEntry, find_models, looks_like_hub_id
+from tuitune.hub import offline
+from tuitune.planning.remote import known
+from tuitune.recipe.schema import ModelSection
 from tuitune.text import clean
+from tuitune.tui.outlook import ask_hub
 from tuitune.tui.typed_path import is_folder, typed_path
 from tuitune.tui.widgets.columns import Column, line, titles
 from tuitune.tui.widgets.picker import Picker
@@ -28,6 +33,9 @@ _COLUMNS = (
 )
 _KINDS = {"bundled": "bundled", "local": "folder", "hub-cache": "Hub cache"}
 _TYPED = "typed"
+_REVISION = "main"
+_PAUSE_SECONDS = 0.8
+"""Typing that pauses this long may have come to its end: no half of an id is asked about."""
 
 
 class ModelPicker(Picker[str]):
@@ -40,12 +48,16 @@ class ModelPicker(Picker[str]):
             super().__init__()
             self.models = models
 
+    class Told(Message):
+        """The Hub has answered, or has not in a while."""
+
     def __init__(self, current: str, base: Path) -> None:
         super().__init__("Model", "filter, a folder, or a Hub id such as meta-llama/Llama-3.2-1B-Instruct")
         self._current = current
         self._base = base
         self._models: Sequence[ModelEntry] = ()
         self._scanned = False
+        self._pause: Timer | None = None
 
     def on_mount(self) -> None:
         self.narrow("")
@@ -104,9 +116,31 @@ class ModelPicker(Picker[str]):
         if model is not None:
             self.show_facts(_facts(model))
         elif key == _TYPED:
-            words = "Nothing is known about it until it is downloaded. A gated model needs HF_TOKEN in the environment."
-            local = is_folder(typed_path(self.line.value.strip(), self._base))
-            self.show_facts(Content.styled("" if local else words, "$faint"))
+            typed = self.line.value.strip()
+            local = is_folder(typed_path(typed, self._base))
+            self.show_facts(Content("") if local else self._told(typed))
+
+    def _told(self, name: str) -> Content:
+        """What the Hub says about a model; it is asked once the typing pauses."""
+        if self._pause is not None:
+            self._pause.stop()
+        if forbids := offline():
+            return Content.styled(f"{forbids} forbids asking the Hub about it", "$faint")
+        if (told := known(name, _REVISION)) is None:
+            asked = ModelSection(id=name, revision=_REVISION)
+            self._pause = self.set_timer(_PAUSE_SECONDS, lambda: ask_hub(asked, lambda: self.post_message(self.Told())))
+            return Content.styled("asking the Hub …", "$faint")
+        if told.refused:
+            return Content.styled(clean(told.refused), "$bad")
+        facts = told.facts
+        if facts is None:
+            return Content.styled(clean(f"not known: {told.unknown}"), "$faint")
+        kind = clean(facts.model_type or "unknown architecture", limit=40)
+        parts = (kind, f"{count_text(facts.parameters)} parameters", f"{bytes_text(told.download)} to download")
+        return Content(" · ".join(parts))
+
+    def on_model_picker_told(self) -> None:
+        self._explain(self.list.current)
 
 
 def _haystack(model: ModelEntry) -> str:
