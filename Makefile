@@ -1,6 +1,7 @@
 # make demo   sets up .venv and fine-tunes the bundled model (opens the monitor on a terminal)
 # make test   sets up .venv and runs the test suite: about ten minutes on two cores
 # make coverage  the same suite with the lines counted that ran in the tests' own process; takes twice as long
+# make test-gpu  what only a GPU can show, on the first one: some minutes
 # make soak   every kill, failing system call and damage there is, 200 random kills of one run, 1 000 lives, 10^6 records:
 #             about an hour on two cores; TUITUNE_SOAK_KILLS and TUITUNE_SOAK_CYCLES make it shorter or longer
 PYTHON ?= python3
@@ -9,7 +10,7 @@ BIN := $(VENV)/bin
 # Three at a time, as tests of real processes wait much; files in their own order: those that are few tests and many seconds first.
 FAST := -n 3 --dist loadfile --no-loadscope-reorder -m "not slow and not gpu"
 
-.PHONY: demo test coverage test-slow soak lint benchmarks clean
+.PHONY: demo test coverage test-slow test-gpu soak lint benchmarks clean
 
 demo: $(VENV)/.ready
 	$(BIN)/tuitune demo
@@ -22,6 +23,9 @@ coverage: $(VENV)/.ready-dev
 
 test-slow: $(VENV)/.ready-dev
 	$(BIN)/pytest -q -m "slow and not soak"
+
+test-gpu: $(VENV)/.ready-dev
+	$(BIN)/pytest -q -m gpu tests/gpu
 
 soak: $(VENV)/.ready-dev
 	$(BIN)/pytest -v -m "soak" tests/soak

@@ -93,6 +93,165 @@ def test_the_formats_of_a_run_on_a_card_with_bfloat16(settings: dict[str, Any], 
 
 
 @pytest.fixture
+def without_cuda(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A torch for CUDA 13 whose driver is no use to it."""
+
+    def init() -> None:
+        raise RuntimeError("Unexpected error from cudaGetDeviceCount(). Error 802: system not yet initialized")
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.cuda, "get_arch_list", list)
+    monkeypatch.setattr(torch.cuda, "init", init)
+    monkeypatch.setattr(torch.version, "cuda", "13.0")
+
+
+CARD = "GPU-8f6d2a10-1111-2222-3333-444455556666"
+
+
+@pytest.mark.parametrize("wanted", ["auto", CARD])
+@pytest.mark.parametrize(
+    ("nvml", "told"),
+    [
+        ({"driver": "550.54.15", "cuda": 12040}, ["550.54.15", "CUDA 13.0", "580", "cu126"]),
+        ({"driver": "580.65.06", "cuda": 13000}, ["Error 802", "CUDA 13.0", "580.65.06", "tuitune doctor"]),
+        ({"init": 4}, ["Error 802", "CUDA 13.0", "no permission to ask the NVIDIA driver", "tuitune doctor"]),
+    ],
+    ids=["old-driver", "other-reason", "mute-driver"],
+)
+def test_a_run_that_was_given_a_gpu_never_trains_on_the_cpu(
+    wanted: str,
+    nvml: dict[str, Any],
+    told: list[str],
+    carried: Carry,
+    without_cuda: None,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It fails before anything is loaded, naming driver, CUDA and remedy."""
+    from tests.hardware import fake_nvml
+
+    fake = fake_nvml.install(monkeypatch)
+    memory = SimpleNamespace(total=24 * 2**30, used=0, free=24 * 2**30)
+    cards = [{"uuid": CARD, "name": "NVIDIA L4", "capability": (8, 9), "memory": memory}]
+    monkeypatch.setattr(fake, "state", {**fake.state, "cards": cards, **nvml})
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", CARD)
+    outcome = carried(hardware__gpu=wanted)
+    assert (outcome.code, outcome.records("plan"), outcome.losses) == (1, [], [])
+    assert all(words in str(outcome.reason) for words in [*told, 'hardware.gpu = "cpu"']), outcome.reason
+    assert [record["phase"] for record in outcome.records("phase")] == ["importing"]
+
+
+def test_a_card_that_this_torch_has_no_kernels_for_is_told_before_the_first(
+    carried: Carry, card: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    card(7, 0)
+    monkeypatch.setattr(torch.cuda, "get_arch_list", lambda: ["sm_75", "sm_80", "sm_90"])
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda *_: "Tesla V100")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
+    reason = str(carried().reason)
+    assert "Tesla V100" in reason and "cu126" in reason
+
+
+@pytest.mark.parametrize(("visible", "wanted"), [("", "auto"), ("-1", "auto"), ("0", "cpu"), ("NoDevFiles", "auto")])
+def test_a_run_in_the_cpus_slot_leaves_gpus_alone(
+    visible: str, wanted: str, card: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tuitune.engine.device import device
+    from tuitune.engine.environment import prepare_environment
+
+    card(9, 0)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    prepare_environment()
+    assert device(recipe(hardware__gpu=wanted)) == torch.device("cpu")
+
+
+def test_an_engine_without_a_slot_takes_the_first_gpu_and_the_cpu_where_there_surely_is_none(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    import os
+
+    from tuitune.engine import environment
+
+    for found, certain, expected in ((["card"], True, "0"), ([], False, "0"), ([], True, "")):
+        monkeypatch.setattr(
+            environment,
+            "Sampler",
+            lambda found=found, certain=certain: SimpleNamespace(sample=lambda: found, certain=certain),
+        )
+        monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+        environment.prepare_environment()
+        assert os.environ["CUDA_VISIBLE_DEVICES"] == expected
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3,1")
+    environment.prepare_environment()
+    assert os.environ["CUDA_VISIBLE_DEVICES"] == "3"
+
+
+@pytest.fixture
+def kernels(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[..., None]], None]:
+    """Has TRL launch its kernels on this CPU; each launch calls what is given."""
+    from trl.kernels import chunked_logprob
+
+    class Kernel:
+        def __init__(self, launch: Callable[..., None]) -> None:
+            self.launch = launch
+
+        def __getitem__(self, grid: Any) -> Callable[..., None]:
+            return self.launch
+
+    def put(launch: Callable[..., None]) -> None:
+        monkeypatch.setattr(chunked_logprob, "_TRITON_AVAILABLE", True)
+        monkeypatch.setattr(chunked_logprob, "_use_triton", lambda device: True)
+        monkeypatch.setattr(chunked_logprob, "triton", SimpleNamespace(cdiv=lambda a, b: -(-a // b)), raising=False)
+        for name in ("_forward_kernel", "_backward_kernel"):
+            monkeypatch.setattr(chunked_logprob, name, Kernel(launch))
+
+    return put
+
+
+def test_without_a_compiler_the_loss_is_computed_in_torch_and_that_is_said(
+    kernels: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from trl.kernels import chunked_logprob
+
+    from tuitune.engine import loss_head
+
+    usual = chunked_logprob._use_triton
+
+    def launch(*_: Any, **__: Any) -> None:
+        raise RuntimeError("Failed to find C compiler. Please specify via CC environment variable.")
+
+    kernels(launch)
+    monkeypatch.setattr(loss_head, "why_not_compiled", lambda: "there is no C compiler; install gcc")
+    reason = loss_head.why_not_triton(torch.device("cpu"), torch.float32)
+    assert reason == "there is no C compiler; install gcc"
+    monkeypatch.setattr(loss_head, "why_not_compiled", lambda: None)
+    assert "Failed to find C compiler" in str(loss_head.why_not_triton(torch.device("cpu"), torch.float32))
+
+    monkeypatch.setattr(chunked_logprob, "_use_triton", usual)
+    monkeypatch.setattr(loss_head, "why_not_triton", lambda on, dtype: "there is no C compiler; install gcc")
+    said: list[tuple[str, ...]] = []
+    report: Any = SimpleNamespace(alert=lambda *given: said.append(given))
+    loss_head.settle(torch.device("cpu"), torch.float32, report)
+    assert usual(GPU) and not said
+    loss_head.settle(GPU, torch.float32, report)
+    assert not usual(GPU) and said[0][:2] == ("no-triton", "warning") and "install gcc" in said[0][2]
+
+
+def test_where_the_kernels_run_they_are_used(kernels: Any) -> None:
+    from tuitune.engine import loss_head
+
+    launched: list[int] = []
+    kernels(lambda *_, **__: launched.append(1))
+    assert loss_head.why_not_triton(torch.device("cpu"), torch.bfloat16) is None and len(launched) == 2
+
+    def full(*_: Any, **__: Any) -> None:
+        raise RuntimeError("Triton Error [CUDA]: out of memory")
+
+    kernels(full)
+    with pytest.raises(RuntimeError, match="out of memory"):
+        loss_head.why_not_triton(torch.device("cpu"), torch.bfloat16)
+
+
+@pytest.fixture
 def computes_in(monkeypatch: pytest.MonkeyPatch) -> Callable[[Precision], None]:
     """Has runs on this CPU compute in the formats that a GPU would."""
     import tuitune.engine.train as train

@@ -18,7 +18,7 @@ pytestmark = [
 ]
 
 LOSS_TOLERANCE = 0.02
-"""Of a loss between 3 and 6 over a dozen steps in bfloat16; a resume that lost its optimizer is off by far more."""
+"""Of a loss between 3 and 6 over a dozen steps in 16 bits; a resume that lost its optimizer is off by far more."""
 
 
 @pytest.mark.parametrize(
@@ -26,13 +26,13 @@ LOSS_TOLERANCE = 0.02
     [{"quantization__bits": 4}, {"quantization__bits": 4, "data__packing": False}, {}],
     ids=["qlora", "qlora-padded", "lora"],
 )
-def test_a_run_resumed_in_bfloat16_goes_on_as_it_would_have(
+def test_a_run_resumed_in_16_bits_goes_on_as_it_would_have(
     prepared: Callable[..., Run], settings: dict[str, Any]
 ) -> None:
     from tuitune.engine.worker import carry_out
 
     run = prepared(
-        training__max_steps=12, training__precision="bf16", training__learning_rate=1e-3, adapter__dropout=0.1,
+        training__max_steps=12, training__learning_rate=1e-3, adapter__dropout=0.1,
         checkpoints__every=6, checkpoints__keep=2, **settings,
     )  # fmt: skip
     assert carry_out(run.path) == 0

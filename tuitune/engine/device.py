@@ -9,8 +9,10 @@ from dataclasses import dataclass
 import psutil
 import torch
 
-from tuitune.engine.failures import EngineError
-from tuitune.hardware.gpus import Sampler
+from tuitune.engine.failures import EngineError, first_line
+from tuitune.hardware.fitness import Build, refusal
+from tuitune.hardware.gpus import Gpu, Sampler
+from tuitune.hardware.occupancy import candidates, hides_all, visible_devices
 from tuitune.recipe.schema import Recipe
 
 DTYPES = {"bfloat16": torch.bfloat16, "float16": torch.float16, "float32": torch.float32}
@@ -30,9 +32,48 @@ class Precision:
         return torch.float16 in (self.weights, self.autocast)
 
 
-def device() -> torch.device:
-    """The first GPU that this process may use, else the CPU."""
-    return torch.device("cuda", 0) if torch.cuda.is_available() else torch.device("cpu")
+def device(recipe: Recipe) -> torch.device:
+    """Where this process trains: on the GPU that it was given, or on the CPU where it was given none.
+
+    EngineError where torch cannot compute on that GPU: a run never moves to the CPU by itself.
+    """
+    visible = visible_devices()
+    if recipe.hardware.gpu == "cpu" or hides_all(visible):
+        return torch.device("cpu")
+    if (reason := _why_unusable(visible)) is not None:
+        remedy = 'To train on the CPU after all, set hardware.gpu = "cpu".'
+        raise EngineError(f"this run was given a GPU that torch cannot use: {reason}. {remedy}")
+    return torch.device("cuda", 0)
+
+
+def _why_unusable(visible: str | None) -> str | None:
+    """What keeps torch from the GPU that this process may see, and what helps; None where nothing does."""
+    build = Build(torch.__version__, _release(torch.version.cuda), tuple(torch.cuda.get_arch_list()))
+    if torch.cuda.is_available():
+        name, capability = torch.cuda.get_device_name(0), torch.cuda.get_device_capability(0)
+        return refusal(Gpu(0, visible, name, capability=capability), build) or None
+    sampler = Sampler()
+    found = candidates(sampler.sample(), "auto", visible)
+    card = found[0] if found else Gpu(0, visible, "the GPU")
+    if told := refusal(card, build):
+        return told
+    driver = f"driver {card.driver}" if card.driver else sampler.reason or "driver not known"
+    return f"{_cuda_says()} ({build.title}, {driver}); `tuitune doctor` looks at driver and torch"
+
+
+def _cuda_says() -> str:
+    try:
+        torch.cuda.init()
+    except (RuntimeError, AssertionError) as error:
+        return first_line(error)
+    return "torch finds no CUDA device"
+
+
+def _release(cuda: str | None) -> tuple[int, int] | None:
+    if cuda is None:
+        return None
+    major, minor = (int(part) for part in cuda.split(".")[:2])
+    return major, minor
 
 
 def precision(recipe: Recipe, on: torch.device) -> Precision:

@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from tuitune.hardware.gpus import Sampler
 from tuitune.hardware.models import hub_cache
 from tuitune.paths import user_home
 
@@ -27,7 +28,8 @@ def prepare_environment() -> None:
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
     os.environ.setdefault("CUDA_DEVICE_ORDER", "PCI_BUS_ID")
-    os.environ["CUDA_VISIBLE_DEVICES"] = os.environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0]
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    os.environ["CUDA_VISIBLE_DEVICES"] = _first_gpu() if visible is None else visible.split(",")[0]
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     if not any(name in os.environ for name in _ALLOCATOR):
         os.environ[_ALLOCATOR[0]] = "expandable_segments:True"
@@ -35,6 +37,12 @@ def prepare_environment() -> None:
     os.environ.setdefault("TORCHDYNAMO_DISABLE", "1")
     if user_home() is None:
         os.environ.setdefault("HF_HOME", str(hub_cache().parent))
+
+
+def _first_gpu() -> str:
+    """For an engine that no supervisor has given a device: "" where this machine surely has no GPU."""
+    sampler = Sampler()
+    return "0" if sampler.sample() or not sampler.certain else ""
 
 
 @contextmanager

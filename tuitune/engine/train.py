@@ -9,7 +9,7 @@ from functools import partial
 import torch
 import transformers
 
-from tuitune.engine import artefact, resume
+from tuitune.engine import artefact, loss_head, resume
 from tuitune.engine.adapter import adapt
 from tuitune.engine.backlog import until_there_is_room
 from tuitune.engine.callbacks import Outcome, Recorder
@@ -51,7 +51,7 @@ def train(run: Run, report: Report, stop: StopSwitch, mailbox: Mailbox) -> Outco
     transformers.logging.disable_progress_bar()
     warnings.simplefilter("ignore", FutureWarning)
     transformers.set_seed(recipe.run.seed)
-    on = device()
+    on = device(recipe)
     formats = precision(recipe, on)
 
     files = fetch(recipe.model, report, interrupt=stop.check)
@@ -74,6 +74,7 @@ def train(run: Run, report: Report, stop: StopSwitch, mailbox: Mailbox) -> Outco
 
     total = total_steps(len(data.train), recipe)
     now = resume.circumstances(recipe, base, data, on, total)
+    loss_head.settle(on, formats.compute, report)
     sampler = Sampler(recipe.samples, generator, template, report)
     if (problem := sampler.too_long(recipe.samples.prompts, recipe.samples, base.positions)) is not None:
         raise EngineError(f"samples.prompts: {problem}")
