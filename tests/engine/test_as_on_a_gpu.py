@@ -277,13 +277,23 @@ def learn(carried: Carry, model: Path, **settings: Any) -> Outcome:
     return carried(**values)
 
 
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"quantization__bits": 4, "training__gradient_checkpointing": True},
+        {"quantization__bits": 8},
+        {"adapter__dora": True},
+    ],
+    ids=["lora", "qlora", "8-bit", "dora"],
+)
 def test_a_run_under_autocast_finishes_and_its_losses_are_those_without(
-    carried: Carry, loud: Path, computes_in: Callable[[Precision], None]
+    settings: dict[str, Any], carried: Carry, loud: Path, computes_in: Callable[[Precision], None]
 ) -> None:
     computes_in(Precision(torch.bfloat16, torch.bfloat16, None))
-    plain = learn(carried, loud)
+    plain = learn(carried, loud, **settings)
     computes_in(BF16)
-    under = learn(carried, loud)
+    under = learn(carried, loud, **settings)
     assert (plain.code, under.code) == (0, 0), (plain.reason, under.reason)
     assert under.records("artefact")[0]["reload_difference"] == 0.0
     assert max(map(abs, (a / b - 1 for a, b in zip(plain.losses, under.losses, strict=True)))) < 0.02
@@ -504,8 +514,10 @@ def test_what_float16_cannot_train_is_refused_on_a_card_without_bfloat16(
     wanted = recipe(model__id="model", data__train="rows.jsonl", **settings)
     for capability, refused in (((7, 5), key), ((8, 6), None)):
         card = Gpu(0, "GPU-1", "card", memory_total=10**11, memory_free=10**11, capability=capability)
-        keys = [problem.key for problem in check(wanted, base=tmp_path, gpus=[card]).errors]
-        assert keys == ([refused] if refused else []), capability
+        looked = check(wanted, base=tmp_path, gpus=[card])
+        assert [problem.key for problem in looked.errors] == ([refused] if refused else []), capability
+        warned = "float16-overflow" in [advice.id for advice in looked.advice]
+        assert warned == (kind == "qwen2" and capability < (8, 0))
 
 
 def test_the_engine_refuses_it_before_the_weights_are_loaded(

@@ -123,7 +123,7 @@ class Trainer(SavingTrainer):
         self._held_out_rows = data.held_out_count
         self.run, self.keep, self.circumstances = run, recipe.checkpoints.keep, circumstances
         signature = inspect.signature(type(unwrapped(model)).forward).parameters
-        # On a GPU trl's head scores learned tokens alone, in Triton; elsewhere it would score every token.
+        # On a GPU trl's head never holds all logits of a row; on a CPU those of the learned tokens alone are faster.
         self._fused_head = self.args.device.type == "cuda" or "logits_to_keep" not in signature
 
     def compute_loss(

@@ -12,6 +12,7 @@ from tuitune.hardware.compiler import why_not_compiled
 from tuitune.hardware.models import ADAPTER_CONFIG
 from tuitune.planning.cadence import cadence_advice
 from tuitune.planning.data_advice import data_advice
+from tuitune.planning.half_precision import MAY_OVERFLOW, computes_in_float16, float16_trouble
 from tuitune.planning.model_check import needs_remote_code
 from tuitune.planning.savings import memory_advice
 from tuitune.planning.situation import Advice, Situation
@@ -124,10 +125,21 @@ def _no_bfloat16(now: Situation) -> Iterator[Advice]:
     """Cards before Ampere (compute capability 8.0) emulate bfloat16."""
     old = [gpu for gpu in now.gpus if fitness.has_bfloat16(gpu) is False]
     wanted = now.recipe.training.precision == "bf16" or now.recipe.model.dtype == "bfloat16"
-    if wanted and old and len(old) == len(now.gpus):
+    overflows = float16_trouble(now.recipe, _model_type(now)) is not None
+    if wanted and old and len(old) == len(now.gpus) and not overflows:
         message = f"{clean(old[0].name, limit=60)} has no bfloat16; float16 is far faster there"
         fix = {"training.precision": "auto", "model.dtype": "auto"}
         yield Advice("no-bfloat16", "warning", "training.precision", message, fix)
+
+
+def _model_type(now: Situation) -> str | None:
+    return now.model.facts.model_type if now.model.facts else None
+
+
+def _float16(now: Situation) -> Iterator[Advice]:
+    if _model_type(now) in MAY_OVERFLOW and computes_in_float16(now.recipe, now.gpus):
+        message = 'this model may overflow in float16, which ends the run; "fp32" does not, at twice the memory'
+        yield Advice("float16-overflow", "info", "training.precision", message)
 
 
 def _remote_code(now: Situation) -> Iterator[Advice]:
@@ -192,6 +204,7 @@ _RULES: tuple[Callable[[Situation], Iterable[Advice]], ...] = (
     _compiler,
     _taken_gpu,
     _no_bfloat16,
+    _float16,
     _remote_code,
     data_advice,
     _download,

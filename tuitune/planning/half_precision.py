@@ -12,6 +12,9 @@ from tuitune.recipe.schema import Recipe
 _OVERFLOWING = ("gemma3", "gemma3_text", "gemma3n", "gemma3n_text")
 """Model types whose activations exceed 65,504, float16's largest number: their loss is NaN from the first step."""
 
+MAY_OVERFLOW = ("qwen2", "qwen2_moe")
+"""Model types of which some sizes train in float16 and some overflow on some rows: the run itself finds out."""
+
 
 def computes_in_float16(recipe: Recipe, cards: Sequence[Gpu]) -> bool:
     """Whether a run of this recipe computes in float16 on every card that it may get; False where that is not known."""
