@@ -27,7 +27,8 @@ def recipe(**settings: Any) -> Recipe:
 
 @pytest.fixture
 def card(monkeypatch: pytest.MonkeyPatch) -> Callable[[int, int], None]:
-    """Has torch say that it computes on a card of this capability."""
+    """Has torch say that it computes on a card of this capability, once libraries have been imported without one."""
+    import tuitune.engine.train  # noqa: F401
 
     def pretend(major: int, minor: int) -> None:
         properties = SimpleNamespace(major=major, minor=minor, name="a card")

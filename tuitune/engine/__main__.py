@@ -33,8 +33,8 @@ def main() -> int:
         from tuitune.engine.worker import carry_out
 
         return carry_out(arguments.run, listen=arguments.listen)
-    if arguments.task == "contact" and arguments.device == "cpu":
-        os.environ["CUDA_VISIBLE_DEVICES"] = ""
+    if arguments.task != "contact" or arguments.device == "cpu":
+        os.environ["CUDA_VISIBLE_DEVICES"] = ""  # tokens are made without a GPU, and none is to be woken for them
     prepare_environment()
     if arguments.task == "contact":
         return _contact(arguments.device)
