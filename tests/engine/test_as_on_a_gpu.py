@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import torch
 
-from tests.engine.support import Carry, Outcome, save_model
+from tests.engine.support import ARCHITECTURES, Carry, Outcome, save_model
 from tuitune.engine.device import Precision, precision
 from tuitune.recipe.overrides import apply
 from tuitune.recipe.schema import Recipe
@@ -500,15 +500,15 @@ def test_gpu_memory_grows_in_segments_unless_the_user_says_otherwise(
     ],
 )
 def test_what_float16_cannot_train_is_refused_on_a_card_without_bfloat16(
-    settings: dict[str, Any], kind: str, key: str | None, tmp_path: Path
+    settings: dict[str, Any], kind: str, key: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import json
 
-    from tests.hardware.folders import TINY, model_folder
     from tuitune.hardware.gpus import Gpu
     from tuitune.planning.preflight import check
 
-    model_folder(tmp_path / "model", {**TINY, "model_type": kind})
+    monkeypatch.setitem(ARCHITECTURES, "gemma3_text", {"query_pre_attn_scalar": 16})
+    save_model(tmp_path / "model", kind)
     (tmp_path / "rows.jsonl").write_text(
         "".join(json.dumps({"prompt": f"{n}?", "completion": "x"}) + "\n" for n in range(50))
     )
