@@ -530,3 +530,20 @@ def test_the_engine_refuses_it_before_the_weights_are_loaded(
     assert "adapter.bias" in str(outcome.reason) and "loading" not in [
         record["phase"] for record in outcome.records("phase")
     ]
+
+
+@pytest.mark.parametrize(("visible", "expected"), [("3,1", "3"), (None, "0")])
+def test_the_tests_for_gpus_choose_one_before_anything_looks_for_cuda(visible: str | None, expected: str) -> None:
+    """trl refuses a process that sees several, and CUDA reads the variable once."""
+    import os
+    import subprocess
+    import sys
+
+    environment = {name: value for name, value in os.environ.items() if name != "CUDA_VISIBLE_DEVICES"}
+    environment |= {"CUDA_VISIBLE_DEVICES": visible} if visible else {}
+    script = (
+        "import os, sys, tests.gpu.conftest; print(os.environ['CUDA_VISIBLE_DEVICES'], 'torch' in sys.modules, end='')"
+    )
+    root = Path(__file__).parents[2]
+    done = subprocess.run([sys.executable, "-c", script], cwd=root, env=environment, capture_output=True, text=True)
+    assert done.stdout == f"{expected} False", done.stderr
