@@ -7,15 +7,24 @@ from pathlib import Path
 
 import pytest
 
-ONE_GPU = os.environ["CUDA_VISIBLE_DEVICES"] = os.environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0]
-os.environ.setdefault("CUDA_DEVICE_ORDER", "PCI_BUS_ID")
-
 from tests.engine.conftest import carried, chats, one_thread, prepared, tiny
 
 __all__ = ["carried", "chats", "one_thread", "prepared", "tiny"]
+
+_BEFORE = os.environ.get("CUDA_VISIBLE_DEVICES")
+ONE_GPU = os.environ["CUDA_VISIBLE_DEVICES"] = (_BEFORE if _BEFORE is not None else "0").split(",")[0]
+
+
+def pytest_collection_finish() -> None:
+    """Tests in other folders see what they would have seen."""
+    if _BEFORE is None:
+        del os.environ["CUDA_VISIBLE_DEVICES"]
+    else:
+        os.environ["CUDA_VISIBLE_DEVICES"] = _BEFORE
 
 
 @pytest.fixture(autouse=True)
 def one_gpu(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """For engines in processes of their own, too."""
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", ONE_GPU)
+    monkeypatch.setenv("CUDA_DEVICE_ORDER", "PCI_BUS_ID")
