@@ -12,13 +12,14 @@ from tests.engine.conftest import carried, chats, one_thread, prepared, tiny
 __all__ = ["carried", "chats", "one_thread", "prepared", "tiny"]
 
 _BEFORE = os.environ.get("CUDA_VISIBLE_DEVICES")
+os.environ.setdefault("CUDA_DEVICE_ORDER", "PCI_BUS_ID")
 ONE_GPU = os.environ["CUDA_VISIBLE_DEVICES"] = (_BEFORE if _BEFORE is not None else "0").split(",")[0]
 
 
 def pytest_collection_finish() -> None:
     """Tests in other folders see what they would have seen."""
     if _BEFORE is None:
-        del os.environ["CUDA_VISIBLE_DEVICES"]
+        os.environ.pop("CUDA_VISIBLE_DEVICES", None)
     else:
         os.environ["CUDA_VISIBLE_DEVICES"] = _BEFORE
 
