@@ -174,6 +174,18 @@ def test_weights_that_are_quantized_already(base: Path) -> None:
     assert error(looked_at(base, model__id="packed", adapter__method="none"))[0] == "adapter.method"
 
 
+@pytest.mark.parametrize("switch", ["HF_DATASETS_OFFLINE", "HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"])
+def test_rows_of_the_hub_are_refused_offline_unless_they_are_cached(
+    base: Path, monkeypatch: pytest.MonkeyPatch, switch: str
+) -> None:
+    assert looked_at(base, data__train="someone/rows").errors == []
+    monkeypatch.setenv(switch, "ON")
+    key, message = error(looked_at(base, data__train="someone/rows:main"))
+    assert key == "data.train" and switch in message
+    (hub_cache().parent / "datasets" / "someone___rows").mkdir(parents=True)
+    assert looked_at(base, data__train="someone/rows:main").errors == []
+
+
 def test_a_token_past_the_embedding_is_refused_where_it_is_used(base: Path) -> None:
     added = [{"id": TINY["vocab_size"] + 1, "content": "<|call|>", "special": True}]
     (base / "tiny" / "tokenizer.json").write_text(json.dumps({"added_tokens": added, "model": {}}))

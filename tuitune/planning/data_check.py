@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from dataclasses import dataclass, field
 from itertools import islice
@@ -13,6 +14,8 @@ from tuitune.data.shapes.objectives import convert_for, refusal_of
 from tuitune.data.shapes.unsaid import numbers, unread
 from tuitune.data.sources.names import open_source, resolve
 from tuitune.data.sources.rows import Row, mark
+from tuitune.hardware.models import hub_cache
+from tuitune.hub import rows_offline
 from tuitune.paths import expanded
 from tuitune.problem import Problem, TuituneError
 from tuitune.recipe.schema import Recipe
@@ -72,9 +75,19 @@ def _check_template(name: str, base: Path) -> list[Problem]:
     return [Problem("data.template", message)]
 
 
+def _cached(repo: str) -> bool:
+    """Whether anything of a data set lies in the caches of huggingface_hub or datasets."""
+    name, hub = repo.partition(":")[0], hub_cache()
+    prepared = expanded(os.environ.get("HF_DATASETS_CACHE") or str(hub.parent / "datasets"))
+    return (hub / f"datasets--{name.replace('/', '--')}").is_dir() or (prepared / name.replace("/", "___")).is_dir()
+
+
 def _check_source(key: str, name: str, recipe: Recipe, base: Path) -> DataCheck:
     try:
         source = resolve(name, base=base)
+        if source.kind == "hub" and (forbids := rows_offline()) and not _cached(str(source.repo)):
+            message = f"{name} is not on this machine, and {forbids} forbids the download; unset it, or name a file"
+            return DataCheck(errors=[Problem(key, message)])
         if not source.light:
             return DataCheck()
         limit = min(SAMPLE, recipe.data.limit or SAMPLE) if key == "data.train" else SAMPLE
