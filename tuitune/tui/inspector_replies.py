@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
+
+from tuitune.text import clean
 
 WHY = {
     "system": "system turn",
@@ -34,6 +37,11 @@ class Token(NamedTuple):
     learned: bool
     special: bool
     why: str = ""
+
+    @property
+    def reason(self) -> str:
+        """`why` in words."""
+        return WHY.get(self.why, clean(self.why, limit=60))
 
 
 @dataclass(frozen=True)
@@ -77,6 +85,12 @@ class TokenizedRow:
     def trained(self) -> int:
         """Tokens that count in the loss: none of those cut off."""
         return sum(token.learned for token in self.tokens[: self.kept])
+
+    @property
+    def masked(self) -> str:
+        """How many of the kept tokens are masked for each reason, the most first: `15 user turn, 6 template text`."""
+        counts = Counter(token.reason for token in self.tokens[: self.kept] if token.why)
+        return ", ".join(f"{count:,} {reason}" for reason, count in counts.most_common())
 
 
 def opening(reply: Mapping[str, Any]) -> Opening:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,7 @@ from tuitune.recipe.document import read
 from tuitune.recipe.schema import Recipe
 from tuitune.text import clean
 from tuitune.tui.inspector_client import Inspector
-from tuitune.tui.inspector_replies import WHY, Token, TokenizedRow, Verdict
+from tuitune.tui.inspector_replies import Token, TokenizedRow, Verdict
 
 _SIGNS = {"ok": "✓", "warning": "⚠", "error": "✗"}
 _SPACES = str.maketrans({" ": "␣", "\n": "⏎", "\t": "⇥", "\r": "␍"})
@@ -119,7 +118,7 @@ def _row(recipe: Recipe, options: argparse.Namespace) -> int:
                 f"{len(found.tokens):,}: {found.trained:,} learned (●), others masked (·); {found.kept:,} kept, "
                 f"rows are cut after {found.max_length:,}",
             ),
-            ("masked", _masked(found)),
+            ("masked", found.masked or "none"),
             *((("" if number else "verdicts"), _verdict(one)) for number, one in enumerate(found.verdicts)),
         ]
     )
@@ -130,7 +129,7 @@ def _row(recipe: Recipe, options: argparse.Namespace) -> int:
         if number == found.kept:
             say(f"{'┄' * _BAR} cut")
         learned = token.learned and number < found.kept
-        line = f"{number:>6}  {token.id:>7}  {'●' if learned else '·'}  {text:<{widest}}  {_why(token)}".rstrip()
+        line = f"{number:>6}  {token.id:>7}  {'●' if learned else '·'}  {text:<{widest}}  {token.reason}".rstrip()
         say(f"{_LEARNED if learned else _DIM}{line}{_PLAIN}" if colour else line)
     return 0
 
@@ -138,16 +137,6 @@ def _row(recipe: Recipe, options: argparse.Namespace) -> int:
 def _shown(token: Token) -> str:
     text = clean(token.text.translate(_SPACES)) or "◌"
     return f"‹{text}›" if token.special else text
-
-
-def _why(token: Token) -> str:
-    return WHY.get(token.why, clean(token.why))
-
-
-def _masked(row: TokenizedRow) -> str:
-    """How many tokens are masked for each reason, the most first."""
-    counts = Counter(_why(token) for token in row.tokens if token.why)
-    return ", ".join(f"{count:,} {why}" for why, count in counts.most_common()) or "none"
 
 
 def _as_json(found: TokenizedRow) -> dict[str, Any]:

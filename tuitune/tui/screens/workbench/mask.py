@@ -210,7 +210,7 @@ class MaskInspector(MaskKeys):
         looked = self.looked
         if looked is None:
             return
-        lines = [words.figures(looked.tokenized)] if looked.tokenized else []
+        lines = [words.figures(looked.tokenized, self.size.width - _MARGIN)] if looked.tokenized else []
         lines += [words.provenance(looked.opening, self.size.width - _MARGIN)] if looked.opening else []
         self.query_one("#figures", Rows).show_lines(lines)
         width = self.size.width - _MARGIN if self.size.height < _TALL else None

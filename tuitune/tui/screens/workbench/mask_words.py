@@ -9,7 +9,7 @@ from textual.content import Content
 from tuitune.problem import TuituneError
 from tuitune.recipe.settings import setting, show_value
 from tuitune.text import clean
-from tuitune.tui.inspector_replies import WHY, Opening, Token, TokenizedRow, Verdict
+from tuitune.tui.inspector_replies import Opening, Token, TokenizedRow, Verdict
 from tuitune.tui.widgets.bars import joined, labelled
 from tuitune.units import percent_text
 
@@ -40,20 +40,27 @@ _MARKED = {
 _LONGEST_TOKEN = 60
 
 
-def figures(row: TokenizedRow) -> Content:
-    """How long the row is, how much of it is learned, and how much is lost to the max length."""
-    length = len(row.tokens)
+def figures(row: TokenizedRow, width: int) -> Content:
+    """How long the row is, how much of it is learned, how much is lost to the max length, and why the rest is masked,
+    where that fits in `width`.
+    """
+    length, masked = len(row.tokens), f"{row.kept - row.trained:,} masked"
     share = percent_text(row.trained / row.kept) if row.kept else "0 %"
     cut = (f"⚠ {length - row.kept:,} cut off at {row.max_length:,}", "$warn")
     trained = f"{row.trained:,} trained ({share})"
-    return joined(
-        [
-            Content.styled(f"{length:,} tokens", "bold"),
-            (trained, "$ok") if row.trained else (f"✗ {trained}", "$bad"),
-            f"{row.kept - row.trained:,} masked",
-            cut if length > row.kept else (f"all kept of at most {row.max_length:,}", "$faint"),
-        ]
-    )
+
+    def line(masked: str) -> Content:
+        return joined(
+            [
+                Content.styled(f"{length:,} tokens", "bold"),
+                (trained, "$ok") if row.trained else (f"✗ {trained}", "$bad"),
+                masked,
+                cut if length > row.kept else (f"all kept of at most {row.max_length:,}", "$faint"),
+            ]
+        )
+
+    whole = line(f"{masked} ({row.masked})" if row.masked else masked)
+    return whole if whole.cell_length <= width else line(masked)
 
 
 def provenance(opening: Opening, width: int) -> Content:
@@ -115,9 +122,8 @@ def fixed(verdict: Verdict) -> str:
 def token_line(number: int, row: TokenizedRow, opening: Opening | None) -> Content:
     """The token under the cursor: its place, its number in the vocabulary, its text, and why it is masked if it is."""
     token = row.tokens[number]
-    why = WHY.get(token.why, clean(token.why, limit=_LONGEST_TOKEN))
-    cut = f"{why} {row.max_length:,}"
-    learned = ("trained", "$ok") if token.learned else (f"masked: {why}", "$faint")
+    cut = f"{token.reason} {row.max_length:,}"
+    learned = ("trained", "$ok") if token.learned else (f"masked: {token.reason}", "$faint")
     return joined(
         [
             f"token {number + 1:,} of {len(row.tokens):,}",
