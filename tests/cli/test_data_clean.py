@@ -141,6 +141,8 @@ def test_preferences_are_cleaned_and_split_in_their_shape(cli, tmp_path: Path, h
 def test_over_long_rows_are_said_to_stay(cli, talks: Path, tmp_path: Path, home: Path) -> None:
     answer = cli("data", "clean", talks, "-o", tmp_path / "out.jsonl", "--set", "cleaning.too_long=drop")
     assert (answer.code, "over-long rows are still there" in answer.err) == (0, True)
+    answer = cli("data", "clean", talks, "-o", tmp_path / "two.jsonl", "--set", "cleaning.control_tokens=remove")
+    assert (answer.code, "control tokens are still there" in answer.err) == (0, True)
 
 
 @pytest.mark.parametrize(

@@ -32,4 +32,6 @@ def clean(options: argparse.Namespace) -> int:
     tell(options, result)
     if recipe.cleaning.too_long == "drop":
         note("over-long rows are still there: they are dropped where a model's tokens are counted, in training")
+    if recipe.cleaning.control_tokens == "remove":
+        note("control tokens are still there: they are removed where a model's tokenizer names them, in training")
     return 0

@@ -17,8 +17,8 @@ from tuitune.tui.widgets.row_list import Row
 _USUAL = {"cleaning.shortest": 50, "cleaning.near_duplicates": 0.8}
 _STEP = {"cleaning.shortest": 10, "cleaning.near_duplicates": 0.05}
 _TITLE_WIDTH, _VALUE_WIDTH = 22, 10
-_BY_ENGINE = "cleaning.too_long"
-"""Lengths are known once rows are tokenized: this step shows what it did on the tokens view."""
+_BY_ENGINE = ("cleaning.too_long", "cleaning.control_tokens")
+"""What only a tokenizer can tell: these steps show what they did on the tokens view."""
 
 
 class CleaningView(View):
@@ -48,7 +48,7 @@ class CleaningView(View):
 
     def _step(self, one: Setting) -> Row:
         value = value_of(self.bench.recipe, one.key)
-        on = value not in (None, False, "refuse", "cut", "report")
+        on = value not in (None, False, "refuse", "keep", "cut", "report")
         sign = ("● ", "$accent") if on else ("○ ", "$faint")
         shown = show_value(one, value) if not isinstance(value, bool) else "on" if value else "off"
         count = self._count(one, on)
@@ -68,7 +68,7 @@ class CleaningView(View):
             return Content.styled(f"{scan['duplicates']:,} rows equal an earlier one", "$faint")
         if one.key == "cleaning.unusable" and (scan := self.bench.scan) is not None:
             return Content.styled(f"{scan['problem_count']:,} cannot be used", "$faint")
-        if one.key == _BY_ENGINE:
+        if one.key in _BY_ENGINE:
             return Content.styled("counted on 4 Tokens", "$faint")
         return Content("…" if on and self.job.working else "")
 
