@@ -216,8 +216,8 @@ async def test_what_the_look_at_the_labels_found_is_said(
 async def test_data_that_the_run_would_refuse_is_refused_here(
     home: Path, labels: StandInTask, launched: list[Recipe]
 ) -> None:
-    labels.progress = Progress("failed", error="data.train: a.parquet: the column text unpacks too far")
     async with launching(Recipe()) as pilot:
+        labels.progress = Progress("failed", error="data.train: a.parquet: the column text unpacks too far")
         await until(pilot, lambda: "Not started." in text_of(pilot))
         assert "unpacks too far" in flowing(pilot) and not launched
 
