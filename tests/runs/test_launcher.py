@@ -5,6 +5,9 @@ import os
 import stat
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -134,6 +137,24 @@ def test_a_second_run_of_a_name_is_told_apart(rows: Path) -> None:
     assert [run.name for run in runs] == ["my-run", "my-run-2", "my-run-3"]
     assert document.read(runs[1].recipe_file).run.name == "my-run-2"
     wait_for(lambda: all(events(run, "ended") for run in runs), seconds=90)
+
+
+def test_runs_launched_at_once_are_told_apart(rows: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As several `tuitune train` of one recipe do: whoever looks which names there are has not made its own yet."""
+    monkeypatch.setattr(launcher, "start_supervisor", lambda run: None)
+    monkeypatch.setattr(launcher, "provenance", lambda recipe: {})
+    looked = threading.Barrier(2)
+
+    def slowly() -> list[Run]:
+        found = list_runs()
+        with suppress(threading.BrokenBarrierError):
+            looked.wait(0.2)
+        return found
+
+    monkeypatch.setattr(launcher, "list_runs", slowly)
+    with ThreadPoolExecutor(6) as pool:
+        runs = list(pool.map(lambda _: launch(recipe(train="rows.jsonl", eval=None)), range(6)))
+    assert len({run.name for run in runs}) == 6
 
 
 UNIT = """#!/bin/sh

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import shutil
@@ -9,10 +10,14 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock, Timeout
+
+from tuitune import paths
 from tuitune.hardware.session import session
 from tuitune.problem import TuituneError
 from tuitune.recipe.schema import Recipe
@@ -31,6 +36,7 @@ from tuitune.runs.unit import unit_command, unit_environment
 __all__ = ["launch", "resolve_paths", "resume", "start_supervisor"]
 
 _HANDSHAKE_SECONDS = 10.0
+_NAMING_SECONDS = 20.0
 _ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -41,9 +47,11 @@ def launch(recipe: Recipe, *, base: Path | None = None) -> Run:
     absolute ones. Where another run bears the name already, the new one is called `name-2`. TuituneError where the run
     cannot be started; nothing is left behind then.
     """
-    recipe = _named_apart(resolve_paths(recipe, (base or Path()).absolute()))
+    recipe = resolve_paths(recipe, (base or Path()).absolute())
+    info = provenance(recipe)
     try:
-        run = create(recipe, info=provenance(recipe))
+        with _naming():
+            run = create(_named_apart(recipe), info=info)
     except OSError as error:
         raise TuituneError(f"the run's directory cannot be made: {error}") from error
     try:
@@ -52,6 +60,17 @@ def launch(recipe: Recipe, *, base: Path | None = None) -> Run:
         shutil.rmtree(run.path, ignore_errors=True)
         raise TuituneError(f"the run cannot be started: {error}") from error
     return run
+
+
+@contextmanager
+def _naming() -> Iterator[None]:
+    """Only one process of this home names a run at a time, until the run's directory is there for others to see."""
+    home = paths.private_directory(paths.data_home())
+    try:
+        with FileLock(home / "names.lock", timeout=_NAMING_SECONDS, mode=0o600):
+            yield
+    except Timeout:
+        raise OSError(errno.EAGAIN, "another process is naming a run and does not get on") from None
 
 
 def _named_apart(recipe: Recipe) -> Recipe:
