@@ -234,6 +234,28 @@ def test_what_is_no_good_address_is_refused(url: str, message: str) -> None:
         "2002:7f00:1::",
         "64:ff9b::7f00:1",
         "64:ff9b::a00:1",
+        "fec0::1",
+        "feff:ffff::1",
+        "64:ff9b:1::a00:1",
+        "::ffff:0:a00:1",
+        "::10.0.0.1",
+        "::ffff:100.64.0.1",
+        "2002:6440:1::",
+        "2001:0:a00:1::1",
+        "2600::5efe:a00:1",
+        "2600::200:5efe:7f00:1",
+        "2001:db8::1",
+        "3fff::1",
+        "4000::1",
+        "100::1",
+        "0.1.2.3",
+        "100.64.0.1",
+        "169.254.169.254",
+        "192.88.99.1",
+        "198.18.0.1",
+        "224.0.0.1",
+        "240.0.0.1",
+        "255.255.255.255",
     ],
 )
 def test_private_addresses_are_known(address: str) -> None:
@@ -241,7 +263,16 @@ def test_private_addresses_are_known(address: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "address", ["1.1.1.1", "93.184.216.34", "2606:4700::1111", "::ffff:1.1.1.1", "64:ff9b::101:101"]
+    "address",
+    [
+        "1.1.1.1",
+        "93.184.216.34",
+        "2606:4700::1111",
+        "::ffff:1.1.1.1",
+        "64:ff9b::101:101",
+        "2002:101:101::1",
+        "2600::5efe:101:101",
+    ],
 )
 def test_public_addresses_are_known(address: str) -> None:
     assert web.is_public(address)

@@ -37,21 +37,30 @@ _CHUNK = 1 << 20
 _PARTIAL = "partial-"
 _ABANDONED_SECONDS = 86_400.0
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
+_UNICAST = ipaddress.ip_network("2000::/3")
+"""All that is routed on the open internet in IPv6. Site-local addresses (fec0::/10) are not, and still in use."""
+
+_WITHHELD = (ipaddress.ip_network("3fff::/20"), ipaddress.ip_network("192.88.99.0/24"))
+"""Documentation (RFC 9637) and relays of 6to4 (RFC 7526), which Python counts as global."""
 
 
 def is_public(address: str) -> bool:
     """Whether an IP address is one of the open internet: not private, loopback, link-local, multicast or reserved, and
-    not such an address in the clothes of IPv6 (mapped, 6to4, Teredo, NAT64).
+    not such an address in the clothes of IPv6 (mapped, 6to4, Teredo, NAT64, ISATAP).
     """
     found = ipaddress.ip_address(address.partition("%")[0])
     if isinstance(found, ipaddress.IPv6Address):
         inner = [found.ipv4_mapped, found.sixtofour, *(found.teredo or ())]
-        inner += [ipaddress.IPv4Address(int(found) & 0xFFFFFFFF)] if found in _NAT64 else []
+        isatap = int(found) >> 32 & 0xFDFFFFFF == 0x5EFE
+        inner += [ipaddress.IPv4Address(int(found) & 0xFFFFFFFF)] if found in _NAT64 or isatap else []
         if any(one is not None and not is_public(str(one)) for one in inner):
             return False
         if found in _NAT64 or found.ipv4_mapped:
             return True
-    return found.is_global and not (found.is_multicast or found.is_reserved)
+        if found not in _UNICAST:
+            return False
+    withheld = any(found in network for network in _WITHHELD)
+    return found.is_global and not (found.is_multicast or found.is_reserved or withheld)
 
 
 def checked_address(url: str) -> str:
