@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Callable
+from functools import lru_cache
+from urllib.parse import quote, quote_plus
 
 _BIDI = "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
 _UNSAFE = re.compile(f"[\x00-\x1f\x7f-\x9f{_BIDI}\u2028\u2029\ufeff\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e007f]")
@@ -28,18 +31,22 @@ _ESCAPE_SEQUENCE = re.compile(
 )
 
 _HIDDEN = "•••"
-_SECRETS = re.compile(
-    r"""
+_SECRETS = r"""
       \bhf_[A-Za-z0-9]{8,}
     | \b(?:api_org|github_pat|gh[pousr]|glpat|xox[abprs])[_-][A-Za-z0-9_-]{16,}
     | \bsk-[A-Za-z0-9_-]{8,}
-    | \bAKIA[0-9A-Z]{16}\b
+    | \bAIza[A-Za-z0-9_-]{35}
+    | \b(?:AKIA|ASIA)[0-9A-Z]{16}\b
     | (?<=[Bb]earer[ ])[A-Za-z0-9._~+/=-]{8,}
+    | (?<=[Bb]earer%20)[A-Za-z0-9._~+/=%-]{8,}
     | (?<=://)[^\s/:@]+:[^\s/@]+(?=@)
-    """,
-    re.VERBOSE,
+    | (?P<named>(?i:wandb|api|aws)[\w.-]*["']?[ ]*[:=][ ]*["']?)[A-Za-z0-9/+]{40}\b
+"""
+"""A bare number of 40 hexadecimal digits is a commit more often than a key, so its name has to be beside it."""
+
+_SECRET_VARIABLE = re.compile(
+    r"(?:^|_)(?:TOKEN|SECRET|PASSWORD|PASSWD|PASS|PAT|APIKEY|API_KEY|ACCESS_KEY|SECRET_KEY|PRIVATE_KEY)$"
 )
-_SECRET_VARIABLE = re.compile(r"(?:^|_)(?:TOKEN|SECRET|PASSWORD|PASSWD|API_KEY|ACCESS_KEY|SECRET_KEY)$")
 _SHORTEST_SECRET = 8
 
 
@@ -86,9 +93,25 @@ def redact(text: str) -> str:
     """`text` with what looks like a credential, and the value of every secret environment variable, replaced by •••.
 
     For logs, errors and records that outlive the process. A value counts as secret where the variable's name ends in
-    TOKEN, SECRET, PASSWORD, API_KEY, ACCESS_KEY or SECRET_KEY and the value has at least eight characters.
+    TOKEN, SECRET, PASSWORD, API_KEY, ACCESS_KEY, SECRET_KEY or the like and the value has at least eight characters;
+    it is also known as an address or a quoted text would hold it.
     """
-    for name, value in os.environ.items():
-        if len(value) >= _SHORTEST_SECRET and value in text and _SECRET_VARIABLE.search(name):
-            text = text.replace(value, _HIDDEN)
-    return _SECRETS.sub(_HIDDEN, text)
+    return redactor()(text)
+
+
+def redactor() -> Callable[[str], str]:
+    """`redact` for many texts: the environment is looked at once."""
+    values = {one for name, value in os.environ.items() if _SECRET_VARIABLE.search(name) for one in _spellings(value)}
+    known = sorted((value for value in values if len(value) >= _SHORTEST_SECRET), key=len, reverse=True)
+    wanted = _wanted(tuple(known))
+    return lambda text: wanted.sub(lambda found: (found["named"] or "") + _HIDDEN, text)
+
+
+def _spellings(value: str) -> set[str]:
+    encoded = value.encode("utf-8", "surrogateescape")
+    return {value, quote(encoded), quote(encoded, safe=""), quote_plus(encoded), repr(value)[1:-1]}
+
+
+@lru_cache(maxsize=8)
+def _wanted(known: tuple[str, ...]) -> re.Pattern[str]:
+    return re.compile("|".join([re.escape(value) for value in known] + [_SECRETS]), re.VERBOSE)

@@ -220,7 +220,7 @@ def test_the_engine_gets_a_safe_environment(run: Run, monkeypatch: pytest.Monkey
     supervise(run, engine(run, "tell", wanted))
     log = run.log_file.read_text()
     assert "'TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD': None, 'TORCH_FORCE_WEIGHTS_ONLY_LOAD': '1'" in log
-    assert "'HF_TOKEN': 'a token of mine', 'PYTHONUNBUFFERED': '1'" in log
+    assert "'HF_TOKEN': '•••', 'PYTHONUNBUFFERED': '1'" in log, "it has the token, and cannot print it"
     assert "own group True pipe:[" in log and "] 0o77" in log
     kept = [path for path in run.path.rglob("*") if path.is_file() and path != run.log_file]
     assert not any(b"a token of mine" in path.read_bytes() for path in kept)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from tuitune.problem import Problem
-from tuitune.text import clean
+from tuitune.text import clean, redact
 
 
 def say(*lines: str) -> None:
@@ -20,7 +20,7 @@ def say(*lines: str) -> None:
 def complain(problems: Iterable[Problem | str]) -> None:
     """One line a problem on standard error."""
     for problem in problems:
-        _write(sys.stderr, f"tuitune: {clean(str(problem), newlines=True)}")
+        _write(sys.stderr, f"tuitune: {clean(redact(str(problem)), newlines=True)}")
 
 
 def note(line: str) -> None:

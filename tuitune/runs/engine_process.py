@@ -13,8 +13,9 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
-from tuitune.runs import files, identity
+from tuitune.runs import identity
 from tuitune.runs.directory import Run
+from tuitune.runs.filtered_log import FilteredLog
 
 MARK = "TUITUNE_ENGINE_OF"
 """The environment variable by which the processes that an engine left behind are known to be its run's."""
@@ -48,33 +49,32 @@ def engine_environment(inherited: Mapping[str, str]) -> dict[str, str]:
 
 
 class EngineProcess:
-    """A running engine, whose output goes to the run's log and which reads what it is told from its standard input.
+    """A running engine, whose output goes to the run's log, without secrets, and which hears us on its standard input.
 
     `extra` is added to its environment. OSError or SubprocessError where it cannot be started.
     """
 
     def __init__(self, run: Run, command: Sequence[str], extra: Mapping[str, str] | None = None) -> None:
+        self._log = FilteredLog(run)
         ear, self._mouth = os.pipe2(os.O_CLOEXEC)
         os.set_blocking(self._mouth, False)
         self._backlog = b""
         try:
-            log = files.open_regular(run.log_file, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
-            try:
+            with self._log.entrance() as entrance:
                 self._process = subprocess.Popen(
                     command,
                     stdin=ear,
-                    stdout=log,
-                    stderr=log,
+                    stdout=entrance,
+                    stderr=entrance,
                     cwd=run.path,
                     env={**engine_environment(os.environ), **(extra or {}), MARK: run.id},
                     umask=0o077,
                     process_group=0,
                     preexec_fn=_end_with_parent(),
                 )
-            finally:
-                os.close(log)
         except BaseException:
             os.close(self._mouth)
+            self._log.settle()
             raise
         finally:
             os.close(ear)
@@ -86,6 +86,7 @@ class EngineProcess:
     def exited_within(self, seconds: float) -> bool:
         """Sleep until the engine has exited, at most `seconds`; whether it has. What it was told goes out meanwhile."""
         self._utter()
+        self._log.keep_alive()
         return bool(self._exit.poll(seconds * 1000))
 
     def tell(self, record: Mapping[str, Any]) -> bool:
@@ -131,7 +132,9 @@ class EngineProcess:
         """After the engine has exited and nothing is left of its group: its return code, negative for a signal."""
         os.close(self._handle)
         os.close(self._mouth)
-        return self._process.wait()
+        code = self._process.wait()
+        self._log.settle()
+        return code
 
 
 def _end_with_parent() -> Callable[[], None]:

@@ -21,6 +21,7 @@ from tuitune.runs.obituary import Asked, Circumstances, Ending, Exit, obituary, 
 from tuitune.runs.pulse import Pulse
 from tuitune.runs.records import whole
 from tuitune.runs.watch import Watch
+from tuitune.text import redact
 
 if TYPE_CHECKING:
     from tuitune.runs.slots import SlotHolder
@@ -57,9 +58,9 @@ class Life:
                 ending = self._train(held.slot.environment)
         self._desk.inbox.turn_away("the run had ended already")
         seconds = round(time.monotonic() - self._began, 3)
-        self._events.append("ended", state=ending.state, reason=ending.reason, seconds=seconds)
+        self._events.append("ended", state=ending.state, reason=redact(ending.reason), seconds=seconds)
         if ending.state != "paused":
-            facts = {"state": ending.state, "reason": ending.reason, "step": self._pulse.step}
+            facts = {"state": ending.state, "reason": redact(ending.reason), "step": self._pulse.step}
             self._desk.notices.say("ended", facts, last=True)
         self._desk.notices.settle()
         self._events.close()

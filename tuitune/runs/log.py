@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from tuitune import plain
-from tuitune.text import clean, redact, strip_ansi
+from tuitune.text import clean, redactor, strip_ansi
 
 LINE_LIMIT = 20_000
 """Characters shown of a line; a library may have printed a whole tensor into one."""
@@ -21,20 +21,20 @@ def log_lines(path: Path, newest: int | None = None) -> Iterator[str]:
 
     A line that was rewritten in place is given as its last version. OSError where the log is not a plain file.
     """
-    fd = plain.opened(path, links=False)
+    fd, hide = plain.opened(path, links=False), redactor()
     try:
         end = os.fstat(fd).st_size
         start = _start(fd, end, newest) if newest else 0
         for line in _lines(fd, start, end):
-            yield shown(line)
+            yield shown(line, hide)
     finally:
         os.close(fd)
 
 
-def shown(line: bytes, limit: int = LINE_LIMIT) -> str:
-    """A line of a log as a terminal would have left it, safe to show, without secrets."""
+def shown(line: bytes, hide: Callable[[str], str], limit: int = LINE_LIMIT) -> str:
+    """A line of a log as a terminal would have left it, safe to show, without what `hide` (see `redactor`) knows."""
     text = _last_version(line).rstrip(b"\r").decode("utf-8", "backslashreplace")
-    return clean(redact(strip_ansi(text)), limit=limit)
+    return clean(hide(strip_ansi(text)), limit=limit)
 
 
 def _start(fd: int, end: int, newest: int) -> int:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from tuitune.runs import files
 from tuitune.runs.log import shown
+from tuitune.text import redactor
 
 BLOCK = 1 << 16
 LINE_LIMIT = 4_000
@@ -86,4 +87,5 @@ def _split(block: bytes) -> list[bytes]:
 
 
 def _texts(lines: list[bytes]) -> list[str]:
-    return [shown(line, LINE_LIMIT) for line in lines]
+    hide = redactor()
+    return [shown(line, hide, LINE_LIMIT) for line in lines]
