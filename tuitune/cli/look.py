@@ -14,6 +14,7 @@ from tuitune.problem import TuituneError
 from tuitune.recipe.document import LARGEST
 from tuitune.runs import files
 from tuitune.runs.directory import Run, find, list_runs
+from tuitune.runs.glance import look
 from tuitune.runs.log import log_lines
 from tuitune.runs.summary import RunView, Summary, summarize
 from tuitune.text import clean, redact
@@ -23,7 +24,7 @@ _NOTE_WIDTH = 60
 
 
 def runs(options: argparse.Namespace) -> int:
-    summaries = [summarize(run) for run in list_runs()]
+    summaries = [look(run).summary for run in list_runs()]
     if options.json:
         say_json([summary.as_json(recipe=False) for summary in summaries])
     elif not summaries:

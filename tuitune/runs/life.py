@@ -66,7 +66,10 @@ class Life:
         self._events.close()
 
     def part(self) -> None:
-        """After the lease is given up: wait for the notifications that still run."""
+        """After the lease is given up: keep what lists show of the run, and wait for notifications that still run."""
+        from tuitune.runs import glance
+
+        glance.look(self._run)
         self._desk.notices.wait()
 
     def _prepare(self, changes: Mapping[str, Any]) -> SlotHolder | Ending:

@@ -187,7 +187,7 @@ class RunView(History):
             started_at=self._started_at,
             ended_at=self._ended_at(state),
             eta_seconds=self._eta(step, total) if state == "training" else None,
-            adapter=str(self.run.adapter) if files.is_regular(self.run.adapter / "adapter_config.json") else None,
+            adapter=adapter_of(self.run),
             life=self._lives,
             checkpoint=whole(self.checkpoints[-1], "step") if self.checkpoints else None,
             exact=(self.resumed or {}).get("exact"),
@@ -223,6 +223,12 @@ class RunView(History):
         if step is None or total is None or len(recent) < _TELLING:
             return None
         return max(total - step, 0) * sum(recent) / len(recent)
+
+
+def adapter_of(run: Run) -> str | None:
+    """The folder of the run's result; None where there is no whole one."""
+    whole = not run.adapter.is_symlink() and files.is_regular(run.adapter / "adapter_config.json")
+    return str(run.adapter) if whole else None
 
 
 def summarize(run: Run) -> Summary:

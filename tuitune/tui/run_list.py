@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from tuitune.runs import glance
 from tuitune.runs.directory import Run, list_runs
-from tuitune.runs.records import text
-from tuitune.runs.spent import spent
+from tuitune.runs.glance import Glance
 from tuitune.runs.state import AT_REST
 from tuitune.runs.summary import RunView
 from tuitune.tui.run_line import READING, RunLine
 
 _SLICE_SECONDS = 0.1
 _RECORDS_AT_ONCE = 1_000
-_CURVE_POINTS = 16
 _LAST = 1_000_000
 
 
@@ -60,17 +57,24 @@ class RunList:
             return known
         if late():
             return known
-        view = self._views.setdefault(run, RunView(run))
+        found = self._look(run, late)
+        if found is None:
+            return known
+        line = _describe(run, found)
+        self._lines[run] = (stamp, line)
+        if line.state in AT_REST:
+            self._views.pop(run, None)
+        return line
+
+    def _look(self, run: Run, late: Callable[[], bool]) -> Glance | None:
+        """The run at a glance; None where it was not read to the end in time."""
+        if run not in self._views and (kept := glance.kept_of(run)) is not None:
+            return kept
+        made_of, view = glance.stamps(run), self._views.setdefault(run, RunView(run))
         view.refresh(_RECORDS_AT_ONCE)
         while not view.complete and not late():
             view.refresh(_RECORDS_AT_ONCE)
-        if not view.complete:
-            return known
-        line = _describe(view)
-        self._lines[run] = (stamp, line)
-        if line.state in AT_REST:
-            del self._views[run]
-        return line
+        return glance.keep(run, view, made_of) if view.complete else None
 
 
 def _placed(lines: list[RunLine]) -> list[RunLine]:
@@ -101,29 +105,27 @@ def _stamp(run: Run) -> int:
         return 0
 
 
-def _describe(view: RunView) -> RunLine:
-    summary = view.summary
-    took = spent(view.events, None if summary.state in AT_REST else time.time())
-    errors = [alert for alert in view.alerts if alert.get("level") == "error"]
+def _describe(run: Run, found: Glance) -> RunLine:
+    summary = found.summary
     return RunLine(
-        run=view.run,
+        run=run,
         state=summary.state,
         live=summary.state not in AT_REST,
         reason=summary.reason,
-        phase=text(view.phase or {}, "text"),
+        phase=found.phase,
         model=_short(_setting(summary.recipe, "model", "id")),
         data=_short(_setting(summary.recipe, "data", "train")),
         step=summary.step,
         total_steps=summary.total_steps,
         loss=summary.loss,
-        losses=_curve(view.steps.loss),
+        losses=found.losses,
         tokens_per_second=summary.tokens_per_second,
         eta_seconds=summary.eta_seconds,
         created_at=summary.created_at,
         ended_at=summary.ended_at,
-        spent=took.text if took is not None else "",
-        alerts=len(errors),
-        alert=text(errors[-1], "message") if errors else "",
+        spent=found.spent,
+        alerts=found.alerts,
+        alert=found.alert,
     )
 
 
@@ -134,10 +136,3 @@ def _setting(recipe: dict[str, Any], section: str, key: str) -> str:
 def _short(source: str) -> str:
     """A bundled name or Hub id as it is; of a path its last part."""
     return Path(source).name if source.startswith("/") else source
-
-
-def _curve(values: Sequence[float]) -> tuple[float, ...]:
-    finite = [value for value in values if math.isfinite(value)]
-    count = min(_CURVE_POINTS, len(finite))
-    edges = [index * len(finite) // count for index in range(count + 1)] if count else []
-    return tuple(sum(finite[start:end]) / (end - start) for start, end in pairwise(edges))
