@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _DIRECTORY = re.compile(rf"([0-9A-HJKMNP-TV-Z]{{26}})-({_NAME.pattern})")
+_DIGITS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _RECORD_LIMIT = 1 << 20
 
 
@@ -176,14 +177,24 @@ def read_recipe(run: Run) -> Recipe:
 
 
 def created_at(run: Run) -> float | None:
-    """When the run was made, seconds since the epoch: from run.json, else from the directory itself."""
+    """When the run was made, seconds since the epoch: from run.json, else from its id, else from the directory."""
     moment = number(read_record(run.run_file), "created_at")
     if moment is not None:
         return float(moment)
+    if _DIRECTORY.fullmatch(run.path.name):
+        return _moment_of(run.id)
     try:
         return run.path.lstat().st_mtime
     except OSError:
         return None
+
+
+def _moment_of(ulid: str) -> float:
+    """The time in an ULID: its first ten digits, to the base of 32, are milliseconds since the epoch."""
+    milliseconds = 0
+    for digit in ulid[:10]:
+        milliseconds = milliseconds * 32 + _DIGITS.index(digit)
+    return milliseconds / 1000
 
 
 def age_seconds(run: Run) -> float | None:
