@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tuitune.cli import start
 from tuitune.problem import TuituneError
 from tuitune.recipe.overrides import apply
 from tuitune.recipe.schema import Recipe
@@ -78,7 +80,7 @@ def test_a_run_that_begins_anew_may_be_as_short_as_wanted(home: Path) -> None:
         (
             ["training.max_steps=4"],
             {"training.epochs": 5.0},
-            "it is finished; training.epochs has no effect beside training.max_steps; give it more to do: "
+            "it is finished; training.epochs has no effect beside training.max_steps = 4; give it more to do: "
             "--set training.max_steps=… (now 4)",
         ),
     ],
@@ -89,3 +91,26 @@ def test_a_finished_run_is_told_what_gives_it_more_to_do(
     with pytest.raises(TuituneError) as refusal:
         launcher.resume(at_rest("finished", *settings), changes)
     assert str(refusal.value).endswith(advice)
+
+
+@pytest.mark.parametrize(
+    ("settings", "changes", "said"),
+    [
+        (["training.max_steps=10"], {"training.epochs": 9.0}, True),
+        (["training.max_steps=10"], {"training.epochs": 9.0, "training.max_steps": None}, False),
+        (["training.max_steps=10"], {"training.max_steps": 12}, False),
+        ([], {"training.epochs": 9.0}, False),
+    ],
+)
+def test_epochs_that_decide_nothing_are_told(
+    home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch,
+    settings: list[str], changes: dict[str, Any], said: bool,
+) -> None:  # fmt: skip
+    """Also where the run goes on all the same, for it was stopped before its last step."""
+    run = at_rest("stopped", *settings)
+    monkeypatch.setattr(launcher, "resume", lambda run, changes: None)
+    monkeypatch.setattr(start, "_look_over", lambda recipe, *, resumes: None)
+    monkeypatch.setattr(start, "attend", lambda run, options, since: 0)
+    given = [f"{key}={'' if value is None else value}" for key, value in changes.items()]
+    start.resume(Namespace(run=run.name, overrides=given, detach=False))
+    assert ("training.epochs has no effect beside training.max_steps = 10" in capsys.readouterr().err) == said

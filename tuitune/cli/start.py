@@ -24,6 +24,7 @@ from tuitune.recipe.schema import Recipe
 from tuitune.runs import checkpoints, launcher
 from tuitune.runs.amendment import amended
 from tuitune.runs.directory import Run, find
+from tuitune.runs.length import idle
 from tuitune.runs.state import AT_REST, derive
 from tuitune.runs.summary import summarize
 from tuitune.units import bytes_text, count_text, percent_text
@@ -67,7 +68,10 @@ def resume(options: argparse.Namespace) -> int:
     run = find(options.run)
     changes = changed(run, options.overrides)
     if derive(run)[0] in AT_REST:
-        _look_over(amended(run, changes), resumes=True)
+        recipe = amended(run, changes)
+        _look_over(recipe, resumes=True)
+        if without := idle(changes, recipe.training):
+            note(f"{without}; --set training.max_steps= lets the epochs decide")
     start, now = _start_of(run), time.time()
     launcher.resume(run, changes)
     if options.detach:

@@ -24,7 +24,7 @@ from tuitune.recipe.schema import Recipe
 from tuitune.runs import files, journal
 from tuitune.runs.amendment import amended, as_assignments, prepared
 from tuitune.runs.directory import Run, create, list_runs, read_recipe
-from tuitune.runs.length import total_steps
+from tuitune.runs.length import idle, total_steps
 from tuitune.runs.located import resolve_paths
 from tuitune.runs.ownership import foreign
 from tuitune.runs.provenance import provenance
@@ -120,8 +120,7 @@ def _way_on(run: Run, changes: Mapping[str, Any]) -> str:
     if training.max_steps is None:
         return f"give it more to do: --set training.epochs=… (now {training.epochs:g})"
     advice = f"give it more to do: --set training.max_steps=… (now {training.max_steps})"
-    idle = "training.epochs has no effect beside training.max_steps; " if "training.epochs" in changes else ""
-    return idle + advice
+    return "; ".join(filter(None, (idle(changes, training), advice)))
 
 
 def start_supervisor(

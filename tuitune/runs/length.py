@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 
 from tuitune.problem import Problem
 from tuitune.recipe.schema import TrainingSection
@@ -14,6 +15,13 @@ from tuitune.runs.records import whole
 def deciding(training: TrainingSection) -> str:
     """The setting that bounds the run: epochs have no effect beside a number of steps."""
     return "training.epochs" if training.max_steps is None else "training.max_steps"
+
+
+def idle(changes: Collection[str], training: TrainingSection) -> str:
+    """What is to be said where `changes` set a number of epochs that decides nothing in `training`; "" elsewhere."""
+    if "training.epochs" not in changes or training.max_steps is None:
+        return ""
+    return f"training.epochs has no effect beside training.max_steps = {training.max_steps}"
 
 
 def total_steps(run: Run, training: TrainingSection) -> int | None:
