@@ -90,5 +90,6 @@ def test_saved_bytes_are_those_of_autograd(
         trained=targets is None,
         mask=4 if dropout else 0,
         eager=attention == "eager",
+        rank=4,
     )
     assert saved(facts, wide, step) == pytest.approx(measured(trunk), rel=0.1)

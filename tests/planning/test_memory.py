@@ -149,11 +149,13 @@ def test_every_lever_moves_its_part() -> None:
 @pytest.mark.parametrize(
     ("values", "device", "expected"),
     [
-        ({}, "cuda", Formats(2, 2)),
+        ({}, "cuda", Formats(2, 2, autocast=True)),
         ({}, "cpu", Formats(4, 4)),
         ({"training__precision": "bf16"}, "cpu", Formats(2, 2)),
         ({"model__dtype": "float32"}, "cuda", Formats(4, 4)),
         ({"training__precision": "fp16"}, "cuda", Formats(2, 2, autocast=True)),
+        ({"quantization__bits": 4}, "cuda", Formats(2, 2, autocast=True)),
+        ({"model__dtype": "bfloat16"}, "cpu", Formats(2, 2)),
         ({"adapter__method": "none"}, "cuda", Formats(4, 2, autocast=True)),
         ({"adapter__method": "none", "model__dtype": "bfloat16"}, "cuda", Formats(2, 2)),
         ({"adapter__method": "none"}, "cpu", Formats(4, 4)),

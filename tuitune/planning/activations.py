@@ -1,15 +1,15 @@
 """What a training step keeps in memory between forward and backward, counted tensor by tensor.
 
-The count is that of autograd's saved tensors in the stock transformers and PEFT classes. For Llama-3.1-8B with LoRA on
-every linear layer it gives 9.0 MiB a token, as a dry run of the real model on fake tensors does (see
-`tests/planning/test_memory.py`).
+The count is that of autograd's saved tensors in the stock transformers and PEFT classes, and of what is there beside
+them at the two moments that can be the peak: while the output head works, and while one layer does. It is held against
+dry runs of the real step on fake tensors (`tests/planning/test_dry_run.py`).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tuitune.hardware.model_facts import Linear, ModelFacts
+from tuitune.hardware.model_facts import Experts, Linear, ModelFacts
 from tuitune.planning.formats import Formats
 
 _FLOAT32 = 4
@@ -34,8 +34,9 @@ class Step:
     """What decides the memory of one forward and backward pass.
 
     `mask` is the bytes that dropout keeps for each number (1 on a GPU, 4 on a CPU, 0 without dropout); `row` the
-    longest row in tokens, which counts where attention is eager; `inputs_kept` whether frozen layers keep their inputs
-    too (bitsandbytes' 8-bit).
+    longest document in tokens, which counts where scores are written out: by the eager attention, or (`softcap`) by
+    ours, document by document. `repeated`: keys and values are repeated for all heads, where no kernel groups them.
+    `bits` of the frozen weights; `adapted_experts`: the 3-D parameters of the experts have an adapter too.
     """
 
     tokens: int
@@ -46,7 +47,22 @@ class Step:
     checkpointing: bool = False
     mask: int = 0
     eager: bool = False
-    inputs_kept: bool = False
+    softcap: bool = False
+    repeated: bool = False
+    bits: int = 16
+    dora: bool = False
+    rank: int = 16
+    adapted_experts: bool = False
+
+    @property
+    def results(self) -> int:
+        """Bytes a number that an adapted layer returns: DoRA on a quantized layer under autocast returns float32."""
+        return _FLOAT32 if self.dora and self.bits < 16 and self.formats.autocast else self.formats.compute
+
+    @property
+    def stream(self) -> int:
+        """Bytes a number of the hidden states between the layers."""
+        return max(self.results, self.formats.weights) if self.dora else self.formats.weights
 
 
 @dataclass(frozen=True)
@@ -61,6 +77,14 @@ class Widths:
     vocab: int
 
 
+@dataclass(frozen=True)
+class Peak:
+    """Bytes at the fullest moment of a step: kept by the layers, and by the output head where that is at work then."""
+
+    activations: int
+    head: int
+
+
 def widths(facts: ModelFacts) -> Widths | None:
     """The widths of a model; None where its config does not tell hidden size, layers or vocabulary."""
     if not (facts.hidden and facts.layers and facts.vocab):
@@ -72,23 +96,73 @@ def widths(facts: ModelFacts) -> Widths | None:
     )
 
 
+def peak(facts: ModelFacts, wide: Widths, step: Step, *, on_gpu: bool) -> Peak:
+    """The largest of three moments: the head, with all that the layers keep and both ends of the model; one layer's
+    feed-forward at work; one layer's attention, when what the feed-forward kept is gone.
+
+    With gradient checkpointing layers keep their inputs, and one its insides while it is at work.
+    """
+    layers = _layers(facts, wide, step)
+    if step.checkpointing:
+        kept, inside = step.tokens * wide.hidden * step.stream * wide.layers, max(map(sum, layers))
+    else:
+        kept, inside = sum(map(sum, layers)), 0.0
+    head = loss_head(wide, step, on_gpu=on_gpu)
+    at_head = kept + ends_bytes(wide, step)
+    feed_forward = kept + inside + _feed_forward_at_work(facts, wide, step)
+    attention = kept + inside - layers[0][1] + _attention_at_work(facts, step)
+    at_work = max(feed_forward, attention)
+    return Peak(round(at_head), round(head)) if at_head + head > at_work else Peak(round(at_work), 0)
+
+
+def ends_bytes(wide: Widths, step: Step) -> int:
+    """The embeddings, the last normalisation and its result."""
+    return step.tokens * wide.hidden * (step.stream + step.formats.compute + _FLOAT32)
+
+
 def saved(facts: ModelFacts, wide: Widths, step: Step) -> int:
-    """Bytes kept for the backward pass; with gradient checkpointing the inputs of all layers and the insides of one."""
-    ends = wide.hidden * (step.formats.weights + step.formats.compute + _FLOAT32)
-    layer = layer_bytes(facts, wide, step)
-    inside = layer + wide.layers * wide.hidden * step.formats.weights if step.checkpointing else layer * wide.layers
-    return round(step.tokens * (inside + ends))
+    """Bytes that the blocks keep for the backward pass without checkpointing, the ends of the model included."""
+    return round(sum(map(sum, _layers(facts, wide, step))) + ends_bytes(wide, step))
 
 
-def layer_bytes(facts: ModelFacts, wide: Widths, step: Step) -> float:
-    """Bytes a token that one layer keeps: normalisations, attention, feed-forward, inputs for weight gradients."""
+def _layers(facts: ModelFacts, wide: Widths, step: Step) -> list[tuple[float, float]]:
+    """Bytes that each layer keeps, but for its feed-forward or experts, and there; those with experts first."""
+    experts = facts.experts
+    sparse = min(experts.layers, wide.layers) if experts else 0
+    common = step.tokens * (_norms(facts, wide, step) + _attention(facts, wide, step)) + _dora(wide, step)
+    common += step.tokens * (_base_inputs(wide, step) + _adapter_inputs(wide, step))
+    dense = (common, step.tokens * step.results * 3.0 * wide.inner)
+    routed = (common, _experts(experts, step)) if experts else dense
+    return [routed] * sparse + [dense] * (wide.layers - sparse)
+
+
+def _norms(facts: ModelFacts, wide: Widths, step: Step) -> int:
+    width = facts.norms * wide.hidden + facts.head_norms * (wide.queries + wide.keys)
+    return width * (_FLOAT32 + step.formats.weights * step.trained)
+
+
+def _attention(facts: ModelFacts, wide: Widths, step: Step) -> int:
+    """Queries, keys, values and the result; where scores are written out, they and their softmax, head by head."""
+    compute, heads = step.formats.compute, facts.heads or 0
+    written = step.eager or step.softcap
+    keys = wide.queries if step.repeated or written else wide.keys
+    kept = compute * 2 * (wide.queries + keys) + _FLOAT32 * heads
+    if written:
+        kept += heads * step.row * (_FLOAT32 + compute * (2 if step.softcap else 1))
+    return kept
+
+
+def _experts(experts: Experts, step: Step) -> float:
+    """A token is copied to each of its experts; an adapter on those makes a copy of all their weights in every layer
+    (`peft.tuners.lora.layer.ParamWrapper`), and keeps the copied tokens.
+    """
     compute = step.formats.compute
-    norm_width = facts.norms * wide.hidden + facts.head_norms * (wide.queries + wide.keys)
-    norms = norm_width * (_FLOAT32 + step.formats.weights * step.trained)
-    attention = compute * 2 * (wide.queries + wide.keys) + _FLOAT32 * (facts.heads or 0)
-    if step.eager:
-        attention += (facts.heads or 0) * step.row * (_FLOAT32 + compute)
-    return norms + attention + compute * 3 * wide.inner + _base_inputs(wide, step) + _adapter_inputs(wide, step)
+    copied = 3 * experts.inner + experts.hidden
+    if step.adapted_experts or step.trained:
+        copied += experts.inner + experts.hidden
+    routing = _FLOAT32 * experts.count + experts.chosen * 4 * 8
+    weights = compute * experts.weights // experts.layers * step.adapted_experts
+    return step.tokens * (experts.chosen * compute * copied + routing) + weights
 
 
 def _base_inputs(wide: Widths, step: Step) -> int:
@@ -96,26 +170,84 @@ def _base_inputs(wide: Widths, step: Step) -> int:
 
     Under autocast each of the five layers that read the hidden state casts a copy of its own.
     """
-    if not (step.trained or step.inputs_kept):
+    if not (step.trained or step.bits == 8):
         return 0
     readers = 2 if step.formats.weights == step.formats.compute else 5
     return step.formats.compute * (readers * wide.hidden + wide.inner)
 
 
 def _adapter_inputs(wide: Widths, step: Step) -> float:
-    """What the adapters read: layers share a tensor, unless each casts or drops out a copy of its own."""
+    """What the adapters read and what their first matrix makes of it: layers share a tensor, unless each casts or drops
+    out a copy of its own.
+    """
     formats = step.formats
     number = formats.compute if formats.autocast else formats.adapter
-    if formats.adapter != formats.compute or step.mask:
-        return sum((number + step.mask) * linear.inputs * linear.count / wide.layers for linear in step.adapted)
+    between = number * step.rank * sum(linear.count for linear in step.adapted) / wide.layers
+    if _casts(step) or step.mask:
+        inputs = sum((number + step.mask) * linear.inputs * linear.count / wide.layers for linear in step.adapted)
+        return inputs + between
     tensors = {_SHARED_INPUTS.get(linear.name, linear.name): linear.inputs for linear in step.adapted}
-    return number * sum(tensors.values())
+    return number * sum(tensors.values()) + between
 
 
-def working(wide: Widths, step: Step) -> int:
-    """Bytes of gradients on their way through the feed-forward, in the adapter's and in the arithmetic's format."""
-    numbers = step.formats.adapter * bool(step.adapted) * (2 if step.mask else 1) + 2 * step.formats.compute
-    return step.tokens * wide.inner * numbers
+def _casts(step: Step) -> bool:
+    """Whether each adapter casts what it reads: to its format, as PEFT does (and autocast back), but for quantized
+    layers under autocast.
+    """
+    if step.formats.autocast and step.bits < 16:
+        return step.results != step.formats.compute
+    return step.formats.adapter != step.formats.compute
+
+
+def _dora(wide: Widths, step: Step) -> float:
+    """What DoRA keeps in a layer: the results of base and adapter and, behind dropout, a copy of the base's weights
+    (`peft.tuners.lora.dora`).
+    """
+    if not step.dora:
+        return 0.0
+    formats = step.formats
+    number = formats.compute if formats.autocast else formats.adapter
+    outputs = sum(linear.outputs * linear.count for linear in step.adapted) / wide.layers
+    copied = step.mask and (step.bits < 16 or formats.weights != formats.adapter)
+    weights = sum(linear.weights for linear in step.adapted) / wide.layers if copied else 0.0
+    return step.tokens * outputs * (number + (number if step.mask else step.results)) + number * weights
+
+
+def _feed_forward_at_work(facts: ModelFacts, wide: Widths, step: Step) -> float:
+    """Bytes that come and go there, at their most: gradients, in the arithmetic's format and (where the adapter casts)
+    in its own; a quantized layer unpacked; what DoRA multiplies.
+    """
+    formats, experts = step.formats, facts.experts
+    inner = experts.chosen * max(experts.inner, experts.hidden) if experts else wide.inner
+    numbers = 2 * step.results + (formats.adapter if _casts(step) else formats.compute) * bool(step.adapted)
+    numbers += formats.adapter * bool(step.mask)
+    unpacked = max((one.inputs * one.outputs for one in facts.trunk), default=0) * formats.compute * (step.bits < 16)
+    unpacked += step.tokens * inner * formats.compute
+    return max(step.tokens * inner * numbers, unpacked, _dora_at_work(step))
+
+
+def _attention_at_work(facts: ModelFacts, step: Step) -> int:
+    """Gradients of scores that are written out, and of their softmax in float32, a document at a time where we do."""
+    if not (step.eager or step.softcap):
+        return 0
+    documents = step.tokens // step.row if step.eager else 1
+    return documents * (facts.heads or 0) * step.row**2 * (_FLOAT32 + step.formats.compute)
+
+
+def _dora_at_work(step: Step) -> int:
+    """The adapter's product for a layer, made by way of a unit matrix, then the norm of its sum with the weights."""
+    if not step.dora:
+        return 0
+    formats = step.formats
+    number = formats.compute if formats.autocast else formats.adapter
+
+    def one(layer: Linear) -> int:
+        unit = layer.inputs**2 * (_FLOAT32 + number * formats.autocast)
+        product = unit + layer.inputs * layer.outputs * number
+        norm = layer.inputs**2 * number + 4 * layer.inputs * layer.outputs * formats.adapter
+        return max(product, norm) + step.tokens * layer.inputs * (formats.adapter + formats.compute)
+
+    return max(map(one, step.adapted), default=0)
 
 
 def loss_head(wide: Widths, step: Step, *, on_gpu: bool) -> int:

@@ -9,7 +9,8 @@ from tuitune.recipe.schema import Recipe
 
 Device = Literal["cuda", "cpu"]
 
-_BYTES = {"bfloat16": 2, "float16": 2, "float32": 4, "bf16": 2, "fp16": 2, "fp32": 4}
+_BYTES = {"bfloat16": 2, "float16": 2, "float32": 4}
+_ARITHMETIC = {"bf16": "bfloat16", "fp16": "float16", "fp32": "float32"}
 
 
 @dataclass(frozen=True)
@@ -27,14 +28,25 @@ class Formats:
     autocast: bool = False
 
 
-def formats(recipe: Recipe, device: Device) -> Formats:
-    """The formats of a recipe, with `auto` settled: bf16 or fp16 on a GPU, fp32 on a CPU; adapters are always float32.
+def formats(recipe: Recipe, device: Device, *, modern: bool = True) -> Formats:
+    """The formats of a recipe with `auto` settled, as `tuitune.engine.device.precision` does when the run starts: bf16
+    on a GPU (fp16 where it is not `modern`), fp32 on a CPU; adapters are always float32.
 
-    A frozen base is computed with in the format it is loaded in; weights that are trained are kept in float32 under
-    autocast.
+    On a GPU autocast computes the adapters of a 16-bit base in its format. Weights that are trained are kept in float32
+    under autocast.
     """
-    arithmetic = _BYTES.get(recipe.training.precision, 2 if device == "cuda" else 4)
     trained = recipe.adapter.method == "none"
-    weights = _BYTES.get(recipe.model.dtype, 4 if trained else arithmetic)
-    autocast = (trained and weights == 4 and arithmetic == 2) or recipe.training.precision == "fp16"
-    return Formats(weights, arithmetic if autocast else weights, autocast=autocast)
+    asked = recipe.model.dtype if recipe.model.dtype != "auto" else None
+    usual = "float32" if device == "cpu" else "bfloat16" if modern else "float16"
+    halves = asked if asked != "float32" else None
+    arithmetic = _ARITHMETIC.get(recipe.training.precision, halves or usual)
+    weights = asked or ("float32" if trained else arithmetic)
+    if "float16" in (weights, arithmetic):
+        autocast = "float16"
+    elif trained:
+        autocast = arithmetic if weights != arithmetic else ""
+    else:
+        computed = recipe.quantization.compute_dtype
+        both = weights == "bfloat16" and computed in ("auto", "bfloat16")
+        autocast = weights if both and device == "cuda" else ""
+    return Formats(_BYTES[weights], _BYTES[autocast or weights], autocast=bool(autocast))

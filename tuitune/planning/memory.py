@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 from tuitune.hardware.gpus import Gpu
 from tuitune.hardware.host import host
 from tuitune.hardware.model_facts import Linear, ModelFacts
 from tuitune.hardware.occupancy import training_gpu
-from tuitune.planning.activations import Step, Widths, loss_head, saved, widths, working
+from tuitune.planning.activations import Step, Widths, peak, widths
 from tuitune.planning.formats import Device, Formats, formats
 from tuitune.planning.parameters import adapted_layers, trainable_parameters
 from tuitune.recipe.schema import Recipe
@@ -35,9 +35,11 @@ class Forecast:
     total: int
     assumptions: tuple[str, ...]
     device: Device
+    modern: bool = True
+    """Whether it is for a GPU with bfloat16 and flash attention."""
 
     def as_json(self) -> dict[str, Any]:
-        return asdict(self)
+        return {name: value for name, value in asdict(self).items() if name != "modern"}
 
 
 @dataclass(frozen=True)
@@ -55,31 +57,38 @@ class Fit:
 
 
 def forecast(
-    recipe: Recipe, facts: ModelFacts, *, device: Device = "cuda", numbers: Formats | None = None
+    recipe: Recipe,
+    facts: ModelFacts,
+    *,
+    device: Device = "cuda",
+    modern: bool = True,
+    numbers: Formats | None = None,
 ) -> Forecast | None:
     """The memory that training takes at its peak, or None where the model's config does not tell enough.
 
-    `numbers` are the number formats, by default those that the recipe means on `device`. Raises TuituneError where a
-    target is not in the model.
+    `modern`: the GPU is of Ampere or later, with bfloat16 and flash attention. `numbers` are the number formats, by
+    default those that the recipe means on `device`. Raises TuituneError where a target is not in the model.
     """
     wide = widths(facts)
     if wide is None or facts.parameters is None:
         return None
-    numbers = numbers or formats(recipe, device)
+    numbers = numbers or formats(recipe, device, modern=modern)
     step = _step(recipe, facts, wide, device, numbers)
+    if device == "cuda" and not (modern and numbers.compute == 2):
+        step = replace(step, repeated=True)
     trained = _trained(recipe, facts, step)
     weight = numbers.weights if step.trained else numbers.adapter
-    activations = saved(facts, wide, step) + working(wide, step) + _unpacked(recipe, facts, numbers)
+    at_peak = peak(facts, wide, step, on_gpu=device == "cuda")
     parts = {
         "weights": _weights(recipe, facts, numbers, step),
         "adapter": 0 if step.trained else trained * weight,
-        "gradients": _gradients(recipe, trained * weight, activations),
+        "gradients": _gradients(recipe, trained * weight, at_peak.activations),
         "optimizer": _optimizer(recipe, facts, step, trained, weight),
-        "activations": activations,
-        "loss head": loss_head(wide, step, on_gpu=device == "cuda"),
+        "activations": at_peak.activations,
+        "loss head": at_peak.head,
         "context": CONTEXT[device],
     }
-    return Forecast(parts, sum(parts.values()), _assumptions(recipe, facts, step), device)
+    return Forecast(parts, sum(parts.values()), _assumptions(recipe, facts, step), device, modern)
 
 
 def fits(forecast: Forecast, gpus: Sequence[Gpu], wanted: str = "auto") -> Fit:
@@ -112,7 +121,10 @@ def _step(recipe: Recipe, facts: ModelFacts, wide: Widths, device: Device, numbe
         checkpointing=training.gradient_checkpointing,
         mask=(1 if device == "cuda" else 4) * dropout,
         eager=recipe.model.attention == "eager",
-        inputs_kept=recipe.quantization.bits == 8,
+        softcap=facts.softcap and recipe.model.attention != "eager",
+        bits=recipe.quantization.bits,
+        dora=adapter.dora and not trained,
+        rank=adapter.rank,
     )
 
 
@@ -161,13 +173,6 @@ def _packed(facts: ModelFacts) -> int:
     if facts.linears:
         return sum(linear.weights for linear in facts.trunk)
     return max(0, (facts.parameters or 0) - 2 * (facts.vocab or 0) * (facts.hidden or 0))
-
-
-def _unpacked(recipe: Recipe, facts: ModelFacts, numbers: Formats) -> int:
-    """The largest quantized layer, unpacked for the backward pass."""
-    if recipe.quantization.bits == 16:
-        return 0
-    return numbers.compute * max((linear.inputs * linear.outputs for linear in facts.trunk), default=0)
 
 
 def _gradients(recipe: Recipe, size: int, activations: int) -> int:

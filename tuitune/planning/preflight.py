@@ -18,6 +18,7 @@ from tuitune.paths import data_home
 from tuitune.planning.advice import advise
 from tuitune.planning.data_check import check_data
 from tuitune.planning.device_check import Machine, check_device, no_gpu, too_large_unasked
+from tuitune.planning.formats import Device
 from tuitune.planning.half_precision import computes_in_float16, float16_trouble
 from tuitune.planning.memory import Fit, Forecast, fits, forecast
 from tuitune.planning.model_check import check_model
@@ -97,7 +98,8 @@ def check(
             errors.append(refused)
         try:
             trainable, total = trainable_parameters(recipe, model.facts)
-            expected = forecast(recipe, model.facts, device="cuda" if present or awaited else "cpu")
+            device: Device = "cuda" if present or awaited else "cpu"
+            expected = forecast(recipe, model.facts, device=device, modern=_modern(present, recipe))
         except TuituneError as error:
             errors += [problem for problem in error.problems if problem not in errors]
     if computes_in_float16(recipe, present):
@@ -112,6 +114,12 @@ def check(
     to_ask = recipe.model.id if model.download and model.remote is None else ""
     unknown = model.remote.unknown if model.remote else ""
     return Check(errors, advise(situation), model.facts, trainable, total, expected, fit, to_ask, unknown)
+
+
+def _modern(gpus: Sequence[Gpu], recipe: Recipe) -> bool:
+    """Whether the GPU that would train is of Ampere or later, as far as that is known."""
+    chosen = occupancy.training_gpu(gpus, recipe.hardware.gpu)
+    return chosen is None or chosen.capability is None or chosen.capability >= (8, 0)
 
 
 @cache

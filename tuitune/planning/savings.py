@@ -57,7 +57,7 @@ def _savings(now: Situation, expected: Forecast, facts: ModelFacts) -> list[_Sav
     """Every change that helps, and all of them together where there are several."""
 
     def saving(name: str, fix: dict[str, Any]) -> _Saving:
-        changed = forecast(with_values(now.recipe, fix), facts, device=expected.device)
+        changed = forecast(with_values(now.recipe, fix), facts, device=expected.device, modern=expected.modern)
         return _Saving(name, fix, changed.total if changed else expected.total)
 
     single = [saving(name, fix) for name, fix in _changes(now.recipe, facts)]
