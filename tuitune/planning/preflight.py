@@ -119,7 +119,7 @@ def check(
 def _modern(gpus: Sequence[Gpu], recipe: Recipe) -> bool:
     """Whether the GPU that would train is of Ampere or later, as far as that is known."""
     chosen = occupancy.training_gpu(gpus, recipe.hardware.gpu)
-    return chosen is None or chosen.capability is None or chosen.capability >= (8, 0)
+    return chosen is None or chosen.capability is None or chosen.capability >= fitness.BFLOAT16
 
 
 @cache
