@@ -13,35 +13,12 @@ from tuitune.planning import preflight
 from tuitune.recipe.schema import Recipe
 from tuitune.tui.draft import with_values
 from tuitune.tui.notes import notes, unused
-from tuitune.tui.outlook import Inspections, Steps, look, steps, training_rows
+from tuitune.tui.outlook import Inspections, look
 from tuitune.tui.widgets.forecast import forecast_lines
 
 
 def recipe(**values: object) -> Recipe:
     return with_values(Recipe(), {key.replace("__", "."): value for key, value in values.items()})
-
-
-@pytest.mark.parametrize(
-    ("rows", "values", "expected"),
-    [
-        (100, {"data__packing": False}, Steps(21, at_most=False)),
-        (100, {}, Steps(21, at_most=True)),
-        (1, {"data__packing": False}, Steps(3, at_most=False)),
-        (100, {"training__max_steps": 7}, Steps(7, at_most=False)),
-        (None, {"training__max_steps": 7}, Steps(7, at_most=False)),
-        (None, {}, None),
-        (100, {"data__packing": False, "training__epochs": 0.5}, Steps(4, at_most=False)),
-    ],
-)
-def test_steps(rows: int | None, values: dict, expected: Steps | None):
-    assert steps(recipe(**values), rows) == expected
-
-
-def test_training_rows_leave_out_what_is_held_out_and_beyond_the_limit():
-    assert training_rows(recipe(), 1600) == 1520
-    assert training_rows(recipe(data__limit=100), 1600) == 95
-    assert training_rows(recipe(data__eval="bundled:triage/heldout"), 1600) == 1600
-    assert training_rows(recipe(), None) is None
 
 
 def test_scaling_follows_rslora():

@@ -34,7 +34,7 @@ from tuitune.paths import data_home, private_directory
 from tuitune.problem import TuituneError
 from tuitune.text import clean, redact, strip_ansi
 
-__all__ = ["KEPT", "Progress", "Report", "Task", "begin", "carry_out"]
+__all__ = ["KEPT", "Progress", "Report", "Task", "begin", "carry_out", "find"]
 
 KEPT = 50
 """Task folders that stay in the cache; the oldest go first, and none that is at work."""
@@ -130,7 +130,7 @@ def begin(kind: str, wanted: Mapping[str, Any], stamps: Iterable[str] = (), *, m
     of the data (`sources.names.stamp`): where they differ it is another task. TuituneError where none can be started.
     """
     try:
-        folder = private_directory(data_home() / "cache" / "data" / f"{kind}-{_name(wanted, stamps)}")
+        folder = private_directory(_folder(kind, wanted, stamps))
         lock = task_lock.take(folder)
         if lock is None:
             return Task(folder)
@@ -144,6 +144,16 @@ def begin(kind: str, wanted: Mapping[str, Any], stamps: Iterable[str] = (), *, m
     except OSError as error:
         raise TuituneError(f"{kind}: cannot be started: {error.strerror or error}") from error
     return Task(folder)
+
+
+def find(kind: str, wanted: Mapping[str, Any], stamps: Iterable[str] = ()) -> Task | None:
+    """The task that `begin` would find at work or done; None where there is none."""
+    folder = _folder(kind, wanted, stamps)
+    return Task(folder) if folder.is_dir() else None
+
+
+def _folder(kind: str, wanted: Mapping[str, Any], stamps: Iterable[str]) -> Path:
+    return data_home() / "cache" / "data" / f"{kind}-{_name(wanted, stamps)}"
 
 
 def _content(path: Path) -> bytes:

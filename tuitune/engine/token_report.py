@@ -10,7 +10,6 @@ from tuitune.data.tasks import Report
 from tuitune.engine.corpus import refusal, remarks, tokenize
 from tuitune.engine.dataset import packed
 from tuitune.engine.failures import EngineError, explain
-from tuitune.engine.steps import total_steps
 from tuitune.engine.tokenizer import choose_template, load_tokenizer, longest_of, place_of, stop_ids_of
 from tuitune.engine.tokens import Encoder
 from tuitune.engine.verdicts import Level, Verdict, judge, longer
@@ -54,7 +53,6 @@ def run(report: Report) -> dict[str, Any]:
         "max_length": recipe.data.max_length,
         "packed_rows": len(rows),
         "fill": facts["tokens"] / room if recipe.data.packing and room else None,
-        "steps": total_steps(len(rows), recipe),
         "lost": [{key: one[key] for key in ("row", "place", "why", "mark")} for one in facts["lost"]],
         "lost_count": facts["lost_count"],
         "odd": facts["odd"],

@@ -24,7 +24,6 @@ from tuitune.engine.model import fetch, load
 from tuitune.engine.replay import tunes
 from tuitune.engine.report import Report
 from tuitune.engine.samples import Sampler
-from tuitune.engine.steps import steps_per_epoch, total_steps
 from tuitune.engine.stop import Stopped, StopSwitch
 from tuitune.engine.tokenizer import choose_template, load_tokenizer, stop_ids_of
 from tuitune.engine.trainer import Trainer
@@ -33,6 +32,7 @@ from tuitune.hardware.model_facts import read_facts
 from tuitune.planning.device_check import too_large_unasked
 from tuitune.planning.half_precision import float16_trouble
 from tuitune.recipe.schema import Recipe, SamplesSection
+from tuitune.recipe.steps import steps_per_epoch, total_steps
 from tuitune.runs import checkpoints
 from tuitune.runs.directory import Run, read_recipe
 
@@ -72,7 +72,8 @@ def train(run: Run, report: Report, stop: StopSwitch, mailbox: Mailbox) -> Outco
     def generator(samples: SamplesSection) -> Generator:
         return Generator(model, base, samples.max_new_tokens, samples.temperature, recipe.run.seed)
 
-    total = total_steps(len(data.train), recipe)
+    per_epoch = steps_per_epoch(len(data.train), recipe.training)
+    total = total_steps(per_epoch, recipe.training)
     now = resume.circumstances(recipe, base, data, on, total)
     loss_head.settle(on, formats.compute, report)
     sampler = Sampler(recipe.samples, generator, template, report)
@@ -87,7 +88,7 @@ def train(run: Run, report: Report, stop: StopSwitch, mailbox: Mailbox) -> Outco
         recorder.replay(tunes(run))
     report.plan(
         total_steps=total,
-        steps_per_epoch=steps_per_epoch(len(data.train), recipe),
+        steps_per_epoch=per_epoch,
         train_rows=data.train_rows,
         eval_rows=data.held_out_count,
         dropped_rows=data.dropped_rows,

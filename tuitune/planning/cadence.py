@@ -18,17 +18,13 @@ _WANTED = 8
 
 def cadence_advice(now: Situation) -> Iterator[Advice]:
     """Evaluations, samples and checkpoints at each epoch, where an epoch is only a few steps and there are many."""
-    rows, training = now.data.rows, now.recipe.training
-    if rows is None:
+    if now.steps is None or now.steps.per_epoch is None:
         return
-    held_out = now.recipe.data.eval
-    rows -= round(rows * held_out) if isinstance(held_out, float) else 0
-    per_epoch = max(1, math.ceil(math.ceil(rows / training.batch_size) / training.accumulation))
-    total = training.max_steps or math.ceil(training.epochs * per_epoch)
-    if per_epoch > FEW_STEPS or total / per_epoch <= _MANY:
+    per_epoch, total = now.steps.per_epoch, now.steps.count
+    if now.steps.sure == "up to" or per_epoch > FEW_STEPS or total / per_epoch <= _MANY:
         return
     happens = {
-        "evaluation.every": ("measuring", held_out is not None),
+        "evaluation.every": ("measuring", now.recipe.data.eval is not None),
         "samples.every": ("sampling", bool(now.recipe.samples.prompts)),
         "checkpoints.every": ("saving", True),
     }

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator
 
 from tuitune.planning.situation import Advice, Situation
+from tuitune.recipe.steps import held_out_rows
 from tuitune.text import clean
 from tuitune.units import number_text
 
@@ -53,7 +54,7 @@ def _few_held_out(now: Situation) -> Iterator[Advice]:
     rows, share = now.data.rows, now.recipe.data.eval
     if rows is None or not isinstance(share, float) or now.recipe.data.mix or rows < 2 * _ENOUGH_HELD_OUT:
         return
-    if (count := max(1, round(rows * share))) < _FEW_HELD_OUT:
+    if (count := held_out_rows(rows, share)) < _FEW_HELD_OUT:
         enough = math.ceil(100 * _ENOUGH_HELD_OUT / rows) / 100
         held_out = "1 held-out row says" if count == 1 else f"{count} held-out rows say"
         message = f"{held_out} little about others; {enough:.0%} of these {rows} rows would be {round(rows * enough)}"

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from tuitune.data.shapes.detect import Detection, recognise
 from tuitune.data.shapes.fields import RowProblem
@@ -41,6 +44,10 @@ class DataCheck:
     numbers: Counter[str] = field(default_factory=Counter)
     unread: Counter[str] = field(default_factory=Counter)
     errors: list[Problem] = field(default_factory=list)
+    usable: int | None = None
+    """How many of `rows` are trained on or held out."""
+    sizes: tuple[tuple[int, int], ...] = ()
+    """Of each usable one among the first rows: the bytes of its texts, and their number."""
 
 
 def check_data(recipe: Recipe, base: Path) -> DataCheck:
@@ -94,7 +101,8 @@ def _check_source(key: str, name: str, recipe: Recipe, base: Path) -> DataCheck:
         rows = list(islice(open_source(source), limit + 1))
     except TuituneError as error:
         return DataCheck(errors=[Problem(key, str(problem)) for problem in error.problems])
-    count = None if len(rows) > limit else len(rows)
+    every = len(rows) <= limit or (key == "data.train" and limit == recipe.data.limit)
+    count = len(rows[:limit]) if every else None
     return _check_rows(key, rows[:limit], count, recipe)
 
 
@@ -118,14 +126,34 @@ def _check_rows(key: str, rows: list[Row], count: int | None, recipe: Recipe) ->
     if len(problems) == len(kept) and count is not None:
         reasons = _listed([text for text, _ in problems]) or "data.exclude names them all"
         return DataCheck(found.shape, count, errors=[Problem(key, f"no row is left to use: {reasons}")])
-    usable = [row.values for row in kept if row.values is not None]
+    usable = None if count is None else len(kept) - len(problems)
+    values = [row.values for row in kept if row.values is not None]
     return DataCheck(
         found.shape,
         count,
         len(marks) - len(set(marks)),
-        Counter(name for values in usable for name in numbers(values, found.columns)),
-        Counter(name for values in usable for name in unread(values, found.columns)),
+        Counter(name for row in values for name in numbers(row, found.columns)),
+        Counter(name for row in values for name in unread(row, found.columns)),
+        usable=usable,
+        sizes=tuple(_sizes(kept, found, recipe)),
     )
+
+
+def _sizes(rows: list[Row], found: Detection, recipe: Recipe) -> Iterator[tuple[int, int]]:
+    convert = convert_for(recipe.objective.kind)
+    for row in rows:
+        with suppress(RowProblem):
+            texts = list(_texts(convert(row.values or {}, found.shape, found.columns)))
+            yield sum(len(text.encode("utf-8", "surrogatepass")) for text in texts), len(texts)
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Every text in a row, however deep."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list):
+        for inner in value.values() if isinstance(value, dict) else value:
+            yield from _texts(inner)
 
 
 def _listed(reasons: list[str]) -> str:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from tuitune.data.cleaning.wanted import Wanted
 from tuitune.data.sources.names import resolve, stamp
-from tuitune.data.tasks import Task, begin
+from tuitune.data.tasks import Task, begin, find
 from tuitune.paths import expanded
+from tuitune.problem import TuituneError
 from tuitune.recipe.schema import Recipe
 
 CLEANED_BY = ("data", "cleaning")
-TOKENIZED_BY = ("model", "data", "cleaning", "objective", "training")
+TOKENIZED_BY = ("model", "data", "cleaning", "objective")
 """The sections of a recipe that a task goes by; the seed of the run besides."""
 
 
@@ -42,13 +44,27 @@ def token_task(recipe: Recipe, base: Path) -> Task:
     return _task("tokens", recipe, base, TOKENIZED_BY, "tuitune.engine")
 
 
+def known_tokens(recipe: Recipe, base: Path) -> dict[str, Any] | None:
+    """What tokenizing the recipe's data gave, where that has been done."""
+    try:
+        task = find("tokens", *_asked(recipe, base, TOKENIZED_BY))
+    except TuituneError:
+        return None
+    return task.look().result if task else None
+
+
 def _task(kind: str, recipe: Recipe, base: Path, sections: tuple[str, ...], module: str) -> Task:
+    return begin(kind, *_asked(recipe, base, sections), module=module)
+
+
+def _asked(recipe: Recipe, base: Path, sections: tuple[str, ...]) -> tuple[dict[str, Any], list[str]]:
+    """What a task is to do, and the state of the data that it is done to."""
     asked = recipe.model_dump(mode="json", include={**dict.fromkeys(sections, True), "run": {"seed"}})
     base = base.absolute()
     stamps = [stamp(resolve(name, base=base)) for name in sources(recipe)]
     if recipe.data.template:
         stamps.append(_stamp_of(base / expanded(recipe.data.template)))
-    return begin(kind, {"recipe": asked, "base": str(base)}, stamps, module=module)
+    return {"recipe": asked, "base": str(base)}, stamps
 
 
 def _stamp_of(path: Path) -> str:

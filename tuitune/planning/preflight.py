@@ -16,7 +16,8 @@ from tuitune.hardware.model_facts import ModelFacts
 from tuitune.hardware.session import Session, session
 from tuitune.paths import data_home
 from tuitune.planning.advice import advise
-from tuitune.planning.data_check import check_data
+from tuitune.planning.data_check import DataCheck, check_data
+from tuitune.planning.data_plan import known_tokens
 from tuitune.planning.device_check import Machine, check_device, no_gpu, too_large_unasked
 from tuitune.planning.formats import Device
 from tuitune.planning.half_precision import computes_in_float16, float16_trouble
@@ -25,6 +26,7 @@ from tuitune.planning.model_check import check_model
 from tuitune.planning.parameters import trainable_parameters
 from tuitune.planning.remote import ask, known
 from tuitune.planning.situation import Advice, Situation
+from tuitune.planning.steps import Steps, expected_steps, tokens_of
 from tuitune.planning.vocabulary import unknown_tokens
 from tuitune.problem import Problem, TuituneError
 from tuitune.recipe.check import problems
@@ -54,6 +56,7 @@ class Check:
     fit: Fit | None
     to_ask: str = ""
     unknown: str = ""
+    steps: Steps | None = None
 
     def as_json(self) -> dict[str, Any]:
         """The keys of `tuitune check --json`."""
@@ -75,11 +78,13 @@ def check(
     build: Build | None = None,
     where: Session | None = None,
     online: bool = False,
+    rows: int | None = None,
 ) -> Check:
     """Look a recipe over; relative paths in it start at `base`.
 
     `gpus` are those of this machine, with the torch that would compute on them, and `where` this process's
-    surroundings, unless given. `online` asks the Hub about a model that is not here, and waits for the answer.
+    surroundings, unless given; `rows` are the usable rows of the training data, where those have been counted.
+    `online` asks the Hub about a model that is not here, and waits for the answer.
     """
     machine = _this_machine() if gpus is None else Machine(gpus, "", True, build)
     present, awaited = machine.open_to(recipe), machine.is_awaited(recipe)
@@ -110,10 +115,20 @@ def check(
     fit = fits(expected, _once_free(present, recipe), recipe.hardware.gpu) if expected and not awaited else None
     where = where or session(data_home())
     why = no_gpu(recipe, machine)
-    situation = Situation(recipe, model, data, trainable, expected, fit, present, why, not awaited, where)
+    steps = _steps(recipe, base, data, model.facts, rows)
+    situation = Situation(recipe, model, data, trainable, expected, fit, present, why, not awaited, where, steps)
     to_ask = recipe.model.id if model.download and model.remote is None else ""
     unknown = model.remote.unknown if model.remote else ""
-    return Check(errors, advise(situation), model.facts, trainable, total, expected, fit, to_ask, unknown)
+    return Check(errors, advise(situation), model.facts, trainable, total, expected, fit, to_ask, unknown, steps)
+
+
+def _steps(recipe: Recipe, base: Path, data: DataCheck, facts: ModelFacts | None, counted: int | None) -> Steps | None:
+    """The steps of the run: from its tokens where they are known, else from the lengths of its first rows."""
+    found = known_tokens(recipe, base)
+    vocabulary = facts.vocab if facts else None
+    tokens = [tokens_of(size, texts, vocabulary) for size, texts in data.sizes]
+    rows = data.usable if counted is None else counted
+    return expected_steps(recipe, rows, packed=found["packed_rows"] if found else None, tokens=tokens)
 
 
 def _modern(gpus: Sequence[Gpu], recipe: Recipe) -> bool:

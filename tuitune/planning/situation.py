@@ -10,6 +10,7 @@ from tuitune.hardware.session import Session
 from tuitune.planning.data_check import DataCheck
 from tuitune.planning.memory import Fit, Forecast
 from tuitune.planning.model_check import ModelCheck
+from tuitune.planning.steps import Steps
 from tuitune.recipe.schema import Recipe
 
 
@@ -40,3 +41,4 @@ class Situation:
     certain: bool
     """False where the run would wait for a GPU, as the driver or a card does not answer."""
     session: Session
+    steps: Steps | None = None

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection
 
 from tuitune.problem import Problem
+from tuitune.recipe import steps
 from tuitune.recipe.schema import TrainingSection
 from tuitune.runs import checkpoints, journal
 from tuitune.runs.directory import Run
@@ -29,7 +29,7 @@ def total_steps(run: Run, training: TrainingSection) -> int | None:
     if training.max_steps is not None:
         return training.max_steps
     per_epoch = whole(journal.last(run.metrics_file, "plan") or {}, "steps_per_epoch")
-    return None if per_epoch is None else math.ceil(training.epochs * per_epoch)
+    return None if per_epoch is None else steps.total_steps(per_epoch, training)
 
 
 def outdone(run: Run, before: TrainingSection, after: TrainingSection) -> Problem | None:

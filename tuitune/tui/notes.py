@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 from tuitune.recipe.schema import Recipe
 from tuitune.tui.outlook import Outlook
@@ -30,9 +31,9 @@ def notes(recipe: Recipe, outlook: Outlook | None) -> dict[str, str]:
     if outlook.rows is not None:
         found["data.train"] = f"{outlook.rows:,} to train on"
     if (steps := outlook.steps) is not None:
-        found["training.epochs"] = f"{'up to ' if steps.at_most else ''}{steps.count:,} steps"
+        found["training.epochs"] = steps.phrase
         warm = math.ceil(steps.count * training.warmup_ratio)
-        found["training.warmup_ratio"] = f"{'up to ' if steps.at_most else ''}{warm:,} steps"
+        found["training.warmup_ratio"] = replace(steps, count=warm).phrase
     return found
 
 

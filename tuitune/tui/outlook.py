@@ -6,7 +6,6 @@ Nothing is guessed: what is not known is None.
 from __future__ import annotations
 
 import contextlib
-import math
 import threading
 import time
 from collections.abc import Callable
@@ -24,21 +23,15 @@ from tuitune.hardware.model_facts import ModelFacts
 from tuitune.planning import remote
 from tuitune.planning.memory import Fit, Forecast
 from tuitune.planning.preflight import Advice, check
+from tuitune.planning.steps import Steps
 from tuitune.problem import Problem, TuituneError
 from tuitune.recipe.schema import DataSection, ModelSection, Recipe
+from tuitune.recipe.steps import training_rows
 
 _SMALL = 8 << 20
 """Bytes of a file that is inspected by the screen itself, in a moment; larger ones by a process."""
 
 _LOOK_SECONDS = 0.25
-
-
-@dataclass(frozen=True)
-class Steps:
-    """Optimizer steps of a run; `at_most` where packing will make them fewer than rows alone say."""
-
-    count: int
-    at_most: bool
 
 
 @dataclass(frozen=True)
@@ -57,6 +50,7 @@ class Outlook:
     gpu_reason: str
     host: Host
     rows: int | None
+    steps: Steps | None
     to_ask: str = ""
     """A Hub model that the Hub has not been asked about yet."""
     not_told: str = ""
@@ -82,32 +76,6 @@ class Outlook:
     @property
     def place(self) -> str:
         return f"GPU {self.fit.gpu.index}" if self.fit and self.fit.gpu else "RAM"
-
-    @property
-    def steps(self) -> Steps | None:
-        return steps(self.recipe, self.rows)
-
-
-def steps(recipe: Recipe, rows: int | None) -> Steps | None:
-    """Optimizer steps for `rows` training rows, counted as transformers' Trainer does; None where nothing is known."""
-    training = recipe.training
-    if rows is None:
-        return Steps(training.max_steps, at_most=False) if training.max_steps else None
-    batches = math.ceil(rows / training.batch_size)
-    per_epoch = max(1, math.ceil(batches / training.accumulation))
-    count = math.ceil(training.epochs * per_epoch)
-    if training.max_steps is not None:
-        return Steps(training.max_steps, at_most=False)
-    return Steps(count, at_most=recipe.data.packing)
-
-
-def training_rows(recipe: Recipe, counted: int | None) -> int | None:
-    """Rows left to train on of those `counted`, after the limit and the held-out fraction."""
-    if counted is None:
-        return None
-    rows = min(counted, recipe.data.limit or counted)
-    held_out = recipe.data.eval
-    return rows - min(rows - 1, max(1, round(rows * held_out))) if isinstance(held_out, float) and rows > 1 else rows
 
 
 class Inspections:
@@ -182,9 +150,10 @@ def look(recipe: Recipe, *, base: Path, sampler: Sampler, inspections: Inspectio
 
     Relative paths start at `base`.
     """
-    found = check(recipe, base=base)
-    gpus = tuple(sampler.sample())
     known = inspections.known(recipe.data)
+    counted = known.rows - known.problem_count if known else None
+    found = check(recipe, base=base, rows=counted)
+    gpus = tuple(sampler.sample())
     return Outlook(
         recipe=recipe,
         errors=tuple(found.errors),
@@ -197,7 +166,8 @@ def look(recipe: Recipe, *, base: Path, sampler: Sampler, inspections: Inspectio
         gpus=gpus,
         gpu_reason=sampler.reason,
         host=host(),
-        rows=training_rows(recipe, known.rows - known.problem_count if known else None),
+        rows=None if counted is None else training_rows(counted, recipe.data),
+        steps=found.steps,
         to_ask=found.to_ask,
         not_told=found.unknown,
     )

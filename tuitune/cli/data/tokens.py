@@ -13,6 +13,7 @@ from tuitune.cli.data.following import result_of, telling
 from tuitune.cli.output import complain, say, say_json, say_pairs
 from tuitune.data.sources.pages import read_page
 from tuitune.planning.data_plan import token_task
+from tuitune.planning.steps import expected_steps
 from tuitune.problem import TuituneError
 from tuitune.recipe import overrides
 from tuitune.recipe.document import read
@@ -35,7 +36,9 @@ def tokens(options: argparse.Namespace) -> int:
     recipe = _recipe(options)
     if options.row is not None:
         return _row(recipe, options)
-    result = result_of(token_task(recipe, Path.cwd()), recipe.data.train)
+    found = result_of(token_task(recipe, Path.cwd()), recipe.data.train)
+    steps = expected_steps(recipe, found["rows"], packed=found["packed_rows"])
+    result = {**found, "steps": steps.count if steps else None}
     if options.json:
         say_json(result)
     else:

@@ -150,7 +150,7 @@ def _figures(outlook: Outlook, width: int) -> list[Content]:
         _pair("trainable", _trainable(outlook), width),
         _pair("rows", "not counted" if outlook.rows is None else f"{outlook.rows:,}", width),
         _pair("effective batch", f"{outlook.effective_batch:,}", width),
-        _pair("steps", _steps(outlook).removesuffix(" steps"), width),
+        _pair("steps", outlook.steps.text if outlook.steps else "unknown until the rows are counted", width),
         _pair("tokens a step", f"up to {tokens:,}", width),
     ]
 
@@ -184,7 +184,7 @@ def _steps(outlook: Outlook) -> str:
     steps = outlook.steps
     if steps is None:
         return "steps unknown until the rows are counted"
-    return f"{'up to ' if steps.at_most else ''}{steps.count:,} steps"
+    return steps.phrase
 
 
 def _pair(name: str, figure: str, width: int, style: str = "") -> Content:

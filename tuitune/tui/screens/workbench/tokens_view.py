@@ -7,6 +7,8 @@ from typing import Any
 
 from textual.content import Content
 
+from tuitune.planning.steps import expected_steps
+from tuitune.recipe.schema import Recipe
 from tuitune.recipe.settings import setting, show_value
 from tuitune.text import clean
 from tuitune.tui.screens.workbench.bench import Target
@@ -39,7 +41,7 @@ class TokensView(View):
         lengths, bins = report["lengths"], _TALL_BINS if self.size.height > 34 else _BINS
         return [
             *(text_row(f"error {at}", finding({"level": "error"}, text)) for at, text in enumerate(report["errors"])),
-            *(text_row(f"figures {at}", line) for at, line in enumerate(_figures(report))),
+            *(text_row(f"figures {at}", line) for at, line in enumerate(_figures(report, self.bench.recipe))),
             heading("tokens a row"),
             *histogram(lengths["edges"], lengths["counts"], bins, report["max_length"]),
             heading("verdicts"),
@@ -97,10 +99,11 @@ class TokensView(View):
         return entries[int(place)] if place.isdecimal() and int(place) < len(entries) else None
 
 
-def _figures(report: Mapping[str, Any]) -> list[Content]:
+def _figures(report: Mapping[str, Any], recipe: Recipe) -> list[Content]:
     held_out = f"{report['held_out']:,} held out"
     learned = f"{percent_text(report['trained_share'])} of them learned from"
     cut = report["cut"]
+    steps = expected_steps(recipe, report["rows"], packed=report["packed_rows"])
     return [
         joined([labelled("rows", f"{report['rows']:,}"), held_out, f"longest {report['longest']:,} tokens"]),
         joined([labelled("tokens", count_text(report["tokens"])), learned]),
@@ -110,7 +113,7 @@ def _figures(report: Mapping[str, Any]) -> list[Content]:
                 f"packed into {report['packed_rows']:,}, {percent_text(report['fill'])} full"
                 if report.get("packed_rows")
                 else None,
-                f"{report['steps']:,} steps" if report.get("steps") else None,
+                steps.phrase if steps else None,
             ]
         ),
     ]
