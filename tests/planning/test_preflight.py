@@ -587,10 +587,12 @@ def test_epochs_of_a_few_steps_should_not_set_the_pace(base: Path) -> None:
     assert note.fix == {"samples.every": 13, "checkpoints.every": 13}
     for values in (
         {**short, "training__epochs": 5.0},
-        {"training__epochs": 100.0},
+        {"training__epochs": 100.0, "data__packing": False},
         {**short, "training__epochs": 100.0, "training__max_steps": 10},
     ):
         assert advice(looked_at(base, **values), "cadence") == []
+    (note,) = advice(looked_at(base, training__epochs=100.0), "cadence")
+    assert "happens every step" in note.message  # all 150 rows of a few words fit into one batch
 
 
 def test_a_moment_to_stop_at_that_is_past(base: Path) -> None:
