@@ -99,14 +99,16 @@ class _Launch:
         return lambda *args, **kwargs: None
 
 
-def peak(recipe: Recipe, config: dict[str, Any], *, flash: bool = True, documents: int = 1) -> Live:
+def peak(recipe: Recipe, config: dict[str, Any], *, gpu: bool = True, flash: bool = True, documents: int = 1) -> Live:
     """The second training step of `recipe` with a model of `config`, every row full and all of it learned.
 
     `flash`: the GPU has the variable-length attention kernel (Ampere or later); `documents` in a row.
     """
-    formats = precision(recipe, torch.device("cuda"))
+    formats = precision(recipe, torch.device("cuda" if gpu else "cpu"))
     live = Live()
-    with _as_on_a_gpu(flash, formats.autocast is not None), contextlib.ExitStack() as stack:
+    with contextlib.ExitStack() as stack:
+        every_one = patch.object(torch.Tensor, "nonzero", lambda learned: torch.arange(len(learned))[:, None])
+        stack.enter_context(_as_on_a_gpu(flash, formats.autocast is not None) if gpu else every_one)
         base = _meta_model(recipe, config, formats)
         with torch.device("meta"):
             model = adapt(types.SimpleNamespace(model=base, commit=None), recipe)  # type: ignore[arg-type]
@@ -117,14 +119,14 @@ def peak(recipe: Recipe, config: dict[str, Any], *, flash: bool = True, document
         if recipe.training.gradient_checkpointing:
             base.activation_checkpointing_enable({"use_reentrant": False})
         model.train()
-        _step(model, live, recipe, formats, documents)
+        _step(model, live, recipe, formats, documents, fused=gpu)
     return live
 
 
-def _step(model: nn.Module, live: Live, recipe: Recipe, formats: Precision, documents: int) -> None:
+def _step(model: nn.Module, live: Live, recipe: Recipe, formats: Precision, documents: int, *, fused: bool) -> None:
     training, length = recipe.training, recipe.data.max_length
     row = {"input_ids": [1] * length, "labels": [1] * length, "seq_lengths": [length // documents] * documents}
-    trainer: Any = types.SimpleNamespace(_flat=True, _fused_head=True, aux_loss_enabled=False)
+    trainer: Any = types.SimpleNamespace(_flat=True, _fused_head=fused, aux_loss_enabled=False)
     trained = [weight for weight in model.parameters() if weight.requires_grad]
     optimizer = torch.optim.AdamW(trained, foreach=training.optimizer == "adamw_torch")
     live.stage = "optimizer"

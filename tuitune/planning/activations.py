@@ -16,8 +16,9 @@ _FLOAT32 = 4
 _TILE_ROWS, _TILE_COLUMNS = 4096, 32_768
 """Tokens and vocabulary of the piece of logits that TRL's fused head holds (`trl.kernels.chunked_logprob`)."""
 
-_TILE_COPIES = 6
-"""float32 copies of that piece where there is no Triton to fold it in place (the torch path of the same file)."""
+_LOGIT_COPIES = 3
+"""float32 numbers for each logit on a CPU, where those of all learned tokens stand at once: their softmax, and two
+gradients (`Trainer.summed_loss`)."""
 
 _SHARED_INPUTS = {
     "q_proj": "attention",
@@ -36,7 +37,7 @@ class Step:
     `mask` is the bytes that dropout keeps for each number (1 on a GPU, 4 on a CPU, 0 without dropout); `row` the
     longest document in tokens, which counts where scores are written out: by the eager attention, or (`softcap`) by
     ours, document by document. `repeated`: keys and values are repeated for all heads, where no kernel groups them.
-    `bits` of the frozen weights; `adapted_experts`: the 3-D parameters of the experts have an adapter too.
+    `bits` of the frozen weights.
     """
 
     tokens: int
@@ -52,7 +53,8 @@ class Step:
     bits: int = 16
     dora: bool = False
     rank: int = 16
-    adapted_experts: bool = False
+    experts: tuple[Linear, ...] = ()
+    """The parameters of experts that have an adapter, as the layers that they are for each."""
 
     @property
     def results(self) -> int:
@@ -158,10 +160,10 @@ def _experts(experts: Experts, step: Step) -> float:
     """
     compute = step.formats.compute
     copied = 3 * experts.inner + experts.hidden
-    if step.adapted_experts or step.trained:
+    if step.experts or step.trained:
         copied += experts.inner + experts.hidden
     routing = _FLOAT32 * experts.count + experts.chosen * 4 * 8
-    weights = compute * experts.weights // experts.layers * step.adapted_experts
+    weights = compute * sum(one.weights for one in step.experts) // experts.layers
     return step.tokens * (experts.chosen * compute * copied + routing) + weights
 
 
@@ -223,7 +225,8 @@ def _feed_forward_at_work(facts: ModelFacts, wide: Widths, step: Step) -> float:
     numbers += formats.adapter * bool(step.mask)
     unpacked = max((one.inputs * one.outputs for one in facts.trunk), default=0) * formats.compute * (step.bits < 16)
     unpacked += step.tokens * inner * formats.compute
-    return max(step.tokens * inner * numbers, unpacked, _dora_at_work(step))
+    folded = max((one.weights for one in step.experts), default=0) // (experts.layers if experts else 1)
+    return max(step.tokens * inner * numbers, unpacked, _dora_at_work(step)) + folded * formats.compute
 
 
 def _attention_at_work(facts: ModelFacts, step: Step) -> int:
@@ -251,8 +254,11 @@ def _dora_at_work(step: Step) -> int:
 
 
 def loss_head(wide: Widths, step: Step, *, on_gpu: bool) -> int:
-    """TRL's fused output head: one tile of logits, and the hidden states' gradient in float32 and as handed on."""
-    tile = min(step.tokens, _TILE_ROWS) * min(wide.vocab, _TILE_COLUMNS)
-    number = step.formats.compute if on_gpu else step.formats.compute + _TILE_COPIES * _FLOAT32
-    head = _FLOAT32 * wide.vocab * wide.hidden if step.trained else 0
-    return tile * number + step.tokens * wide.hidden * (_FLOAT32 + step.formats.compute) + head
+    """The output head. On a GPU it is TRL's fused one: a tile of logits, and the hidden states' gradient in float32 and
+    as handed on. On a CPU all logits are made.
+    """
+    weights = _FLOAT32 * wide.vocab * wide.hidden if step.trained else 0
+    if not on_gpu:
+        return step.tokens * wide.vocab * _LOGIT_COPIES * _FLOAT32 + weights
+    tile = min(step.tokens, _TILE_ROWS) * min(wide.vocab, _TILE_COLUMNS) * step.formats.compute
+    return tile + step.tokens * wide.hidden * (_FLOAT32 + step.formats.compute) + weights

@@ -12,6 +12,7 @@ from tuitune.hardware.compiler import why_not_compiled
 from tuitune.hardware.models import ADAPTER_CONFIG
 from tuitune.planning.cadence import cadence_advice
 from tuitune.planning.data_advice import data_advice
+from tuitune.planning.experts import expert_advice
 from tuitune.planning.half_precision import MAY_OVERFLOW, computes_in_float16, float16_trouble
 from tuitune.planning.model_check import needs_remote_code
 from tuitune.planning.savings import memory_advice
@@ -210,6 +211,7 @@ _RULES: tuple[Callable[[Situation], Iterable[Advice]], ...] = (
     _download,
     _revision,
     _experts,
+    expert_advice,
     _adapter_beside,
     cadence_advice,
     _until,

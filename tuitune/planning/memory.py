@@ -78,9 +78,11 @@ def forecast(
         step = replace(step, repeated=True)
     trained = _trained(recipe, facts, step)
     weight = numbers.weights if step.trained else numbers.adapter
+    experts = _experts(facts, numbers, step)
     at_peak = peak(facts, wide, step, on_gpu=device == "cuda")
     parts = {
-        "weights": _weights(recipe, facts, numbers, step),
+        "weights": _weights(recipe, facts, numbers, step) - experts,
+        **({"experts": experts} if experts else {}),
         "adapter": 0 if step.trained else trained * weight,
         "gradients": _gradients(recipe, trained * weight, at_peak.activations),
         "optimizer": _optimizer(recipe, facts, step, trained, weight),
@@ -168,11 +170,19 @@ def _weights(recipe: Recipe, facts: ModelFacts, numbers: Formats, step: Step) ->
     return round(quantized + numbers.weights * (total - packed))
 
 
+def _experts(facts: ModelFacts, numbers: Formats, step: Step) -> int:
+    """The experts of a mixture, which stay as loaded whatever the bits; none where every weight is trained alike."""
+    return 0 if facts.experts is None or step.trained else numbers.weights * facts.experts.weights
+
+
 def _packed(facts: ModelFacts) -> int:
-    """Weights of the linear layers in the blocks; of an unknown layout, all but two matrices of the vocabulary."""
+    """Weights of the linear layers in the blocks; of an unknown layout, all but two matrices of the vocabulary and the
+    experts.
+    """
     if facts.linears:
         return sum(linear.weights for linear in facts.trunk)
-    return max(0, (facts.parameters or 0) - 2 * (facts.vocab or 0) * (facts.hidden or 0))
+    experts = facts.experts.weights if facts.experts else 0
+    return max(0, (facts.parameters or 0) - 2 * (facts.vocab or 0) * (facts.hidden or 0) - experts)
 
 
 def _gradients(recipe: Recipe, size: int, activations: int) -> int:
@@ -206,6 +216,8 @@ def _assumptions(recipe: Recipe, facts: ModelFacts, step: Step) -> tuple[str, ..
     found = [f"{step.tokens} tokens in a batch: batch size × max length, all of it full"]
     if not facts.linears:
         found.append("the layout of this model is not known here; its layers are taken to be like Llama's")
+    if facts.experts and recipe.quantization.bits < 16:
+        found.append("the experts stay in 16 bits: bitsandbytes quantizes linear layers, and experts are none")
     if recipe.training.optimizer.startswith("paged"):
         found.append("paged optimizer states are counted, although they can move to host memory")
     return (*found, _NOT_COVERED)
