@@ -149,6 +149,8 @@ def _attention(facts: ModelFacts, wide: Widths, step: Step) -> int:
     written = step.eager or step.softcap
     keys = wide.queries if step.repeated or written else wide.keys
     kept = compute * 2 * (wide.queries + keys) + _FLOAT32 * heads
+    if any(one.name == "qkv_proj" for one in facts.trunk):  # the values are a part of that layer's result
+        kept += compute * (wide.queries + wide.keys)
     if written:
         kept += heads * step.row * (_FLOAT32 + compute * (2 if step.softcap else 1))
     return kept
