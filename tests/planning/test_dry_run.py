@@ -22,6 +22,7 @@ NF4 = {"quantization__bits": 4}
 DORA, DROPOUT = {"adapter__dora": True}, {"adapter__dropout": 0.05}
 FP16, FP32 = {"training__precision": "fp16"}, {"training__precision": "fp32"}
 EVERY_WEIGHT = {"adapter__method": "none"}
+ON_CPU = {"gpu": False, **FP32}
 OLD = {"flash": False, **FP16}
 """As on a T4: float16, and no flash attention."""
 
@@ -31,19 +32,20 @@ ONE = {
 }  # fmt: skip
 
 
-def off_by(model: str, layers: int | None, *, flash: bool = True, **values: Any) -> float:
+def off_by(model: str, layers: int | None, *, gpu: bool = True, flash: bool = True, **values: Any) -> float:
     """How far the forecast without the context is from the dry run, as a share of it."""
     config = MODELS[model] if layers is None else {**MODELS[model], "num_hidden_layers": layers}
     recipe = with_values(Recipe(), {key.replace("__", "."): value for key, value in {**ONE, **values}.items()})
-    found = forecast(recipe, read_facts(config), modern=flash)
+    found = forecast(recipe, read_facts(config), device="cuda" if gpu else "cpu", modern=flash)
     assert found is not None
-    return (found.total - CONTEXT["cuda"]) / peak(recipe, config, flash=flash).peak - 1
+    return (found.total - CONTEXT[found.device]) / peak(recipe, config, gpu=gpu, flash=flash).peak - 1
 
 
 @pytest.mark.parametrize(
     ("model", "values"),
     [
         ("llama-8b", {}),
+        ("llama-1b", ON_CPU),
         ("llama-8b", NF4 | CHECKPOINTING),
         ("llama-8b", DORA | DROPOUT),
         ("llama-8b", DORA | NF4 | CHECKPOINTING),

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -95,6 +96,28 @@ def test_quantized_weights() -> None:
     assert weights[4, True] == pytest.approx(linear * 4.127 / 8 + 2 * rest, rel=1e-4)
     assert weights[4, False] == pytest.approx(linear * 4.5 / 8 + 2 * rest, rel=1e-4)
     assert weights[8, True] == pytest.approx(linear + 2 * rest, rel=1e-3)
+
+
+@pytest.mark.parametrize(("model", "kept"), [("qwen3-30b-a3b", 54.0), ("mixtral-8x7b", 84.0)])
+def test_four_bits_leave_the_experts_of_a_mixture_in_sixteen(model: str, kept: float) -> None:
+    facts = read_facts(MODELS[model])
+    found = forecast(recipe(quantization__bits=4, adapter__targets="all-linear"), facts)
+    assert found is not None
+    assert found.parts["experts"] / GIB == pytest.approx(kept, rel=1e-3)
+    assert found.parts["weights"] < 2 * GIB
+    assert any("16 bits" in text for text in found.assumptions)
+    whole = forecast(recipe(adapter__targets="all-linear"), facts)
+    assert whole is not None
+    assert whole.parts["experts"] == found.parts["experts"]
+    assert not any("16 bits" in text for text in whole.assumptions)
+
+
+def test_experts_of_a_layout_that_is_not_known_are_not_quantized_either() -> None:
+    config = {**MODELS["qwen3-30b-a3b"], "model_type": "newcomer_moe"}
+    total = read_facts(MODELS["qwen3-30b-a3b"]).parameters
+    found = forecast(recipe(quantization__bits=4), replace(read_facts(config), parameters=total))
+    assert found is not None
+    assert found.total > 55 * GIB
 
 
 def test_published_peaks_of_others_are_near() -> None:

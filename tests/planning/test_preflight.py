@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ import pytest
 
 from tests.hardware import fake_nvml
 from tests.hardware.folders import LLAMA_3_1_8B, TINY, llama_tensors, model_folder
+from tests.hardware.folders import LLAMA_3_1_8B, TINY, model_folder
+from tests.planning.models import MODELS
 from tuitune.data.sources.names import open_rows
 from tuitune.data.sources.rows import mark
 from tuitune.hardware.gpus import Gpu, GpuProcess
@@ -432,6 +435,25 @@ def card(gigabytes: float) -> Gpu:
     return Gpu(index=0, uuid=None, name="card", memory_total=80 * GIB, memory_free=int(gigabytes * 1e9))
 
 
+def test_what_four_bits_leave_of_a_mixture_is_said(base: Path) -> None:
+    model_folder(base / "mixture", MODELS["mixtral-8x7b"], {"packed": ("U8", [64], 64)})
+    (note,) = advice(looked_at(base, model__id="mixture", quantization__bits=4), "experts-16-bit")
+    assert (note.level, note.key) == ("warning", "quantization.bits")
+    assert "90.2 GB of 91.4 GB" in note.message
+    assert advice(looked_at(base, model__id="mixture"), "experts-16-bit") == []
+    big_model(base / "big")
+    assert advice(looked_at(base, model__id="big", quantization__bits=4), "experts-16-bit") == []
+
+
+def test_an_old_card_is_forecast_with_what_it_lacks(base: Path) -> None:
+    big_model(base / "big")
+    old = replace(CARD, capability=(7, 5))
+    values = {"model__id": "big", "adapter__targets": "all-linear"}
+    before, after = (looked_at(base, gpus=[card], **values).forecast for card in (old, CARD))
+    assert before and after
+    assert before.parts["activations"] > after.parts["activations"]  # keys and values repeated for every head
+
+
 def test_a_card_too_small_is_met_with_every_change_that_is_enough(base: Path) -> None:
     big_model(base / "big")
     values = {"model__id": "big", "data__max_length": 2048, "adapter__targets": "all-linear"}
@@ -510,6 +532,7 @@ def test_a_card_in_use_is_waited_for_and_its_whole_memory_counts(base: Path) -> 
 
 ON_A_LOST_CARD = """
 import json, sys
+from dataclasses import replace
 from pathlib import Path
 from tuitune.planning.preflight import check
 from tuitune.planning.savings import with_values

@@ -219,7 +219,7 @@ def _dora(wide: Widths, step: Step) -> float:
 
 def _feed_forward_at_work(facts: ModelFacts, wide: Widths, step: Step) -> float:
     """Bytes that come and go there, at their most: gradients, in the arithmetic's format and (where the adapter casts)
-    in its own; a quantized layer unpacked; what DoRA multiplies.
+    in its own; a quantized layer unpacked; what DoRA multiplies; the gradient of experts with their adapters.
     """
     formats, experts = step.formats, facts.experts
     inner = experts.chosen * max(experts.inner, experts.hidden) if experts else wide.inner
@@ -228,7 +228,7 @@ def _feed_forward_at_work(facts: ModelFacts, wide: Widths, step: Step) -> float:
     unpacked = max((one.inputs * one.outputs for one in facts.trunk), default=0) * formats.compute * (step.bits < 16)
     unpacked += step.tokens * inner * formats.compute
     folded = max((one.weights for one in step.experts), default=0) // (experts.layers if experts else 1)
-    return max(step.tokens * inner * numbers, unpacked, _dora_at_work(step)) + folded * formats.compute
+    return max(step.tokens * inner * numbers, unpacked, _dora_at_work(step), folded * formats.compute)
 
 
 def _attention_at_work(facts: ModelFacts, step: Step) -> int:
