@@ -22,6 +22,11 @@ NF4 = {"quantization__bits": 4}
 DORA, DROPOUT = {"adapter__dora": True}, {"adapter__dropout": 0.05}
 FP16, FP32 = {"training__precision": "fp16"}, {"training__precision": "fp32"}
 EVERY_WEIGHT = {"adapter__method": "none"}
+ATTENTION = ["q_proj", "k_proj", "v_proj", "o_proj"]
+WITH_EXPERTS = {
+    "mixtral-8x7b": {"adapter__targets": [*ATTENTION, "w1", "w2", "w3"]},
+    "qwen3-30b-a3b": {"adapter__targets": [*ATTENTION, "gate_proj", "up_proj", "down_proj"]},
+}
 ON_CPU = {"gpu": False, **FP32}
 OLD = {"flash": False, **FP16}
 """As on a T4: float16, and no flash attention."""
@@ -56,6 +61,7 @@ def off_by(model: str, layers: int | None, *, gpu: bool = True, flash: bool = Tr
         ("gemma3-4b", FP16),
         ("phi3-mini", NF4),
         ("mixtral-8x7b", NF4 | CHECKPOINTING),
+        ("mixtral-8x7b", NF4 | CHECKPOINTING | WITH_EXPERTS["mixtral-8x7b"]),
         ("qwen3-30b-a3b", {}),
         ("llama-8b", EVERY_WEIGHT),
     ],
@@ -87,6 +93,8 @@ WHOLE: list[tuple[str, dict[str, Any]]] = [
     ("mixtral-8x7b", CHECKPOINTING),
     ("qwen3-30b-a3b", NF4),
     ("qwen3-30b-a3b", NF4 | CHECKPOINTING),
+    ("mixtral-8x7b", WITH_EXPERTS["mixtral-8x7b"]),
+    *(("qwen3-30b-a3b", WITH_EXPERTS["qwen3-30b-a3b"] | keeps) for keeps in ({}, NF4 | CHECKPOINTING)),
 ]
 
 

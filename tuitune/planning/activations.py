@@ -106,9 +106,9 @@ def peak(facts: ModelFacts, wide: Widths, step: Step, *, on_gpu: bool) -> Peak:
     """
     layers = _layers(facts, wide, step)
     if step.checkpointing:
-        kept, inside = step.tokens * wide.hidden * step.stream * wide.layers, max(map(sum, layers))
+        kept, inside = step.tokens * wide.hidden * step.stream * wide.layers, max(sum(layer) for layer in layers)
     else:
-        kept, inside = sum(map(sum, layers)), 0.0
+        kept, inside = sum(sum(layer) for layer in layers), 0.0
     head = loss_head(wide, step, on_gpu=on_gpu)
     at_head = kept + ends_bytes(wide, step)
     feed_forward = kept + inside + _feed_forward_at_work(facts, wide, step)
@@ -124,7 +124,7 @@ def ends_bytes(wide: Widths, step: Step) -> int:
 
 def saved(facts: ModelFacts, wide: Widths, step: Step) -> int:
     """Bytes that the blocks keep for the backward pass without checkpointing, the ends of the model included."""
-    return round(sum(map(sum, _layers(facts, wide, step))) + ends_bytes(wide, step))
+    return round(sum(sum(layer) for layer in _layers(facts, wide, step)) + ends_bytes(wide, step))
 
 
 def _layers(facts: ModelFacts, wide: Widths, step: Step) -> list[tuple[float, float]]:

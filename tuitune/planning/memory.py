@@ -12,7 +12,7 @@ from tuitune.hardware.model_facts import Linear, ModelFacts
 from tuitune.hardware.occupancy import training_gpu
 from tuitune.planning.activations import Step, Widths, peak, widths
 from tuitune.planning.formats import Device, Formats, formats
-from tuitune.planning.parameters import adapted_layers, trainable_parameters
+from tuitune.planning.parameters import adapted_experts, adapted_layers, trainable_parameters
 from tuitune.recipe.schema import Recipe
 from tuitune.units import bytes_text
 
@@ -127,6 +127,7 @@ def _step(recipe: Recipe, facts: ModelFacts, wide: Widths, device: Device, numbe
         bits=recipe.quantization.bits,
         dora=adapter.dora and not trained,
         rank=adapter.rank,
+        experts=tuple(dict.fromkeys(adapted_experts(recipe, facts))),
     )
 
 

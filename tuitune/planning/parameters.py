@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tuitune.hardware.model_facts import Linear, ModelFacts
-from tuitune.planning.targets import expert_problems, resolve_targets
+from tuitune.planning.targets import EXPERT_PARAMETERS, expert_names, expert_problems, resolve_targets
 from tuitune.problem import TuituneError
 from tuitune.recipe.schema import Recipe
 
@@ -19,7 +19,8 @@ def trainable_parameters(recipe: Recipe, facts: ModelFacts) -> tuple[int | None,
     adapted = adapted_layers(recipe, facts)
     if not facts.linears:
         return None, facts.parameters
-    trained = sum(recipe.adapter.rank * (linear.inputs + linear.outputs) * linear.count for linear in adapted)
+    layers = (*adapted, *adapted_experts(recipe, facts))
+    trained = sum(recipe.adapter.rank * (linear.inputs + linear.outputs) * linear.count for linear in layers)
     if recipe.adapter.dora:
         trained += sum(linear.outputs * linear.count for linear in adapted)
     biased = {"none": (), "lora_only": adapted, "all": facts.linears}[recipe.adapter.bias]
@@ -31,6 +32,19 @@ def adapted_layers(recipe: Recipe, facts: ModelFacts) -> tuple[Linear, ...]:
     """The layers that get a LoRA adapter, none where every weight is trained. Raises as above."""
     names = set(target_names(recipe, facts))
     return tuple(linear for linear in facts.linears if linear.name in names)
+
+
+def adapted_experts(recipe: Recipe, facts: ModelFacts) -> tuple[Linear, ...]:
+    """The parameters of experts that get an adapter, as the layers that each expert has there. Raises as above.
+
+    One that two names stand for has the rank of both, so it counts twice.
+    """
+    if facts.experts is None:
+        return ()
+    known = EXPERT_PARAMETERS.get(facts.model_type or "", {})
+    wanted = [known[name] for name in expert_names(target_names(recipe, facts), facts.model_type)]
+    parameters = {one.name: one for one in facts.experts.parameters}
+    return tuple(parameters[name] for name in wanted if name in parameters)
 
 
 def target_names(recipe: Recipe, facts: ModelFacts) -> list[str]:
