@@ -45,10 +45,10 @@ def token_task(recipe: Recipe, base: Path) -> Task:
 
 
 def known_tokens(recipe: Recipe, base: Path) -> dict[str, Any] | None:
-    """What tokenizing the recipe's data gave, where that has been done."""
+    """What tokenizing the recipe's data gave, where that has been done; None for names that no file can have, too."""
     try:
         task = find("tokens", *_asked(recipe, base, TOKENIZED_BY))
-    except TuituneError:
+    except (TuituneError, OSError, RuntimeError, ValueError):
         return None
     return task.look().result if task else None
 
