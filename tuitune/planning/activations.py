@@ -105,10 +105,10 @@ def peak(facts: ModelFacts, wide: Widths, step: Step, *, on_gpu: bool) -> Peak:
     With gradient checkpointing layers keep their inputs, and one its insides while it is at work.
     """
     layers = _layers(facts, wide, step)
+    whole = [common + feed_forward for common, feed_forward in layers]
+    kept, inside = sum(whole), 0.0
     if step.checkpointing:
-        kept, inside = step.tokens * wide.hidden * step.stream * wide.layers, max(sum(layer) for layer in layers)
-    else:
-        kept, inside = sum(sum(layer) for layer in layers), 0.0
+        kept, inside = step.tokens * wide.hidden * step.stream * wide.layers, max(whole)
     head = loss_head(wide, step, on_gpu=on_gpu)
     at_head = kept + ends_bytes(wide, step)
     feed_forward = kept + inside + _feed_forward_at_work(facts, wide, step)
