@@ -465,6 +465,7 @@ def test_a_gpus_peak_is_that_of_training_with_reserved_memory_and_context_beside
     processes = [GpuProcess(os.getpid(), "me", 190, "python"), GpuProcess(1, "root", 10**9, "other")]
     monkeypatch.setattr(device.Sampler, "sample", lambda self: [Gpu(0, "GPU-1", "card", processes=tuple(processes))])
     memory = device.Memory(GPU)
+    assert memory.figures()["peak_memory_bytes"] == 100
     told["peak"] = 400
     assert memory.figures() == {
         "memory_bytes": 100, "peak_memory_bytes": 400, "reserved_memory_bytes": 450, "context_memory_bytes": 40,
