@@ -57,6 +57,53 @@ def test_a_document_is_computed_as_if_it_were_alone(kind: str, dtype: torch.dtyp
     assert (packed[: LENGTHS[0]] - disturbed[: LENGTHS[0]]).abs().max() > 0.0
 
 
+@pytest.mark.parametrize("kind", ["llama", "gemma2"])
+def test_a_batch_that_is_filled_up_has_the_same_loss_and_gradients(kind: str) -> None:
+    model = make_model(kind)
+    model.set_attn_implementation(DOCUMENTS)
+    rows = [{"input_ids": doc, "labels": doc} for doc in documents()]
+    plain, filled = flatten(rows), flatten(rows, multiple=64)
+    assert (plain["input_ids"].shape[1], filled["input_ids"].shape[1]) == (51, 64)
+    assert plain["tokens"] == filled["tokens"] == 51
+    assert int((plain["labels"] != -100).sum()) == int((filled["labels"] != -100).sum())
+    gradients = []
+    for batch in (plain, filled):
+        model.zero_grad()
+        batch.pop("tokens")
+        loss = model(**batch, use_cache=False).loss
+        loss.backward()
+        gradients.append(torch.cat([weight.grad.flatten() for weight in model.parameters()]))
+    torch.testing.assert_close(*gradients, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["llama", "gemma2"])
+def test_a_cpu_attends_in_float32_and_in_few_lengths(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In 16 bits it makes and keeps a kernel for each length, and memory grows for as long as new ones come."""
+    from tuitune.engine import attention
+    from tuitune.engine.device import Precision, row_multiple
+
+    seen: list[torch.dtype] = []
+    for name in ("_sdpa", "_explicit"):
+        attend = getattr(attention, name)
+        monkeypatch.setattr(
+            attention, name, lambda q, *rest, _attend=attend, **more: seen.append(q.dtype) or _attend(q, *rest, **more)
+        )
+    model = make_model(kind).to(torch.bfloat16)
+    model.set_attn_implementation(DOCUMENTS)
+    assert logits(model, documents()).dtype == torch.bfloat16
+    assert set(seen) == {torch.float32}
+
+    cpu, cuda = torch.device("cpu"), torch.device("cuda", 0)
+    for weights, compute, autocast, on, multiple in (
+        (torch.bfloat16, torch.bfloat16, None, cpu, 64),
+        (torch.float32, torch.bfloat16, None, cpu, 64),
+        (torch.float32, torch.float32, torch.bfloat16, cpu, 64),
+        (torch.float32, torch.float32, None, cpu, 1),
+        (torch.bfloat16, torch.bfloat16, torch.bfloat16, cuda, 1),
+    ):
+        assert row_multiple(Precision(weights, compute, autocast), on) == multiple
+
+
 @pytest.mark.parametrize("kind", ARCHITECTURES)
 def test_gradients_stay_within_their_document(kind: str) -> None:
     model = make_model(kind)

@@ -50,10 +50,12 @@ def document_attention(
         q, k, v = (tensor[0].transpose(0, 1).to(kernel_dtype) for tensor in (query, key, value))
         output = _varlen(q, k, v, cu_seq_lens_q, max_length_q, scaling, sliding_window)
         return output[None].to(value.dtype), None
-    parts = zip(*(tensor.split(document_lengths, dim=2) for tensor in (query, key, value)), strict=True)
+    # In 16 bits a CPU makes and keeps a kernel for each length that it meets, and is slower than in float32.
+    wide = [tensor.float() if tensor.device.type == "cpu" else tensor for tensor in (query, key, value)]
+    parts = zip(*(tensor.split(document_lengths, dim=2) for tensor in wide), strict=True)
     attend = _sdpa if softcap is None else partial(_explicit, cap=softcap)
     outputs = [attend(q, k, v, scaling, dropout, sliding_window) for q, k, v in parts]
-    return torch.cat(outputs, dim=2).transpose(1, 2).contiguous(), None
+    return torch.cat(outputs, dim=2).transpose(1, 2).contiguous().to(value.dtype), None
 
 
 def _varlen(

@@ -18,16 +18,24 @@ Batch = dict[str, Any]
 IGNORED = -100
 
 
-def collator(*, flat: bool, pad_token_id: int) -> Callable[[Sequence[Row]], Batch]:
-    """The collate function of a run: flat for attention that keeps documents apart, padded otherwise."""
-    return flatten if flat else partial(pad, pad_token_id=pad_token_id)
+def collator(*, flat: bool, pad_token_id: int, multiple: int = 1) -> Callable[[Sequence[Row]], Batch]:
+    """The collate function of a run: flat for attention that keeps documents apart, padded otherwise.
+
+    A flat row is filled up to a `multiple` of tokens.
+    """
+    fill = partial(flatten, multiple=multiple) if flat else pad
+    return partial(fill, pad_token_id=pad_token_id)
 
 
-def flatten(rows: Sequence[Row]) -> Batch:
+def flatten(rows: Sequence[Row], *, pad_token_id: int = 0, multiple: int = 1) -> Batch:
     """All documents of all rows end to end in one row, with their positions and boundaries, and never a mask.
 
-    The first token of a document is no target: what stands before it in the row belongs to another.
+    The first token of a document is no target: what stands before it in the row belongs to another. What fills the row
+    up is a document of its own, of which nothing is learned.
     """
+    real = sum(len(row["input_ids"]) for row in rows)
+    if filling := -real % multiple:
+        rows = [*rows, {"input_ids": [pad_token_id] * filling, "labels": [IGNORED] * filling}]
     lengths = list(chain.from_iterable(row.get("seq_lengths") or [len(row["input_ids"])] for row in rows))
     starts = list(accumulate(lengths, initial=0))
     ids = torch.tensor([list(chain.from_iterable(row["input_ids"] for row in rows))])
@@ -43,7 +51,7 @@ def flatten(rows: Sequence[Row]) -> Batch:
         "max_length_q": max(lengths),
         "max_length_k": max(lengths),
         "document_lengths": lengths,
-        "tokens": ids.shape[1],
+        "tokens": real,
     }
 
 

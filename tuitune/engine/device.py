@@ -32,6 +32,15 @@ class Precision:
         return torch.float16 in (self.weights, self.autocast)
 
 
+def row_multiple(formats: Precision, on: torch.device) -> int:
+    """To a multiple of how many tokens a flat batch is filled up.
+
+    In 16 bits a CPU makes and keeps a kernel for every new length: memory would grow for as long as such rows come.
+    """
+    used = (formats.weights, formats.compute, formats.autocast)
+    return 64 if on.type == "cpu" and any(dtype is not None and dtype.itemsize < 4 for dtype in used) else 1
+
+
 def device(recipe: Recipe) -> torch.device:
     """Where this process trains: on the GPU that it was given, or on the CPU where it was given none.
 

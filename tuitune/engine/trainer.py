@@ -20,7 +20,7 @@ from trl import SFTConfig
 from tuitune.engine.callbacks import Recorder
 from tuitune.engine.collator import IGNORED, collator
 from tuitune.engine.dataset import Prepared
-from tuitune.engine.device import Precision
+from tuitune.engine.device import Precision, row_multiple
 from tuitune.engine.evaluate import HeldOutLoss
 from tuitune.engine.generate import undisturbed
 from tuitune.engine.model import Base, unwrapped
@@ -105,7 +105,11 @@ class Trainer(SavingTrainer):
         super().__init__(
             model=model,
             args=configuration(recipe, run, precision, on),
-            data_collator=collator(flat=base.flat, pad_token_id=base.tokenizer.pad_token_id or 0),
+            data_collator=collator(
+                flat=base.flat,
+                pad_token_id=base.tokenizer.pad_token_id or 0,
+                multiple=row_multiple(precision, on),
+            ),
             train_dataset=data.train,
             eval_dataset=data.held_out,
             processing_class=base.tokenizer,
