@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import torch
 from peft import PeftModel
+from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from tests.engine.live import fork
@@ -125,6 +126,22 @@ def test_a_run_that_diverges_fails_and_says_so(carried: Carry, tiny: Path, tmp_p
     assert alert["step"] == 1
     assert [(step["loss"], "loss" in step["nonfinite"]) for step in outcome.records("step")] == [(None, True)]
     assert not outcome.run.adapter.exists() and not list(outcome.run.checkpoints.glob("step-*"))
+
+
+def test_a_run_that_changes_no_weight_is_not_finished(carried: Carry) -> None:
+    """Steps of 1e-12 vanish in bfloat16."""
+    outcome = carried(adapter__method="none", model__dtype="bfloat16", training__learning_rate=1e-12)
+    assert outcome.code == 1 and outcome.reason is not None and "no weight changed in 2 steps" in outcome.reason
+    assert not (outcome.run.path / "model").exists()
+
+
+@pytest.mark.parametrize(("steps", "ratio"), [(1, 0.03), (1, 0.9), (2, 0.99)])
+def test_warm_up_never_takes_the_only_steps(carried: Carry, steps: int, ratio: float) -> None:
+    outcome = carried(training__max_steps=steps, training__warmup_ratio=ratio)
+    assert outcome.code == 0, outcome.reason
+    assert outcome.records("step")[-1]["learning_rate"] > 0
+    weights = load_file(outcome.run.adapter / "adapter_model.safetensors")
+    assert any(weight.any() for name, weight in weights.items() if "lora_B" in name)
 
 
 @pytest.mark.parametrize(

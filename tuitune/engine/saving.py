@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 from transformers import TrainerState
 from transformers.trainer import OPTIMIZER_NAME, SCHEDULER_NAME, TRAINER_STATE_NAME
 from trl import SFTTrainer
@@ -22,6 +23,7 @@ from tuitune.runs import checkpoints
 from tuitune.runs.checkpoints import Checkpoint
 from tuitune.runs.directory import Run
 
+_INTEGERS = {1: torch.int8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
 _MISFITS = (OSError, ValueError, KeyError, TypeError, RuntimeError)
 
 
@@ -36,6 +38,7 @@ class SavingTrainer(SFTTrainer):
     run: Run
     keep: int
     circumstances: dict[str, Any]
+    untrained: Tensor
     _former: Checkpoint | None = None
 
     @property
@@ -43,6 +46,15 @@ class SavingTrainer(SFTTrainer):
         """Whether every trained weight is a finite number; waits for the device."""
         finite = [weight.isfinite().all() for weight in self.model.parameters() if weight.requires_grad]
         return bool(torch.stack(finite).all())
+
+    @property
+    def changed(self) -> bool:
+        """Whether any trained weight has other bits than before the first step of the run."""
+        return not torch.equal(_bit_sums(self.model), self.untrained)
+
+    def remember_untrained(self) -> None:
+        """Take the weights as they are for those from before the first step."""
+        self.untrained = _bit_sums(self.model)
 
     def go_on(self, checkpoint: Checkpoint | None) -> None:
         """Train from where `checkpoint` was saved, or from the beginning."""
@@ -160,6 +172,12 @@ class SavingTrainer(SFTTrainer):
         """The gradient scaler of float16, where this life trains in float16 too."""
         if getattr(self.accelerator, "scaler", None) is not None:
             super()._load_scaler(checkpoint)
+
+
+def _bit_sums(model: Any) -> Tensor:
+    """For each trained weight the sum of its numbers' bits read as integers: exact, and no copy of the weights."""
+    trained = [weight.detach() for weight in model.parameters() if weight.requires_grad]
+    return torch.stack([weight.view(_INTEGERS[weight.itemsize]).sum(dtype=torch.int64) for weight in trained])
 
 
 def _state_of(folder: Path) -> TrainerState:

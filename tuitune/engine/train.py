@@ -134,8 +134,15 @@ def train(run: Run, report: Report, stop: StopSwitch, mailbox: Mailbox) -> Outco
             "the trained weights are not finite numbers, so there is no result to save. Lower training.learning_rate "
             "and resume: the run goes on from its last healthy checkpoint."
         )
-
     folder = run.adapter if recipe.adapter.method == "lora" else run.path / "model"
+    if not trainer.changed and recorder.outcome == "finished":
+        raise EngineError(
+            f"no weight changed in {report.step:,} steps, so there is no result to save: the learning rate was too low "
+            "for the format of the weights, or no gradient reached them. Raise training.learning_rate, or set "
+            'model.dtype to "float32" where every weight is trained.'
+        )
+    if not trainer.changed:
+        report.alert("unchanged", "warning", f"no weight has changed yet: the {folder.name} does what the base does")
     report.phase("saving", f"saving the {folder.name}")
     card = model_card(recipe, base, data, recorder.perplexities, report.step, complete=report.step >= total)
     staged = until_there_is_room(

@@ -27,6 +27,7 @@ from tuitune.engine.model import Base, unwrapped
 from tuitune.engine.noise import Noise
 from tuitune.engine.saving import SavingTrainer
 from tuitune.recipe.schema import Recipe
+from tuitune.recipe.steps import warm_up_steps
 from tuitune.runs.directory import Run
 
 _CUDA_WORKERS = 2
@@ -48,7 +49,6 @@ def configuration(recipe: Recipe, run: Run, precision: Precision, on: torch.devi
         gradient_accumulation_steps=training.accumulation,
         learning_rate=training.learning_rate,
         lr_scheduler_type=training.schedule,
-        warmup_steps=training.warmup_ratio,
         optim=training.optimizer,
         max_grad_norm=training.max_grad_norm,
         weight_decay=training.weight_decay,
@@ -118,6 +118,7 @@ class Trainer(SavingTrainer):
         for name, weight in model.named_parameters():
             if name in trained and weight.dtype != trained[name].dtype:
                 weight.data = trained[name]
+        self.remember_untrained()
         self.remove_callback(PrinterCallback)
         self.recorder = recorder
         self.recorder.trainer = self
@@ -188,6 +189,11 @@ class Trainer(SavingTrainer):
         figures = self.recorder.evaluate_during()
         self.control.should_evaluate = False
         return figures
+
+    def create_scheduler(self, num_training_steps: int, optimizer: Any = None) -> Any:
+        """The schedule over this many steps, its warm-up among them."""
+        self.args.warmup_steps = warm_up_steps(num_training_steps, self.recorder.recipe.training)
+        return super().create_scheduler(num_training_steps, optimizer)
 
     def floating_point_ops(self, inputs: dict[str, Any]) -> int:
         """Not counted: it would walk through all parameters for every batch, for a figure that nobody reads."""

@@ -17,6 +17,11 @@ def total_steps(per_epoch: int, training: TrainingSection) -> int:
     return training.max_steps or math.ceil(training.epochs * per_epoch)
 
 
+def warm_up_steps(total: int, training: TrainingSection) -> int:
+    """Of a run's steps, those in which the rate climbs from 0: as transformers counts them, but never all of them."""
+    return min(math.ceil(total * training.warmup_ratio), total - 1)
+
+
 def training_rows(counted: int, data: DataSection) -> int:
     """Rows to train on where `counted` are usable: after the limit, with those mixed in to make up their shares
     (`tuitune.data.cleaning.mix`), without the held-out share.

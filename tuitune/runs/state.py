@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Literal, get_args
 
+from tuitune.hardware.host import out_of_room
 from tuitune.runs import files, identity, journal, lease
 from tuitune.runs.directory import Run, age_seconds, read_record
 from tuitune.runs.identity import Identity
@@ -109,7 +110,7 @@ def judge(run: Run, events: Sequence[Record], *, at_work: bool, progress: int) -
     if "ended" in life:
         return _ended(life["ended"])
     if at_work:
-        return _supervised(life, progress)
+        return _supervised(run, life, progress)
     if "supervisor" not in life and "engine" not in life:
         return _unstarted(run)
     engine = Identity.from_record(life.get("engine", {}).get("identity"))
@@ -157,7 +158,7 @@ def _ended(event: Record) -> tuple[State, str]:
     return (state, _shown(event, "reason")) if state else ("crashed", "its last event names no state")
 
 
-def _supervised(life: dict[str, Record], progress: int) -> tuple[State, str]:
+def _supervised(run: Run, life: dict[str, Record], progress: int) -> tuple[State, str]:
     if "kill" in life:
         stuck = life["kill"].get("rung") == "stuck"
         return "stopping", ("stuck: " if stuck else "") + _shown(life["kill"], "message")
@@ -171,14 +172,16 @@ def _supervised(life: dict[str, Record], progress: int) -> tuple[State, str]:
     if newest == "retry":
         return "starting", _shown(life["retry"], "reason")
     started = newest == "engine" and progress > before_engine(life.values())
-    return "training" if started else "starting", _silence(life)
+    return "training" if started else "starting", _silence(run, life)
 
 
-def _silence(life: dict[str, Record]) -> str:
-    """How long nothing has been heard from an engine that fell silent."""
+def _silence(run: Run, life: dict[str, Record]) -> str:
+    """How long nothing has been heard from an engine that fell silent, or why nothing can be."""
     newest = next((name for name in reversed(life) if name in ("silent", "heard", "engine")), "")
     if newest != "silent":
         return ""
+    if out_of_room(run.path):
+        return "the disk is full: records and result wait for room"
     seconds = number(life["silent"], "seconds")
     return f"nothing heard from the engine for {'a while' if seconds is None else duration_text(seconds)}"
 

@@ -6,6 +6,7 @@ import math
 from dataclasses import replace
 
 from tuitune.recipe.schema import Recipe
+from tuitune.recipe.steps import warm_up_steps
 from tuitune.tui.outlook import Outlook
 from tuitune.units import count_text, number_text
 
@@ -32,8 +33,7 @@ def notes(recipe: Recipe, outlook: Outlook | None) -> dict[str, str]:
         found["data.train"] = f"{outlook.rows:,} to train on"
     if (steps := outlook.steps) is not None:
         found["training.epochs"] = steps.phrase
-        warm = math.ceil(steps.count * training.warmup_ratio)
-        found["training.warmup_ratio"] = replace(steps, count=warm).phrase
+        found["training.warmup_ratio"] = replace(steps, count=warm_up_steps(steps.count, training)).phrase
     return found
 
 
