@@ -1,3 +1,3 @@
 """tuitune: a terminal workbench for fine-tuning language models."""
 
-__version__ = "0.3.1"
+__version__ = "0.4.0"

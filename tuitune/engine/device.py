@@ -10,7 +10,7 @@ import psutil
 import torch
 
 from tuitune.engine.failures import EngineError, first_line
-from tuitune.hardware.fitness import Build, refusal
+from tuitune.hardware.fitness import Build, refusal, release
 from tuitune.hardware.gpus import Gpu, Sampler
 from tuitune.hardware.occupancy import candidates, hides_all, visible_devices
 from tuitune.recipe.schema import Recipe
@@ -57,7 +57,11 @@ def device(recipe: Recipe) -> torch.device:
 
 def _why_unusable(visible: str | None) -> str | None:
     """What keeps torch from the GPU that this process may see, and what helps; None where nothing does."""
-    build = Build(torch.__version__, _release(torch.version.cuda), tuple(torch.cuda.get_arch_list()))
+    build = Build(
+        torch.__version__,
+        release(torch.version.cuda) if torch.version.cuda else None,
+        tuple(torch.cuda.get_arch_list()),
+    )
     if torch.cuda.is_available():
         name, capability = torch.cuda.get_device_name(0), torch.cuda.get_device_capability(0)
         return refusal(Gpu(0, visible, name, capability=capability), build) or None
@@ -76,13 +80,6 @@ def _cuda_says() -> str:
     except (RuntimeError, AssertionError) as error:
         return first_line(error)
     return "torch finds no CUDA device"
-
-
-def _release(cuda: str | None) -> tuple[int, int] | None:
-    if cuda is None:
-        return None
-    major, minor = (int(part) for part in cuda.split(".")[:2])
-    return major, minor
 
 
 def precision(recipe: Recipe, on: torch.device) -> Precision:
