@@ -39,13 +39,13 @@ def test_everything_wrong_is_named_at_once() -> None:
     )
     assert found == {
         "adapter.rnk": "unknown key; did you mean 'adapter.rank'?",
-        "adapter.rank": "expected a whole number from 1 to 4096, found 'x'",
+        "adapter.rank": "expected a whole number from 1 to 4,096, found 'x'",
         "adapter.targets": 'expected a list such as ["q_proj", "v_proj"] or all-linear, found a list: 1',
         "quantization.bits": "4-bit weights cannot be trained themselves; "
         'set quantization.bits = 16, or adapter.method = "lora"',
         "training.learning_rate": "expected a number above 0 and at most 1, found nan",
-        "training.epochs": "expected a number above 0 and at most 1000, found inf",
-        "training.batch_size": "expected a whole number from 1 to 4096, found true",
+        "training.epochs": "expected a number above 0 and at most 1,000, found inf",
+        "training.batch_size": "expected a whole number from 1 to 4,096, found true",
         "data.eval": "expected a fraction above 0 and at most 0.5, a file or set, or nothing, found 0.9",
         "data.columns": "expected roles and their columns, such as "
         'prompt = "question", completion = "answer", found a table',
@@ -72,7 +72,7 @@ def test_values_are_quoted_short_and_without_secrets() -> None:
         {secret: 1, "data": {"limit": 10**5000, "train": "", secret: 2}, "adapter": {"rank": secret, "targets": []}}
     )
     assert secret not in str(found)
-    assert found["data.limit"].endswith("found a number of thousands of digits")
+    assert found["data.limit"].endswith("found a number with thousands of digits")
     assert found["data.train"] == "expected text that is not empty, found nothing"
 
 
@@ -91,19 +91,19 @@ BROKEN_RULES: list[tuple[dict[str, Any], str, str]] = [
     ({"adapter": {"targets": []}}, "adapter.targets", "q_proj and v_proj"),
     ({"adapter": {"targets": ["all-linear"]}}, "adapter.targets", 'targets = "all-linear"'),
     ({"adapter": {"targets": ["q_proj", " "]}}, "adapter.targets", "remove it"),
-    ({"adapter": {"targets": ["model.lm_head"]}}, "adapter.targets", "remove lm_head"),
-    ({"training": {"schedule": "polynomial", "learning_rate": 1e-7}}, "training.learning_rate", "above that"),
+    ({"adapter": {"targets": ["model.lm_head"]}}, "adapter.targets", "lm_head"),
+    ({"training": {"schedule": "polynomial", "learning_rate": 1e-7}}, "training.learning_rate", "higher rate"),
     ({"evaluation": {"answers": 5}, "data": {"eval": ""}}, "evaluation.answers", "answers = 0"),
     ({"data": {"train": "a.jsonl", "eval": "./a.jsonl"}}, "data.eval", "0.05"),
-    ({"data": {"train": "bundled:style", "eval": "bundled:style"}}, "data.eval", "training rows themselves"),
-    ({"data": {"train": "~nobody-here", "eval": "~nobody-here"}}, "data.eval", "training rows themselves"),
-    ({"data": {"mix": {"a.jsonl": 0.5, "b.jsonl": 0.45}}}, "data.mix", "come to 0.95"),
+    ({"data": {"train": "bundled:style", "eval": "bundled:style"}}, "data.eval", "training rows"),
+    ({"data": {"train": "~nobody-here", "eval": "~nobody-here"}}, "data.eval", "training rows"),
+    ({"data": {"mix": {"a.jsonl": 0.5, "b.jsonl": 0.45}}}, "data.mix", "add up to 0.95"),
     ({"data": {"mix": {" ": 0.1}}}, "data.mix", "name a file or set"),
-    ({"data": {"train": "a.jsonl", "mix": {"./a.jsonl": 0.1}}}, "data.mix", "with themselves"),
+    ({"data": {"train": "a.jsonl", "mix": {"./a.jsonl": 0.1}}}, "data.mix", "training rows"),
     ({"data": {"eval": "held.jsonl", "mix": {"held.jsonl": 0.1}}}, "data.mix", "would be trained on"),
     ({"data": {"mix": {"a.jsonl": 0.1, "./a.jsonl": 0.1}}}, "data.mix", "one share"),
-    ({"data": {"exclude": ["0123456789abcdef", "row 7"]}}, "data.exclude", "'row 7' is no mark"),
-    ({"data": {"exclude": ["0123456789ABCDEF"]}}, "data.exclude", "small letters"),
+    ({"data": {"exclude": ["0123456789abcdef", "row 7"]}}, "data.exclude", "'row 7' is not a row mark"),
+    ({"data": {"exclude": ["0123456789ABCDEF"]}}, "data.exclude", "lower-case"),
     ({"data": {"limit": 1}}, "data.limit", "raise the limit"),
     ({"evaluation": {"patience": 2}, "data": {"eval": ""}}, "evaluation.patience", "leave patience empty"),
     ({"evaluation": {"patience": 2, "every": "end"}}, "evaluation.patience", "number of steps"),
@@ -114,11 +114,11 @@ BROKEN_RULES: list[tuple[dict[str, Any], str, str]] = [
     ({"data": {"shape": "text"}}, "data.loss_on", 'loss_on = "all"'),
     ({"data": {"columns": {"question": "q"}}}, "data.columns", "prompt, completion, system, text"),
     ({"data": {"columns": {"prompt": " ", "completion": "a"}}}, "data.columns", "name one"),
-    ({"data": {"columns": {"text": "t"}, "shape": "alpaca"}}, "data.columns", "remove columns"),
-    ({"data": {"columns": {"text": "t", "system": "s"}}}, "data.columns", "text stands alone"),
+    ({"data": {"columns": {"text": "t"}, "shape": "alpaca"}}, "data.columns", "remove the column"),
+    ({"data": {"columns": {"text": "t", "system": "s"}}}, "data.columns", "text cannot be combined"),
     ({"data": {"columns": {"text": "t"}, "shape": "columns"}}, "data.columns", "prompt and completion"),
-    ({"data": {"columns": {"prompt": "q", "completion": "a"}, "shape": "sharegpt"}}, "data.columns", "but messages"),
-    ({"data": {"columns": {"prompt": "q"}}}, "data.columns", "no column is given for completion"),
+    ({"data": {"columns": {"prompt": "q", "completion": "a"}, "shape": "sharegpt"}}, "data.columns", "only messages"),
+    ({"data": {"columns": {"prompt": "q"}}}, "data.columns", "completion has no column"),
     ({"data": {"columns": {"prompt": "q", "completion": "q"}}}, "data.columns", "two roles"),
     ({"samples": {"prompts": ["Hi", "  "]}}, "samples.prompts", "prompt 2 is empty"),
 ]

@@ -35,7 +35,7 @@ def test_every_setting_can_be_explained() -> None:
 @pytest.mark.parametrize(
     ("key", "kind", "bounds"),
     [
-        ("adapter.rank", "integer", "from 1 to 4096"),
+        ("adapter.rank", "integer", "from 1 to 4,096"),
         ("adapter.dropout", "number", "from 0 to below 1"),
         ("training.learning_rate", "number", "above 0 and at most 1"),
         ("data.max_length", "integer", "from 8 to 1,048,576"),
@@ -100,9 +100,9 @@ def test_typed_text_becomes_a_value(key: str, typed: str, value: object) -> None
 @pytest.mark.parametrize(
     ("key", "typed", "message"),
     [
-        ("adapter.rank", "x", "expected a whole number from 1 to 4096, found 'x'"),
-        ("adapter.rank", "0", "expected a whole number from 1 to 4096, found 0"),
-        ("adapter.rank", "", "expected a whole number from 1 to 4096, found nothing"),
+        ("adapter.rank", "x", "expected a whole number from 1 to 4,096, found 'x'"),
+        ("adapter.rank", "0", "expected a whole number from 1 to 4,096, found 0"),
+        ("adapter.rank", "", "expected a whole number from 1 to 4,096, found nothing"),
         ("adapter.dropout", "fast", "expected a number from 0 to below 1, found 'fast'"),
         ("adapter.dropout", "nan", "expected a number from 0 to below 1, found nan"),
         ("training.learning_rate", "inf", "expected a number above 0 and at most 1, found inf"),
@@ -116,12 +116,12 @@ def test_typed_text_becomes_a_value(key: str, typed: str, value: object) -> None
         ("data.eval", "0.9", "expected a fraction above 0 and at most 0.5, a file or set, or nothing, found '0.9'"),
         ("data.train", "", "expected text that is not empty, found nothing"),
         ("data.columns", "prompt", "expected roles and their columns, such as "),
-        ("data.mix", "general.jsonl", "expected other data and their shares, such as "),
-        ("data.mix", "general.jsonl=much", "expected other data and their shares, such as "),
-        ("data.mix", "general.jsonl=1", "expected other data and their shares, such as "),
+        ("data.mix", "general.jsonl", "expected data sets and their shares, such as "),
+        ("data.mix", "general.jsonl=much", "expected data sets and their shares, such as "),
+        ("data.mix", "general.jsonl=1", "expected data sets and their shares, such as "),
         ("samples.prompts", "[1]", 'expected a list such as ["…"], found a list: 1'),
         ("run.name", "My Run", "expected at most 64 lower-case letters, digits, '.', '_' and '-'"),
-        ("run.notes", "n" * 10_001, "expected text of at most 10000 characters, found 'nnn"),
+        ("run.notes", "n" * 10_001, "expected text of at most 10,000 characters, found 'nnn"),
     ],
 )
 def test_what_is_refused_says_what_was_expected(key: str, typed: str, message: str) -> None:

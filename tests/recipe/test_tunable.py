@@ -39,15 +39,15 @@ def test_none_takes_a_limit_out() -> None:
     ("changes", "words"),
     [
         ({}, "nothing to change"),
-        ({"training.batch_size": 2}, "training.batch_size: cannot be changed while a run trains; what can: "),
+        ({"training.batch_size": 2}, "training.batch_size: cannot be changed while a run trains; tunable are: "),
         ({"training.lr": 1}, "training.lr: unknown key; did you mean 'training.learning_rate'?"),
         ({"training.learning_rate": "fast"}, "training.learning_rate: expected a number above 0"),
         ({"training.learning_rate": 0}, "training.learning_rate: expected"),
         ({"training.learning_rate": None}, "training.learning_rate: expected"),
         ({"evaluation.every": "never"}, "evaluation.every: expected a number of steps"),
         ({"samples.prompts": [" "]}, "samples.prompts: prompt 1 is empty"),
-        ({"limits.cost": 5.0}, "limits.cost: what an hour costs is not known"),
-        ({"limits.until": "tomorrow"}, "limits.until: 'tomorrow' is no date"),
+        ({"limits.cost": 5.0}, "limits.cost: the price per hour is missing"),
+        ({"limits.until": "tomorrow"}, "limits.until: 'tomorrow' is not a date"),
     ],
 )
 def test_what_is_wrong_is_said(changes: dict[str, Any], words: str) -> None:

@@ -114,7 +114,7 @@ async def test_a_form_has_room_for_every_plain_training_setting(size: tuple[int,
         await go(pilot, screen, "training.epochs")
         text = text_of(pilot)
         assert all(title in text for title in ("epochs", "gradient checkpointing", "precision"))
-        assert "Passes over the training data." in text
+        assert "Times to train on the whole data set." in text
         assert "training.epochs" in text
 
 
@@ -124,7 +124,7 @@ async def test_a_wrong_value_stays_as_typed_with_its_reason_below():
         text = text_of(pilot)
         assert "✗ rank r" in text
         assert "lots" in text
-        assert "expected a whole number from 1 to 4096, found 'lots'" in text
+        assert "expected a whole number from 1 to 4,096, found 'lots'" in text
         assert screen.draft.recipe.adapter.rank == 16
         await enter(pilot, screen, "adapter.rank", "8")
         assert "✗" not in text_of(pilot)
@@ -134,7 +134,7 @@ async def test_enter_leaves_a_wrong_value_open_to_be_put_right():
     async with composing() as (pilot, screen):
         await enter(pilot, screen, "adapter.rank", "5000")
         assert screen.form.editing == "adapter.rank"
-        assert "✗ expected a whole number from 1 to 4096, found 5000" in text_of(pilot)
+        assert "✗ expected a whole number from 1 to 4,096, found 5000" in text_of(pilot)
         assert not screen.draft.can_undo
         await pilot.press("backspace", "enter")
         await pilot.pause()

@@ -45,4 +45,4 @@ def _candidates(key: str) -> list[str]:
 def _refusal(candidates: list[str]) -> str:
     if candidates:
         return f"this can be {' or '.join(candidates)}; write the whole key"
-    return f"cannot be changed while a run trains; what can: {', '.join(sorted(TUNABLE))}"
+    return f"cannot be changed while a run trains; tunable are: {', '.join(sorted(TUNABLE))}"

@@ -31,7 +31,7 @@ ALWAYS = ("run.name", "model.id", "data.train")
 
 _UNREADABLE = {
     errno.EISDIR: "is a folder; name a recipe file such as recipe.toml",
-    errno.EFBIG: "is larger than 1 MiB and so no recipe",
+    errno.EFBIG: "is larger than 1 MiB, too large for a recipe",
     errno.EINVAL: "is not a regular file",
     errno.ELOOP: "is a link, not a file",
 }
@@ -55,9 +55,7 @@ class Document:
         wanted = parse(tables)
         text = _edited(self.text, changed, getattr(getattr(wanted, changed.section), changed.name))
         if parse(tomllib.loads(text)) != wanted:
-            raise RecipeError(
-                Problem(key, "this file is laid out in a way that cannot be changed in place; edit it by hand")
-            )
+            raise RecipeError(Problem(key, "the layout of this file cannot be changed in place; edit it by hand"))
         return Document(text, wanted)
 
     def save(self, path: Path | str) -> None:

@@ -54,7 +54,7 @@ PRESETS: dict[str, Preset] = {
         Preset(
             "fast",
             "A fast",
-            "Rank 4 on the query and value layers: quick, limited capacity.",
+            "Rank 4 on the query and value layers: fast, limited capacity.",
             _adapter(4, ["q_proj", "v_proj"]),
         ),
         Preset(
@@ -66,14 +66,14 @@ PRESETS: dict[str, Preset] = {
         Preset(
             "high-capacity",
             "C high capacity",
-            "Rank 64 on all linear layers: slow, learns most.",
+            "Rank 64 on all linear layers: slowest, learns most.",
             _adapter(64, "all-linear"),
         ),
         Preset(
             "fits-8gb",
             "fits 8 GB",
-            "A model of up to 4 B, or Mistral 7B, on an 8 GB card: 4-bit, one row of 1,024 tokens at a time. Models of "
-            "8 B with large vocabularies (Llama 3.1, Qwen3, Gemma 2) need 12 GB.",
+            "A model of up to 4 B, or Mistral 7B, on an 8 GB card: 4-bit, one row of 1,024 tokens at a time. 8 B "
+            "models with large vocabularies (Llama 3.1, Qwen3, Gemma 2) need 12 GB.",
             _fits(4, 8, 1024, 1, optimizer="paged_adamw_8bit"),
         ),
         Preset(
@@ -104,9 +104,7 @@ def apply_preset(recipe: Recipe, name: str) -> Recipe:
     """The recipe with the preset's settings. TuituneError names the presets where `name` is none of them."""
     preset = PRESETS.get(ALIASES.get(name.upper(), name))
     if preset is None:
-        raise TuituneError(
-            f"unknown preset {shown(name)}; the presets are {', '.join(PRESETS)}, and {', '.join(ALIASES)}"
-        )
+        raise TuituneError(f"unknown preset {shown(name)}; presets: {', '.join(PRESETS)}, and {', '.join(ALIASES)}")
     return _with(recipe, preset.values)
 
 

@@ -33,7 +33,7 @@ def _quantized_base(recipe: Recipe) -> str | None:
     """transformers refuses to train a purely quantized model (`validate_quantization_for_training`)."""
     if recipe.adapter.method == "none" and recipe.quantization.bits != 16:
         return (
-            f"{recipe.quantization.bits}-bit weights cannot be trained themselves; "
+            f"{recipe.quantization.bits}-bit weights cannot be trained; "
             'set quantization.bits = 16, or adapter.method = "lora"'
         )
     return None
@@ -44,14 +44,14 @@ def _half_formats(recipe: Recipe) -> str | None:
     weights, precision = recipe.model.dtype, recipe.training.precision
     if (weights, precision) in (("bfloat16", "fp16"), ("float16", "bf16")):
         wanted = "bf16" if weights == "bfloat16" else "fp16"
-        return f'{precision} arithmetic does not go with {weights} weights; set "auto" or "{wanted}"'
+        return f'{precision} arithmetic does not work with {weights} weights; set "auto" or "{wanted}"'
     return None
 
 
 def _trained_halves(recipe: Recipe) -> str | None:
     """torch's gradient scaler, which fp16 training needs, refuses float16 gradients (`GradScaler.unscale_`)."""
     if recipe.adapter.method == "none" and recipe.model.dtype == "float16":
-        return 'weights that are trained themselves cannot be held in float16; set model.dtype = "float32"'
+        return 'float16 weights cannot be trained; set model.dtype = "float32"'
     return None
 
 
@@ -71,35 +71,33 @@ def _targets(recipe: Recipe) -> str | None:
     if recipe.adapter.method == "none" or targets == "all-linear":
         return None
     if not targets:
-        return 'the list is empty, so nothing would be trained; name modules such as q_proj and v_proj, or "all-linear"'
+        return 'nothing to train; name modules such as q_proj and v_proj, or "all-linear"'
     if "all-linear" in targets:
-        return 'all-linear stands alone; write targets = "all-linear"'
+        return 'all-linear cannot be combined with module names; write targets = "all-linear"'
     if any(not name.strip() for name in targets):
         return "a module name is empty; remove it"
     if any(name.rpartition(".")[2] == "lm_head" for name in targets):
-        return "an adapter on lm_head would not be trained: the loss reads its weights directly; remove lm_head"
+        return "lm_head cannot have an adapter: the loss reads its weights directly; remove it"
     return None
 
 
 def _polynomial(recipe: Recipe) -> str | None:
     """transformers' polynomial schedule ends at 1e-7 and refuses to start at or below it."""
     if recipe.training.schedule == "polynomial" and recipe.training.learning_rate <= 1e-7:
-        return (
-            "the polynomial schedule ends at 1e-7, so the rate must be above that; raise it, or choose another schedule"
-        )
+        return "the polynomial schedule ends at 1e-7; set a higher rate, or another schedule"
     return None
 
 
 def _answers(recipe: Recipe) -> str | None:
     if recipe.evaluation.answers and recipe.data.eval is None:
-        return "there are no held-out rows to answer; set data.eval to a fraction or a file, or answers = 0"
+        return "no held-out rows to answer; set data.eval to a fraction or a file, or answers = 0"
     return None
 
 
 def _same_rows(recipe: Recipe) -> str | None:
     held_out, train = recipe.data.eval, recipe.data.train
     if isinstance(held_out, str) and _place(held_out) == _place(train):
-        return "these are the training rows themselves; name other data, or a fraction such as 0.05"
+        return "these are the training rows; name other data, or a fraction such as 0.05"
     return None
 
 
@@ -107,18 +105,15 @@ def _mix(recipe: Recipe) -> str | None:
     mix, held_out = recipe.data.mix, recipe.data.eval
     places = [_place(name) for name in mix]
     if any(not name.strip() for name in mix):
-        return "a share stands without the name of its data; name a file or set, or remove it"
+        return "a share has no data set; name a file or set, or remove it"
     if _place(recipe.data.train) in places:
-        return "the training rows cannot be mixed with themselves; name other data"
+        return "these are the training rows; name other data"
     if isinstance(held_out, str) and _place(held_out) in places:
         return "the held-out rows would be trained on; name other data"
     if len(set(places)) < len(places):
-        return "one source is named twice; give it one share"
+        return "one data set is named twice; give it one share"
     if (whole := sum(mix.values())) > _MOST_MIXED:
-        return (
-            f"the shares come to {whole:.4g} and leave too little of the training data itself; they may come to "
-            f"{_MOST_MIXED}, and 0.1 to 0.2 is usual"
-        )
+        return f"the shares add up to {whole:.4g}; at most {_MOST_MIXED} can be mixed in, and 0.1 to 0.2 is usual"
     return None
 
 
@@ -126,7 +121,7 @@ def _exclude(recipe: Recipe) -> str | None:
     strange = next((mark for mark in recipe.data.exclude if not _MARK.fullmatch(mark)), None)
     if strange is None:
         return None
-    return f"{shown(strange)} is no mark of a row, which has 16 hexadecimal digits in small letters"
+    return f"{shown(strange)} is not a row mark; a mark has 16 lower-case hexadecimal digits"
 
 
 def _place(name: str) -> str:
@@ -138,13 +133,13 @@ def _place(name: str) -> str:
 
 def _one_row(recipe: Recipe) -> str | None:
     if recipe.data.limit == 1 and isinstance(recipe.data.eval, float):
-        return 'one row cannot be split into training and held-out rows; raise the limit, or set eval = ""'
+        return 'one row cannot be split into training and held-out rows; raise the limit, or set data.eval = ""'
     return None
 
 
 def _plain_text(recipe: Recipe) -> str | None:
     if recipe.data.shape == "text" and recipe.data.loss_on != "all":
-        return f'plain text has no {recipe.data.loss_on} turns to learn from; set loss_on = "all"'
+        return f'plain text has no {recipe.data.loss_on} turns; set loss_on = "all"'
     return None
 
 
@@ -157,36 +152,36 @@ def _columns(recipe: Recipe) -> str | None:
     if empty := [role for role, column in columns.items() if not column.strip()]:
         return f"the column for {empty[0]} has no name; name one, or remove the role"
     if "text" in columns and len(columns) > 1:
-        return "text stands alone; map either text, or prompt and completion"
+        return "text cannot be combined with other roles; map either text, or prompt and completion"
     shape = shape_of(columns) if recipe.data.shape == "auto" else recipe.data.shape
     if strange := [role for role in columns if role not in ROLES_OF[shape]]:
         takes = " and ".join(NEEDED.get(shape, ROLES_OF[shape]))
-        return f"the shape {shape} has no {strange[0]}, but {takes}; remove columns, or change the shape"
+        return f"the shape {shape} has no {strange[0]}, only {takes}; remove the column, or change the shape"
     if missing := [role for role in NEEDED.get(shape, ()) if role not in columns]:
-        return f'no column is given for {missing[0]}; add {missing[0]} = "…"'
+        return f'{missing[0]} has no column; add {missing[0]} = "…"'
     if len(set(columns.values())) < len(columns):
-        return "one column plays two roles; give each role a column of its own"
+        return "one column has two roles; give each role its own column"
     return None
 
 
 def _prompts(recipe: Recipe) -> str | None:
     empty = [number for number, prompt in enumerate(recipe.samples.prompts, 1) if not prompt.strip()]
-    return f"prompt {empty[0]} is empty; remove it, or write one" if empty else None
+    return f"prompt {empty[0]} is empty; write it, or remove it" if empty else None
 
 
 def _patience(recipe: Recipe) -> str | None:
     if recipe.evaluation.patience is None:
         return None
     if recipe.data.eval is None:
-        return "there are no held-out rows to watch; set data.eval to a fraction or a file, or leave patience empty"
+        return "no held-out rows to evaluate; set data.eval to a fraction or a file, or leave patience empty"
     if recipe.evaluation.every == "end":
-        return "the held-out loss is measured only at the end; set evaluation.every to a number of steps, or epoch"
+        return "evaluation runs only at the end; set evaluation.every to a number of steps, or epoch"
     return None
 
 
 def _budget(recipe: Recipe) -> str | None:
     if recipe.limits.cost is not None and recipe.limits.price_per_hour is None:
-        return "what an hour costs is not known; set limits.price_per_hour, or leave the budget empty"
+        return "the price per hour is missing; set limits.price_per_hour, or leave the budget empty"
     return None
 
 
@@ -196,13 +191,13 @@ def _until(recipe: Recipe) -> str | None:
         if moment:
             datetime.fromisoformat(moment)
     except ValueError:
-        return f"{shown(moment)} is no date and time; write one such as 2026-12-24T08:00, or leave it empty"
+        return f"{shown(moment)} is not a date and time; write one such as 2026-12-24T08:00, or leave it empty"
     return None
 
 
 def _device(recipe: Recipe) -> str | None:
     if not _DEVICE.fullmatch(recipe.hardware.gpu):
-        return f"{shown(recipe.hardware.gpu)} names no device; write auto, cpu, or a number or UUID of `tuitune gpus`"
+        return f"{shown(recipe.hardware.gpu)} is not a device; write auto, cpu, or a number or UUID from `tuitune gpus`"
     return None
 
 
@@ -210,7 +205,7 @@ def _command(recipe: Recipe) -> str | None:
     try:
         shlex.split(recipe.run.notify)
     except ValueError as error:
-        return f"this command cannot be read ({error}); close every quotation mark"
+        return f"cannot parse the command ({error}); close every quotation mark"
     return None
 
 

@@ -19,24 +19,24 @@ class RunSection(Section):
     name: str = setting(
         "my-run",
         "name",
-        "What the run is called: lower-case letters, digits, '.', '_' and '-'.",
+        "The run's name: lower-case letters, digits, '.', '_' and '-'.",
         expected="at most 64 lower-case letters, digits, '.', '_' and '-', a letter or digit first",
         pattern=SLUG,
     )
-    notes: str = setting("", "notes", "Anything you want to remember about this run.", lines=True, max_length=10_000)
+    notes: str = setting("", "notes", "Your notes on this run.", lines=True, max_length=10_000)
     seed: int = setting(
-        42, "seed", "Seeds the order of the data, dropout and the adapter's initial weights.", ge=0, le=2**32 - 1
+        42, "seed", "Seed of the data order, dropout and the adapter's initial weights.", ge=0, le=2**32 - 1
     )
     on_oom: Literal["fail", "retry"] = setting(
         "fail",
         "out of memory",
-        "After running out of memory: fail, or retry from the last checkpoint with half the batch size and twice the "
-        "accumulation, the same effective batch.",
+        "When memory runs out: fail, or retry from the last checkpoint with half the batch size and twice the "
+        "accumulation, which keeps the effective batch.",
     )
     notify: str = setting(
         "",
         "notify command",
-        "A program of yours, with its arguments, run when the run ends or raises an alert, also with no screen open.",
+        "A command of yours that runs when the run ends or raises an alert, with no screen open too.",
         expected="a command such as notify-send tuitune; it gets the facts as TUITUNE_… variables and as JSON on its "
         "standard input",
         advanced=True,
@@ -55,18 +55,18 @@ class ModelSection(Section):
         min_length=1,
     )
     revision: str = setting(
-        "main", "revision", "Branch, tag or commit of a Hub model; a commit makes the run repeatable.", advanced=True
+        "main", "revision", "Branch, tag or commit of a Hub model; a commit makes the run reproducible.", advanced=True
     )
     dtype: Literal["auto", "bfloat16", "float16", "float32"] = setting(
         "auto",
         "weights dtype",
-        "Number format that the weights are loaded in; auto follows the training precision.",
+        "Number format of the loaded weights; auto follows the training precision.",
         advanced=True,
     )
     attention: Literal["auto", "sdpa", "eager"] = setting(
         "auto",
         "attention",
-        "Attention implementation; auto keeps packed documents apart and uses the fastest exact kernel.",
+        "Attention implementation; auto uses the fastest exact kernel and keeps packed documents apart.",
         advanced=True,
     )
     trust_remote_code: bool = setting(
@@ -83,64 +83,69 @@ class DataSection(Section):
     train: str = setting(
         "bundled:triage",
         "training data",
-        "A file (json, jsonl, csv, tsv, txt, parquet, also as .gz or .zst), a folder or pattern of them, an https "
+        "A file (json, jsonl, csv, tsv, txt, parquet, also .gz or .zst), a folder or pattern of files, an https "
         "address, a bundled set or a Hub data set.",
         min_length=1,
     )
     mix: dict[str, Annotated[float, Field(gt=0, lt=1)]] = setting(
         {},
         "mixed in",
-        "Other data added to the training rows, each with its share of the whole; 0.1 to 0.2 of general data guards "
+        "Other data added to the training rows, each with its share of the total; 0.1 to 0.2 of general data guards "
         "against forgetting.",
-        expected='other data and their shares, such as "general.jsonl" = 0.15',
+        expected='data sets and their shares, such as "general.jsonl" = 0.15',
     )
     eval: HeldOut = setting(
         0.05,
         "held-out data",
-        "Rows never trained on: a fraction of the training data, another file or set, or empty for none.",
+        "Rows kept for evaluation: a fraction of the training data, another file or set, or empty for none.",
         expected="a fraction above 0 and at most 0.5, a file or set, or nothing",
     )
     split: str = setting("train", "Hub split", "Which split of a Hub data set to train on.", advanced=True)
     shape: Literal["auto", "alpaca", "messages", "sharegpt", "tools", "prompt-completion", "columns", "text"] = setting(
-        "auto", "shape", "How a row is to be read; auto recognises it from the rows."
+        "auto", "shape", "Shape of the rows; auto recognises it."
     )
     columns: dict[str, str] = setting(
         {},
         "columns",
-        "Which column plays which role (prompt, completion, system, text, messages, instruction, input, output, tools "
-        "or label), for data with names of its own. Rows whose label calls their answer bad are unusable.",
+        "Column of each role (prompt, completion, system, text, messages, instruction, input, output, tools or label), "
+        "for data with other column names. Rows whose label marks the answer as bad are unusable.",
         expected='roles and their columns, such as prompt = "question", completion = "answer"',
         lines=True,
         advanced=True,
     )
     exclude: list[str] = setting(
         [],
-        "left out",
-        "Marks of rows that are not trained on, as the data workbench writes them: a row's mark is the hash of what is "
-        "in it, so it stays with the row when the file changes.",
+        "dropped rows",
+        "Marks of rows to drop, written by the data workbench: a row's mark is a hash of its content, so it stays with "
+        "the row when the file changes.",
         expected="marks of 16 hexadecimal digits",
         advanced=True,
     )
     template: str = setting(
         "",
         "chat template",
-        "A file with a Jinja chat template to use instead of the tokenizer's own; empty for its own.",
+        "File with a Jinja chat template; empty for the tokenizer's own.",
         advanced=True,
     )
     left_out: Literal["report", "inline"] = setting(
         "report",
-        "what templates leave out",
-        "A system turn or reasoning that the chat template does not write: report tells of it and trains without it; "
-        "inline makes it text, the system turn before the first question, reasoning in <think> tags before its answer.",
+        "dropped by template",
+        "A system turn or reasoning that the chat template drops: report names it and trains without it; inline writes "
+        "it as text, the system turn before the first question, reasoning in <think> tags before its answer.",
         advanced=True,
     )
     max_length: int = setting(
-        512, "max length", "Longest row kept; longer rows are cut.", unit="tokens", ge=8, le=1_048_576
+        512,
+        "max length",
+        "Longest row; longer rows are cut, or dropped by cleaning.too_long.",
+        unit="tokens",
+        ge=8,
+        le=1_048_576,
     )
     packing: bool = setting(
         True,
         "packing",
-        "Fill each row of a batch with several documents; each still sees only itself, and no time goes to padding.",
+        "Put several documents into each row of a batch, which saves padding; each still attends only to itself.",
     )
     loss_on: Literal["assistant", "completion", "all"] = setting(
         "assistant",
@@ -156,7 +161,7 @@ class DataSection(Section):
         ge=1,
         le=MOST,
     )
-    shuffle: bool = setting(True, "shuffle", "Train on the rows in a random order that the seed fixes.", advanced=True)
+    shuffle: bool = setting(True, "shuffle", "Train on the rows in a random order, fixed by the seed.", advanced=True)
 
 
 class CleaningSection(Section):
@@ -165,13 +170,13 @@ class CleaningSection(Section):
     unusable: Literal["refuse", "drop"] = setting(
         "refuse",
         "unusable rows",
-        "Rows that cannot be read or have the wrong shape: refuse the data and name them, or drop and count them.",
+        "Rows that cannot be read or have the wrong shape: refuse the data set and name them, or drop and count them.",
     )
     empty: bool = setting(False, "drop empty", "Drop rows whose instruction or answer is empty.")
     whitespace: bool = setting(
         False,
         "tidy white space",
-        "Trim texts, make line ends one kind, and take spaces at line ends and runs of blank lines out.",
+        "Trim texts, unify line ends, and remove spaces at line ends and repeated blank lines.",
     )
     shortest: int | None = setting(
         None,
@@ -181,28 +186,28 @@ class CleaningSection(Section):
         ge=1,
         le=MOST,
     )
-    duplicates: bool = setting(False, "drop duplicates", "Drop rows equal to an earlier one.")
+    duplicates: bool = setting(False, "drop duplicates", "Drop rows equal to an earlier row.")
     near_duplicates: float | None = setting(
         None,
         "drop near-duplicates",
-        "Drop rows whose instruction is this similar to an earlier one's (Jaccard similarity of groups of three words, "
-        "but for a template's, which most rows share); 0.8 is usual. Empty keeps them.",
+        "Drop rows whose instruction is at least this similar to an earlier one: Jaccard similarity of word triples, "
+        "without those that most rows share. 0.8 is usual; empty keeps them.",
         ge=0.5,
         le=1,
     )
     control_tokens: Literal["keep", "remove"] = setting(
         "keep",
         "control tokens",
-        "Control tokens of the tokenizer in the texts of conversations, such as an end token inside an answer, and a "
-        "beginning token that the tokenizer would add once more: keep and count them, or remove them.",
+        "Control tokens in the text of conversations, such as an end token inside an answer or a second beginning "
+        "token: keep and count them, or remove them.",
     )
     too_long: Literal["cut", "drop"] = setting(
-        "cut", "over-long rows", "Rows of more tokens than data.max_length: cut their end off, or drop them."
+        "cut", "over-long rows", "Rows longer than data.max_length: cut their end, or drop them."
     )
     leakage: Literal["report", "drop"] = setting(
         "report",
         "leakage",
-        "Training rows equal or nearly equal to a held-out row make the held-out loss too good: report or drop them.",
+        "Training rows equal or nearly equal to a held-out row make the held-out loss too low: report or drop them.",
     )
 
 
@@ -210,7 +215,7 @@ class ObjectiveSection(Section):
     """Objective"""
 
     kind: Literal["sft"] = setting(
-        "sft", "objective", "What is optimised: sft is supervised fine-tuning on example answers."
+        "sft", "objective", "Training objective: sft is supervised fine-tuning on example answers."
     )
 
 
@@ -218,12 +223,12 @@ class AdapterSection(Section):
     """Adapter"""
 
     method: Literal["lora", "none"] = setting(
-        "lora", "method", "lora trains small matrices beside the frozen model; none trains every weight of the model."
+        "lora", "method", "lora trains small matrices added to the frozen model; none trains every weight of the model."
     )
     rank: int = setting(
         16,
         "rank r",
-        "Width of the LoRA matrices: more learns more and costs more. 8 to 16 is most of the gain.",
+        "Rank of the LoRA matrices: a higher one learns more and costs more. 8 to 16 captures most of the gain.",
         ge=1,
         le=4096,
     )
@@ -231,7 +236,7 @@ class AdapterSection(Section):
     dropout: float = setting(
         0.05,
         "dropout",
-        "Share of the adapter's inputs dropped while training; 0.15 to 0.2 against overfitting.",
+        "Share of the adapter's inputs dropped in training; 0.15 to 0.2 against overfitting.",
         ge=0.0,
         lt=1.0,
     )
@@ -240,17 +245,18 @@ class AdapterSection(Section):
         "target modules",
         "Layers that get an adapter: a list of module names, or all-linear.",
     )
-    bias: Literal["none", "all", "lora_only"] = setting(
-        "none", "bias", "Which bias terms are trained too.", advanced=True
-    )
+    bias: Literal["none", "all", "lora_only"] = setting("none", "bias", "Bias terms to train too.", advanced=True)
     rslora: bool = setting(
         False,
         "rank-stabilised",
-        "Scale by alpha / √rank instead (rsLoRA), so that high ranks keep learning.",
+        "Scale by alpha / √rank instead (rsLoRA), so high ranks keep learning.",
         advanced=True,
     )
     dora: bool = setting(
-        False, "DoRA", "Learn magnitude and direction apart (DoRA): often better at low rank, slower.", advanced=True
+        False,
+        "DoRA",
+        "Learn magnitude and direction separately (DoRA): often better at low rank, slower.",
+        advanced=True,
     )
 
 
@@ -258,7 +264,7 @@ class QuantizationSection(Section):
     """Quantization"""
 
     bits: Literal[16, 8, 4] = setting(
-        16, "bits", "Bits per weight of the frozen base model: 16 as loaded, 8, or 4 (QLoRA)."
+        16, "bits", "Bits per weight of the frozen base: 16 (as loaded), 8, or 4 (QLoRA)."
     )
     kind: Literal["nf4", "fp4"] = setting(
         "nf4", "4-bit kind", "Number format of 4-bit weights; nf4 suits normally distributed weights."
@@ -269,7 +275,7 @@ class QuantizationSection(Section):
     compute_dtype: Literal["auto", "bfloat16", "float16", "float32"] = setting(
         "auto",
         "compute dtype",
-        "Number format that 4-bit weights are unpacked to for arithmetic; auto follows the training precision.",
+        "Number format of the arithmetic on 4-bit weights; auto follows the training precision.",
         advanced=True,
     )
 
@@ -277,11 +283,11 @@ class QuantizationSection(Section):
 class TrainingSection(Section):
     """Training"""
 
-    epochs: float = setting(3.0, "epochs", "Passes over the training data.", gt=0, le=1000)
+    epochs: float = setting(3.0, "epochs", "Times to train on the whole data set.", gt=0, le=1000)
     max_steps: int | None = setting(
         None,
         "max steps",
-        "Stop after this many optimizer steps, whatever the epochs; empty for no limit.",
+        "Train this many optimizer steps, whatever the epochs; empty to go by epochs.",
         unit="steps",
         ge=1,
         le=MOST,
@@ -290,32 +296,32 @@ class TrainingSection(Section):
     accumulation: int = setting(
         4,
         "accumulation",
-        "Batches added up before each optimizer step; effective batch = batch size × accumulation.",
+        "Batches accumulated before each optimizer step; effective batch = batch size × accumulation.",
         ge=1,
         le=4096,
     )
     learning_rate: float = setting(
         2e-4,
         "learning rate",
-        "Size of the steps at their peak. LoRA likes 1e-4 to 3e-4; training every weight 10 to 100 times less.",
+        "Peak learning rate. 1e-4 to 3e-4 is usual for LoRA, 10 to 100 times less when every weight is trained.",
         gt=0,
         le=1,
     )
     schedule: Literal["cosine", "linear", "constant", "constant_with_warmup", "polynomial", "inverse_sqrt"] = setting(
-        "cosine", "schedule", "How the learning rate goes from its peak to the end of training."
+        "cosine", "schedule", "How the learning rate changes from its peak to the end of training."
     )
     warmup_ratio: float = setting(
-        0.03, "warm-up", "Share of the steps in which the learning rate climbs to its peak.", ge=0, lt=1
+        0.03, "warm-up", "Share of the steps in which the learning rate rises to its peak.", ge=0, lt=1
     )
     optimizer: Literal[
         "adamw_torch_fused", "adamw_torch", "adamw_8bit", "paged_adamw_8bit", "paged_adamw_32bit", "adafactor", "sgd"
     ] = setting(
         "adamw_torch_fused",
         "optimizer",
-        "Optimizer; the 8-bit ones save memory when every weight is trained, the paged ones spill to host memory.",
+        "The 8-bit optimizers save memory when every weight is trained; the paged ones spill to host memory.",
     )
     max_grad_norm: float = setting(
-        0.3, "gradient clipping", "Gradients are scaled down to this norm; 0 never clips.", ge=0, le=1e6
+        0.3, "gradient clipping", "Gradients are clipped to this norm; 0 never clips.", ge=0, le=1e6
     )
     weight_decay: float = setting(
         0.0, "weight decay", "Pulls trained weights towards zero; 0.01 against overfitting.", ge=0, le=1
@@ -323,7 +329,7 @@ class TrainingSection(Section):
     gradient_checkpointing: bool = setting(
         False,
         "gradient checkpointing",
-        "Recompute activations in the backward pass: far less memory, about a quarter slower.",
+        "Recompute activations in the backward pass: far less memory, about 25 % slower.",
     )
     precision: Literal["auto", "bf16", "fp16", "fp32"] = setting(
         "auto",
@@ -341,7 +347,7 @@ class TrainingSection(Section):
     workers: int | None = setting(
         None,
         "data workers",
-        "Processes that prepare batches ahead; empty for 2 on a GPU and none on a CPU. More where the alert says that "
+        "Processes that prepare batches; empty for 2 on a GPU and none on a CPU. Raise it when an alert says that "
         "training waits for data.",
         unit="processes",
         advanced=True,
@@ -351,7 +357,7 @@ class TrainingSection(Section):
     log_every: int = setting(
         1,
         "log every",
-        "Optimizer steps between two records of loss, rate and gradient norm.",
+        "Optimizer steps between two records of loss, learning rate and gradient norm.",
         unit="steps",
         advanced=True,
         ge=1,
@@ -363,10 +369,10 @@ class EvaluationSection(Section):
     """Evaluation"""
 
     every: Cadence = setting(
-        "epoch", "evaluate every", "When the loss on held-out rows is measured: a number of steps, epoch or end."
+        "epoch", "evaluate every", "How often the held-out rows are evaluated: a number of steps, epoch or end."
     )
     perplexity: bool = setting(
-        True, "perplexity of the base", "Measure the held-out rows before training too, so that the gain is a figure."
+        True, "evaluate the base", "Evaluate the held-out rows before training too, so the gain is a figure."
     )
     patience: int | None = setting(
         None,
@@ -378,8 +384,8 @@ class EvaluationSection(Section):
     )
     answers: int = setting(
         0,
-        "answers compared",
-        "Held-out rows answered by the model before and after training, scored for exact and well-formed answers.",
+        "answers evaluated",
+        "Held-out rows answered before and after training, and scored: share of exact and of valid JSON answers.",
         unit="rows",
         ge=0,
         le=10_000,
@@ -392,13 +398,13 @@ class SamplesSection(Section):
     prompts: list[str] = setting(
         [],
         "prompts",
-        "Prompts answered during training, always the same, so that you see the model change.",
+        "Prompts answered during training, always the same, so you see the model change.",
         lines=True,
     )
     every: Cadence = setting(
         "epoch",
         "sample every",
-        "When the prompts are answered: a number of steps, epoch or end; always at step 0 and the end.",
+        "How often the prompts are answered: a number of steps, epoch or end; always at step 0 and the end.",
     )
     max_new_tokens: int = setting(128, "answer length", "Longest answer to a prompt.", unit="tokens", ge=1, le=8192)
     temperature: float = setting(
@@ -410,10 +416,14 @@ class CheckpointsSection(Section):
     """Checkpoints"""
 
     every: Cadence = setting(
-        "epoch", "checkpoint every", "When training state is saved: a number of steps, epoch or end."
+        "epoch", "checkpoint every", "How often a checkpoint is saved: a number of steps, epoch or end."
     )
     keep: int = setting(
-        2, "keep", "Newest healthy checkpoints kept; the one with the lowest held-out loss is kept too.", ge=1, le=1000
+        2,
+        "keep",
+        "How many of the newest healthy checkpoints to keep; the one with the lowest held-out loss stays too.",
+        ge=1,
+        le=1000,
     )
 
 
@@ -423,12 +433,12 @@ class LimitsSection(Section):
     nonfinite: Literal["stop", "warn"] = setting(
         "stop",
         "at NaN",
-        "When the loss or gradient is not a finite number: stop, since the weights are lost from there, or only warn.",
+        "When the loss or gradient is not finite: stop, because the weights are lost from there, or only warn.",
     )
     hours: float | None = setting(
         None,
         "training time",
-        "Stop and save after this long in training; empty for no limit.",
+        "Stop and save after this much training; empty for no limit.",
         unit="hours",
         gt=0,
         le=1e5,
@@ -436,7 +446,7 @@ class LimitsSection(Section):
     until: str = setting(
         "",
         "stop at",
-        "Stop and save at this moment, by this machine's clock; empty for none.",
+        "Stop and save at this date and time, by this machine's clock; empty for none.",
         expected="a date and time such as 2026-12-24T08:00, or nothing",
         advanced=True,
     )
@@ -444,7 +454,7 @@ class LimitsSection(Section):
         None, "target loss", "Stop and save once the smoothed training loss is this low; empty for none.", gt=0, le=1000
     )
     cost: float | None = setting(
-        None, "budget", "Stop and save once this much money is spent; needs the price per hour.", gt=0, le=1e9
+        None, "budget", "Stop and save once this much is spent; needs the price per hour.", gt=0, le=1e9
     )
     price_per_hour: float | None = setting(
         None, "price per hour", "What an hour of this machine costs, in the currency of the budget.", gt=0, le=1e6
@@ -457,16 +467,16 @@ class HardwareSection(Section):
     gpu: str = setting(
         "auto",
         "device",
-        "The GPU to train on: a number or UUID of `tuitune gpus`, cpu, or auto: the first free GPU, and the CPU only "
-        "for a small model on a machine that surely has no GPU.",
+        "Where to train: a GPU's number or UUID from `tuitune gpus`, cpu, or auto. auto takes the first free GPU, and "
+        "the CPU only for a small model on a machine that surely has no GPU.",
         expected="auto, cpu, a GPU's number or its UUID",
         min_length=1,
     )
     share: bool = setting(
         False,
         "share the device",
-        "Start even where other programs hold the GPU's memory, or another run trains on the CPU; otherwise the run "
-        "waits until they are gone.",
+        "Start even if other programs use the GPU or another run trains on the CPU; otherwise the run waits until "
+        "they are done.",
     )
 
 

@@ -107,7 +107,7 @@ class Setting:
             return _either(
                 ('a list such as ["q_proj", "v_proj"]', *self.words) if self.words else ('a list such as ["…"]',)
             )
-        length = f" of at most {self.longest} characters" if self.longest else ""
+        length = f" of at most {self.longest:,} characters" if self.longest else ""
         filled = " that is not empty" if self.filled else ""
         text = " ".join(filter(None, (f"{_NOUNS[self.kind]}{length}{filled}", self.bounds)))
         return f"{text}, or nothing" if self.optional else text

@@ -36,7 +36,7 @@ def tune(recipe: Recipe, changes: Mapping[str, Any]) -> Recipe:
     tables = tables_of(recipe)
     found: list[Problem] = []
     if not changes:
-        found.append(Problem("", f"nothing to change; what can be: {', '.join(sorted(TUNABLE))}"))
+        found.append(Problem("", f"nothing to change; tunable are: {', '.join(sorted(TUNABLE))}"))
     for key, value in changes.items():
         if key in TUNABLE:
             put(tables, setting(key), value)
@@ -53,5 +53,5 @@ def tune(recipe: Recipe, changes: Mapping[str, Any]) -> Recipe:
 
 def _refusal(key: str) -> str:
     if any(one.key == key for one in settings()):
-        return f"cannot be changed while a run trains; what can: {', '.join(sorted(TUNABLE))}"
+        return f"cannot be changed while a run trains; tunable are: {', '.join(sorted(TUNABLE))}"
     return unknown(key)

@@ -12,9 +12,9 @@ from tuitune.text import clean, redact
 
 
 def number_text(value: float) -> str:
-    """A bound in words: `3`, `0.05`, `2e-4`; thousands are set apart from 10 000 on."""
+    """A bound in words: `3`, `0.05`, `2e-4`; thousands have a comma."""
     if value == int(value) and abs(value) < 1e15:
-        return f"{int(value):,}" if abs(value) >= 10_000 else str(int(value))
+        return f"{int(value):,}" if abs(value) >= 1000 else str(int(value))
     return _float_text(value)
 
 
@@ -31,7 +31,7 @@ def shown(value: object) -> str:
     try:
         return clean(redact(str(value)), limit=60)
     except ValueError:
-        return "a number of thousands of digits"
+        return "a number with thousands of digits"
 
 
 def shown_key(key: object) -> str:

@@ -154,7 +154,7 @@ def test_a_line_without_end_is_refused_and_skipped(tmp_path: Path) -> None:
         ('[{"n": 1}, {"n": "x', 1, 1, "unterminated string"),
         ('[{"n": 1}]\n[{"n": 2}]', 1, 2, "more after the end of the array"),
         ('[{"n": 1}, {"a": ' + "[" * 5000, 1, 1, "nested too deeply"),
-        ('[{"n": 1}, ' + "9" * 5000 + "]", 1, 1, "a number of thousands of digits"),
+        ('[{"n": 1}, ' + "9" * 5000 + "]", 1, 1, "a number with thousands of digits"),
         ("hello", 0, 1, "expected `[`, found `h`"),
         ('{\n"rows": {}, "x": 1\n}', 0, 3, 'an array under "data"; found an object with rows, x'),
     ],

@@ -211,7 +211,7 @@ class _Scanner:
             except RecursionError:
                 raise self.broken("is nested too deeply") from None
             except ValueError:
-                raise self.broken("has a number of thousands of digits") from None
+                raise self.broken("has a number with thousands of digits") from None
             pending = len(self.text) - self.at
             if pending > LONGEST:
                 raise self.broken(f"the row is longer than {LONGEST >> 20} MiB")
