@@ -55,19 +55,19 @@ def test_a_machine_without_a_gpu_is_refused(cli: Cli, monkeypatch: pytest.Monkey
     module.state["init"] = module.NVML_ERROR_LIBRARY_NOT_FOUND
     answer = cli("doctor", "--gpu")
     assert (answer.code, answer.out) == (2, "")
-    assert "no GPU to try: no NVIDIA driver on this machine" in answer.err
+    assert "no GPU to test: no NVIDIA driver on this machine" in answer.err
 
 
 def test_cards_that_cannot_be_tried_are_refused(cli: Cli, nvml: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     engine(monkeypatch, VERSIONS, *check("one"))
-    assert "no GPU 7 to try: there is GPU 0" in cli("doctor", "--gpu", "7").err
+    assert "no GPU 7 to test: there is GPU 0" in cli("doctor", "--gpu", "7").err
     holder = acquire(new_run("demo"), "auto", share=False)
     assert isinstance(holder, SlotHolder)
     with holder:
         answer = cli("doctor", "--gpu")
         assert (answer.code, "GPU 0 (NVIDIA A10G) is busy: training demo" in answer.err) == (2, True)
     PROFILES["exclusive-in-use"].show(nvml)
-    assert "(NVIDIA A100-SXM4-80GB) is used by" in cli("doctor", "--gpu").err
+    assert "(NVIDIA A100-SXM4-80GB) is in use by" in cli("doctor", "--gpu").err
     PROFILES["V100"].show(nvml)
     answer = cli("doctor", "--gpu", "--json")
     assert (answer.code, answer.out) == (2, "")

@@ -113,7 +113,7 @@ def test_kill_shows_the_ladder_with_its_countdown(start_run, cli) -> None:
     run = start_run("faq")
     answer = cli("kill", "faq", "--yes")
     assert answer.code == 0
-    assert "; in 5 s: SIGTERM to every process of it" in answer.out
+    assert "; in 5 s: SIGTERM to all its processes" in answer.out
     assert derive(run)[0] in ("stopped", "crashed")
     assert "faq: stopped" in answer.out
 
@@ -134,7 +134,7 @@ def test_a_run_that_nothing_ends_is_called_stuck(cli) -> None:
     def answer() -> None:
         (asked,) = wait_for(lambda: list(run.control.glob("[!.]*.json")))
         with Writer(run.events_file) as journal:
-            journal.append(event="acknowledged", nonce=asked.stem, verb="kill", ok=True, message="it is being ended")
+            journal.append(event="acknowledged", nonce=asked.stem, verb="kill", ok=True, message="killing it")
             journal.append(**stuck)
 
     with lease.hold(run), ThreadPoolExecutor() as supervisor:
@@ -157,7 +157,7 @@ def test_a_run_without_a_supervisor_is_not_waited_for(cli) -> None:
         answer = cli("kill", "faq", "--yes")
         engine.kill()
     assert answer.code == 2
-    assert "has lost its supervisor" in answer.err
+    assert "its supervisor is gone" in answer.err
 
 
 def test_kill_now_ends_an_engine_that_hears_nothing(start_run, cli) -> None:
@@ -173,7 +173,7 @@ def test_a_typed_name_confirms_on_a_terminal(start_run) -> None:
         session.wait_for(b"to kill it: ")
         session.send(b"fax\n")
         assert session.wait(20) == 2
-    assert "was left as it is" in session.text
+    assert "is unchanged" in session.text
     assert derive(run)[0] == "training"
     with pty_session.start((*pty_session.SCREEN, "kill", "faq")) as session:
         session.wait_for(b"to kill it: ")
@@ -254,7 +254,7 @@ def test_the_queue_is_listed_moved_edited_and_left(start_run, cli) -> None:
     assert cli("stop", "first").code == 0
     wait_for(lambda: derive(third)[0] == "training")
     empty = cli("queue")
-    assert "no run waits" in empty.err
+    assert "no run is queued" in empty.err
     assert third.id in empty.out
 
 

@@ -98,7 +98,11 @@ def test_what_is_there_is_not_written_over(cli, talks: Path, tmp_path: Path, hom
 
 def test_a_report_goes_neither_over_the_data_nor_over_the_rows(cli, talks: Path, tmp_path: Path, home: Path) -> None:
     before, out = talks.read_bytes(), tmp_path / "out.jsonl"
-    for report, said in ((talks, "never changed in place"), (out, "where the rows go"), (tmp_path / "no/r", "folder")):
+    for report, said in (
+        (talks, "never changed in place"),
+        (out, "where the rows are written"),
+        (tmp_path / "no/r", "folder"),
+    ):
         answer = cli("data", "clean", talks, "-o", out, "--report", report, "--force")
         assert (answer.code, said in answer.err) == (2, True)
     assert talks.read_bytes() == before and not out.exists()
@@ -140,9 +144,9 @@ def test_preferences_are_cleaned_and_split_in_their_shape(cli, tmp_path: Path, h
 
 def test_over_long_rows_are_said_to_stay(cli, talks: Path, tmp_path: Path, home: Path) -> None:
     answer = cli("data", "clean", talks, "-o", tmp_path / "out.jsonl", "--set", "cleaning.too_long=drop")
-    assert (answer.code, "over-long rows are still there" in answer.err) == (0, True)
+    assert (answer.code, "over-long rows are kept" in answer.err) == (0, True)
     answer = cli("data", "clean", talks, "-o", tmp_path / "two.jsonl", "--set", "cleaning.control_tokens=remove")
-    assert (answer.code, "control tokens are still there" in answer.err) == (0, True)
+    assert (answer.code, "control tokens are kept" in answer.err) == (0, True)
 
 
 @pytest.mark.parametrize(
@@ -193,7 +197,7 @@ def test_a_longer_conversation_does_not_fit_into_a_table(cli, tmp_path: Path, ho
 
 def test_help_names_what_is_done_unasked(cli) -> None:
     said = " ".join(cli("data", "clean", "--help").out.split())
-    assert "drops rows that are unusable, empty or repeated and tidies white space" in said
+    assert "drops unusable, empty and repeated rows and tidies white space" in said
 
 
 def test_convert_to_what_training_takes(cli, talks: Path, tmp_path: Path, home: Path) -> None:

@@ -23,7 +23,7 @@ def test_the_summary_of_all_rows(cli, tmp_path: Path) -> None:
     assert (found["rows"], found["lost_count"], found["errors"]) == (3, 0, [])
     assert 0 < found["trained_tokens"] < found["tokens"] == 3 * found["longest"]
     printed = cli("data", "tokens", path, "--model", "bundled:nano", *usable).out
-    assert f"tokens    {found['tokens']:,}, of which {found['trained_share']:.1%} are learned" in printed
+    assert f"tokens    {found['tokens']:,}, {found['trained_share']:.1%} learned" in printed
     short = cli("data", "tokens", path, "--model", "bundled:nano", *usable, "--set", "data.max_length=8")
     assert short.code == 2 and "row 1 (line 1)" in short.out and "max_length = 8" in short.err
 
@@ -33,7 +33,7 @@ def test_one_row_token_by_token(cli, tmp_path: Path) -> None:
     answer = cli("data", "tokens", path, "--model", "bundled:nano", "--row", "2")
     assert answer.code == 0, answer.err
     place, *lines = answer.out.splitlines()
-    assert "kept, rows are cut after 512" in answer.out
+    assert "kept, rows are cut to 512" in answer.out
     learned = [line.split("●  ")[1].strip("‹›") for line in lines if "●  " in line]
     assert place.split(maxsplit=1) == ["row", "row 2 (line 2)"]
     assert "".join(learned).replace("␣", " ") == f"{ANSWER}<|end|>"

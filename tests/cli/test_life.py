@@ -65,7 +65,7 @@ def test_a_run_is_tuned_saved_measured_asked_paused_and_resumed(cli, home: Path,
     resumed = start("resume", "life", "--set", longer, home=home)
     out, err = resumed.communicate(timeout=120)
     assert resumed.returncode == 0, err
-    assert f"goes on from step {step}, exactly" in out
+    assert f"resumed from step {step}, exactly" in out
     assert f"training.max_steps = {step + 3}" in out
     assert "perplexity" in out
     assert f"step {step:>6}/" not in out, "what the life before did was told then"

@@ -49,7 +49,7 @@ def test_a_paused_run_ends_the_following_and_says_how_to_go_on(lived, cli) -> No
     answer = cli("follow", "twice")
     assert answer.code == 0
     assert f"tuitune resume {run.id}" in answer.err
-    assert "goes on from step 1, exactly" in answer.out
+    assert "resumed from step 1, exactly" in answer.out
 
 
 def test_an_approximate_life_is_labelled_with_its_reason(lived, cli) -> None:

@@ -115,7 +115,7 @@ CARD = "GPU-8f6d2a10-1111-2222-3333-444455556666"
     [
         ({"driver": "550.54.15", "cuda": 12040}, ["550.54.15", "CUDA 13.0", "580", "cu126"]),
         ({"driver": "580.65.06", "cuda": 13000}, ["Error 802", "CUDA 13.0", "580.65.06", "tuitune doctor"]),
-        ({"init": 4}, ["Error 802", "CUDA 13.0", "no permission to ask the NVIDIA driver", "tuitune doctor"]),
+        ({"init": 4}, ["Error 802", "CUDA 13.0", "no permission to query the NVIDIA driver", "tuitune doctor"]),
     ],
     ids=["old-driver", "other-reason", "mute-driver"],
 )

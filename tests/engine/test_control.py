@@ -257,7 +257,7 @@ def test_requests_that_come_too_late_are_answered(prepared: Prepared) -> None:
 def test_a_run_that_fails_still_answers(prepared: Prepared) -> None:
     outcome = fork(prepared(model__id="/nowhere/at/all"), told=[("checkpoint", {})]).end()
     (done,) = outcome.records("done")
-    assert outcome.code == 1 and (done["ok"], done["message"]) == (False, "it came too late: the run had failed")
+    assert outcome.code == 1 and (done["ok"], done["message"]) == (False, "too late: the run had failed")
 
 
 def test_without_held_out_rows_there_is_nothing_to_evaluate(prepared: Prepared) -> None:

@@ -31,10 +31,10 @@ def test_without_limits_a_run_goes_on() -> None:
 @pytest.mark.parametrize(
     ("limits", "figures", "words", "hurried"),
     [
-        ({"hours": 0.5}, {"seconds": 1800}, "trained for 30 m 00 s, as limits.hours = 0.5 allows", True),
-        ({"cost": 3.0, "price_per_hour": 1.5}, {"seconds": 7200}, "spent 3.00, as limits.cost = 3 allows", True),
-        ({"until": "2026-12-24T12:00+00:00"}, {}, "it is 2026-12-24T12:00+00:00", True),
-        ({"loss": 0.5}, {"smoothed": 0.5}, "the smoothed loss is 0.5000, as low as limits.loss = 0.5", False),
+        ({"hours": 0.5}, {"seconds": 1800}, "limits.hours = 0.5 reached after 30 m 00 s", True),
+        ({"cost": 3.0, "price_per_hour": 1.5}, {"seconds": 7200}, "limits.cost = 3 reached, 3.00 spent", True),
+        ({"until": "2026-12-24T12:00+00:00"}, {}, "limits.until = 2026-12-24T12:00+00:00 reached", True),
+        ({"loss": 0.5}, {"smoothed": 0.5}, "limits.loss = 0.5 reached, smoothed loss 0.5000", False),
     ],
     ids=["hours", "cost", "until", "loss"],
 )

@@ -147,7 +147,7 @@ def test_warm_up_never_takes_the_only_steps(carried: Carry, steps: int, ratio: f
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({"model__id": "/nowhere/at/all"}, "model.id: /nowhere/at/all is no bundled model"),
+        ({"model__id": "/nowhere/at/all"}, "model.id: /nowhere/at/all is not a bundled model"),
         ({"data__train": "/nowhere/rows.jsonl"}, "/nowhere/rows.jsonl"),
         ({"adapter__targets": ["q_proj", "nonsense"]}, "no layer 'nonsense'"),
         ({"training__precision": "fp16"}, "needs a GPU"),

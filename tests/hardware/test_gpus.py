@@ -103,7 +103,7 @@ FAULTS = (
     [
         ("NVML_ERROR_LIBRARY_NOT_FOUND", "no NVIDIA driver on this machine"),
         ("NVML_ERROR_DRIVER_NOT_LOADED", "the NVIDIA driver is not loaded"),
-        ("NVML_ERROR_NO_PERMISSION", "no permission to ask the NVIDIA driver"),
+        ("NVML_ERROR_NO_PERMISSION", "no permission to query the NVIDIA driver"),
         ("NVML_ERROR_NOT_SUPPORTED", "NVML: error 3"),
     ],
 )

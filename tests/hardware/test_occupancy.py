@@ -73,12 +73,12 @@ SECRETIVE = GpuProcess(15, "bob", None, "julia")
         (card(20 * GIB, ANNA), True, "anna: python3.11, 21.5 GB"),
         (card(23 * GIB, ANNA, OURS), True, "anna: python3.11, 21.5 GB and me: the run triage-2, 3.2 GB"),
         (card(4 * GIB, drawing=3 * GIB + 1), False, ""),
-        (card(4 * GIB, drawing=GIB), True, "a process that is hidden from here, 3.2 GB"),
-        (card(4 * GIB), True, "a process that is hidden from here, 4.3 GB"),
-        (card(2 * GIB, HIDDEN), True, "a process that is hidden from here, 2.1 GB"),
-        (card(24 * GIB, ANNA), True, "anna: python3.11, 21.5 GB and a process that is hidden from here, 4.3 GB"),
+        (card(4 * GIB, drawing=GIB), True, "a process not visible from here, 3.2 GB"),
+        (card(4 * GIB), True, "a process not visible from here, 4.3 GB"),
+        (card(2 * GIB, HIDDEN), True, "a process not visible from here, 2.1 GB"),
+        (card(24 * GIB, ANNA), True, "anna: python3.11, 21.5 GB and a process not visible from here, 4.3 GB"),
         (card(None, SECRETIVE), True, "bob: julia"),
-        (card(None, HIDDEN), True, "a process that is hidden from here, 2.1 GB"),
+        (card(None, HIDDEN), True, "a process not visible from here, 2.1 GB"),
         (
             card(26 * GIB, DESKTOP, HIDDEN, OURS, ANNA),
             True,
@@ -106,7 +106,7 @@ def test_what_a_desktop_holds_is_not_told_and_is_no_work(
 ) -> None:
     drawn = replace(card(used, *processes, drawing=drawing), display=True)
     assert is_taken(drawn) == taken
-    assert taken or "hidden from here, 1" not in users_text(drawn)
+    assert taken or "not visible from here, 1" not in users_text(drawn)
     if not processes and not drawing:
         assert is_taken(replace(drawn, display=False))
 

@@ -169,7 +169,7 @@ def test_each_verb_fits_some_states(run: Run) -> None:
     assert possible() == {"stop", "pause", "kill", *control.ENGINE_VERBS}
     live(run, "stop-requested")
     assert possible() == {"stop", "kill"}
-    with pytest.raises(TuituneError, match="it is stopping; that is possible while it is starting or training"):
+    with pytest.raises(TuituneError, match="it is stopping; this works only while it is starting or training"):
         control.request(run, "sample")
     live(run, "ended", state="paused")
     assert possible() == set()

@@ -41,7 +41,7 @@ def test_a_live_run_is_not_removed(run: Run, tmp_path: Path) -> None:
 
 def test_a_run_that_somebody_holds_is_not_removed(run: Run) -> None:
     supervise(run, engine(run, "finish"))
-    with lease.hold(run), pytest.raises(TuituneError, match="still at work"):
+    with lease.hold(run), pytest.raises(TuituneError, match="still running"):
         delete(run)
     assert run.recipe_file.exists()
 

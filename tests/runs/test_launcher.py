@@ -107,7 +107,7 @@ def test_a_home_that_cannot_be_written_is_said(tmp_path: Path, monkeypatch: pyte
 
 def test_nothing_is_left_of_a_run_whose_supervisor_cannot_start(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "executable", "/bin/false")
-    with pytest.raises(TuituneError, match="ended at once: it said nothing"):
+    with pytest.raises(TuituneError, match="ended at once: no output"):
         launch(Recipe())
     monkeypatch.setattr(sys, "executable", "/no/such/python")
     with pytest.raises(TuituneError, match="cannot be started"):
@@ -199,6 +199,6 @@ def test_where_the_manager_does_not_answer_it_is_a_process(run: Run, manager: Pa
 
 def test_a_unit_that_is_refused_is_not_tried_again_as_a_process(run: Run, manager: Path) -> None:
     supervise(run, engine(run, "say-stopped"))
-    with pytest.raises(TuituneError, match="was started by somebody else meanwhile"):
+    with pytest.raises(TuituneError, match="was just started by another process"):
         launcher.start_supervisor(run, command=supervise_command(run, engine(run, "finish")))
     assert run.log_file.read_text().count("not supervised") == 1

@@ -50,7 +50,7 @@ def test_fewer_steps_than_were_done_are_refused(
     before = run.recipe_file.read_bytes()
     with pytest.raises(TuituneError) as refusal:
         launcher.resume(run, {key: value})
-    assert str(refusal.value) == f"{key}: {value:g} leaves nothing to do: the run has done 4 steps already"
+    assert str(refusal.value) == f"{key}: {value:g} leaves nothing to do: the run has already done 4 steps"
     assert run.recipe_file.read_bytes() == before
 
 
@@ -75,12 +75,12 @@ def test_a_run_that_begins_anew_may_be_as_short_as_wanted(home: Path) -> None:
 @pytest.mark.parametrize(
     ("settings", "changes", "advice"),
     [
-        (["training.epochs=2"], {}, "it is finished; give it more to do: --set training.epochs=… (now 2)"),
-        (["training.max_steps=4"], {}, "it is finished; give it more to do: --set training.max_steps=… (now 4)"),
+        (["training.epochs=2"], {}, "it is finished; train longer: --set training.epochs=… (now 2)"),
+        (["training.max_steps=4"], {}, "it is finished; train longer: --set training.max_steps=… (now 4)"),
         (
             ["training.max_steps=4"],
             {"training.epochs": 5.0},
-            "it is finished; training.epochs has no effect beside training.max_steps = 4; give it more to do: "
+            "it is finished; training.epochs has no effect beside training.max_steps = 4; train longer: "
             "--set training.max_steps=… (now 4)",
         ),
     ],

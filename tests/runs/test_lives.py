@@ -95,7 +95,7 @@ def test_a_paused_run_frees_everything_and_goes_on_in_its_next_life(run: Run, tm
     assert [event["resumes"] for event in events(run, "supervisor")] == [False, True]
     summary = summarize(run)
     assert (summary.life, summary.exact) == (2, True)
-    with pytest.raises(TuituneError, match=r"finished; give it more to do: --set training\.epochs"):
+    with pytest.raises(TuituneError, match=r"finished; train longer: --set training\.epochs"):
         launcher.resume(run)
 
 
@@ -210,7 +210,7 @@ def test_requests_that_are_left_over_are_refused_by_the_next_life(run: Run, tmp_
     assert at_rest(run, process) == "finished"
     answers = [(event["nonce"], event["ok"], event["message"]) for event in events(run, "acknowledged")[1:]]
     replayed = (nonce, False, "this request was answered before")
-    assert sorted(answers[:2]) == sorted([replayed, ("late", False, "it was asked of an earlier life of this run")])
+    assert sorted(answers[:2]) == sorted([replayed, ("late", False, "the request was for an earlier life of this run")])
     assert answers[2:] == [replayed]
     assert list(run.control.iterdir()) == []
 
@@ -256,7 +256,7 @@ def test_an_edit_while_it_waits_is_what_runs(run: Run, tmp_path: Path) -> None:
         assert not refused["ok"] and "training.batch_size" in refused["message"]
         answer = asked(run, "edit", changes={"training.batch_size": 2, "run.notes": "as edited"})
         assert answer["ok"] and "training.batch_size: 4 → 2" in answer["message"]
-        assert asked_file(run, {"verb": "evaluate"})["message"] == "it waits for a device and does not train yet"
+        assert asked_file(run, {"verb": "evaluate"})["message"] == "it is queued and not training yet"
         (amended,) = events(run, "amended")
         assert amended["changes"]["training.batch_size"] == {"from": 4, "to": 2}
         assert amended["why"] == "edit"
@@ -290,7 +290,7 @@ def test_a_waiting_run_ends_at_once(run: Run, verb: str, state: str) -> None:
         else:
             process.terminate()
         assert at_rest(run, process) == state
-    assert "while it waited for a device" in derive(run)[1]
+    assert "while queued" in derive(run)[1]
     assert events(run, "engine") == []
     assert at_rest(run, start_supervisor(run, "finish", after=last_event(run))) == "finished"
 
@@ -347,7 +347,7 @@ def test_more_to_do_is_more_steps(run: Run, resume) -> None:
         metrics.append(kind="plan", total_steps=30, steps_per_epoch=10)
     supervise(run, engine(run, "finish"))
     for changes in ({"training.epochs": 2.0}, {"training.epochs": 3.0}, {"training.max_steps": 30}, {"run.notes": "x"}):
-        with pytest.raises(TuituneError, match="give it more to do"):
+        with pytest.raises(TuituneError, match="train longer"):
             launcher.resume(run, changes)
     resume("finish", changes={"training.epochs": 3.1})
     wait_for(lambda: len(events(run, "ended")) == 2)
@@ -405,7 +405,7 @@ def race(run: Run, starters: int) -> list[str]:
 
 
 def check_race(run: Run, said: list[str], lives: int) -> None:
-    refusal = f"run {run.name} ({run.id}) was started by somebody else meanwhile"
+    refusal = f"run {run.name} ({run.id}) was just started by another process"
     assert sorted(said) == [*[refusal] * (len(said) - 1), "won"]
     assert len(events(run, "supervisor")) == len(events(run, "ended")) == lives
 

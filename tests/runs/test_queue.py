@@ -119,7 +119,7 @@ def test_places_are_counted_from_one_and_never_out_of_bounds(holder: SlotHolder)
     assert [move(runs[0], place) for place in (2, 3, 99, 1, 0, -5)] == [2, 3, 3, 1, 1, 1]
     assert move(runs[0], 2) == 2
     assert named(waiting()) == ["two", "one", "three"]
-    with pytest.raises(TuituneError, match="does not wait for a device"):
+    with pytest.raises(TuituneError, match="is not queued"):
         move(new_run("other"), 1)
 
 
@@ -159,7 +159,7 @@ def test_a_device_that_the_runs_ahead_cannot_take_is_no_reason_to_wait(nvml: Mod
 def test_a_run_that_may_share_passes_one_that_may_not(start: Start, tmp_path: Path) -> None:
     environment = write_cards(tmp_path / "cards.json", 60)
     modest = start(new_run("modest"), **environment)
-    assert modest.waits(1).startswith("GPU 0 (NVIDIA H200) is used by a process that is hidden from here, 64.4 GB")
+    assert modest.waits(1).startswith("GPU 0 (NVIDIA H200) is in use by a process not visible from here, 64.4 GB")
     bold = start(new_run("bold", share=True), **environment)
     assert bold.holds() == "GPU-0"
     assert modest.waits(1)

@@ -69,7 +69,7 @@ def test_it_goes_on_with_half_the_batch_until_it_fits() -> None:
     assert kinds == ["supervisor", "slot", "engine", *again, *again, "exited", "ended"], "one life"
     first, second = events(run, "retry")
     assert (first["batch_size"], first["accumulation"], first["step"]) == (4, 4, 5)
-    assert second["reason"] == "out of memory: goes on from step 5 with batches of 2, 8 to a step"
+    assert second["reason"] == "out of memory: resumes from step 5 with batches of 2, 8 per step"
     assert [event["why"] for event in events(run, "amended")] == ["out of memory"] * 2
     assert events(run, "amended")[0]["changes"]["training.accumulation"] == {"from": 2, "to": 4}
     assert "batches of 8\nbatches of 4\nbatches of 2" in run.log_file.read_text()
@@ -83,7 +83,7 @@ def test_it_ends_when_nothing_smaller_is_left_and_says_so() -> None:
     supervise(run, engine(run, "hungry", "0"))
     state, reason = derive(run)
     assert state == "failed"
-    assert reason == "the GPU ran out of memory (not tried again: batches of 1 cannot be made smaller)"
+    assert reason == "the GPU ran out of memory (not retried: training.batch_size = 1 cannot be smaller)"
     assert len(events(run, "retry")) == 1
 
 
@@ -108,5 +108,5 @@ def test_a_recipe_that_broke_meanwhile_takes_nothing_from_the_end(behaviour: str
     supervise(run, ["/bin/sh", "-c", f"{command}; code=$?; echo > '{run.recipe_file}'; exit $code"])
     assert derive(run)[0] == state
     if state == "failed":
-        assert derive(run)[1].startswith("the GPU ran out of memory (not tried again: ")
+        assert derive(run)[1].startswith("the GPU ran out of memory (not retried: ")
         assert "recipe.toml" in derive(run)[1]

@@ -29,8 +29,8 @@ from tuitune.runs.queue import Turn, Waiting
 from tuitune.runs.slots import SEATS, Busy, SlotHolder, acquire, holders
 
 NO_GPU = {"CUDA_VISIBLE_DEVICES": ""}
-SILENT = 'the NVIDIA driver does not answer; asking again (hardware.gpu = "cpu" would train on the CPU)'
-SHARE = "hardware.share = true would start beside it"
+SILENT = 'the NVIDIA driver does not answer; checking again (hardware.gpu = "cpu" would train on the CPU)'
+SHARE = "hardware.share = true would share the device"
 
 Start = Callable[..., Contender]
 
@@ -187,7 +187,7 @@ def test_an_engine_that_outlives_its_supervisor_still_has_the_device(start: Star
     holder = start(one)
     assert holder.holds() == "cpu"
     holder.kill()
-    assert refused(two) == f"CPU is busy: one has lost its supervisor, saves and ends ({SHARE})"
+    assert refused(two) == f"CPU is busy: one has lost its supervisor; it saves and ends ({SHARE})"
     taken(one).release()
     holder = start(one)
     assert holder.holds() == "cpu"
@@ -238,7 +238,7 @@ def test_nobody_elses_card_is_taken_unasked(nvml: ModuleType) -> None:
     me = psutil.Process()
     run = new_run("one")
     users = f"{me.username()}: {me.name()}, 24.7 GB"
-    assert refused(run) == f"GPU 0 (NVIDIA H200) is used by {users} (hardware.share = true would start beside it)"
+    assert refused(run) == f"GPU 0 (NVIDIA H200) is in use by {users} (hardware.share = true would share the device)"
     assert "24.7 GB" in refused(run, "GPU-0")
     with taken(run, share=True) as held:
         assert held.slot.device == "GPU-0"
@@ -246,7 +246,7 @@ def test_nobody_elses_card_is_taken_unasked(nvml: ModuleType) -> None:
     cards(nvml, 23, 0)
     with taken(run) as held:
         assert held.slot.device == "GPU-1"
-        assert refused(new_run("two")).startswith("GPU 0 (NVIDIA H200) is used by a process that is hidden from here, ")
+        assert refused(new_run("two")).startswith("GPU 0 (NVIDIA H200) is in use by a process not visible from here, ")
 
 
 def test_a_card_whose_memory_is_not_told_is_taken(nvml: ModuleType) -> None:
@@ -275,18 +275,18 @@ def test_without_a_driver_the_processor_is_the_slot(nvml: ModuleType) -> None:
 def test_a_driver_that_refuses_is_waited_for(nvml: ModuleType, fault: str) -> None:
     nvml.state["init"] = getattr(nvml, f"NVML_ERROR_{fault}")
     reason = refused(new_run("one"))
-    assert reason.endswith('; asking again (hardware.gpu = "cpu" would train on the CPU)')
-    assert refused(new_run("two"), "0").endswith("; asking again")
+    assert reason.endswith('; checking again (hardware.gpu = "cpu" would train on the CPU)')
+    assert refused(new_run("two"), "0").endswith("; checking again")
     with taken(new_run("three"), "cpu") as held:
         assert held.slot.device == "cpu"
 
 
 def test_a_driver_that_has_lost_its_cards_is_waited_for(nvml: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     cards(nvml)
-    assert refused(new_run("one")).startswith("the NVIDIA driver sees no GPU; asking again")
+    assert refused(new_run("one")).startswith("the NVIDIA driver sees no GPU; checking again")
     cards(nvml, 0)
     monkeypatch.setattr(nvml, "nvmlDeviceGetCount", nvml_error(nvml, nvml.NVML_ERROR_UNKNOWN))
-    assert refused(new_run("one")).startswith("NVML: error 999; asking again")
+    assert refused(new_run("one")).startswith("NVML: error 999; checking again")
 
 
 def nvml_error(nvml: ModuleType, code: int) -> Callable[[], int]:
@@ -342,7 +342,7 @@ def test_an_exclusive_card_is_waited_for_even_by_a_run_that_would_share_it(nvml:
     small = [SimpleNamespace(pid=os.getpid(), usedGpuMemory=GIB // 64)]
     cards(nvml, 0, mode=nvml.NVML_COMPUTEMODE_EXCLUSIVE_PROCESS, processes=small)
     for share in (False, True):
-        assert refused(new_run("one"), share=share).endswith("and its exclusive mode admits one process")
+        assert refused(new_run("one"), share=share).endswith("its exclusive mode allows one process")
     nvml.state["cards"][0]["processes"] = []
     taken(new_run("one")).release()
 
@@ -352,7 +352,7 @@ def test_a_desktop_of_unknown_size_is_not_waited_for(nvml: ModuleType) -> None:
     nvml.state["cards"][0].update(memory=nvml.memory(16 * GIB, 3 * GIB // 2), active=1)
     taken(new_run("one")).release()
     nvml.state["cards"][0]["active"] = 0
-    assert "is used by a process that is hidden from here, 1.6 GB" in refused(new_run("two"))
+    assert "is in use by a process not visible from here, 1.6 GB" in refused(new_run("two"))
 
 
 def test_the_processor_is_shared_where_a_run_says_so() -> None:
@@ -405,7 +405,7 @@ def test_the_driver_is_left_alone_while_every_device_is_leased(
         waiting = turn.attempt()
         assert isinstance(waiting, Waiting)
         before = len(nvml.calls)
-        assert "hidden from here" in waiting.reason
+        assert "not visible from here" in waiting.reason
         for _ in range(50):
             assert isinstance(turn.attempt(), Waiting)
         assert len(nvml.calls) == before

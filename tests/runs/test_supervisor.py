@@ -26,7 +26,7 @@ ENDS = {
     "fail": ("failed", "the card is out of memory: lower the batch size"),
     "disk-full": ("failed", "disk full: [Errno 28]"),
     "raise": ("failed", "ImportError: no module named torch •••"),
-    "silent": ("crashed", "the engine ended without saying how"),
+    "silent": ("crashed", "the engine ended; how is not known"),
     "say-stopped": ("stopped", "stopped"),
     "odd-code": ("crashed", "the engine ended with exit code 42"),
     "kill": ("crashed", "the engine was killed by SIGKILL"),
@@ -119,7 +119,7 @@ def test_a_replayed_request_is_carried_out_once(run: Run, tmp_path: Path) -> Non
 def test_a_request_that_comes_too_late_is_turned_away(run: Run) -> None:
     supervise(run, ["/bin/sh", "-c", f"echo '{{\"verb\": \"stop\"}}' > '{run.control}/late.json'; exit 3"])
     (answer,) = events(run, "acknowledged")
-    assert (answer["nonce"], answer["ok"], answer["message"]) == ("late", False, "the run had ended already")
+    assert (answer["nonce"], answer["ok"], answer["message"]) == ("late", False, "the run had already ended")
     assert derive(run)[0] == "stopped"
 
 

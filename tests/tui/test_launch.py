@@ -103,7 +103,7 @@ def test_a_run_that_has_to_wait_says_for_whom(make_run: MakeRun) -> None:
     with holder:
         assert (
             when(HardwareSection(gpu="cpu"))
-            == "later: CPU is busy: training other (hardware.share = true would start beside it)"
+            == "later: CPU is busy: training other (hardware.share = true would share the device)"
         )
     assert when(HardwareSection(gpu="cpu")) == "at once, on the CPU"
 

@@ -26,7 +26,7 @@ def ask(run: Run, verb: str, arguments: Mapping[str, Any] | None = None) -> Reco
     try:
         answer = _await(run, nonce)
     except KeyboardInterrupt:
-        note(f"\nnot waiting any longer: {run.name} has been asked to {verb} all the same")
+        note(f"\nno longer watching; the request to {verb} {run.name} still stands")
         raise
     if answer is not None and answer.get("event") == "acknowledged" and not answer.get("ok"):
         raise TuituneError(f"{run.name} refused to {verb}: {message_of(answer)}")

@@ -20,7 +20,7 @@ def attend(run: Run, options: argparse.Namespace, *, since: float = 0.0) -> int:
             say_json(summarize(run).as_json())
         else:
             say(run.id)
-        note(f"{run.name} goes on by itself, once its device is free; `tuitune follow {run.id}` watches it")
+        note(f"{run.name} starts when a device is free; `tuitune follow {run.id}` watches it")
         return 0
     code = follow_to_rest(run, quiet=options.json, since=since)
     if options.json:

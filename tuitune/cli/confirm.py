@@ -14,11 +14,9 @@ def confirm(run: Run, verb: str, consequence: str, *, yes: bool) -> None:
     if yes:
         return
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        raise TuituneError(
-            f"there is no terminal to confirm on: `tuitune {verb} {run.id} --yes` does it without asking"
-        )
+        raise TuituneError(f"no terminal to confirm on; `tuitune {verb} {run.id} --yes` does not ask")
     note(consequence)
     sys.stderr.write(f"Type the run's name, {run.name}, to {verb} it: ")
     sys.stderr.flush()
     if sys.stdin.readline().strip() != run.name:
-        raise TuituneError(f"the name was not typed: {run.name} was left as it is")
+        raise TuituneError(f"the name does not match; {run.name} is unchanged")

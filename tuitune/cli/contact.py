@@ -54,7 +54,7 @@ def contact(options: argparse.Namespace) -> int:
     card = _card(options.gpu, build)
     with _leased(card):
         if not options.json:
-            note(f"{occupancy.title(card)}: trying what a run needs of it, a few minutes")
+            note(f"{occupancy.title(card)}: testing what a run needs; takes a few minutes")
         found = _carried_out(card, tell=None if options.json else _say)
     report = _report(card, build, found)
     if options.json:
@@ -73,18 +73,18 @@ def _card(wanted: str, build: Build | None) -> Gpu:
     sampler = Sampler()
     cards = sampler.sample()
     if not cards:
-        raise TuituneError(f"no GPU to try: {sampler.reason}")
+        raise TuituneError(f"no GPU to test: {sampler.reason}")
     meant = occupancy.candidates(cards, wanted, occupancy.visible_devices())
     if not meant:
         there = ", ".join(f"GPU {card.index}" for card in cards)
-        raise TuituneError(f"no GPU {clean(wanted, limit=60)} to try: there is {there}")
+        raise TuituneError(f"no GPU {clean(wanted, limit=60)} to test: there is {there}")
     usable = fitness.usable(meant, build)
     card = next((card for card in usable if not occupancy.is_taken(card)), usable[0])
     if refusal := fitness.refusal(card, build):
         raise TuituneError(f"{occupancy.title(card)} cannot be used: {refusal}")
     if occupancy.is_taken(card):
         users = occupancy.users_text(card) or "other programs"
-        raise TuituneError(f"{occupancy.title(card)} is used by {users}: wait until it is free, or name another GPU")
+        raise TuituneError(f"{occupancy.title(card)} is in use by {users}; wait until it is free, or name another GPU")
     return card
 
 

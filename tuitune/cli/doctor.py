@@ -45,7 +45,7 @@ def _versions() -> Iterator[Finding]:
         try:
             installed = version(package)
         except PackageNotFoundError:
-            yield Finding("error", package, "not installed: pip install tuitune brings it")
+            yield Finding("error", package, "not installed; `pip install tuitune` installs it")
             continue
         numbers = tuple(int(part) for part in installed.split("+")[0].split(".")[:2] if part.isdigit())
         wanted = ".".join(map(str, floor))
@@ -81,7 +81,7 @@ def _leases() -> Finding:
     except TuituneError as refusal:
         return Finding("error", "device leases", str(refusal))
     lock.release()
-    return Finding("ok", "device leases", "can be taken" if free else "can be taken; a run holds the CPU's now")
+    return Finding("ok", "device leases", "available" if free else "available; a run holds the CPU's")
 
 
 def _survival() -> Iterator[Finding]:
@@ -92,7 +92,7 @@ def _survival() -> Iterator[Finding]:
     for one in advice:
         yield Finding("warning", one.id.replace("-", " "), one.message)
     if not advice:
-        yield Finding("ok", "runs", "go on after this terminal, SSH and tmux are closed, until the machine restarts")
+        yield Finding("ok", "runs", "keep running when this terminal, SSH or tmux closes, until the machine restarts")
 
 
 def _token() -> Finding:
@@ -133,6 +133,6 @@ def _tmux() -> Iterator[Finding]:
         yield Finding("warning", "tmux", "did not answer")
         return
     if delay > 50:
-        yield Finding("warning", "tmux", f"Esc lags {delay} ms; `set -sg escape-time 10` in ~/.tmux.conf mends it")
+        yield Finding("warning", "tmux", f"Esc lags {delay} ms; `set -sg escape-time 10` in ~/.tmux.conf fixes it")
     else:
         yield Finding("ok", "tmux", f"escape-time {delay} ms")

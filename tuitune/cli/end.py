@@ -22,7 +22,7 @@ def stop(options: argparse.Namespace) -> int:
 
 
 def pause(options: argparse.Namespace) -> int:
-    return _end(options, "pause", "save its state at its next step and leave")
+    return _end(options, "pause", "save its state at its next step and free its device")
 
 
 def kill(options: argparse.Namespace) -> int:
@@ -31,8 +31,8 @@ def kill(options: argparse.Namespace) -> int:
         raise TuituneError(f"{run.name} cannot be killed: it is {state}")
     if state == "stopping" and not supervised(run):
         raise TuituneError(
-            f"{run.name} has lost its supervisor, so that nobody can be asked to kill it: its engine saves and ends by "
-            f"itself; where it does not, `tuitune resume {run.id}` ends it first"
+            f"{run.name} cannot be killed: its supervisor is gone. Its engine saves and ends by itself; if it does "
+            f"not, `tuitune resume {run.id}` ends it first"
         )
     confirm(run, "kill", f"{run.name} loses what it has learned since its last checkpoint.", yes=options.yes)
     gone = watch_kill(run, now=options.now, quiet=options.json)
@@ -42,7 +42,9 @@ def kill(options: argparse.Namespace) -> int:
     elif gone:
         say(_ended(summary))
     else:
-        say(f"{run.name} is stuck; its supervisor goes on watching, and `tuitune follow {run.id}` ends when it is gone")
+        say(
+            f"{run.name} is stuck; its supervisor keeps watching, and `tuitune follow {run.id}` returns when it is gone"
+        )
     return 0 if gone else 1
 
 
@@ -50,7 +52,7 @@ def delete(options: argparse.Namespace) -> int:
     run = find(options.run)
     if (state := derive(run)[0]) not in AT_REST:
         raise TuituneError(f"{run.name} cannot be deleted: it is {state}; `tuitune stop {run.id}` ends it")
-    confirm(run, "delete", f"{run.path} goes for good, with its checkpoints and its adapter.", yes=options.yes)
+    confirm(run, "delete", f"This deletes {run.path} for good, with its checkpoints and adapter.", yes=options.yes)
     remove(run)
     if options.json:
         say_json({"id": run.id, "name": run.name, "directory": str(run.path), "deleted": True})
@@ -82,5 +84,5 @@ def _end(options: argparse.Namespace, verb: str, deed: str) -> int:
 def _ended(summary: Summary) -> str:
     if summary.state == "paused":
         return f"{summary.name}: {summary.reason or 'paused'}; `tuitune resume {summary.id}` resumes it"
-    reached = "" if summary.step is None else f" at step {summary.step}"
+    reached = "" if summary.step is None else f" at step {summary.step:,}"
     return f"{summary.name}: {summary.state}{reached}"

@@ -37,7 +37,7 @@ def follow_to_rest(run: Run, *, quiet: bool = False, since: float = 0.0) -> int:
                     break
                 time.sleep(POLL_SECONDS)
     except KeyboardInterrupt:
-        note(f"\n{run.name} goes on: `tuitune follow {run.id}` watches it again, `tuitune stop {run.id}` ends it")
+        note(f"\n{run.name} keeps running: `tuitune follow {run.id}` watches it again, `tuitune stop {run.id}` ends it")
         return 130
     if view.summary.state == "paused" and not quiet:
         note(f"{run.name} is paused: `tuitune resume {run.id}` resumes it")
@@ -154,7 +154,8 @@ def _how_far(view: RunView) -> str:
 
 def _step_line(view: RunView) -> str:
     summary = view.summary
-    figures = [f"step {summary.step or 0:>6}/{summary.total_steps or '–'}", f"loss {number_text(summary.loss)}"]
+    total = f"{summary.total_steps:,}" if summary.total_steps else "–"
+    figures = [f"step {summary.step or 0:>6,}/{total}", f"loss {number_text(summary.loss)}"]
     if summary.tokens_per_second:
         figures.append(f"{summary.tokens_per_second:,.0f} tok/s")
     if summary.peak_memory_bytes:

@@ -54,9 +54,13 @@ def gpu_findings() -> Iterator[Finding]:
     if all(finding.level == "ok" for finding in findings):
         yield _torch_on(cards, build, facts)
     if missing := why_not_compiled():
-        yield Finding("warning", "compiler", f"{missing}. The loss is computed without Triton until then, slower")
+        yield Finding(
+            "warning", "compiler", f"{missing}. Until then the loss is computed without Triton, which is slower"
+        )
     if occupancy.hides_all(visible := occupancy.visible_devices()):
-        yield Finding("warning", "visible GPUs", f"CUDA_VISIBLE_DEVICES = {visible!r} hides all from runs started here")
+        yield Finding(
+            "warning", "visible GPUs", f"CUDA_VISIBLE_DEVICES = {visible!r} hides every GPU from runs started here"
+        )
 
 
 def probe() -> Mapping[str, Any]:
@@ -86,11 +90,10 @@ def _without_cards(sampler: Sampler, facts: Mapping[str, Any]) -> Iterator[Findi
         remedy = f"CUDA works, so hardware.gpu = 0 trains on the first GPU; {_ON_CPU}"
         yield Finding("warning", "GPU", f"{reason}; {remedy}")
     else:
-        yield Finding("error", "GPU", f"{reason}; runs wait until a GPU can be seen; {_ON_CPU}")
+        yield Finding("error", "GPU", f"{reason}; runs stay queued until a GPU is found; {_ON_CPU}")
     if works:
-        text = (
-            f"torch {facts['version']} finds {facts['devices']} device(s) that NVML does not: no run takes them unasked"
-        )
+        text = f"torch {facts['version']} finds {facts['devices']} device(s) that NVML does not"
+        text += "; a run uses one only when hardware.gpu names it"
         yield Finding("warning", "torch on GPU", text)
     else:
         built = f"built for CUDA {facts['cuda']}" if facts["cuda"] else "built for the CPU only"

@@ -25,8 +25,8 @@ _POLL_SECONDS = 0.2
 
 _RUNGS = {
     "terminate": "SIGTERM",
-    "terminate-group": "SIGTERM to every process of it",
-    "kill-group": "SIGKILL to every process of it",
+    "terminate-group": "SIGTERM to all its processes",
+    "kill-group": "SIGKILL to all its processes",
     "stuck": "nothing more can be done",
 }
 

@@ -65,7 +65,7 @@ def show(options: argparse.Namespace) -> int:
     try:
         recipe = files.read_bytes(run.recipe_file, LARGEST).decode("utf-8", "replace")
     except OSError as error:
-        note(f"{run.name} has no recipe that can be read: {error.strerror}")
+        note(f"the recipe of {run.name} cannot be read: {error.strerror}")
     else:
         say("", clean(redact(recipe), newlines=True).rstrip())
     return 0

@@ -35,14 +35,14 @@ def is_alert(line: str) -> bool:
 def resumed_text(record: Record) -> str:
     """From where a life of the run went on, and whether exactly: `from step 40, exactly`."""
     if "checkpoint" in record and record["checkpoint"] is None:
-        start = "from the beginning: there is no checkpoint to go on from"
+        start = "from the beginning: there is no checkpoint"
     elif record.get("exact"):
         start = f"from step {step_text(record)}, exactly"
     else:
         reasons = "; ".join(texts(record, "reasons")) or "for a reason that was not recorded"
         start = f"from step {step_text(record)}, approximately: {reasons}"
     passed = [f"{text(one, 'path').rpartition('/')[2]}: {text(one, 'reason')}" for one in parts(record, "skipped")]
-    return start + (f" (passed over {'; '.join(passed)})" if passed else "")
+    return start + (f" (skipped {'; '.join(passed)})" if passed else "")
 
 
 def _line(record: Record) -> str:
@@ -56,7 +56,7 @@ def _evaluation(record: Record) -> str:
 
 
 def _resumed(record: Record) -> str:
-    return f"goes on {resumed_text(record)}"
+    return f"resumed {resumed_text(record)}"
 
 
 def _alert(record: Record) -> str:
@@ -65,17 +65,17 @@ def _alert(record: Record) -> str:
 
 def _tuned(record: Record) -> str:
     step = whole(record, "step")
-    return f"from step {'?' if step is None else step + 1} on: {changes_text(table(record, 'changes'))}"
+    return f"from step {'?' if step is None else f'{step + 1:,}'} on: {changes_text(table(record, 'changes'))}"
 
 
 def _amended(record: Record) -> str:
     changes = table(record, "changes")
     after = {key: table(changes, key).get("to") for key in changes}
-    return f"recipe changed ({text(record, 'why', 'nobody said why')}): {changes_text(after)}"
+    return f"recipe changed ({text(record, 'why', 'no reason recorded')}): {changes_text(after)}"
 
 
 def _retry(record: Record) -> str:
-    return f"tried again: {text(record, 'reason', 'out of memory')}"
+    return f"retried: {text(record, 'reason', 'out of memory')}"
 
 
 def _silent(record: Record) -> str:
@@ -106,7 +106,7 @@ _TOLD = {
 def step_text(record: Record) -> str:
     """The step that a record is about; `?` where it does not say."""
     step = whole(record, "step")
-    return "?" if step is None else str(step)
+    return "?" if step is None else f"{step:,}"
 
 
 def message_text(record: Record) -> str:

@@ -63,7 +63,7 @@ def _lives(view: RunView) -> Iterator[tuple[str, str]]:
 def _progress(view: RunView) -> Iterator[tuple[str, str]]:
     summary = view.summary
     if summary.total_steps:
-        yield "steps", f"{summary.step or 0} of {summary.total_steps}"
+        yield "steps", f"{summary.step or 0:,} of {summary.total_steps:,}"
     took = spent(view.events, None if summary.state in AT_REST else time.time())
     texts = [took.text] if took is not None else []
     texts += [f"ended {clock_text(summary.ended_at)}"] if summary.ended_at else []
@@ -98,7 +98,7 @@ def _perplexity(view: RunView) -> Iterator[tuple[str, str]]:
     base, tuned = view.summary.perplexity.get("base"), view.summary.perplexity.get("tuned")
     rows = number(view.evaluations[-1], "rows") if view.evaluations else None
     if base or tuned:
-        measured = f"  ({rows:.0f} held-out rows)" if rows else ""
+        measured = f"  ({rows:,.0f} held-out rows)" if rows else ""
         yield "perplexity", f"{number_text(base)} → {number_text(tuned)}{measured}"
 
 
@@ -109,7 +109,7 @@ def _answers(view: RunView) -> Iterator[tuple[str, str]]:
         before, after = number(base, key), number(tuned, key)
         if before is not None or after is not None:
             rows = whole(tuned, "rows") or whole(base, "rows")
-            measured = f"  ({rows} held-out rows)" if rows else ""
+            measured = f"  ({rows:,} held-out rows)" if rows else ""
             yield label, f"{percent_text(before)} → {percent_text(after)}{measured}"
 
 

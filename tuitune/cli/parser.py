@@ -67,7 +67,7 @@ def _add_starting(verbs: argparse._SubParsersAction) -> None:
     train.add_argument("--detach", action="store_true", help="start it, print its id and return")
     add_json(train)
 
-    going_on = "go on with a run at rest, from its newest whole checkpoint"
+    going_on = "resume a paused, stopped or crashed run from its newest intact checkpoint"
     resume = add(verbs, "resume", "start:resume", going_on, appendix=_SETTINGS)
     add_run(resume)
     add_set(resume)
@@ -80,7 +80,7 @@ def _add_looking(verbs: argparse._SubParsersAction) -> None:
     show = add(verbs, "show", "look:show", "state, figures and recipe of a run")
     follow = add(verbs, "follow", "look:follow", "watch a run to its end; exits 1 where it failed")
     plot = add(verbs, "plot", "look:plot", "draw a metric of a run")
-    log = add(verbs, "log", "look:log", "everything that the run's engine printed")
+    log = add(verbs, "log", "look:log", "everything a run's engine printed")
     for parser in (show, follow, plot, log):
         add_run(parser)
     for parser in (show, follow):
@@ -96,19 +96,19 @@ def _add_looking(verbs: argparse._SubParsersAction) -> None:
 
 def _add_ending(verbs: argparse._SubParsersAction) -> None:
     stop = add(verbs, "stop", "end:stop", "end a run at its next step and save its adapter")
-    pause = add(verbs, "pause", "end:pause", "save a run's state at its next step and free the device; resume goes on")
+    pause = add(verbs, "pause", "end:pause", "save a run's state at its next step and free the device, to resume later")
     for parser in (stop, pause):
         add_run(parser)
         add_wait(parser)
         add_json(parser)
 
-    kill = add(verbs, "kill", "end:kill", "end a run that does not stop: ask, then end its processes one after another")
+    kill = add(verbs, "kill", "end:kill", "end a run that does not stop: ask it, then SIGTERM, then SIGKILL")
     add_run(kill)
     kill.add_argument("--now", action="store_true", help="kill its processes at once; what was not saved is lost")
     add_yes(kill)
     add_json(kill)
 
-    delete = add(verbs, "delete", "end:delete", "delete a run at rest, with its checkpoints and its adapter")
+    delete = add(verbs, "delete", "end:delete", "delete a run that is not running, with its checkpoints and adapter")
     add_run(delete)
     add_yes(delete)
     add_json(delete)
@@ -116,9 +116,9 @@ def _add_ending(verbs: argparse._SubParsersAction) -> None:
 
 def _add_asking(verbs: argparse._SubParsersAction) -> None:
     checkpoint = add(verbs, "checkpoint", "requests:checkpoint", "save a checkpoint of a run now")
-    evaluate = add(verbs, "evaluate", "requests:evaluate", "measure the held-out loss of a run now")
+    evaluate = add(verbs, "evaluate", "requests:evaluate", "evaluate a run on its held-out rows now")
     sample = add(
-        verbs, "sample", "requests:sample", "have the model answer now: the recipe's prompts, or one of your own"
+        verbs, "sample", "requests:sample", "generate answers now, to the recipe's prompts or to one of your own"
     )
     changing = "change the learning rate, cadences, prompts or limits of a run while it trains"
     tune = add(verbs, "tune", "requests:tune", changing, appendix=_TUNABLE)
@@ -126,7 +126,7 @@ def _add_asking(verbs: argparse._SubParsersAction) -> None:
         add_run(parser)
         add_wait(parser)
         add_json(parser)
-    sample.add_argument("prompt", metavar="PROMPT", nargs="?", help="what to answer, instead of the recipe's prompts")
+    sample.add_argument("prompt", metavar="PROMPT", nargs="?", help="the prompt to answer, instead of the recipe's")
     tune.add_argument(
         "changes",
         metavar="KEY=VALUE",
@@ -136,11 +136,11 @@ def _add_asking(verbs: argparse._SubParsersAction) -> None:
 
 
 def _add_queue(verbs: argparse._SubParsersAction) -> None:
-    queue = add(verbs, "queue", "queue:show", "the runs that wait for a device, and who holds the devices")
+    queue = add(verbs, "queue", "queue:show", "queued runs, and which runs hold the devices")
     add_json(queue)
     actions = queue.add_subparsers(title="commands", metavar="COMMAND", parser_class=Parser)
-    move = add(actions, "move", "queue:move", "change a waiting run's place")
-    edit = add(actions, "edit", "queue:edit", "change settings of a waiting run before it starts", appendix=_SETTINGS)
+    move = add(actions, "move", "queue:move", "move a queued run")
+    edit = add(actions, "edit", "queue:edit", "change settings of a queued run before it starts", appendix=_SETTINGS)
     remove = add(actions, "remove", "queue:remove", "take a run out of the queue; it is kept and can be resumed")
     for parser in (move, edit, remove):
         add_run(parser)
@@ -168,13 +168,18 @@ def _add_data(verbs: argparse._SubParsersAction) -> None:
         help="which column plays which role, such as prompt=question completion=answer",
     )
     inspect.add_argument(
-        "--objective", choices=("sft", "dpo", "kto"), default="sft", help="what rows are to train for (default: sft)"
+        "--objective",
+        choices=("sft", "dpo", "kto"),
+        default="sft",
+        help="what the rows are trained with (default: sft)",
     )
     inspect.add_argument("--split", default="train", help="the split of a Hub data set (default: train)")
-    inspect.add_argument("--model", metavar="M", help="a model whose tokens the rows are counted in")
+    inspect.add_argument("--model", metavar="M", help="count tokens with this model's tokenizer")
     add_json(inspect)
 
-    tokens = add(commands, "tokens", "data.tokens:tokens", "what rows come to as tokens, and which are learned")
+    tokens = add(
+        commands, "tokens", "data.tokens:tokens", "tokenize rows: how long they are, and which tokens are learned"
+    )
     tokens.add_argument(
         "path",
         metavar="PATH",
@@ -187,17 +192,17 @@ def _add_data(verbs: argparse._SubParsersAction) -> None:
     add_set(tokens)
     add_json(tokens)
 
-    clean = add(commands, "clean", "data.clean:clean", "write a data set cleaned, with what every step did")
+    clean = add(commands, "clean", "data.clean:clean", "clean a data set and tell what each step did")
     clean.description = (
-        f"{clean.description}\n\nWithout --recipe it drops rows that are unusable, empty or repeated and tidies "
-        "white\nspace, steps that are off in a recipe; --set changes them."
+        f"{clean.description}\n\nWithout --recipe it drops unusable, empty and repeated rows and tidies white "
+        "space\n(a recipe has these steps off by default); --set changes them."
     )
-    clean.add_argument("--report", metavar="FILE", help="write what every step did, with examples, to this JSON file")
+    clean.add_argument("--report", metavar="FILE", help="write what each step did, with examples, to this JSON file")
     convert = add(commands, "convert", "data.convert:convert", "write a data set in another shape")
     convert.add_argument("--to", choices=_WRITTEN, default="messages", help="the shape (default: messages)")
-    split = add(commands, "split", "data.split:split", "part a data set into training and held-out rows, by content")
+    split = add(commands, "split", "data.split:split", "split a data set into training and held-out rows, by content")
     split.add_argument("--eval", metavar="SHARE", type=float, help="share held out (default: the recipe's, or 0.05)")
-    split.add_argument("--seed", metavar="N", type=int, help="fixes which rows (default: the recipe's, or 42)")
+    split.add_argument("--seed", metavar="N", type=int, help="seed that picks the rows (default: the recipe's, or 42)")
     for parser in (clean, convert, split):
         parser.add_argument("source", metavar="IN", help="a file, folder, https address, bundled set or Hub data set")
         parser.add_argument("--recipe", metavar="RECIPE", help="take the steps and the shape from this recipe")
@@ -216,6 +221,6 @@ def _add_machine(verbs: argparse._SubParsersAction) -> None:
     add_json(add(verbs, "models", "machine:models", "base models on this machine"))
     add_json(add(verbs, "gpus", "machine:gpus", "GPUs, their free memory and who uses them"))
     doctor = add(verbs, "doctor", "machine:doctor", "check this machine: versions, GPU, disk, terminal")
-    first_contact = "try a GPU out in a few minutes, and print a block to paste into a report"
+    first_contact = "test a GPU in a few minutes and print a block to paste into a report"
     doctor.add_argument("--gpu", nargs="?", const="auto", metavar="GPU", help=f"{first_contact}: a number or UUID")
     add_json(doctor)

@@ -28,7 +28,7 @@ def show(options: argparse.Namespace) -> int:
     if found["waiting"]:
         say_table(("PLACE", "ID", "NAME", "DEVICE", "REASON"), [_row(entry) for entry in found["waiting"]], right=(0,))
     else:
-        note("no run waits for a device")
+        note("no run is queued")
     if found["waiting"] and found["holders"]:
         say("")
     if found["holders"]:
@@ -50,7 +50,7 @@ def edit(options: argparse.Namespace) -> int:
     changes = changed(run, options.overrides)
     answer = ask(run, "edit", {"changes": changes})
     if answer is None:
-        raise TuituneError(f"{run.name} does not wait any more: it is {derive(run)[0]}")
+        raise TuituneError(f"{run.name} is no longer queued: it is {derive(run)[0]}")
     return _tell(options, f"{run.name}: {message_of(answer)}")
 
 
@@ -60,7 +60,7 @@ def remove(options: argparse.Namespace) -> int:
     if follow_to_rest(run, quiet=True) == 130:
         return 130
     if summarize(run).state != "stopped":
-        raise TuituneError(f"{run.name} left the queue by itself: it is {summarize(run).state}")
+        raise TuituneError(f"{run.name} has already left the queue: it is {summarize(run).state}")
     return _tell(options, f"{run.name} has left the queue; `tuitune resume {run.id}` puts it back at the end")
 
 
@@ -68,7 +68,7 @@ def _waiting(reference: str) -> Run:
     run = find(reference)
     state, _ = derive(run)
     if state != "queued":
-        hint = "; `tuitune tune` changes a run that trains" if state == "training" else ""
+        hint = "; `tuitune tune` changes a run while it trains" if state == "training" else ""
         raise TuituneError(f"{run.name} is not in the queue: it is {state}{hint}")
     return run
 

@@ -51,7 +51,7 @@ def _carry_out(
         return 0
     answer = ask(run, verb, arguments)
     if answer is None:
-        document |= {"ok": False, "message": f"it came to rest before that could be done: it is {derive(run)[0]}"}
+        document |= {"ok": False, "message": f"too late: it is {derive(run)[0]}"}
     else:
         document |= {"ok": bool(answer.get("ok")), "message": message_of(answer), "step": answer.get("step")}
     found = result(run, answer) if answer is not None and document["ok"] else None

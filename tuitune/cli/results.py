@@ -30,7 +30,7 @@ def checkpoint_pairs(record: Record) -> Pairs:
         ("size", " ".join(filter(None, (bytes_text(record.get("bytes")), took)))),
     ]
     if record.get("healthy") is False:
-        pairs.append(("", "not healthy: weights, loss or gradient are not finite; resume goes on from an older one"))
+        pairs.append(("", "not healthy: weights, loss or gradient are not finite; resume uses an older one"))
     return pairs
 
 
@@ -75,7 +75,7 @@ def tuned(run: Run, done: Record) -> dict[str, Any] | None:
 
 def tuned_pairs(found: dict[str, Any]) -> Pairs:
     changes = [(key, value_text(value)) for key, value in found["changes"].items()]
-    return [*changes, ("in effect", f"from step {found['from_step']} on")]
+    return [*changes, ("in effect", f"from step {found['from_step']:,} on")]
 
 
 def _latest(path: Path, kind: str, done: Record) -> Record | None:

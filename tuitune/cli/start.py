@@ -82,7 +82,7 @@ def resume(options: argparse.Namespace) -> int:
 def _start_of(run: Run) -> str:
     """Where the next life begins, as far as the checkpoints tell before the engine has verified them."""
     step = checkpoints.reached(run)
-    return f"goes on from its checkpoint of step {step}" if step else "begins anew: it has no checkpoint"
+    return f"resumes from its checkpoint of step {step:,}" if step else "starts over: it has no checkpoint"
 
 
 def demo(options: argparse.Namespace) -> int:
@@ -181,12 +181,12 @@ def _say_check(report: Check) -> None:
         parts = " + ".join(f"{name} {bytes_text(size)}" for name, size in report.forecast.parts.items() if size)
         pairs.append(("memory", f"about {bytes_text(report.forecast.total)}: {parts}"))
     say_pairs(pairs)
-    say(f"{_verdict(report)}{_warned(report)}" if not report.errors else "refused: nothing would be started")
+    say(f"{_verdict(report)}{_warned(report)}" if not report.errors else "refused: this recipe would not start")
 
 
 def _verdict(report: Check) -> str:
     if report.forecast is None:
-        return "nothing speaks against training the recipe; whether it fits into memory is not known"
+        return "no problem found; whether it fits in memory is not known"
     return "the recipe can be trained"
 
 

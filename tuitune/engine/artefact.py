@@ -62,7 +62,7 @@ def load_weights(model: Any, folder: Path) -> None:
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         raise EngineError(
             f"the weights in {folder} do not fit this model: {first_line(error)}. Start a new run for other model or "
-            "adapter settings, or move that folder away to go on from an older checkpoint."
+            "adapter settings, or move that folder away to resume from an older checkpoint."
         ) from error
 
 
@@ -128,7 +128,7 @@ def _check_adapter(model: PeftModel, base: Base, folder: Path) -> float:
     if missing := ADAPTER_FILES - names:
         raise EngineError(f"the saved adapter lacks {', '.join(sorted(missing))}")
     if strays := [name for name in names - ADAPTER_FILES if name.endswith((".safetensors", ".bin", ".pt", ".pth"))]:
-        raise EngineError(f"the adapter was saved with other weights beside it: {', '.join(sorted(strays))}")
+        raise EngineError(f"the saved adapter has extra weights: {', '.join(sorted(strays))}")
     saved, trained = _numbers(weights), sum(weight.numel() for weight in model.parameters() if weight.requires_grad)
     if saved != trained:
         raise EngineError(f"the saved adapter holds {saved:,} numbers, but {trained:,} were trained")
@@ -148,7 +148,7 @@ def _check_adapter(model: PeftModel, base: Base, folder: Path) -> float:
 
 def _same_tensors(trained: dict[str, Tensor], saved: dict[str, Tensor]) -> None:
     if differing := sorted(trained.keys() ^ saved.keys()):
-        raise EngineError(f"the saved adapter has other tensors than were trained, {differing[0]} among them")
+        raise EngineError(f"the saved adapter's tensors are not the trained ones, such as {differing[0]}")
     for name, weight in trained.items():
         if not torch.equal(weight.cpu(), saved[name]):
             raise EngineError(f"the saved adapter differs from the trained one in {name}")
@@ -159,7 +159,9 @@ def _check_model(model: Any, folder: Path) -> float:
     saved = type(model).from_pretrained(folder, dtype="auto", use_safetensors=True, local_files_only=True).state_dict()
     trained = model.state_dict()
     if set(saved) != set(trained):
-        raise EngineError(f"the saved model has other weights: {', '.join(sorted(set(saved) ^ set(trained))[:5])}")
+        raise EngineError(
+            f"the saved model's weights are not the trained ones: {', '.join(sorted(set(saved) ^ set(trained))[:5])}"
+        )
     return _accepted(max(float((saved[name] - trained[name].cpu()).abs().max()) for name in trained))
 
 

@@ -131,7 +131,7 @@ class Recorder(TrainerCallback):
     def evaluate(self, label: str) -> float:
         """Measure the held-out loss, record it as the `label` one (base, during or tuned) and return it."""
         state = self.trainer.state
-        self._report.phase("evaluating", "measuring the loss on held-out rows")
+        self._report.phase("evaluating", "evaluating on held-out rows")
         with self.watch:
             held_out = self.trainer.held_out_loss()
         self._report.evaluated(
@@ -145,7 +145,7 @@ class Recorder(TrainerCallback):
             label=label,
         )
         self.perplexities[label] = held_out.perplexity
-        self._requests.settle("evaluate", True, f"held-out loss {held_out.loss:.4f} at step {state.global_step}")
+        self._requests.settle("evaluate", True, f"held-out loss {held_out.loss:.4f} at step {state.global_step:,}")
         return held_out.loss
 
     def evaluate_during(self) -> dict[str, float]:
@@ -157,7 +157,7 @@ class Recorder(TrainerCallback):
         except Stopped:
             if self._stop.urgent:
                 raise
-            self._requests.settle("evaluate", False, "the run was asked to end before the rows were measured")
+            self._requests.settle("evaluate", False, "the run was asked to end before it was evaluated")
             self._owed.evaluate = self._scheduled
             self._end(control)
             return {}
@@ -177,7 +177,7 @@ class Recorder(TrainerCallback):
 
     def measured(self, done: int, total: int) -> None:
         """`done` of `total` batches of held-out rows are measured; raises Stopped where the run is to end."""
-        self._report.progress("evaluating", "measuring the loss on held-out rows", done, total, "batches")
+        self._report.progress("evaluating", "evaluating on held-out rows", done, total, "batches")
         if done < total:
             self._stop.check()
 
@@ -270,7 +270,7 @@ class Recorder(TrainerCallback):
 
     def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         if self._report.saved == state.global_step:
-            self._requests.settle("checkpoint", True, f"the checkpoint of step {state.global_step} is on disk")
+            self._requests.settle("checkpoint", True, f"the checkpoint of step {state.global_step:,} is on disk")
         else:
             self._requests.settle("checkpoint", False, f"it could not be saved: {self._keeping.skipped}")
 

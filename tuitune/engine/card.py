@@ -87,7 +87,7 @@ def _settings(recipe: Recipe, base: Base, data: Prepared, steps: int) -> dict[st
 
 def _perplexity(figures: dict[str, float], data: Prepared) -> str:
     if not figures:
-        return "Not measured."
+        return "Not evaluated."
     names = {"base": "base model", "tuned" if "tuned" in figures else "during": "tuned model"}
     rows = {names[label]: f"{value:.4g}" for label, value in figures.items() if label in names}
     return f"On {data.held_out_count:,} rows never trained on, weighted by tokens; lower is better.\n\n{_table(rows)}"

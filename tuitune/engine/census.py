@@ -110,9 +110,9 @@ class Census:
         if row.problem:
             why = row.problem
         elif row.cut:
-            why = f"nothing is learned within the first {self._encoder.max_length:,} of its {row.length:,} tokens"
+            why = f"no token to learn in the first {self._encoder.max_length:,} of its {row.length:,}"
         else:
-            why = "it has nothing to learn"
+            why = "no token to learn"
         if len(self._lost) < LISTED_LOST:
             mark = item.mark if item.source == self._source else ""
             where = {"row": item.number, "place": self._place(item), "mark": mark}

@@ -52,7 +52,7 @@ class Checkups:
         """
         step = self._report.step
         if (what := not_finite(figures.loss, gradient, scaled=scaled)) is not None:
-            where = f"at step {step}" if figures.steps == 1 else f"in the {figures.steps} steps to {step}"
+            where = f"at step {step:,}" if figures.steps == 1 else f"in the {figures.steps:,} steps to {step:,}"
             instead = f"; if that does not help, {_INSTEAD_OF_FP16}" if scaled else ""
             found = f"the {what} was not a finite number {where}"
             self._lost(found, f"lower training.learning_rate{instead}", recipe.limits.nonfinite)
@@ -97,7 +97,7 @@ class Checkups:
 
     def _end(self, found: str, remedy: str) -> NoReturn:
         saved = self._report.saved
-        again = "start again" if saved is None else f"resume from the checkpoint of step {saved}"
+        again = "start again" if saved is None else f"resume from the checkpoint of step {saved:,}"
         message = f"{found}. {remedy[0].upper()}{remedy[1:]} and {again}."
         self._report.alert("not-finite", "error", message)
         raise NotFiniteError(message)

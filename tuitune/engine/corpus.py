@@ -103,16 +103,16 @@ def refusal(facts: dict[str, Any], recipe: Recipe) -> str | None:
     silent = facts["lost_count"] - refused
     if refused and (recipe.cleaning.unusable == "refuse" or refused == rows):
         return (
-            f"{name}: {refused:,} of {rows:,} rows cannot be rendered: {_listing(facts['lost'], refused=True)}. Mend "
-            'or remove them, take another chat template, or set cleaning.unusable = "drop"'
+            f"{name}: {refused:,} of {rows:,} rows cannot be rendered: {_listing(facts['lost'], refused=True)}. Fix "
+            'or remove them, use another chat template, or set cleaning.unusable = "drop"'
         )
     if not facts["kept"]:
         listed = f" ({_listing(facts['lost'], refused=False)})" if silent else ""
         return f"{name}: no row has a token to learn{within}; {way}{listed}"
     if silent > _LOST_SHARE * rows:
         return (
-            f"{name}: {silent:,} of {rows:,} rows have nothing to learn{within} and would be dropped: "
-            f"{_listing(facts['lost'], refused=False)}. {way.capitalize()}, or leave these rows out"
+            f"{name}: {silent:,} of {rows:,} rows have no token to learn{within}: "
+            f"{_listing(facts['lost'], refused=False)}. {way.capitalize()}, or drop these rows"
         )
     return None
 
@@ -131,13 +131,13 @@ def _left_out(found: dict[str, Any]) -> Iterator[Remark]:
 
 def _control(found: dict[str, Any]) -> Iterator[Remark]:
     for what, rows in list(found.items())[:_NAMED]:
-        text = f"control tokens in the text of rows, which the model reads as such: {what}, {_rows_of(rows)}"
+        text = f"control tokens in the text of rows: {what}, {_rows_of(rows)}"
         yield Remark(f"control-{slug(what)}", "warning", text, {"cleaning.control_tokens": "remove"})
 
 
 def _weighted(found: dict[str, Any]) -> Iterator[Remark]:
     for rows in found.values():
-        text = f"answers of a weight other than 0 and 1 count whole, since there are no other weights: {_rows_of(rows)}"
+        text = f"answer weights other than 0 and 1 count as 1: {_rows_of(rows)}"
         yield Remark("weights", "warning", text)
 
 

@@ -152,8 +152,8 @@ def _dropped(found: dict[str, Any], which: str, max_length: int) -> str:
     first = ", ".join(one["place"] for one in found["lost"][:_NAMED])
     more = ", …" if found["lost_count"] > _NAMED else ""
     return (
-        f"{found['lost_count']:,} of {found['rows']:,} {which} rows were dropped: within {max_length:,} tokens nothing "
-        f"of them is learned ({first}{more})"
+        f"{found['lost_count']:,} of {found['rows']:,} {which} rows were dropped: no token to learn "
+        f"within {max_length:,} tokens ({first}{more})"
     )
 
 

@@ -50,7 +50,7 @@ def device(recipe: Recipe) -> torch.device:
     if recipe.hardware.gpu == "cpu" or hides_all(visible):
         return torch.device("cpu")
     if (reason := _why_unusable(visible)) is not None:
-        remedy = 'To train on the CPU after all, set hardware.gpu = "cpu".'
+        remedy = 'To train on the CPU instead, set hardware.gpu = "cpu".'
         raise EngineError(f"this run was given a GPU that torch cannot use: {reason}. {remedy}")
     return torch.device("cuda", 0)
 
@@ -71,7 +71,7 @@ def _why_unusable(visible: str | None) -> str | None:
     if told := refusal(card, build):
         return told
     driver = f"driver {card.driver}" if card.driver else sampler.reason or "driver not known"
-    return f"{_cuda_says()} ({build.title}, {driver}); `tuitune doctor` looks at driver and torch"
+    return f"{_cuda_says()} ({build.title}, {driver}); `tuitune doctor` checks driver and torch"
 
 
 def _cuda_says() -> str:

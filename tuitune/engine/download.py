@@ -43,7 +43,7 @@ def download(repository: str, revision: str, *, with_code: bool, progress: Progr
         return cached, cached.name
     sizes = {file.rfilename: file.size or 0 for file in info.siblings or [] if needed(file.rfilename, with_code)}
     if not any(name.endswith(".safetensors") for name in sizes):
-        raise EngineError(f"{repository} has no weights in the safetensors format, the only one that is loaded.")
+        raise EngineError(f"{repository} has no safetensors weights; tuitune loads no other format.")
     bar = _bar(progress, sum(sizes.values()))
     folder = Path(snapshot_download(repository, revision=revision, allow_patterns=list(sizes), tqdm_class=bar))
     return folder, folder.name

@@ -94,7 +94,7 @@ _GPU_TROUBLE = {
         'Run it on the CPU to see where (hardware.gpu = "cpu").'
     ),
     "illegal memory access": (
-        "a GPU kernel read memory that is not its own. Resume from the last checkpoint; if it comes again, update "
+        "a GPU kernel accessed invalid memory. Resume from the last checkpoint; if it happens again, update "
         "torch and the driver, and look for Xid errors in `dmesg`."
     ),
     "out of shared memory": (

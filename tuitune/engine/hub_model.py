@@ -40,9 +40,7 @@ def run(report: Report) -> dict[str, Any]:
     try:
         return _known(name, revision)
     except errors.NotASafetensorsRepoError:
-        raise TuituneError(
-            f"refused: {name} has no weights in the safetensors format, the only one that is loaded"
-        ) from None
+        raise TuituneError(f"refused: {name} has no safetensors weights; tuitune loads no other format") from None
     except Exception as error:
         words = (hub_words(error) or f"{type(error).__name__}: {error}").rstrip(".")
         hint = _alike(name) if type(error) is errors.RepositoryNotFoundError else ""

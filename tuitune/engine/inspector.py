@@ -57,7 +57,7 @@ def serve(requests: IO[str], replies: IO[str]) -> int:
         except RowProblem as problem:
             answer = {"ok": False, "error": str(problem)}
         except MemoryError:
-            answer = {"ok": False, "error": "this row needs more memory than there is for one"}
+            answer = {"ok": False, "error": "this row needs more memory than a row may use"}
         except Exception as error:
             answer = {"ok": False, "error": redact(explain(error))}
         number = request.get("id") if isinstance(request, dict) else None
@@ -154,22 +154,24 @@ class Desk:
         last = next((token for token in taught if tokenizer.decode([token]).strip()), -1)
         fix = longer(length, kept, self._most)
         if not trained and any(learned):
-            verdicts.append(Verdict("lost", "error", f"nothing is learned within {kept:,} of {length:,} tokens", fix))
+            verdicts.append(Verdict("lost", "error", f"no token to learn in the first {kept:,} of {length:,}", fix))
         elif not trained:
-            verdicts.append(Verdict("lost", "error", "nothing of this row is learned"))
+            verdicts.append(Verdict("lost", "error", "this row has no token to learn"))
         elif kept < length:
             share = learned.count(1, kept) / learned.count(1)
-            text = f"cut after {kept:,} tokens: {share:.0%} of what it teaches is lost"
+            text = f"cut after {kept:,} tokens: {share:.0%} of its learned tokens are lost"
             verdicts.append(Verdict("cut", "warning", text, fix))
         elif last not in self._stop_ids:
             verdicts.append(Verdict("no-stop", "warning", "the token that ends its answer is not learned"))
         else:
-            verdicts.append(Verdict("learned", "ok", f"{trained:,} of {length:,} tokens are learned, its end too"))
+            verdicts.append(
+                Verdict("learned", "ok", f"{trained:,} of {length:,} tokens are learned, including the end token")
+            )
         if tokenizer.bos_token_id is not None and list(ids[:2]) == [tokenizer.bos_token_id] * 2:
             verdicts.append(Verdict("double-bos", "warning", f"it begins with {tokenizer.bos_token} twice"))
         apart = sum(not is_learned(turn) for turn in canonical.get("messages", ()))
         if apart and self._encoder.loss_on != "all":
-            text = f"{apart} {'answer is' if apart == 1 else 'answers are'} not learned, as the row gives weight 0"
+            text = f"{apart} {'answer is' if apart == 1 else 'answers are'} not learned: weight 0"
             verdicts.append(Verdict("weight", "ok", text))
         for what in rendered.left_out:
             fix = {"data.left_out": "inline"} if what in (SYSTEM, REASONS) else None

@@ -85,10 +85,10 @@ class _Worker:
         """How the worker ended, in words."""
         code = self._process.wait()
         if code == -signal.SIGVTALRM:
-            return "the chat template ran for more than 2 s on one row and was ended"
+            return "the chat template ran for more than 2 s on one row and was stopped"
         if code in (-signal.SIGKILL, -signal.SIGABRT):
-            return "the inspector's worker was killed, perhaps for want of memory"
-        return f"the inspector's worker ended with code {code}"
+            return "the inspector's worker was killed, probably out of memory"
+        return f"the inspector's worker ended with exit code {code}"
 
     def end(self) -> None:
         self._process.kill()

@@ -46,8 +46,8 @@ class Keeping:
             self._report.alert(
                 "unhealthy-checkpoint",
                 "warning",
-                f"the checkpoint of step {self._report.step} holds numbers that are not finite; the last healthy one "
-                "stays. Stop the run, and resume it with a lower training.learning_rate.",
+                f"the checkpoint of step {self._report.step:,} holds numbers that are not finite; the last healthy one "
+                "is kept. Stop the run, and resume it with a lower training.learning_rate.",
             )
         self._unhealthy = not healthy
 
@@ -57,8 +57,8 @@ class Keeping:
             self._report.alert(
                 "checkpoint-skipped",
                 "warning",
-                f"the checkpoint of step {self._report.step} could not be saved: {reason.rstrip('.')}. Training goes "
-                "on; make room on the disk.",
+                f"the checkpoint of step {self._report.step:,} could not be saved: {reason.rstrip('.')}. Training "
+                "continues; free disk space.",
             )
         self.skipped = reason
 

@@ -21,12 +21,12 @@ def reached(limits: LimitsSection, *, seconds: float, loss: float | None, now: d
     """The first limit reached after `seconds` of training with the smoothed `loss`; None where there is none."""
     hours = seconds / 3600
     if limits.hours is not None and hours >= limits.hours:
-        return Reached(f"trained for {duration_text(seconds)}, as limits.hours = {limits.hours:g} allows", True)
+        return Reached(f"limits.hours = {limits.hours:g} reached after {duration_text(seconds)}", True)
     if limits.cost is not None and limits.price_per_hour is not None and hours * limits.price_per_hour >= limits.cost:
         spent = hours * limits.price_per_hour
-        return Reached(f"spent {spent:.2f}, as limits.cost = {limits.cost:g} allows", True)
+        return Reached(f"limits.cost = {limits.cost:g} reached, {spent:.2f} spent", True)
     if limits.until and now.timestamp() >= datetime.fromisoformat(limits.until).timestamp():
-        return Reached(f"it is {limits.until}, as limits.until says", True)
+        return Reached(f"limits.until = {limits.until} reached", True)
     if limits.loss is not None and loss is not None and loss <= limits.loss:
-        return Reached(f"the smoothed loss is {number_text(loss)}, as low as limits.loss = {limits.loss:g}", False)
+        return Reached(f"limits.loss = {limits.loss:g} reached, smoothed loss {number_text(loss)}", False)
     return None

@@ -44,12 +44,12 @@ def hold(model: PreTrainedModel, info: Mapping[str, Collection[Any]], shown: str
         "not in the checkpoint": set(info["missing_keys"]) - set(differing),
         "in the checkpoint, but not in the model that config.json describes": set(info["unexpected_keys"])
         - set(unread),
-        "of another shape than config.json says": differing.values(),
+        "with a shape other than in config.json": differing.values(),
         "not finite numbers": [name for name, (low, high) in extremes.items() if not math.isfinite(low + high)],
     }
     if found := [f"{named(names)}: {what}" for what, names in problems.items() if names]:
         raise EngineError(
-            clean(f"model.id: the weights of {shown} are not those of the model. {'; '.join(found)}. ", limit=500)
+            clean(f"model.id: the weights of {shown} do not match the model. {'; '.join(found)}. ", limit=500)
             + "Use the config.json that was saved with these weights, or download the model again."
         )
     return Leftovers(unread, [name for name, both in extremes.items() if both == (0.0, 0.0)])

@@ -123,13 +123,13 @@ def _loaded(recipe: Recipe, folder: Path, formats: Precision, on: torch.device, 
         text = f"{named(leftovers.unread)}: in the checkpoint, but no part of this model; not read"
         report.alert("weights-unread", "warning", clean(text, limit=300))
     if leftovers.zero:
-        text = f"{named(leftovers.zero)}: nothing but zeros. Check the weight files against their source"
+        text = f"{named(leftovers.zero)}: all zeros. Check the weight files against their source"
         report.alert("weights-zero", "warning", clean(text, limit=300))
     if (folder / ADAPTER_CONFIG).is_file():
-        text = f"{ADAPTER_CONFIG} lies in the model's folder: that adapter is not used, the model alone is trained"
+        text = f"{ADAPTER_CONFIG} in the model's folder is ignored: the model is trained without that adapter"
         report.alert("adapter-beside", "warning", text)
     if problem and recipe.adapter.method == "none":
-        text = f"generation_config.json is not valid, and the result gets its special tokens alone: {problem}"
+        text = f"generation_config.json is not valid; the result keeps only its special tokens: {problem}"
         report.alert("generation-settings", "warning", clean(text, limit=400))
     return model
 
@@ -185,7 +185,7 @@ def fetch(wanted: ModelSection, report: Report, interrupt: Callable[[], None]) -
     local = wanted.id.startswith("bundled:") or expanded(wanted.id).exists() or not looks_like_hub_id(wanted.id)
     if local:
         if (folder := locate(wanted.id)) is None or not (folder / "config.json").is_file():
-            raise EngineError(f"model.id: {wanted.id} is no bundled model, no folder with a config.json and no Hub id")
+            raise EngineError(f"model.id: {wanted.id} is not a bundled model, a folder with config.json or a Hub id")
         return Files(folder, None)
     text = f"downloading {wanted.id}"
     report.phase("downloading", text)

@@ -81,7 +81,7 @@ class Report:
         )
         self._samples.append(kind="resumed", step=step)
         how = "exactly as it was" if exact else "approximately: " + "; ".join(reasons)
-        say(f"going on after step {step}, {how}" if step else "beginning again")
+        say(f"resumed after step {step:,}, {how}" if step else "starting over")
         for path, reason in skipped:
             say(f"not used: {path.name}: {reason}")
 
@@ -96,7 +96,7 @@ class Report:
             for name in ("loss", "learning_rate", "grad_norm")
             if figures[name] is not None
         )
-        say(f"step {figures['step']}  {shown}")
+        say(f"step {figures['step']:,}  {shown}")
 
     def evaluated(self, **figures: Any) -> None:
         self._metrics.append(kind="eval", **figures)
@@ -130,7 +130,7 @@ class Report:
     def tuned(self, nonce: str, changes: Mapping[str, Any]) -> None:
         """Settings were changed at the request `nonce`, from the next step on."""
         self._metrics.append(kind="tuned", nonce=nonce, step=self.step, changes=dict(changes), sync=True)
-        say(f"from step {self.step + 1} on: " + ", ".join(f"{key} = {value}" for key, value in changes.items()))
+        say(f"from step {self.step + 1:,} on: " + ", ".join(f"{key} = {value}" for key, value in changes.items()))
 
     def done(self, nonce: str, verb: str, ok: bool, message: str) -> None:
         """A request was carried out, or could not be: `message` says what came of it."""
@@ -166,7 +166,7 @@ class Report:
             self.alert(
                 "disk-errors", "warning",
                 f"the disk reports an error ({error.strerror}): the newest records may be lost if the power fails. "
-                "Training goes on; check the disk",
+                "Training continues; check the disk",
             )  # fmt: skip
 
 

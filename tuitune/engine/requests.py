@@ -81,7 +81,7 @@ class Requests:
         if wrong := misshapen(request.verb, request.arguments):
             raise RefusedError(wrong)
         if ending and request.verb in ("evaluate", "sample"):
-            raise RefusedError("the run is ending; resume it to have that done")
+            raise RefusedError("the run is ending; resume it, then ask again")
         return act(request, trainer, due)
 
     def _checkpoint(self, request: Request, trainer: Any, due: Due) -> None:
@@ -105,7 +105,7 @@ class Requests:
         with trainer.recorder.watch:
             self._sampler.take(self._report.step, "during", prompt=prompt, nonce=request.nonce)
         count = 1 if prompt is not None else len(settings.prompts)
-        return f"{count} {'prompt' if count == 1 else 'prompts'} answered at step {self._report.step}"
+        return f"{count} {'prompt' if count == 1 else 'prompts'} answered at step {self._report.step:,}"
 
     def _tune(self, request: Request, trainer: Any, due: Due) -> str:
         changes = request.arguments["changes"]
@@ -113,7 +113,7 @@ class Requests:
         if tuned != self._tuning.recipe.samples:
             self._refuse_long(tuned.prompts, tuned, trainer)
         self._tuning.change(request.nonce, changes, trainer)
-        return f"in effect from step {self._report.step + 1} on: {', '.join(sorted(changes))}"
+        return f"in effect from step {self._report.step + 1:,} on: {', '.join(sorted(changes))}"
 
     def _refuse_long(self, prompts: list[str], settings: SamplesSection, trainer: Any) -> None:
         most = getattr(trainer.model.config.get_text_config(), "max_position_embeddings", None)

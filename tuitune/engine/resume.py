@@ -116,27 +116,26 @@ def _batch(then: dict[str, Any], now: dict[str, Any]) -> Iterator[str]:
     )
     if size * times != new_size * new_times:
         yield (
-            f"a step takes {new_size * new_times} rows instead of {size * times}, so this pass over the data goes on "
-            "at another row"
+            f"a step takes {new_size * new_times} rows instead of {size * times}, so this epoch resumes at another row"
         )
     elif size != new_size:
         yield (
-            f"a step takes its rows as {new_size} × {new_times} instead of {size} × {times}: the same rows, with other "
-            "rounding and other dropout"
+            f"a step takes its rows as {new_size} × {new_times} instead of {size} × {times}: the same rows, with "
+            "different rounding and dropout"
         )
 
 
 def _length(then: dict[str, Any], now: dict[str, Any]) -> Iterator[str]:
     before, after = then.get("total_steps"), now["total_steps"]
     if before != after and now["recipe"]["training.schedule"] != "constant":
-        yield f"the run is {after} steps long instead of {before}, so the learning rate follows another curve"
+        yield f"the run is {after} steps long instead of {before}, so the learning-rate schedule changes"
 
 
 def _data(then: dict[str, Any], now: dict[str, Any]) -> Iterator[str]:
     if then.get("data") != now["data"]:
-        yield "the data gives other rows, or another order, than when the checkpoint was saved"
+        yield "the rows or their order have changed since the checkpoint was saved"
     if then.get("base") != now["base"]:
-        yield "the base model's files are others than when the checkpoint was saved"
+        yield "the base model's files have changed since the checkpoint was saved"
 
 
 def _libraries(then: dict[str, Any], now: dict[str, Any]) -> Iterator[str]:
@@ -150,7 +149,7 @@ def _machine(then: dict[str, Any], now: dict[str, Any]) -> Iterator[str]:
     if then.get("device") != now["device"]:
         yield f"it trains on another device: {now['device']} instead of {then.get('device')}"
     elif then.get("threads") != now["threads"]:
-        yield f"{now['threads']} threads instead of {then.get('threads')} add numbers up in another order"
+        yield f"{now['threads']} threads instead of {then.get('threads')} sum in another order"
 
 
 _COMPARISONS: tuple[Callable[[dict[str, Any], dict[str, Any]], Iterator[str]], ...] = (

@@ -158,7 +158,7 @@ class SavingTrainer(SFTTrainer):
         except _MISFITS as error:
             raise EngineError(
                 f"the {OPTIMIZER_NAME} in {checkpoint} does not fit this run: {first_line(error)}. Start a new run, or "
-                "move that folder away to go on from an older checkpoint."
+                "move that folder away to resume from an older checkpoint."
             ) from error
         for group, decay in zip(self.optimizer.param_groups, decays, strict=True):
             group["weight_decay"] = decay

@@ -193,9 +193,9 @@ class ChatTemplate:
         except EngineError:
             raise
         except MemoryError:
-            raise RenderProblem("the chat template needs more memory than there is for it") from None
+            raise RenderProblem("the chat template needs more memory than it may use") from None
         except Exception as error:
-            raise RenderProblem(f"the chat template refuses it: {_words(error)}") from error
+            raise RenderProblem(f"the chat template refuses the row: {_words(error)}") from error
         for text, messages in zip(texts, conversations, strict=True):
             _refuse_swollen(text, messages)
         return list(zip(texts, spans or [[] for _ in texts], strict=True))
@@ -276,7 +276,7 @@ os.register_at_fork(after_in_child=_timers.cache_clear)  # a child inherits no t
 
 
 def _too_slow(number: int, frame: FrameType | None) -> None:
-    raise EngineError(f"the chat template ran for more than {CPU_SECONDS:g} s on one row and was ended")
+    raise EngineError(f"the chat template ran for more than {CPU_SECONDS:g} s on one row and was stopped")
 
 
 def _training_template(tokenizer: PreTrainedTokenizerBase) -> str | None:

@@ -84,11 +84,11 @@ def _of_rows(facts: dict[str, Any], recipe: Recipe, most: int | None) -> list[Ve
     fix = longer(facts["longest"], longest, most)
     if lost := facts["lost_count"]:
         level: Level = "error" if refusal(facts, recipe) else "warning"
-        text = f"rows with nothing to learn, which are dropped: {lost:,} of {rows:,}"
+        text = f"rows dropped, with no token to learn: {lost:,} of {rows:,}"
         whole = facts["lost_cut"] == lost and facts["longest"] <= (most or facts["longest"])
         verdicts.append(Verdict("lost", level, text, fix if whole else _without(facts, recipe)))
     if cut := facts["cut"]:
-        verdicts.append(Verdict("cut", "warning", f"rows cut after {longest:,} tokens: {cut:,} of {rows:,}", fix))
+        verdicts.append(Verdict("cut", "warning", f"rows cut to {longest:,} tokens: {cut:,} of {rows:,}", fix))
     if count := facts["no_stop"]:
         verdicts.append(
             Verdict("no-stop", "warning", f"rows that do not teach where their answer ends: {count:,} of {rows:,}")
@@ -97,7 +97,7 @@ def _of_rows(facts: dict[str, Any], recipe: Recipe, most: int | None) -> list[Ve
         Verdict(one.id, "warning" if one.level == "warning" else "ok", one.text, one.fix) for one in remarks(facts)
     ]
     if lost := facts["held_out"]["lost_count"]:
-        text = f"held-out rows with nothing to measure, which are dropped: {lost:,} of {facts['held_out']['rows']:,}"
+        text = f"held-out rows dropped, with no token to evaluate: {lost:,} of {facts['held_out']['rows']:,}"
         verdicts.append(Verdict("lost-held-out", "warning", text))
     return verdicts
 

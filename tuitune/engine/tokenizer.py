@@ -43,7 +43,7 @@ def place_of(model: ModelSection, base: Path | None = None) -> Path | str:
     """The folder of a model that is here, or the id of one on the Hub; EngineError where it is neither."""
     folder = locate(model.id, model.revision, base=base)
     if folder is None and not looks_like_hub_id(model.id):
-        raise EngineError(f"model.id: {model.id} is no bundled model, no folder with a config.json and no Hub id")
+        raise EngineError(f"model.id: {model.id} is not a bundled model, a folder with config.json or a Hub id")
     return folder or model.id
 
 

@@ -30,7 +30,7 @@ Canonical = dict[str, Any]
 
 Numbers = NDArray[np.int32]
 
-_NO_CALLS = "the chat template leaves its tool calls out, so that they would not be learned"
+_NO_CALLS = "the chat template leaves out its tool calls: they would not be learned"
 
 _TOGETHER = 32
 """Rows rendered at one go: so many again where one of them is refused, and so much text before it is looked at."""
@@ -86,7 +86,7 @@ class Encoder:
         self, template: ChatTemplate, loss_on: str, max_length: int, stop_ids: Collection[int] = frozenset()
     ) -> None:
         if not template.tokenizer.is_fast:
-            raise EngineError("model.id: this model's tokenizer cannot tell which characters a token stands for")
+            raise EngineError("model.id: this model's tokenizer gives no character offsets of tokens")
         self.template = template
         self.tokenizer = template.tokenizer
         self.loss_on = loss_on
@@ -176,8 +176,8 @@ class Encoder:
             return self._rendered(text, answers, messages, tools)
         if len(answers) != len(counted):
             raise RenderProblem(
-                f"it has an answer of weight 0, and the chat template marks {len(answers)} pieces in "
-                f"{len(counted)} answers, so that it cannot be told from the others"
+                f"an answer has weight 0, but the chat template marks {len(answers)} pieces in {len(counted)} "
+                f"answers: which one is unclear"
             )
         return self._rendered(text, answers, messages, tools, counted)
 
@@ -196,7 +196,7 @@ class Encoder:
         if (ANSWERS in omitted and self.loss_on != "all") or (
             EARLIER_ANSWERS in omitted and self.loss_on == "assistant"
         ):
-            raise RenderProblem("the chat template leaves words of its answers out, so that they would not be learned")
+            raise RenderProblem("the chat template leaves out words of its answers: they would not be learned")
         counts = counted or [True] * len(answers)
         spans = [] if self.loss_on == "completion" and not all(counts[-1:]) else compress(answers, counts)
         return Rendered(text, [self._ends.cut(text, span) for span in spans], True, omitted)
@@ -229,7 +229,7 @@ class Encoder:
                 else ("the answer", 'data.loss_on to "all"')
             )
             raise EngineError(
-                f"this model's chat template does not tell where {where} begin and end; set {way}, or data.template to "
+                f"this model's chat template does not mark where {where} begin and end; set {way}, or data.template to "
                 "a file that marks them ({% generation %})"
             )
         return span

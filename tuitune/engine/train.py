@@ -132,7 +132,7 @@ def train(run: Run, report: Report, stop: StopSwitch, mailbox: Mailbox) -> Outco
     if not trainer.finite:
         raise NotFiniteError(
             "the trained weights are not finite numbers, so there is no result to save. Lower training.learning_rate "
-            "and resume: the run goes on from its last healthy checkpoint."
+            "and resume from the last healthy checkpoint."
         )
     folder = run.adapter if recipe.adapter.method == "lora" else run.path / "model"
     if not trainer.changed and recorder.outcome == "finished":

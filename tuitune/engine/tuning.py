@@ -58,7 +58,7 @@ class Tuning:
         try:
             tune(self.recipe, record["changes"])
         except RecipeError as error:
-            said = f"what was tuned at step {record['step']} is left out, for the recipe has changed: {error}"
+            said = f"the change tuned at step {record['step']} is skipped, since the recipe has changed: {error}"
             self._report.alert("tune-dropped", "warning", said)
             return False
         return True

@@ -40,7 +40,7 @@ def judge(encoder: Encoder, stop_ids: set[int], used: Collection[str] = ()) -> l
     template = encoder.template
     if template.origin == "none":
         return [
-            Verdict("template", "ok", "the tokenizer has no chat template: text and prompts are taken as they are"),
+            Verdict("template", "ok", "the tokenizer has no chat template: text and prompts are used as they are"),
             *_pad(encoder),
         ]
     try:
@@ -76,16 +76,18 @@ def _prefix(encoder: Encoder) -> Iterator[Verdict]:
     """Whether the earlier part of a conversation stays as it is when the conversation goes on."""
     first, whole = encoder.template.render(_TALK[:2]), encoder.template.render(_TALK)
     if whole.startswith(first):
-        yield Verdict("prefix", "ok", "earlier turns stay as they are when a conversation goes on")
+        yield Verdict("prefix", "ok", "earlier turns stay as they are when a conversation continues")
     elif encoder.loss_on == "assistant" and not _can_mark(encoder, "assistant"):
         yield Verdict(
             "prefix",
             "error",
-            "earlier answers are rendered differently once a conversation goes on, so they cannot be marked",
+            "earlier answers are rendered differently once a conversation continues, so they cannot be marked",
             {"data.loss_on": "completion" if _can_mark(encoder, "completion") else "all"},
         )
     else:
-        yield Verdict("prefix", "warning", "the template renders earlier turns differently once a conversation goes on")
+        yield Verdict(
+            "prefix", "warning", "the template renders earlier turns differently once a conversation continues"
+        )
 
 
 def _can_mark(encoder: Encoder, loss_on: str) -> bool:
@@ -103,8 +105,8 @@ def _opening(encoder: Encoder) -> Iterator[Verdict]:
         yield Verdict(
             "opening",
             "warning",
-            f"the template asks for an answer with {clean(asked[-30:])}, and writes answers without that reasoning "
-            "behind other words: what is learned differs from what is asked",
+            f"the template prompts for an answer with {clean(asked[-30:])}, but answers without reasoning do not start "
+            "like that: the model is trained on another opening than it is used with",
         )
 
 
@@ -134,7 +136,7 @@ def _beginning(encoder: Encoder) -> Iterator[Verdict]:
         yield Verdict("bos", "warning", f"the template begins with {tokenizer.bos_token} twice")
     elif adds and writes:
         yield Verdict(
-            "bos", "ok", f"template and tokenizer both begin with {tokenizer.bos_token}: here it is added once"
+            "bos", "ok", f"template and tokenizer both begin with {tokenizer.bos_token}: tuitune adds it once"
         )
     elif adds:
         yield Verdict(
@@ -150,8 +152,8 @@ def _pad(encoder: Encoder) -> Iterator[Verdict]:
         yield Verdict(
             "pad-eos",
             "ok",
-            f"{tokenizer.eos_token} ends a text and pads it too: here padding is masked by its place, so that the end "
-            "is still learned; a trainer that masks by the token never learns it",
+            f"{tokenizer.eos_token} is both end and pad token: tuitune masks padding by position, so the end is "
+            "still learned",
         )
 
 
@@ -159,7 +161,7 @@ def _system(template: ChatTemplate, used: bool) -> Iterator[Verdict]:
     if template.takes_system:
         return
     if template.inline:
-        yield Verdict("system", "ok", "the template takes no system turns: they are written before the first question")
+        yield Verdict("system", "ok", "the template takes no system turns: they go before the first question")
     else:
         fix = {"data.left_out": "inline"}
         yield Verdict("system", "warning" if used else "ok", "the template takes no system turns", fix)

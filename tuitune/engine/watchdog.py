@@ -93,7 +93,7 @@ class Divergence:
         return Alert(
             "diverging",
             "warning",
-            f"the loss has climbed from {number_text(self.lowest)} (around step {self.lowest_step}) to "
+            f"the loss has climbed from {number_text(self.lowest)} (around step {self.lowest_step:,}) to "
             f"{number_text(mean)}, both smoothed: lower training.learning_rate",
         )
 
@@ -194,8 +194,8 @@ class Zero:
         return Alert(
             "loss-zero",
             "warning",
-            f"the loss has been below {self.LOW:g} for {self.steps} steps, every answer is known by heart: "
-            "stop and save, for more steps only overfit",
+            f"the loss has been below {self.LOW:g} for {self.steps} steps, the model memorises the rows: "
+            "stop and save, more steps only overfit",
         )
 
 

@@ -71,11 +71,11 @@ def _ending(run: Run, report: Report, stop: StopSwitch, mailbox: Mailbox) -> End
 
 def _interrupted(report: Report, stop: StopSwitch, mailbox: Mailbox) -> Ending:
     """Stopped where nothing more was saved: before the first step of this process, or at once on a second signal."""
-    kept = "there is no adapter" if report.saved is None else f"the checkpoint of step {report.saved} is kept"
+    kept = "there is no adapter" if report.saved is None else f"the checkpoint of step {report.saved:,} is kept"
     if stop.urgent:
-        return Ending("stopped", f"ended at once on a second request, after step {report.step}; {kept}")
+        return Ending("stopped", f"ended at once on a second request, after step {report.step:,}; {kept}")
     mailbox.poll()
-    when = "went on" if report.step else "began"
+    when = "resumed" if report.step else "began"
     if any(request.verb == "pause" for request in mailbox.unanswered.values()):
         return Ending("paused", f"paused before training {when}" + (f"; {kept}" if report.saved else ""))
     return Ending("stopped", f"stopped on request before training {when}; {kept}")
@@ -88,7 +88,7 @@ def _answer_the_rest(mailbox: Mailbox, report: Report, ending: Ending) -> None:
         if (request.verb, ending.outcome) in (("pause", "paused"), ("stop", "stopped")):
             report.done(request.nonce, request.verb, True, ending.reason or ending.outcome)
         else:
-            report.done(request.nonce, request.verb, False, f"it came too late: the run had {_PAST[ending.outcome]}")
+            report.done(request.nonce, request.verb, False, f"too late: the run had {_PAST[ending.outcome]}")
         mailbox.answered(request)
 
 

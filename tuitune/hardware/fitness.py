@@ -70,9 +70,9 @@ def release(text: str) -> _Release:
 def refusal(gpu: Gpu, build: Build | None) -> str:
     """Why `build` cannot compute on a card and what would, in a sentence; "" where nothing known speaks against it."""
     if gpu.mode == "prohibited":
-        return f"its compute mode is PROHIBITED; `nvidia-smi -i {gpu.index} -c DEFAULT` (as root) lets programs compute"
+        return f"its compute mode is PROHIBITED; `nvidia-smi -i {gpu.index} -c DEFAULT` (as root) changes that"
     if gpu.mode == "uncut":
-        return f"MIG is on and it has no slice; make one, or turn MIG off (`nvidia-smi -i {gpu.index} -mig 0`, as root)"
+        return f"MIG is on without a slice; create one, or turn MIG off (`nvidia-smi -i {gpu.index} -mig 0`, as root)"
     if build is None or not (reason := _mismatch(gpu, build)):
         return ""
     return f"{reason}; {_remedy(gpu, build)}"

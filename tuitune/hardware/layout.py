@@ -53,7 +53,7 @@ def _compared(facts: ModelFacts, tensors: Mapping[str, Tensor]) -> list[str]:
     problems = {
         "not in the weights": absent,
         "in the weights, but not in the model that config.json describes": extra,
-        "of another shape than config.json says": differing,
+        "with a shape other than in config.json": differing,
     }
     return [f"{named(names)}: {what}" for what, names in problems.items() if names]
 

@@ -93,7 +93,7 @@ def is_exclusive(gpu: Gpu) -> bool:
 
 
 def users_text(gpu: Gpu) -> str:
-    """Who is at work on a GPU: `anna: python, 23.1 GB and a process that is hidden from here, 4.0 GB`."""
+    """Who is at work on a GPU: `anna: python, 23.1 GB and a process not visible from here, 4.0 GB`."""
     least = 0 if is_exclusive(gpu) else SPARE // 8
     users = [process for process in gpu.processes if process.memory is None or process.memory >= least]
     users.sort(key=lambda process: -(process.memory or 0))
@@ -102,12 +102,12 @@ def users_text(gpu: Gpu) -> str:
         told.append(f"{len(users) - _SHOWN} more")
     rest = (gpu.memory_used or 0) - gpu.graphics_memory - sum(process.memory or 0 for process in gpu.processes)
     if rest >= (DESKTOP if gpu.display else SPARE) and all(process.memory is not None for process in users):
-        told.append(f"a process that is hidden from here, {bytes_text(rest)}")
+        told.append(f"a process not visible from here, {bytes_text(rest)}")
     return " and ".join(filter(None, [", ".join(told[:-1]), *told[-1:]]))
 
 
 def _process_text(process: GpuProcess) -> str:
     user, name = clean(process.user or "", limit=_NAME_LIMIT), clean(process.name or "", limit=_NAME_LIMIT)
     program = f"the run {clean(process.run, limit=_NAME_LIMIT)}" if process.run else name
-    who = ": ".join(filter(None, (user, program))) or "a process that is hidden from here"
+    who = ": ".join(filter(None, (user, program))) or "a process not visible from here"
     return who if process.memory is None else f"{who}, {bytes_text(process.memory)}"

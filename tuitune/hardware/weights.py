@@ -88,7 +88,7 @@ def weigh(folder: Path, *, tied: bool = False) -> Weights:
                 continue
             tensors.update(header)
             if absent := [name for name, shard in places.items() if shard == file.name and name not in header]:
-                problems.append(f"{file.name}: the index places {named(absent)} there, and it holds no such tensor")
+                problems.append(f"{file.name}: lacks {named(absent)}, which the index places there")
     return weigh_tensors(tensors, sum(_size(file) for file in files), problems, tied=tied)
 
 
@@ -155,11 +155,11 @@ def _tensor(entry: Any) -> tuple[Tensor, int]:
     dtype, shape, (start, end) = entry["dtype"], entry["shape"], entry["data_offsets"]
     numbers = [*shape, start, end]
     if not isinstance(dtype, str) or any(type(one) is not int or not 0 <= one < _SIZE_LIMIT for one in numbers):
-        raise ValueError("no tensor is described like this")
+        raise ValueError("malformed tensor entry")
     tensor = Tensor(dtype, tuple(shape[:_DIMENSIONS_LIMIT]))
     lying = tensor.plain and tensor.numel * _item_size(dtype) != end - start
     if len(shape) > _DIMENSIONS_LIMIT or start > end or lying:
-        raise ValueError("the shape of a tensor is not that of its bytes")
+        raise ValueError("the shape of a tensor does not match its bytes")
     return tensor, end
 
 

@@ -85,7 +85,7 @@ def _settled(run: Run, key: str) -> str:
         return "a run keeps its name; start a new run with another"
     tied = key.partition(".")[0] in _TIED_SECTIONS or key in _TIED_KEYS
     if tied and journal.last_seq(run.metrics_file) > 0:
-        return "what was trained so far is tied to it; start a new run with it"
+        return "cannot change once training has begun; start a new run with it"
     return ""
 
 

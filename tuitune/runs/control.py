@@ -87,7 +87,7 @@ def _unfit(run: Run, verb: str) -> str:
         return theirs
     if state in FITS[verb]:
         return ""
-    return f"it is {state}{f' ({reason})' if reason else ''}; that is possible while it is {_either(FITS[verb])}"
+    return f"it is {state}{f' ({reason})' if reason else ''}; this works only while it is {_either(FITS[verb])}"
 
 
 def _either(states: frozenset[State]) -> str:

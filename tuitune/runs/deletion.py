@@ -32,7 +32,7 @@ def delete(run: Run) -> None:
             raise TuituneError(f"{called} cannot be deleted: it is not a directory")
         with lease.hold(run) if files.is_regular(run.lease_file) else nullcontext(True) as mine:
             if not mine:
-                raise TuituneError(f"{called} cannot be deleted: its supervisor is still at work")
+                raise TuituneError(f"{called} cannot be deleted: its supervisor is still running")
             run.path.rename(run.path.with_name(_TRASH + run.path.name))
         queue.leave(run)
         for trash in run.path.parent.glob(f"{_TRASH}*"):

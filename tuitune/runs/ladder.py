@@ -16,7 +16,7 @@ GROUP_SECONDS = 5.0
 
 MESSAGES = {
     "ask": "asked to save and end at its next step",
-    "terminate-group": "told with SIGTERM to end, with all its processes",
+    "terminate-group": "sent SIGTERM, with all its processes",
     "kill-group": "killed with SIGKILL, with all its processes",
     "stuck": "its processes do not end even when killed: they wait for the kernel; the device stays held until then",
 }

@@ -70,7 +70,7 @@ def _naming() -> Iterator[None]:
         with FileLock(home / "names.lock", timeout=_NAMING_SECONDS, mode=0o600):
             yield
     except Timeout:
-        raise OSError(errno.EAGAIN, "another process is naming a run and does not get on") from None
+        raise OSError(errno.EAGAIN, "another process is naming a run and hangs; try again") from None
 
 
 def _named_apart(recipe: Recipe) -> Recipe:
@@ -118,8 +118,8 @@ def _way_on(run: Run, changes: Mapping[str, Any]) -> str:
     """What would give a finished run more to do than `changes` do, in words."""
     training = amended(run, changes).training
     if training.max_steps is None:
-        return f"give it more to do: --set training.epochs=… (now {training.epochs:g})"
-    advice = f"give it more to do: --set training.max_steps=… (now {training.max_steps})"
+        return f"train longer: --set training.epochs=… (now {training.epochs:g})"
+    advice = f"train longer: --set training.max_steps=… (now {training.max_steps})"
     return "; ".join(filter(None, (idle(changes, training), advice)))
 
 
@@ -144,8 +144,8 @@ def start_supervisor(
     supervisor = _as_unit(run, command, after) or _spawn(run, command, {})
     if (code := _ended_before_it_began(run, supervisor, after)) is not None:
         if code == REFUSED:
-            raise TuituneError(f"run {run.name} ({run.id}) was started by somebody else meanwhile")
-        raise TuituneError(f"its supervisor ended at once: {last_words(run) or 'it said nothing'}")
+            raise TuituneError(f"run {run.name} ({run.id}) was just started by another process")
+        raise TuituneError(f"its supervisor ended at once: {last_words(run) or 'no output'}")
     threading.Thread(target=supervisor.wait, name=f"reap {run.id}", daemon=True).start()
 
 

@@ -39,7 +39,7 @@ def outdone(run: Run, before: TrainingSection, after: TrainingSection) -> Proble
         return None
     value = f"{after.epochs:g}" if after.max_steps is None else f"{after.max_steps}"
     steps = "1 step" if done == 1 else f"{done:,} steps"
-    return Problem(deciding(after), f"{value} leaves nothing to do: the run has done {steps} already")
+    return Problem(deciding(after), f"{value} leaves nothing to do: the run has already done {steps}")
 
 
 def _regrouped(before: TrainingSection, after: TrainingSection) -> bool:

@@ -41,7 +41,7 @@ class Life:
         self._desk = Desk(run, events)
         before = journal.last(run.events_file, "supervisor")
         if before is not None:
-            self._desk.inbox.turn_away("it was asked of an earlier life of this run")
+            self._desk.inbox.turn_away("the request was for an earlier life of this run")
         me = identity.current().as_record()
         files.write_whole(run.owner_file, json.dumps(me).encode())
         number = 1 if before is None else max(whole(before, "life") or 1, 1) + 1
@@ -56,7 +56,7 @@ class Life:
             with held:
                 self._events.append("slot", device=held.slot.device, label=held.slot.label)
                 ending = self._train(held.slot.environment)
-        self._desk.inbox.turn_away("the run had ended already")
+        self._desk.inbox.turn_away("the run had already ended")
         seconds = round(time.monotonic() - self._began, 3)
         self._events.append("ended", state=ending.state, reason=redact(ending.reason), seconds=seconds)
         if ending.state != "paused":

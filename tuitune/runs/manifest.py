@@ -58,7 +58,7 @@ def check(folder: Path, manifest: Manifest) -> str:
         if found["size"] != entry["size"]:
             return f"{name} is {found['size']:,} bytes long instead of {entry['size']:,}"
         if found != entry:
-            return f"{name} has other contents than were saved"
+            return f"{name} differs from what was saved"
     return ""
 
 

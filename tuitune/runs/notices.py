@@ -33,7 +33,7 @@ class Notices:
         if not self.command.strip():
             return
         if len(self._running) >= _AT_ONCE and not last:
-            self._failed(f"{_AT_ONCE} notifications were running already; this one ({event}) was left out")
+            self._failed(f"{_AT_ONCE} notifications were running already; this one ({event}) was skipped")
             return
         self._running.append(Notification(self._run, self.command, {"event": event, **facts}))
 

@@ -155,7 +155,7 @@ def _told(run: Run, exit: Exit, around: Circumstances) -> str:
     elif exit.signal:
         how = f"the engine was killed by {exit.signal}"
     elif exit.code == 0:
-        how = "the engine ended without saying how"
+        how = "the engine ended; how is not known"
     elif exit.code == 1 and words and not around.xids:
         return words
     else:

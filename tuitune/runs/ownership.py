@@ -17,7 +17,7 @@ def foreign(run: Run) -> str:
     except OSError:
         return ""
     if owner != os.geteuid():
-        return f"it belongs to {_user(owner)}, who alone can do that"
+        return f"it belongs to {_user(owner)}; only that user can do that"
     record = read_record(run.owner_file)
     host, boot = record.get("host"), record.get("boot_id")
     elsewhere = host is not None and host != identity.host() and boot != identity.boot_id()

@@ -133,7 +133,7 @@ class _Reason:
     """Keeps a reason as it is while only the sizes in it change: each change is an event on disk."""
 
     def __init__(self) -> None:
-        self.text = "waiting for its turn"
+        self.text = "waiting for a device"
         self._since = 0.0
 
     def steady(self, text: str) -> str:
@@ -166,7 +166,7 @@ def move(run: Run, place: int) -> int:
         with waiting_list.changing(_PATIENTLY) as entries:
             mine = next((entry for entry in entries if entry.run == run.path.name), None)
             if mine is None:
-                raise TuituneError(f"{called}: it does not wait for a device")
+                raise TuituneError(f"{called}: it is not queued")
             entries.remove(mine)
             others = [entry for entry in entries if entry.is_here]
             after = others[max(place, 1) - 1 :]

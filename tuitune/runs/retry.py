@@ -32,13 +32,13 @@ def prepare(desk: Desk, after: int) -> str | None:
             return ""
         found = smaller(recipe.training.batch_size, recipe.training.accumulation)
         if found is None:
-            return f" (not tried again: batches of {recipe.training.batch_size} cannot be made smaller)"
+            return f" (not retried: training.batch_size = {recipe.training.batch_size} cannot be smaller)"
         size, accumulation = found
         desk.amend({"training.batch_size": size, "training.accumulation": accumulation}, "out of memory")
     except (TuituneError, OSError) as error:
-        return f" (not tried again: {error})"
+        return f" (not retried: {error})"
     step = max((checkpoint.step for checkpoint in checkpoints.listing(desk.run) if checkpoint.healthy), default=0)
-    reason = f"out of memory: goes on from step {step} with batches of {size}, {accumulation} to a step"
+    reason = f"out of memory: resumes from step {step:,} with batches of {size}, {accumulation} per step"
     facts = {"reason": reason, "step": step, "batch_size": size, "accumulation": accumulation}
     desk.events.append("retry", **facts, after=after)
     desk.notices.say("retry", facts)

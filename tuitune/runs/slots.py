@@ -21,7 +21,7 @@ CPU = "cpu"
 SEATS = (CPU, *(f"{CPU}-{number}" for number in range(2, 9)))
 """The devices that the CPU is: a run takes the first, and one that shares it the first that is free."""
 
-_SHARE = "hardware.share = true would start beside it"
+_SHARE = "hardware.share = true would share the device"
 _ON_CPU = 'hardware.gpu = "cpu" would train on the CPU'
 
 _LOOK_SECONDS = 3.0
@@ -151,7 +151,7 @@ class Slots:
         found = self._sampler.sample(self._patience)
         if not found and not self._sampler.certain and (wish.gpu == "auto" or not self._sampler.blind):
             other = f" ({_ON_CPU})" if wish.gpu == "auto" else ""
-            return Busy(f"{self._sampler.reason}; asking again{other}")
+            return Busy(f"{self._sampler.reason}; checking again{other}")
         self._cards, self._looked_at = found, time.monotonic()
         return None
 
@@ -231,7 +231,7 @@ def _seat_text(device: str, label: str, run: Run) -> str:
         holder = lock.holder()
         return f"{label} is busy: {f'training {_known_as(holder)}' if holder else 'held by another run'}"
     left = _left_engine(lock, run)
-    return f"{label} is busy: {clean(left.name, limit=64)} has lost its supervisor, saves and ends" if left else ""
+    return f"{label} is busy: {clean(left.name, limit=64)} has lost its supervisor; it saves and ends" if left else ""
 
 
 def _known_as(run: Run) -> str:
@@ -252,9 +252,9 @@ def _left_engine(lock: DeviceLock, run: Run) -> Run | None:
 
 def _taken_text(place: Place) -> str:
     users = occupancy.users_text(place.card) if place.card else ""
-    opening = f"{place.slot.label} is used by {users}" if users else f"{place.slot.label} is in use"
+    opening = f"{place.slot.label} is in use by {users}" if users else f"{place.slot.label} is in use"
     if place.card and occupancy.is_exclusive(place.card):
-        return f"{opening}, and its exclusive mode admits one process"
+        return f"{opening}; its exclusive mode allows one process"
     return f"{opening} ({_SHARE})"
 
 

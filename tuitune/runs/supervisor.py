@@ -41,9 +41,9 @@ def supervise(
     try:
         with lease.hold(run) as mine:
             if not mine:
-                return _refuse(REFUSED, "another supervisor is at work on this run")
+                return _refuse(REFUSED, "another supervisor already runs it")
             if journal.last_seq(run.events_file) != after:
-                gone_on = "this run has been started before" if after == 0 else "this run has gone on since"
+                gone_on = "this run has already been started" if after == 0 else "this run has been resumed since"
                 return _refuse(REFUSED, gone_on)
             engine = former.engine_of(run)
             if engine is not None and not former.clear_away(run, engine):

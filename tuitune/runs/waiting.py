@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 TICK_SECONDS = 0.4
 
 _ENDS = {
-    "stop": Ending("stopped", "stopped while it waited for a device"),
-    "pause": Ending("paused", "paused while it waited for a device"),
-    "kill": Ending("stopped", "killed on request while it waited for a device"),
+    "stop": Ending("stopped", "stopped while queued"),
+    "pause": Ending("paused", "paused while queued"),
+    "kill": Ending("stopped", "killed on request while queued"),
 }
 
 
@@ -56,7 +56,7 @@ def _heed(desk: Desk) -> tuple[bool, Ending | None]:
         ending = _ENDS["stop"]
     for request in desk.inbox.take():
         if ending is not None:
-            desk.inbox.answer(request, False, "it has ended, as was asked before")
+            desk.inbox.answer(request, False, "it has already ended, on an earlier request")
         elif request.verb == "edit":
             edited = _edit(desk, request) or edited
         elif request.verb in _ENDS:
@@ -65,7 +65,7 @@ def _heed(desk: Desk) -> tuple[bool, Ending | None]:
                 desk.events.append(f"{request.verb}-requested", by=f"request {request.nonce}")
             desk.inbox.answer(request, True, ending.reason)
         else:
-            desk.inbox.answer(request, False, "it waits for a device and does not train yet")
+            desk.inbox.answer(request, False, "it is queued and not training yet")
     return edited, ending
 
 
@@ -78,5 +78,5 @@ def _edit(desk: Desk, request: Request) -> bool:
         desk.inbox.answer(request, False, str(error))
         return False
     changed = ", ".join(f"{key}: {shown(change['from'])} → {shown(change['to'])}" for key, change in made.items())
-    desk.inbox.answer(request, True, changed or "nothing was different")
+    desk.inbox.answer(request, True, changed or "nothing to change")
     return bool(made)

@@ -20,7 +20,7 @@ TICK_SECONDS = 0.4
 LEAVE_SECONDS = 2.0
 """What an engine leaves running has this long to leave by itself."""
 
-_ALREADY = {"stop": "it is stopping already", "pause": "it is pausing already", "kill": "it is being ended already"}
+_ALREADY = {"stop": "it is already stopping", "pause": "it is already pausing", "kill": "it is already being killed"}
 
 
 class Watch:
@@ -57,9 +57,12 @@ class Watch:
         match request.verb:
             case "kill":
                 self._kill(now=request.arguments.get("now") is True)
-                return True, "it is being ended"
+                return True, "killing it"
             case "edit":
-                return False, "it has its device and trains by the recipe as it was; change what can be with tune"
+                return (
+                    False,
+                    "it has just started, with its old recipe; `tuitune tune` changes what can change in training",
+                )
             case verb if self.asked:
                 return verb == self.asked or (verb == "stop" and self.asked == "kill"), _ALREADY[self.asked]
             case "stop":
@@ -69,7 +72,7 @@ class Watch:
                 return self._pause(request)
             case _:
                 passed_on = self._tell(request)
-                return passed_on, "passed on to the engine" if passed_on else "the engine does not listen"
+                return passed_on, "passed on to the engine" if passed_on else "the engine does not respond"
 
     def _stop(self, by: str) -> None:
         self.asked = "stop"
@@ -78,7 +81,7 @@ class Watch:
 
     def _pause(self, request: Request) -> tuple[bool, str]:
         if not self._tell(request):
-            return False, "the engine does not listen; stop it instead"
+            return False, "the engine does not respond; stop it instead"
         self.asked = "pause"
         self._record("pause-requested", by=f"request {request.nonce}")
         self._engine.stop()

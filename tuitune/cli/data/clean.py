@@ -24,14 +24,14 @@ def clean(options: argparse.Namespace) -> int:
     if report:
         check_place(report, options)
         if report.absolute() == output.absolute():
-            raise SourceError(report, "is where the rows go; name another file for the report")
+            raise SourceError(report, "is where the rows are written; name another file for the report")
     recipe = recipe_of(options, () if options.recipe else USUAL)
     result = make(options, recipe, {"train": output})
     if report:
         save_report(report, result)
     tell(options, result)
     if recipe.cleaning.too_long == "drop":
-        note("over-long rows are still there: they are dropped where a model's tokens are counted, in training")
+        note("over-long rows are kept; training drops them, once it counts tokens")
     if recipe.cleaning.control_tokens == "remove":
-        note("control tokens are still there: they are removed where a model's tokenizer names them, in training")
+        note("control tokens are kept; training removes them, once it knows the tokenizer")
     return 0

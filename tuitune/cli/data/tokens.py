@@ -60,10 +60,10 @@ def _recipe(options: argparse.Namespace) -> Recipe:
 
 def _summary(result: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield "rows", f"{result['rows']:,}" + (f", {result['held_out']:,} held out" if result["held_out"] else "")
-    yield "tokens", f"{result['tokens']:,}, of which {result['trained_share']:.1%} are learned"
-    yield "longest", f"{result['longest']:,} tokens; rows are cut after {result['max_length']:,}"
+    yield "tokens", f"{result['tokens']:,}, {result['trained_share']:.1%} learned"
+    yield "longest", f"{result['longest']:,} tokens; rows are cut to {result['max_length']:,}"
     yield "cut", f"{result['cut']:,} rows"
-    yield "lost", f"{result['lost_count']:,} rows have nothing to learn"
+    yield "dropped", f"{result['lost_count']:,} rows have no token to learn"
     if result["fill"] is not None:
         yield "packed", f"{result['packed_rows']:,} rows, {result['fill']:.0%} full"
     yield "steps", f"{result['steps']:,}"
@@ -71,7 +71,7 @@ def _summary(result: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for number, verdict in enumerate(result["verdicts"]):
         yield "" if number else "verdicts", _verdict(Verdict(**{**verdict, "fix": verdict["fix"] or {}}))
     for number, lost in enumerate(result["lost"][:_NAMED]):
-        yield "" if number else "lost rows", f"{lost['place']}: {lost['why']}"
+        yield "" if number else "dropped rows", f"{lost['place']}: {lost['why']}"
     if (more := result["lost_count"] - _NAMED) > 0:
         yield "", f"… and {more:,} more"
 
@@ -115,11 +115,11 @@ def _row(recipe: Recipe, options: argparse.Namespace) -> int:
     say_pairs(
         [
             ("row", row.place),
-            ("model", f"{opened.name}, which knows {opened.vocabulary:,} tokens"),
+            ("model", f"{opened.name}, vocabulary of {opened.vocabulary:,} tokens"),
             (
                 "tokens",
                 f"{len(found.tokens):,}: {found.trained:,} learned (●), others masked (·); {found.kept:,} kept, "
-                f"rows are cut after {found.max_length:,}",
+                f"rows are cut to {found.max_length:,}",
             ),
             ("masked", found.masked or "none"),
             *((("" if number else "verdicts"), _verdict(one)) for number, one in enumerate(found.verdicts)),
