@@ -117,7 +117,7 @@ def test_news_is_told_with_foreign_text_made_inert(lived, cli) -> None:
     for text in (
         "warning: flat␛[2J: raise the learning rate",
         "from step 2 on: samples.prompts = ",
-        "tried again: out of memory",
+        "retried: out of memory",
         "recipe changed (out of memory): training.batch_size = 2",
         "nothing heard from the engine for 2 m 05 s",
         "the engine is heard again",

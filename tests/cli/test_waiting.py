@@ -16,7 +16,7 @@ from tuitune.runs import identity
 from tuitune.runs.directory import Run, create
 from tuitune.runs.journal import Writer
 
-MEASURING = "measuring the loss on held-out rows"
+MEASURING = "evaluating on held-out rows"
 
 
 @pytest.fixture

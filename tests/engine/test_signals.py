@@ -81,7 +81,7 @@ def test_a_resumed_run_that_is_stopped_at_once_loses_nothing(run: Run) -> None:
     assert stopped(fork(run, at=says("step 3 ")))[0]["step"] == 4
     outcome = fork(run, at=says("loading")).end()
     assert outcome.code == 3 and outcome.records("end")[-1]["step"] == 4
-    assert outcome.reason == "stopped on request before training went on; the checkpoint of step 4 is kept"
+    assert outcome.reason == "stopped on request before training resumed; the checkpoint of step 4 is kept"
     assert fork(run).end().code == 0
 
 

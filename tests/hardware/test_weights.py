@@ -67,7 +67,7 @@ def test_a_tensor_that_is_not_in_the_shard_of_the_index_is_named(tmp_path: Path)
     places = {"embed": "a.safetensors", "norm": "b.safetensors", "head": "b.safetensors"}
     (tmp_path / INDEX).write_text(json.dumps({"weight_map": places}))
     (problem,) = weigh(tmp_path).problems
-    assert problem.startswith("b.safetensors: the index places head there")
+    assert problem.startswith("b.safetensors: ") and "head" in problem
 
 
 def test_a_header_is_read_again_when_its_file_has_changed(tmp_path: Path) -> None:

@@ -70,7 +70,7 @@ def test_a_model_is_forecast_before_its_download_from_a_few_kilobytes(hub: Hub, 
     [
         ("owner/whloe", "owner/whloe does not exist on the Hub"),
         ("owner/gated", "owner/gated is gated"),
-        ("owner/pickled", "no weights in the safetensors format"),
+        ("owner/pickled", "no safetensors weights"),
         ("owner/foreign", "not in the weights, which have 4 of the 6 layers"),
         ("owner/bert", "does not write text"),
     ],

@@ -22,7 +22,7 @@ _NO_DRIVER = {"FAKE_NVML": str(fake_nvml.NO_DRIVER)}
 
 def cpu_is_busy(name: str) -> str:
     """What a run waits for while the run of that name has the CPU."""
-    return f"CPU is busy: training {name} (hardware.share = true would share the device)"
+    return f"CPU is busy: training {name} (hardware.share = true shares it)"
 
 
 def new_run(name: str, gpu: str = "auto", *, share: bool = False) -> Run:

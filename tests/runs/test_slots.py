@@ -29,8 +29,8 @@ from tuitune.runs.queue import Turn, Waiting
 from tuitune.runs.slots import SEATS, Busy, SlotHolder, acquire, holders
 
 NO_GPU = {"CUDA_VISIBLE_DEVICES": ""}
-SILENT = 'the NVIDIA driver does not answer; checking again (hardware.gpu = "cpu" would train on the CPU)'
-SHARE = "hardware.share = true would share the device"
+SILENT = 'the NVIDIA driver does not answer; checking again (hardware.gpu = "cpu" trains on the CPU)'
+SHARE = "hardware.share = true shares it"
 
 Start = Callable[..., Contender]
 
@@ -238,7 +238,7 @@ def test_nobody_elses_card_is_taken_unasked(nvml: ModuleType) -> None:
     me = psutil.Process()
     run = new_run("one")
     users = f"{me.username()}: {me.name()}, 24.7 GB"
-    assert refused(run) == f"GPU 0 (NVIDIA H200) is in use by {users} (hardware.share = true would share the device)"
+    assert refused(run) == f"GPU 0 (NVIDIA H200) is in use by {users} (hardware.share = true shares it)"
     assert "24.7 GB" in refused(run, "GPU-0")
     with taken(run, share=True) as held:
         assert held.slot.device == "GPU-0"
@@ -275,7 +275,7 @@ def test_without_a_driver_the_processor_is_the_slot(nvml: ModuleType) -> None:
 def test_a_driver_that_refuses_is_waited_for(nvml: ModuleType, fault: str) -> None:
     nvml.state["init"] = getattr(nvml, f"NVML_ERROR_{fault}")
     reason = refused(new_run("one"))
-    assert reason.endswith('; checking again (hardware.gpu = "cpu" would train on the CPU)')
+    assert reason.endswith('; checking again (hardware.gpu = "cpu" trains on the CPU)')
     assert refused(new_run("two"), "0").endswith("; checking again")
     with taken(new_run("three"), "cpu") as held:
         assert held.slot.device == "cpu"

@@ -134,7 +134,7 @@ def test_many_alerts_at_once_are_not_many_processes(tmp_path: Path) -> None:
     wait_for(lambda: len(events(run, "notify-failed")) == 6)
     process.terminate()
     assert process.wait(20) == 0
-    assert "left out" in events(run, "notify-failed")[0]["message"]
+    assert "skipped" in events(run, "notify-failed")[0]["message"]
 
 
 KMSG = """6,339,5140900,-;NVRM: GPU at PCI:0000:3b:00: GPU-d2a6

@@ -102,8 +102,7 @@ def test_a_run_that_has_to_wait_says_for_whom(make_run: MakeRun) -> None:
     assert isinstance(holder, SlotHolder)
     with holder:
         assert (
-            when(HardwareSection(gpu="cpu"))
-            == "later: CPU is busy: training other (hardware.share = true would share the device)"
+            when(HardwareSection(gpu="cpu")) == "later: CPU is busy: training other (hardware.share = true shares it)"
         )
     assert when(HardwareSection(gpu="cpu")) == "at once, on the CPU"
 

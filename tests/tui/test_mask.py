@@ -215,7 +215,7 @@ async def test_the_engine_shows_the_mask_of_the_bundled_model(tmp_path: Path) ->
         await until(pilot, lambda: "token 1 of" in text_of(pilot), 90)
         await shows(pilot, "bundled:nano", "cut off at 16", "x sets data.max_length")
         await pilot.press("x")
-        await shows(pilot, "all kept of at most", "✓ the template lets the end of answers be learned")
+        await shows(pilot, "all kept of at most", "✓ the end of answers is learned")
         assert draft.recipe.data.max_length > MAX_LENGTH
         await pilot.press("right_curly_bracket")
         await shows(pilot, "trained")

@@ -142,7 +142,9 @@ def train(run: Run, report: Report, stop: StopSwitch, mailbox: Mailbox) -> Outco
             'model.dtype to "float32" where every weight is trained.'
         )
     if not trainer.changed:
-        report.alert("unchanged", "warning", f"no weight has changed yet: the {folder.name} does what the base does")
+        report.alert(
+            "unchanged", "warning", f"no weight has changed yet: the {folder.name} behaves like its base model"
+        )
     report.phase("saving", f"saving the {folder.name}")
     card = model_card(recipe, base, data, recorder.perplexities, report.step, complete=report.step >= total)
     staged = until_there_is_room(

@@ -116,7 +116,7 @@ def _stop(encoder: Encoder, stop_ids: set[int]) -> Iterator[Verdict]:
         return
     names = ", ".join(sorted(encoder.tokenizer.convert_ids_to_tokens(sorted(stop_ids)))) or "none is known"
     if learns_to_stop(row, stop_ids, encoder.tokenizer):
-        yield Verdict("stop-token", "ok", f"the template lets the end of answers be learned ({names})")
+        yield Verdict("stop-token", "ok", f"the end of answers is learned ({names})")
     else:
         yield Verdict(
             "stop-token",
@@ -143,7 +143,9 @@ def _beginning(encoder: Encoder) -> Iterator[Verdict]:
             "bos", "warning", f"the tokenizer begins every text with {tokenizer.bos_token}, the template does not"
         )
     else:
-        yield Verdict("bos", "ok", f"a conversation begins with {tokenizer.bos_token}" if writes else "no token begins")
+        yield Verdict(
+            "bos", "ok", f"a conversation begins with {tokenizer.bos_token}" if writes else "no token begins a text"
+        )
 
 
 def _pad(encoder: Encoder) -> Iterator[Verdict]:

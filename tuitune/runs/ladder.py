@@ -18,7 +18,7 @@ MESSAGES = {
     "ask": "asked to save and end at its next step",
     "terminate-group": "sent SIGTERM, with all its processes",
     "kill-group": "killed with SIGKILL, with all its processes",
-    "stuck": "its processes do not end even when killed: they wait for the kernel; the device stays held until then",
+    "stuck": "its processes survive SIGKILL: they wait for the kernel, and the device stays held until they end",
 }
 _NEXT = {"ask": "terminate-group", "terminate-group": "kill-group", "kill-group": "stuck"}
 

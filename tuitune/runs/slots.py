@@ -21,8 +21,8 @@ CPU = "cpu"
 SEATS = (CPU, *(f"{CPU}-{number}" for number in range(2, 9)))
 """The devices that the CPU is: a run takes the first, and one that shares it the first that is free."""
 
-_SHARE = "hardware.share = true would share the device"
-_ON_CPU = 'hardware.gpu = "cpu" would train on the CPU'
+_SHARE = "hardware.share = true shares it"
+_ON_CPU = 'hardware.gpu = "cpu" trains on the CPU'
 
 _LOOK_SECONDS = 3.0
 """The driver is asked this often while a lease is free but others are at work there, and not at all while none is."""
