@@ -123,7 +123,7 @@ def test_each_rung_of_a_kill_is_told(start_run, cli) -> None:
     answer = cli("kill", "faq", "--yes")
     assert answer.code == 0
     assert [event["rung"] for event in events(run, "kill")] == ["ask", "terminate-group", "kill-group"]
-    assert [line.partition(" ")[0] for line in answer.out.splitlines()] == ["asked", "told", "killed", "faq:"]
+    assert [line.partition(" ")[0] for line in answer.out.splitlines()] == ["asked", "sent", "killed", "faq:"]
 
 
 def test_a_run_that_nothing_ends_is_called_stuck(cli) -> None:

@@ -207,7 +207,7 @@ def test_a_pause_in_the_last_evaluation_leaves_the_result_to_the_next_life(
 ) -> None:
     whole = carried(**LENGTH)
     run = prepared(**LENGTH)
-    engine = fork(run, at=says("measuring", after="step 8 "), do=lambda: hit(signal.SIGSTOP))
+    engine = fork(run, at=says("evaluating on", after="step 8 "), do=lambda: hit(signal.SIGSTOP))
     os.waitid(os.P_PID, engine.pid, os.WSTOPPED)
     engine.ask("pause")
     for number in (signal.SIGTERM, signal.SIGCONT):

@@ -53,7 +53,7 @@ def test_before_training_nothing_is_kept(run: Run, place: Place) -> None:
     ("place", "least"),
     [
         (says("step 3 "), 3),
-        (says("measuring", after="step 4 "), 4),
+        (says("evaluating on", after="step 4 "), 4),
         (opens("trainer_state.json"), 2),
         (says("checkpoint step-000002"), 2),
         (opens("trainer_state.json", after=f"step {STEPS} "), STEPS),
