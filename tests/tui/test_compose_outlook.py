@@ -54,5 +54,5 @@ def test_whether_it_fits_a_gpu_that_cannot_be_seen_is_not_known(tmp_path: Path, 
     assert seen.forecast
     assert (seen.errors, seen.forecast.device, seen.fit) == ((), "cuda", None)
     shown = "\n".join(line.plain for line in forecast_lines(seen, 0, 80))
-    assert "fits: not known, the NVIDIA driver was updated" in shown
+    assert "fits: unknown, the NVIDIA driver was updated" in shown
     assert "RAM available" not in shown

@@ -83,7 +83,7 @@ async def test_only_what_was_changed_is_sent_and_the_answer_is_waited_for(waitin
         assert request["verb"] == "edit"
         assert request["arguments"]["changes"] == {"adapter.rank": 12, "data.limit": 40}
         answer(waiting, ok=True)
-        await shown(pilot, "night will run as changed")
+        await shown(pilot, "night: changes saved")
         assert getattr(pilot.app.screen, "NAME", "") == "runs"
 
 
@@ -94,7 +94,7 @@ async def test_a_run_that_started_meanwhile_is_left_as_it_was(waiting: Run) -> N
         before = waiting.recipe_file.read_bytes()
         write_events(waiting, "training", "")
         await pilot.press("enter")
-        await shown(pilot, "Not saved.", "The draft is kept as it is")
+        await shown(pilot, "Not saved.", "The draft is unchanged")
         assert waiting.recipe_file.read_bytes() == before
         await pilot.press("escape")
         await until(pilot, lambda: pilot.app.screen is screen)
@@ -125,7 +125,7 @@ async def test_what_is_wrong_is_not_sent(waiting: Run) -> None:
 async def test_nothing_changed_is_said(waiting: Run) -> None:
     async with editing() as (pilot, _screen):
         await pilot.press("L")
-        await shown(pilot, "Nothing has been changed yet")
+        await shown(pilot, "No changes yet")
 
 
 async def test_changes_are_not_lost_unasked_and_the_draft_of_a_new_run_is_left_alone(waiting: Run) -> None:

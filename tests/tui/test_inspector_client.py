@@ -90,7 +90,7 @@ def test_a_recipe_that_cannot_be_opened_says_why_and_another_one_can(inspector: 
     ("how", "message"),
     [
         ("die", "the inspector ended with code 3: MemoryError: no room"),
-        ("vanish", "the inspector was killed, perhaps for want of memory"),
+        ("vanish", "the inspector was killed, perhaps out of memory"),
     ],
 )
 def test_a_death_is_told_and_the_next_row_has_a_new_process(

@@ -52,7 +52,7 @@ async def test_it_says_when_the_run_starts_what_ends_it_and_who_is_told(home: Pa
     }
     async with launching(Recipe.model_validate(tables), size) as pilot:
         text = text_of(pilot)
-        assert "at once, on the CPU" in text
+        assert "now, on the CPU" in text
         assert "after 2 h, at a loss of 0.2500, after 3 evaluations without" in text
         assert "tells    notify-send tuitune" in text
 
@@ -97,14 +97,14 @@ def test_what_the_login_would_end_is_not_said_to_go_on(home: Path) -> None:
 
 
 def test_a_run_that_has_to_wait_says_for_whom(make_run: MakeRun) -> None:
-    assert when(HardwareSection(gpu="cpu")) == "at once, on the CPU"
+    assert when(HardwareSection(gpu="cpu")) == "now, on the CPU"
     holder = acquire(make_run("other", state="training"), "cpu", share=False)
     assert isinstance(holder, SlotHolder)
     with holder:
         assert (
             when(HardwareSection(gpu="cpu")) == "later: CPU is busy: training other (hardware.share = true shares it)"
         )
-    assert when(HardwareSection(gpu="cpu")) == "at once, on the CPU"
+    assert when(HardwareSection(gpu="cpu")) == "now, on the CPU"
 
 
 def test_who_uses_the_gpus_is_said_in_a_line() -> None:
@@ -187,20 +187,20 @@ async def test_rows_that_lose_every_label_are_named_and_nothing_is_started(
 @pytest.mark.parametrize(
     ("progress", "text"),
     [
-        (Progress("done", result={"errors": [], "lost_count": 0}), "✓ every row has something to learn from"),
+        (Progress("done", result={"errors": [], "lost_count": 0}), "✓ every row has labels"),
         (
             Progress("done", result={"errors": [], "lost_count": 1, "lost": [{"row": 1200}]}),
-            "⚠ 1 row has nothing to learn from: left out is row 1,200",
+            "⚠ 1 row has no labels and is skipped: row 1,200",
         ),
         (
             Progress("done", result={"errors": [], "lost_count": 7, "lost": [{"row": one} for one in range(1, 8)]}),
-            "⚠ 7 rows have nothing to learn from: left out are rows 1, 2, 3, 4, 5, …",
+            "⚠ 7 rows have no labels and are skipped: rows 1, 2, 3, 4, 5, …",
         ),
         (
             Progress("done", result={"errors": [], "lost_count": 0, "warnings": ["left out: reasoning \x1b[2J"]}),
             "⚠ left out: reasoning ␛[2J",
         ),
-        (Progress("failed", error="no room \x1b[2J"), "⚠ not looked at: no room ␛[2J; the run does so itself"),
+        (Progress("failed", error="no room \x1b[2J"), "⚠ not checked: no room ␛[2J; the run checks them itself"),
     ],
 )
 async def test_what_the_look_at_the_labels_found_is_said(

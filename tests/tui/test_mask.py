@@ -81,7 +81,7 @@ async def test_a_row_is_shown_as_its_tokens_with_figures_verdicts_and_where_the_
 ) -> None:
     async with inspecting(data, size=size) as (pilot, _):
         await shows(pilot, "row 1 (line 1)", "rows.jsonl")
-        await shows(pilot, "10 tokens", "4 trained (40%)", "6 masked", "all kept of at most 16")
+        await shows(pilot, "10 tokens", "4 trained (40%)", "6 masked", "all kept, limit 16")
         await shows(pilot, "stand-in", "the tokenizer's chat template", "answers marked by the template")
         await shows(pilot, "✓ the template marks the answers", "✓ the end of a turn is learned")
         await shows(pilot, "<s>user:␣hi⏎", "▌assistant:␣Good␣day.</s>")
@@ -125,12 +125,12 @@ async def test_a_fix_goes_into_the_draft_and_the_row_is_looked_at_again(data: Pa
     async with inspecting(data, row=2) as (pilot, draft):
         await shows(pilot, "⚠ 49 tokens, of which 16 are kept  x sets data.max_length = 49")
         await pilot.press("x")
-        await shows(pilot, "all kept of at most 49")
+        await shows(pilot, "all kept, limit 49")
         await notices(pilot, "data.max_length is 49 now")
         assert draft.recipe.data.max_length == 49
         assert draft.can_undo
         await pilot.press("x")
-        await notices(pilot, "No verdict here comes with a fix")
+        await notices(pilot, "No verdict here has a fix")
 
 
 async def test_a_draft_that_does_not_take_a_fix_says_why(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -175,7 +175,7 @@ async def test_a_model_that_cannot_be_opened_is_told_of(data: Path) -> None:
             pilot.app.push_screen(MaskInspector(recipe, data.parent, str(data), 1, inspector))
             await shows(pilot, "✗ model.id: there is no such model␛[2J")
             await pilot.press("x")
-            await notices(pilot, "There is no draft to change here")
+            await notices(pilot, "No draft to change here")
             assert_inert(shot_of(pilot.app))
 
 
@@ -215,7 +215,7 @@ async def test_the_engine_shows_the_mask_of_the_bundled_model(tmp_path: Path) ->
         await until(pilot, lambda: "token 1 of" in text_of(pilot), 90)
         await shows(pilot, "bundled:nano", "cut off at 16", "x sets data.max_length")
         await pilot.press("x")
-        await shows(pilot, "all kept of at most", "✓ the end of answers is learned")
+        await shows(pilot, "all kept, limit", "✓ the end of answers is learned")
         assert draft.recipe.data.max_length > MAX_LENGTH
         await pilot.press("right_curly_bracket")
         await shows(pilot, "trained")

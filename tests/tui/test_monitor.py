@@ -140,11 +140,11 @@ async def test_stop_asks_first_then_shows_it_at_once(make_run: MakeRun) -> None:
         await until(pilot, lambda: isinstance(pilot.app.screen, Confirm))
         assert asked_of(run) == []
         await pilot.press("y")
-        await shows(pilot, "stop asked …")
+        await shows(pilot, "stop requested …")
         assert asked_of(run) == ["stop"]
         answer(run, "stop-requested")
         await shows(pilot, "◑ stopping", "saves its adapter at the next step")
-        assert "asked …" not in text(pilot)
+        assert "requested …" not in text(pilot)
         await until(pilot, lambda: not screen(pilot)._under_way)
         await pilot.press("S")
         await shows(pilot, "is stopping already")
@@ -271,7 +271,7 @@ async def test_the_recipe_and_the_path(make_run: MakeRun, monkeypatch: pytest.Mo
         await until(pilot, lambda: isinstance(pilot.app.screen, TextView))
         await shows(pilot, "recipe.toml", "[cleaning]")
         await pilot.press("escape", "u")
-        await shows(pilot, "has left no result to use yet")
+        await shows(pilot, "has no result to use yet")
         run.adapter.mkdir()
         (run.adapter / "adapter_config.json").write_text("{}")
         await pilot.press("u")

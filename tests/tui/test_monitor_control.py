@@ -43,7 +43,7 @@ async def test_a_checkpoint_and_an_evaluation_are_asked_at_once_and_told_when_do
     async with TuituneApp(run).run_test(size=(80, 24), notifications=True) as pilot:
         await shows(pilot, "● training")
         await pilot.press(key)
-        await shows(pilot, f"{verb} asked …")
+        await shows(pilot, f"{verb} requested …")
         assert asked_of(run) == [verb]
         await pilot.press(key)
         await shows(pilot, f"{verb} is asked already")
@@ -51,7 +51,7 @@ async def test_a_checkpoint_and_an_evaluation_are_asked_at_once_and_told_when_do
         nonce = answer(run, message="passed on to the engine")
         metric(run, "done", nonce=nonce, verb=verb, ok=True, message="so it was done", step=6)
         await shows(pilot, f"{verb} done", "so it was done")
-        assert "asked …" not in text(pilot)
+        assert "requested …" not in text(pilot)
         await pilot.press("7")
         await shows(pilot, f"{verb} done: so it was done")
         chart = screen(pilot).query_one("#chart-loss", Chart)
@@ -63,12 +63,12 @@ async def test_a_refusal_is_told_whoever_refuses(make_run: MakeRun) -> None:
     async with TuituneApp(run).run_test(size=(120, 36), notifications=True) as pilot:
         await shows(pilot, "● training")
         await pilot.press("C")
-        await shows(pilot, "checkpoint asked …")
+        await shows(pilot, "checkpoint requested …")
         answer(run, ok=False, message="the engine does not listen")
         await shows(pilot, "checkpoint not done", "the engine does not listen")
-        assert "asked …" not in text(pilot)
+        assert "requested …" not in text(pilot)
         await pilot.press("C")
-        await shows(pilot, "checkpoint asked …")
+        await shows(pilot, "checkpoint requested …")
         metric(run, "done", nonce=answer(run), verb="checkpoint", ok=False, message="the disk is full", step=6)
         await shows(pilot, "the disk is full")
 
@@ -78,9 +78,9 @@ async def test_a_run_that_ends_before_it_answers_is_no_wait_for_ever(make_run: M
     async with TuituneApp(run).run_test(size=(120, 36), notifications=True) as pilot:
         await shows(pilot, "● training")
         await pilot.press("C")
-        await shows(pilot, "checkpoint asked …")
+        await shows(pilot, "checkpoint requested …")
         event(run, "ended", state="finished", reason="")
-        await shows(pilot, "✓ finished", "checkpoint not done", "the run was finished before it could be done")
+        await shows(pilot, "✓ finished", "checkpoint not done", "the run ended first: finished")
 
 
 async def test_pause_and_kill_show_that_they_were_asked_until_the_run_says_so(make_run: MakeRun) -> None:
@@ -88,10 +88,10 @@ async def test_pause_and_kill_show_that_they_were_asked_until_the_run_says_so(ma
     async with TuituneApp(run).run_test(size=(120, 36), notifications=True) as pilot:
         await shows(pilot, "● training")
         await pilot.press("P")
-        await shows(pilot, "pause asked …")
+        await shows(pilot, "pause requested …")
         answer(run, "pause-requested")
         await shows(pilot, "◑ stopping", "saves a checkpoint at the next step")
-        assert "asked …" not in text(pilot).split("\n")[1]
+        assert "requested …" not in text(pilot).split("\n")[1]
         event(run, "ended", state="paused", reason="", seconds=3.0)
         await shows(pilot, "‖ paused", "press r to resume", "no checkpoint")
         await pilot.press("C")
@@ -116,7 +116,7 @@ async def test_a_prompt_is_asked_remembered_and_its_answer_turned_to(make_run: M
         await opened(pilot, "G", PromptDialog)
         await shows(pilot, "the prompt of its recipe")
         await pilot.press(*"why?", "enter")
-        await shows(pilot, "sample asked …")
+        await shows(pilot, "sample requested …")
         assert arguments_of(run) == {"prompt": "why?"}
         nonce = answer(run)
         sample(run, 6, "because", index=1_234_567, prompt="why?", nonce=nonce)
@@ -193,7 +193,7 @@ async def test_a_run_on_another_machine_is_looked_at_and_no_more(make_run: MakeR
     async with TuituneApp(run).run_test(size=(120, 36), notifications=True) as pilot:
         await shows(pilot, "● training")
         run.owner_file.write_text(json.dumps({**me, "host": "elsewhere", "boot_id": "other"}))
-        await shows(pilot, "to be looked at only: it runs on elsewhere")
+        await shows(pilot, "read-only: it runs on elsewhere")
         for key in "PSKCEGT":
             pilot.app.clear_notifications()
             await pilot.press(key)
@@ -303,7 +303,7 @@ async def test_foreign_answers_are_inert_in_notices_and_marks(make_run: MakeRun)
     async with TuituneApp(run).run_test(size=(120, 36), notifications=True) as pilot:
         await shows(pilot, "● training")
         await pilot.press("C")
-        await shows(pilot, "checkpoint asked …")
+        await shows(pilot, "checkpoint requested …")
         metric(run, "done", nonce=answer(run, message=payload), verb="checkpoint", ok=True, message=payload, step=6)
         await shows(pilot, "checkpoint done")
         assert_inert(shot_of(pilot.app))

@@ -107,7 +107,7 @@ def test_the_ladder_of_a_kill_counts_down(make_run: MakeRun) -> None:
 def test_a_silent_engine_is_told_with_a_clock_that_runs_and_what_to_do(make_run: MakeRun) -> None:
     run = make_run("quiet", state="training", steps=5, total=30)
     event(run, "silent", seconds=120.0)
-    assert "nothing heard from the engine for 2 m 00 s: look at the log (7); K ends it" in head(run)
+    assert "nothing heard from the engine for 2 m 00 s: see the log (7); K kills it" in head(run)
     assert "for 3 m 10 s" in head(run, later=70)
     event(run, "heard")
     assert "nothing heard" not in head(run)
@@ -137,7 +137,7 @@ def test_limits_are_shown_as_they_are_now(make_run: MakeRun) -> None:
 
 def test_what_was_asked_stands_first(make_run: MakeRun) -> None:
     run = make_run("asked", state="training", steps=5, total=30)
-    assert head(run, asked="checkpoint asked …").split("\n")[1].startswith("checkpoint asked …")
+    assert head(run, asked="checkpoint requested …").split("\n")[1].startswith("checkpoint requested …")
 
 
 def test_events_are_told_in_plain_words(make_run: MakeRun) -> None:
@@ -163,14 +163,14 @@ def test_events_are_told_in_plain_words(make_run: MakeRun) -> None:
     told = "\n".join(line[7:] for line in event_texts(view_of(run)))
     for words in (
         "got the CPU", "tune refused: the learning rate is too high",
-        "recipe changed (out of memory): training.batch_size 4 → 2", "pause asked for\n", "stop asked for by a signal",
+        "recipe changed (out of memory): training.batch_size 4 → 2", "pause requested\n", "stop requested by a signal",
         "asked to save and end; SIGTERM to all in 12 s", "out of memory: goes on from step 40",
         "nothing heard from the engine for 2 m 30 s", "engine killed by SIGSEGV",
         "the command of run.notify failed: no such command", "checkpoint at step 40, 84.0 MB in 1.4 s, healthy",
         "checkpoint at step 45, 84.0 MB in 1.4 s, NOT healthy",
         "tuned from step 42 on: training.learning_rate 1.00e-4", "evaluate not done: no held-out rows",
         "life 3 begins, resumed",
-        "goes on after step 45, approximately: torch changed; passed over checkpoint-45 (damaged)",
+        "resumed after step 45, approximately: torch changed; skipped checkpoint-45 (damaged)",
     ):  # fmt: skip
         assert words in told, words
     assert "tune done" not in told

@@ -89,9 +89,7 @@ async def test_a_hub_id_that_is_not_here_is_offered_and_the_forecast_admits_not_
         await fill(pilot, "someone/some-model")
         assert "use someone/some-model (Hub id: downloaded when the run starts)" in text_of(pilot)
         await pilot.press("enter")
-        await until(
-            pilot, lambda: re.search(r"memory +not known", text_of(pilot)) and "is not on this" in text_of(pilot)
-        )
+        await until(pilot, lambda: re.search(r"memory +unknown", text_of(pilot)) and "is not on this" in text_of(pilot))
         assert screen.draft.recipe.model.id == "someone/some-model"
         assert screen.outlook.total is None
 

@@ -128,18 +128,18 @@ async def test_resume_starts_the_next_life_at_once(make_run: MakeRun) -> None:
 @pytest.mark.parametrize(
     ("key", "state", "reason"),
     [
-        ("P", "finished", "subject has ended already: it is finished"),
+        ("P", "finished", "subject has already ended: finished"),
         ("P", "paused", "subject is paused: r resumes it"),
         ("P", "stopping", "subject is stopping already"),
         ("S", "paused", "subject is paused: r resumes it"),
-        ("K", "queued", "subject has not started: S takes it out of the queue"),
-        ("K", "failed", "subject has ended already: it is failed"),
-        ("r", "training", "subject is training: there is nothing to resume"),
-        ("r", "queued", "subject waits in the queue already"),
+        ("K", "queued", "subject has not started: S removes it from the queue"),
+        ("K", "failed", "subject has already ended: failed"),
+        ("r", "training", "subject is training: nothing to resume"),
+        ("r", "queued", "subject is already queued"),
         ("d", "stopping", "subject is stopping: wait until it has ended"),
         ("d", "queued", "subject is queued: stop it first"),
         ("e", "training", "subject is training: a composes a new run"),
-        ("<", "training", "subject is training: only a waiting run has a place"),
+        ("<", "training", "subject is training: only a queued run has a place"),
         (">", "queued", "subject has no place in the queue yet"),
     ],
 )
@@ -163,7 +163,7 @@ async def test_waiting_runs_stand_in_the_order_of_the_queue_with_place_and_reaso
     make_run("ended-one", state="finished")
     make_run("second", state="queued", waits=WAITS)
     async with TuituneApp().run_test(size=(120, 36)) as pilot:
-        await shown(pilot, "1 at work · 2 queued · 1 paused · 1 ended")
+        await shown(pilot, "1 running · 2 queued · 1 paused · 1 ended")
         names = ["at-work", "first", "second", "paused-one", "ended-one"]
         rows = [line for line in text_of(pilot).splitlines() if any(f" {name} " in line for name in names)]
         assert [next(name for name in names if f" {name} " in row) for row in rows] == names
@@ -175,7 +175,7 @@ async def test_waiting_runs_stand_in_the_order_of_the_queue_with_place_and_reaso
         await shown(pilot, "CPU is busy: training another-run")
 
 
-@pytest.mark.parametrize(("key", "name", "reason"), [("<", "first", "is the first"), (">", "second", "is the last")])
+@pytest.mark.parametrize(("key", "name", "reason"), [("<", "first", "already first"), (">", "second", "already last")])
 async def test_the_ends_of_the_queue_are_said(make_run: MakeRun, key: str, name: str, reason: str) -> None:
     make_run("first", state="queued", waits=WAITS)
     make_run("second", state="queued", waits=WAITS)

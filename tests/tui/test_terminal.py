@@ -99,8 +99,8 @@ def test_leaving_says_which_runs_go_on(make_run: MakeRun) -> None:
         session.wait_for(b"second")
         session.send(b"q")
         assert session.wait(5) == 0
-        assert session.text.rstrip().endswith("2 runs go on; `tuitune` brings you back")
-        assert session.text.rfind("\x1b[?1049l") < session.text.rfind("2 runs go on")
+        assert session.text.rstrip().endswith("2 runs keep running; `tuitune` shows them again")
+        assert session.text.rfind("\x1b[?1049l") < session.text.rfind("2 runs keep running")
 
 
 def test_control_c_leaves_when_pressed_twice() -> None:

@@ -133,9 +133,9 @@ async def test_bad_themes_are_reported_in_one_notice() -> None:
     user_theme("second.toml", "")
     app = TuituneApp()
     async with app.run_test(size=(120, 40), notifications=True) as pilot:
-        await until(pilot, lambda: "Themes left out" in shot_of(app).text)
+        await until(pilot, lambda: "Themes skipped" in shot_of(app).text)
         text = shot_of(app).text
-        assert text.count("Themes left out") == 1
+        assert text.count("Themes skipped") == 1
         assert "first.toml: colours.background" in text
         assert "second.toml" in text
 

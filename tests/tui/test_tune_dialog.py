@@ -22,7 +22,7 @@ async def test_tune_sends_what_was_changed_and_nothing_else(make_run: MakeRun) -
     async with TuituneApp(run).run_test(size=(80, 24), notifications=True) as pilot:
         await shows(pilot, "● training")
         await opened(pilot, "T", TuneDialog)
-        await shows(pilot, "learning rate          3e-5", "nothing is changed yet")
+        await shows(pilot, "learning rate          3e-5", "no changes yet")
         await pilot.press("s")
         assert isinstance(pilot.app.screen, TuneDialog), "there is nothing to send"
         await edit(pilot, "1e-5")
@@ -37,7 +37,7 @@ async def test_tune_sends_what_was_changed_and_nothing_else(make_run: MakeRun) -
             pilot, lambda: "s sends learning rate 1e-5 " in text(pilot) + " " and "log every 7" not in text(pilot)
         )
         await pilot.press("s")
-        await shows(pilot, "tune asked …")
+        await shows(pilot, "tune requested …")
         assert arguments_of(run) == {"changes": {"training.learning_rate": 1e-5}}
         nonce = answer(run)
         metric(run, "tuned", nonce=nonce, step=5, changes={"training.learning_rate": 1e-5})

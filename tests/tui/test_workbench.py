@@ -127,7 +127,7 @@ async def test_pages_are_turned_and_rows_reached_by_number(work: Path):
         await until(pilot, lambda: cursor_of(screen) == "37")
         assert "the text number 37" in text_of(pilot)
         await pilot.press("number_sign", *"9999", "enter")
-        await until(pilot, lambda: "There are no rows after these" in text_of(pilot))
+        await until(pilot, lambda: "These are the last rows" in text_of(pilot))
         assert cursor_of(screen) == "37"
 
 
@@ -154,7 +154,7 @@ async def test_a_broken_row_on_another_page_is_found_by_a_key_and_left_out(work:
         await pilot.press("x")
         assert screen.draft.recipe.data.exclude == [mark]
         assert cursor_of(screen) == "231"
-        await until(pilot, lambda: "1 left out" in text_of(pilot))
+        await until(pilot, lambda: "1 dropped by hand" in text_of(pilot))
         await pilot.press("x")
         assert screen.draft.recipe.data.exclude == []
         await pilot.press("j", "N")
@@ -171,7 +171,7 @@ async def test_problems_are_listed_filtered_left_out_and_exported(work: Path):
         await until(pilot, lambda: "1 to 1 of 1" in text_of(pilot))
         await pilot.press("enter", "x")
         assert len(screen.draft.recipe.data.exclude) == 1
-        await until(pilot, lambda: "– left out" in text_of(pilot))
+        await until(pilot, lambda: "– dropped" in text_of(pilot))
         await pilot.press("escape")
         await until(pilot, lambda: "1 to 3 of 3" in text_of(pilot))
         await pilot.press("f")
@@ -192,11 +192,11 @@ async def test_what_was_decided_shows_and_what_is_taken_back_is_said(work: Path)
         await scanned(pilot, screen)
         await until(pilot, lambda: "✗ 3 problems" in text_of(pilot))
         await pilot.press("X")
-        await until(pilot, lambda: "– 3 that cannot be used are dropped" in text_of(pilot))
+        await until(pilot, lambda: "– 3 unusable, dropped" in text_of(pilot))
         await pilot.press("n")
         await until(pilot, lambda: "231 – " in text_of(pilot))
         await pilot.press("x", "u")
-        await until(pilot, lambda: "0 rows left out by hand now" in text_of(pilot))
+        await until(pilot, lambda: "0 rows dropped by hand" in text_of(pilot))
         await pilot.press("u")
         await until(pilot, lambda: "cleaning.unusable is now refuse" in text_of(pilot))
         assert screen.draft.recipe == Recipe.model_validate({"data": {"train": "rows.jsonl"}})
@@ -211,7 +211,7 @@ async def test_answers_that_are_not_learned_are_told_from_the_others(work: Path)
     ]
     write_rows(work / "rows.jsonl", [{"messages": turns}, {"messages": [turns[0], turns[1]]}])
     async with looking_at("rows.jsonl") as (pilot, screen):
-        assert text_of(pilot).count("not learned (weight 0)") == 1
+        assert text_of(pilot).count("not trained (weight 0)") == 1
         await scanned(pilot, screen)
         await until(pilot, lambda: "✗ 1 problem" in text_of(pilot))
         await pilot.press("n")
@@ -221,7 +221,7 @@ async def test_answers_that_are_not_learned_are_told_from_the_others(work: Path)
 async def test_preferences_are_mapped_by_one_key_and_undone(work: Path):
     write_rows(work / "rows.jsonl", SHAPES["preference"] * 20)
     async with looking_at("rows.jsonl", (80, 24)) as (pilot, screen):
-        assert "m shows what can be done" in text_of(pilot)
+        assert "m shows your options" in text_of(pilot)
         await pilot.press("m")
         await until(pilot, lambda: "learn from the chosen answers" in text_of(pilot))
         await pilot.press("enter")
@@ -405,7 +405,7 @@ async def test_real_data_sets_are_recognised_and_scanned(name: str, shape: str, 
         await scanned(pilot, screen)
         assert screen.bench.scan["rows"] == rows
         await pilot.press("5")
-        await until(pilot, lambda: "characters a row" in text_of(pilot))
+        await until(pilot, lambda: "characters per row" in text_of(pilot))
 
 
 @pytest.mark.slow

@@ -165,12 +165,12 @@ class TuituneApp(App[str], inherit_bindings=False):
             self.leave_app()
         else:
             self._interrupted_at = now
-            self.notify("ctrl+c again leaves tuitune; runs go on")
+            self.notify("ctrl+c again quits tuitune; runs keep running")
 
     def action_to_the_shell(self) -> None:
         """ctrl+z: stops the process as the shell's job control would, where a shell is there to go on with it."""
         if keyboard.nobody_to_resume():
-            self.say("ctrl+z: there is no shell here that could bring tuitune back; q leaves, and runs go on")
+            self.say("ctrl+z: no shell here to resume tuitune from; q quits, and runs keep running")
         else:
             os.killpg(0, signal.SIGTSTP)
 
@@ -200,8 +200,8 @@ class TuituneApp(App[str], inherit_bindings=False):
         """Leave, with one line for the shell about the runs that go on."""
         home = self.screen_stack[0]
         live = home.still_live() if isinstance(home, RunsScreen) else 0
-        runs = "1 run goes on" if live == 1 else f"{live} runs go on"
-        self.exit(f"{runs}; `tuitune` brings you back" if live else None)
+        runs = "1 run keeps running" if live == 1 else f"{live} runs keep running"
+        self.exit(f"{runs}; `tuitune` shows them again" if live else None)
 
     def choose_theme(self, name: str) -> None:
         """Use a theme now and in later sessions."""
@@ -209,14 +209,14 @@ class TuituneApp(App[str], inherit_bindings=False):
         try:
             settings.remember("theme", name)
         except TuituneError as refusal:
-            self.notify(str(refusal), title="The theme is not remembered", severity="warning")
+            self.notify(str(refusal), title="Theme not saved", severity="warning")
 
     @work(thread=True, exit_on_error=False)
     def _mention_drafts(self) -> None:
         from tuitune.tui.kept_draft import left_behind
 
         if names := ", ".join(one.name for one in left_behind()[0]):
-            self.call_from_thread(self.notify, f"A draft was left behind: {names}. n offers it.")
+            self.call_from_thread(self.notify, f"Unfinished draft: {names}. n offers it.")
 
     def on_unmount(self) -> None:
         if "drafting" in vars(self):
@@ -262,7 +262,7 @@ class TuituneApp(App[str], inherit_bindings=False):
     def on_mount(self) -> None:
         if self._found.problems:
             self.notify(
-                "\n".join(map(str, self._found.problems)), title="Themes left out", severity="warning", timeout=15
+                "\n".join(map(str, self._found.problems)), title="Themes skipped", severity="warning", timeout=15
             )
         if self._first_run is not None:
             self.open_monitor(self._first_run)

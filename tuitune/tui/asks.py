@@ -43,9 +43,9 @@ class Asks:
 
     @property
     def words(self) -> str:
-        """`checkpoint asked …`; "" where nothing is open."""
+        """`checkpoint requested …`; "" where nothing is open."""
         verbs = dict.fromkeys(ask.verb for ask in self._open)
-        return f"{', '.join(verbs)} asked …" if verbs else ""
+        return f"{', '.join(verbs)} requested …" if verbs else ""
 
     def settle(self, view: WatchedRun) -> list[Answer]:
         """Drop what is answered; the answers to what the engine was to do, and to what came too late for it."""
@@ -60,7 +60,7 @@ class Asks:
         if done is not None:
             return Answer(ask, done.get("ok") is True, str(done.get("message") or ""))
         if view.complete and view.summary.state in AT_REST:
-            return Answer(ask, False, f"the run was {view.summary.state} before it could be done")
+            return Answer(ask, False, f"the run ended first: {view.summary.state}")
         return None
 
     @staticmethod

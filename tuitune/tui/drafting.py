@@ -52,7 +52,7 @@ class Drafting:
         """Have `version` on disk in a moment; it may hold what is typed and not entered yet."""
         self._unsaved = version
         if self._writer is None or self._writer.is_finished:
-            self._writer = self._app.run_worker(self._write(), name="Keeping the draft", exit_on_error=False)
+            self._writer = self._app.run_worker(self._write(), name="Saving the draft", exit_on_error=False)
 
     async def _write(self) -> None:
         while self._unsaved is not None:
@@ -70,5 +70,5 @@ class Drafting:
         try:
             self._kept.save(version, self._base)
         except OSError as error:
-            reason = f"The draft is not kept: {error.strerror or error}"
+            reason = f"The draft was not saved: {error.strerror or error}"
             self._app.call_later(lambda: self._app.notify(reason, severity="warning"))

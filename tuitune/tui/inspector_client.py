@@ -139,7 +139,7 @@ class Inspector:
                 self._command, stdin=pipe, stdout=pipe, stderr=pipe, bufsize=0, start_new_session=True
             )
         except OSError as error:
-            raise TuituneError(f"the inspector cannot be started: {error}") from error
+            raise TuituneError(f"the inspector did not start: {error}") from error
         for each in (self._process.stdin, self._process.stdout, self._process.stderr):
             os.set_blocking(_number(each), False)
 
@@ -155,7 +155,7 @@ class Inspector:
             self.close()
             raise
         if not reply.get("ok"):
-            raise TuituneError(str(reply.get("error") or "the inspector gives no reason"))
+            raise TuituneError(str(reply.get("error") or "the inspector gave no reason"))
         try:
             return read(reply)
         except (AttributeError, KeyError, TypeError, ValueError) as error:
@@ -186,7 +186,7 @@ class Inspector:
                         phase = phase if phase and message["phase"] == _STILL else str(message["phase"])
                         self._told(f"{phase} · {silent_since - began:.0f} s")
             if self._cancelled():
-                raise TuituneError("left before the inspector had answered")
+                raise TuituneError("cancelled before the inspector answered")
             now = time.monotonic()
             if now - silent_since > seconds or now - began > LONGEST_SECONDS:
                 raise TuituneError(f"the inspector did not answer within {now - began:.1f} s and was ended")
@@ -220,7 +220,7 @@ class Inspector:
         lines = strip_ansi(self._complaint.decode("utf-8", "replace")).strip().splitlines()
         code = process.poll()
         if code == -signal.SIGKILL:
-            return "the inspector was killed, perhaps for want of memory"
+            return "the inspector was killed, perhaps out of memory"
         how = f"the inspector ended with code {code}" if code is not None else "the inspector closed its output"
         return f"{how}: {redact(lines[-1])[:500]}" if lines else how
 

@@ -15,12 +15,12 @@ WHY = {
     "tool": "tool's answer",
     "prompt": "prompt",
     "template": "template text",
-    "weight": "answer of weight 0",
+    "weight": "answer with weight 0",
     "earlier": "before the last answer (loss_on = completion)",
     "end": "after the end token",
-    "first": "first token: nothing comes before it",
+    "first": "first token: never predicted",
     "added": "added by the tokenizer",
-    "apart": "in no answer",
+    "apart": "outside the answers",
     "cut": "cut by max_length",
 }
 """Why a token is masked, in words, by the engine's slugs."""

@@ -97,8 +97,8 @@ def left_behind() -> tuple[list[LeftBehind], list[Problem]]:
         except FileNotFoundError:
             continue
         except (OSError, ValueError, RecursionError) as error:
-            reason = getattr(error, "strerror", None) or "is no draft that this version can read"
-            problems.append(Problem(clean(str(path)), f"{reason}; remove it, or read it with an editor"))
+            reason = getattr(error, "strerror", None) or "not a draft that this version can read"
+            problems.append(Problem(clean(str(path)), f"{reason}; delete it, or open it in an editor"))
     return sorted(found, key=lambda one: -one.saved_at), problems
 
 
@@ -115,9 +115,9 @@ def take(found: LeftBehind, base: Path) -> tuple[KeptDraft, Version]:
         found.path.rename(kept.path)
         kept.save(version, base)
     except FileNotFoundError:
-        raise TuituneError(f"another screen has taken the draft {found.name}") from None
+        raise TuituneError(f"the draft {found.name} is open in another tuitune") from None
     except OSError as error:
-        raise TuituneError(f"the draft {found.name} cannot be taken: {error.strerror or error}") from error
+        raise TuituneError(f"the draft {found.name} cannot be opened: {error.strerror or error}") from error
     return kept, version
 
 

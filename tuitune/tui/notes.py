@@ -48,7 +48,7 @@ def unused(recipe: Recipe) -> dict[str, str]:
         for name in ("kind", "double", "compute_dtype"):
             found[f"quantization.{name}"] = "needs 4 bits"
     if recipe.training.max_steps is not None:
-        found["training.epochs"] = "max steps decides"
+        found["training.epochs"] = "max steps overrides it"
     if recipe.data.eval is None:
         found |= {f"evaluation.{name}": "no held-out data" for name in ("every", "perplexity", "answers")}
     if not recipe.samples.prompts:

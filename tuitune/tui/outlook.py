@@ -61,7 +61,7 @@ class Outlook:
         """Why nothing is known of the model; "" where its facts are here, which may come later than the rest."""
         if self.facts is not None:
             return ""
-        return "asking the Hub about the model …" if self.to_ask else self.not_told or "the model cannot be had"
+        return "asking the Hub about the model …" if self.to_ask else self.not_told or "the model is not available"
 
     @property
     def effective_batch(self) -> int:

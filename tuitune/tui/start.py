@@ -12,12 +12,12 @@ from tuitune.runs.slots import Busy, Slots, Wish
 
 
 def when(hardware: HardwareSection) -> str:
-    """`at once, on GPU 0 (NVIDIA H200)`, or what it waits for and behind how many. Never raises; may take seconds."""
+    """`now, on GPU 0 (NVIDIA H200)`, or what it waits for and behind how many. Never raises; may take seconds."""
     wish = Wish(hardware.gpu, hardware.share, visible_devices())
     free = Slots(PATIENCE).free(Run(runs_home() / "new"), wish)
     ahead = len(queue.waiting())
-    behind = f"{ahead} waiting run{'' if ahead == 1 else 's'}"
+    waiting = "1 queued run" if ahead == 1 else f"{ahead:,} queued runs"
     if isinstance(free, Busy):
-        return f"later: {free.reason}" + (f"; behind {behind}" if ahead else "")
+        return f"later: {free.reason}" + (f"; behind {waiting}" if ahead else "")
     place = f"the {free[0].slot.label}" if free[0].card is None else free[0].slot.label
-    return f"on {place}, unless one of the {behind} takes it" if ahead else f"at once, on {place}"
+    return f"on {place}, unless a queued run takes it first ({ahead:,} ahead)" if ahead else f"now, on {place}"

@@ -30,7 +30,7 @@ class TooSmall(Widget):
 
     def render(self) -> RenderResult:
         width, height = self.screen.size
-        return Content(f"needs {SMALLEST[0]}×{SMALLEST[1]}, has {width}×{height}\nruns go on")
+        return Content(f"needs {SMALLEST[0]}×{SMALLEST[1]}, has {width}×{height}\nruns keep running")
 
 
 class TuituneScreen(Screen[None]):

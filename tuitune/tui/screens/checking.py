@@ -157,7 +157,7 @@ class Checking(Dialog[Made | list[Problem]]):
     def on_checking_failed(self, event: Failed) -> None:
         self._at_work = False
         reason = Content(clean(event.reason, newlines=True)).stylize("$bad")
-        self.refuse(Content.assemble(reason, "\n\nThe draft is kept as it is."))
+        self.refuse(Content.assemble(reason, "\n\nThe draft is unchanged."))
 
 
 def fact(name: str, value: str) -> Content:

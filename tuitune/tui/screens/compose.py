@@ -116,7 +116,7 @@ class ComposeScreen(ComposeActions, TuituneScreen):
         elif self._recipe is not None:
             kept.replace(self._recipe)
         elif kept.can_undo:
-            self.workbench.say("the draft as you left it; N starts again from the defaults")
+            self.workbench.say("your last draft; N starts over from the defaults")
         return kept
 
     # What is shown
@@ -277,7 +277,7 @@ class ComposeScreen(ComposeActions, TuituneScreen):
         try:
             self.draft.set_values(values)
         except ValueError as error:
-            self.notify(str(error), title="Not taken", severity="warning")
+            self.notify(str(error), title="Refused", severity="warning")
         else:
             self.changed()
 

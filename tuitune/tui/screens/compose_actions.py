@@ -56,15 +56,15 @@ class ComposeActions(SavesRecipe):
     def why_disabled(self, name: str) -> str | None:
         """Why an action has nothing to do now."""
         if name == "undo" and not self.draft.can_undo:
-            return "Nothing has been changed yet"
+            return "Nothing to undo"
         if name == "redo" and not self.draft.can_redo:
-            return "Nothing was taken back"
+            return "Nothing to redo"
         if name == "reset_field" and (self.field is None or not self.draft.is_changed(self.field)):
-            return "This is the default already" if self.field else "Put the cursor on a setting to reset it"
+            return "Already at its default" if self.field else "Put the cursor on a setting to reset it"
         if name == "fresh" and not self.draft.changed():
             return "Every setting is at its default"
         if name == "fix" and self._fixable() is None:
-            return "No advice here comes with a fix"
+            return "No advice here has a fix"
         return None
 
     # Fields
@@ -189,7 +189,7 @@ class ComposeActions(SavesRecipe):
         """Begin again, once that is confirmed: the draft on disk goes with it."""
         if count := len(self.draft.changed()):
             what = f"{count} setting{' differs from its default' if count == 1 else 's differ from their defaults'}."
-            question = Confirm("Start again from the defaults?", f"{what} u takes it back while tuitune is open.")
+            question = Confirm("Start over from the defaults?", f"{what} u undoes it while tuitune is open.")
             self.app.push_screen(question, lambda yes: self._begin_again() if yes else None)
 
     def _begin_again(self) -> None:
@@ -207,7 +207,7 @@ class ComposeActions(SavesRecipe):
     def _use_preset(self, name: str | None) -> None:
         if name is not None:
             self.set_values(PRESETS[name].values)
-            self.notify(f"{PRESETS[name].help} u takes it back.", title=PRESETS[name].title)
+            self.notify(f"{PRESETS[name].help} u undoes it.", title=PRESETS[name].title)
 
     def action_fix(self) -> None:
         if (values := self._fixable()) is not None:
@@ -246,7 +246,7 @@ class ComposeActions(SavesRecipe):
         self.app.push_screen(WorkbenchScreen(self.draft, self.base, looked_at))
 
     def action_toml(self) -> None:
-        left_out = [f"# {key}: {entry.text!r} not taken: {entry.message}" for key, entry in self.draft.refused.items()]
+        left_out = [f"# {key}: {entry.text!r} refused: {entry.message}" for key, entry in self.draft.refused.items()]
         self.app.push_screen(TextView("The recipe", "\n".join([*left_out, render(self.draft.recipe)])))
 
     # Launching
@@ -282,4 +282,4 @@ def gpu_choices(gpus: Sequence[Gpu]) -> list[Choice[str]]:
         )
         for gpu in gpus
     ]
-    return [Choice("auto", "auto", "the first free GPU"), *cards, Choice("cpu", "cpu", "the processor")]
+    return [Choice("auto", "auto", "the first free GPU"), *cards, Choice("cpu", "cpu", "the CPU")]

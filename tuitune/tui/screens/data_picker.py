@@ -87,7 +87,7 @@ class DataPicker(Picker[Values]):
         self._listed, self._listing, self._choices = typed, listing, {}
         rows = [*self._fractions(typed), *self._sets(typed), *map(self._file, listing.entries), *self._hub(typed)]
         self.list.set_rows(rows, cursor=rows[0].key if rows else None)
-        more = f"the first {MOST} entries: type more to narrow" if listing.more else ""
+        more = f"the first {MOST:,} entries: type more to narrow" if listing.more else ""
         self.show_heading(Content.styled(clean(listing.problem) or more, "$faint"))
         if not rows:
             self.show_facts(
@@ -110,7 +110,7 @@ class DataPicker(Picker[Values]):
                 self._row(f"{share:g}", f"{share:.0%} of the training rows", "", {self._key: share})
                 for share in _FRACTIONS
             ]
-            return [*rows, self._row("none", "evaluate on nothing", "", {self._key: None})]
+            return [*rows, self._row("none", "no evaluation", "", {self._key: None})]
         try:
             share = parse_value(setting(self._key), typed)
         except ValueError:
@@ -138,7 +138,7 @@ class DataPicker(Picker[Values]):
     def _hub(self, typed: str) -> list[Row]:
         if not looks_like_hub_id(typed) or is_there(typed_path(typed, self._base)):
             return []
-        return [self._row(typed, "Hub: downloaded at the start", "", self._training(typed))]
+        return [self._row(typed, "Hub: downloaded when the run starts", "", self._training(typed))]
 
     def _bundled(self, one: BundledSet) -> Values:
         return {**self._training(one.id), "data.eval": f"{one.id}/heldout"}
@@ -173,7 +173,7 @@ class DataPicker(Picker[Values]):
         self.show_facts(Content(""))
         one = next((one for one in bundled_sets() if event.key == one.id), None)
         if one is not None:
-            self.show_facts(Content(f"{one.help}\nHeld-out rows come with it and are evaluated on."))
+            self.show_facts(Content(f"{one.help}\nIts held-out rows are used for evaluation."))
         elif any(entry.name == event.key and not entry.is_folder for entry in self._listing.entries):
             self._read(event.key)
 

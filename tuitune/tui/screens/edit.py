@@ -34,7 +34,7 @@ class EditScreen(ComposeScreen):
     """Edits the recipe of a waiting `run`. The draft of a new run, if there is one, is left alone."""
 
     NAME = "edit"
-    WHAT = "Waiting run"
+    WHAT = "Queued run"
     SETTLED = frozenset({"run.name"})
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("edit")]
 
@@ -55,7 +55,7 @@ class EditScreen(ComposeScreen):
         """Ask before changes are lost."""
         if not changes(self._before, self.draft.recipe) and not self.draft.refused:
             return False
-        text = f"The changes to {self._run.name} have not been saved; L saves them."
+        text = f"Unsaved changes to {self._run.name}; L saves them."
         self.app.push_screen(Confirm("Leave without saving?", text), lambda yes: self._leave() if yes else None)
         return True
 
@@ -71,21 +71,21 @@ class EditScreen(ComposeScreen):
         if changed := changes(self._before, recipe):
             self.app.push_screen(SaveDialog(self._run, self._before, recipe, changed, self.base), self._saved)
         else:
-            self.notify("Nothing has been changed yet")
+            self.notify("No changes yet")
 
     def _saved(self, outcome: bool | list[Problem] | None) -> None:
         if isinstance(outcome, list):
             self.show_errors("Not saved")
         elif outcome:
             self.workbench.open_runs()
-            self.notify(f"{self._run.name} will run as changed")
+            self.notify(f"{self._run.name}: changes saved")
 
 
 class SaveDialog(Checking[bool]):
     """Gives True once the waiting run has taken the changes."""
 
     VERB = "save"
-    DOING = "Waiting for the run to take the changes …"
+    DOING = "Waiting for the run to accept the changes …"
     NOT_DONE = "Not saved."
 
     def __init__(self, run: Run, before: Recipe, after: Recipe, changed: Mapping[str, Any], base: Path) -> None:
@@ -104,7 +104,7 @@ class SaveDialog(Checking[bool]):
         deadline = time.monotonic() + _ANSWER_SECONDS
         while (outcome := control.outcome(self._run, nonce)) is None:
             if time.monotonic() > deadline:
-                raise TuituneError(f"{self._run.name} has not answered yet; look at its recipe before you try again")
+                raise TuituneError(f"{self._run.name} has not answered yet; check its recipe before you try again")
             time.sleep(_LOOK_SECONDS)
         if not outcome.get("ok"):
             raise TuituneError(self._why_refused(text(outcome, "message")))
@@ -113,8 +113,8 @@ class SaveDialog(Checking[bool]):
     def _why_refused(self, message: str) -> str:
         state, _ = derive(self._run)
         if state == "queued":
-            return message or "the run did not take the changes"
-        return f"{self._run.name} is {state} by now, so nothing was changed. {message}"
+            return message or "the run refused the changes"
+        return f"{self._run.name} is {state} now; nothing was changed. {message}"
 
 
 def changes(before: Recipe, after: Recipe) -> dict[str, Any]:

@@ -21,7 +21,7 @@ _MOVING: tuple[Line, ...] = (
     ("↑↓ j k", "Move; ←→ h l sideways"),
     ("g G", "First, last"),
     ("Tab ⇧Tab", "Next, previous pane or field"),
-    ("^c ^c", "Leave from anywhere; runs go on"),
+    ("^c ^c", "Quit from anywhere; runs keep running"),
 )
 _KEY_WIDTH = 10
 

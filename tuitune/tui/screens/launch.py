@@ -81,7 +81,7 @@ class LaunchDialog(Checking[Run]):
             return
         if errors := [progress.error] if progress.refused else (progress.result or {}).get("errors"):
             lines = [Content.assemble(("✗ ", "$bad"), clean(str(error), limit=2000)) for error in errors]
-            self.refuse(Content("\n").join([*lines, Content("\nThe draft is kept as it is.")]))
+            self.refuse(Content("\n").join([*lines, Content("\nThe draft is unchanged.")]))
         else:
             self.note(_labels(progress))
 
@@ -91,11 +91,15 @@ class LaunchDialog(Checking[Run]):
     def summary(self, found: Check) -> Content:
         recipe = self.recipe
         lines = [*_facts(recipe, found), fact("starts", when(recipe.hardware))]
-        lines += [fact(name, text) for name, text in (("ends", _limits(recipe)), ("tells", recipe.run.notify)) if text]
+        lines += [
+            fact(name, text) for name, text in (("ends", _limits(recipe)), ("notifies", recipe.run.notify)) if text
+        ]
         lines += [Content("")] if found.advice else []
         lines += [_advice(one) for one in found.advice]
         if not any(one.id == "ends-at-logout" for one in found.advice):
-            lines.append(Content("\nThe run goes on when you leave tuitune or lose the connection.").stylize("$faint"))
+            lines.append(
+                Content("\nThe run keeps running when you quit tuitune or lose the connection.").stylize("$faint")
+            )
         return Content("\n").join(lines)
 
 
@@ -103,7 +107,7 @@ def _labels(progress: Progress) -> Content:
     """Whether every row has something to learn from, or how far the look at them is."""
     name = "\n" + "labels".ljust(9)
     if progress.state == "failed":
-        reason = f"⚠ not looked at: {clean(progress.error, limit=300)}; the run does so itself"
+        reason = f"⚠ not checked: {clean(progress.error, limit=300)}; the run checks them itself"
         return Content.assemble((name, "$faint"), (reason, "$warn"))
     if progress.state == "done":
         return Content.assemble((name, "$faint"), _lost(progress.result or {}))
@@ -114,7 +118,7 @@ def _labels(progress: Progress) -> Content:
         clean(progress.text, limit=80),
         clean(figures),
         progress_bar(share, _BAR) if progress.total else "",
-        ("\n" + " " * 9 + "Enter starts without waiting: the run looks at them itself", "$faint"),
+        ("\n" + " " * 9 + "Enter starts now: the run checks them itself", "$faint"),
     )
 
 
@@ -124,11 +128,13 @@ def _lost(result: Mapping[str, Any]) -> Content:
     if not lost and warnings:
         return Content("\n" + " " * 9).join(warnings)
     if not lost:
-        return Content.assemble(("✓ ", "$ok"), "every row has something to learn from")
+        return Content.assemble(("✓ ", "$ok"), "every row has labels")
     rows = ", ".join(f"{one['row']:,}" for one in result.get("lost", [])[:5])
     more = ", …" if lost > 5 else ""
-    many, left = ("1 row has", "is row") if lost == 1 else (f"{lost:,} rows have", "are rows")
-    first = Content.assemble(("⚠ ", "$warn"), f"{many} nothing to learn from: left out {left} {rows}{more}")
+    many, noun = (
+        ("1 row has no labels and is", "row") if lost == 1 else (f"{lost:,} rows have no labels and are", "rows")
+    )
+    first = Content.assemble(("⚠ ", "$warn"), f"{many} skipped: {noun} {rows}{more}")
     return Content("\n" + " " * 9).join([first, *warnings])
 
 
@@ -154,16 +160,14 @@ def _facts(recipe: Recipe, found: Check) -> list[Content]:
 
 def _parameters(found: Check) -> str:
     if found.total is None or found.trainable is None:
-        return f"not known {'before the model is on this machine' if found.facts is None else 'for this architecture'}"
-    memory = (
-        f" in {bytes_text(found.forecast.total)}" if found.forecast else "; how much memory that takes is not known"
-    )
+        return f"unknown {'until the model is downloaded' if found.facts is None else 'for this architecture'}"
+    memory = f" in {bytes_text(found.forecast.total)}" if found.forecast else ", memory unknown"
     return f"{count_text(found.trainable)} of {count_text(found.total)} parameters{memory}"
 
 
 def _adapter(recipe: Recipe) -> str:
     if recipe.adapter.method == "none":
-        return "none: every weight is trained"
+        return "none: full fine-tuning"
     targets = show_value(setting("adapter.targets"), recipe.adapter.targets)
     bits = "" if recipe.quantization.bits == 16 else f", base in {recipe.quantization.bits} bits"
     return f"{recipe.adapter.method} r {recipe.adapter.rank} α {recipe.adapter.alpha} on {targets}{bits}"
@@ -183,7 +187,7 @@ def _limits(recipe: Recipe) -> str:
         f"after {limits.hours:g} h" if limits.hours else "",
         f"at {limits.until}" if limits.until else "",
         f"at a loss of {number_text(limits.loss)}" if limits.loss else "",
-        f"when {limits.cost:g} is spent" if limits.cost else "",
+        f"at a cost of {limits.cost:g}" if limits.cost else "",
         f"after {patience} evaluations without gain" if patience and recipe.data.eval is not None else "",
     ]
     return ", ".join(filter(None, found))

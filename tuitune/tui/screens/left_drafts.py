@@ -22,7 +22,7 @@ def offer_drafts(app: TuituneApp) -> bool:
     for problem in problems:
         app.notify(str(problem), title="A draft cannot be read", severity="warning")
     if found:
-        app.push_screen(Choose("A draft was left behind", _options(found)), lambda picked: _chosen(app, picked))
+        app.push_screen(Choose("Unfinished draft", _options(found)), lambda picked: _chosen(app, picked))
     return bool(found)
 
 
@@ -51,7 +51,7 @@ def _chosen(app: TuituneApp, picked: _Picked | None) -> None:
             app.notify(str(refusal), severity="warning")
         app.open_compose()
     elif verb == "discard" and found is not None:
-        text = f"{found.name}, {_about(found)}, is lost for good."
+        text = f"{found.name}, {_about(found)}, is deleted for good."
         app.push_screen(Confirm("Discard the draft?", text), lambda yes: _discard(app, found if yes else None))
 
 

@@ -125,7 +125,7 @@ class ModelPicker(Picker[str]):
         if self._pause is not None:
             self._pause.stop()
         if forbids := offline():
-            return Content.styled(f"{forbids} forbids asking the Hub about it", "$faint")
+            return Content.styled(f"{forbids} is set: the Hub is not asked", "$faint")
         if (told := known(name, _REVISION)) is None:
             asked = ModelSection(id=name, revision=_REVISION)
             self._pause = self.set_timer(_PAUSE_SECONDS, lambda: ask_hub(asked, lambda: self.post_message(self.Told())))
@@ -134,7 +134,7 @@ class ModelPicker(Picker[str]):
             return Content.styled(clean(told.refused), "$bad")
         facts = told.facts
         if facts is None:
-            return Content.styled(clean(f"not known: {told.unknown}"), "$faint")
+            return Content.styled(clean(f"unknown: {told.unknown}"), "$faint")
         kind = clean(facts.model_type or "unknown architecture", limit=40)
         parts = (kind, f"{count_text(facts.parameters)} parameters", f"{bytes_text(told.download)} to download")
         return Content(" · ".join(parts))

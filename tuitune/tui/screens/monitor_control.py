@@ -53,7 +53,7 @@ class MonitorControl(RunControl):
 
     def why_disabled(self, name: str) -> str | None:
         if self.foreign and (name in CONTROLS or name in VERBS):
-            return f"{clean(self.run.name)} is not yours to act on: {self.foreign}"
+            return f"{clean(self.run.name)} is read-only here: {self.foreign}"
         return self._why_not_ask(name) if name in VERBS else super().why_disabled(name)
 
     def _why_not_ask(self, name: str) -> str | None:
@@ -66,9 +66,9 @@ class MonitorControl(RunControl):
         if state == "stopping":
             return f"{run} is stopping"
         if verb in self._asks or (self.run, verb) in self._under_way:
-            return f"{verb} is asked already; the answer comes at the end of a step"
+            return f"{verb} is already requested; it runs at the end of a step"
         if name == "evaluate" and self.view.setting("data.eval") in (None, ""):
-            return f"{run} keeps no rows for evaluation (data.eval)"
+            return f"{run} has no held-out rows (data.eval)"
         return None
 
     # What is asked
@@ -117,7 +117,7 @@ class MonitorControl(RunControl):
             nonce = control.request(self.run, ask.verb, arguments)
             self.app.call_later(self._take_down, Ask(ask.verb, nonce, ask.detail))
 
-        self._begin(self.run, ask.verb, job, f"{self.run.name}: {ask.verb} was not asked")
+        self._begin(self.run, ask.verb, job, f"{self.run.name}: {ask.verb} was not sent")
 
     def _take_down(self, ask: Ask) -> None:
         self._asks.add(ask)

@@ -47,13 +47,13 @@ class MonitorKeys(MonitorControl):
 
     def why_disabled(self, name: str) -> str | None:
         if name in _NEED_POINTS and self._charts.window is None:
-            return "there is no point on the charts yet"
+            return "nothing on the charts yet"
         if name in ("pan_left", "pan_right", "fit", "follow") and self._charts.viewport.whole:
             return "the whole run is in view; + zooms in"
         if name in _NEED_SAMPLES and not self._samples.book.prompts:
-            return "there are no samples yet"
+            return "no samples yet"
         if name == "usage" and usage.result(self.run) is None:
-            return f"{clean(self.run.name)} has left no result to use yet"
+            return f"{clean(self.run.name)} has no result to use yet"
         return super().why_disabled(name)
 
     # Panes

@@ -50,7 +50,7 @@ class PresetPicker(Picker[str]):
 
     def _row(self, preset: Preset) -> Row:
         count = len(self._differing(preset))
-        changes = Content(f"{count} changes" if count > 1 else "1 change" if count else "as it is")
+        changes = Content(f"{count} changes" if count > 1 else "1 change" if count else "no changes")
         return Row(preset.name, lambda width: [line(_COLUMNS, [preset.title, preset.help, changes], width)])
 
     def _differing(self, preset: Preset) -> list[str]:

@@ -30,7 +30,7 @@ class PromptsEditor(Dialog[list[str]]):
 
     def __init__(self, prompts: Sequence[str], typed: Callable[[list[str]], object] = lambda prompts: None) -> None:
         """`typed` is called with what stands in the editor, at each change."""
-        super().__init__("Prompts, one a line", "")
+        super().__init__("Prompts, one per line", "")
         self._prompts = list(prompts)
         self._tell = typed
 
@@ -49,7 +49,7 @@ class PromptsEditor(Dialog[list[str]]):
     def _count(self) -> None:
         if self._typed != self._prompts:
             self._tell(self._typed)
-        self._window.border_subtitle = Content(f"{counted(len(self._typed))} · F2 keep · Esc abandon")
+        self._window.border_subtitle = Content(f"{counted(len(self._typed))} · F2 keep · Esc discard")
 
     def action_keep(self) -> None:
         self.dismiss(self._typed)

@@ -49,11 +49,11 @@ class RunActions(RunControl):
 
     def why_disabled(self, name: str) -> str | None:
         if name == "demo" and self._launching:
-            return "The demo is being started"
+            return "The demo is starting"
         if name not in _NEED_A_RUN:
             return None
         if (line := self.current()) is None:
-            return "There is no run under the cursor: n composes one, D starts the demo"
+            return "No run here: n composes one, D starts the demo"
         return _why_not_ordered(name, line) if name in _QUEUE else super().why_disabled(name)
 
     def action_new(self) -> None:
@@ -130,14 +130,14 @@ class RunActions(RunControl):
 def _why_not_ordered(name: str, line: RunLine) -> str | None:
     """Why a run's place in the queue, or its recipe, is not to be changed now."""
     if line.state == READING:
-        return "The run is still being read"
+        return "Still reading the run"
     if line.state != "queued":
-        remedy = "a composes a new run from its recipe" if name == "edit" else "only a waiting run has a place"
+        remedy = "a composes a new run from its recipe" if name == "edit" else "only a queued run has a place"
         return f"{line.run.name} is {line.state}: {remedy}"
     if name != "edit" and not line.place:
         return f"{line.run.name} has no place in the queue yet"
     if name == "queue_earlier" and line.place == 1:
-        return f"{line.run.name} is the first in the queue"
+        return f"{line.run.name} is already first in the queue"
     if name == "queue_later" and line.place == line.waiting:
-        return f"{line.run.name} is the last in the queue"
+        return f"{line.run.name} is already last in the queue"
     return None

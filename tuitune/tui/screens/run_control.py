@@ -23,20 +23,20 @@ _LOOK_SECONDS = 0.1
 
 CONTROLS = frozenset({"pause", "stop", "kill", "resume", "delete"})
 
-_STOP = "It ends at its next step and saves its adapter; r resumes it later."
-_STOP_QUEUED = "It leaves the queue without having started; r queues it again."
+_STOP = "It stops at its next step and saves its adapter; r resumes it later."
+_STOP_QUEUED = "It leaves the queue before it starts; r queues it again."
 _KILL = (
-    "First it is asked to save and end, and gets 5 to 60 seconds for that.\n"
-    "Then its processes are told to terminate, and get 5 seconds.\n"
-    "Then they are killed.\n\n"
-    "What came after its last checkpoint may be lost; r goes on from there.\n"
-    "S stops a run that still answers, and saves its adapter."
+    "First it is asked to save and stop, within 5 to 60 seconds.\n"
+    "Then its processes get SIGTERM, and 5 seconds.\n"
+    "Then they get SIGKILL.\n\n"
+    "Steps after its last checkpoint may be lost; r resumes from there.\n"
+    "S stops a run that still responds, and saves its adapter."
 )
 _KILL_NOW = (
-    "It has been asked to end. This kills its processes without waiting any longer.\n\n"
-    "What came after its last checkpoint is lost; r goes on from there."
+    "It has been asked to stop. This kills its processes at once.\n\n"
+    "Steps after its last checkpoint are lost; r resumes from there."
 )
-_DELETE = "This removes the run's curves, samples, checkpoints and adapter for good:"
+_DELETE = "This deletes the run's curves, samples, checkpoints and adapter for good:"
 
 
 class RunControl(TuituneScreen):
@@ -67,7 +67,7 @@ class RunControl(TuituneScreen):
         if found := self.controlled():
             run, state = found
             waits = "leaves the queue; r queues it again"
-            works = "saves a checkpoint at its next step and gives its memory back; r goes on from there"
+            works = "saves a checkpoint at its next step and frees its device; r resumes from there"
             self.ask(run, "pause", said=f"{run.name} {waits if state == 'queued' else works}")
 
     def action_stop(self) -> None:
@@ -134,7 +134,7 @@ class RunControl(TuituneScreen):
             "resume",
             lambda: resume(run, changes),
             f"{run.name} was not resumed",
-            f"{run.name} goes on when its device is free",
+            f"{run.name} resumes when its device is free",
         )
 
     def _confirm(self, title: str, text: str, then: Callable[[], None], word: str | None = None) -> None:
@@ -180,7 +180,7 @@ def _await_answer(run: Run, nonce: str) -> None:
     while not worker.is_cancelled and time.monotonic() < deadline:
         if (outcome := control.outcome(run, nonce)) is not None:
             if not outcome.get("ok"):
-                raise TuituneError(text(outcome, "message") or "it was refused, and no reason is given")
+                raise TuituneError(text(outcome, "message") or "refused without a reason")
             return
         time.sleep(_LOOK_SECONDS)
 
@@ -189,9 +189,9 @@ def _why_not(name: str, run: str, state: str) -> str | None:
     from tuitune.runs.state import AT_REST
 
     if state == READING:
-        return "The run is still being read"
+        return "Still reading the run"
     if name == "resume":
-        at_work = "waits in the queue already" if state == "queued" else f"is {state}: there is nothing to resume"
+        at_work = "is already queued" if state == "queued" else f"is {state}: nothing to resume"
         return None if state in AT_REST else f"{run} {at_work}"
     if name == "delete":
         remedy = "wait until it has ended" if state == "stopping" else "stop it first"
@@ -199,9 +199,9 @@ def _why_not(name: str, run: str, state: str) -> str | None:
     if state == "paused":
         return f"{run} is paused: r resumes it and d deletes it"
     if state in AT_REST:
-        return f"{run} has ended already: it is {state}"
+        return f"{run} has already ended: {state}"
     if state == "queued" and name == "kill":
-        return f"{run} has not started: S takes it out of the queue"
+        return f"{run} has not started: S removes it from the queue"
     if state == "stopping" and name != "kill":
-        return f"{run} is stopping already: K kills it where that takes too long"
+        return f"{run} is already stopping: K kills it if that takes too long"
     return None

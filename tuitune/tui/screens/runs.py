@@ -186,12 +186,12 @@ class RunsScreen(RunActions):
 
     def _counts(self, found: int) -> str:
         if self._words or found > _MOST_ROWS:
-            return f"{min(found, _MOST_ROWS)} of {len(self._lines)} shown"
+            return f"{min(found, _MOST_ROWS):,} of {len(self._lines):,} shown"
         kinds = Counter(
-            line.state if line.state in ("queued", "paused") else "at work" if line.live else "ended"
+            line.state if line.state in ("queued", "paused") else "running" if line.live else "ended"
             for line in self._lines
         )
-        return " · ".join(f"{kinds[kind]} {kind}" for kind in ("at work", "queued", "paused", "ended") if kinds[kind])
+        return " · ".join(f"{kinds[kind]:,} {kind}" for kind in ("running", "queued", "paused", "ended") if kinds[kind])
 
     @on(RowList.Highlighted)
     def _show_detail(self) -> None:

@@ -33,7 +33,7 @@ class SavesRecipe(TuituneScreen):
             return
         path = typed_path(name, self.base)
         if is_there(path):
-            question = Confirm("Save the recipe", f"{path}\nexists. Write over it?")
+            question = Confirm("Save the recipe", f"{path}\nexists. Overwrite it?")
             self.app.push_screen(question, lambda yes: self._write(path) if yes else None)
         else:
             self._write(path)

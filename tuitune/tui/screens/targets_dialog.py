@@ -52,7 +52,7 @@ class TargetsDialog(Dialog[Targets]):
         with self._window:
             yield RowList()
             if not self._linears:
-                yield Static("The model is not here yet: these are the usual names.")
+                yield Static("The model is not downloaded yet: these are the usual names.")
 
     def on_mount(self) -> None:
         self._show()

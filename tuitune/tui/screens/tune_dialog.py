@@ -43,7 +43,7 @@ class TuneDialog(Dialog[dict[str, Any]]):
     """
 
     def __init__(self, name: str, recipe: Recipe) -> None:
-        super().__init__(f"Tune {name}", "Enter edit · r as it is now · s send · Esc close")
+        super().__init__(f"Tune {name}", "Enter edit · r revert · s send · Esc close")
         self._now = recipe
         self._draft = Draft(recipe)
         self._trial: Version | None = None
@@ -202,7 +202,7 @@ def _verdict(changes: Mapping[str, Any], problems: list[Problem]) -> Content:
         where = setting(key).title if key in TUNABLE else key
         return Content.styled(clean(f"✗ {where}{more}: {problems[0].message}"), "$bad")
     if not changes:
-        return Content.styled("nothing is changed yet", "$faint")
+        return Content.styled("no changes yet", "$faint")
     titles = [f"{setting(key).title} {_shown(setting(key), value)}" for key, value in changes.items()]
     return Content.assemble(("s sends ", "$accent"), clean(" · ".join(titles)))
 

@@ -87,7 +87,7 @@ class Confirm(Dialog[bool]):
         if event.value == self._word:
             self.dismiss(True)
         else:
-            self.query_one("#wrong", Static).update(Content("That is not it. Nothing was done."))
+            self.query_one("#wrong", Static).update(Content("No match. Nothing was done."))
 
     def action_answer(self, yes: bool) -> None:
         if self._word is None or not yes:

@@ -46,22 +46,22 @@ def _supervisor(record: Record) -> str:
 def _waiting(record: Record) -> str:
     place, of = record.get("place"), record.get("of")
     queue = f" (place {place} of {of})" if place is not None and of is not None else ""
-    return f"waits{queue}: {text(record, 'reason', 'for what is not recorded')}"
+    return f"queued{queue}: {text(record, 'reason', 'reason not recorded')}"
 
 
 def _acknowledged(record: Record) -> str:
     verb, message = text(record, "verb", "a request"), text(record, "message")
     if record.get("ok") is False:
         return f"{verb} refused: {message}"
-    return f"{verb}: {message}" if message else f"{verb} taken up"
+    return f"{verb}: {message}" if message else f"{verb} accepted"
 
 
 def _asked(what: str) -> Callable[[Record], str]:
-    return lambda record: f"{what} asked for" + (" by a signal" if record.get("by") == "signal" else "")
+    return lambda record: f"{what} requested" + (" by a signal" if record.get("by") == "signal" else "")
 
 
 def _kill(record: Record) -> str:
-    seconds, message = number(record, "seconds"), text(record, "message") or text(record, "rung", "it is being ended")
+    seconds, message = number(record, "seconds"), text(record, "message") or text(record, "rung", "being killed")
     following = NEXT_RUNGS.get(str(record.get("next")))
     return message if seconds is None or following is None else f"{message}; {following} in {seconds:.0f} s"
 
@@ -69,7 +69,7 @@ def _kill(record: Record) -> str:
 def _exited(record: Record) -> str:
     code, signal = record.get("code"), record.get("signal")
     if code is None:
-        return f"engine killed by {signal}" if signal else "engine ended, nobody knows how"
+        return f"engine killed by {signal}" if signal else "engine ended, cause unknown"
     return f"engine ended: {EXIT_CODES[code]}" if code in EXIT_CODES else f"engine ended, exit code {code}"
 
 
@@ -83,7 +83,7 @@ def _amended(record: Record) -> str:
     for key in changes:
         before, after = (value_text(table(changes, key).get(end)) for end in ("from", "to"))
         told.append(f"{key} {before} → {after}")
-    return f"recipe changed ({text(record, 'why', 'nobody said why')}): {', '.join(told)}"
+    return f"recipe changed ({text(record, 'why', 'no reason given')}): {', '.join(told)}"
 
 
 def _tuned(record: Record) -> str:
@@ -114,15 +114,15 @@ def _checkpoint(record: Record) -> str:
 def _resumed(record: Record) -> str:
     step = record.get("step")
     if not step:
-        return "begins again: there is no checkpoint to go on from"
+        return "starts over: no checkpoint to resume from"
     why = "; ".join(texts(record, "reasons"))
     how = "exactly" if record.get("exact") else f"approximately: {why}"
     over = [f"{text(one, 'path').rpartition('/')[2]} ({text(one, 'reason')})" for one in parts(record, "skipped")]
-    return f"goes on after step {step}, {how}" + (f"; passed over {', '.join(over)}" if over else "")
+    return f"resumed after step {step}, {how}" + (f"; skipped {', '.join(over)}" if over else "")
 
 
 def _alert(record: Record) -> str:
-    return f"step {record.get('step', '?')}: {text(record, 'message', 'an alert without words')}"
+    return f"step {record.get('step', '?')}: {text(record, 'message', 'alert without a message')}"
 
 
 _TOLD: dict[str, Callable[[Record], str]] = {
@@ -137,7 +137,7 @@ _TOLD: dict[str, Callable[[Record], str]] = {
     "pause-requested": _asked("pause"),
     "kill": _kill,
     "silent": lambda record: f"nothing heard from the engine for {duration_text(number(record, 'seconds'))}",
-    "heard": lambda _: "the engine is heard again",
+    "heard": lambda _: "engine responds again",
     "retry": retry_text,
     "exited": _exited,
     "notify-failed": lambda record: f"the command of run.notify failed: {text(record, 'message')}",
@@ -153,7 +153,7 @@ _TOLD: dict[str, Callable[[Record], str]] = {
 def value_text(value: Any) -> str:
     """A recipe's value in a few words."""
     if isinstance(value, list):
-        return f"{len(value)} of them" if value else "none"
+        return f"{len(value):,} {'entry' if len(value) == 1 else 'entries'}" if value else "none"
     if isinstance(value, bool):
         return "yes" if value else "no"
     return number_text(value) if isinstance(value, float) else "none" if value in (None, "") else str(value)

@@ -50,7 +50,7 @@ class Extend(Dialog[dict[str, Any]]):
             self._refuse(str(error))
             return
         if value is None or value <= self._had:
-            self._refuse(f"{show_value(self._setting, self._had)} are done already: enter more.")
+            self._refuse(f"{show_value(self._setting, self._had)} already done: enter more.")
         else:
             self.dismiss({self._setting.key: value})
 

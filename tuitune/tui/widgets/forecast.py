@@ -14,7 +14,7 @@ from tuitune.tui.widgets.pane import Pane
 from tuitune.units import bytes_text, count_text, percent_text
 
 _FILL = "█▓▒░█▓▒░"
-_NOT_KNOWN = "not known"
+_UNKNOWN = "unknown"
 _FIT_COLOURS = {"fits": "$ok", "tight": "$warn", "too big": "$bad"}
 _FIT_WORDS = {"fits": "yes", "tight": "tight", "too big": "no"}
 ADVICE_SIGNS = {"warning": ("⚠", "$warn"), "info": ("i", "$accent")}
@@ -71,7 +71,7 @@ def forecast_summary(outlook: Outlook, errors: int) -> list[Content]:
         parts.append(Content(f"{bytes_text(outlook.forecast.total)}{room}"))
         parts.append(_verdict(outlook))
     if outlook.unknown:
-        parts.append(Content(f"memory not known: {clean(outlook.unknown)}"))
+        parts.append(Content(f"memory unknown: {clean(outlook.unknown)}"))
     else:
         parts.append(Content(f"trains {_trainable(outlook)}"))
     first = Content.styled(" · ", "$faint").join(parts)
@@ -83,7 +83,7 @@ def forecast_summary(outlook: Outlook, errors: int) -> list[Content]:
         glyph, colour = ADVICE_SIGNS.get(one.level, ADVICE_SIGNS["info"])
         fix = " [x fixes it]" if one.fix else ""
         sign = Content.assemble((f" · {glyph} ", colour), clean(one.message), (fix, "$accent"))
-    return [first, Content(f"effective batch {outlook.effective_batch} · {_steps(outlook)}") + sign]
+    return [first, Content(f"effective batch {outlook.effective_batch:,} · {_steps(outlook)}") + sign]
 
 
 def _machine(outlook: Outlook, width: int) -> list[Content]:
@@ -106,8 +106,8 @@ def _machine(outlook: Outlook, width: int) -> list[Content]:
 
 def _memory(outlook: Outlook, width: int) -> list[Content]:
     if outlook.forecast is None:
-        reason = outlook.unknown or "the memory of this architecture cannot be forecast"
-        return [_pair("memory", _NOT_KNOWN, width), Content.styled(clean(reason), "$faint")]
+        reason = outlook.unknown or "tuitune has no memory forecast for this architecture yet"
+        return [_pair("memory", _UNKNOWN, width), Content.styled(clean(reason), "$faint")]
     parts = {name: size for name, size in outlook.forecast.parts.items() if size}
     lines = [_bar(list(parts.values()), outlook.capacity or outlook.forecast.total, width)]
     for place, (name, size) in enumerate(parts.items()):
@@ -134,7 +134,7 @@ def _bar(sizes: list[int], capacity: int, width: int) -> Content:
 def _verdict(outlook: Outlook) -> Content:
     fit = outlook.fit
     if fit is None:
-        return Content("fits: not known")
+        return Content("fits: unknown")
     state = fit.state if fit.state != "no gpu" else "fits" if (fit.share or 0) <= 1 else "too big"
     return Content.assemble("fits: ", (_FIT_WORDS[state], f"{_FIT_COLOURS[state]} bold"))
 
@@ -151,7 +151,7 @@ def _figures(outlook: Outlook, width: int) -> list[Content]:
         _pair("rows", "not counted" if outlook.rows is None else f"{outlook.rows:,}", width),
         _pair("effective batch", f"{outlook.effective_batch:,}", width),
         _pair("steps", outlook.steps.text if outlook.steps else "unknown until the rows are counted", width),
-        _pair("tokens a step", f"up to {tokens:,}", width),
+        _pair("tokens per step", f"up to {tokens:,}", width),
     ]
 
 
@@ -175,7 +175,7 @@ def _fix_words(fix: dict[str, object]) -> str:
 
 def _trainable(outlook: Outlook) -> str:
     if outlook.trainable is None or not outlook.total:
-        return _NOT_KNOWN
+        return _UNKNOWN
     share = percent_text(outlook.trainable / outlook.total)
     return f"{count_text(outlook.trainable)} of {count_text(outlook.total)} ({share})"
 

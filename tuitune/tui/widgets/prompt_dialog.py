@@ -21,10 +21,10 @@ class PromptDialog(Dialog[str]):
     DEFAULT_CSS = "PromptDialog Input { margin-top: 1; }"
 
     def __init__(self, name: str, last: str, prompts: int) -> None:
-        super().__init__(f"Sample {name} now", "Enter ask · Esc back")
+        super().__init__(f"Sample {name} now", "Enter sample · Esc back")
         own = "the prompt of its recipe" if prompts == 1 else f"the {prompts} prompts of its recipe"
-        self._text = "It answers at the end of its next step, as far as it has learned by then.\n"
-        self._text += f"Left empty, it answers {own}." if prompts else "Its recipe has no prompts: write one."
+        self._text = "It answers at the end of its next step.\n"
+        self._text += f"Leave empty for {own}." if prompts else "Its recipe has no prompts: write one."
         self._last = last if clean(last) == last else ""
         self._needed = not prompts
 

@@ -29,7 +29,11 @@ def review_rows(draft: Draft, errors: Sequence[Problem], advice: Sequence[Advice
     changed = draft.changed()
     rows += [
         _space(),
-        _heading(f"{len(changed)} of the settings changed" if changed else "every setting at its default"),
+        _heading(
+            f"{len(changed)} setting{'' if len(changed) == 1 else 's'} changed"
+            if changed
+            else "every setting at its default"
+        ),
     ]
     rows += [_change(number, key, draft.text(key)) for number, key in enumerate(changed, len(rows))]
     return rows

@@ -125,7 +125,7 @@ def _next_key(view: WatchedRun, moment: Moment) -> Iterator[Figure]:
     """What a person does next with a run that did not finish."""
     summary = view.summary
     if summary.state != "finished" and not moment.foreign:
-        where = "the beginning: it has no checkpoint" if summary.checkpoint is None else f"step {summary.checkpoint:,}"
+        where = "the beginning (no checkpoint)" if summary.checkpoint is None else f"step {summary.checkpoint:,}"
         yield (f"press r to resume from {where}", "$accent bold")
 
 
@@ -141,7 +141,7 @@ def _results(view: WatchedRun) -> Iterator[Figure | None]:
     yield labelled("paused" if summary.state == "paused" else "ended", clock_text(ended_at(view)))
     yield from _memory(view)
     if view.broken:
-        yield (f"{view.broken} unreadable lines in its journal", "$warn")
+        yield (f"{view.broken:,} unreadable line{'' if view.broken == 1 else 's'} in its journal", "$warn")
 
 
 def _memory(view: WatchedRun) -> Iterator[Figure]:

@@ -212,5 +212,5 @@ class RunPanes(Horizontal):
 
 def _no_samples(state: str) -> str:
     if state in AT_REST:
-        return "no samples were made"
-    return "no samples yet" + (": G asks for one" if state in FITS["sample"] else "")
+        return "no samples"
+    return "no samples yet" + (": G requests one" if state in FITS["sample"] else "")

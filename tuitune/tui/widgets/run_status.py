@@ -1,4 +1,4 @@
-"""What a run waits for, how it is being ended, and what holds for it besides its figures: for the monitor's head."""
+"""What a run waits for, how being killed, and what holds for it besides its figures: for the monitor's head."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def ladder_text(events: Sequence[Record], now: float) -> str:
     if kill is None or kill.get("event") != "kill":
         return ""
     rung, following, seconds = kill.get("rung"), kill.get("next"), number(kill, "seconds")
-    sent = _SENT.get(str(rung)) or clean(text(kill, "message", "it is being ended"), limit=80)
+    sent = _SENT.get(str(rung)) or clean(text(kill, "message", "being killed"), limit=80)
     if seconds is None or following is None:
         return sent
     left = min(max(seconds - (now - (number(kill, "time") or now)), 0.0), seconds)
@@ -86,7 +86,7 @@ def engine_started(events: Sequence[Record]) -> float | None:
 
 
 def waiting_since(events: Sequence[Record]) -> float | None:
-    """When the present life began to wait for its turn."""
+    """When the present life was queued."""
     return number((life(events) or [{}])[0], "time")
 
 
@@ -129,7 +129,7 @@ def remarks(view: WatchedRun, moment: Moment) -> Iterator[tuple[str, str]]:
     elif reason and state not in ("finished", "queued") and not (newest(events, "kill") and _told_above(state, reason)):
         yield reason, _colour(state, reason)
     if moment.foreign:
-        yield f"to be looked at only: {moment.foreign}", "$faint"
+        yield f"read-only: {moment.foreign}", "$faint"
     resumed = view.resumed
     if resumed is not None and not resumed.get("exact"):
         reasons = "; ".join(texts(resumed, "reasons"))
@@ -152,12 +152,12 @@ def _silence(events: Sequence[Record], now: float) -> str:
         return ""
     told = number(silent, "seconds") or 0.0
     seconds = told + max(now - (number(silent, "time") or now), 0.0)
-    return f"nothing heard from the engine for {duration_text(seconds)}: look at the log (7); K ends it"
+    return f"nothing heard from the engine for {duration_text(seconds)}: see the log (7); K kills it"
 
 
 def retry_text(retry: Record) -> str:
     """`out of memory: goes on from step 40 with batches of 2, 8 to a step`."""
-    return text(retry, "reason") or f"started again from step {retry.get('step', '?')}"
+    return text(retry, "reason") or f"restarted from step {retry.get('step', '?')}"
 
 
 def resumed_figure(view: WatchedRun) -> Content | None:
@@ -166,7 +166,7 @@ def resumed_figure(view: WatchedRun) -> Content | None:
         return None
     step = view.resumed.get("step")
     if not step:
-        return labelled("began", "again")
+        return labelled("resumed", "from the beginning")
     return labelled("resumed at step", f"{step} ({'exact' if view.resumed.get('exact') else 'approximate'})")
 
 

@@ -77,5 +77,5 @@ def wrapped(text: str, width: int, colour: str) -> list[Content]:
     """A text that may be foreign in as many lines as it takes, at most eight."""
     lines = Content.styled(clean(text), colour).wrap(width)
     if len(lines) > REASON_LINES:
-        lines = [*lines[: REASON_LINES - 1], Content.styled("… `t` and the log say more", colour)]
+        lines = [*lines[: REASON_LINES - 1], Content.styled("… more in `t` and the log", colour)]
     return lines

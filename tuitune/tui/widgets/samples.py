@@ -141,7 +141,7 @@ class SampleBook:
         text = Content(shown.answer.strip())
         for start, stop in changed_spans(text.plain, before.answer.strip()) if before else ():
             text = text.stylize("bold $accent", start, stop)
-        pages.append((shown.title, text or Content.styled("(an empty answer)", "$faint")))
+        pages.append((shown.title, text or Content.styled("(empty answer)", "$faint")))
         return pages
 
 

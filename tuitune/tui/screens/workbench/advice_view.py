@@ -21,9 +21,9 @@ _LANGUAGES = 6
 _PERSONAL = {
     "email": "e-mail addresses",
     "phone": "phone numbers",
-    "card": "numbers that may be of payment cards",
+    "card": "possible payment card numbers",
     "iban": "bank account numbers",
-    "key": "what looks like secret keys",
+    "key": "possible secret keys",
 }
 
 
@@ -33,7 +33,7 @@ class AdviceView(View):
     NAME = "advice"
     TITLE = "Advice"
     JOB = "scan"
-    DOING = "Looking through every row"
+    DOING = "Scanning every row"
 
     def rows(self) -> Sequence[Row]:
         scan = self.bench.scan or {}
@@ -41,7 +41,7 @@ class AdviceView(View):
             text_row(f"advice {at}", finding(one, one["message"]), selectable=True)
             for at, one in enumerate(scan.get("advice", ()))
         ]
-        nothing = [text_row("nothing", Content.assemble(("✓ ", "$ok"), "Nothing to remark on these rows."))]
+        nothing = [text_row("nothing", Content.assemble(("✓ ", "$ok"), "No advice on these rows."))]
         return [*(advice or nothing), *_personal(scan), *_languages(scan), *_lengths(scan)]
 
     def detail(self, key: str) -> Content:
@@ -72,7 +72,7 @@ def _personal(scan: Mapping[str, Any]) -> list[Row]:
         )
         for kind, one in found.items()
     ]
-    return [heading("what may be personal data"), *rows]
+    return [heading("possible personal data"), *rows]
 
 
 def _languages(scan: Mapping[str, Any]) -> list[Row]:
@@ -89,5 +89,5 @@ def _lengths(scan: Mapping[str, Any]) -> list[Row]:
     if not found.get("counts"):
         return []
     longest = f"longest {found['longest']:,} (row {found['longest_row']})"
-    said = f"characters a row · median {found['median']:,} · {longest}"
+    said = f"characters per row · median {found['median']:,} · {longest}"
     return [heading(said), *histogram(found["edges"], found["counts"], _BINS)]

@@ -42,7 +42,7 @@ class Job:
     def error(self) -> str:
         """Why nothing comes out of it."""
         failed = self.progress is not None and self.progress.state == "failed"
-        return self.refusal or (self.progress.error or "it ended without a word" if failed and self.progress else "")
+        return self.refusal or (self.progress.error or "it ended without a reason" if failed and self.progress else "")
 
     @property
     def working(self) -> bool:

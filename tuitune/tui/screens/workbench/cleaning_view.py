@@ -65,11 +65,11 @@ class CleaningView(View):
         if step is not None:
             return _done(step)
         if one.key == "cleaning.duplicates" and (scan := self.bench.scan) is not None:
-            return Content.styled(f"{scan['duplicates']:,} rows equal an earlier one", "$faint")
+            return Content.styled(f"{scan['duplicates']:,} duplicates", "$faint")
         if one.key == "cleaning.unusable" and (scan := self.bench.scan) is not None:
-            return Content.styled(f"{scan['problem_count']:,} cannot be used", "$faint")
+            return Content.styled(f"{scan['problem_count']:,} unusable", "$faint")
         if one.key in _BY_ENGINE:
-            return Content.styled("counted on 4 Tokens", "$faint")
+            return Content.styled("see 4 Tokens", "$faint")
         return Content("…" if on and self.job.working else "")
 
     def _left(self) -> list[Row]:

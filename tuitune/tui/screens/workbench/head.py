@@ -70,7 +70,7 @@ def _shape(bench: Bench) -> Content:
 
 def _found(bench: Bench) -> Content:
     if bench.detection is not None and (why := refusal(bench.detection.shape)) is not None:
-        return Content.assemble(("✗ ", "$bad"), ("m", "bold $accent"), " shows what can be done: ", clean(why))
+        return Content.assemble(("✗ ", "$bad"), ("m", "bold $accent"), " shows your options: ", clean(why))
     if bench.refusal:
         return Content("")
     if bench.jobs["scan"].error:
@@ -83,7 +83,7 @@ def _found(bench: Bench) -> Content:
         [
             _problems(problems, dropped=bench.drops_unusable),
             f"{scan['duplicates']:,} duplicate{_s(scan['duplicates'])}" if scan["duplicates"] else "no duplicates",
-            f"– {left_out:,} left out" if left_out else None,
+            f"– {left_out:,} dropped by hand" if left_out else None,
             _kept(bench),
         ]
     )
@@ -93,7 +93,7 @@ def _problems(count: int, *, dropped: bool) -> Content:
     if not count:
         return Content.styled("✓ every row usable", "$ok")
     if dropped:
-        return Content.styled(f"– {count:,} that cannot be used {'is' if count == 1 else 'are'} dropped", "$warn")
+        return Content.styled(f"– {count:,} unusable, dropped", "$warn")
     return Content.styled(f"✗ {count:,} problem{_s(count)}", "$bad")
 
 

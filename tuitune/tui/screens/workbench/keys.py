@@ -32,21 +32,21 @@ class WorkbenchKeys(RowKeys):
         """Why an action has nothing to do now."""
         view, bench = self.view, self.bench
         if name == "undo" and not self.draft.can_undo:
-            return "Nothing has been changed yet"
+            return "Nothing to undo"
         if name == "redo" and not self.draft.can_redo:
-            return "Nothing was taken back"
+            return "Nothing to redo"
         if name == "leave_out":
             return self._why_not_leave_out()
         if name in ("filter", "kind", "export") and not isinstance(view, ProblemsView):
-            return "This is for the list of problems: 2"
+            return "Works on the list of problems: press 2"
         if name in ("switch", "more", "less") and not isinstance(view, CleaningView):
-            return "This is for the cleaning steps: 3"
+            return "Works on the cleaning steps: press 3"
         if name in ("page_next", "page_previous") and not isinstance(view, RowsView | ProblemsView):
             return "This view has no pages"
         if name == "mapping" and not bench.opening:
-            return "There are no rows to map"
+            return "No rows to map"
         if name == "source" and len(bench.sources) < 2:
-            return "The recipe names no other data"
+            return "The recipe has no other data"
         if name == "mask" and self.row_to_look_at() is None:
             return "Put the cursor on a row"
         return None
@@ -56,7 +56,7 @@ class WorkbenchKeys(RowKeys):
             return None
         target = self.view.current_target
         if target is None or not target.mark:
-            return "Put the cursor on a row to leave it out"
+            return "Put the cursor on a row to drop it"
         return "Held-out rows are not trained on anyway" if self.bench.is_held_out else None
 
     # Views
@@ -96,11 +96,11 @@ class WorkbenchKeys(RowKeys):
         try:
             self.draft.set_values(values)
         except ValueError as error:
-            self.notify(str(error), title="Not taken", severity="warning")
+            self.notify(str(error), title="Refused", severity="warning")
             return
         if self.draft.version is not before:
             self.changed()
-            self.notify(f"{say or self._as_it_is(values)}; u takes it back")
+            self.notify(f"{say or self._as_it_is(values)}; u undoes it")
 
     def _as_it_is(self, keys: Iterable[str]) -> str:
         """Settings with their values now: `data.max_length is now 1024`; of rows left out, how many."""
@@ -131,7 +131,7 @@ class WorkbenchKeys(RowKeys):
 
     def action_leave_out_all(self) -> None:
         drops = self.draft.recipe.cleaning.unusable == "drop"
-        say = "rows that cannot be used refuse the data again" if drops else "rows that cannot be used are dropped"
+        say = "unusable rows refuse the data set again" if drops else "unusable rows are dropped"
         self.set_values({_UNUSABLE: "refuse" if drops else "drop"}, say)
 
     def action_mapping(self) -> None:
@@ -161,7 +161,7 @@ class WorkbenchKeys(RowKeys):
     def action_export(self) -> None:
         suggested = f"{Path(self.bench.source.rstrip('/')).name.split('.')[0] or 'data'}-problems.jsonl"
         self.app.push_screen(
-            Ask("Export the problems", "Write them, one JSON object a line, to:", suggested), self._export
+            Ask("Export the problems", "One JSON object per line, to this file:", suggested), self._export
         )
 
     def _export(self, name: str | None) -> None:
@@ -169,7 +169,7 @@ class WorkbenchKeys(RowKeys):
             return
         path = typed_path(name, self.base)
         if is_there(path):
-            question = Confirm("Export the problems", f"{path}\nexists. Write over it?")
+            question = Confirm("Export the problems", f"{path}\nexists. Overwrite it?")
             self.app.push_screen(question, lambda yes: self._write_problems(path) if yes else None)
         else:
             self._write_problems(path)
@@ -202,5 +202,5 @@ class WorkbenchKeys(RowKeys):
 
 def _is_now(key: str, value: Any) -> str:
     if key == _LEFT_OUT:
-        return f"{len(value):,} row{'' if len(value) == 1 else 's'} left out by hand now"
+        return f"{len(value):,} row{'' if len(value) == 1 else 's'} dropped by hand"
     return f"{key} is now {clean(show_value(setting(key), value) or 'none', limit=80)}"

@@ -93,7 +93,7 @@ class MappingDialog(Dialog[dict[str, Any]]):
         roles = [_line(role, shown.get(role, "none"), bool(shown.get(role))) for role in self._roles(found)]
         said = self._shape if self._shape != "auto" else f"auto: {found.shape}"
         rows = [
-            *([heading("what can be done"), *ways, heading("or by hand")] if ways else []),
+            *([heading("your options"), *ways, heading("or map by hand")] if ways else []),
             _line(_SHAPE, said, True),
             *roles,
         ]
@@ -148,7 +148,7 @@ class MappingDialog(Dialog[dict[str, Any]]):
 def _seen(rows: Sequence[DataRow], found: Detection) -> Content:
     """The first row as training would see it, or why it would see none."""
     if not rows:
-        return Content.styled("No row can be read, so that there is nothing to show.", "$faint")
+        return Content.styled("No row can be read: nothing to show.", "$faint")
     if (why := refusal(found.shape)) is not None:
         return Content.assemble(("✗ ", "$bad"), clean(why), "\n", whole(converted(rows[0], found), original=True))
     return whole(converted(rows[0], found))

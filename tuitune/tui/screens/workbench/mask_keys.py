@@ -46,13 +46,13 @@ class MaskKeys(TuituneScreen):
     def why_disabled(self, name: str) -> str | None:
         tokenized = self.looked.tokenized if self.looked else None
         if name in ("odd_next", "odd_previous") and not self.odd_rows:
-            return "No row is known to be odd; the tokens view of the data looks for them"
+            return "No odd rows known; the tokens view of the data finds them"
         if name == "row_previous" and self.wanted.number <= 1:
             return "This is the first row"
         if name == "fix" and (self.apply is None or words.first_fix(self.verdicts) is None):
-            return "No verdict here comes with a fix" if self.apply else "There is no draft to change here"
+            return "No verdict here has a fix" if self.apply else "No draft to change here"
         if name == "verdicts" and not self.verdicts:
-            return "There are no verdicts yet"
+            return "No verdicts yet"
         if name in ("numbers", "rendered", "answer_next", "answer_previous") and tokenized is None:
             return "This row has no tokens to show"
         return None
@@ -76,11 +76,11 @@ class MaskKeys(TuituneScreen):
 
     def action_answer_next(self) -> None:
         if not self.view.next_answer(1):
-            self.notify("No token further down begins an answer that is trained on")
+            self.notify("No trained answer further down")
 
     def action_answer_previous(self) -> None:
         if not self.view.next_answer(-1):
-            self.notify("No token further up begins an answer that is trained on")
+            self.notify("No trained answer further up")
 
     def action_numbers(self) -> None:
         self.numbers = not self.numbers
@@ -88,7 +88,7 @@ class MaskKeys(TuituneScreen):
 
     def action_rendered(self) -> None:
         if self.looked is not None and self.looked.tokenized is not None:
-            title = f"Row {self.looked.number:,} as rendered, before it becomes tokens"
+            title = f"Row {self.looked.number:,} as rendered, before tokenization"
             self.app.push_screen(TextView(title, self.looked.tokenized.rendered))
 
     def action_verdicts(self) -> None:

@@ -59,7 +59,7 @@ class MaskRows:
             found = self._find(asked)
             row = found.row
             if row is None or row.values is None:
-                reason = row.problem if row else "there are no rows"
+                reason = row.problem if row else "no rows"
                 return replace(found, problem=reason or "the row cannot be read")
             found = replace(found, opening=self._inspector.open(asked.recipe, self._base))
         except TuituneError as error:

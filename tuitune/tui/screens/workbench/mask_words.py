@@ -22,7 +22,7 @@ KINDS = {
     "mostly-masked": "mostly masked",
     "double-bos": "begins with two BOS tokens",
     "control": "has control tokens in its text",
-    "left-out": "says what the template leaves out",
+    "left-out": "has content that the template drops",
 }
 """Why a row is odd, in words, by the slugs of the token report."""
 
@@ -35,7 +35,7 @@ _TEMPLATES = {
 _MARKED = {
     "own": "answers marked by the template",
     "trl": "answers marked by trl's training template",
-    "rendered": "answers found by rendering up to each",
+    "rendered": "answers found by rendering",
 }
 _LONGEST_TOKEN = 60
 
@@ -55,7 +55,7 @@ def figures(row: TokenizedRow, width: int) -> Content:
                 Content.styled(f"{length:,} tokens", "bold"),
                 (trained, "$ok") if row.trained else (f"✗ {trained}", "$bad"),
                 masked,
-                cut if length > row.kept else (f"all kept of at most {row.max_length:,}", "$faint"),
+                cut if length > row.kept else (f"all kept, limit {row.max_length:,}", "$faint"),
             ]
         )
 
@@ -73,7 +73,7 @@ def provenance(opening: Opening, width: int) -> Content:
             clean(_TEMPLATES.get(opening.template, opening.template), limit=40),
             marked,
             *special,
-            f"{opening.vocabulary:,} in the vocabulary",
+            f"vocabulary {opening.vocabulary:,}",
         ],
         width,
     )
@@ -97,7 +97,7 @@ def _fitting(lines: Sequence[Content], width: int | None) -> Content:
         line = joined([*lines[:count], *rest])
         if width is None or line.cell_length <= width:
             return line
-    return Content.styled(f"{len(lines)} good verdicts", "$faint")
+    return Content.styled(f"{len(lines)} checks passed", "$faint")
 
 
 def verdicts_text(verdicts: Sequence[Verdict]) -> str:

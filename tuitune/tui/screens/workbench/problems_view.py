@@ -33,7 +33,7 @@ _COLUMNS = (
     Column("line", 8, right=True, rank=3),
     Column("kind", 10, rank=1),
     Column("field", 13, rank=2),
-    Column("what is wrong", 0),
+    Column("problem", 0),
 )
 
 
@@ -43,7 +43,7 @@ class ProblemsView(View):
     NAME = "problems"
     TITLE = "Problems"
     JOB = "scan"
-    DOING = "Looking through every row"
+    DOING = "Scanning every row"
 
     DEFAULT_CSS = """
     ProblemsView {
@@ -70,7 +70,7 @@ class ProblemsView(View):
     _asked: object = None
 
     def compose(self) -> ComposeResult:
-        yield Line(placeholder="words of the message or the field", id="filter")
+        yield Line(placeholder="words in the message or field", id="filter")
         yield from super().compose()
 
     def on_resize(self) -> None:
@@ -97,10 +97,10 @@ class ProblemsView(View):
 
     def _nothing(self) -> Content:
         if self.kind or self.words:
-            return Content.styled("No problem goes by that; Esc shows all again.", "$faint")
+            return Content.styled("No matching problem; Esc shows all.", "$faint")
         if refusal((self.bench.scan or {}).get("shape", "")) is not None:
-            return Content.styled("Rows are judged once they are read as training takes them: m.", "$faint")
-        return Content.assemble(("✓ ", "$ok"), "Every row can be used.")
+            return Content.styled("Rows are checked once they have a usable shape: press m.", "$faint")
+        return Content.assemble(("✓ ", "$ok"), "Every row is usable.")
 
     def rows(self) -> Sequence[Row]:
         return [self._row(at, problem) for at, problem in enumerate(self.found)]
@@ -110,7 +110,7 @@ class ProblemsView(View):
 
         def draw(width: int) -> list[Content]:
             where = f"{problem.line:,}" if problem.line else ""
-            said = Content.assemble(("– left out  ", "$warn") if left_out else "", clean(problem.message))
+            said = Content.assemble(("– dropped  ", "$warn") if left_out else "", clean(problem.message))
             cells: list[str | Content] = [f"{problem.row:,}", where, problem.kind, problem.field, said]
             return [line(_COLUMNS, cells, width, "$faint" if left_out else "")]
 

@@ -62,7 +62,7 @@ class RowKeys(SavesRecipe):
     def _show_examples(self, view: CleaningView) -> None:
         step = view.step_of(view.list.current or "")
         if step is None or not step["examples"]:
-            self.notify("This step has found nothing to show")
+            self.notify("This step found nothing to show")
         else:
             self.app.push_screen(Examples(step), lambda number: self.go_to(number) if number is not None else None)
 
@@ -90,7 +90,7 @@ class RowKeys(SavesRecipe):
         return self.draft.recipe
 
     def action_go_to(self) -> None:
-        self.app.push_screen(Ask("Go to row", "The number of a row:"), self._go_to_typed)
+        self.app.push_screen(Ask("Go to row", "Row number:"), self._go_to_typed)
 
     def _go_to_typed(self, text: str | None) -> None:
         if text is None:
@@ -99,7 +99,7 @@ class RowKeys(SavesRecipe):
         if digits.isascii() and digits.isdigit() and int(digits[:15]) > 0:
             self.go_to(int(digits[:15]))
         else:
-            self.notify(f"{text} is not the number of a row", severity="warning")
+            self.notify(f"{text} is not a row number", severity="warning")
 
     def action_page_next(self) -> None:
         page = self.bench.page
@@ -108,7 +108,7 @@ class RowKeys(SavesRecipe):
         elif page is not None and not page.complete:
             self.read(page.first + PAGE_ROWS)
         else:
-            self.notify("There are no rows after these")
+            self.notify("These are the last rows")
 
     def action_page_previous(self) -> None:
         page = self.bench.page
@@ -135,7 +135,7 @@ class RowKeys(SavesRecipe):
         if number is not None:
             self.go_to(number)
         else:
-            self.notify("No problem here" if self.bench.scan is None else "No further problem; 2 lists all of them")
+            self.notify("No problem here" if self.bench.scan is None else "No more problems; 2 lists them all")
 
     def action_original(self) -> None:
         self.rows_view.original = not self.rows_view.original
@@ -149,7 +149,7 @@ class RowKeys(SavesRecipe):
 
     def action_source(self) -> None:
         bench = self.bench
-        roles = {bench.recipe.data.train: "trained on", bench.recipe.data.eval: "held out"}
+        roles = {bench.recipe.data.train: "training", bench.recipe.data.eval: "held out"}
         options = [Choice(name, name, roles.get(name, "mixed in")) for name in bench.sources]
         self.app.push_screen(
             Choose("Look at", options, bench.source), lambda name: self.open_source(name) if name else None

@@ -32,7 +32,7 @@ def gist(page_row: PageRow, width: int) -> str:
 
 def whole(page_row: PageRow, *, original: bool = False, left_out: bool = False) -> Content:
     """Every part of a row under its name; `original` as it lies in the file, else as training reads it."""
-    said = [page_row.row.place, *(["as in the file"] if original else []), *(["left out"] if left_out else [])]
+    said = [page_row.row.place, *(["as in the file"] if original else []), *(["dropped"] if left_out else [])]
     lines = [Content.styled(clean(" · ".join(said)), "$faint")]
     if page_row.problem:
         lines.append(Content.assemble(("✗ ", "$bad"), clean(page_row.problem, newlines=True)))
@@ -48,7 +48,7 @@ def _bounded(found: Iterable[tuple[str, str]]) -> Iterator[Content]:
     room = _LONGEST_ROW
     for at, (name, text) in enumerate(found):
         if at == _MOST_PARTS or room <= 0:
-            yield Content.styled("… and more, which is not shown", "$faint")
+            yield Content.styled("… and more, not shown", "$faint")
             return
         shown = part(name, text[: room + 1])
         room -= len(shown) + 10 * shown.plain.count("\n")
@@ -61,7 +61,7 @@ def parts(canonical: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         if isinstance(value, list) and value and all(isinstance(turn, Mapping) and "role" in turn for turn in value):
             for turn in value:
                 said_by = turn["role"] if name == "messages" else f"{name} · {turn['role']}"
-                yield said_by if is_learned(turn) else f"{said_by} · not learned (weight 0)", _turn(turn)
+                yield said_by if is_learned(turn) else f"{said_by} · not trained (weight 0)", _turn(turn)
         else:
             yield name, _as_text(value)
 

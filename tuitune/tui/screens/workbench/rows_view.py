@@ -46,7 +46,7 @@ class RowsView(View):
             return refused(bench.refusal)
         if bench.page is None:
             return Content.styled("Reading the rows …", "$faint")
-        return None if bench.page.rows else Content.styled("There are no rows here.", "$faint")
+        return None if bench.page.rows else Content.styled("No rows here.", "$faint")
 
     def rows(self) -> Sequence[Row]:
         rows = self.bench.page.rows if self.bench.page is not None else ()

@@ -122,7 +122,7 @@ class WorkbenchScreen(WorkbenchKeys):
         self.redraw()
 
     def on_unmount(self) -> None:
-        threading.Thread(target=self.inspector.close, name="End of the mask inspector").start()
+        threading.Thread(target=self.inspector.close, name="Closing the mask inspector").start()
 
     def on_screen_resume(self) -> None:
         """The mask inspector may have changed the draft, and may have been left before it answered."""
@@ -218,7 +218,7 @@ class WorkbenchScreen(WorkbenchKeys):
         if event.source != bench.source:
             return
         if not event.page.rows and bench.page is not None:
-            self.notify("There are no rows after these")
+            self.notify("These are the last rows")
             return
         if event.page.first == 1:
             bench.opening = tuple(one.row for one in event.page.rows)
@@ -242,7 +242,7 @@ class WorkbenchScreen(WorkbenchKeys):
             if job.key != key:
                 self._begin(kind, key, job.supersede(key), self.bench.recipe, self.bench.data)
 
-    @work(thread=True, exit_on_error=False, name="Beginning the work")
+    @work(thread=True, exit_on_error=False, name="Starting the work")
     def _begin(self, kind: str, key: object, idle: Task | None, recipe: Recipe, data: DataSection) -> None:
         if idle is not None:
             idle.cancel()

@@ -42,7 +42,7 @@ class TokensView(View):
         return [
             *(text_row(f"error {at}", finding({"level": "error"}, text)) for at, text in enumerate(report["errors"])),
             *(text_row(f"figures {at}", line) for at, line in enumerate(_figures(report, self.bench.recipe))),
-            heading("tokens a row"),
+            heading("tokens per row"),
             *histogram(lengths["edges"], lengths["counts"], bins, report["max_length"]),
             heading("verdicts"),
             *(self._verdict(at, one) for at, one in sorted(enumerate(report["verdicts"]), key=_worst_first)),
@@ -66,14 +66,14 @@ class TokensView(View):
             )
             for at, one in enumerate(report["lost"])
         ]
-        return [heading(f"rows with nothing left to learn from: {report['lost_count']:,}{more}"), *rows]
+        return [heading(f"rows without labels: {report['lost_count']:,}{more}"), *rows]
 
     def detail(self, key: str) -> Content:
         one = self._entry(key)
         if one is None:
             return Content("")
         if key.startswith("lost"):
-            return Content.assemble(clean(one["why"]), "\n", ("Enter shows its tokens · x leaves it out", "$faint"))
+            return Content.assemble(clean(one["why"]), "\n", ("Enter shows its tokens · x drops it", "$faint"))
         fix = _fix_words(one.get("fix") or {})
         return Content.assemble(clean(one["text"]), *(("\n", ("x", "bold $accent"), f" {fix}") if fix else ()))
 
@@ -101,7 +101,7 @@ class TokensView(View):
 
 def _figures(report: Mapping[str, Any], recipe: Recipe) -> list[Content]:
     held_out = f"{report['held_out']:,} held out"
-    learned = f"{percent_text(report['trained_share'])} of them learned from"
+    learned = f"{percent_text(report['trained_share'])} trained"
     cut = report["cut"]
     steps = expected_steps(recipe, report["rows"], packed=report["packed_rows"])
     return [
@@ -121,7 +121,7 @@ def _figures(report: Mapping[str, Any], recipe: Recipe) -> list[Content]:
 
 def _fix_words(fix: Mapping[str, Any]) -> str:
     if "data.exclude" in fix:
-        return "leaves them out"
+        return "drops them"
     sets = ", ".join(f"{key} = {show_value(setting(key), value)}" for key, value in fix.items())
     return f"sets {sets}" if sets else ""
 
