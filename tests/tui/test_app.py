@@ -92,9 +92,9 @@ async def test_the_help_can_be_scrolled_on_a_small_terminal() -> None:
     async with app.run_test(size=(60, 16)) as pilot:
         await pilot.press("question_mark")
         await until(pilot, lambda: isinstance(app.screen, HelpScreen))
-        assert "Leave from anywhere" not in shot_of(app).text
+        assert "Quit from anywhere" not in shot_of(app).text
         await pilot.press("G")
-        await until(pilot, lambda: "Leave from anywhere" in shot_of(app).text)
+        await until(pilot, lambda: "Quit from anywhere" in shot_of(app).text)
 
 
 async def test_the_palette_runs_an_action_found_by_typing() -> None:
@@ -112,7 +112,7 @@ async def test_the_palette_says_why_an_action_is_not_available() -> None:
     async with app.run_test(size=(120, 36)) as pilot:
         await pilot.press("ctrl+p")
         await until(pilot, lambda: isinstance(app.screen, Choose))
-        assert "There is no run under the cursor" in shot_of(app).text
+        assert "No run here" in shot_of(app).text
 
 
 async def test_a_theme_chosen_in_the_palette_is_remembered() -> None:

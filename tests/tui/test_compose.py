@@ -321,7 +321,7 @@ async def test_saving_writes_a_recipe_that_reads_back():
         assert read(recipes_home() / "my-run.toml") == screen.draft.recipe
         await pilot.press("w", "enter")
         await pilot.pause()
-        assert "Write over it?" in text_of(pilot)
+        assert "Overwrite it?" in text_of(pilot)
         await pilot.press("n")
 
 

@@ -76,7 +76,7 @@ async def test_only_what_was_changed_is_sent_and_the_answer_is_waited_for(waitin
         assert "8 → 12" in text
         assert "none → 40" in text
         await pilot.press("enter")
-        await shown(pilot, "Waiting for the run to take the changes")
+        await shown(pilot, "Waiting for the run to accept")
         await until(pilot, lambda: request_of(waiting))
         request = request_of(waiting)
         assert request is not None

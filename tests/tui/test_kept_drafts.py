@@ -82,7 +82,7 @@ def test_two_screens_never_take_one_draft_and_never_write_over_each_other(tmp_pa
     mine = KeptDraft()
     mine.save(typed(run__name="other"), tmp_path)
     kept, _ = take(found, tmp_path)
-    with pytest.raises(TuituneError, match="another screen"):
+    with pytest.raises(TuituneError, match="another tuitune"):
         take(found, tmp_path)
     assert draft_files() == sorted([kept.path, mine.path])
 
@@ -124,7 +124,7 @@ async def test_it_is_offered_and_gone_on_with() -> None:
     leave_behind(typed(run__name="mine", adapter__rank="many"), Path.cwd())
     app = TuituneApp()
     async with app.run_test(size=(120, 36), notifications=True) as pilot:
-        await until(pilot, lambda: "left behind: mine" in shot_of(app).text)
+        await until(pilot, lambda: "Unfinished draft: mine" in shot_of(app).text)
         await pilot.press("n")
         await until(pilot, lambda: isinstance(app.screen, Choose) and "2 settings changed" in shot_of(app).text)
         await pilot.press("enter")

@@ -54,7 +54,7 @@ async def test_it_says_when_the_run_starts_what_ends_it_and_who_is_told(home: Pa
         text = text_of(pilot)
         assert "now, on the CPU" in text
         assert "after 2 h, at a loss of 0.2500, after 3 evaluations without" in text
-        assert "tells    notify-send tuitune" in text
+        assert "notifies notify-send tuitune" in text
 
 
 @pytest.mark.parametrize(
@@ -92,8 +92,8 @@ def test_what_the_login_would_end_is_not_said_to_go_on(home: Path) -> None:
     dialog = LaunchDialog(Recipe(), Path.cwd())
     ends = dialog.summary(Check([], [advice], None, 1, 2, None, None)).plain
     assert "this login's processes end with it" in ends
-    assert "goes on" not in ends
-    assert "goes on" in dialog.summary(Check([], [], None, 1, 2, None, None)).plain
+    assert "keeps running" not in ends
+    assert "keeps running" in dialog.summary(Check([], [], None, 1, 2, None, None)).plain
 
 
 def test_a_run_that_has_to_wait_says_for_whom(make_run: MakeRun) -> None:
@@ -161,7 +161,7 @@ async def test_the_look_at_the_labels_is_seen_and_need_not_be_waited_for(
 ) -> None:
     async with launching(Recipe()) as pilot:
         await until(pilot, lambda: "tokenizing 3,200 of 52,000 rows" in text_of(pilot))
-        assert "Enter starts without waiting" in text_of(pilot)
+        assert "Enter starts now" in text_of(pilot)
         labels.progress = Progress("working", "tokenizing", 40_000, 52_000)
         await until(pilot, lambda: "40,000 of 52,000" in text_of(pilot))
         await pilot.press("enter")

@@ -118,7 +118,7 @@ async def test_odd_rows_are_named_and_reached_in_turn(data: Path) -> None:
 async def test_without_odd_rows_it_says_so(data: Path) -> None:
     async with inspecting(data) as (pilot, _):
         await pilot.press("n")
-        await notices(pilot, "No row is known to be odd")
+        await notices(pilot, "No odd rows known")
 
 
 async def test_a_fix_goes_into_the_draft_and_the_row_is_looked_at_again(data: Path) -> None:

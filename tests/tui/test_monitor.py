@@ -147,13 +147,13 @@ async def test_stop_asks_first_then_shows_it_at_once(make_run: MakeRun) -> None:
         assert "requested …" not in text(pilot)
         await until(pilot, lambda: not screen(pilot)._under_way)
         await pilot.press("S")
-        await shows(pilot, "is stopping already")
+        await shows(pilot, "is already stopping")
 
 
 async def test_keys_that_do_nothing_say_why(make_run: MakeRun) -> None:
     async with TuituneApp(make_run("triage", steps=0)).run_test(size=(120, 36), notifications=True) as pilot:
         await shows(pilot, "✓ finished")
-        for key, reason in (("S", "has ended already"), ("y", "no point on the charts"), ("p", "no samples yet")):
+        for key, reason in (("S", "has already ended"), ("y", "nothing on the charts"), ("p", "no samples yet")):
             await pilot.press(key)
             await shows(pilot, reason)
 

@@ -46,7 +46,7 @@ async def test_a_checkpoint_and_an_evaluation_are_asked_at_once_and_told_when_do
         await shows(pilot, f"{verb} requested …")
         assert asked_of(run) == [verb]
         await pilot.press(key)
-        await shows(pilot, f"{verb} is asked already")
+        await shows(pilot, f"{verb} is already requested")
         assert asked_of(run) == [verb]
         nonce = answer(run, message="passed on to the engine")
         metric(run, "done", nonce=nonce, verb=verb, ok=True, message="so it was done", step=6)
@@ -184,7 +184,7 @@ async def test_an_evaluation_needs_rows(make_run: MakeRun) -> None:
     async with TuituneApp(run).run_test(size=(120, 36), notifications=True) as pilot:
         await shows(pilot, "● training")
         await pilot.press("E")
-        await shows(pilot, "triage keeps no rows for evaluation")
+        await shows(pilot, "triage has no held-out rows")
 
 
 async def test_a_run_on_another_machine_is_looked_at_and_no_more(make_run: MakeRun) -> None:
@@ -197,7 +197,7 @@ async def test_a_run_on_another_machine_is_looked_at_and_no_more(make_run: MakeR
         for key in "PSKCEGT":
             pilot.app.clear_notifications()
             await pilot.press(key)
-            await shows(pilot, "is not yours to act on", "runs on elsewhere")
+            await shows(pilot, "is read-only here", "runs on elsewhere")
         assert asked_of(run) == []
 
 

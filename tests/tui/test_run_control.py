@@ -55,7 +55,7 @@ async def test_pause_needs_no_question_and_says_what_will_happen(make_run: MakeR
         await until(pilot, lambda: requests(run))
         assert requests(run)[0]["verb"] == "pause"
         answer(run, ok=True)
-        await shown(pilot, "working saves a checkpoint", "gives its memory back")
+        await shown(pilot, "working saves a checkpoint", "frees its device")
 
 
 async def test_a_refusal_is_told(make_run: MakeRun) -> None:
@@ -72,9 +72,9 @@ async def test_kill_says_what_each_step_does_and_wants_the_name(make_run: MakeRu
     run = make_run("stubborn", state="training", steps=5, total=90)
     async with TuituneApp().run_test(size=(80, 24), notifications=True) as pilot:
         await on_list(pilot, "stubborn", "K")
-        await shown(pilot, "Kill stubborn?", "First it is asked to save", "Then its processes", "Then they are killed")
+        await shown(pilot, "Kill stubborn?", "First it is asked to save", "Then its processes", "Then they get SIGKILL")
         await pilot.press(*"stub", "enter")
-        await shown(pilot, "That is not it")
+        await shown(pilot, "No match")
         assert not requests(run)
         await pilot.press(*"born", "enter")
         await until(pilot, lambda: requests(run))
@@ -97,7 +97,7 @@ async def test_a_finished_run_asks_how_far_to_go(make_run: MakeRun) -> None:
         await shown(pilot, "Train further", "Epochs in total (2 done)")
         assert pilot.app.screen.query_one(Input).value == "4"
         await pilot.press("ctrl+u", "1", "enter")
-        await shown(pilot, "2 are done already: enter more")
+        await shown(pilot, "2 already done: enter more")
         await pilot.press("ctrl+u", *"many", "enter")
         await shown(pilot, "expected a number")
         await pilot.press("escape")
@@ -118,7 +118,7 @@ async def test_resume_starts_the_next_life_at_once(make_run: MakeRun) -> None:
         await on_list(pilot, "stopped-short", "r")
         try:
             await until(pilot, lambda: derive(run)[0] not in AT_REST, 20)
-            await shown(pilot, "stopped-short goes on when", seconds=20)
+            await shown(pilot, "stopped-short resumes when", seconds=20)
         finally:
             if derive(run)[0] not in AT_REST:
                 control.request(run, "kill", {"now": True})
@@ -130,7 +130,7 @@ async def test_resume_starts_the_next_life_at_once(make_run: MakeRun) -> None:
     [
         ("P", "finished", "subject has already ended: finished"),
         ("P", "paused", "subject is paused: r resumes it"),
-        ("P", "stopping", "subject is stopping already"),
+        ("P", "stopping", "subject is already stopping"),
         ("S", "paused", "subject is paused: r resumes it"),
         ("K", "queued", "subject has not started: S removes it from the queue"),
         ("K", "failed", "subject has already ended: failed"),
@@ -182,7 +182,7 @@ async def test_the_ends_of_the_queue_are_said(make_run: MakeRun, key: str, name:
     async with TuituneApp().run_test(size=(120, 36), notifications=True) as pilot:
         await shown(pilot, "first", "second")
         await pilot.press("g" if name == "first" else "G", key)
-        await shown(pilot, f"{name} {reason} in the queue")
+        await shown(pilot, f"{name} is {reason} in the queue")
 
 
 async def test_keys_move_a_waiting_run_in_the_queue(make_run: MakeRun) -> None:
@@ -210,7 +210,7 @@ async def test_questions_name_what_becomes_of_a_waiting_run(make_run: MakeRun) -
     async with TuituneApp().run_test(size=(80, 24), notifications=True) as pilot:
         await on_list(pilot, "patient", "S")
         await until(pilot, lambda: isinstance(pilot.app.screen, Confirm))
-        assert "leaves the queue without having started" in text_of(pilot)
+        assert "leaves the queue before it starts" in text_of(pilot)
         await pilot.press("y")
         await until(pilot, lambda: requests(run))
         assert requests(run)[0]["verb"] == "stop"

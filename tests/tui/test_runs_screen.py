@@ -213,8 +213,8 @@ async def test_delete_wants_the_name_and_removes_the_run(make_run: MakeRun) -> N
 @pytest.mark.parametrize(
     ("key", "state", "reason"),
     [
-        ("S", "finished", "has ended already"),
-        ("S", "stopping", "is stopping already"),
+        ("S", "finished", "has already ended"),
+        ("S", "stopping", "is already stopping"),
         ("d", "training", "is training: stop it first"),
     ],
 )
@@ -233,7 +233,7 @@ async def test_without_a_run_the_keys_say_what_to_press(key: str) -> None:
     async with TuituneApp().run_test(size=(120, 36), notifications=True) as pilot:
         await shown(pilot, "No runs yet")
         await pilot.press(key)
-        await shown(pilot, "There is no run under the cursor")
+        await shown(pilot, "No run here")
 
 
 async def test_enter_opens_the_monitor_and_again_the_form(make_run: MakeRun) -> None:

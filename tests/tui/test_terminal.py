@@ -107,7 +107,7 @@ def test_control_c_leaves_when_pressed_twice() -> None:
     with start() as session:
         session.wait_for(PAINTED)
         session.send(b"\x03")
-        session.wait_for(b"again leaves tuitune")
+        session.wait_for(b"again quits tuitune")
         assert not session.ended()
         session.send(b"\x03")
         assert session.wait(5) == 0

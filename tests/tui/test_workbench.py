@@ -313,7 +313,7 @@ async def test_what_a_view_cannot_do_it_says(work: Path):
         for key, words in {
             "slash": "list of problems",
             "space": "cleaning steps",
-            "u": "Nothing has been changed",
+            "u": "Nothing to undo",
         }.items():
             await pilot.press(key)
             await until(pilot, lambda words=words: words in text_of(pilot))
