@@ -207,7 +207,7 @@ def test_it_is_there_after_the_screen_was_killed() -> None:
     with start() as session:
         session.wait_for(b"No runs yet")
         session.ask(b"n", b"bundled:nano")
-        session.ask(b"[", b"What the run is called")
+        session.ask(b"[", b"The run's name")
         session.send(b"\r")
         deadline = time.monotonic() + 15
         while not draft_files():
@@ -223,4 +223,5 @@ def test_it_is_there_after_the_screen_was_killed() -> None:
     with start() as session:
         session.wait_for(b"offers it")
         session.ask(b"n", b"1 setting changed")
-        session.ask(b"\r", b"-typed-and-not-entered")
+        session.ask(b"\r", b"unusable rows")
+        session.ask(b"[", b"-typed-and-not-entered")
