@@ -49,7 +49,7 @@ def big_model(folder: Path, **config: Any) -> Path:
 
 
 def looked_at(base: Path, *, gpus: list[Gpu] | None = None, where: Session | None = None, **values: Any) -> Check:
-    chosen = {"model__id": "tiny", "data__train": "rows.jsonl", **values}
+    chosen = {"model__id": "tiny", "data__train": "rows.jsonl", "data__packing": False, **values}
     recipe = with_values(Recipe(), {key.replace("__", "."): value for key, value in chosen.items()})
     return check(recipe, base=base, gpus=[CARD] if gpus is None else gpus, where=where or Session())
 
@@ -595,7 +595,7 @@ def test_what_would_end_the_run_is_among_the_advice(base: Path) -> None:
 
 def test_epochs_of_a_few_steps_should_not_set_the_pace(base: Path) -> None:
     rows(base / "few.jsonl", ROWS[:110])
-    short = {"data__train": "few.jsonl", "training__batch_size": 32, "training__accumulation": 4}
+    short = {"data__train": "few.jsonl", "training__batch_size": 32, "training__accumulation": 4, "data__packing": True}
     (note,) = advice(looked_at(base, **short, training__epochs=100.0), "cadence")
     assert (note.level, note.key) == ("info", "evaluation.every")
     assert note.fix == {"evaluation.every": 13, "checkpoints.every": 13}
@@ -609,12 +609,45 @@ def test_epochs_of_a_few_steps_should_not_set_the_pace(base: Path) -> None:
     assert note.fix == {"samples.every": 13, "checkpoints.every": 13}
     for values in (
         {**short, "training__epochs": 5.0},
-        {"training__epochs": 100.0, "data__packing": False},
+        {"training__epochs": 100.0},
         {**short, "training__epochs": 100.0, "training__max_steps": 10},
     ):
         assert advice(looked_at(base, **values), "cadence") == []
-    (note,) = advice(looked_at(base, training__epochs=100.0), "cadence")
+    (note,) = advice(looked_at(base, training__epochs=100.0, data__packing=True), "cadence")
     assert "happens every step" in note.message  # all 150 rows of a few words fit into one batch
+
+
+@pytest.mark.parametrize(
+    ("values", "key"),
+    [
+        ({"training__batch_size": 16}, "training.accumulation"),
+        ({"training__batch_size": 64, "training__accumulation": 1}, "training.batch_size"),
+        ({"data__packing": True, "data__limit": 40}, "data.packing"),
+        ({"data__packing": True}, "training.accumulation"),
+        ({"data__packing": True, "data__limit": 12, "training__epochs": 1.0}, "data.packing"),
+        ({"data__limit": 6, "training__epochs": 1.0, "training__accumulation": 1}, "training.batch_size"),
+        ({"data__limit": 12, "training__epochs": 0.3}, "training.accumulation"),
+    ],
+    ids=str,
+)
+def test_a_run_of_too_few_steps_is_warned_of_and_the_fix_makes_enough(
+    base: Path, values: dict[str, Any], key: str
+) -> None:
+    before = looked_at(base, **values)
+    (note,) = advice(before, "few-steps")
+    assert (note.level, note.key) == ("warning", key)
+    assert before.steps and before.steps.phrase in note.message
+    fix = {name.replace(".", "__"): value for name, value in (note.fix or {}).items()}
+    after = looked_at(base, **{**values, **fix})
+    assert after.steps and after.steps.count >= 15 and after.steps.text in note.message
+    assert not advice(after, "few-steps") and not advice(after, "many-epochs")
+
+
+def test_few_steps_that_no_setting_mends_or_that_are_meant(base: Path) -> None:
+    (note,) = advice(looked_at(base, data__limit=2, data__eval=None), "few-steps")
+    assert (note.key, note.fix) == ("data.train", None)
+    assert not advice(looked_at(base, training__max_steps=2), "few-steps")
+    assert not advice(looked_at(base), "few-steps")
 
 
 def test_a_moment_to_stop_at_that_is_past(base: Path) -> None:

@@ -90,7 +90,9 @@ def test_where_the_hub_does_not_answer_that_is_said_and_nothing_is_refused(
     monkeypatch.setattr(remote, "_answers", {})
     found = looked_at(tmp_path, "owner/whole")
     assert (found.errors, found.facts, found.forecast) == ([], None, None)
-    assert "cannot be known before" in advice(found, "download")[0].message
+    (note,) = advice(found, "download")
+    assert (note.level, note.key) == ("warning", "model.id")
+    assert "could not be reached" in note.message
     assert found.unknown and not found.to_ask
 
 

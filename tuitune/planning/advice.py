@@ -10,7 +10,7 @@ from functools import cache
 from tuitune.hardware import fitness, occupancy
 from tuitune.hardware.compiler import why_not_compiled
 from tuitune.hardware.models import ADAPTER_CONFIG
-from tuitune.planning.cadence import cadence_advice
+from tuitune.planning.cadence import cadence_advice, few_steps_advice
 from tuitune.planning.data_advice import data_advice
 from tuitune.planning.experts import expert_advice
 from tuitune.planning.half_precision import MAY_OVERFLOW, computes_in_float16, float16_trouble
@@ -158,11 +158,10 @@ def _download(now: Situation) -> Iterator[Advice]:
         return
     rest, remote = "the rest of it" if now.model.download == "partial" else "it", now.model.remote
     size = f" ({bytes_text(remote.download)})" if remote and remote.download else ""
-    why = (
-        f"; what it is cannot be known before: {clean(remote.unknown, limit=200)}" if remote and remote.unknown else ""
-    )
-    message = f"this model is not on this machine; the run downloads {rest} first{size}{why}"
-    yield Advice("download", "info", "model.id", message)
+    message = f"this model is not on this machine; the run downloads {rest} first{size}"
+    if remote and remote.unknown:
+        message += f". Nothing is known of it, and the run may fail: {clean(remote.unknown, limit=200)}"
+    yield Advice("download", "warning" if remote and remote.unknown else "info", "model.id", message)
 
 
 def _experts(now: Situation) -> Iterator[Advice]:
@@ -213,6 +212,7 @@ _RULES: tuple[Callable[[Situation], Iterable[Advice]], ...] = (
     _experts,
     expert_advice,
     _adapter_beside,
+    few_steps_advice,
     cadence_advice,
     _until,
     _notify,

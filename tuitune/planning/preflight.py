@@ -115,8 +115,14 @@ def check(
     fit = fits(expected, _once_free(present, recipe), recipe.hardware.gpu) if expected and not awaited else None
     where = where or session(data_home())
     why = no_gpu(recipe, machine)
-    steps = _steps(recipe, base, data, model.facts, rows)
-    situation = Situation(recipe, model, data, trainable, expected, fit, present, why, not awaited, where, steps)
+
+    def count_steps(of: Recipe) -> Steps | None:
+        return _steps(of, base, data, model.facts, rows)
+
+    steps = count_steps(recipe)
+    situation = Situation(
+        recipe, model, data, trainable, expected, fit, present, why, not awaited, where, count_steps, steps
+    )
     to_ask = recipe.model.id if model.download and model.remote is None else ""
     unknown = model.remote.unknown if model.remote else ""
     return Check(errors, advise(situation), model.facts, trainable, total, expected, fit, to_ask, unknown, steps)

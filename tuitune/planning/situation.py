@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -41,4 +42,6 @@ class Situation:
     certain: bool
     """False where the run would wait for a GPU, as the driver or a card does not answer."""
     session: Session
+    count_steps: Callable[[Recipe], Steps | None]
+    """The steps of a run of this recipe, or of one that differs in its settings."""
     steps: Steps | None = None
