@@ -80,7 +80,7 @@ def test_a_run_that_begins_anew_may_be_as_short_as_wanted(home: Path) -> None:
         (
             ["training.max_steps=4"],
             {"training.epochs": 5.0},
-            "it is finished; training.epochs has no effect beside training.max_steps = 4; train longer: "
+            "it is finished; training.epochs has no effect while training.max_steps = 4; train longer: "
             "--set training.max_steps=… (now 4)",
         ),
     ],
@@ -113,4 +113,4 @@ def test_epochs_that_decide_nothing_are_told(
     monkeypatch.setattr(start, "attend", lambda run, options, since: 0)
     given = [f"{key}={'' if value is None else value}" for key, value in changes.items()]
     start.resume(Namespace(run=run.name, overrides=given, detach=False))
-    assert ("training.epochs has no effect beside training.max_steps = 10" in capsys.readouterr().err) == said
+    assert ("training.epochs has no effect while training.max_steps = 10" in capsys.readouterr().err) == said

@@ -159,7 +159,7 @@ def test_gpu_errors_since_the_start_are_read_from_the_kernels_log(tmp_path: Path
     kernel.close()
     assert found == [
         "GPU error Xid 79 on 0000:3b:00: the GPU has fallen off the bus",
-        "GPU error Xid 31 on 0000:3b:00: a program read or wrote GPU memory that is not its own",
+        "GPU error Xid 31 on 0000:3b:00: a program accessed invalid GPU memory",
         "GPU error Xid 999 on 0000:3b:00.0: something ␛[2J new",
     ]
 

@@ -16,7 +16,7 @@ _RECORD = 8192
 _AT_MOST = 10_000
 _MEANINGS = {
     13: "a program error on the GPU, or a fault of the card",
-    31: "a program read or wrote GPU memory that is not its own",
+    31: "a program accessed invalid GPU memory",
     43: "the GPU stopped working for this program",
     48: "the GPU's memory has an uncorrectable error",
     62: "the GPU's controller halted",

@@ -21,7 +21,7 @@ def idle(changes: Collection[str], training: TrainingSection) -> str:
     """What is to be said where `changes` set a number of epochs that decides nothing in `training`; "" elsewhere."""
     if "training.epochs" not in changes or training.max_steps is None:
         return ""
-    return f"training.epochs has no effect beside training.max_steps = {training.max_steps}"
+    return f"training.epochs has no effect while training.max_steps = {training.max_steps}"
 
 
 def total_steps(run: Run, training: TrainingSection) -> int | None:
