@@ -86,12 +86,20 @@ def test_escape_sequences_go_and_their_text_stays() -> None:
 @pytest.mark.parametrize(
     "secret",
     [
-        "hf_AbCdEfGhIjKlMnOpQrStUvWx",
-        "sk-proj-0123456789abcdef",
+        "hf_AbCdEfGhIjKlMnOpQrStUvWxYzAbCdEfGh",
+        "api_org_AbCdEfGhIjKlMnOpQrStUvWxYzAbCdEfGh",
+        "sk-proj-T3st_0123456789abcdef-0123",
+        "sk-ant-api03-0123456789abcdefghij",
+        "sk-or-v1-0123456789abcdef0123456789abcdef",
         "Bearer eyJhbGciOiJIUzI1NiJ9.e30.abc",
-        "ghp_0123456789abcdefghij",
+        "{'authorization': 'Bearer AbCdEf'}",
+        "Authorization: Basic AbCdEf==",
+        "ghp_0123456789abcdefghij0123456789abcdef",
+        "github_pat_0123456789abcdefghij01_0123456789abcdef",
+        "glpat-0123456789abcdefghij",
         "https://me:hunter22@example.com/x",
         "AKIAIOSFODNN7EXAMPLE",
+        "api_key='0123456789abcdef0123456789abcdef01234567'",
     ],
 )
 def test_credentials_are_hidden(secret: str) -> None:
@@ -99,6 +107,7 @@ def test_credentials_are_hidden(secret: str) -> None:
     assert "•••" in shown
     for part in ("AbCdEf", "0123456789", "eyJhbG", "hunter22", "IOSFODNN7"):
         assert part not in shown
+    assert shown.startswith("token ") and shown.endswith(" was refused")
 
 
 def test_values_of_secret_variables_are_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -107,6 +116,20 @@ def test_values_of_secret_variables_are_hidden(monkeypatch: pytest.MonkeyPatch) 
     assert redact("using correct-horse-battery with parallelism") == "using ••• with parallelism"
 
 
-def test_ordinary_words_are_not_taken_for_secrets() -> None:
-    text = "risk-averse sk-learn hf_home bearer of news at https://example.com:8080/a"
+@pytest.mark.parametrize(
+    "text",
+    [
+        "risk-averse sk-learn hf_home at https://example.com:8080/a",
+        "pip install hf_transfer; set HF_HUB_ENABLE_HF_TRANSFER or hf_hub_download, hf_bucket_endpoints2",
+        "api_org_settings_of_customers, ghs_of_old_and_new_repositories",
+        "opus-mt-sk-translation sk-wikipedia-2023-11-dump sk-conversational-instructions",
+        "the bearer certificate, Bearer securities. a bearer of news",
+        "authorization: required",
+        "api_key=self._settings.api_key_value, access_key: configured_elsewhere_by_you",
+        "rapid_sha = 0123456789abcdef0123456789abcdef01234567",
+        "api_file: /srv/data/of/2024/a-quite-long-folder-name/rows.jsonl",
+        '{"url": "http://a", "b": "c@d"}',
+    ],
+)
+def test_ordinary_words_are_not_taken_for_secrets(text: str) -> None:
     assert redact(text) == text

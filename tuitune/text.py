@@ -32,17 +32,23 @@ _ESCAPE_SEQUENCE = re.compile(
 
 _HIDDEN = "•••"
 _SECRETS = r"""
-      \bhf_[A-Za-z0-9]{8,}
-    | \b(?:api_org|github_pat|gh[pousr]|glpat|xox[abprs])[_-][A-Za-z0-9_-]{16,}
-    | \bsk-[A-Za-z0-9_-]{8,}
+      \b(?:hf|api_org)_[A-Za-z0-9]{30,}
+    | \bgh[pousr]_[A-Za-z0-9]{30,} | \bgithub_pat_[A-Za-z0-9_]{30,}
+    | \bglpat-[A-Za-z0-9_-]{20,} | \bxox[abprs]-[A-Za-z0-9-]{16,}
+    | (?<![\w-])sk-(?=[A-Za-z_-]*[0-9])(?=[\w-]*[A-Za-z0-9]{16})[A-Za-z0-9_-]{20,}
     | \bAIza[A-Za-z0-9_-]{35}
     | \b(?:AKIA|ASIA)[0-9A-Z]{16}\b
-    | (?<=[Bb]earer[ ])[A-Za-z0-9._~+/=-]{8,}
+    | (?<=[Bb]earer[ ])(?=[A-Za-z._~+/=-]*[0-9])[A-Za-z0-9._~+/=-]{16,}
     | (?<=[Bb]earer%20)[A-Za-z0-9._~+/=%-]{8,}
-    | (?<=://)[^\s/:@]+:[^\s/@]+(?=@)
-    | (?P<named>(?i:wandb|api|aws)[\w.-]*["']?[ ]*[:=][ ]*["']?)[A-Za-z0-9/+]{40}\b
+    | (?<=://)[^\s/:@"'<>]+:[^\s/@"'<>]+(?=@)
+    | (?P<header>(?i:authorization["']?[ ]*[:=][ ]*["']?(?:bearer|basic|token)[ ]+))[^\s"',]+
+    | (?P<name>(?i:(?:api|access|secret)[_-]?key|session_token)["']?[ ]*[:=][ ]*["']?)
+      (?=[A-Za-z/+_-]*[0-9])[A-Za-z0-9/+_-]{20,}
 """
-"""A bare number of 40 hexadecimal digits is a commit more often than a key, so its name has to be beside it."""
+"""What only a credential looks like: as long as its kind is, since words, names and paths begin like one, too.
+
+A bare number of 40 hexadecimal digits is a commit more often than a key, so its name has to be beside it.
+"""
 
 _SECRET_VARIABLE = re.compile(
     r"(?:^|_)(?:TOKEN|SECRET|PASSWORD|PASSWD|PASS|PAT|APIKEY|API_KEY|ACCESS_KEY|SECRET_KEY|PRIVATE_KEY)$"
@@ -104,7 +110,7 @@ def redactor() -> Callable[[str], str]:
     values = {one for name, value in os.environ.items() if _SECRET_VARIABLE.search(name) for one in _spellings(value)}
     known = sorted((value for value in values if len(value) >= _SHORTEST_SECRET), key=len, reverse=True)
     wanted = _wanted(tuple(known))
-    return lambda text: wanted.sub(lambda found: (found["named"] or "") + _HIDDEN, text)
+    return lambda text: wanted.sub(lambda found: (found["header"] or found["name"] or "") + _HIDDEN, text)
 
 
 def _spellings(value: str) -> set[str]:

@@ -204,5 +204,5 @@ def test_out_of_memory_and_a_full_disk_are_explained() -> None:
 
 
 def test_secrets_do_not_reach_the_journal(carried: Carry) -> None:
-    outcome = carried(model__id="/nowhere/hf_abcdefghijklmnop1234")
-    assert outcome.code == 1 and "hf_abcdefghijklmnop1234" not in outcome.run.metrics_file.read_text()
+    outcome = carried(model__id="/nowhere/hf_abcdefghijklmnopabcdefghijklmnop1234")
+    assert outcome.code == 1 and "hf_abcdefghijklmnopabcdefghijklmnop1234" not in outcome.run.metrics_file.read_text()

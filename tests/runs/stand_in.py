@@ -113,7 +113,7 @@ match behaviour:
     case "disk-full":
         end("failed", "[Errno 28] No space left on device: 'adapter_model.safetensors'")
     case "raise":
-        raise ImportError("no module named torch hf_abcdefghijklmnop \x1b[31m")
+        raise ImportError("no module named torch hf_abcdefghijklmnopabcdefghijklmnop \x1b[31m")
     case "silent":
         sys.exit(0)
     case "say-stopped":

@@ -82,7 +82,9 @@ def test_what_cannot_be_started_is_said(run: Run, tmp_path: Path) -> None:
 def test_a_command_that_fails_is_said_with_its_last_words(
     run: Run, script: Script, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    program = script("echo out; echo 'first' >&2; printf 'no \\033[31mroute hf_abcdefghijklmnop\\n\\n' >&2; exit 7")
+    program = script(
+        "echo out; echo 'first' >&2; printf 'no \\033[31mroute hf_abcdefghijklmnopabcdefghijklmnop\\n\\n' >&2; exit 7"
+    )
     assert notify(run, f"'{program}'", FACTS) == "the notify command failed with exit code 7: no ␛[31mroute •••"
     assert notify(run, f"'{script('kill -9 $$')}'", FACTS) == "the notify command was killed by signal 9"
     assert notify(run, "false", FACTS) == "the notify command failed with exit code 1"

@@ -148,7 +148,7 @@ def test_any_bytes_are_a_log(tmp_path_factory: pytest.TempPathFactory, content: 
 
 def test_a_log_line_hides_credentials_and_keeps_the_last_version_of_itself(tmp_path: Path) -> None:
     path = tmp_path / "log.txt"
-    path.write_text("token hf_abcdefghijklmnop\n 10%\r 90%\r\n")
+    path.write_text("token hf_abcdefghijklmnopabcdefghijklmnop\n 10%\r 90%\r\n")
     assert LogWindow(path).lines(5) == ["token •••", " 90%"]
 
 

@@ -315,7 +315,7 @@ import sys
 from tuitune.tui.app import TuituneApp
 class Broken(TuituneApp):
     def action_help(self):
-        raise RuntimeError({payload!r} + " hf_0123456789abcdefghij")
+        raise RuntimeError({payload!r} + " hf_0123456789abcdefghij0123456789abcd")
 sys.exit(Broken().run() or 1)
 """
     with start((sys.executable, "-c", code)) as session:
