@@ -158,12 +158,22 @@ def test_a_foreign_manifest_is_none(run: Run, content: bytes) -> None:
     assert found.manifest is None and not found.healthy
 
 
-@pytest.mark.parametrize("name", ["../../secret", "/etc/passwd", "", "templates/../../../secret"])
-def test_a_manifest_cannot_name_files_elsewhere(run: Run, name: str) -> None:
+@pytest.mark.parametrize(
+    "files",
+    [
+        *({name: {"size": 0, "sha256": ""}} for name in ("../../secret", "/etc/passwd", "", "templates/../../secret")),
+        *({name: {"size": 0, "sha256": ""}} for name in ("\x00/torn", "\ud800/odd")),
+        *({"adapter_config.json": {"size": size, "sha256": ""}} for size in ("8", [8], None, True, 8.0)),
+        {"adapter_config.json": {"size": 8, "sha256": 7}},
+        {"adapter_config.json": {"size": 8}},
+        {"adapter_config.json": "whole"},
+    ],
+)
+def test_a_manifest_that_lists_what_can_be_no_file_of_the_folder_is_none(run: Run, files: dict[str, Any]) -> None:
     path = save(run, 10)
     body = manifest.read(path)
     assert body is not None
-    body["files"] = {name: {"size": 0, "sha256": ""}}
+    body["files"] = files
     (path / manifest.NAME).unlink()
     text = json.dumps({**body, "digest": manifest._digest(body)})
     (path / manifest.NAME).write_text(text)

@@ -19,6 +19,7 @@ VERSION = 1
 Manifest = dict[str, Any]
 
 _LIMIT = 1 << 24
+_ENTRY = {"size": int, "sha256": str}
 
 
 def seal(folder: Path, fields: Mapping[str, Any]) -> None:
@@ -131,10 +132,16 @@ def _sound(manifest: Manifest) -> bool:
     """Whether the list of files is one: relative names that stay in the folder, each with its size and hash."""
     entries = manifest.get("files")
     return isinstance(entries, dict) and all(
-        isinstance(entry, dict)
-        and entry.keys() == {"size", "sha256"}
-        and not PurePosixPath(name).is_absolute()
-        and name not in ("", ".")
-        and ".." not in PurePosixPath(name).parts
+        _stays_inside(name) and isinstance(entry, dict) and {key: type(entry[key]) for key in entry} == _ENTRY
         for name, entry in entries.items()
     )
+
+
+def _stays_inside(name: str) -> bool:
+    """Whether a file can have this name, and be below the folder by it."""
+    path = PurePosixPath(name)
+    try:
+        possible = b"\0" not in os.fsencode(name)
+    except UnicodeEncodeError:
+        return False
+    return possible and not path.is_absolute() and name not in ("", ".") and ".." not in path.parts
