@@ -19,7 +19,7 @@ from tuitune.runs.directory import Run, create
 from tuitune.runs.state import derive
 
 ATTACH_SECONDS = 2.0
-STEP = re.compile(r"step[^0-9]{1,40}?(\d[\d ]*)[^0-9]+1 000")
+STEP = re.compile(r"step[^0-9]{1,40}?(\d[\d,]*)[^0-9]+1,000")
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def shown_step(screen: Session, at_least: int) -> tuple[int, float]:
 
     def look() -> int:
         screen.read(0.02)
-        found = [int(shown.replace(" ", "")) for shown in STEP.findall(re.sub(r"\x1b\[[0-9;]*m", "", screen.text))]
+        found = [int(shown.replace(",", "")) for shown in STEP.findall(re.sub(r"\x1b\[[0-9;]*m", "", screen.text))]
         return max(found, default=0)
 
     shown = wait_for(lambda: look() if look() >= at_least else 0, seconds=15)
