@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from inspect import isawaitable
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual.app import RenderResult
 from textual.content import Content
 from textual.css.query import NoMatches
+from textual.message import Message
 from textual.screen import Screen
 from textual.widget import Widget
 from textual.worker import Worker, WorkerState
@@ -91,6 +93,11 @@ class TuituneScreen(Screen[None]):
             self.query_one(KeyBar).refresh_keys()
         except NoMatches:
             return
+
+    async def _dispatch_message(self, message: Message) -> None:
+        """Let others have their turn after each message: Textual styles, sizes and paints a new screen at one go."""
+        await super()._dispatch_message(message)
+        await asyncio.sleep(0)
 
     def _compositor_refresh(self) -> None:
         """Behind a window, send what changed; Textual would repaint all of this screen at every change from then on."""

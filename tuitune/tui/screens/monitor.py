@@ -20,12 +20,12 @@ from tuitune.tui.widgets.run_header import RunHeader
 from tuitune.tui.widgets.run_panes import RunPanes
 
 INTERVAL = 1.0
-RECORDS_AT_ONCE = 4_000
+RECORDS_AT_ONCE = 2_000
 DRAW_WHILE_READING = 0.5
 
 
 class MonitorScreen(MonitorKeys):
-    """Watches `run`. One loop reads what is new, at most 4 000 records at a time, and draws what changed.
+    """Watches `run`. One loop reads what is new, at most 2 000 records at a time, and draws what changed.
 
     It goes on while a dialog stands over it, so that the run behind it never stands still.
     """
