@@ -41,6 +41,9 @@ def work(report):
     if wanted["do"] == "vanish":
         print("\\x1b[31mthe last words", flush=True)
         os._exit(3)
+    if wanted["do"] == "tell":
+        os.write(2, b"GET https://hub.example/?token=" + os.environ["HUB_TOKEN"].encode())
+        raise ValueError(f"{os.environ['HUB_TOKEN']} was refused")
     return {"answer": 42}
 
 if "swell" in Path(sys.argv[2], "wanted.json").read_text():
@@ -104,6 +107,18 @@ def test_a_task_is_carried_out_once_and_found_again(start: Callable[..., Task], 
     assert len(pids(tmp_path, 1)) == 1
     other = start("answer", ("changed",))
     assert other.folder != again.folder and wait(other).state == "done"
+
+
+def test_secrets_that_a_task_prints_are_in_none_of_its_files(
+    start: Callable[..., Task], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HUB_TOKEN", "correct-horse-battery")
+    task = start("tell")
+    assert wait(task).error == "ValueError: ••• was refused"
+    wait_for(lambda: "ValueError: •••" in (task.folder / "log.txt").read_text())
+    log = (task.folder / "log.txt").read_text()
+    assert "?token=•••" in log and "••• was refused" in log
+    assert [file.name for file in task.folder.iterdir() if b"horse" in file.read_bytes()] == []
 
 
 def test_what_a_task_writes_is_private(start: Callable[..., Task]) -> None:

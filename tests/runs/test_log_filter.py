@@ -14,11 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.runs.harness import events, last_event, supervise_command, wait_for
+from tuitune.log_filter import LogFilter
 from tuitune.runs import identity
 from tuitune.runs.directory import Run
 from tuitune.runs.identity import Identity
 from tuitune.runs.log import LINE_LIMIT, log_lines
-from tuitune.runs.log_filter import LogFilter
 from tuitune.runs.state import last_words
 from tuitune.runs.supervisor import supervise
 from tuitune.text import redact, redactor
@@ -136,7 +136,7 @@ def _filters(pid: int) -> bool:
 
 def test_the_newest_lines_of_a_log_as_a_terminal_would_have_left_them(tmp_path: Path) -> None:
     log = tmp_path / "log.txt"
-    log.write_bytes(b"one\n10%\r20%\r\n\x1b[31mthree\x1b[0m\nhf_abcdefgh1234\nunfinished")
+    log.write_bytes(b"one\n10%\r20%\r\n\x1b[31mthree\x1b[0m\nhf_abcdefghijklmnopabcdefghijklmnop\nunfinished")
     assert list(log_lines(log)) == ["one", "20%", "three", "•••", "unfinished"]
     assert list(log_lines(log, 2)) == ["•••", "unfinished"]
     assert list(log_lines(log, 100)) == list(log_lines(log))

@@ -10,6 +10,7 @@ from importlib import import_module
 from pathlib import Path
 
 from tuitune.data.tasks import carry_out
+from tuitune.outlet import outlive_readers
 
 TASKS = {"scan": "tuitune.data.scan.task", "clean": "tuitune.data.cleaning.task", "make": "tuitune.data.cleaning.made"}
 """Kinds of tasks, and the module whose `run(report)` does each and returns its result."""
@@ -27,6 +28,7 @@ def main() -> int:
     page.add_argument("--split", default="train", help="the split of a Hub data set (default: train)")
     arguments = parser.parse_args()
     if arguments.kind in TASKS:
+        outlive_readers()
         return carry_out(arguments.folder, import_module(TASKS[arguments.kind]).run)
     from tuitune.data.sources.page_process import print_page
 

@@ -1,13 +1,14 @@
 """Long work over data as a process of its own: started, looked at, left, cancelled and found again.
 
 A task is a folder of the cache, named by what is wanted and of what: `wanted.json` says what to do, `progress.json` how
-far it is, `result.json` what came out, `log.txt` what the process printed. Its process holds the folder's lock, so one
-that was killed is known to be gone. Whoever looks needs nothing but the folder.
+far it is, `result.json` what came out, `log.txt` what the process printed, without secrets. Its process holds the
+folder's lock, so one that was killed is known to be gone. Whoever looks needs nothing but the folder.
 """
 
 from __future__ import annotations
 
 import errno
+import fcntl
 import hashlib
 import json
 import os
@@ -30,6 +31,7 @@ import orjson
 from tuitune import __version__
 from tuitune.data import task_lock
 from tuitune.data.task_report import Report, carry_out, digest, write_whole
+from tuitune.outlet import start_filter
 from tuitune.paths import data_home, private_directory
 from tuitune.problem import TuituneError
 from tuitune.text import clean, redact, strip_ansi
@@ -80,7 +82,7 @@ class Task:
             return self._progress
         at_work = task_lock.holder(self.folder) is not None
         self._read()
-        if self._progress.state == "working" and not at_work:
+        if self._progress.state == "working" and not at_work and _is_settled(self.folder / "log.txt"):
             self._progress = Progress("failed", error=self._obituary())
         return self._progress
 
@@ -174,18 +176,26 @@ def _start(kind: str, wanted: Mapping[str, Any], folder: Path, module: str, lock
     _empty(folder)
     write_whole(folder / "wanted.json", json.dumps(wanted, default=str).encode())
     write_whole(folder / "progress.json", orjson.dumps({"state": "working", "text": "starting"}))
-    with (folder / "log.txt").open("wb") as log:
+    source, entrance = os.pipe2(os.O_CLOEXEC)
+    try:
+        with (folder / "log.txt").open("wb") as log:
+            fcntl.flock(log, fcntl.LOCK_EX)  # the filter's, which inherits it, until everything printed is there
+            log_filter = start_filter(source, log.fileno())
         process = subprocess.Popen(
             [sys.executable, "-P", "-m", module, kind, str(folder)],
             stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
+            stdout=entrance,
+            stderr=entrance,
             pass_fds=(lock,),
             umask=0o077,
             start_new_session=True,
         )
+    finally:
+        os.close(source)
+        os.close(entrance)
     task_lock.name_holder(lock, process.pid)
-    threading.Thread(target=process.wait, name=f"reap {kind}", daemon=True).start()
+    for child in (process, log_filter):
+        threading.Thread(target=child.wait, name=f"reap {kind}", daemon=True).start()
 
 
 def _end(pid: int, folder: Path) -> None:
@@ -196,6 +206,18 @@ def _end(pid: int, folder: Path) -> None:
     deadline = time.monotonic() + _END_SECONDS
     while task_lock.holder(folder) is not None and time.monotonic() < deadline:
         time.sleep(_POLL_SECONDS)
+
+
+def _is_settled(log: Path) -> bool:
+    """Whether all that a process printed is in its log."""
+    try:
+        with log.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def _last_words(log: Path) -> str:

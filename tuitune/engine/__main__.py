@@ -11,6 +11,7 @@ from pathlib import Path
 
 from tuitune.engine.environment import heavy_imports, prepare_environment
 from tuitune.engine.stop import hold_back
+from tuitune.outlet import outlive_readers
 
 
 def main() -> int:
@@ -30,6 +31,7 @@ def main() -> int:
     arguments = parser.parse_args()
     if arguments.task == "train":
         hold_back()
+        outlive_readers()
         from tuitune.engine.worker import carry_out
 
         return carry_out(arguments.run, listen=arguments.listen)
@@ -38,6 +40,8 @@ def main() -> int:
     prepare_environment()
     if arguments.task == "contact":
         return _contact(arguments.device)
+    if arguments.task in ("tokens", "hub"):
+        outlive_readers()
     if arguments.task == "tokens":
         return _tokens(arguments.folder)
     if arguments.task == "hub":

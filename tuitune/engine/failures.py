@@ -9,6 +9,7 @@ from tuitune.hardware.host import out_of_room
 from tuitune.hub import offline
 from tuitune.problem import TuituneError
 from tuitune.runs.memory_words import memory_that_ran_out
+from tuitune.text import redact
 
 _LONGEST = 600
 
@@ -34,17 +35,18 @@ def cause_of(error: BaseException) -> str | None:
 
 
 def explain(error: BaseException) -> str:
-    """The cause of `error` and what to do about it, in the recipe's terms."""
+    """The cause of `error` and what to do about it, in the recipe's terms, without secrets."""
     for cause in _causes(error):
         for known in (_said_plainly, _out_of_memory, _gpu_trouble, hub_words, _disk, _missing):
             if (words := known(cause)) is not None:
-                return words[:_LONGEST]
+                return redact(words)[:_LONGEST]
     return f"{type(error).__name__}: {first_line(error)}"[:_LONGEST] + " (the log has the details)"
 
 
 def first_line(error: BaseException) -> str:
-    """The first line of an error's text that says anything."""
-    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+    """The first line of an error's text that says anything, without secrets."""
+    line = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+    return redact(line)
 
 
 def _causes(error: BaseException | None) -> list[BaseException]:

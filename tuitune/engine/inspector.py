@@ -31,7 +31,6 @@ from tuitune.engine.tokens import Encoder, Rendered
 from tuitune.engine.verdicts import Level, Verdict, judge, longer
 from tuitune.problem import TuituneError
 from tuitune.recipe.schema import Recipe
-from tuitune.text import redact
 
 _SAMPLE = 200
 _MEMORY = 1 << 30
@@ -59,7 +58,7 @@ def serve(requests: IO[str], replies: IO[str]) -> int:
         except MemoryError:
             answer = {"ok": False, "error": "this row needs more memory than a row may use"}
         except Exception as error:
-            answer = {"ok": False, "error": redact(explain(error))}
+            answer = {"ok": False, "error": explain(error)}
         number = request.get("id") if isinstance(request, dict) else None
         print(json.dumps({"id": number, **answer}), file=replies, flush=True)
     return 0

@@ -27,7 +27,7 @@ from trl.chat_template_utils import (
 
 from tuitune.data.shapes.turns import REASONING
 from tuitune.engine.cpu_timer import CpuTimer
-from tuitune.engine.failures import EngineError
+from tuitune.engine.failures import EngineError, first_line
 from tuitune.text import clean
 
 Messages = list[dict[str, Any]]
@@ -307,5 +307,4 @@ def _compile(text: str) -> None:
 
 def _words(error: BaseException) -> str:
     """The first line of foreign words, harmless."""
-    line = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
-    return clean(line, limit=200)
+    return clean(first_line(error), limit=200)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import fcntl
 import os
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
+from tuitune import outlet
 from tuitune.runs import files
 from tuitune.runs.directory import Run
 
@@ -60,13 +60,6 @@ class FilteredLog:
     def _start(self) -> subprocess.Popen[bytes]:
         log = files.open_regular(self._run.log_file, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
         try:
-            return subprocess.Popen(
-                [sys.executable, "-P", "-m", "tuitune.runs.log_filter"],
-                stdin=self._exit,
-                stdout=log,
-                stderr=subprocess.DEVNULL,
-                cwd=self._run.path,
-                start_new_session=True,
-            )
+            return outlet.start_filter(self._exit, log)
         finally:
             os.close(log)

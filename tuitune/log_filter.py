@@ -1,4 +1,4 @@
-"""The process between an engine and its run's log: `python -P -m tuitune.runs.log_filter <PIPE >>LOG`.
+"""The process between one that prints and its log: `python -P -m tuitune.log_filter <PIPE >>LOG`.
 
 It blanks secrets, whoever printed them: our own lines, a library's message, a traceback. It is a process of its own, so
 that an engine whose supervisor is killed still has somebody to print to while it saves, and it lives as long as anybody
@@ -22,7 +22,7 @@ _REACH = 1 << 14
 """Bytes at the end of a line without an end that wait for more: a secret may have arrived only in part."""
 
 _PATIENCE = 0.5
-_LAST_WORDS = re.compile(rb"(?:\S+[ \t]+)?\S*\Z")
+_LAST_WORDS = re.compile(rb"(?<!\S)(?:\S+[ \t]+){0,3}\S*\Z")
 
 
 class LogFilter:
@@ -45,7 +45,7 @@ class LogFilter:
         return self._give(end)
 
     def pause(self) -> bytes:
-        """Nothing has come for a while: all but the last two words, which may be the beginning of a secret."""
+        """Nothing has come for a while: all but the last four words, which may be the beginning of a secret."""
         found = _LAST_WORDS.search(self._held, max(len(self._held) - _REACH, 0))
         return self._give(found.start() if found else 0)
 
