@@ -28,7 +28,7 @@ from typing import Any, Literal
 
 import orjson
 
-from tuitune import __version__
+from tuitune import __version__, plain
 from tuitune.data import task_lock
 from tuitune.data.task_report import Report, carry_out, digest, write_whole
 from tuitune.outlet import start_filter
@@ -211,7 +211,7 @@ def _end(pid: int, folder: Path) -> None:
 def _is_settled(log: Path) -> bool:
     """Whether all that a process printed is in its log."""
     try:
-        with log.open("rb") as file:
+        with open(plain.opened(log, links=False), "rb") as file:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
@@ -222,7 +222,7 @@ def _is_settled(log: Path) -> bool:
 
 def _last_words(log: Path) -> str:
     try:
-        with log.open("rb") as file:
+        with open(plain.opened(log, links=False), "rb") as file:
             file.seek(max(0, os.fstat(file.fileno()).st_size - _LAST_WORDS))
             lines = strip_ansi(file.read().decode("utf-8", "replace")).strip().splitlines()
     except OSError:
