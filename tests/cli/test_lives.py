@@ -71,6 +71,14 @@ def test_what_a_later_life_does_again_counts_once(lived, cli) -> None:
     assert cli("plot", "twice").code == 0
 
 
+def test_while_it_trains_the_newest_perplexity_is_told_with_its_step(lived, cli) -> None:
+    base = {"kind": "eval", "step": 0, "loss": 4.0, "perplexity": 54.6, "rows": 8, "label": "base"}
+    lived("paused", base, {**base, "step": 3, "perplexity": 12.5, "label": "during"})
+    line = next(line for line in cli("show", "twice").out.splitlines() if line.startswith("perplexity"))
+    assert "54.6" in line and "12.5" in line and "step 3" in line
+    assert json.loads(cli("show", "twice", "--json").out)["perplexity"] == {"base": 54.6, "tuned": None}
+
+
 def test_the_time_is_that_of_its_lives_where_they_told_it_and_of_a_run_at_rest(lived, cli) -> None:
     run = lived("crashed")
     assert "time           ended " in cli("show", "twice").out

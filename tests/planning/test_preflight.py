@@ -363,6 +363,15 @@ def test_advice_on_rows_held_out_and_rows_that_repeat(base: Path) -> None:
     assert not advice(looked_at(base, data__train="twice.jsonl", cleaning__duplicates=True), "duplicates")
 
 
+def test_advice_counts_the_rows_that_are_used(base: Path) -> None:
+    broken = [{"instruction": f"Nothing {number}", "output": ""} for number in range(3)]
+    rows(base / "mixed.jsonl", [*({"instruction": f"Say {n}", "output": f"It is {n}."} for n in range(57)), *broken])
+    dropping = {"data__train": "mixed.jsonl", "cleaning__unusable": "drop"}
+    found = looked_at(base, **dropping)
+    assert "57 rows" in advice(found, "few-rows")[0].message
+    assert "57 rows" in advice(found, "few-held-out")[0].message
+
+
 def test_a_chat_template_is_a_file(base: Path) -> None:
     (base / "chat.jinja").write_text("{{ messages }}")
     assert not looked_at(base, data__template="chat.jinja").errors

@@ -95,11 +95,15 @@ def _losses(view: RunView) -> Iterator[tuple[str, str]]:
 
 
 def _perplexity(view: RunView) -> Iterator[tuple[str, str]]:
-    base, tuned = view.summary.perplexity.get("base"), view.summary.perplexity.get("tuned")
-    rows = number(view.evaluations[-1], "rows") if view.evaluations else None
-    if base or tuned:
-        measured = f"  ({rows:,.0f} held-out rows)" if rows else ""
-        yield "perplexity", f"{number_text(base)} → {number_text(tuned)}{measured}"
+    base, tuned = view.perplexities
+    if not base and not tuned:
+        return
+    newest = view.evaluations[-1]
+    rows, step = number(newest, "rows"), whole(newest, "step")
+    notes = [f"step {step:,}"] if newest["label"] == "during" and step is not None else []
+    notes += [f"{rows:,.0f} held-out rows"] if rows else []
+    measured = f"  ({', '.join(notes)})" if notes else ""
+    yield "perplexity", f"{number_text(base)} → {number_text(tuned)}{measured}"
 
 
 def _answers(view: RunView) -> Iterator[tuple[str, str]]:

@@ -44,14 +44,14 @@ def _values(now: Situation) -> Iterator[Advice]:
 
 
 def _held_out(now: Situation) -> Iterator[Advice]:
-    if now.recipe.data.eval is None and now.data.rows != 1:
+    if now.recipe.data.eval is None and now.data.usable != 1:
         message = "without held-out rows nothing shows overfitting; 5 % of the training rows would do"
         yield Advice("no-held-out", "info", "data.eval", message, {"data.eval": 0.05})
 
 
 def _few_held_out(now: Situation) -> Iterator[Advice]:
     """The loss over a handful of rows moves by chance as much as by learning."""
-    rows, share = now.data.rows, now.recipe.data.eval
+    rows, share = now.data.usable, now.recipe.data.eval
     if rows is None or not isinstance(share, float) or now.recipe.data.mix or rows < 2 * _ENOUGH_HELD_OUT:
         return
     if (count := held_out_rows(rows, share)) < _FEW_HELD_OUT:
@@ -63,8 +63,9 @@ def _few_held_out(now: Situation) -> Iterator[Advice]:
 
 def _few_rows(now: Situation) -> Iterator[Advice]:
     """100 to 500 examples are the least that even a change of style takes."""
-    if now.data.rows is not None and now.data.rows < 100:
-        message = f"{now.data.rows} rows are few: 100 to 500 are the least for a style, 5 000 for a new task"
+    if now.data.usable is not None and now.data.usable < 100:
+        rows = "1 row is" if now.data.usable == 1 else f"{now.data.usable} rows are"
+        message = f"{rows} few: 100 to 500 are the least for a style, 5,000 for a new task"
         yield Advice("few-rows", "info", "data.train", message)
 
 

@@ -44,6 +44,13 @@ class History:
         self._marks = Marks()
 
     @property
+    def perplexities(self) -> tuple[float | None, float | None]:
+        """Held-out perplexity of the base model, and of the model in training when it was last measured."""
+        base = [one["perplexity"] for one in self.evaluations if one["label"] == "base"]
+        later = [one["perplexity"] for one in self.evaluations if one["label"] != "base"]
+        return (base or [None])[-1], (later or [None])[-1]
+
+    @property
     def marks(self) -> list[Mark]:
         """What happened to the run, by step: {"step", "kind", "text"}.
 

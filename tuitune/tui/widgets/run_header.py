@@ -152,9 +152,7 @@ def _memory(view: WatchedRun) -> Iterator[Figure]:
 
 
 def _perplexity(view: WatchedRun) -> Iterator[Figure]:
-    base, tuned = (view.summary.perplexity.get(label) for label in ("base", "tuned"))
-    if tuned is None and view.evaluations and view.evaluations[-1]["label"] != "base":
-        tuned = view.evaluations[-1]["perplexity"]
+    base, tuned = view.perplexities
     if base is not None or tuned is not None:
         yield labelled("perplexity", _change(_figure(base), _figure(tuned)))
 
