@@ -11,6 +11,7 @@ from tests.data.shapes.turns import ANSWER, GPT, HUMAN, IMAGE, USER, assistant, 
 from tuitune.data.shapes.convert import to_canonical
 from tuitune.data.shapes.detect import detect
 from tuitune.data.shapes.fields import RowProblem
+from tuitune.data.shapes.preferences import to_preference
 
 TALK = {"messages": [USER, ANSWER]}
 
@@ -377,3 +378,25 @@ def test_nothing_where_a_turn_or_a_role_belongs_is_missing(turn: Any) -> None:
     with pytest.raises(RowProblem) as refused:
         to_canonical({"messages": [turn, ANSWER]}, "messages")
     assert refused.value.kind == "missing"
+
+
+@pytest.mark.parametrize("columns", [{}, {"prompt": "prompt", "completion": "completion"}])
+@pytest.mark.parametrize("named", ["tools", "functions"])
+def test_a_plain_prompt_keeps_its_tools_and_its_system_text(columns: dict[str, str], named: str) -> None:
+    row = {"prompt": "Hi", "completion": "Hello"}
+    tool = {"name": "clock", "parameters": {"type": "object", "properties": {}}}
+    told = {"messages": [USER, ANSWER], "tools": [{"type": "function", "function": tool}]}
+    assert to_canonical({**row, named: [tool]}, "prompt-completion", columns) == told
+    assert to_canonical({**row, named: json.dumps([tool])}, "prompt-completion", columns) == told
+    heard = {"messages": [system("s"), USER, ANSWER]}
+    assert to_canonical({**row, "system": "s"}, "prompt-completion", columns) == heard
+    for nothing in ([], "[]", None):
+        assert to_canonical({**row, named: nothing, "system": " "}, "prompt-completion", columns) == row
+    with pytest.raises(RowProblem, match="system"):
+        to_canonical({**row, "system": {"said": "s"}}, "prompt-completion", columns)
+
+
+def test_compared_plain_texts_keep_their_tools() -> None:
+    tool = {"type": "function", "function": {"name": "clock"}}
+    row = {"prompt": "Hi", "chosen": "Hello", "rejected": "No", "tools": [tool]}
+    assert to_preference(row)["tools"] == [tool] and to_preference(row)["prompt"] == [USER]

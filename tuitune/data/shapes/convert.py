@@ -84,7 +84,8 @@ def _from_pair(values: Mapping[str, Any], columns: Columns) -> dict[str, Any]:
 def _from_prompt_completion(values: Mapping[str, Any], columns: Columns) -> dict[str, Any]:
     prompt, completion = columns.get("prompt", "prompt"), columns.get("completion", "completion")
     given, answer = value_of(values, prompt), value_of(values, completion)
-    if "system" in columns or isinstance(given, list | dict) or isinstance(answer, list | dict):
+    turns = isinstance(given, list | dict) or isinstance(answer, list | dict)
+    if turns or "system" in columns or says_beside(values, columns):
         return _from_pair(values, {**columns, "prompt": prompt, "completion": completion})
     return {"prompt": text(given, prompt), "completion": text(answer, completion)}
 
@@ -110,6 +111,12 @@ def with_system(values: Mapping[str, Any], columns: Columns, turns: list[Turn]) 
         return turns
     said = text(values.get(column), column, empty=True)
     return [said_by("system", said), *turns] if said.strip() else turns
+
+
+def says_beside(values: Mapping[str, Any], columns: Columns) -> bool:
+    """Whether a row has a system text or tools of its own, which only a conversation can hold."""
+    system = values.get(columns.get("system") or first(SYSTEMS, values) or "")
+    return bool(system.strip() if isinstance(system, str) else system) or "tools" in with_tools(values, columns, {})
 
 
 def with_tools(values: Mapping[str, Any], columns: Columns, row: dict[str, Any]) -> dict[str, Any]:

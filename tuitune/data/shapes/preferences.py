@@ -14,13 +14,12 @@ from tuitune.data.shapes.columns import (
     DIALOGUE,
     LABELS,
     PROMPTS,
-    SYSTEMS,
     alpaca_columns,
     first,
     pair_columns,
     preference_columns,
 )
-from tuitune.data.shapes.convert import Columns, instruction, to_canonical, truth, with_system, with_tools
+from tuitune.data.shapes.convert import Columns, instruction, says_beside, to_canonical, truth, with_system, with_tools
 from tuitune.data.shapes.fields import RowProblem, quoted, text, value_of
 from tuitune.data.shapes.turns import Turn, check_order, dialogue, said_by, turn, turn_list
 
@@ -52,7 +51,8 @@ def _explicit(values: Mapping[str, Any], names: Columns, prompt: Side, chosen: S
     """The row in trl's form, of a prompt and two answers to it."""
     if chosen == rejected:
         raise RowProblem(names["rejected"], "is the same as the chosen answer, so there is nothing to prefer")
-    if isinstance(prompt, str) and isinstance(chosen, str) and isinstance(rejected, str) and not _system(values, names):
+    plain = isinstance(prompt, str) and isinstance(chosen, str) and isinstance(rejected, str)
+    if plain and not says_beside(values, names):
         return {"prompt": prompt, "chosen": chosen, "rejected": rejected}
     asked = with_system(values, names, _turns(prompt, "user"))
     sides = {
@@ -166,8 +166,3 @@ def _check_answer(asked: list[Turn], answer: list[Turn], field: str) -> None:
 
 def _turns(value: Side, role: str) -> list[Turn]:
     return [said_by(role, value)] if isinstance(value, str) else value
-
-
-def _system(values: Mapping[str, Any], names: Columns) -> bool:
-    column = names.get("system") or first(SYSTEMS, values)
-    return bool(column and values.get(column))
