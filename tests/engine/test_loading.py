@@ -56,6 +56,7 @@ def with_tensor(name: str, *shape: int) -> Change:
         (with_tensor("model.layers.0.self_attn.q_proj.bias", 64), {}, "q_proj.bias: in the checkpoint, but not"),
         (with_tensor("model.layers.0.self_attn.q_norm.weight", 16), {}, "q_norm.weight: in the checkpoint, but not"),
         (lambda weights: weights[UP].fill_(float("nan")) is None, {}, f"{UP}: not finite"),
+        (lambda weights: weights["model.norm.weight"].fill_(float("nan")) is None, {}, "model.norm.weight: not finite"),
         (lambda weights: weights[UP][3:4, 5:6].fill_(float("-inf")) is None, {}, f"{UP}: not finite"),
     ],
 )  # fmt: skip

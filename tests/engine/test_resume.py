@@ -389,6 +389,19 @@ def test_changed_data_libraries_threads_and_devices_are_said(half_way: Run, agai
         torch.set_num_threads(1)
 
 
+def test_other_weights_of_the_same_size_are_said(half_way: Run, again: Again, tiny: Path, tmp_path: Path) -> None:
+    """A base that was replaced under a run: only what is in its files tells."""
+    model = tmp_path / "model"
+    shutil.copytree(tiny, model)
+    amend(half_way, model__id=str(model))
+    assert "base model" not in reasons(again(half_way))
+    file = model / "model.safetensors"
+    content = bytearray(file.read_bytes())
+    content[-3] ^= 1
+    file.write_bytes(content)
+    assert "base model" in reasons(again(half_way))
+
+
 def held_out_of(run: Run) -> list[str]:
     return json.loads(run.data_file.read_text())["held_out_marks"]
 

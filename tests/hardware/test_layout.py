@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -81,7 +82,16 @@ def test_fewer_layers_than_the_config_counts(kind: str) -> None:
 
 
 def test_what_cannot_be_told_from_names_is_left_to_the_engine() -> None:
-    facts, tensors = weights_of("Llama")
-    packed = tensors | {"model.layers.0.mlp.up_proj.weight": Tensor("U8", (1, 7))}
-    assert misfits(facts, packed) == misfits(facts, {}) == []
+    assert misfits(weights_of("Llama")[0], {}) == []
     assert misfits(read_facts({"model_type": "newcomer"}), {"anything": Tensor("F32", (3,))}) == []
+
+
+@pytest.mark.parametrize("dtype", ["I8", "U8", "I64", "BOOL", "F8_E4M3"])
+@pytest.mark.parametrize("family", ["Llama", "Mixtral"])
+def test_integers_are_weights_only_where_the_config_says_how_to_read_them(family: str, dtype: str) -> None:
+    facts, tensors = weights_of(family)
+    name = "model.layers.0.self_attn.q_proj.weight"
+    packed = tensors | {name: Tensor(dtype, tensors[name].shape)}
+    (problem,) = misfits(facts, packed)
+    assert problem.startswith(f"{name}: ") and dtype in problem
+    assert misfits(replace(facts, quantized="fp8"), packed) == []

@@ -70,6 +70,19 @@ def test_a_tensor_that_is_not_in_the_shard_of_the_index_is_named(tmp_path: Path)
     assert problem.startswith("b.safetensors: ") and "head" in problem
 
 
+def test_a_tensor_in_two_files_is_named(tmp_path: Path) -> None:
+    shards(tmp_path)
+    (tmp_path / "b.safetensors").write_bytes(safetensors(ONE))
+    (problem,) = weigh(tmp_path).problems
+    assert problem.startswith("b.safetensors: ") and "embed" in problem
+
+
+def test_one_file_beside_an_index_of_shards_is_refused(tmp_path: Path) -> None:
+    shards(tmp_path)
+    (tmp_path / SINGLE).write_bytes(safetensors(ONE))
+    assert any(SINGLE in problem and INDEX in problem for problem in weigh(tmp_path).problems)
+
+
 def test_a_header_is_read_again_when_its_file_has_changed(tmp_path: Path) -> None:
     (tmp_path / SINGLE).write_bytes(safetensors(ONE))
     assert len(read_header(tmp_path / SINGLE)) == 2

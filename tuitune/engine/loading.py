@@ -52,7 +52,8 @@ def hold(model: PreTrainedModel, info: Mapping[str, Collection[Any]], shown: str
             clean(f"model.id: the weights of {shown} do not match the model. {'; '.join(found)}. ", limit=500)
             + "Use the config.json that was saved with these weights, or download the model again."
         )
-    return Leftovers(unread, [name for name, both in extremes.items() if both == (0.0, 0.0)])
+    empty = [name for name, both in extremes.items() if both == (0.0, 0.0) and model.get_parameter(name).ndim > 1]
+    return Leftovers(unread, empty)
 
 
 def _is_beside(name: str, model: PreTrainedModel) -> bool:
@@ -65,8 +66,8 @@ def _is_beside(name: str, model: PreTrainedModel) -> bool:
 
 
 def _extremes(model: PreTrainedModel) -> dict[str, tuple[float, float]]:
-    """The least and the greatest number of each matrix, read once and fetched from the device together."""
-    weights = {name: one.detach() for name, one in model.named_parameters() if one.ndim > 1 and one.dtype in _NUMBERS}
+    """The least and the greatest number of each weight, read once and fetched from the device together."""
+    weights = {name: one.detach() for name, one in model.named_parameters() if one.numel() and one.dtype in _NUMBERS}
     if not weights:
         return {}
     found = torch.stack([torch.stack(weight.aminmax()).float() for weight in weights.values()])

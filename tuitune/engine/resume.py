@@ -6,7 +6,7 @@ same machine and with the same libraries a run on a CPU then ends with the same 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import version
 from itertools import islice
@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import xxhash
 
 from tuitune import __version__
 from tuitune.engine.dataset import Prepared
@@ -26,6 +27,7 @@ from tuitune.runs.directory import Run
 from tuitune.runs.records import number
 
 _LIBRARIES = ("torch", "transformers", "trl", "peft", "accelerate", "bitsandbytes")
+_PIECE = 1 << 24
 _WITHOUT_EFFECT = {"training.log_every", "training.workers", "training.gradient_checkpointing"}
 _SAID_OTHERWISE = {"training.batch_size", "training.accumulation", "training.epochs", "training.max_steps"}
 
@@ -77,12 +79,27 @@ def circumstances(recipe: Recipe, base: Base, data: Prepared, on: torch.device, 
     return {
         "recipe": {one.key: getattr(getattr(recipe, one.section), one.name) for one in settings() if _matters(one.key)},
         "data": data.fingerprint,
-        "base": base.commit or {file.name: file.stat().st_size for file in sorted(base.folder.glob("*.safetensors"))},
+        "base": base.commit or {file.name: file.stat().st_size for file in _weight_files(base)},
+        "weights": None if base.commit else _digest(_weight_files(base)),
         "versions": {"tuitune": __version__, **{name: version(name) for name in _LIBRARIES}},
         "device": f"CPU, {torch.backends.cpu.get_cpu_capability()}" if cpu else torch.cuda.get_device_name(on),
         "threads": torch.get_num_threads() if cpu else None,
         "total_steps": total_steps,
     }
+
+
+def _weight_files(base: Base) -> list[Path]:
+    return sorted(base.folder.glob("*.safetensors"))
+
+
+def _digest(files: Iterable[Path]) -> str:
+    """Of the contents of some files, by a hash that is as fast as they are read."""
+    found = xxhash.xxh3_128()
+    for file in files:
+        with file.open("rb") as stream:
+            while piece := stream.read(_PIECE):
+                found.update(piece)
+    return found.hexdigest()
 
 
 def look(run: Run) -> Start:
@@ -134,7 +151,7 @@ def _length(then: dict[str, Any], now: dict[str, Any]) -> Iterator[str]:
 def _data(then: dict[str, Any], now: dict[str, Any]) -> Iterator[str]:
     if then.get("data") != now["data"]:
         yield "the rows or their order have changed since the checkpoint was saved"
-    if then.get("base") != now["base"]:
+    if then.get("base") != now["base"] or then.get("weights") not in (None, now["weights"]):
         yield "the base model's files have changed since the checkpoint was saved"
 
 

@@ -11,6 +11,9 @@ from tuitune.hardware.weights import Tensor, named, sizes
 _WRAPPERS = ("_orig_mod.", "module.", "base_model.model.", "_fsdp_wrapped_module.", "_forward_module.")
 """What torch.compile, data parallelism, PEFT, FSDP and DeepSpeed put before every name; transformers reads none."""
 
+_FLOATS = frozenset({"F64", "F32", "F16", "BF16"})
+"""Formats that hold a weight as it is; any other needs to be told how to be read."""
+
 _NORMS = (
     "input_layernorm", "post_attention_layernorm", "pre_feedforward_layernorm", "post_feedforward_layernorm",
 )  # fmt: skip
@@ -23,12 +26,17 @@ _NUMBER = re.compile(r"(?:^|\.)(\d+)\.")
 def misfits(facts: ModelFacts, tensors: Mapping[str, Tensor]) -> list[str]:
     """What keeps `tensors` from being the weights of the model, in words that begin with the tensors' names.
 
-    Nothing where they fit, and where that cannot be told from here: weights that are packed, a mixture of experts, an
-    architecture whose layout is not known. There the layers are counted and prefixes looked for, and the engine
+    Nothing where they fit, and where that cannot be told from here: weights that are quantized, a mixture of experts,
+    an architecture whose layout is not known. There the layers are counted and prefixes looked for, and the engine
     compares the rest.
     """
-    if not tensors or facts.quantized or not all(tensor.plain for tensor in tensors.values()):
+    if not tensors or facts.quantized:
         return []
+    if packed := [name for name, tensor in tensors.items() if name.endswith(".weight") and tensor.dtype not in _FLOATS]:
+        formats = " and ".join(sorted({tensors[name].dtype for name in packed}))
+        return [
+            f"{named(packed)}: stored as {formats}, and config.json has no quantization_config that says how to read it"
+        ]
     if wrapper := next((prefix for prefix in _WRAPPERS if all(name.startswith(prefix) for name in tensors)), None):
         example = next(iter(tensors)).removeprefix(wrapper)
         return [f"{named(tensors)}: saved from a wrapped model; save them without {wrapper!r}, as {example}"]

@@ -86,6 +86,8 @@ def weigh(folder: Path, *, tied: bool = False) -> Weights:
             except (OSError, ValueError) as error:
                 problems.append(f"{file.name}: {error}")
                 continue
+            if twice := tensors.keys() & header.keys():
+                problems.append(f"{file.name}: holds {named(twice)}, which another file holds too")
             tensors.update(header)
             if absent := [name for name, shard in places.items() if shard == file.name and name not in header]:
                 problems.append(f"{file.name}: lacks {named(absent)}, which the index places there")
@@ -170,6 +172,8 @@ def _item_size(dtype: str) -> int:
 
 def _weight_files(folder: Path, places: Mapping[str, str], problems: list[str]) -> list[Path]:
     if (folder / SINGLE).is_file():
+        if places:
+            problems.append(f"{SINGLE} beside {INDEX}: two sets of weights; remove the one that does not belong here")
         return [folder / SINGLE]
     if (folder / INDEX).is_file():
         return _indexed_files(folder, places, problems)
@@ -193,9 +197,7 @@ def _indexed_files(folder: Path, places: Mapping[str, str], problems: list[str])
 
 
 def _places(folder: Path) -> dict[str, str]:
-    """The file of each tensor by the folder's index, where that counts; a name that leads out is no file name."""
-    if (folder / SINGLE).is_file():
-        return {}
+    """The file of each tensor by the folder's index; a name that leads out is no file name."""
     try:
         entries: Any = orjson.loads(plain.read(folder / INDEX, _INDEX_LIMIT))["weight_map"].items()
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
