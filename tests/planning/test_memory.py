@@ -252,7 +252,7 @@ def test_without_a_card_the_machine_counts_and_it_says_so() -> None:
     assert (fit.state, fit.gpu) == ("no gpu", None)
     assert fit.message.startswith("no GPU: ")
     assert "does not fit" in fit.message
-    assert fits(of(recipe()), [gpu(None)]).message.startswith("free GPU memory not known")
+    assert fits(of(recipe()), [gpu(None)]).message.startswith("free GPU memory unknown")
 
 
 def test_checks_forecast_for_the_device_there_is(tmp_path: Any) -> None:

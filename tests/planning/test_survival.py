@@ -49,7 +49,7 @@ def test_a_logout_that_ends_the_run_is_said_with_what_helps() -> None:
     assert "loginctl enable-linger" in message
     ((_, level, message),) = told(Session(login="session", kills=None))
     assert level == "info"
-    assert "nobody can tell" in message
+    assert "cannot tell" in message
 
 
 def test_a_container_is_said_and_whether_the_files_go_too() -> None:

@@ -1,4 +1,4 @@
-"""Advice on a recipe: what would work but is unwise, and the settings that mend it. One short function a rule."""
+"""Advice on a recipe: what would work but is unwise, and the settings that fix it. One short function a rule."""
 
 from __future__ import annotations
 
@@ -40,13 +40,15 @@ def _learning_rate(now: Situation) -> Iterator[Advice]:
     if now.recipe.adapter.method == "none":
         usual = 1e-5 if big else 5e-4
         if rate > 10 * usual:
-            message = f"{shown} wrecks what the model knows where every weight is trained; {usual:g} is usual"
+            message = (
+                f"{shown} is too high when every weight is trained: the model forgets what it knows. {usual:g} is usual"
+            )
             yield Advice("learning-rate-high", "warning", key, message, {key: usual})
     elif rate < 2e-5:
-        message = f"{shown} is too low for LoRA to learn much; 2e-4 is usual"
+        message = f"{shown} is too low for LoRA to learn much. 2e-4 is usual"
         yield Advice("learning-rate-low", "warning", key, message, {key: 2e-4})
     elif rate > (2e-3 if big else 2e-2):
-        message = f"{shown} is so high that training is likely to diverge; 2e-4 is usual"
+        message = f"{shown} is too high: training is likely to diverge. 2e-4 is usual"
         yield Advice("learning-rate-high", "warning", key, message, {key: 2e-4})
 
 
@@ -54,15 +56,15 @@ def _length(now: Situation) -> Iterator[Advice]:
     facts = now.model.facts
     longest = facts.max_positions if facts and not facts.fixed_positions else None
     if longest and now.recipe.data.max_length > longest:
-        message = f"{now.recipe.data.max_length} is more than the {longest} tokens that the model was made for"
+        message = f"{now.recipe.data.max_length:,} tokens exceed the model's {longest:,}"
         yield Advice("length", "warning", "data.max_length", message, {"data.max_length": longest})
 
 
 def _rank(now: Situation) -> Iterator[Advice]:
     total = now.model.facts.parameters if now.model.facts else None
     if now.recipe.adapter.method == "lora" and now.trainable and total and now.trainable > total / 2:
-        sizes = f"{count_text(now.trainable)} parameters beside the model's {count_text(total)}"
-        message = f"this adapter has {sizes}: no longer a small change; 16 is usual"
+        sizes = f"{count_text(now.trainable)} parameters, the model {count_text(total)}"
+        message = f"the adapter is too large: it has {sizes}. Rank 16 is usual"
         yield Advice("rank-large", "warning", "adapter.rank", message, {"adapter.rank": 16, "adapter.alpha": 32})
 
 
@@ -70,7 +72,7 @@ def _no_gpu(now: Situation) -> Iterator[Advice]:
     if now.gpus or now.recipe.hardware.gpu == "cpu":
         return
     if not now.certain:
-        message = f"{now.no_gpu_reason}: the run waits until a GPU can be seen; set it to cpu to train on the CPU"
+        message = f"{now.no_gpu_reason}: the run waits for a GPU; set it to cpu to train on the CPU"
         yield Advice("no-answer", "warning", "hardware.gpu", message)
         return
     message = f"{now.no_gpu_reason}: training runs on the CPU, in float32 unless the recipe says otherwise"
@@ -80,7 +82,7 @@ def _no_gpu(now: Situation) -> Iterator[Advice]:
 def _compiler(now: Situation) -> Iterator[Advice]:
     """TRL's loss head compiles its launcher when it is first used."""
     if now.gpus and now.recipe.hardware.gpu != "cpu" and (missing := _without_compiler()):
-        message = f"{missing}. Without it the loss is computed without Triton, slower and with more memory"
+        message = f"{missing}. Without it the loss runs in torch instead of Triton: slower, and with more memory"
         yield Advice("no-compiler", "warning", "hardware.gpu", message)
 
 
@@ -96,7 +98,7 @@ def _taken_gpu(now: Situation) -> Iterator[Advice]:
     first = now.gpus[0]
     users = occupancy.users_text(first)
     opening = f"{occupancy.title(first)} is in use{f' by {users}' if users else ''}"
-    message = f"{opening}: the run waits until it is free; hardware.share = true starts beside it"
+    message = f"{opening}: the run waits until it is free; hardware.share = true starts now"
     yield Advice("gpu-in-use", "info", "hardware.gpu", message)
 
 
@@ -104,7 +106,7 @@ def _notify(now: Situation) -> Iterator[Advice]:
     """A recipe may come from somebody else, and this is the one setting that runs a program."""
     if now.recipe.run.notify:
         command = clean(now.recipe.run.notify, limit=200)
-        message = f"when the run ends or raises an alert, this command runs with your rights: {command}"
+        message = f"this command runs with your rights when the run ends or raises an alert: {command}"
         yield Advice("runs-command", "warning", "run.notify", message)
 
 
@@ -114,7 +116,7 @@ def _until(now: Situation) -> Iterator[Advice]:
     except (ValueError, OverflowError, OSError):
         return
     if moment < time.time():
-        message = f"{now.recipe.limits.until} is past: the run would stop at its first step"
+        message = f"{now.recipe.limits.until} is in the past: the run would stop at its first step"
         yield Advice("until-past", "warning", "limits.until", message, {"limits.until": ""})
 
 
@@ -139,7 +141,7 @@ def _model_type(now: Situation) -> str | None:
 
 def _float16(now: Situation) -> Iterator[Advice]:
     if _model_type(now) in MAY_OVERFLOW and computes_in_float16(now.recipe, now.gpus):
-        message = 'this model may overflow in float16, which ends the run; "fp32" does not, at twice the memory'
+        message = 'this model may overflow in float16, which ends the run; "fp32" avoids that at twice the memory'
         yield Advice("float16-overflow", "info", "training.precision", message)
 
 
@@ -148,19 +150,19 @@ def _remote_code(now: Situation) -> Iterator[Advice]:
         return
     key = "model.trust_remote_code"
     if needs_remote_code(now.model.facts):
-        yield Advice("remote-code", "warning", key, "Python code that comes with the model will run with your rights")
+        yield Advice("remote-code", "warning", key, "Python code from the model will run with your rights")
     else:
-        yield Advice("remote-code", "info", key, "this model does not need code of its own", {key: False})
+        yield Advice("remote-code", "info", key, "this model needs no code of its own", {key: False})
 
 
 def _download(now: Situation) -> Iterator[Advice]:
     if not now.model.download:
         return
-    rest, remote = "the rest of it" if now.model.download == "partial" else "it", now.model.remote
+    rest, remote = "the rest" if now.model.download == "partial" else "it", now.model.remote
     size = f" ({bytes_text(remote.download)})" if remote and remote.download else ""
     message = f"this model is not on this machine; the run downloads {rest} first{size}"
     if remote and remote.unknown:
-        message += f". Nothing is known of it, and the run may fail: {clean(remote.unknown, limit=200)}"
+        message += f". Nothing is known about it, and the run may fail: {clean(remote.unknown, limit=200)}"
     yield Advice("download", "warning" if remote and remote.unknown else "info", "model.id", message)
 
 
@@ -172,26 +174,26 @@ def _experts(now: Situation) -> Iterator[Advice]:
     known = EXPERT_PARAMETERS.get(facts.model_type or "", {})
     named = isinstance(adapter.targets, list) and bool(expert_names(adapter.targets, facts.model_type))
     if named:
-        message = "the experts get adapters too, one for each of them"
+        message = "each expert gets an adapter too"
     else:
         names = " and ".join(name for name in known if name != "gate")
-        way = f"; name {names} in adapter.targets, with dropout 0, to adapt them" if names else ""
-        message = f"the {facts.experts.count} experts of a layer stay as they are{way}"
+        way = f"; to adapt them, add {names} to adapter.targets and set adapter.dropout = 0" if names else ""
+        message = f"the {facts.experts.count} experts of each layer are not trained{way}"
     yield Advice("experts", "info", "adapter.targets", message)
 
 
 def _adapter_beside(now: Situation) -> Iterator[Advice]:
     if now.model.adapter_beside:
         message = (
-            f"an adapter lies in the model's folder ({ADAPTER_CONFIG}): the model alone is trained. transformers loads "
-            "both from there, so move the adapter's files away before you use the result"
+            f"the model's folder has an adapter ({ADAPTER_CONFIG}), which training ignores. transformers loads both "
+            "from there, so move the adapter away before you use the result"
         )
         yield Advice("adapter-beside", "warning", "model.id", message)
 
 
 def _revision(now: Situation) -> Iterator[Advice]:
     if now.model.folder is not None and not now.model.hub and now.recipe.model.revision != "main":
-        message = "a revision means something only for a Hub model"
+        message = "a revision has no effect on a local model"
         yield Advice("revision", "info", "model.revision", message, {"model.revision": "main"})
 
 

@@ -67,7 +67,7 @@ def cadence_advice(now: Situation) -> Iterator[Advice]:
     if now.steps.sure == "up to" or per_epoch > FEW_STEPS or total / per_epoch <= _MANY:
         return
     happens = {
-        "evaluation.every": ("measuring", now.recipe.data.eval is not None),
+        "evaluation.every": ("evaluating", now.recipe.data.eval is not None),
         "samples.every": ("sampling", bool(now.recipe.samples.prompts)),
         "checkpoints.every": ("saving", True),
     }
@@ -75,9 +75,9 @@ def cadence_advice(now: Situation) -> Iterator[Advice]:
     if named:
         words = list(named.values())
         doing = " and ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
-        steps = "every step" if per_epoch == 1 else f"every {per_epoch} steps"
+        epoch = "1 step" if per_epoch == 1 else f"{per_epoch} steps"
         every = math.ceil(total / _WANTED)
-        message = f"an epoch of these rows is so short that {doing} at its end happens {steps}; every {every} will do"
+        message = f"an epoch is only {epoch}; {doing} every {every:,} steps is enough"
         yield Advice("cadence", "info", next(iter(named)), message, dict.fromkeys(named, every))
 
 

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from tuitune.planning.situation import Advice, Situation
 from tuitune.recipe.steps import held_out_rows
 from tuitune.text import clean
-from tuitune.units import number_text
 
 _FEW_HELD_OUT = 5
 _ENOUGH_HELD_OUT = 10
@@ -26,8 +25,8 @@ def _chat_template(now: Situation) -> Iterator[Advice]:
     bare = now.model.facts is not None and now.model.facts.chat_template is False
     if chats and bare and not now.recipe.data.template:
         message = (
-            "this model has no chat template to write conversations with; choose its chat or instruct version, or name "
-            "one in data.template"
+            "this model has no chat template for conversations; choose its chat or instruct version, or set "
+            "data.template"
         )
         yield Advice("chat-template", "warning", "model.id", message)
 
@@ -36,16 +35,16 @@ def _values(now: Situation) -> Iterator[Advice]:
     """A number in a column of text becomes text, and what no role reads is lost."""
     for name, count in now.data.numbers.items():
         rows = "1 of the first rows has" if count == 1 else f"{count} of the first rows have"
-        message = f"{rows} a number in {clean(name, limit=60)}; it is learned as the text it is written with"
+        message = f"{rows} a number in {clean(name, limit=60)}; it is learned as text, digit by digit"
         yield Advice("numbers", "info", "data.train", message)
     for name in now.data.unread:
-        message = f"{clean(name, limit=60)} is not read, so that what it says is not learned"
+        message = f"{clean(name, limit=60)} is not read and so not learned"
         yield Advice("unread", "warning", "data.columns", message)
 
 
 def _held_out(now: Situation) -> Iterator[Advice]:
     if now.recipe.data.eval is None and now.data.usable != 1:
-        message = "without held-out rows nothing shows overfitting; 5 % of the training rows would do"
+        message = "without held-out rows you cannot see overfitting; hold out 5 %"
         yield Advice("no-held-out", "info", "data.eval", message, {"data.eval": 0.05})
 
 
@@ -56,33 +55,34 @@ def _few_held_out(now: Situation) -> Iterator[Advice]:
         return
     if (count := held_out_rows(rows, share)) < _FEW_HELD_OUT:
         enough = math.ceil(100 * _ENOUGH_HELD_OUT / rows) / 100
-        held_out = "1 held-out row says" if count == 1 else f"{count} held-out rows say"
-        message = f"{held_out} little about others; {enough:.0%} of these {rows} rows would be {round(rows * enough)}"
+        held_out = "1 held-out row is" if count == 1 else f"{count} held-out rows are"
+        remedy = f"hold out {100 * enough:.0f} % ({held_out_rows(rows, enough)} of {rows} rows)"
+        message = f"{held_out} too few to measure on; {remedy}"
         yield Advice("few-held-out", "info", "data.eval", message, {"data.eval": enough})
 
 
 def _few_rows(now: Situation) -> Iterator[Advice]:
     """100 to 500 examples are the least that even a change of style takes."""
     if now.data.usable is not None and now.data.usable < 100:
-        rows = "1 row is" if now.data.usable == 1 else f"{now.data.usable} rows are"
-        message = f"{rows} few: 100 to 500 are the least for a style, 5,000 for a new task"
+        rows = "1 row" if now.data.usable == 1 else f"{now.data.usable} rows"
+        message = f"{rows} is very little: a style needs 100–500, a new task about 5,000"
         yield Advice("few-rows", "info", "data.train", message)
 
 
 def _repeats(now: Situation) -> Iterator[Advice]:
-    """A row that is there twice is learned twice, and by heart sooner."""
+    """A duplicate row is learned twice, and memorised sooner."""
     if now.data.repeats and not now.recipe.cleaning.duplicates:
-        message = f"{now.data.repeats} of the first rows equal an earlier one; dropping them costs nothing"
+        message = f"among the first rows, {now.data.repeats} repeat an earlier one; drop duplicates"
         yield Advice("duplicates", "info", "cleaning.duplicates", message, {"cleaning.duplicates": True})
 
 
 def _overfitting(now: Situation) -> Iterator[Advice]:
-    """3 to 5 passes are usual; after that a model learns its rows by heart."""
+    """3 to 5 epochs are usual; after that a model memorises its rows."""
     epochs, steps = now.recipe.training.epochs, now.recipe.training.max_steps
     if epochs > _MANY_EPOCHS and steps is None and now.recipe.evaluation.patience is None:
         message = (
-            f"after {number_text(epochs)} passes the model knows the rows by heart (overfitting); 3 to 5 are usual, or "
-            "let evaluation.patience stop it"
+            f"{epochs:g} epochs are likely to overfit: the model memorises the rows. Train 3 to 5, or set "
+            "evaluation.patience"
         )
         yield Advice("many-epochs", "info", "training.epochs", message, {"training.epochs": 3.0})
 
@@ -91,7 +91,7 @@ def _forgetting(now: Situation) -> Iterator[Advice]:
     """Training every weight on one kind of data costs a model what else it knows (catastrophic forgetting)."""
     if now.recipe.adapter.method == "none" and not now.recipe.data.mix:
         message = (
-            "every weight is trained on this data alone, so the model may forget what else it knows; mix in 10 to 20 % "
-            'of general data (general.jsonl = 0.15), or train an adapter (adapter.method = "lora")'
+            "training every weight on this data alone may make the model forget what else it knows; mix in 10 to 20 % "
+            'of general data (general.jsonl = 0.15), or set adapter.method = "lora"'
         )
         yield Advice("forgetting", "info", "data.mix", message, {"adapter.method": "lora"})

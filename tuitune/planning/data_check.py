@@ -65,7 +65,7 @@ def check_data(recipe: Recipe, base: Path) -> DataCheck:
     found.errors += _check_template(data.template, base)
     if isinstance(data.eval, float) and found.rows == 1 and not data.mix and not found.errors:
         found.errors.append(
-            Problem("data.eval", "one row cannot be split; name a file of held-out rows, or leave data.eval empty")
+            Problem("data.eval", "one row cannot be split; name a file of held-out rows, or leave it empty")
         )
     return found
 
@@ -75,10 +75,10 @@ def _check_template(name: str, base: Path) -> list[Problem]:
         path = base / expanded(name)
         if not name or path.is_file():
             return []
-        wrong = "is no file" if path.exists() else "there is no such file"
+        wrong = "not a file" if path.exists() else "no such file"
     except (OSError, RuntimeError, ValueError) as error:
-        wrong = f"cannot be read ({getattr(error, 'strerror', None) or error})"
-    message = f"{clean(name, limit=200)}: {wrong}; name one with a chat template in Jinja, or leave it empty"
+        wrong = f"unreadable ({getattr(error, 'strerror', None) or error})"
+    message = f"{clean(name, limit=200)}: {wrong}; name a Jinja chat template, or leave it empty"
     return [Problem("data.template", message)]
 
 
@@ -93,7 +93,7 @@ def _check_source(key: str, name: str, recipe: Recipe, base: Path) -> DataCheck:
     try:
         source = resolve(name, base=base)
         if source.kind == "hub" and (forbids := rows_offline()) and not _cached(str(source.repo)):
-            message = f"{name} is not on this machine, and {forbids} forbids the download; unset it, or name a file"
+            message = f"{name} is not on this machine and {forbids} forbids the download; unset it, or name a file"
             return DataCheck(errors=[Problem(key, message)])
         if not source.light:
             return DataCheck()
@@ -120,12 +120,12 @@ def _check_rows(key: str, rows: list[Row], count: int | None, recipe: Recipe) ->
     problems = [problem for row in kept if (problem := _row_problem(row, found, recipe))]
     refused = [text for text, dropped in problems if not dropped]
     if refused:
-        opening = f"{len(refused)} of the first {len(rows)} rows cannot be used as {found.shape}"
-        remedy = 'Mend or remove them, or set cleaning.unusable = "drop"'
+        opening = f"unusable as {found.shape}: {len(refused)} of the first {len(rows)} rows"
+        remedy = 'Fix or remove them, or set cleaning.unusable = "drop"'
         return DataCheck(found.shape, count, errors=[Problem(key, f"{opening}: {_listed(refused)}. {remedy}")])
     if len(problems) == len(kept) and count is not None:
-        reasons = _listed([text for text, _ in problems]) or "data.exclude names them all"
-        return DataCheck(found.shape, count, errors=[Problem(key, f"no row is left to use: {reasons}")])
+        reasons = _listed([text for text, _ in problems]) or "data.exclude drops all of them"
+        return DataCheck(found.shape, count, errors=[Problem(key, f"no usable rows: {reasons}")])
     usable = None if count is None else len(kept) - len(problems)
     values = [row.values for row in kept if row.values is not None]
     return DataCheck(

@@ -58,7 +58,7 @@ def too_large_unasked(recipe: Recipe, parameters: int | None, reason: str = _NON
     if recipe.hardware.gpu != "auto" or (parameters or 0) <= CPU_MODEL:
         return None
     days = f"{count_text(parameters or 0)} parameters take days on a CPU"
-    return Problem(_KEY, f'{reason}, and {days}; set it to "cpu" to train there all the same')
+    return Problem(_KEY, f'{reason}, and {days}; set it to "cpu" to train there anyway')
 
 
 def no_gpu(recipe: Recipe, machine: Machine) -> str:
@@ -83,7 +83,7 @@ def _useless(cards: Sequence[Gpu], build: Build | None) -> list[Problem]:
 
 
 def _missing(recipe: Recipe, machine: Machine) -> list[Problem]:
-    """A GPU that is named must be there: the run would wait for it for ever."""
+    """A named GPU must exist: the run would wait for it without end."""
     wanted = recipe.hardware.gpu
     if _leaves_gpus_alone(recipe) or (wanted == "auto" and not machine.gpus):
         return []

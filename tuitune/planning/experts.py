@@ -17,7 +17,5 @@ def expert_advice(now: Situation) -> Iterator[Advice]:
         return
     kept = now.forecast.parts["experts"]
     whole = kept + now.forecast.parts["weights"]
-    message = (
-        f"{bits} bits leave the experts in 16: {bytes_text(kept)} of {bytes_text(whole)} of weights are not quantized"
-    )
+    message = f"the experts stay in 16 bits: {bytes_text(kept)} of {bytes_text(whole)} of weights are not quantized"
     yield Advice("experts-16-bit", "warning", "quantization.bits", message)

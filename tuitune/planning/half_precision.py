@@ -28,9 +28,9 @@ def computes_in_float16(recipe: Recipe, cards: Sequence[Gpu]) -> bool:
 def float16_trouble(recipe: Recipe, model_type: str | None) -> Problem | None:
     """What keeps a recipe from being trained in float16, with the remedy; None where nothing known does."""
     if model_type in _OVERFLOWING:
-        remedy = 'set it to "bf16" (cards from Ampere on) or "fp32"; quantization.bits = 4 keeps that small'
-        return Problem("training.precision", f"{model_type} overflows in float16, which this run computes in; {remedy}")
+        remedy = 'set it to "bf16" (Ampere or newer) or "fp32", with quantization.bits = 4 to save memory'
+        return Problem("training.precision", f"{model_type} overflows in float16, the format of this run; {remedy}")
     if recipe.adapter.method == "lora" and recipe.adapter.bias != "none" and recipe.model.dtype != "float32":
         remedy = 'set it to "none", or training.precision = "fp32"'
-        return Problem("adapter.bias", f"bias terms cannot be trained in float16, which this run computes in; {remedy}")
+        return Problem("adapter.bias", f"bias terms cannot be trained in float16, the format of this run; {remedy}")
     return None

@@ -52,10 +52,10 @@ def trainable_quantization(method: str) -> str | None:
     if method == "unknown":
         return None
     if method not in _TRAINABLE:
-        return "no adapter can be trained on such weights; choose the model's 16-bit version"
+        return "adapters cannot be trained on them; choose the model's 16-bit version"
     if absent := [package for package in _TRAINABLE[method] if not _installed(package)]:
         names = " and ".join(absent)
-        return f"they are loaded by {names}, not installed here; install it, or choose the model's 16-bit version"
+        return f"{names}, which loads them, is not installed; install it, or choose the model's 16-bit version"
     return None
 
 

@@ -104,7 +104,7 @@ def fits(forecast: Forecast, gpus: Sequence[Gpu], wanted: str = "auto") -> Fit:
     needed, room = bytes_text(forecast.total), bytes_text(free)
     if gpu is None:
         verdict = "fits in" if share <= 1 else "does not fit in"
-        opening = "free GPU memory not known" if chosen else "no GPU"
+        opening = "free GPU memory unknown" if chosen else "no GPU"
         return Fit("no gpu", f"{opening}: {needed} {verdict} the {room} free on this machine", free, share, None)
     state: Literal["fits", "tight", "too big"] = "too big" if share > 1 else "tight" if share > TIGHT else "fits"
     return Fit(state, f"{needed} of {room} free on GPU {gpu.index}", free, share, gpu)
@@ -214,11 +214,11 @@ def _optimizer(recipe: Recipe, facts: ModelFacts, step: Step, trained: int, weig
 
 
 def _assumptions(recipe: Recipe, facts: ModelFacts, step: Step) -> tuple[str, ...]:
-    found = [f"{step.tokens} tokens in a batch: batch size × max length, all of it full"]
+    found = [f"{step.tokens:,} tokens in a batch: batch size × max length, all rows full"]
     if not facts.linears:
-        found.append("the layout of this model is not known here; its layers are taken to be like Llama's")
+        found.append("the layout of this model is unknown; its layers are taken to be like Llama's")
     if facts.experts and recipe.quantization.bits < 16:
-        found.append("the experts stay in 16 bits: bitsandbytes quantizes linear layers, and experts are none")
+        found.append("the experts stay in 16 bits: bitsandbytes quantizes only linear layers")
     if recipe.training.optimizer.startswith("paged"):
-        found.append("paged optimizer states are counted, although they can move to host memory")
+        found.append("paged optimizer states are counted, though they can move to host memory")
     return (*found, _NOT_COVERED)

@@ -72,13 +72,15 @@ def _find(recipe: Recipe, base: Path, ask: Callable[[str, str], Remote | None]) 
         folder = locate(name, revision, base=base)
         exists = (base / expanded(name)).exists()
     except (OSError, RuntimeError, ValueError) as error:
-        return _refused(f"{clean(name, limit=80)!r} is no name of a folder or model: {clean(str(error), limit=120)}")
+        return _refused(
+            f"{clean(name, limit=80)!r} is not the name of a folder or model: {clean(str(error), limit=120)}"
+        )
     if folder is not None:
         return _look_at(folder, name, hub=not exists and not name.startswith(PREFIX))
     if exists:
         return _refused(f"{clean(name, limit=200)} is a file; name the folder that holds config.json and the weights")
     if name.startswith(PREFIX):
-        return _refused(f"no bundled model {clean(name, limit=80)!r}; there is {_bundled()}")
+        return _refused(f"no bundled model {clean(name, limit=80)!r}; bundled: {_bundled()}")
     if looks_like_hub_id(name):
         return _from_hub(name, revision, ask)
     return _refused(_nowhere(name, base))
@@ -88,10 +90,10 @@ def _look_at(folder: Path, name: str, *, hub: bool) -> ModelCheck:
     shown = clean(name, limit=200)
     adapter = (folder / ADAPTER_CONFIG).is_file()
     if adapter and not (folder / "config.json").is_file():
-        return _refused(f"{shown} is an adapter, not a base model; name the model that it was trained on")
+        return _refused(f"{shown} is an adapter, not a base model; name the model it was trained on")
     if missing := missing_parts(folder):
         lacks = clean("; ".join(missing[:4]), limit=400)
-        return _refused(f"{shown} is not a whole model: {lacks}. Copy the missing files there, or name another model")
+        return _refused(f"{shown} is an incomplete model: {lacks}. Copy the missing files there, or name another model")
     facts = read_facts(folder)
     if wrong := misfits(facts, weigh(folder).tensors):
         return _refused(clean(_foreign(shown, wrong), limit=900))
@@ -99,17 +101,17 @@ def _look_at(folder: Path, name: str, *, hub: bool) -> ModelCheck:
 
 
 def _foreign(name: str, wrong: Sequence[str]) -> str:
-    remedy = "Use the config.json that was saved with these weights, or download the model again"
-    return f"the weights of {name} are not those of the model: {'; '.join(wrong)}. {remedy}"
+    remedy = "Use the config.json saved with these weights, or download the model again"
+    return f"the weights of {name} do not match its config.json: {'; '.join(wrong)}. {remedy}"
 
 
 def _from_hub(name: str, revision: str, ask: Callable[[str, str], Remote | None]) -> ModelCheck:
     """A Hub model that is not here whole: what the Hub says about it, or what a broken-off download left."""
     if forbids := offline():
         absent = f"{name} (revision {clean(revision, limit=80)}) is not on this machine"
-        return _refused(f"{absent}, and {forbids} forbids the download; unset it, or name a local model")
+        return _refused(f"{absent} and {forbids} forbids the download; unset it, or name a local model")
     if problem := proxy_problem():
-        return _refused(f"{name} is not on this machine, and cannot be downloaded: {problem}")
+        return _refused(f"{name} is not on this machine and cannot be downloaded: {problem}")
     snapshot = cached_snapshot(name, revision)
     try:
         facts = read_facts(snapshot / "config.json") if snapshot else None
@@ -131,7 +133,7 @@ def _nowhere(name: str, base: Path) -> str:
     except OSError:
         names = []
     near = difflib.get_close_matches(beside.name, names, n=1)
-    guess = f"; there is {clean(str(Path(name).parent / near[0]), limit=200)}" if near else ""
+    guess = f" (did you mean {clean(str(Path(name).parent / near[0]), limit=200)}?)" if near else ""
     remedy = f"name {_bundled()}, a folder with config.json and weights, or a Hub model as owner/name"
     return f"no folder {shown!r}{guess}; {remedy}"
 
@@ -140,8 +142,8 @@ def _unfit(recipe: Recipe, facts: ModelFacts) -> list[Problem]:
     problems = []
     if needs_remote_code(facts) and not recipe.model.trust_remote_code:
         message = (
-            "this model needs Python code that comes with it, which could read or change anything you can; "
-            "read that code, then set model.trust_remote_code = true, or choose another model"
+            "this model needs its own Python code, which could read or change anything you can; "
+            "read that code, then set it to true, or choose another model"
         )
         problems.append(Problem("model.trust_remote_code", message))
     else:
@@ -149,7 +151,7 @@ def _unfit(recipe: Recipe, facts: ModelFacts) -> list[Problem]:
     problems += _quantized(recipe, facts)
     longest = facts.max_positions
     if facts.fixed_positions and longest and recipe.data.max_length > longest:
-        message = f"this model has {longest:,} positions, and no row may be longer; set it to {longest} or less"
+        message = f"this model has {longest:,} positions, the most for a row; set it to {longest} or less"
         problems.append(Problem("data.max_length", message))
     return problems
 
@@ -157,14 +159,14 @@ def _unfit(recipe: Recipe, facts: ModelFacts) -> list[Problem]:
 def _not_loadable(facts: ModelFacts) -> list[Problem]:
     """What transformers' `AutoModelForCausalLM`, and the task of its class, say about the kind of the model."""
     if facts.architecture and facts.architecture.endswith(_NOT_WRITERS):
-        message = f"{clean(facts.architecture, limit=60)} does not write text"
+        message = f"{clean(facts.architecture, limit=60)} does not generate text"
     elif facts.remote_code or (facts.model_type and writes(facts.model_type)):
         return []
     elif facts.model_type is None:
         message = "its config.json names no model_type"
     else:
         kind = clean(facts.model_type, limit=40)
-        message = f"the installed transformers has no text model of the type {kind} (AutoModelForCausalLM)"
+        message = f"the installed transformers has no text model of type {kind} (AutoModelForCausalLM)"
     return [Problem(_KEY, f"{message}; choose a model whose architecture is …ForCausalLM")]
 
 
@@ -174,10 +176,10 @@ def _quantized(recipe: Recipe, facts: ModelFacts) -> list[Problem]:
     method = clean(facts.quantized, limit=40)
     problems = []
     if recipe.quantization.bits != 16:
-        message = f"the weights are quantized already ({method}); set quantization.bits = 16 to take them as they are"
+        message = f"the weights are already quantized ({method}); set quantization.bits = 16"
         problems.append(Problem("quantization.bits", message))
     if recipe.adapter.method == "none":
-        message = f'quantized weights ({method}) cannot be trained themselves; set adapter.method = "lora"'
+        message = f'quantized weights ({method}) cannot be trained; set adapter.method = "lora"'
         problems.append(Problem("adapter.method", message))
     if reason := trainable_quantization(facts.quantized):
         problems.append(Problem(_KEY, f"the weights are quantized ({method}): {reason}"))

@@ -27,16 +27,16 @@ def memory_advice(now: Situation) -> Iterator[Advice]:
     if now.fit is None or now.forecast is None or now.model.facts is None or now.fit.share <= TIGHT:
         return
     if now.fit.share <= 1:
-        yield Advice("memory-tight", "info", "training.batch_size", f"this will only just fit: {now.fit.message}")
+        yield Advice("memory-tight", "info", "training.batch_size", f"this only just fits: {now.fit.message}")
         return
     opening = _opening(now.forecast, now.fit)
     enough = [saving for saving in _savings(now, now.forecast, now.model.facts) if saving.total <= now.fit.free]
     for saving in enough:
-        message = f"{opening}; with {saving.name} it takes {bytes_text(saving.total)}"
+        message = f"{opening}; {saving.name} makes it {bytes_text(saving.total)}"
         yield Advice("memory", "warning", next(iter(saving.fix)), message, saving.fix)
     if not enough:
         remedy = "choose a smaller model, a shorter data.max_length or a larger card"
-        yield Advice("memory", "warning", "model.id", f"{opening}, and no setting here is enough: {remedy}")
+        yield Advice("memory", "warning", "model.id", f"{opening}; no setting saves enough: {remedy}")
 
 
 def with_values(recipe: Recipe, values: dict[str, Any]) -> Recipe:
@@ -50,7 +50,7 @@ def with_values(recipe: Recipe, values: dict[str, Any]) -> Recipe:
 
 def _opening(expected: Forecast, fit: Fit) -> str:
     place = f"GPU {fit.gpu.index}" if fit.gpu else "this machine"
-    return f"about {bytes_text(expected.total)} of memory needed, {bytes_text(fit.free)} free on {place}"
+    return f"needs about {bytes_text(expected.total)} of memory, {place} has {bytes_text(fit.free)} free"
 
 
 def _savings(now: Situation, expected: Forecast, facts: ModelFacts) -> list[_Saving]:
@@ -79,6 +79,6 @@ def _changes(recipe: Recipe, facts: ModelFacts) -> Iterator[tuple[str, dict[str,
         yield f"one row at a time ({effective} accumulated)", smaller
     if recipe.adapter.method == "none":
         lora = {"adapter.method": "lora", "adapter.targets": "all-linear", "training.learning_rate": 2e-4}
-        yield "LoRA in place of training every weight", lora
+        yield "LoRA instead of training every weight", lora
     elif recipe.quantization.bits != 4 and not facts.quantized:
         yield "4-bit weights (QLoRA)", {"quantization.bits": 4}

@@ -32,20 +32,20 @@ def _logout(session: Session) -> Iterator[Advice]:
     if session.survives_logout:
         return
     if session.login == "manager":
-        message = f"the run would end with your last login, as everything here does: {_LINGER}, and it goes on"
+        message = f"the run would end at your last logout, like everything here: {_LINGER} to keep it"
     elif session.survives_logout is None:
-        message = f"nobody can tell whether this machine ends your programs at logout: {_LINGER} to be sure"
+        message = f"tuitune cannot tell whether this machine ends your programs at logout: {_LINGER} to be sure"
         yield Advice("ends-at-logout", "info", _KEY, message)
         return
     elif session.lingers:
         message = (
-            "this machine ends your programs at logout (KillUserProcesses), and systemd's user manager, which would "
-            "keep the run, does not answer: start it from a login over SSH"
+            "this machine ends your programs at logout (KillUserProcesses), and systemd's user manager, which could "
+            "keep the run, does not answer: start it from an SSH login"
         )
     else:
         message = (
             "this machine ends your programs at logout (KillUserProcesses), also in tmux: "
-            f"{_LINGER}, and the run is started where it goes on"
+            f"{_LINGER}, and tuitune keeps the run"
         )
     yield Advice("ends-at-logout", "warning", _KEY, message)
 
@@ -55,9 +55,9 @@ def _container(session: Session) -> Iterator[Advice]:
         return
     message = f"this is a container ({clean(session.container, limit=40)}): the run ends when it is stopped"
     if session.home_is_lost:
-        message += ", and its files go with it; put TUITUNE_HOME on a volume"
+        message += ", and its files are lost; put TUITUNE_HOME on a volume"
     else:
-        message += "; `tuitune resume` goes on from the last checkpoint"
+        message += "; `tuitune resume` starts from the last checkpoint"
     yield Advice("container", "info", _KEY, message)
 
 
@@ -67,7 +67,7 @@ def _job(session: Session, recipe: Recipe) -> Iterator[Advice]:
         return
     job, ends = f"Slurm job {clean(session.job, limit=40)}", session.job_ends_at
     if ends is None:
-        message = f"{job} ends the run when its time is up; set limits.hours below what is left of it"
+        message = f"{job} ends the run when its time is up; set limits.hours below the time left"
         yield Advice("slurm", "info", "limits.hours", message)
         return
     left = ends - time.time()
@@ -99,8 +99,8 @@ def _memory(session: Session, expected: Forecast | None) -> Iterator[Advice]:
     needed = expected.total if expected and expected.device == "cpu" else CONTEXT["cpu"]
     if needed > limit:
         message = (
-            f"the kernel would end the run: it needs about {bytes_text(needed)} of main memory, and this login, job or "
-            f"container may use {bytes_text(limit)}; ask for more"
+            f"the kernel would kill the run: it needs about {bytes_text(needed)} of main memory, and this login, job "
+            f"or container may use {bytes_text(limit)}; ask for more"
         )
         yield Advice("memory-limit", "warning", _KEY, message)
 
@@ -108,7 +108,7 @@ def _memory(session: Session, expected: Forecast | None) -> Iterator[Advice]:
 def _time(session: Session) -> Iterator[Advice]:
     if session.cpu_seconds is not None:
         message = (
-            f"the kernel would end the run after {duration_text(session.cpu_seconds)} of processor time (ulimit -t), "
+            f"the kernel would kill the run after {duration_text(session.cpu_seconds)} of CPU time (ulimit -t), "
             "as on a login node; start it where there is no such limit"
         )
         yield Advice("cpu-time", "warning", _KEY, message)

@@ -68,13 +68,15 @@ def expert_problems(adapter: AdapterSection, targets: Iterable[str], model_type:
     named = [name for name in parts if name in wanted]
     problems = []
     if "gate" in wanted:
-        message = "the router of a mixture is not adapted; remove gate"
+        message = "the router of a mixture cannot be adapted; remove gate"
         problems.append(Problem("adapter.targets", message))
     if named and named != parts:
         message = f"{' and '.join(parts)} are one parameter in the experts of this model; name both, or neither"
         problems.append(Problem("adapter.targets", message))
     if adapter.dropout:
-        message = f"{' and '.join(wanted)} are experts here, whose adapters take no dropout; set adapter.dropout = 0"
+        message = (
+            f"{' and '.join(wanted)} are experts here, and their adapters have no dropout; set adapter.dropout = 0"
+        )
         problems.append(Problem("adapter.dropout", message))
     if adapter.dora:
         message = f"{' and '.join(wanted)} are experts here, which DoRA cannot adapt; set adapter.dora = false"
@@ -98,7 +100,7 @@ def resolve_targets(
     experts = EXPERT_PARAMETERS.get(model_type or "", {})
     if targets == "all-linear":
         if not (plain := [leaf for leaf in leaves if leaf not in experts]):
-            raise TuituneError(Problem("adapter.targets", "this model has no linear layers that could be adapted"))
+            raise TuituneError(Problem("adapter.targets", "this model has no linear layers to adapt"))
         return plain
     wanted = [targets] if isinstance(targets, str) else targets
     found: dict[str, str | None] = {target: _find(target, [*names, *experts]) for target in wanted}

@@ -37,9 +37,9 @@ def unknown_tokens(recipe: Recipe, base: Path, folder: Path | None, facts: Model
 def beyond(token: str, number: int, rows: int) -> str:
     """What is wrong with a token of such a `number` where the embedding has `rows`, and what helps."""
     return (
-        f"the token {clean(token, limit=60)} has number {number}, and the model's embedding ends at {rows - 1}: it was "
-        "added to the tokenizer alone. Train with a model whose embeddings were resized with its tokenizer "
-        "(resize_token_embeddings), or take the token out"
+        f"the token {clean(token, limit=60)} has number {number:,}, but the model's embedding ends at {rows - 1:,}: it "
+        "was added to the tokenizer alone. Use a model whose embeddings were resized too (resize_token_embeddings), or "
+        "remove the token"
     )
 
 

@@ -39,7 +39,7 @@ def split(items: list[Item], share: float, seed: int, threshold: float, say: Say
     `distinct`: the rows are known to have no near-duplicates, so none are looked for.
     """
     if len(items) < 2:
-        message = "one row cannot be split; name a file of held-out rows, or leave data.eval empty"
+        message = "one row cannot be split; name a file of held-out rows, or leave it empty"
         raise DataRefused(Problem("data.eval", message))
     count = min(max(1, round(len(items) * share)), len(items) - 1)
     items = sorted(items, key=lambda item: item.mark)
