@@ -163,7 +163,7 @@ def test_a_file_that_cannot_be_written(out: str, said: str, cli, talks: Path, tm
 def test_rows_that_no_step_drops_are_refused_by_name(cli, talks: Path, tmp_path: Path, home: Path) -> None:
     answer = cli("data", "convert", talks, "-o", tmp_path / "out.jsonl")
     assert answer.code == 2
-    assert "2 of 5 rows cannot be used as columns: row 4 (line 4): answer: is empty; row 5 (line 5)" in answer.err
+    assert "unusable as columns: 2 of 5 rows: row 4 (line 4): answer: is empty; row 5 (line 5)" in answer.err
     assert not (tmp_path / "out.jsonl").exists()
 
 

@@ -189,7 +189,7 @@ def test_a_failure_says_why(start: Callable[..., Task], do: str, error: str) -> 
 
 
 def test_want_of_memory_is_a_failure_in_words(start: Callable[..., Task]) -> None:
-    assert "GiB of memory that a task over data may take" in wait(start("swell")).error
+    assert "GiB of memory that a data task may take" in wait(start("swell")).error
 
 
 def test_a_torn_or_hostile_record_is_waited_for_or_failed(start: Callable[..., Task]) -> None:

@@ -100,7 +100,7 @@ def test_json_has_the_keys_of_the_contract(base: Path) -> None:
         ("bundled:mega", "no bundled model 'bundled:mega'; bundled: bundled:nano"),
         ("rows.jsonl", "is a file; name the folder"),
         ("a\0b", "no folder 'a␀b'"),
-        ("x" * 5000, "is no name of a folder or model"),
+        ("x" * 5000, "is not the name of a folder or model"),
         ("some/where/else", "no folder 'some/where/else'"),
         ("\x1b[31mred", "␛[31mred"),
     ],
@@ -119,7 +119,7 @@ def test_a_model_that_lacks_a_file(base: Path, missing: str, words: str) -> None
     (base / "tiny" / missing).unlink()
     key, message = error(looked_at(base))
     assert key == "model.id"
-    assert "not a whole model" in message
+    assert "incomplete model" in message
     assert words in message
 
 
@@ -227,7 +227,7 @@ def test_weights_of_another_model_are_refused_and_an_adapter_beside_them_is_said
 
 def test_a_model_that_does_not_write(base: Path) -> None:
     model_folder(base / "bert", {**TINY, "architectures": ["BertForMaskedLM"]})
-    assert "does not write text" in error(looked_at(base, model__id="bert"))[1]
+    assert "does not generate text" in error(looked_at(base, model__id="bert"))[1]
 
 
 def test_targets_that_the_model_does_not_have(base: Path) -> None:
@@ -251,7 +251,7 @@ def test_rules_of_the_recipe_come_first(base: Path) -> None:
         ("not json\n", "row 1 (line 1):"),
         (
             '{"instruction": "a", "output": "b"}\n{"instruction": "a"}\n{bad\n' * 2,
-            "4 of the first 6 rows cannot be used as alpaca: row 2 (line 2)",
+            "unusable as alpaca: 4 of the first 6 rows: row 2 (line 2)",
         ),
     ],
 )
@@ -295,7 +295,7 @@ def test_too_little_disk(base: Path) -> None:
     values = {"model__id": "big", "adapter__targets": "all-linear", "adapter__rank": 4096, "checkpoints__keep": 1000}
     key, message = error(looked_at(base, **values))
     assert key == "checkpoints.keep"
-    assert "1002 checkpoints (one of them being written) and the result need about 129.2 TB" in message
+    assert "1,002 checkpoints (one being written) and the result need about 129.2 TB" in message
     assert "TUITUNE_HOME" in message
     assert "1001 checkpoints" in error(looked_at(base, **values, data__eval=None))[1]
 

@@ -72,7 +72,7 @@ def test_a_model_is_forecast_before_its_download_from_a_few_kilobytes(hub: Hub, 
         ("owner/gated", "owner/gated is gated"),
         ("owner/pickled", "no safetensors weights"),
         ("owner/foreign", "not in the weights, which have 4 of the 6 layers"),
-        ("owner/bert", "does not write text"),
+        ("owner/bert", "does not generate text"),
     ],
 )
 def test_what_a_run_would_fail_on_is_refused_before_the_download(

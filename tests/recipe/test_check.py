@@ -41,8 +41,7 @@ def test_everything_wrong_is_named_at_once() -> None:
         "adapter.rnk": "unknown key; did you mean 'adapter.rank'?",
         "adapter.rank": "expected a whole number from 1 to 4,096, found 'x'",
         "adapter.targets": 'expected a list such as ["q_proj", "v_proj"] or all-linear, found a list: 1',
-        "quantization.bits": "4-bit weights cannot be trained; "
-        'set quantization.bits = 16, or adapter.method = "lora"',
+        "quantization.bits": '4-bit weights cannot be trained; set quantization.bits = 16, or adapter.method = "lora"',
         "training.learning_rate": "expected a number above 0 and at most 1, found nan",
         "training.epochs": "expected a number above 0 and at most 1,000, found inf",
         "training.batch_size": "expected a whole number from 1 to 4,096, found true",

@@ -61,7 +61,7 @@ def carry_out(folder: Path, work: Callable[[Report], Mapping[str, Any]]) -> int:
     except TuituneError as error:
         report.failed(str(error))
     except MemoryError:
-        report.failed(f"needs more than the {limit / (1 << 30):.0f} GiB of memory that a task over data may take")
+        report.failed(f"needs more than the {limit / (1 << 30):.0f} GiB of memory that a data task may take")
     except Exception as error:
         traceback.print_exc(file=sys.stderr)
         report.failed(f"{type(error).__name__}: {error}")

@@ -122,7 +122,7 @@ class Task:
             return "was cancelled"
         if words := _last_words(self.folder / "log.txt"):
             return f"its process ended before it was done: {words}"
-        return "its process was killed before it was done, perhaps for want of memory"
+        return "its process was killed before it was done, perhaps for lack of memory"
 
 
 def begin(kind: str, wanted: Mapping[str, Any], stamps: Iterable[str] = (), *, module: str = "tuitune.data") -> Task:

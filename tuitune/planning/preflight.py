@@ -174,7 +174,7 @@ def _disk(recipe: Recipe, expected: Forecast) -> list[Problem]:
     free = disk_free(data_home())
     if free is None or needed <= free:
         return []
-    wanted = f"{count} checkpoints (one being written) and the result need about {bytes_text(needed)}"
+    wanted = f"{count:,} checkpoints (one being written) and the result need about {bytes_text(needed)}"
     remedy = "keep fewer, free some space, or set TUITUNE_HOME to another disk"
     message = f"{wanted}, but {data_home()} has {bytes_text(free)} free; {remedy}"
     return [Problem("checkpoints.keep", message)]

@@ -42,7 +42,7 @@ def test_unusable_rows_are_refused_by_name(tmp_path: Path) -> None:
         made(tmp_path, [*TALKS, BROKEN, WITHOUT, EMPTY])
     (problem,) = refused.value.problems
     assert problem.key == "data.train"
-    assert "3 of 23 rows cannot be used as columns" in problem.message
+    assert "unusable as columns: 3 of 23 rows" in problem.message
     for said in ("row 21 (line 21)", "row 22 (line 22): answer: ", "row 23 (line 23): answer: ", '"drop"'):
         assert said in problem.message
 
@@ -158,7 +158,7 @@ def test_examples_are_few_and_short(tmp_path: Path) -> None:
 def test_data_with_nothing_left_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataRefused, match="no row is left"):
         made(tmp_path, TALKS, shortest=10_000)
-    with pytest.raises(DataRefused, match="no row is left"):
+    with pytest.raises(DataRefused, match="no usable rows"):
         made(tmp_path, [WITHOUT, *[row("Why?", " ")] * 3], unusable="drop")
 
 

@@ -92,7 +92,7 @@ def pair(
 
 
 def test_rows_are_held_against_what_tasks_take() -> None:
-    assert advice([pair()] * 50)["rows"].startswith("50 usable rows: fewer than fine-tuning usually takes")
+    assert advice([pair()] * 50)["rows"].startswith("50 usable rows are too few")
     few = advice([pair()] * 600)["rows"]
     assert "enough for a style, a behaviour" in few and "a new task 5,000 (10,000)" in few
     assert "rows" not in advice([pair()] * 10_000)
@@ -117,7 +117,7 @@ def test_lengths_out_of_balance_and_rows_too_long() -> None:
 def test_personal_data_names_rows_and_never_what_is_in_them() -> None:
     rows = [pair(number, f"Mail person{number}@example.org, or not.") for number in range(30)] + [pair()] * 10
     message = advice(rows)["personal-email"]
-    assert message.startswith("30 of 40 rows looked at have an e-mail address (rows 1, 2, 3, 4, 5, …)")
+    assert message.startswith("30 of 40 sampled rows have an e-mail address (rows 1, 2, 3, 4, 5, …)")
     assert "example.org" not in message
     assert len(tallied(rows).sample.hints["email"].rows) == NAMED
 
@@ -127,7 +127,7 @@ def test_other_advice() -> None:
     assert "bias" in found["people"]
     assert "99 rows (99 %) repeat" in found["duplicates"]
     assert "en 70 %, de 30 %" in found["languages"]
-    assert "100 of 100 rows looked at" in found["control-characters"]
+    assert "100 of 100 sampled rows" in found["control-characters"]
     refused = advice(
         [{"chosen": "a", "rejected": "b"}] * 2, Reading("preference", {"chosen": "chosen", "rejected": "rejected"})
     )

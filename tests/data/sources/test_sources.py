@@ -225,10 +225,10 @@ def test_tables_with_another_delimiter(tmp_path: Path) -> None:
         ("a.txt", b"text" * 200 + b"\0\1" * 100, "is not a text file"),
         ("a.jsonl", b"\x1f\x8b\x08rest", "the gzip data is broken"),
         ("a.json", b"PK\x03\x04rest", "is packed with zip"),
-        ("a.parquet", b"PAR1rest", "is no readable parquet file"),
-        ("a.jsonl", b"PAR1rest", "is no readable parquet file"),
-        ("a.docx", b"text", "is of an unknown kind (.docx); known are .json, .jsonl"),
-        ("README", b"text", "is of an unknown kind (README)"),
+        ("a.parquet", b"PAR1rest", "is not a readable parquet file"),
+        ("a.jsonl", b"PAR1rest", "is not a readable parquet file"),
+        ("a.docx", b"text", "has an unknown format (.docx); supported are .json, .jsonl"),
+        ("README", b"text", "has an unknown format (README)"),
     ],
 )
 def test_files_without_rows_are_refused_at_once(tmp_path: Path, name: str, content: bytes, message: str) -> None:

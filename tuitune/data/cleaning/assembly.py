@@ -72,7 +72,7 @@ def assemble(
         train, report = leaks(parts, cleaning.near_duplicates or USUAL, drop=drop, say=progress)
         steps.append(report)
     if not train:
-        raise DataRefused(Problem("cleaning.leakage", "every training row is like a held-out row, so none is left"))
+        raise DataRefused(Problem("cleaning.leakage", "every training row resembles a held-out row, so none is left"))
     return Assembled(train, kept, steps, [*notes, *parts.notes], shape, drawn=isinstance(wanted.eval, float))
 
 
@@ -91,9 +91,7 @@ def _parts(train: list[Item], wanted: Wanted, reader: Reader, marks: Collection[
         return split(train, wanted.eval, wanted.seed, threshold or USUAL, say, distinct=distinct)
     rest, kept = parted(train, set(marks))
     if not kept:
-        raise DataRefused(Problem("data.train", "none of the rows held out before is in the data any more"))
+        raise DataRefused(Problem("data.train", "none of the rows held out before is still in the data"))
     if not rest:
-        raise DataRefused(
-            Problem("data.train", "all rows that are left were held out before; none is left to train on")
-        )
+        raise DataRefused(Problem("data.train", "all usable rows were held out before; none is left to train on"))
     return Split(rest, kept)

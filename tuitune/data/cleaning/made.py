@@ -136,6 +136,6 @@ _CONVERTED = {
     "unpaired-preference": lambda row: row,
 }
 _REMEDIES = {
-    "a conversation": "it needs a chat template, which training puts round it",
-    "plain text": "nothing says which part of it is the answer; train on it as it is",
+    "a conversation": "it needs a chat template, which training applies",
+    "plain text": "no part of it is marked as the answer; train on it as it is",
 }

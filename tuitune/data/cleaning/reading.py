@@ -30,9 +30,9 @@ class Reader:
 
     def __init__(self, wanted: Wanted, base: Path | None, say: Say, *, preview: bool = False) -> None:
         self.wanted, self.base, self.say, self.preview = wanted, base, say, preview
-        self.unusable = StepReport("unusable", "cleaning.unusable", "rows that cannot be used")
+        self.unusable = StepReport("unusable", "cleaning.unusable", "unusable rows")
         self.empty = StepReport("empty", "cleaning.empty", "an empty instruction or answer")
-        self.excluded = StepReport("exclude", "data.exclude", "left out by hand")
+        self.excluded = StepReport("exclude", "data.exclude", "dropped by hand")
 
     @property
     def reports(self) -> list[StepReport]:
@@ -68,7 +68,7 @@ class Reader:
         except TuituneError as error:
             raise DataRefused([Problem(key, str(problem)) for problem in error.problems]) from None
         if not items:
-            raise DataRefused(Problem(key, f"{name_of(name)}: no row is left to use"))
+            raise DataRefused(Problem(key, f"{name_of(name)}: no usable rows"))
         return items, found
 
     def _usable(self, key: str, name: str, rows: Iterator[Row], found: Detection) -> Iterator[Item]:
@@ -126,5 +126,5 @@ def _unread(rows: list[Row]) -> str:
 def _refusal(name: str, shape: str, refused: list[str], count: int, read: int) -> str:
     more = f"; and {count - len(refused):,} more" if count > len(refused) else ""
     listed = "; ".join(refused)
-    remedy = 'mend them, or set cleaning.unusable = "drop" to leave them out'
-    return f"{name_of(name)}: {count:,} of {read:,} rows cannot be used as {shape}: {listed}{more}. Either {remedy}"
+    remedy = 'Fix them, or set cleaning.unusable = "drop"'
+    return f"{name_of(name)}: unusable as {shape}: {count:,} of {read:,} rows: {listed}{more}. {remedy}"

@@ -56,7 +56,7 @@ def split(items: list[Item], share: float, seed: int, threshold: float, say: Say
             "about new instructions"
         )
     elif len(drawn) < _FEW * count:
-        notes = f"{len(drawn):,} of {count:,} rows are held out: the others are too much like training rows"
+        notes = f"{len(drawn):,} of {count:,} rows are held out: the others are too similar to training rows"
     train, held_out = parted(items, {items[index].mark for index in drawn})
     return Split(train, held_out, (notes,) if notes else (), apart)
 
@@ -71,7 +71,7 @@ def _drawn_apart(items: list[Item], count: int, seed: int, threshold: float, say
     """Indexes of held-out rows, and whether it is known that none resembles another row: groups are joined until so."""
     texts = [instruction(item.canonical) for item in items]
     groups = _Groups(len(items))
-    said = "looking for rows that are alike, to hold them out together"
+    said = "looking for similar rows, to hold them out together"
 
     def tell(done: int) -> None:
         say(said, done, len(texts))

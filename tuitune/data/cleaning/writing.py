@@ -63,7 +63,7 @@ def _place(part: Path, path: Path, force: bool) -> None:
     try:
         os.link(part, path)
     except FileExistsError:
-        raise SourceError(path, "exists already; --force writes over it") from None
+        raise SourceError(path, "already exists; --force overwrites it") from None
     except OSError as error:
         if error.errno not in _NO_LINKS or path.exists():
             raise

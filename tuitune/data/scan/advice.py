@@ -24,9 +24,9 @@ _OVER_LONG = 100_000
 _PERSONAL = {
     "email": "an e-mail address",
     "phone": "a phone number",
-    "card": "what may be the number of a payment card",
+    "card": "a possible payment card number",
     "iban": "a bank account number (IBAN)",
-    "key": "what looks like a secret key or token",
+    "key": "a possible secret key or token",
 }
 
 Advice = dict[str, str]
@@ -60,10 +60,10 @@ def _on_shape(reading: Reading) -> Iterator[Advice]:
 def _on_values(total: Tally) -> Iterator[Advice]:
     for name, hint in total.numbers.items():
         rows = f"{hint.count:,} row{'' if hint.count == 1 else 's'}"
-        message = f"a number in the column {clean(name, limit=60)} is learned as the text it is written with: {rows}"
+        message = f"a number in the column {clean(name, limit=60)} is learned as text, digit by digit: {rows}"
         yield _advice("numbers", f"{message} ({_named(hint.rows, hint.count)})")
     for name, hint in total.unread.items():
-        message = f"{clean(name, limit=60)} is not read, so that what it says is not learned"
+        message = f"{clean(name, limit=60)} is not read and so not learned"
         yield _advice("unread", f"{message} ({_named(hint.rows, hint.count)})", warning=True)
 
 
@@ -73,10 +73,9 @@ def _on_rows(total: Tally) -> Iterator[Advice]:
     ample = [task for task, (_, wanted) in TASKS.items() if usable >= wanted]
     if total.turns and len(ample) < len(TASKS):
         short = [f"{task} {least:,} ({wanted:,})" for task, (least, wanted) in TASKS.items() if task not in ample]
-        known = f"enough for {', '.join(enough)}; " if enough else "fewer than fine-tuning usually takes; "
-        message = (
-            f"{usable:,} usable row{'' if usable == 1 else 's'}: {known}it takes at least (better): {', '.join(short)}"
-        )
+        rows = "1 usable row is" if usable == 1 else f"{usable:,} usable rows are"
+        known = f"enough for {', '.join(enough)}" if enough else "too few"
+        message = f"{rows} {known}. Minimum (recommended): {', '.join(short)}"
         yield _advice("rows", message, warning=not enough)
 
 
@@ -84,7 +83,7 @@ def _on_repeats(total: Tally, duplicates: int) -> Iterator[Advice]:
     if duplicates:
         share = duplicates / total.rows
         rows = "1 row repeats" if duplicates == 1 else f"{duplicates:,} rows ({_percent(share)}) repeat"
-        message = f"{rows} an earlier one; cleaning.duplicates drops what repeats"
+        message = f"{rows} an earlier one; cleaning.duplicates drops them"
         yield _advice("duplicates", message, warning=share >= 0.01)
 
 
@@ -96,9 +95,9 @@ def _on_classes(sample: Sample) -> Iterator[Advice]:
     (most, often), (least, seldom) = answers.most_common(1)[0], answers.most_common()[-1]
     if often >= 0.5 * seen and often >= 5 * seldom:
         message = (
-            f"the answers are {len(answers)} classes, and {_percent(often / seen)} are '{clean(most, limit=30)}' "
-            f"against {_percent(seldom / seen)} '{clean(least, limit=30)}': a model learns to say the commonest; even "
-            "them out, or judge it by each class"
+            f"the answers are {len(answers)} classes, {_percent(often / seen)} of them '{clean(most, limit=30)}' and "
+            f"{_percent(seldom / seen)} '{clean(least, limit=30)}': the model learns the commonest. Balance them, or "
+            "evaluate each class"
         )
         yield _advice("class-imbalance", message, warning=True)
 
@@ -107,14 +106,14 @@ def _on_lengths(total: Tally) -> Iterator[Advice]:
     answers, median = total.answers, total.answers.median()
     if total.characters.longest > _OVER_LONG:
         row, longest = total.characters.longest_row, total.characters.longest
-        yield _advice("over-long", f"row {row:,} has {longest:,} characters, far more than training will keep of it")
+        yield _advice("over-long", f"row {row:,} has {longest:,} characters, far more than training keeps")
     if answers.counts.total() < _FEW or not median:
         return
     share = 1 - answers.share_below(10 * median)
     if share >= 0.02:
         message = (
             f"{_percent(share)} of the answers are over ten times as long as the median ({median:,} characters): "
-            "each token weighs the same, so the long ones say most of what is learned"
+            "every token counts the same, so the long answers dominate"
         )
         yield _advice("length-imbalance", message)
     short = answers.share_below(_SHORT)
@@ -127,14 +126,14 @@ def _on_languages(languages: Mapping[str, float]) -> Iterator[Advice]:
     mixed = {code: share for code, share in languages.items() if share >= 0.05}
     if len(mixed) > 1:
         listed = ", ".join(f"{code} {_percent(share)}" for code, share in mixed.items())
-        yield _advice("languages", f"several languages: {listed}; the model will answer in each as often as it sees it")
+        yield _advice("languages", f"several languages: {listed}; the model answers in each as often as it sees it")
 
 
 def _on_personal_data(sample: Sample) -> Iterator[Advice]:
     for kind, hint in sample.hints.items():
         message = (
             f"{_rows_of(hint.count, sample)} {'has' if hint.count == 1 else 'have'} {_PERSONAL[kind]} "
-            f"({_named(hint.rows, hint.count)}); a model can repeat what it was trained on"
+            f"({_named(hint.rows, hint.count)}); a model can repeat its training data"
         )
         yield _advice(f"personal-{kind}", message, warning=True)
     control = sample.control
@@ -150,14 +149,14 @@ def _on_people(sample: Sample) -> Iterator[Advice]:
     if hint.count >= 10 and hint.count >= 0.1 * sample.rows:
         message = (
             f"{_rows_of(hint.count, sample)} seem to decide about people ({_named(hint.rows, hint.count)}): a model "
-            "learns the bias of such decisions with them, and leaving out single words does not take it away; compare "
-            "its answers across groups before it is used"
+            "learns the bias in such decisions, and removing single words does not remove it. Compare its answers "
+            "across groups before use"
         )
         yield _advice("people", message, warning=True)
 
 
 def _rows_of(count: int, sample: Sample) -> str:
-    return f"{count:,} of {sample.rows:,} rows looked at"
+    return f"{count:,} of {sample.rows:,} sampled rows"
 
 
 def _named(rows: list[int], count: int, most: int = 5) -> str:

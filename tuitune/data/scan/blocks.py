@@ -84,7 +84,7 @@ def _counted(blocks: list[Block], reading: Reading) -> Iterator[Tally]:
     try:
         yield from _in_processes(processes, blocks, reading)
     except BrokenProcessPool:
-        raise TuituneError("a process that counts rows was killed, perhaps for want of memory") from None
+        raise TuituneError("a process that counts rows was killed, perhaps for lack of memory") from None
 
 
 def _in_processes(processes: int, blocks: list[Block], reading: Reading) -> Iterator[Tally]:

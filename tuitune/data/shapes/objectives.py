@@ -31,7 +31,7 @@ _ONE_ANSWER = (
     "these rows have one answer each, all of them good, and {objective} needs {wanted}; train on them with sft"
 )
 _COMPARED = "a rejected answer beside each chosen one"
-_UNKNOWN = f"the rows are of no known shape; {EXPECTED}, or name the columns in data.columns"
+_UNKNOWN = f"unknown shape of rows; {EXPECTED}, or name the columns in data.columns"
 _REFUSED: dict[Objective, dict[str, str]] = {
     "sft": {
         "preference": (
@@ -48,11 +48,11 @@ _REFUSED: dict[Objective, dict[str, str]] = {
             "these are single answers labelled good or bad, and dpo compares two answers to one question; train on "
             "them with kto"
         ),
-        "unknown": "the rows are of no known shape; expected prompt, chosen and rejected, or chosen and rejected alone",
+        "unknown": "unknown shape of rows; expected prompt, chosen and rejected, or chosen and rejected alone",
         **dict.fromkeys(ANSWERED, _ONE_ANSWER.format(objective="dpo", wanted=_COMPARED)),
     },
     "kto": {
-        "unknown": "the rows are of no known shape; expected an answer and a label, true for a good one, in each",
+        "unknown": "unknown shape of rows; expected an answer and a label, true for a good one, in each",
         **dict.fromkeys(ANSWERED, _ONE_ANSWER.format(objective="kto", wanted="answers labelled good or bad")),
     },
 }

@@ -30,7 +30,7 @@ def files_in(folder: Path) -> tuple[Path, ...]:
     found = _expand(folder, ("**", "*"))
     tables = tuple(path for path in found if named_format(path) != "txt")
     if not found:
-        raise SourceError(folder, f"is a folder with no data files; known are {', '.join(FORMATS)}")
+        raise SourceError(folder, f"is a folder without data files; supported are {', '.join(FORMATS)}")
     return tables or found
 
 

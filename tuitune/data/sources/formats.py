@@ -59,7 +59,7 @@ def format_of(path: Path, start: bytes) -> Format:
         refuse_unreadable(path, start)
         kind = clean(path.suffix or path.name, limit=40)
         known = ", ".join(FORMATS)
-        raise SourceError(path, f"is of an unknown kind ({kind}); known are {known}, and each with .gz or .zst")
+        raise SourceError(path, f"has an unknown format ({kind}); supported are {known}, and each with .gz or .zst")
     return form
 
 

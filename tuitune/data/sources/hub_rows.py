@@ -106,7 +106,7 @@ def _explained(repo: str) -> Iterator[None]:
     except SourceError:
         raise
     except MemoryError:
-        raise SourceError(repo, "a batch of its rows needs more memory than there is") from None
+        raise SourceError(repo, "a batch of its rows needs more memory than is free") from None
     except Exception as error:
         raise SourceError(repo, clean(redact(_reason(error, repo)), limit=500)) from error
 
@@ -118,7 +118,7 @@ def _reason(error: Exception, repo: str) -> str:
         return f"{forbids} forbids downloads, and the data set is not in this machine's cache"
     if isinstance(error, DatasetNotFoundError):
         advice = "check its name; for a private or gated one, log in with `hf auth login` or set HF_TOKEN"
-        return f"is not on the Hub, or not for you: {advice}"
+        return f"is not on the Hub, or you have no access: {advice}"
     if isinstance(error, ConnectionError | TimeoutError):
         return "the Hub could not be reached, and the data set is not in this machine's cache"
     text = " ".join(str(_root(error)).split())

@@ -84,7 +84,7 @@ class _Stream(io.RawIOBase):
         if self.member.eof:
             return self._next_member(packed)
         if not packed:
-            self.problem = f"the file is cut off: its {self.packing} data ends early; what follows is lost"
+            self.problem = f"the file is cut off: its {self.packing} data ends early; the rest is missing"
             return False
         try:
             content = self.member.decompress(packed)

@@ -40,9 +40,9 @@ def read_parquet(path: Path, *, first: int = 1) -> Iterator[Row]:
         with pyarrow.parquet.ParquetFile(path, metadata=footer, read_dictionary=_repeating(footer)) as file:
             yield from _rows(file, first, path)
     except MemoryError:
-        raise SourceError(path, "a batch of its rows needs more memory than there is") from None
+        raise SourceError(path, "a batch of its rows needs more memory than is free") from None
     except (pyarrow.ArrowException, OSError) as error:
-        raise SourceError(path, f"is no readable parquet file: {clean(str(error), limit=300)}") from None
+        raise SourceError(path, f"is not a readable parquet file: {clean(str(error), limit=300)}") from None
 
 
 def _repeating(footer: Any) -> list[str]:

@@ -22,7 +22,7 @@ _WIDTHS = {"BOOLEAN": 1, "INT32": 4, "INT64": 8, "INT96": 12, "FLOAT": 4, "DOUBL
 _INDEX_BYTES = 8
 _SHORT_TEXTS = 64 << 10
 _BATCH_ROWS = 64 << 10
-TOO_MUCH = f"unpacks to more than {MOST_RATIO} times its size, as a decompression bomb does"
+TOO_MUCH = f"unpacks to more than {MOST_RATIO} times its size, like a decompression bomb"
 
 
 def limit_of(path: Path) -> int:

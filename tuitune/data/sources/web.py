@@ -70,13 +70,13 @@ def checked_address(url: str) -> str:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port
     except ValueError as error:
-        raise SourceError(shown, f"is no web address: {error}") from None
+        raise SourceError(shown, f"is not a web address: {error}") from None
     if parts.scheme.lower() != "https":
         raise SourceError(shown, "only https:// addresses are read; download the file, or name a Hub data set")
     if parts.username is not None or parts.password is not None:
         raise SourceError(shown, "holds a user name; fetch the file yourself")
     if not host or port == 0 or not url.isascii() or re.search(r"[\x00-\x20\x7f\\]", url):
-        raise SourceError(shown, "is no web address; write spaces and letters beyond ASCII as %20 and the like")
+        raise SourceError(shown, "is not a web address; percent-encode spaces and non-ASCII letters (%20)")
     return urlunsplit((*parts[:4], ""))
 
 
@@ -134,7 +134,7 @@ class _Caller:
             if reply.status not in (301, 302, 303, 307, 308) or not leads_to:
                 raise SourceError(self.start, f"the server answered {reply.status} {clean(reply.reason, limit=60)}")
             self.url = checked_address(urljoin(self.url, leads_to))
-        raise SourceError(self.start, f"leads on more than {_REDIRECTS} times")
+        raise SourceError(self.start, f"redirects more than {_REDIRECTS} times")
 
     def _addresses(self, parts: SplitResult) -> list[str]:
         host = str(parts.hostname)
@@ -142,7 +142,7 @@ class _Caller:
         addresses = list(dict.fromkeys(str(one[4][0]) for one in found))
         if refused := next((one for one in addresses if not self.permitted(one)), None):
             way = "" if self.url == self.start else f" (redirected to {clean(host, limit=80)})"
-            raise SourceError(self.start, f"leads to {refused}{way}, not on the open internet; it is not asked")
+            raise SourceError(self.start, f"leads to {refused}{way}, not on the public internet; refused")
         return addresses
 
 
@@ -239,9 +239,9 @@ def _write_note(folder: Path, note: dict[str, Any]) -> None:
 
 def _why(error: Exception) -> str:
     if isinstance(error, socket.gaierror):
-        return "its server's name is not known; check the address and the network"
+        return "its server's name does not resolve; check the address and the network"
     if isinstance(error, ssl.SSLCertVerificationError):
-        return f"its certificate is not good ({error.verify_message})"
+        return f"its certificate is invalid ({error.verify_message})"
     if isinstance(error, TimeoutError):
         return f"the server did not answer within {_WAIT_SECONDS:.0f} s"
     return clean(str(getattr(error, "strerror", None) or error or type(error).__name__), limit=200)
