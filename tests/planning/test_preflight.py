@@ -95,8 +95,8 @@ def test_json_has_the_keys_of_the_contract(base: Path) -> None:
     ("name", "words"),
     [
         ("nothing", "no folder 'nothing'; name bundled:nano, a folder with config.json and weights, or a Hub model"),
-        ("tinny", "there is tiny"),
-        ("./tinny/", "there is tiny"),
+        ("tinny", "did you mean tiny?"),
+        ("./tinny/", "did you mean tiny?"),
         ("bundled:mega", "no bundled model 'bundled:mega'; bundled: bundled:nano"),
         ("rows.jsonl", "is a file; name the folder"),
         ("a\0b", "no folder 'a␀b'"),
@@ -172,7 +172,7 @@ def test_a_model_that_transformers_knows_needs_no_code_of_its_own(base: Path) ->
 def test_weights_that_are_quantized_already(base: Path) -> None:
     model_folder(base / "packed", {**TINY, "quantization_config": {"load_in_4bit": True}})
     assert looked_at(base, model__id="packed").errors == []
-    assert "already (bitsandbytes)" in error(looked_at(base, model__id="packed", quantization__bits=4))[1]
+    assert "already quantized (bitsandbytes)" in error(looked_at(base, model__id="packed", quantization__bits=4))[1]
     assert error(looked_at(base, model__id="packed", adapter__method="none"))[0] == "adapter.method"
 
 
@@ -247,7 +247,7 @@ def test_rules_of_the_recipe_come_first(base: Path) -> None:
         ("", "is empty"),
         (None, "no such file"),
         ('{"prompt": "a", "chosen": "b", "rejected": "c"}\n', "preferences"),
-        ('{"colour": "red"}\n', "no known shape"),
+        ('{"colour": "red"}\n', "unknown shape"),
         ("not json\n", "row 1 (line 1):"),
         (
             '{"instruction": "a", "output": "b"}\n{"instruction": "a"}\n{bad\n' * 2,
@@ -267,7 +267,7 @@ def test_data_that_cannot_be_used(base: Path, content: str | None, words: str) -
 def test_many_broken_rows_are_counted_and_the_first_ones_shown(base: Path) -> None:
     rows(base / "bad.jsonl", [*ROWS[:20], *[{"instruction": "x", "output": None}] * 9])
     message = error(looked_at(base, data__train="bad.jsonl"))[1]
-    assert message.startswith("9 of the first 29 rows")
+    assert "9 of the first 29 rows" in message
     assert "row 21 (line 21): output" in message
     assert "and 6 more" in message
 
@@ -297,7 +297,7 @@ def test_too_little_disk(base: Path) -> None:
     assert key == "checkpoints.keep"
     assert "1,002 checkpoints (one being written) and the result need about 129.2 TB" in message
     assert "TUITUNE_HOME" in message
-    assert "1001 checkpoints" in error(looked_at(base, **values, data__eval=None))[1]
+    assert "1,001 checkpoints" in error(looked_at(base, **values, data__eval=None))[1]
 
 
 @pytest.mark.parametrize(
@@ -359,7 +359,7 @@ def test_advice_on_rows_held_out_and_rows_that_repeat(base: Path) -> None:
     assert not advice(looked_at(base, data__train="small.jsonl"), "duplicates")
     rows(base / "twice.jsonl", [*distinct, *distinct[:3]])
     (note,) = advice(looked_at(base, data__train="twice.jsonl"), "duplicates")
-    assert (note.fix, note.message.startswith("3 of the first rows")) == ({"cleaning.duplicates": True}, True)
+    assert (note.fix, "3 repeat" in note.message) == ({"cleaning.duplicates": True}, True)
     assert not advice(looked_at(base, data__train="twice.jsonl", cleaning__duplicates=True), "duplicates")
 
 
@@ -593,7 +593,7 @@ def test_the_processor_may_be_chosen_where_there_is_a_card(base: Path) -> None:
 def test_a_command_in_the_recipe_is_shown(base: Path) -> None:
     (note,) = advice(looked_at(base, run__notify="sh -c 'rm -rf \x1b[8m ~'"), "runs-command")
     assert (note.level, note.key) == ("warning", "run.notify")
-    assert note.message.endswith("runs with your rights: sh -c 'rm -rf ␛[8m ~'")
+    assert note.message.endswith("raises an alert: sh -c 'rm -rf ␛[8m ~'")
     assert error(looked_at(base, run__notify="sh 'unclosed"))[0] == "run.notify"
 
 

@@ -116,4 +116,4 @@ def test_a_limit_on_memory_that_the_run_would_break(limit: int | None, expected:
 def test_a_limit_on_processor_time_is_said() -> None:
     ((name, level, message),) = told(Session(cpu_seconds=7200))
     assert (name, level) == ("cpu-time", "warning")
-    assert "2 h 00 m of processor time" in message
+    assert "2 h 00 m of CPU time" in message

@@ -174,7 +174,7 @@ def test_progress_is_told_and_may_interrupt(tmp_path: Path) -> None:
     name = write(tmp_path / "rows.jsonl", [row(sentence(number)) for number in range(2500)])
     said: list[str] = []
     assemble(Wanted(name, eval=0.1), progress=lambda text, done, total: said.append(text))
-    assert any(text.startswith("reading") for text in said) and any("alike" in text for text in said)
+    assert any(text.startswith("reading") for text in said) and any("similar" in text for text in said)
 
     def interrupt(_text: str, _done: int, _total: int | None) -> None:
         raise KeyboardInterrupt

@@ -10,10 +10,10 @@ from tuitune.data.shapes.objectives import refusal
 from tuitune.text import clean
 
 TASKS = {
-    "a style": (100, 1_000),
-    "a behaviour": (500, 5_000),
-    "the language of a field": (1_000, 5_000),
-    "a new task": (5_000, 10_000),
+    "style": (100, 1_000),
+    "behaviour": (500, 5_000),
+    "domain language": (1_000, 5_000),
+    "new task": (5_000, 10_000),
 }
 """What is learned → rows it takes at least, and rows that are recommended (the field's rules of thumb)."""
 
