@@ -155,3 +155,12 @@ def test_numbers_that_become_text_and_what_nobody_reads_are_said(tmp_path: Path)
     assert "answer" in said["numbers"]["message"] and "row 1" in said["numbers"]["message"]
     assert "rationale" in said["unread"]["message"] and said["unread"]["level"] == "warning"
     assert found.problem_count == 0
+
+
+@pytest.mark.parametrize(
+    "row", [{"prompt": "a", "completion": "b"}, {"instruction": "a", "input": "", "output": "b"}, {"text": "a b"}]
+)
+def test_every_row_of_weight_0_is_counted(tmp_path: Path, row: dict[str, str]) -> None:
+    rows = [row | {"id": number} | ({} if number % 3 else {"weight": 0}) for number in range(300)]
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert inspect(tmp_path / "rows.jsonl").problem_kinds == {"no-answer": 100}

@@ -12,6 +12,7 @@ from tuitune.data.shapes.convert import to_canonical
 from tuitune.data.shapes.detect import detect
 from tuitune.data.shapes.fields import RowProblem
 from tuitune.data.shapes.preferences import to_preference
+from tuitune.data.shapes.turns import WEIGHTS
 
 TALK = {"messages": [USER, ANSWER]}
 
@@ -150,7 +151,7 @@ def test_what_training_does_not_use_is_left_behind() -> None:
     assert to_canonical({"messages": turns, "id": 7}, "messages") == TALK
 
 
-@pytest.mark.parametrize("said", [{"weight": 0}, {"weight": 0.0}, {"train": False}])
+@pytest.mark.parametrize("said", [{key: off} for key in WEIGHTS for off in (0, 0.0, False)])
 def test_an_answer_that_is_not_to_be_learned_keeps_its_weight(said: dict[str, Any]) -> None:
     turns = [USER, {**ANSWER, **said}, USER, ANSWER]
     assert to_canonical({"messages": turns}, "messages") == {"messages": [USER, {**ANSWER, "weight": 0}, USER, ANSWER]}
@@ -163,7 +164,7 @@ def test_a_call_of_its_own_role_keeps_its_weight_too() -> None:
     assert called["weight"] == 0 and called["tool_calls"]
 
 
-@pytest.mark.parametrize("said", [{"weight": 1}, {"loss_weight": 1.0}, {"weight": None}, {"train": True}])
+@pytest.mark.parametrize("said", [{key: on} for key in WEIGHTS for on in (1, 1.0, True, None)])
 def test_a_weight_of_one_is_none(said: dict[str, Any]) -> None:
     assert to_canonical({"messages": [USER, {**ANSWER, **said}]}, "messages") == TALK
 
@@ -400,3 +401,26 @@ def test_compared_plain_texts_keep_their_tools() -> None:
     tool = {"type": "function", "function": {"name": "clock"}}
     row = {"prompt": "Hi", "chosen": "Hello", "rejected": "No", "tools": [tool]}
     assert to_preference(row)["tools"] == [tool] and to_preference(row)["prompt"] == [USER]
+
+
+def test_the_least_of_two_weights_counts_and_a_shared_item_has_one() -> None:
+    turns = [{"human": "Hi", "assistant": "Bad", "loss": False}, {"human": "Hi", "assistant": "Hello", "loss": True}]
+    said = to_canonical({"conversation": turns}, "messages")["messages"]
+    assert [one.get("weight") for one in said] == [None, 0, None, None]
+    both = [USER, {**ANSWER, "weight": 0.5, "loss": False}, USER, ANSWER]
+    assert to_canonical({"messages": both}, "messages")["messages"][1]["weight"] == 0
+
+
+@pytest.mark.parametrize("key", WEIGHTS)
+@pytest.mark.parametrize(
+    ("row", "shape"),
+    [({"prompt": "a", "completion": "b"}, "prompt-completion"), ({"question": "a", "answer": "b"}, "columns"),
+     ({"instruction": "a", "output": "b"}, "alpaca"), (TALK, "messages"), ({"text": "a"}, "text")],
+)  # fmt: skip
+def test_a_row_of_weight_0_is_refused(row: dict[str, Any], shape: str, key: str) -> None:
+    for off in (0, 0.0, False):
+        with pytest.raises(RowProblem) as refused:
+            to_canonical({**row, key: off}, shape)
+        assert (refused.value.field, refused.value.kind) == (key, "no-answer")
+    for on in (1, True, None, "heavy"):
+        assert to_canonical({**row, key: on}, shape) == to_canonical(row, shape)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from tuitune.data.shapes.columns import SYSTEMS, TOOLS
+from tuitune.data.shapes.turns import WEIGHTS
 
 Measures = tuple[int, int, int]
 """The characters of a row's text, those of its last answer, and its turns."""
@@ -18,7 +19,7 @@ Measure = Callable[[Mapping[str, Any]], Measures | None]
 """Measures a row; None where it is not plain. A plain row is as shallow as its shape."""
 
 _NESTED = frozenset({list, dict})
-_MORE = {*SYSTEMS, *TOOLS, "history"}
+_MORE = {*SYSTEMS, *TOOLS, *WEIGHTS, "history"}
 _ANSWERED: dict[str, Any] = {}
 _ASKED = {"assistant": _ANSWERED, "gpt": _ANSWERED}
 _ANSWERED |= {"user": _ASKED, "human": _ASKED}
@@ -98,7 +99,7 @@ def _pair(asked: str, said: str) -> Measure:
 def _alone(column: str) -> Measure:
     def measure(values: Mapping[str, Any]) -> Measures | None:
         text = _text(values, column)
-        return (len(text), len(text), 1) if text and _is_flat(values) else None
+        return (len(text), len(text), 1) if text and _MORE.isdisjoint(values) and _is_flat(values) else None
 
     return measure
 

@@ -8,7 +8,7 @@ from typing import Any
 from tuitune.data.shapes.columns import CONVERSATIONS, SYSTEMS, TEXTS, TOOLS, first, pair_columns
 from tuitune.data.shapes.fields import RowProblem, kind_of, names_of, quoted, text, value_of
 from tuitune.data.shapes.tools import tools_of
-from tuitune.data.shapes.turns import Turn, check_order, conversation, said_by, turn, turn_list
+from tuitune.data.shapes.turns import WEIGHTS, Turn, check_order, conversation, said_by, turn, turn_list
 
 Columns = Mapping[str, str]
 _TRUTHS = {"true": True, "1": True, "1.0": True, "false": False, "0": False, "0.0": False}
@@ -27,6 +27,10 @@ def to_canonical(values: Mapping[str, Any], shape: str, columns: Columns | None 
     columns = columns or {}
     if "label" in columns and not truth(value_of(values, columns["label"]), columns["label"]):
         raise RowProblem(columns["label"], "labelled as a bad answer, so there is nothing to learn from", "no-answer")
+    for name in WEIGHTS:
+        if isinstance(weight := values.get(name), bool | int | float) and weight == 0:
+            shown = str(weight).lower()
+            raise RowProblem(name, f"is {shown}, so there is nothing to learn from the row", "no-answer")
     return converter(values, columns)
 
 

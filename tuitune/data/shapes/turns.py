@@ -49,7 +49,9 @@ REASONING = ("reasoning_content", "thinking", "reasoning")
 """Keys of what an assistant turn thinks before it answers."""
 
 _ORIGIN = ("name", "tool_call_id")
-_WEIGHTS = ("weight", "loss_weight")
+WEIGHTS = ("weight", "loss_weight", "loss", "loss_scale", "train", "training")
+"""Keys of a turn that tell how much it is learned: a number, or true or false."""
+
 _AFTER = {
     "system": ("",),
     "user": ("", "system", "assistant"),
@@ -127,7 +129,7 @@ def _exchanged(item: Mapping[str, Any], pair: tuple[str, str], field: str, *, op
     asked, said = (text(item[key], f"{field}.{key}") for key in pair)
     system = item.get("system") if opening else None
     before = [said_by("system", text(system, f"{field}.system"))] if system else []
-    return [*before, said_by("user", asked), said_by("assistant", said)]
+    return [*before, said_by("user", asked), _weighed(said_by("assistant", said), item, field)]
 
 
 def turn(value: Any, field: str) -> Turn:
@@ -189,23 +191,23 @@ def _named(one: Turn, value: Mapping[str, Any]) -> Turn:
 
 
 def _weighed(one: Turn, value: Mapping[str, Any], field: str) -> Turn:
-    """The answer, marked where it is not to be learned: `weight` or `loss_weight` 0, Axolotl's `train` false."""
-    for key in _WEIGHTS:
-        weight = value.get(key)
-        if weight is None:
-            continue
-        if isinstance(weight, bool) or not isinstance(weight, int | float):
-            found = quoted(weight) if isinstance(weight, str) else kind_of(weight)
-            raise RowProblem(f"{field}.{key}", f"expected 0 or 1, found {found}", "type")
-        if not 0 <= weight < math.inf:
-            found = "a number below 0" if weight < 0 else "a number that is not finite"
-            raise RowProblem(f"{field}.{key}", f"expected 0 or 1, found {found}", "type")
-        if weight != 1:
-            one["weight"] = 0 if weight == 0 else float(weight)
-    trained = value.get("train")
-    if trained is not None and not isinstance(trained, bool):
-        raise RowProblem(f"{field}.train", f"expected true or false, found {kind_of(trained)}", "type")
-    return {**one, "weight": 0} if trained is False else one
+    """The answer, marked where it is not to be learned as others are; the least of its weights counts."""
+    weights = [weight_of(value[key], f"{field}.{key}") for key in WEIGHTS if value.get(key) is not None]
+    told = [weight for weight in weights if weight != 1]
+    return {**one, "weight": min(told)} if told else one
+
+
+def weight_of(value: Any, field: str) -> float:
+    """How much something is learned: 0 not at all, 1 as usual. RowProblem where that is no such number."""
+    if isinstance(value, bool):
+        return int(value)
+    if not isinstance(value, int | float):
+        found = quoted(value) if isinstance(value, str) else kind_of(value)
+        raise RowProblem(field, f"expected 0 or 1, true or false, found {found}", "type")
+    if not 0 <= value < math.inf:
+        found = "a number below 0" if value < 0 else "a number that is not finite"
+        raise RowProblem(field, f"expected 0 or 1, true or false, found {found}", "type")
+    return 0 if value == 0 else float(value)
 
 
 def _spoken(value: Any, field: str, key: str) -> str:
