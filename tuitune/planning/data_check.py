@@ -112,7 +112,7 @@ def _check_rows(key: str, rows: list[Row], count: int | None, recipe: Recipe) ->
     first = next((row.values for row in rows if row.values is not None), None)
     if reason := refusal_of(found, recipe.objective.kind, first):
         broken = next((row for row in rows if row.values is None), None)
-        opening = f"{broken.place}: {broken.problem}; " if broken else ""
+        opening = f"{broken.place}: {broken.problem}; " if broken and not found.unreadable else ""
         return DataCheck(found.shape, count, errors=[Problem(key, f"{opening}{reason}")])
     excluded = set(recipe.data.exclude)
     marks = [one for row in rows if (one := mark(row)) not in excluded]

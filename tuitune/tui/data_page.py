@@ -10,7 +10,7 @@ from typing import Any
 
 from tuitune.data.shapes.detect import Detection, recognise
 from tuitune.data.shapes.fields import RowProblem
-from tuitune.data.shapes.objectives import Objective, convert_for, refusal
+from tuitune.data.shapes.objectives import Objective, convert_for, refusal, refusal_of
 from tuitune.data.sources import pages
 from tuitune.data.sources.rows import Row, mark
 from tuitune.recipe.schema import DataSection
@@ -47,7 +47,7 @@ class DataPage:
     @property
     def refusal(self) -> str | None:
         """Why supervised fine-tuning cannot take rows of this shape, and the way out."""
-        return refusal(self.detection.shape)
+        return refusal_of(self.detection, "sft", None)
 
     def read_as(self, detection: Detection) -> DataPage:
         """The same rows, read in another way."""

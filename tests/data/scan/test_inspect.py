@@ -16,7 +16,9 @@ from tuitune.data.sources.bundled import MODELS, bundled_sets, data_path
 from tuitune.data.sources.names import open_rows
 from tuitune.data.sources.rows import SourceError
 from tuitune.paths import shipped
+from tuitune.planning.data_check import check_data
 from tuitune.problem import TuituneError
+from tuitune.recipe.schema import Recipe
 
 SHARED = Path(__file__).resolve().parents[4] / "shared" / "data"
 real = pytest.mark.skipif(not SHARED.is_dir(), reason="the folder of real data sets, ../shared/data, is not here")
@@ -86,7 +88,22 @@ def test_a_shape_that_cannot_be_trained_on_is_named_without_row_problems(tmp_pat
 
 def test_a_file_of_broken_rows_alone_is_unknown(tmp_path: Path) -> None:
     found = inspect(write(tmp_path, ["{x", "x"]))
-    assert (found.shape, found.reason, found.problem_count) == ("unknown", "there are no rows", 2)
+    assert (found.shape, found.problem_count) == ("unknown", 2)
+    assert found.reason.startswith("no row can be read; row 1 (line 1): broken JSON")
+
+
+@pytest.mark.parametrize("name", ["rows.csv", "rows.jsonl", "rows.txt"])
+def test_a_file_in_another_encoding_is_told_by_one_piece_of_advice(tmp_path: Path, name: str) -> None:
+    lines = ["prompt,completion"] * (name == "rows.csv") + ['"größer","als"'] * 12
+    text = "\n".join(lines) if name != "rows.jsonl" else '{"text": "größer"}\n' * 12
+    (tmp_path / name).write_bytes(text.encode("latin-1"))
+    found = inspect(tmp_path / name)
+    (note,) = found.advice
+    assert (found.rows, note["id"], note["level"]) == (12, "unreadable", "warning")
+    assert "UTF-8 (byte 0xf6" in note["message"] and "iconv -f WINDOWS-1252" in note["message"]
+    assert "data.columns" not in note["message"] and found.reason == note["message"]
+    refused = check_data(Recipe.model_validate({"data": {"train": name}}), tmp_path).errors
+    assert [(one.key, one.message) for one in refused] == [("data.train", note["message"])]
 
 
 def test_bundled_sets_are_there_and_sound() -> None:

@@ -17,6 +17,9 @@ from tuitune.problem import TuituneError
 from tuitune.recipe.schema import Recipe
 
 _SHOWN = 20
+_ALIKE = 3
+"""Problems that are shown where every row has one, and of one kind."""
+
 _NAMED = 5
 
 
@@ -92,9 +95,10 @@ def _pairs(report: Inspection) -> Iterator[tuple[str, str]]:
         yield "" if number else "advice", f"{'⚠' if one['level'] == 'warning' else '·'} {one['message']}"
     kinds = ", ".join(f"{kind} {count:,}" for kind, count in report.problem_kinds.items())
     yield "problems", f"{report.problem_count:,}{f' ({kinds})' if kinds else ''}"
-    for problem in report.problems[:_SHOWN]:
+    shown = _ALIKE if len(report.problem_kinds) == 1 and report.problem_count == report.rows else _SHOWN
+    for problem in report.problems[:shown]:
         yield "", _problem(problem)
-    if (more := report.problem_count - _SHOWN) > 0:
+    if (more := report.problem_count - shown) > 0:
         yield "", f"… and {more:,} more; --json lists the first {len(report.problems)}"
 
 

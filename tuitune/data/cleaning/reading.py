@@ -61,7 +61,9 @@ class Reader:
             found = recognise(first, shape, columns)
             opening = next((row.values for row in first if row.values is not None), None)
             if reason := refusal_of(found, self.wanted.objective, opening):
-                raise DataRefused(Problem(key, f"{name_of(name)}: {_unread(first)}{reason}"))
+                raise DataRefused(
+                    Problem(key, f"{name_of(name)}: {'' if found.unreadable else _unread(first)}{reason}")
+                )
             items = list(self._usable(key, name, chain(first, rows), found))
         except DataRefused:
             raise

@@ -32,8 +32,12 @@ _PERSONAL = {
 Advice = dict[str, str]
 
 
-def advise(reading: Reading, total: Tally, duplicates: int, languages: Mapping[str, float]) -> list[Advice]:
-    """The advice, what weighs most first; `level` is warning or info."""
+def advise(
+    reading: Reading, total: Tally, duplicates: int, languages: Mapping[str, float], unreadable: str = ""
+) -> list[Advice]:
+    """The advice, what weighs most first; `level` is warning or info. `unreadable`: why no row could be read."""
+    if unreadable:
+        return [_advice("unreadable", unreadable, warning=True)]
     found = [
         *_on_shape(reading),
         *_on_values(total),

@@ -87,5 +87,5 @@ def report(
         sampled=total.sample.rows,
         languages=languages,
         personal={kind: hint.as_json() for kind, hint in total.sample.hints.items()},
-        advice=advise(total.reading, total, duplicates.count, languages),
+        advice=advise(total.reading, total, duplicates.count, languages, found.unreadable),
     )

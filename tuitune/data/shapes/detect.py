@@ -42,12 +42,16 @@ EXPECTED = (
 
 @dataclass(frozen=True)
 class Detection:
-    """The shape most rows have. `columns` maps roles to column names, `share` is 0 to 1, `reason` says why in words."""
+    """The shape most rows have. `columns` maps roles to column names, `share` is 0 to 1, `reason` says why in words.
+
+    `unreadable` says what is wrong with the first of the rows where none of them can be read, as in another encoding.
+    """
 
     shape: str
     columns: dict[str, str] = field(default_factory=dict)
     reason: str = ""
     share: float = 0.0
+    unreadable: str = ""
 
 
 @dataclass(frozen=True)
@@ -70,6 +74,9 @@ def recognise(rows: list[Row], shape: str = "auto", columns: Mapping[str, str] |
     if columns and shape == "auto":
         shape = shape_of(columns)
     readable = [row.values for row in rows if row.values is not None]
+    if shape == "auto" and rows and not readable:
+        unreadable = f"no row can be read; {rows[0].place}: {rows[0].problem}"
+        return Detection("unknown", reason=unreadable, unreadable=unreadable)
     if shape == "auto":
         return detect(readable)
     return Detection(shape, columns, "as the recipe says", _fitting(readable, shape, columns))

@@ -75,6 +75,8 @@ def refusal(shape: str, objective: Objective = "sft") -> str | None:
 
 def refusal_of(found: Detection, objective: Objective, row: Mapping[str, Any] | None) -> str | None:
     """The same for data as it was found, with the settings of the likeliest way out, by a `row` of it."""
+    if found.unreadable:
+        return found.unreadable
     if (reason := refusal(found.shape, objective)) is None or row is None:
         return reason
     ways = ways_out(found, objective, row)

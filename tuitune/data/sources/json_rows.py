@@ -101,7 +101,8 @@ def _kind(value: Any) -> str:
 
 
 def not_utf8(byte: bytes, column: int) -> str:
-    return f"is not UTF-8 (byte 0x{byte.hex()} at column {column}); save the file as UTF-8"
+    remedy = "save the file as UTF-8 (where it is Latin-1: iconv -f WINDOWS-1252 -t UTF-8 OLD > NEW)"
+    return f"is not UTF-8 (byte 0x{byte.hex()} at column {column}); {remedy}"
 
 
 def _fault(value: Any, text: str | bytes) -> str | None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from textual.content import Content
 
-from tuitune.data.shapes.objectives import refusal
+from tuitune.data.shapes.objectives import refusal_of
 from tuitune.text import clean
 from tuitune.tui.screens.workbench.bench import Bench
 from tuitune.tui.screens.workbench.view import View, progress_content
@@ -69,7 +69,9 @@ def _shape(bench: Bench) -> Content:
 
 
 def _found(bench: Bench) -> Content:
-    if bench.detection is not None and (why := refusal(bench.detection.shape)) is not None:
+    if bench.detection is not None and bench.detection.unreadable:
+        return Content.assemble(("✗ ", "$bad"), clean(bench.detection.unreadable))
+    if bench.detection is not None and (why := refusal_of(bench.detection, "sft", None)) is not None:
         return Content.assemble(("✗ ", "$bad"), ("m", "bold $accent"), " shows your options: ", clean(why))
     if bench.refusal:
         return Content("")

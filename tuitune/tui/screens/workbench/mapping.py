@@ -13,7 +13,7 @@ from textual.content import Content
 from textual.widgets import Static
 
 from tuitune.data.shapes.detect import Detection, recognise
-from tuitune.data.shapes.objectives import WayOut, refusal, ways_out
+from tuitune.data.shapes.objectives import WayOut, refusal, refusal_of, ways_out
 from tuitune.data.sources.rows import Row as DataRow
 from tuitune.recipe.schema import DataSection
 from tuitune.recipe.settings import setting
@@ -149,7 +149,7 @@ def _seen(rows: Sequence[DataRow], found: Detection) -> Content:
     """The first row as training would see it, or why it would see none."""
     if not rows:
         return Content.styled("No row can be read: nothing to show.", "$faint")
-    if (why := refusal(found.shape)) is not None:
+    if (why := refusal_of(found, "sft", None)) is not None:
         return Content.assemble(("✗ ", "$bad"), clean(why), "\n", whole(converted(rows[0], found), original=True))
     return whole(converted(rows[0], found))
 
