@@ -26,7 +26,7 @@ from tuitune.units import bytes_text
 
 Values = dict[str, Any]
 
-_COLUMNS = (Column("data", 0), Column("what", 30, rank=1), Column("size", 11, right=True))
+_COLUMNS = (Column("data", 0, path=True), Column("what", 30, rank=1), Column("size", 11, right=True))
 _FRACTIONS = (0.05, 0.1, 0.2)
 _KEYS = "type a path · Tab complete · ↑↓ move · Enter use · Esc back"
 

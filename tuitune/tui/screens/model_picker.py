@@ -24,7 +24,7 @@ from tuitune.tui.widgets.row_list import Row, RowList
 from tuitune.units import bytes_text, count_text
 
 _COLUMNS = (
-    Column("model", 0),
+    Column("model", 0, path=True),
     Column("where", 9),
     Column("params", 7, right=True),
     Column("size", 8, right=True),

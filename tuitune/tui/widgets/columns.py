@@ -8,16 +8,21 @@ from dataclasses import dataclass
 from textual.content import Content
 
 from tuitune.text import clean
+from tuitune.tui.widgets.cut import keep_end
 
 
 @dataclass(frozen=True)
 class Column:
-    """A column `width` cells wide; 0 takes what is left. The highest `rank` goes first where it is narrow."""
+    """A column `width` cells wide; 0 takes what is left. The highest `rank` goes first where it is narrow.
+
+    What is too long is cut at its end, or at its beginning where the column holds a `path`.
+    """
 
     title: str
     width: int
     right: bool = False
     rank: int = 0
+    path: bool = False
 
 
 _GAP = 2
@@ -44,12 +49,16 @@ def line(columns: Sequence[Column], cells: Sequence[str | Content], width: int, 
     for place in kept:
         column, cell = columns[place], cells[place]
         room = column.width or max(1, width - fixed)
-        content = cell if isinstance(cell, Content) else Content(clean(cell))
+        content = cell if isinstance(cell, Content) else _text(column, clean(cell), room)
         content = content.truncate(room, ellipsis=True)
         space = Content(" " * (room - content.cell_length))
         parts.append(space + content if column.right else content + space)
     joined = Content(" " * _GAP).join(parts)
     return joined.stylize(style) if style else joined
+
+
+def _text(column: Column, text: str, room: int) -> Content:
+    return Content(keep_end(text, room) if column.path else text)
 
 
 def titles(columns: Sequence[Column], width: int) -> Content:

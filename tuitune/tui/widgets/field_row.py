@@ -6,11 +6,15 @@ from dataclasses import dataclass
 
 from textual.content import Content
 
-from tuitune.recipe.settings import Setting, section_titles, show_value
+from tuitune.recipe.settings import Setting, section_titles, settings, show_value
 from tuitune.text import clean
+from tuitune.tui.widgets.cut import keep_end
 from tuitune.tui.widgets.row_list import Row
 
-LABEL_WIDTH = 23
+LABEL_WIDTH = 1 + max(len(one.title) for one in settings())
+_PATHS = {"model.id", "data.train", "data.eval", "data.template"}
+"""Settings that may be paths: of a long one the end is shown."""
+
 _WIDEST = 88
 """Beyond this width a row would tear value and note apart."""
 _HELP = 30
@@ -76,7 +80,7 @@ def _message_line(message: str, width: int) -> Content:
 def _value_line(view: FieldView, width: int) -> Content:
     mark = ("✗ ", "$bad") if view.message else ("• ", "$accent") if view.changed else "  "
     room = max(1, width - VALUE_AT)
-    value = _value(view)
+    value = _value(view, room)
     note = Content(clean(_note(view)))
     left = room - min(value.cell_length, room) - 2
     note = note if note.cell_length <= left else Content("")
@@ -86,7 +90,7 @@ def _value_line(view: FieldView, width: int) -> Content:
     return Content.assemble(mark, label, value, note.stylize("$faint"))
 
 
-def _value(view: FieldView) -> Content:
+def _value(view: FieldView, room: int) -> Content:
     style = "$bad" if view.message else "$faint" if view.unused else "bold" if view.changed else ""
     text, kind = clean(view.text), view.setting.kind
     if kind == "switch" and not view.message:
@@ -96,7 +100,7 @@ def _value(view: FieldView) -> Content:
         return Content.assemble(("–", "$faint"))
     if kind == "choice" and len(view.setting.choices) > 1:
         return Content.assemble((text, style), (" ▾", "$faint"))
-    return Content.assemble((text, style))
+    return Content.assemble((keep_end(text, room) if view.setting.key in _PATHS else text, style))
 
 
 def _note(view: FieldView) -> str:

@@ -25,7 +25,7 @@ def run_columns(width: int) -> list[Column]:
     if width < 94:
         return [_STATE, _NAME, _STEP, _LOSS, Column("", 6), _ETA, _AGE]
     sources, curve = (16, 6) if width < 114 else (18, 8) if width < 150 else (30, 16)
-    model, data = Column("model", sources), Column("data", sources)
+    model, data = Column("model", sources, path=True), Column("data", sources, path=True)
     rate = [_RATE] if width >= 150 else []
     return [_STATE, _NAME, model, *([data] if width >= 114 else []), _STEP, _LOSS, Column("", curve), *rate, _ETA, _AGE]
 
