@@ -23,6 +23,7 @@ from tuitune.runs.directory import list_runs
 from tuitune.runs.state import AT_REST, derive
 from tuitune.tui.app import TuituneApp
 from tuitune.tui.screens.compose import ComposeScreen
+from tuitune.tui.screens.drafts import OfferDraft
 from tuitune.tui.screens.launch import LaunchDialog
 from tuitune.tui.widgets.section_list import SHORT_NAMES
 
@@ -354,10 +355,17 @@ async def test_the_draft_is_kept_when_the_screen_is_left():
         await pilot.pause()
         assert not isinstance(pilot.app.screen, ComposeScreen)
         await pilot.press("n")
+        await until(pilot, lambda: isinstance(pilot.app.screen, OfferDraft))
+        assert "my-run" in text_of(pilot) and "1 setting" in text_of(pilot)
+        await pilot.press("escape", "n", "enter")
         await until(pilot, lambda: isinstance(pilot.app.screen, ComposeScreen))
         await until(pilot, lambda: pilot.app.screen.draft.recipe.adapter.rank == 8)
-        await pilot.press("u")
+        assert "N new" in text_of(pilot)
+        await pilot.press("escape", "n", "N")
+        await until(pilot, lambda: isinstance(pilot.app.screen, ComposeScreen))
         assert pilot.app.screen.draft.recipe == Recipe()
+        await pilot.press("u")
+        assert pilot.app.screen.draft.recipe.adapter.rank == 8
 
 
 async def test_data_that_is_not_there_keeps_a_run_from_starting(tmp_path: Path):

@@ -115,13 +115,17 @@ class TuituneApp(App[str], inherit_bindings=False):
 
         return Drafting(self)
 
-    def open_compose(self, recipe: Recipe | None = None) -> None:
-        """Compose a new run, from `recipe`, a draft or the defaults; Esc leads back to the list of runs."""
-        from tuitune.tui.screens.compose import ComposeScreen
-        from tuitune.tui.screens.left_drafts import offer_drafts
+    def new_run(self) -> None:
+        """Compose a new run; where there is a draft, it is offered first."""
+        from tuitune.tui.screens.drafts import offer_draft
 
-        if recipe is None and self.drafting.draft is None and offer_drafts(self):
-            return
+        if not offer_draft(self):
+            self.open_compose()
+
+    def open_compose(self, recipe: Recipe | None = None) -> None:
+        """Compose a run from `recipe`, the draft or the defaults; Esc leads back to the list of runs."""
+        from tuitune.tui.screens.compose import ComposeScreen
+
         self._open(ComposeScreen(recipe))
 
     def open_edit(self, run: Run) -> None:

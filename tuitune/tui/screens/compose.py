@@ -115,8 +115,6 @@ class ComposeScreen(ComposeActions, TuituneScreen):
             kept = drafting.begin(self._recipe)
         elif self._recipe is not None:
             kept.replace(self._recipe)
-        elif kept.can_undo:
-            self.workbench.say("your last draft; N starts over from the defaults")
         return kept
 
     # What is shown

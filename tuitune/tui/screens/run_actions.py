@@ -57,7 +57,7 @@ class RunActions(RunControl):
         return _why_not_ordered(name, line) if name in _QUEUE else super().why_disabled(name)
 
     def action_new(self) -> None:
-        self.workbench.open_compose()
+        self.workbench.new_run()
 
     def action_open(self) -> None:
         if line := self.current():
