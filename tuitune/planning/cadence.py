@@ -33,14 +33,14 @@ def few_steps_advice(now: Situation) -> Iterator[Advice]:
     """A run that is over before it has learned anything, by its epochs: a number of steps that was set is meant."""
     if now.steps is None or now.recipe.training.max_steps or now.steps.count >= _TOO_FEW:
         return
-    message = f"{now.steps.phrase} in all: the model hardly changes in so few"
+    message = f"{now.steps.phrase} in total: too few for the model to learn much"
     for fix in _more_steps(now.recipe):
         better = now.count_steps(with_values(now.recipe, fix))
         if better is not None and better.sure != "up to" and better.count >= _ENOUGH:
             settings = ", ".join(f"{key} = {toml_text(value)}" for key, value in fix.items())
             yield Advice("few-steps", "warning", next(iter(fix)), f"{message}; {settings} makes {better.text}", fix)
             return
-    yield Advice("few-steps", "warning", "data.train", f"{message}; it takes more rows")
+    yield Advice("few-steps", "warning", "data.train", f"{message}; add rows")
 
 
 def _more_steps(recipe: Recipe) -> Iterator[dict[str, Any]]:
