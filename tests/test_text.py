@@ -98,6 +98,13 @@ def test_escape_sequences_go_and_their_text_stays() -> None:
         "github_pat_0123456789abcdefghij01_0123456789abcdef",
         "glpat-0123456789abcdefghij",
         "https://me:hunter22@example.com/x",
+        "https://0123456789abcdefghij@example.com/x",
+        "redis://:hunter22@example.com/x",
+        "postgres://me:hunter22/0123456789@example.com/x",
+        "https://example.com/x?X-Amz-Signature=0123456789abcdef&a=b",
+        "https://example.com/x?a=b&token=0123456789abcdef",
+        "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.0123456789",
+        "gsk_0123456789abcdefghij",
         "AKIAIOSFODNN7EXAMPLE",
         "api_key='0123456789abcdef0123456789abcdef01234567'",
     ],
@@ -116,6 +123,18 @@ def test_values_of_secret_variables_are_hidden(monkeypatch: pytest.MonkeyPatch) 
     assert redact("using correct-horse-battery with parallelism") == "using ••• with parallelism"
 
 
+@pytest.mark.parametrize("name", ["OPENAI_KEY", "my_token", "HF_TOKEN_2", "HF_TOKEN2", "MYSQL_PWD", "SECRET_KEY_BASE"])
+def test_variables_are_secret_by_their_names(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv(name, 'correct "horsé" battery')
+    assert redact('it is correct "horsé" battery, or correct \\"hors\\u00e9\\" battery') == "it is •••, or •••"
+
+
+@pytest.mark.parametrize("name", ["PWD", "OLDPWD", "KEYBOARD", "MONKEY", "TOKENS_PER_STEP"])
+def test_variables_with_other_names_are_not(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv(name, "/a/long/enough/folder")
+    assert redact("in /a/long/enough/folder") == "in /a/long/enough/folder"
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -129,6 +148,8 @@ def test_values_of_secret_variables_are_hidden(monkeypatch: pytest.MonkeyPatch) 
         "rapid_sha = 0123456789abcdef0123456789abcdef01234567",
         "api_file: /srv/data/of/2024/a-quite-long-folder-name/rows.jsonl",
         '{"url": "http://a", "b": "c@d"}',
+        "tokens=12345678 and https://example.com/x?tokens=3&key=short",
+        "https://example.com/@user/0123456789abcdef, git@github.com:0123456789/abcdef.git",
     ],
 )
 def test_ordinary_words_are_not_taken_for_secrets(text: str) -> None:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from collections.abc import Callable
@@ -36,11 +37,13 @@ _SECRETS = r"""
     | \bgh[pousr]_[A-Za-z0-9]{30,} | \bgithub_pat_[A-Za-z0-9_]{30,}
     | \bglpat-[A-Za-z0-9_-]{20,} | \bxox[abprs]-[A-Za-z0-9-]{16,}
     | (?<![\w-])sk-(?=[A-Za-z_-]*[0-9])(?=[\w-]*[A-Za-z0-9]{16})[A-Za-z0-9_-]{20,}
-    | \bAIza[A-Za-z0-9_-]{35}
+    | \bAIza[A-Za-z0-9_-]{35} | \bnvapi-[A-Za-z0-9_-]{30,} | \b(?:gsk|r8|dckr_pat|[sr]k_live)_[A-Za-z0-9_-]{20,}
+    | \beyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}
     | \b(?:AKIA|ASIA)[0-9A-Z]{16}\b
     | (?<=[Bb]earer[ ])(?=[A-Za-z._~+/=-]*[0-9])[A-Za-z0-9._~+/=-]{16,}
     | (?<=[Bb]earer%20)[A-Za-z0-9._~+/=%-]{8,}
-    | (?<=://)[^\s/:@"'<>]+:[^\s/@"'<>]+(?=@)
+    | (?<=://)[^\s/:@"'<>]*:[^\s@"'<>]+(?=@) | (?<=://)[^\s/:@"'<>]{16,}(?=@)
+    | (?<=[?&])(?P<query>(?i:[a-z_-]*(?:token|key|secret|password|signature)=))[^\s&"'<>]{8,}
     | (?P<header>(?i:authorization["']?[ ]*[:=][ ]*["']?(?:bearer|basic|token)[ ]+))[^\s"',]+
     | (?P<name>(?i:(?:api|access|secret)[_-]?key|session_token)["']?[ ]*[:=][ ]*["']?)
       (?=[A-Za-z/+_-]*[0-9])[A-Za-z0-9/+_-]{20,}
@@ -51,7 +54,7 @@ A bare number of 40 hexadecimal digits is a commit more often than a key, so its
 """
 
 _SECRET_VARIABLE = re.compile(
-    r"(?:^|_)(?:TOKEN|SECRET|PASSWORD|PASSWD|PASS|PAT|APIKEY|API_KEY|ACCESS_KEY|SECRET_KEY|PRIVATE_KEY)$"
+    r"(?:(?:^|_)(?:TOKEN|SECRET|PASSWORD|PASSWD|PASS|PAT|APIKEY|CREDENTIALS)|_KEY|_PWD)(?:_BASE|_?\d+)?$", re.IGNORECASE
 )
 _SHORTEST_SECRET = 8
 
@@ -99,8 +102,8 @@ def redact(text: str) -> str:
     """`text` with what looks like a credential, and the value of every secret environment variable, replaced by •••.
 
     For logs, errors and records that outlive the process. A value counts as secret where the variable's name ends in
-    TOKEN, SECRET, PASSWORD, API_KEY, ACCESS_KEY, SECRET_KEY or the like and the value has at least eight characters;
-    it is also known as an address or a quoted text would hold it.
+    TOKEN, SECRET, PASSWORD, _KEY or the like and the value has at least eight characters; it is also known as an
+    address or a quoted text would hold it.
     """
     return redactor()(text)
 
@@ -110,12 +113,21 @@ def redactor() -> Callable[[str], str]:
     values = {one for name, value in os.environ.items() if _SECRET_VARIABLE.search(name) for one in _spellings(value)}
     known = sorted((value for value in values if len(value) >= _SHORTEST_SECRET), key=len, reverse=True)
     wanted = _wanted(tuple(known))
-    return lambda text: wanted.sub(lambda found: (found["header"] or found["name"] or "") + _HIDDEN, text)
+    return lambda text: wanted.sub(
+        lambda found: (found["header"] or found["query"] or found["name"] or "") + _HIDDEN, text
+    )
 
 
 def _spellings(value: str) -> set[str]:
     encoded = value.encode("utf-8", "surrogateescape")
-    return {value, quote(encoded), quote(encoded, safe=""), quote_plus(encoded), repr(value)[1:-1]}
+    return {
+        value,
+        quote(encoded),
+        quote(encoded, safe=""),
+        quote_plus(encoded),
+        repr(value)[1:-1],
+        json.dumps(value)[1:-1],
+    }
 
 
 @lru_cache(maxsize=8)
