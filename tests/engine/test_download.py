@@ -76,7 +76,7 @@ def test_models_come_from_the_hub_once_or_are_refused_in_words(prepared: Callabl
 
     cached, unknown = train_all([prepared(model__id="owner/tiny"), prepared(model__id="owner/other")], NOWHERE)
     assert cached.code == 0, cached.reason
-    assert unknown.code == 1 and "could not be reached" in str(unknown.reason)
+    assert unknown.code == 1 and "could not be reached, and owner/other is not" in str(unknown.reason)
 
 
 def test_a_stop_breaks_a_download_off(prepared: Callable[..., Run], hub: Hub) -> None:

@@ -92,7 +92,7 @@ def test_where_the_hub_does_not_answer_that_is_said_and_nothing_is_refused(
     assert (found.errors, found.facts, found.forecast) == ([], None, None)
     (note,) = advice(found, "download")
     assert (note.level, note.key) == ("warning", "model.id")
-    assert "could not be reached" in note.message
+    assert "could not be reached, and owner/whole is not" in note.message
     assert found.unknown and not found.to_ask
 
 

@@ -32,7 +32,12 @@ def life(start: float, device: float | None, seconds: float | None = None) -> li
 )
 def test_training_and_waiting_are_told_apart(events: list[Record], now: float | None, text: str) -> None:
     found = spent(events, now)
-    assert found is not None and found.text == text
+    assert found is not None and found.text(stepped=True) == text
+
+
+def test_a_run_without_a_step_has_not_trained() -> None:
+    told = [found.text(stepped=False) for found in map(spent, (life(1000, 1060, 90), life(1000, None, 40))) if found]
+    assert told == ["ran 30 s, waited 1 m 00 s", "waited 40 s"]
 
 
 def test_nothing_is_told_where_nobody_measured() -> None:

@@ -11,7 +11,6 @@ from tuitune.cli.news import resumed_text, step_text
 from tuitune.cli.output import say, say_pairs
 from tuitune.runs.directory import Run
 from tuitune.runs.records import number, parts, text, whole
-from tuitune.runs.spent import spent
 from tuitune.runs.state import AT_REST, ENDED
 from tuitune.runs.summary import RunView, Summary
 from tuitune.runs.usage import usage
@@ -64,10 +63,9 @@ def _progress(view: RunView) -> Iterator[tuple[str, str]]:
     summary = view.summary
     if summary.total_steps:
         yield "steps", f"{summary.step or 0:,} of {summary.total_steps:,}"
-    took = spent(view.events, None if summary.state in AT_REST else time.time())
-    texts = [took.text] if took is not None else []
-    texts += [f"ended {clock_text(summary.ended_at)}"] if summary.ended_at else []
-    if texts:
+    took = view.time_spent(None if summary.state in AT_REST else time.time())
+    ended = f"ended {clock_text(summary.ended_at)}" if summary.ended_at else ""
+    if texts := [one for one in (took, ended) if one]:
         yield "time", ", ".join(texts)
     if view.memory["peak"]:
         beside = {"reserved": "reserved", "context": "CUDA context"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from contextlib import suppress
 from pathlib import Path
 
 from tuitune.hardware.host import out_of_room
@@ -129,20 +130,25 @@ def hub_words(error: BaseException) -> str | None:
     if isinstance(error, errors.RevisionNotFoundError):
         return f"{_repository(error)} has no such revision; check model.revision."
     if isinstance(error, errors.OfflineModeIsEnabled):
-        return f"{offline() or 'HF_HUB_OFFLINE'} forbids downloads, and the files are not in this machine's cache."
+        forbids = offline() or "HF_HUB_OFFLINE"
+        return f"{forbids} forbids downloads, and {_repository(error)} is not in this machine's cache."
     if type(error).__name__ == "DatasetNotFoundError":
         return f"the data set does not exist on the Hub, or you have no access to it: {error}"
     if isinstance(error, errors.HfHubHTTPError):
-        return f"the Hub answered with an error ({error.response.status_code}); try again later."
+        said = f"the Hub answered with an error ({error.response.status_code})"
+        return f"{_repository(error)} cannot be downloaded: {said}; try again later."
     if isinstance(error, httpx2.TransportError):
-        return "the Hub could not be reached and the files are not in this machine's cache; check the network."
+        return (
+            f"the Hub could not be reached, and {_repository(error)} is not in this machine's cache; check the network."
+        )
     return None
 
 
 def _repository(error: BaseException) -> str:
     """The repository that a Hub error is about, from the address that was asked for."""
-    response = getattr(error, "response", None)
-    parts = str(response.request.url.path).strip("/").split("/") if response is not None else []
+    parts: list[str] = []
+    with suppress(AttributeError, RuntimeError):  # httpx2 raises this where an error knows no request
+        parts = str((getattr(error, "response", None) or error).request.url.path).strip("/").split("/")  # type: ignore[attr-defined]
     if parts[:1] == ["api"]:
         parts = parts[2:]
     return "/".join(parts[:2]) or "the repository"

@@ -25,7 +25,6 @@ from tuitune.runs import files
 from tuitune.runs.directory import Run
 from tuitune.runs.ownership import foreign
 from tuitune.runs.records import text
-from tuitune.runs.spent import spent
 from tuitune.runs.state import AT_REST, derive
 from tuitune.runs.summary import RunView, Summary, adapter_of
 
@@ -52,12 +51,11 @@ class Glance:
     @classmethod
     def of(cls, view: RunView) -> Glance:
         errors = [alert for alert in view.alerts if alert.get("level") == "error"]
-        took = spent(view.events, None if view.summary.state in AT_REST else time.time())
         return cls(
             summary=view.summary,
             phase=text(view.phase or {}, "text"),
             losses=_curve(view.steps.loss),
-            spent="" if took is None else took.text,
+            spent=view.time_spent(None if view.summary.state in AT_REST else time.time()),
             alerts=len(errors),
             alert=text(errors[-1], "message") if errors else "",
         )

@@ -19,10 +19,12 @@ class Spent:
     trained: float = 0.0
     waited: float = 0.0
 
-    @property
-    def text(self) -> str:
-        """`trained 6 m 10 s, waited 2 m 05 s`; waiting alone where nothing was trained."""
-        parts = [f"trained {duration_text(self.trained)}"] if self.trained or self.waited < _TOLD else []
+    def text(self, *, stepped: bool) -> str:
+        """`trained 6 m 10 s, waited 2 m 05 s`; `ran 18 s` of a run that came to no step, waiting alone where it had no
+        device.
+        """
+        verb = "trained" if stepped else "ran"
+        parts = [f"{verb} {duration_text(self.trained)}"] if self.trained or self.waited < _TOLD else []
         return ", ".join(parts + ([f"waited {duration_text(self.waited)}"] if self.waited >= _TOLD else []))
 
 

@@ -141,6 +141,11 @@ class RunView(History):
         self.summary = self._summarize()
         return bool(records or answers) or len(self.events) > known or before != self.summary
 
+    def time_spent(self, now: float | None = None) -> str:
+        """How long it trained and waited, in words; with `now`, as `spent` has it, up to then. "" where none tells."""
+        took = spent(self.events, now)
+        return took.text(stepped=bool(len(self.steps))) if took else ""
+
     def _take_event(self, event: Record) -> None:
         note(self._life, event)
         self._marks.take_event(event)

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from textual.content import Content
 
 from tuitune.runs.records import Record, number
-from tuitune.runs.spent import spent
 from tuitune.runs.state import AT_REST
 from tuitune.runs.usage import result
 from tuitune.text import clean
@@ -112,8 +111,8 @@ def _moment(view: WatchedRun, moment: Moment) -> Iterator[Figure | None]:
     if moment.busy:
         yield (clean(moment.busy, limit=60), "$accent")
     yield from limit_figures(view, engine_started(view.events))
-    if (took := spent(view.events, moment.now)) is not None:
-        yield took.text
+    if took := view.time_spent(moment.now):
+        yield took
     if summary.tokens_per_second is not None:
         yield f"{count_text(summary.tokens_per_second)} tok/s"
     yield resumed_figure(view)
@@ -136,8 +135,8 @@ def _results(view: WatchedRun) -> Iterator[Figure | None]:
     yield from _answers(view)
     if summary.loss is not None:
         yield labelled("loss", number_text(summary.loss))
-    if (took := spent(view.events)) is not None:
-        yield took.text
+    if took := view.time_spent():
+        yield took
     yield labelled("paused" if summary.state == "paused" else "ended", clock_text(ended_at(view)))
     yield from _memory(view)
     if view.broken:
