@@ -75,7 +75,7 @@ async def test_a_local_model_is_found_filtered_and_chosen(work: Path):
         await until(pilot, lambda: "./models/tiny-llama" in text_of(pilot))
         assert "bundled:nano" in text_of(pilot)
         await fill(pilot, "tiny")
-        assert "bundled:nano" not in text_of(pilot)
+        await until(pilot, lambda: "bundled:nano" not in text_of(pilot))
         assert "folder" in text_of(pilot)
         await pilot.press("enter")
         await pilot.pause()
@@ -87,7 +87,7 @@ async def test_a_hub_id_that_is_not_here_is_offered_and_the_forecast_admits_not_
     async with composing() as (pilot, screen):
         await open_field(pilot, screen, "model.id")
         await fill(pilot, "someone/some-model")
-        assert "use someone/some-model (Hub id: downloaded when the run starts)" in text_of(pilot)
+        await until(pilot, lambda: "use someone/some-model (Hub id: downloaded when the run starts)" in text_of(pilot))
         await pilot.press("enter")
         await until(pilot, lambda: re.search(r"memory +unknown", text_of(pilot)) and "is not on this" in text_of(pilot))
         assert screen.draft.recipe.model.id == "someone/some-model"
@@ -102,6 +102,35 @@ async def test_nothing_is_offered_for_what_is_neither_here_nor_an_id(work: Path)
         await pilot.press("enter", "escape")
         await pilot.pause()
         assert screen.draft.recipe.model.id == "bundled:nano"
+
+
+async def test_a_typed_path_is_completed_explained_and_never_asked_of_the_hub(
+    work: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    asked: list[str] = []
+    monkeypatch.setattr(remote, "ask", lambda name, revision: asked.append(name))
+    model_folder(tmp_path / "zoo" / "whole")
+    broken = model_folder(tmp_path / "zoo" / "broken")
+    (broken / "config.json").unlink()
+    async with composing() as (pilot, screen):
+        await open_field(pilot, screen, "model.id")
+        for nowhere in ("/no/such/place", str(tmp_path / "zo-"), "./gone/x", "~nobody-of-that-name/x"):
+            await fill(pilot, nowhere)
+            await until(pilot, lambda: "no such folder" in text_of(pilot) or "home" in text_of(pilot))
+            await pilot.press("enter", "tab")
+            assert "Tab complete" in text_of(pilot)
+        await fill(pilot, str(tmp_path / "zo"))
+        await pilot.press("tab")
+        assert pilot.app.screen.line.value == f"{tmp_path}/zoo/"
+        await fill(pilot, f"{tmp_path}/zoo/b")
+        await until(pilot, lambda: "no config.json" in text_of(pilot))
+        await fill(pilot, f"{tmp_path}/zoo/w")
+        await pilot.press("tab")
+        assert pilot.app.screen.line.value == f"{tmp_path}/zoo/whole/"
+        await until(pilot, lambda: "parameters" in text_of(pilot) and "llama" in text_of(pilot))
+        await pilot.press("enter")
+        await until(pilot, lambda: screen.draft.recipe.model.id == f"{tmp_path}/zoo/whole")
+    assert not [name for name in asked if name.startswith(("/", ".", "~"))]
 
 
 async def test_a_bundled_set_brings_its_held_out_rows(work: Path):

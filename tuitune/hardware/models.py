@@ -24,6 +24,7 @@ TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt
 ADAPTER_CONFIG = "adapter_config.json"
 """The file that makes a folder an adapter; beside a whole model it is one of somebody's earlier runs."""
 
+_PARTS = {"config.json", ADAPTER_CONFIG, *TOKENIZER_FILES}
 _SKIPPED = {"node_modules", "__pycache__", "site-packages", "runs", "checkpoints"}
 _CARD_LIMIT = 65_536
 _LICENCE = re.compile(r"^(license|license_name):[ \t]*[\"']?([^\"'\n#]+)", re.MULTILINE)
@@ -69,6 +70,17 @@ def find_models() -> list[ModelEntry]:
     return entries + [
         _entry(model_id, "hub-cache", path, revision=path.name) for model_id, path in _cached_models() if path.is_dir()
     ]
+
+
+def look_at(name: str, folder: Path) -> ModelEntry:
+    """The model in a folder, whatever it lacks, as recipes call it by `name`."""
+    return _entry(name, "local", folder)
+
+
+def holds_model(folder: Path) -> bool:
+    """Whether a folder has anything that a model is made of."""
+    files, _ = _listing(folder)
+    return any(name in _PARTS or name.endswith(".safetensors") for name in files)
 
 
 def locate(model_id: str, revision: str = "main", *, base: Path | None = None) -> Path | None:

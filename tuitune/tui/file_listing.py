@@ -33,12 +33,14 @@ class Listing:
     more: bool = False
 
 
-def list_files(typed: str, base: Path, *, cancelled: Callable[[], bool] = lambda: False) -> Listing:
-    """Folders, then data files, whose names contain what is typed after the last slash; hidden ones after a dot."""
+def list_files(typed: str, base: Path, *, files: bool = True, cancelled: Callable[[], bool] = lambda: False) -> Listing:
+    """Folders, then data files unless only folders are wanted, whose names contain what is typed after the last slash;
+    hidden ones after a dot.
+    """
     head, slash, tail = typed.rpartition("/")
     try:
         folder = base / expanded(f"{head}{slash}")
-        found, more = _scan(folder, head + slash, tail, cancelled)
+        found, more = _scan(folder, head + slash, tail, files, cancelled)
     except FileNotFoundError:
         return Listing(problem="no such folder")
     except (OSError, RuntimeError, ValueError) as error:
@@ -59,7 +61,9 @@ def _starts(entry: FileEntry, tail: str) -> bool:
     return entry.path.name.lower().startswith(tail.lower())
 
 
-def _scan(folder: Path, prefix: str, tail: str, cancelled: Callable[[], bool]) -> tuple[list[FileEntry], bool]:
+def _scan(
+    folder: Path, prefix: str, tail: str, files: bool, cancelled: Callable[[], bool]
+) -> tuple[list[FileEntry], bool]:
     found: list[FileEntry] = []
     with os.scandir(folder) as items:
         for item in items:
@@ -69,6 +73,6 @@ def _scan(folder: Path, prefix: str, tail: str, cancelled: Callable[[], bool]) -
                 continue
             if item.is_dir():
                 found.append(FileEntry(f"{prefix}{item.name}/", Path(item.path), True, None))
-            elif Path(item.name).suffix.lower() in FORMATS and item.is_file():
+            elif files and Path(item.name).suffix.lower() in FORMATS and item.is_file():
                 found.append(FileEntry(f"{prefix}{item.name}", Path(item.path), False, item.stat().st_size))
     return found, False

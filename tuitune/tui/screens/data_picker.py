@@ -17,10 +17,10 @@ from tuitune.recipe.schema import Recipe
 from tuitune.recipe.settings import parse_value, setting
 from tuitune.text import clean
 from tuitune.tui.data_page import read_page
-from tuitune.tui.file_listing import MOST, FileEntry, Listing, completion, list_files
+from tuitune.tui.file_listing import MOST, FileEntry, Listing
+from tuitune.tui.screens.path_picker import PathPicker
 from tuitune.tui.typed_path import is_there, typed_path
 from tuitune.tui.widgets.columns import Column, line
-from tuitune.tui.widgets.picker import Picker
 from tuitune.tui.widgets.row_list import Row, RowList
 from tuitune.units import bytes_text
 
@@ -28,19 +28,10 @@ Values = dict[str, Any]
 
 _COLUMNS = (Column("data", 0, path=True), Column("what", 30, rank=1), Column("size", 11, right=True))
 _FRACTIONS = (0.05, 0.1, 0.2)
-_KEYS = "type a path · Tab complete · ↑↓ move · Enter use · Esc back"
 
 
-class DataPicker(Picker[Values]):
+class DataPicker(PathPicker[Values]):
     """Gives the settings that the choice changes (key → value); `key` is `data.train` or `data.eval`."""
-
-    class Listed(Message):
-        """The files for a typed text have been listed."""
-
-        def __init__(self, typed: str, listing: Listing) -> None:
-            super().__init__()
-            self.typed = typed
-            self.listing = listing
 
     class Read(Message):
         """The first rows of the file under the cursor have been read."""
@@ -52,39 +43,14 @@ class DataPicker(Picker[Values]):
 
     def __init__(self, key: str, recipe: Recipe, base: Path) -> None:
         super().__init__(
-            setting(key).title.capitalize(), "a path (~/ and ../ too), a bundled set, or a Hub id owner/name", _KEYS
+            setting(key).title.capitalize(), "a path (~/ and ../ too), a bundled set, or a Hub id owner/name", base
         )
         self._key = key
         self._recipe = recipe
-        self._base = base
-        self._listing = Listing()
-        self._listed: str | None = None
         self._choices: dict[str, Values] = {}
 
-    def on_mount(self) -> None:
-        self.narrow("")
-
-    def narrow(self, text: str) -> None:
-        self._list(text.strip())
-
-    @work(thread=True, exclusive=True, group="list", exit_on_error=False)
-    def _list(self, typed: str) -> None:
-        worker = get_current_worker()
-        listing = list_files(typed, self._base, cancelled=lambda: worker.is_cancelled)
-        if not worker.is_cancelled:
-            self.post_message(self.Listed(typed, listing))
-
-    def on_data_picker_listed(self, event: Listed) -> None:
-        if event.typed == self.line.value.strip():
-            self._show(event.typed, event.listing)
-
-    def settle(self) -> None:
-        typed = self.line.value.strip()
-        if typed != self._listed:
-            self._show(typed, list_files(typed, self._base))
-
-    def _show(self, typed: str, listing: Listing) -> None:
-        self._listed, self._listing, self._choices = typed, listing, {}
+    def show(self, typed: str, listing: Listing) -> None:
+        self._choices = {}
         rows = [*self._fractions(typed), *self._sets(typed), *map(self._file, listing.entries), *self._hub(typed)]
         self.list.set_rows(rows, cursor=rows[0].key if rows else None)
         more = f"the first {MOST:,} entries: type more to narrow" if listing.more else ""
@@ -136,7 +102,7 @@ class DataPicker(Picker[Values]):
         return self._row(entry.name, entry.path.suffix[1:], bytes_text(entry.bytes), self._training(entry.name))
 
     def _hub(self, typed: str) -> list[Row]:
-        if not looks_like_hub_id(typed) or is_there(typed_path(typed, self._base)):
+        if not looks_like_hub_id(typed) or is_there(typed_path(typed, self.base)):
             return []
         return [self._row(typed, "Hub: downloaded when the run starts", "", self._training(typed))]
 
@@ -158,15 +124,7 @@ class DataPicker(Picker[Values]):
         if key in self._choices:
             self.dismiss(self._choices[key])
         else:
-            self._type(key)
-
-    def complete(self, key: str) -> None:
-        longer = completion(self.line.value, self._listing.entries) if self._listing.entries else key
-        self._type(longer if longer != self.line.value else key)
-
-    def _type(self, text: str) -> None:
-        self.line.value = text
-        self.line.cursor_position = len(text)
+            self.type(key)
 
     @on(RowList.Highlighted)
     def _highlighted(self, event: RowList.Highlighted) -> None:
@@ -174,7 +132,7 @@ class DataPicker(Picker[Values]):
         one = next((one for one in bundled_sets() if event.key == one.id), None)
         if one is not None:
             self.show_facts(Content(f"{one.help}\nIts held-out rows are used for evaluation."))
-        elif any(entry.name == event.key and not entry.is_folder for entry in self._listing.entries):
+        elif any(entry.name == event.key and not entry.is_folder for entry in self.listing.entries):
             self._read(event.key)
 
     @work(thread=True, exclusive=True, group="read", exit_on_error=False)
@@ -190,7 +148,7 @@ class DataPicker(Picker[Values]):
 
     def _facts(self, name: str, data: Any) -> Content:
         try:
-            page = read_page(data, base=self._base)
+            page = read_page(data, base=self.base)
         except TuituneError as error:
             return Content.assemble(("✗ ", "$bad"), clean(str(error)))
         wrong = sum(row.problem is not None for row in page.rows)
