@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
@@ -133,10 +133,17 @@ def _check_rows(key: str, rows: list[Row], count: int | None, recipe: Recipe) ->
         count,
         len(marks) - len(set(marks)),
         Counter(name for row in values for name in numbers(row, found.columns)),
-        Counter(name for row in values for name in unread(row, found.columns)),
+        Counter(name for row in values for name in _unread(row, found, recipe)),
         usable=usable,
         sizes=tuple(_sizes(kept, found, recipe)),
     )
+
+
+def _unread(values: Mapping[str, Any], found: Detection, recipe: Recipe) -> list[str]:
+    with suppress(RowProblem):
+        canonical = convert_for(recipe.objective.kind)(values, found.shape, found.columns)
+        return unread(values, found.columns, canonical)
+    return []
 
 
 def _sizes(rows: list[Row], found: Detection, recipe: Recipe) -> Iterator[tuple[int, int]]:

@@ -181,3 +181,44 @@ def test_every_row_of_weight_0_is_counted(tmp_path: Path, row: dict[str, str]) -
     rows = [row | {"id": number} | ({} if number % 3 else {"weight": 0}) for number in range(300)]
     (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     assert inspect(tmp_path / "rows.jsonl").problem_kinds == {"no-answer": 100}
+
+
+HI, HELLO = {"role": "user", "content": "Hi there"}, {"role": "assistant", "content": "Oh hello"}
+CALL = {"id": "c1", "type": "function", "function": {"name": "clock", "arguments": '{"zone": "UTC"}'}}
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ({"question": "Who?", "context": "It was Tom.", "answer": "Tom"}, ["context"]),
+        ({"question": "Which?", "choices": ["A", "B"], "answer": "B"}, ["choices"]),
+        ({"prompt": "Double it", "input": 7, "response": "14"}, ["input"]),
+        ({"prompt": "And now", "history": [["Hi", "Hello"]], "response": "Bye"}, ["history"]),
+        ({"prompt": "Hi", "completion": "Hello", "system_message": "Brief"}, ["system_message"]),
+        ({"prompt": "Hi", "completion": "Hello", "stage directions": "He bows low"}, ["stage directions"]),
+        ({"text": "Once upon a time", "tools": [{"name": "clock"}]}, ["tools"]),
+        ({"messages": [HI, HELLO], "documents": [{"body": "x"}], "mask": "User"}, ["documents", "mask"]),
+        ({"messages": [HI, HELLO], "weight": 0.5}, ["weight"]),
+        ({"messages": [{**HI, "tool_calls": [CALL]}, HELLO]}, ["messages: tool_calls"]),
+        ({"messages": [HI, {**HELLO, "refusal": "No."}]}, ["messages: refusal"]),
+        ({"messages": [HI, {**HELLO, "reasoning_details": [{"text": "Hm"}]}]}, ["messages: reasoning_details"]),
+        ({"messages": [HI, {**HELLO, "train_detail": [{"begin": 0, "train": False}]}]}, ["messages: train_detail"]),
+        (
+            {"messages": [HI, {**HELLO, "tool_calls": [CALL], "function_call": {"name": "map", "arguments": "{}"}}]},
+            ["messages: function_call"],
+        ),
+        ({"prompt": "Hi", "chosen": "Hello", "rejected": "No", "context": "A party"}, ["context"]),
+        ({"messages": [HI, HELLO], "prompt": "Hi there", "prompt_id": "a b", "source": "a web page"}, []),
+        ({"messages": [HI, {**HELLO, "tool_calls": [CALL], "function_call": CALL["function"]}]}, []),
+        ({"instruction": "Add it", "input": "1 2", "output": "It is 3", "text": "Add it\n# 1 2\n# It is 3"}, []),
+        ({"instruction": "Add it", "input": "1 2", "response": "It is 3"}, []),
+        ({"question": "Who?", "answer": "Tom", "score": 3, "category": "open qa", "metadata": {"by": "a b"}}, []),
+    ],
+)
+def test_all_that_is_not_read_is_said_and_nothing_else(tmp_path: Path, row: dict[str, Any], said: list[str]) -> None:
+    plain = {name: value for name, value in row.items() if not said or name not in said}
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(one) + "\n" for one in [plain] * 60 + [row] * 3))
+    found = inspect(tmp_path / "rows.jsonl")
+    unread = [one["message"] for one in found.advice if one["id"] == "unread"]
+    assert found.problem_count == 0
+    assert [one.partition(" is not read")[0] for one in unread] == said

@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from tuitune.data.shapes.columns import SYSTEMS, TOOLS
-from tuitune.data.shapes.turns import WEIGHTS
+from tuitune.data.shapes.unsaid import may_say
 
 Measures = tuple[int, int, int]
 """The characters of a row's text, those of its last answer, and its turns."""
@@ -19,7 +18,6 @@ Measure = Callable[[Mapping[str, Any]], Measures | None]
 """Measures a row; None where it is not plain. A plain row is as shallow as its shape."""
 
 _NESTED = frozenset({list, dict})
-_MORE = {*SYSTEMS, *TOOLS, *WEIGHTS, "history"}
 _ANSWERED: dict[str, Any] = {}
 _ASKED = {"assistant": _ANSWERED, "gpt": _ANSWERED}
 _ANSWERED |= {"user": _ASKED, "human": _ASKED}
@@ -56,7 +54,7 @@ def _turns(column: str, role_key: str, text_key: str) -> Measure:
 
     def measure(values: Mapping[str, Any]) -> Measures | None:
         turns = values.get(column)
-        if type(turns) is not list or not _MORE.isdisjoint(values):
+        if type(turns) is not list:
             return None
         characters, state = 0, _START
         try:
@@ -68,7 +66,7 @@ def _turns(column: str, role_key: str, text_key: str) -> Measure:
                 characters += len(said)
         except (KeyError, TypeError):
             return None
-        return (characters, len(said), len(turns)) if state is _ANSWERED and _is_flat(values, turns) else None
+        return (characters, len(said), len(turns)) if state is _ANSWERED and _is_bare(values, (column,)) else None
 
     return measure
 
@@ -76,9 +74,9 @@ def _turns(column: str, role_key: str, text_key: str) -> Measure:
 def _instruction(asked: str, given: str, said: str) -> Measure:
     def measure(values: Mapping[str, Any]) -> Measures | None:
         question, extra, answer = _text(values, asked), values.get(given, ""), _text(values, said)
-        if not question or not answer or type(extra) is not str or not _MORE.isdisjoint(values):
+        if not question or not answer or type(extra) is not str:
             return None
-        if not _is_flat(values):
+        if not _is_bare(values, (asked, given, said)):
             return None
         added = 2 + len(extra) if extra and not extra.isspace() else 0
         return len(question) + added + len(answer), len(answer), 2
@@ -89,7 +87,7 @@ def _instruction(asked: str, given: str, said: str) -> Measure:
 def _pair(asked: str, said: str) -> Measure:
     def measure(values: Mapping[str, Any]) -> Measures | None:
         question, answer = _text(values, asked), _text(values, said)
-        if not question or not answer or not _MORE.isdisjoint(values) or not _is_flat(values):
+        if not question or not answer or not _is_bare(values, (asked, said)):
             return None
         return len(question) + len(answer), len(answer), 2
 
@@ -99,15 +97,17 @@ def _pair(asked: str, said: str) -> Measure:
 def _alone(column: str) -> Measure:
     def measure(values: Mapping[str, Any]) -> Measures | None:
         text = _text(values, column)
-        return (len(text), len(text), 1) if text and _MORE.isdisjoint(values) and _is_flat(values) else None
+        return (len(text), len(text), 1) if text and _is_bare(values, (column,)) else None
 
     return measure
 
 
-def _is_flat(values: Mapping[str, Any], but: Any = None) -> bool:
-    """Whether no column but one holds a list or an object."""
-    for value in values.values():  # noqa: SIM110 (a generator would take twice as long)
-        if type(value) in _NESTED and value is not but:
+def _is_bare(values: Mapping[str, Any], read: tuple[str, ...]) -> bool:
+    """Whether no column but those that are read could say anything, or holds a list or an object."""
+    if len(values) == len(read):
+        return all(name in values for name in read)
+    for name, value in values.items():
+        if name not in read and (type(value) in _NESTED or may_say(name, type(value))):
             return False
     return True
 

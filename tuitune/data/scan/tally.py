@@ -113,8 +113,10 @@ class Tally:
         except RowProblem as problem:
             self._note(DataProblem.of(Row(number, line, values, file=file), problem))
             return
-        for seen, names in ((self.numbers, numbers), (self.unread, unread)):
-            for name in names(values, self.reading.columns):
+        columns = self.reading.columns
+        found = (self.numbers, numbers(values, columns)), (self.unread, unread(values, columns, canonical))
+        for seen, names in found:
+            for name in names:
                 seen.setdefault(name, Hint()).add(number)
         self._measured.extend(measures(canonical))
         self._numbers.append(number)

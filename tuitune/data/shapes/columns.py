@@ -123,11 +123,11 @@ def _beside_messages(values: Mapping[str, Any]) -> dict[str, str] | None:
 
 def alpaca_columns(values: Mapping[str, Any]) -> dict[str, str] | None:
     """Columns of an instruction, what it is about, and its answer."""
-    if "instruction" in values and "output" in values:
-        return {"instruction": "instruction", "input": "input", "output": "output"}
-    if "instruction" in values and "context" in values and "response" in values:
-        return {"instruction": "instruction", "input": "context", "output": "response"}
-    return None
+    given = next((name for name in ("input", "context") if name in values), None)
+    said = next((name for name in ("output", "response") if name in values), None)
+    if "instruction" not in values or said is None or (said != "output" and given is None):
+        return None
+    return {"instruction": "instruction", "input": given or "input", "output": said}
 
 
 def pair_columns(values: Mapping[str, Any]) -> dict[str, str] | None:

@@ -157,7 +157,8 @@ def _answered(row: Mapping[str, Any]) -> _Found | None:
     if column := conversation_column(row):
         return _chat(row, column)
     if alpaca := alpaca_columns(row):
-        names = alpaca.values() if alpaca["input"] != "input" else (alpaca["instruction"], alpaca["output"])
+        usual = (alpaca["input"], alpaca["output"]) == ("input", "output")
+        names = (alpaca["instruction"], alpaca["output"]) if usual else alpaca.values()
         return _Found("alpaca", tuple(alpaca.items()), _listed(names))
     if pair := pair_columns(row):
         shape = "prompt-completion" if tuple(pair.values()) == ("prompt", "completion") else "columns"

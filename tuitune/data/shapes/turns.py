@@ -58,7 +58,8 @@ _AFTER = {
     "assistant": ("user", "tool"),
     "tool": ("assistant", "tool"),
 }
-_SPEAKER = re.compile(r"\n\n(Human|Assistant):")
+SPEAKER = re.compile(r"\n\n(Human|Assistant):")
+"""What opens a turn in a conversation that is written as one text."""
 
 
 def conversation(value: Any, field: str) -> list[Turn]:
@@ -230,7 +231,7 @@ def turn_keys(value: Mapping[str, Any]) -> tuple[str, str]:
 
 def dialogue(value: str, field: str) -> list[Turn]:
     """The turns of a conversation written as one text; an `Assistant:` at the end with nothing after it opens none."""
-    speakers = _SPEAKER.split(value)[1:]
+    speakers = SPEAKER.split(value)[1:]
     turns = [
         said_by("user" if speaker == "Human" else "assistant", said.strip())
         for speaker, said in zip(speakers[::2], speakers[1::2], strict=True)

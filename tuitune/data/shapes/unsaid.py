@@ -2,14 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from functools import lru_cache
 from typing import Any
 
-from tuitune.data.shapes.turns import REASONING, turn_keys
+from tuitune.data.shapes.columns import CONVERSATIONS, PROMPTS, ROLE_KEYS, SYSTEMS, TOOLS
+from tuitune.data.shapes.turns import REASONING, ROLES, SPEAKER, WEIGHTS, turn_keys
+from tuitune.data.sources.numbers import loads
 
 _TEXTS = {"prompt", "completion", "instruction", "input", "output", "text", "system", "chosen", "rejected"}
 _THOUGHTS = (*REASONING, "thought", "thoughts", "chain_of_thought", "cot", "rationale")
 """Names of columns and keys for what is thought before an answer."""
+
+_CALLS = ("tool_calls", "function_call")
+_MASKS = ("mask", "masked", "train_detail", "training_detail")
+"""Names for what part of an answer is learned, of which each library has its own idea."""
+
+_LOSSES = {*_MASKS, *WEIGHTS}
+_TELLING = {
+    *(
+        *_THOUGHTS,
+        *_CALLS,
+        *CONVERSATIONS,
+        *PROMPTS,
+        *SYSTEMS,
+        *TOOLS,
+        "reasoning_details",
+        "refusal",
+        "system_message",
+    ),
+    *("context", "contexts", "history", "choices", "options", "passage", "passages", "document", "documents"),
+    *("knowledge", "evidence", "background", "hint", "facts", "abstract", "article"),
+}
+"""Names of columns and keys that say something to the model with a single word too."""
+
+_ASIDE = re.compile(
+    r"(?:.*[_-])?(?:id|ids|uid|uuid|guid|idx|index|hash|url|urls|uri|link|path|file|filename|source|sources|origin|license"
+    r"|lang|language|locale|split|subset|set|dataset|category|categories|task|tasks|task_type|type|topic|subject|domain"
+    r"|title|tag|tags|keywords|level|difficulty|date|time|timestamp|created|created_at|updated_at|author|annotator|model"
+    r"|generator|version|score|scores|rating|meta|metadata|info)"
+    r"|meta[_-].*|__.*",
+    re.IGNORECASE,
+)
+"""Names for what is known about a row, rather than said in it."""
 
 
 def numbers(values: Mapping[str, Any], columns: Mapping[str, str]) -> list[str]:
@@ -19,23 +56,93 @@ def numbers(values: Mapping[str, Any], columns: Mapping[str, str]) -> list[str]:
     return [*found, *([columns["messages"]] if any(isinstance(one, int | float) for one in said) else [])]
 
 
-def unread(values: Mapping[str, Any], columns: Mapping[str, str]) -> list[str]:
-    """The columns and keys of turns in which something is thought, and which no shape reads; a system column beside a
-    conversation that has a system turn of its own.
+def unread(values: Mapping[str, Any], columns: Mapping[str, str], canonical: Mapping[str, Any]) -> list[str]:
+    """The columns, and the keys of turns, that say something which is not in the row as it is learned (`canonical`).
+
+    Columns that tell about the row (`is_aside`), copies of what is learned and renderings of the whole row say nothing.
     """
-    found = [name for name in _THOUGHTS if name not in columns.values() and _says(values.get(name))]
-    turns = _turns(values, columns)
-    keys = (key for key in _THOUGHTS if key not in REASONING and any(_says(one.get(key)) for one in turns))
-    system = columns.get("system", "")
-    own = bool(turns) and "system" in (turns[0].get("role"), turns[0].get("from"))
-    unheard = [system] if own and _says(values.get(system)) else []
-    return [*found, *(f"{columns['messages']}: {key}" for key in keys), *unheard]
+    learned = _Learned(canonical)
+    read = {name for role, name in columns.items() if role != "system"}
+    found = [name for name, value in values.items() if name not in read and learned.lacks(name, value)]
+    masks = [name for name in values if name in _LOSSES and name not in read and _is_told(name, values[name])]
+    keys = dict.fromkeys(key for one in _turns(values, columns) for key in _unread_keys(one, learned))
+    return [*dict.fromkeys([*found, *masks]), *(f"{columns['messages']}: {key}" for key in keys)]
+
+
+def may_say(name: str, kind: type[Any]) -> bool:
+    """Whether a column of this name could be `unread` where it holds a value of this kind."""
+    if name in _TELLING or name in _LOSSES:
+        return kind is not type(None)
+    return kind in (str, list, dict) and not is_aside(name)
+
+
+@lru_cache(4096)
+def is_aside(name: str) -> bool:
+    """Whether a column is one about the row, such as an id, a source or a score, which no model is to read."""
+    return name not in _TELLING and _ASIDE.fullmatch(name) is not None
+
+
+class _Learned:
+    """The texts of a row as it is learned, to look others up in."""
+
+    def __init__(self, canonical: Mapping[str, Any]) -> None:
+        self._text = "\n".join(text.strip() for text in _texts(canonical))
+        self._said = [line.strip() for line in self._text.splitlines() if len(line.split()) > 1]
+
+    def lacks(self, name: str, value: Any) -> bool:
+        """Whether what stands under a name says more than is learned."""
+        if value is None or is_aside(name):
+            return False
+        telling = name in _TELLING
+        if telling and isinstance(value, int | float) and not isinstance(value, bool):
+            value = str(value)
+        return any(self._misses(text.strip(), telling) for text in _texts(value))
+
+    def _misses(self, text: str, telling: bool) -> bool:
+        if not text or not (telling or any(map(str.isspace, text))) or f"\n{text}\n" in f"\n{self._text}\n":
+            return False
+        return len(self._said) < 2 or not all(one in text for one in self._said)
+
+
+def _unread_keys(one: Mapping[str, Any], learned: _Learned) -> Iterator[str]:
+    """The keys of a turn that say something, and are neither its role nor its text."""
+    role_key, text_key = turn_keys(one)
+    asked = ROLES.get(str(one.get(role_key)).strip().lower()) in ("user", "system")
+    for key, value in one.items():
+        if key in (role_key, text_key, *WEIGHTS):
+            continue
+        if key in _MASKS:
+            lost = value is not None
+        else:
+            lost = (asked and key in _CALLS and bool(value)) or learned.lacks(key, value)
+        if lost:
+            yield key
+
+
+def _is_told(name: str, value: Any) -> bool:
+    """Whether a column wants a part of its row learned, or the row learned in part."""
+    if name in _MASKS:
+        return value is not None
+    return isinstance(value, int | float) and value != 1
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Every text in a value, however deep, without the names of who says it; also in JSON that is written as text."""
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            if key not in ROLE_KEYS:
+                yield from _texts(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _texts(inner)
+    elif isinstance(value, str):
+        if value.lstrip()[:1] in ("[", "{"):
+            with suppress(ValueError, RecursionError):
+                yield from _texts(loads(value))
+                return
+        yield from SPEAKER.split(value)[2::2] if SPEAKER.match(value) else (value,)
 
 
 def _turns(values: Mapping[str, Any], columns: Mapping[str, str]) -> list[Mapping[str, Any]]:
     turns = values.get(columns.get("messages", ""))
     return [one for one in turns if isinstance(one, Mapping)] if isinstance(turns, list) else []
-
-
-def _says(value: Any) -> bool:
-    return isinstance(value, str) and bool(value.strip())
