@@ -111,7 +111,19 @@ def test_lengths_out_of_balance_and_rows_too_long() -> None:
     rows = [pair(number, "a word " * (300 if number % 20 == 0 else 10)) for number in range(200)]
     assert "5.0 % of the answers are over ten times" in advice(rows)["length-imbalance"]
     assert "row 3 has 200," in advice([pair(), pair(), pair(0, "x" * 200_000)])["over-long"]
-    assert "10 % of the answers are under 50" in advice(rows[1:10] * 9 + [pair(0, "Yes.")] * 9)["short-answers"]
+    short = advice(rows[1:10] * 9 + [pair(0, "Yes.")] * 9)["short-answers"]
+    assert "10 % of the answers are under 50" in short and "rows 82, 83, 84" in short
+
+
+def test_characters_that_were_lost_are_told_by_row() -> None:
+    rows = [pair(number) for number in range(60)]
+    rows[6], rows[30] = (
+        pair(6, "Sch\ufffdn, und so weiter und so fort bis zum Ende."),
+        {"q": "W\ufffdrum?", "a": "Darum."},
+    )
+    message = advice(rows)["lost-characters"]
+    assert message.startswith("2 of 60 sampled rows have") and "rows 7, 31" in message and "U+FFFD" in message
+    assert "lost-characters" not in advice([pair()] * 60)
 
 
 def test_personal_data_names_rows_and_never_what_is_in_them() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from tuitune.data.scan.sample import Sample
+from tuitune.data.scan.sample import LOST, SHORT, Sample
 from tuitune.data.scan.tally import Reading, Tally
 from tuitune.data.shapes.objectives import refusal
 from tuitune.text import clean
@@ -19,7 +19,6 @@ TASKS = {
 
 _CLASSES = 50
 _FEW = 50
-_SHORT = 50
 _OVER_LONG = 100_000
 _PERSONAL = {
     "email": "an e-mail address",
@@ -43,6 +42,7 @@ def advise(
         *_on_values(total),
         *_on_people(total.sample),
         *_on_personal_data(total.sample),
+        *_on_lost_characters(total.sample),
         *_on_repeats(total, duplicates),
         *_on_classes(total.sample),
         *_on_lengths(total),
@@ -120,9 +120,11 @@ def _on_lengths(total: Tally) -> Iterator[Advice]:
             "every token counts the same, so the long answers dominate"
         )
         yield _advice("length-imbalance", message)
-    short = answers.share_below(_SHORT)
+    short = answers.share_below(SHORT)
     if 0.02 <= short < 0.5:
-        message = f"{_percent(short)} of the answers are under {_SHORT} characters; cleaning.shortest can drop them"
+        named = _named(total.sample.short.rows, total.sample.short.count)
+        length = f"under {SHORT} characters" + (f" ({named})" if total.sample.short.count else "")
+        message = f"{_percent(short)} of the answers are {length}; cleaning.shortest can drop them"
         yield _advice("short-answers", message)
 
 
@@ -146,6 +148,16 @@ def _on_personal_data(sample: Sample) -> Iterator[Advice]:
         has = "has" if control.count == 1 else "have"
         message = f"{_rows_of(control.count, sample)} {has} control or invisible characters ({named})"
         yield _advice("control-characters", message)
+
+
+def _on_lost_characters(sample: Sample) -> Iterator[Advice]:
+    if sample.lost.count:
+        has, named = "has" if sample.lost.count == 1 else "have", _named(sample.lost.rows, sample.lost.count)
+        message = (
+            f"{_rows_of(sample.lost.count, sample)} {has} {LOST} (U+FFFD) where a character was lost ({named}); "
+            "export the text again as UTF-8, or leave these rows out"
+        )
+        yield _advice("lost-characters", message, warning=True)
 
 
 def _on_people(sample: Sample) -> Iterator[Advice]:

@@ -22,6 +22,12 @@ TEXTS = 1_000
 NAMED = 20
 """Rows that are named for each hint."""
 
+SHORT = 50
+"""Characters below which an answer is short."""
+
+LOST = "\N{REPLACEMENT CHARACTER}"
+"""What stands for a character that was lost when the text was read in a wrong encoding."""
+
 _TEXT_CHARACTERS = 400
 _SHORT_ANSWER = 40
 _DISTINCT = 1_000
@@ -40,6 +46,13 @@ class Sample:
         self.hints: dict[str, Hint] = {}
         self.decisions = Hint()
         self.control = Hint()
+        self.lost = Hint()
+        self.short = Hint()
+
+    @property
+    def _noted(self) -> tuple[Hint, ...]:
+        """What is noted of rows, but for hints of personal data."""
+        return self.decisions, self.control, self.lost, self.short
 
     def wants(self, number: int) -> bool:
         """Whether the row with this number is one to look at."""
@@ -60,10 +73,14 @@ class Sample:
             self.decisions.add(number)
         if not whole.replace("\n", "").isprintable() and _CONTROL.search(whole):
             self.control.add(number)
+        if LOST in whole:
+            self.lost.add(number)
+        if len(said) < SHORT:
+            self.short.add(number)
 
     def place(self, rows_before: int) -> None:
         """Say how many rows come before those seen here, which were numbered from 1."""
-        for hint in (*self.hints.values(), self.decisions, self.control):
+        for hint in (*self.hints.values(), *self._noted):
             hint.rows = [row + rows_before for row in hint.rows]
 
     def merge(self, later: Sample) -> None:
@@ -73,8 +90,8 @@ class Sample:
         self.short_answers.update(later.short_answers)
         for kind, hint in later.hints.items():
             self.hints.setdefault(kind, Hint()).merge(hint)
-        self.decisions.merge(later.decisions)
-        self.control.merge(later.control)
+        for mine, theirs in zip(self._noted, later._noted, strict=True):
+            mine.merge(theirs)
 
     def _keep_text(self, text: str) -> None:
         self._offered += 1
