@@ -43,6 +43,25 @@ async def launching(recipe: Recipe, size: tuple[int, int] = (80, 24)) -> AsyncIt
         yield pilot
 
 
+@pytest.mark.parametrize(
+    ("packing", "steps", "step"),
+    [
+        (True, "about 3 steps, 3 epochs", "16 packed rows of up to 512"),
+        (False, "12 steps, 3 epochs", "16 rows (4 × 4)"),
+    ],
+)
+async def test_it_says_how_many_rows_and_steps(
+    tmp_path: Path, home: Path, packing: bool, steps: str, step: str
+) -> None:
+    rows = tmp_path / "rows.jsonl"
+    rows.write_text('{"instruction": "Name a colour.", "output": "Blue."}\n' * 57)
+    recipe = Recipe.model_validate({"data": {"train": str(rows), "eval": None, "packing": packing}})
+    async with launching(recipe) as pilot:
+        text = text_of(pilot)
+        assert "57 to train on" in text
+        assert steps in text and step in text
+
+
 @pytest.mark.parametrize("size", SIZES)
 async def test_it_says_when_the_run_starts_what_ends_it_and_who_is_told(home: Path, size: tuple[int, int]) -> None:
     tables = {

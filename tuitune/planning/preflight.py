@@ -31,6 +31,7 @@ from tuitune.planning.vocabulary import unknown_tokens
 from tuitune.problem import Problem, TuituneError
 from tuitune.recipe.check import problems
 from tuitune.recipe.schema import Recipe
+from tuitune.recipe.steps import training_rows
 from tuitune.units import bytes_text
 
 __all__ = ["Advice", "Check", "check"]
@@ -44,7 +45,8 @@ class Check:
     """What was found out about a recipe on this machine. A recipe with `errors` must not be launched.
 
     `facts`, `trainable`, `total`, `forecast` and `fit` are None where the model is not known; `to_ask` is the Hub id of
-    one that the Hub has not been asked about, and `unknown` why asking has not helped.
+    one that the Hub has not been asked about, and `unknown` why asking has not helped. `rows` are those trained on,
+    None where they are not counted.
     """
 
     errors: list[Problem]
@@ -57,6 +59,7 @@ class Check:
     to_ask: str = ""
     unknown: str = ""
     steps: Steps | None = None
+    rows: int | None = None
 
     def as_json(self) -> dict[str, Any]:
         """The keys of `tuitune check --json`."""
@@ -116,8 +119,10 @@ def check(
     where = where or session(data_home())
     why = no_gpu(recipe, machine)
 
+    usable = data.usable if rows is None else rows
+
     def count_steps(of: Recipe) -> Steps | None:
-        return _steps(of, base, data, model.facts, rows)
+        return _steps(of, base, data, model.facts, usable)
 
     steps = count_steps(recipe)
     situation = Situation(
@@ -125,15 +130,16 @@ def check(
     )
     to_ask = recipe.model.id if model.download and model.remote is None else ""
     unknown = model.remote.unknown if model.remote else ""
-    return Check(errors, advise(situation), model.facts, trainable, total, expected, fit, to_ask, unknown, steps)
+    trained = None if usable is None else training_rows(usable, recipe.data)
+    advice = advise(situation)
+    return Check(errors, advice, model.facts, trainable, total, expected, fit, to_ask, unknown, steps, trained)
 
 
-def _steps(recipe: Recipe, base: Path, data: DataCheck, facts: ModelFacts | None, counted: int | None) -> Steps | None:
+def _steps(recipe: Recipe, base: Path, data: DataCheck, facts: ModelFacts | None, rows: int | None) -> Steps | None:
     """The steps of the run: from its tokens where they are known, else from the lengths of its first rows."""
     found = known_tokens(recipe, base)
     vocabulary = facts.vocab if facts else None
     tokens = [tokens_of(size, texts, vocabulary) for size, texts in data.sizes]
-    rows = data.usable if counted is None else counted
     return expected_steps(recipe, rows, packed=found["packed_rows"] if found else None, tokens=tokens)
 
 

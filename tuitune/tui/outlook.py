@@ -91,6 +91,11 @@ class Inspections:
         """The inspection of the training data, if it has been made."""
         return self._kept.get(_key(data, self._base))
 
+    def usable(self, data: DataSection) -> int | None:
+        """The rows of the training data that can be used, once they are counted."""
+        known = self.known(data)
+        return known.rows - known.problem_count if known else None
+
     def begin(self, data: DataSection, done: Callable[[], object]) -> None:
         """Inspect the training data unless that is done or going on; `done` is called from another thread.
 
@@ -150,8 +155,7 @@ def look(recipe: Recipe, *, base: Path, sampler: Sampler, inspections: Inspectio
 
     Relative paths start at `base`.
     """
-    known = inspections.known(recipe.data)
-    counted = known.rows - known.problem_count if known else None
+    counted = inspections.usable(recipe.data)
     found = check(recipe, base=base, rows=counted)
     gpus = tuple(sampler.sample())
     return Outlook(

@@ -61,8 +61,10 @@ class Checking(Dialog[Made | list[Problem]]):
             super().__init__()
             self.reason = reason
 
-    def __init__(self, title: str, recipe: Recipe, base: Path) -> None:
+    def __init__(self, title: str, recipe: Recipe, base: Path, rows: int | None = None) -> None:
+        """`rows` are the usable rows of the training data, where they have been counted."""
         super().__init__(title, "Esc back")
+        self._rows = rows
         self.recipe = recipe
         self.base = base
         self._ready = False
@@ -124,7 +126,7 @@ class Checking(Dialog[Made | list[Problem]]):
     @work(thread=True, exit_on_error=False)
     def _check(self) -> None:
         try:
-            found = check(self.recipe, base=self.base, online=True)
+            found = check(self.recipe, base=self.base, online=True, rows=self._rows)
             message = self.Looked(found.errors, Content("") if found.errors else self.summary(found))
         except (TuituneError, OSError) as error:
             self.post_message(self.Failed(str(error)))

@@ -74,7 +74,7 @@ class ComposeScreen(ComposeActions, TuituneScreen):
         self._show_advanced = False
         self._trial: Version | None = None
         self._sampler = Sampler()
-        self._inspections = Inspections(self.base)
+        self.inspections = Inspections(self.base)
         self._pending: Timer | None = None
         self._drawn: Version | None = None
         self._views: dict[str, FieldView] = {}
@@ -342,8 +342,8 @@ class ComposeScreen(ComposeActions, TuituneScreen):
 
     @work(thread=True, exclusive=True, group="look", exit_on_error=False)
     def _look(self, recipe: Recipe) -> None:
-        self._inspections.begin(recipe.data, lambda: self.post_message(self.Counted()))
-        outlook = look(recipe, base=self.base, sampler=self._sampler, inspections=self._inspections)
+        self.inspections.begin(recipe.data, lambda: self.post_message(self.Counted()))
+        outlook = look(recipe, base=self.base, sampler=self._sampler, inspections=self.inspections)
         if not get_current_worker().is_cancelled:
             self.post_message(self.Looked(outlook))
             if outlook.to_ask:

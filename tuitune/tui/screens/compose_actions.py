@@ -13,7 +13,7 @@ from tuitune.recipe.schema import Recipe
 from tuitune.recipe.settings import section_titles, setting, show_value
 from tuitune.runs.directory import Run
 from tuitune.tui.draft import Version
-from tuitune.tui.outlook import Outlook
+from tuitune.tui.outlook import Inspections, Outlook
 from tuitune.tui.screens.data_picker import DataPicker
 from tuitune.tui.screens.launch import LaunchDialog
 from tuitune.tui.screens.model_picker import ModelPicker
@@ -33,6 +33,7 @@ class ComposeActions(SavesRecipe):
     """The actions of `ComposeScreen`, which holds the draft and draws it."""
 
     outlook: Outlook | None
+    inspections: Inspections
 
     if TYPE_CHECKING:
 
@@ -255,7 +256,11 @@ class ComposeActions(SavesRecipe):
         if self.draft.problems():
             self.show_errors("Not started")
         else:
-            self.app.push_screen(LaunchDialog(self.draft.recipe, self.base), self._launched)
+            self.app.push_screen(self._launch_dialog(), self._launched)
+
+    def _launch_dialog(self) -> LaunchDialog:
+        recipe = self.draft.recipe
+        return LaunchDialog(recipe, self.base, self.inspections.usable(recipe.data))
 
     def _launched(self, outcome: Run | list[Problem] | None) -> None:
         if isinstance(outcome, Run):

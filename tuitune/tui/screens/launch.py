@@ -51,8 +51,8 @@ class LaunchDialog(Checking[Run]):
             super().__init__()
             self.progress = progress
 
-    def __init__(self, recipe: Recipe, base: Path) -> None:
-        super().__init__("Launch", recipe, base)
+    def __init__(self, recipe: Recipe, base: Path, rows: int | None = None) -> None:
+        super().__init__("Launch", recipe, base, rows)
 
     def ready(self) -> None:
         self._look_at_labels()
@@ -144,16 +144,16 @@ def _advice(one: Advice) -> Content:
 
 
 def _facts(recipe: Recipe, found: Check) -> list[Content]:
-    batch, accumulation = recipe.training.batch_size, recipe.training.accumulation
-    rate = f"{number_text(recipe.training.learning_rate)}, {recipe.training.schedule}"
+    rows = "not counted yet" if found.rows is None else f"{found.rows:,} to train on"
     held_out = show_value(setting("data.eval"), recipe.data.eval)
     return [
         fact("run", recipe.run.name),
         fact("model", recipe.model.id),
         fact("data", recipe.data.train),
-        fact("held out", held_out or "nothing"),
+        fact("rows", f"{rows}, held out: {held_out or 'nothing'}"),
         fact("adapter", _adapter(recipe)),
-        fact("steps of", f"{batch * accumulation} rows ({batch} × {accumulation}), {_length(recipe)}, rate {rate}"),
+        fact("steps", _steps(recipe, found)),
+        fact("a step", _step(recipe)),
         fact("trains", _parameters(found)),
     ]
 
@@ -173,11 +173,17 @@ def _adapter(recipe: Recipe) -> str:
     return f"{recipe.adapter.method} r {recipe.adapter.rank} α {recipe.adapter.alpha} on {targets}{bits}"
 
 
-def _length(recipe: Recipe) -> str:
+def _steps(recipe: Recipe, found: Check) -> str:
     training = recipe.training
-    if training.max_steps:
-        return "1 step" if training.max_steps == 1 else f"{training.max_steps:,} steps"
-    return "1 epoch" if training.epochs == 1 else f"{training.epochs:g} epochs"
+    parts = [found.steps.phrase if found.steps else "not counted yet"]
+    parts += [] if training.max_steps else [f"{training.epochs:g} epoch{'' if training.epochs == 1 else 's'}"]
+    return ", ".join([*parts, f"rate {number_text(training.learning_rate)}", training.schedule])
+
+
+def _step(recipe: Recipe) -> str:
+    batch, accumulation, data = recipe.training.batch_size, recipe.training.accumulation, recipe.data
+    packed = f"packed rows of up to {data.max_length:,} tokens each" if data.packing else "rows"
+    return f"{batch * accumulation:,} {packed} ({batch} × {accumulation})"
 
 
 def _limits(recipe: Recipe) -> str:
