@@ -242,7 +242,7 @@ INPUTS: dict[str, tuple[str, Maker, str]] = {
     "parquet with odd types": (
         "a.parquet",
         parquet("a.parquet", odd_table),
-        '{"when": "2026-01-02T03:04:05", "price": "1.50", "bytes": "\\u27e83 bytes, ',
+        '{"when": "2026-01-02T03:04:05", "price": 1.5, "bytes": "\\u27e83 bytes, ',
     ),
     "parquet that is not UTF-8": ("a.parquet", parquet("a.parquet", not_utf8_table), "row 2: is not UTF-8 (byte 0xff)"),
     "empty parquet": ("a.parquet", parquet("a.parquet", table(a=[])), "is empty"),

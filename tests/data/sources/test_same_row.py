@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -166,3 +167,36 @@ def test_a_tool_or_its_schema_may_be_written_as_text() -> None:
     ):
         row = to_canonical({"messages": turns, "tools": [tool]}, "tools")
         assert row["tools"] == [{"type": "function", "function": function}]
+
+
+@pytest.mark.parametrize("digits", ["0.0000000010", "1.10", "-3.0", "100", "0.00", "12345678901234567890.1"])
+def test_a_decimal_has_the_digits_of_its_table(tmp_path: Path, digits: str) -> None:
+    kind = pa.decimal128(38, len(digits.partition(".")[2]))
+    pq.write_table(pa.table({"prompt": ["?"], "completion": pa.array([Decimal(digits)], kind)}), tmp_path / "a.parquet")
+    (row,) = open_rows(tmp_path / "a.parquet")
+    assert to_canonical(row.values or {}, "prompt-completion")["completion"] == digits
+    assert dumps(row.values) == f'{{"prompt":"?","completion":{digits}}}'.encode()
+
+
+def test_numbers_and_maps_of_a_table_reach_a_call_as_such(tmp_path: Path) -> None:
+    def rows(kind: pa.DataType, arguments: Any) -> list[Any]:
+        function = pa.struct([("name", pa.string()), ("arguments", kind)])
+        turn = pa.struct([("role", pa.string()), ("content", pa.string()), ("tool_calls", pa.list_(
+            pa.struct([("function", function)])))])  # fmt: skip
+        calling = {"role": "assistant", "tool_calls": [{"function": {"name": "f", "arguments": arguments}}]}
+        turns = pa.array([[{"role": "user", "content": "?"}, calling]], pa.list_(turn))
+        pq.write_table(pa.table({"messages": turns}), tmp_path / "rows.parquet")
+        return list(open_rows(tmp_path / "rows.parquet"))
+
+    def arguments(kind: pa.DataType, value: Any) -> Any:
+        (row,) = rows(kind, value)
+        return to_canonical(row.values, "tools")["messages"][1]["tool_calls"][0]["function"]["arguments"]
+
+    assert arguments(pa.struct([("x", pa.decimal128(5, 2))]), {"x": Decimal("1.10")}) == {"x": 1.1}
+    assert arguments(pa.map_(pa.string(), pa.string()), [("city", "Oslo"), ("zone", None)]) == {
+        "city": "Oslo", "zone": None,
+    }  # fmt: skip
+    padded = pa.struct([("a", pa.int64()), ("b", pa.int64())])
+    assert arguments(pa.map_(pa.string(), padded), [("x", {"a": 1}), ("y", {"b": 2})]) == {"x": {"a": 1}, "y": {"b": 2}}
+    (twice,) = rows(pa.map_(pa.string(), pa.int64()), [("a", 1), ("a", 2)])
+    assert twice.values is None and "duplicate" in twice.problem

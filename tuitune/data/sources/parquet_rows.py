@@ -17,11 +17,15 @@ import pyarrow.compute
 import pyarrow.parquet
 import pyarrow.types as kinds
 
+from tuitune.data.sources.numbers import fraction
 from tuitune.data.sources.parquet_size import TOO_MUCH, chunks, limit_of, refuse_bomb, repeats, unpacked
 from tuitune.data.sources.rows import LONGEST, Row, SourceError, mark
 from tuitune.text import clean
 
 Settle = Callable[[int, dict[str, Any]], Row]
+
+_UNMADE = (KeyError, ValueError, OverflowError, pyarrow.ArrowException)
+"""What pyarrow raises where a value has no Python form: text that is not UTF-8, a map with a key twice, a far date."""
 
 _SHORT_TEXTS = 64 << 10
 _BATCH_ROWS = 1000
@@ -109,6 +113,9 @@ def _mend(kind: Any, arrays: Sequence[Any]) -> Callable[[Any], Any] | None:
     if kinds.is_list(kind) or kinds.is_large_list(kind) or kinds.is_fixed_size_list(kind):
         inner = _mend(kind.value_type, [array.values for array in arrays])
         return inner and (lambda value: None if value is None else [inner(one) for one in value])
+    if kinds.is_map(kind):
+        held = _mend(kind.item_type, [array.items for array in arrays])
+        return held and (lambda value: None if value is None else {name: held(one) for name, one in value.items()})
     if not kinds.is_struct(kind):
         return None
     inside = {
@@ -140,8 +147,8 @@ def _longest_repeated(batch: Any) -> int:
 def _of_slice(batch: Any, number: int, settle: Settle) -> Iterator[Row]:
     small = batch.nbytes <= LONGEST
     try:
-        values = batch.to_pylist() if small else None
-    except (UnicodeDecodeError, ValueError, OverflowError, pyarrow.ArrowException):
+        values = batch.to_pylist(maps_as_pydicts="strict") if small else None
+    except _UNMADE:
         values = None
     for index in range(batch.num_rows):
         number += 1
@@ -156,11 +163,11 @@ def _alone(batch: Any, number: int, settle: Settle) -> Row:
     if max(batch.nbytes, _longest_repeated(batch)) > LONGEST:
         return Row(number, None, None, f"the row is longer than {LONGEST >> 20} MiB")
     try:
-        values = batch.to_pylist()[0]
+        values = batch.to_pylist(maps_as_pydicts="strict")[0]
     except UnicodeDecodeError as error:
         byte = error.object[error.start : error.start + 1].hex()
         return Row(number, None, None, f"is not UTF-8 (byte 0x{byte})")
-    except (ValueError, OverflowError, pyarrow.ArrowException) as error:
+    except _UNMADE as error:
         return Row(number, None, None, f"cannot be read: {clean(str(error), limit=200)}")
     return settle(number, values)
 
@@ -178,8 +185,8 @@ def _is_odd(kind: Any) -> bool:
 
 
 def plain(value: Any) -> Any:
-    """A value as JSON has it. Times are ISO 8601, decimals their digits, what is no finite number null, and bytes the
-    text that they are in UTF-8 or else their length and hash: images and sounds are no text to train on.
+    """A value as JSON has it. Times are ISO 8601, decimals numbers of their digits, what is no finite number null,
+    and bytes the text that they are in UTF-8 or else their length and hash: images and sounds are no text to train on.
     """
     if value is None or isinstance(value, str | bool | int):
         return value
@@ -193,9 +200,19 @@ def plain(value: Any) -> Any:
         return value.isoformat()
     if isinstance(value, bytes):
         return _text_of(value)
-    if isinstance(value, decimal.Decimal | datetime.timedelta | uuid.UUID):
+    if isinstance(value, decimal.Decimal):
+        return _number_of(value)
+    if isinstance(value, datetime.timedelta | uuid.UUID):
         return str(value)
     return plain(value.tolist()) if hasattr(value, "tolist") else str(value)
+
+
+def _number_of(value: decimal.Decimal) -> int | float | None:
+    """A decimal with its digits, zeros at the end too, and never with an exponent."""
+    digits = format(value, "f")
+    if not value.is_finite():
+        return None
+    return fraction(digits) if "." in digits else int(digits)
 
 
 def _text_of(value: bytes) -> str:
