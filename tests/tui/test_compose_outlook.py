@@ -10,11 +10,12 @@ import pytest
 from tests.hardware import fake_nvml
 from tuitune.hardware.gpus import Sampler
 from tuitune.planning import preflight
+from tuitune.planning.remote import Remote
 from tuitune.recipe.schema import Recipe
 from tuitune.tui.draft import with_values
 from tuitune.tui.notes import notes, unused
 from tuitune.tui.outlook import Inspections, look
-from tuitune.tui.widgets.forecast import forecast_lines
+from tuitune.tui.widgets.forecast import forecast_lines, forecast_summary
 
 
 def recipe(**values: object) -> Recipe:
@@ -44,6 +45,16 @@ def test_rows_are_known_once_the_file_has_been_inspected(tmp_path: Path):
     assert after.rows == 20
     assert after.trainable
     assert after.capacity
+
+
+@pytest.mark.parametrize("width", [38, 80])
+def test_why_nothing_is_known_of_a_model_is_said_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, width: int):
+    reason = "the Hub did not answer within 8 s"
+    monkeypatch.setattr(preflight, "known", lambda name, revision: Remote(unknown=reason))
+    seen = look(recipe(model__id="owner/name"), base=tmp_path, sampler=Sampler(), inspections=Inspections(tmp_path))
+    assert seen.unknown == reason
+    for lines in (forecast_lines(seen, 0, width), forecast_summary(seen, 0), forecast_summary(seen, 1)):
+        assert "\n".join(line.plain for line in lines).count(reason) == 1
 
 
 def test_whether_it_fits_a_gpu_that_cannot_be_seen_is_not_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from textual.content import Content
 from textual.widgets import Static
 
+from tuitune.planning.situation import Advice
 from tuitune.recipe.settings import setting, show_value
 from tuitune.text import clean
 from tuitune.tui.outlook import Outlook
@@ -71,7 +72,8 @@ def forecast_summary(outlook: Outlook, errors: int) -> list[Content]:
         parts.append(Content(f"{bytes_text(outlook.forecast.total)}{room}"))
         parts.append(_verdict(outlook))
     if outlook.unknown:
-        parts.append(Content(f"memory unknown: {clean(outlook.unknown)}"))
+        told = not errors and outlook.advice and _tells_why(outlook.advice[0], outlook)
+        parts.append(Content("memory unknown" if told else f"memory unknown: {clean(outlook.unknown)}"))
     else:
         parts.append(Content(f"trains {_trainable(outlook)}"))
     first = Content.styled(" · ", "$faint").join(parts)
@@ -107,7 +109,8 @@ def _machine(outlook: Outlook, width: int) -> list[Content]:
 def _memory(outlook: Outlook, width: int) -> list[Content]:
     if outlook.forecast is None:
         reason = outlook.unknown or "tuitune has no memory forecast for this architecture yet"
-        return [_pair("memory", _UNKNOWN, width), Content.styled(clean(reason), "$faint")]
+        told = any(_tells_why(one, outlook) for one in outlook.advice)
+        return [_pair("memory", _UNKNOWN, width), *([] if told else [Content.styled(clean(reason), "$faint")])]
     parts = {name: size for name, size in outlook.forecast.parts.items() if size}
     lines = [_bar(list(parts.values()), outlook.capacity or outlook.forecast.total, width)]
     for place, (name, size) in enumerate(parts.items()):
@@ -118,6 +121,11 @@ def _memory(outlook: Outlook, width: int) -> list[Content]:
         return [*lines, _verdict(outlook) + Content.styled(clean(f", {outlook.gpu_reason}"), "$faint")]
     lines.append(_pair(f"{outlook.place} available", bytes_text(outlook.capacity), width))
     return [*lines, _fit(outlook)]
+
+
+def _tells_why(one: Advice, outlook: Outlook) -> bool:
+    """Whether a piece of advice gives the reason why nothing is known of the model: it is said once."""
+    return one.id == "download" and bool(outlook.not_told)
 
 
 def _bar(sizes: list[int], capacity: int, width: int) -> Content:
