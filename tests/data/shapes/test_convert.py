@@ -119,6 +119,7 @@ SHAREGPT_SPELLINGS: list[list[dict[str, Any]]] = [
     [{"role": "human", "value": "Hi"}, {"role": "bing", "value": "Hello"}],
     [{"role": "user", "text": "Hi"}, {"role": "bard", "text": "Hello"}],
     [{"speaker": "human", "text": "Hi"}, {"speaker": "model", "text": "Hello"}],
+    [{"role": "Human", "content": "Hi"}, {"role": "AI", "content": "Hello"}],
     [{"role": "prompter", "message": "Hi"}, {"role": " bot ", "message": "Hello"}],
     [{"from": "human", "value": "Hi", "weight": None}, {"from": "gpt", "value": "Hello", "weight": 1}],
     [{"human": "Hi", "assistant": "Hello"}],
@@ -246,8 +247,8 @@ DEEP = "[" * 100_000
         (
             {"messages": [USER, {"from": "gpt", "value": None}]},
             "messages",
-            "messages[1].value",
-            "found nothing",
+            "messages[1]",
+            "the turn has no 'value'; it has from",
             "missing",
         ),
         (
@@ -364,7 +365,7 @@ def test_who_speaks_keeps_the_name() -> None:
         ([{"type": "tool_result", "content": "x"}], "part of type 'tool_result'", "type"),
         ([{"type": "image_url", "image_url": {}}], "part of type 'image_url'", "vision"),
         ([{"type": "reasoning"}], "a part without text", "type"),
-        (None, "found nothing", "missing"),
+        (None, "the turn has no 'content'; it has role", "missing"),
         ("⟨12 bytes, 0123456789ab⟩", "found 12 bytes, 0123456789ab", "type"),
     ],
 )
@@ -424,3 +425,43 @@ def test_a_row_of_weight_0_is_refused(row: dict[str, Any], shape: str, key: str)
         assert (refused.value.field, refused.value.kind) == (key, "no-answer")
     for on in (1, True, None, "heavy"):
         assert to_canonical({**row, key: on}, shape) == to_canonical(row, shape)
+
+
+@pytest.mark.parametrize(
+    ("row", "columns", "shape"),
+    [
+        ({"Prompt": "Hi", "Completion": "Hello"}, {"prompt": "Prompt", "completion": "Completion"},
+         "prompt-completion"),
+        ({"QUESTION": "Hi", " Answer": "Hello", "id": 1}, {"prompt": "QUESTION", "completion": " Answer"}, "columns"),
+        ({"Instruction": "Hi", "Input": "", "Output": "Hello"},
+         {"instruction": "Instruction", "input": "Input", "output": "Output"}, "alpaca"),
+        ({"Messages": [USER, ANSWER]}, {"messages": "Messages"}, "messages"),
+        ({"Question": "Hi", "question": "Hm", "Answer": "Hello", "answer": "So"},
+         {"prompt": "question", "completion": "answer"}, "columns"),
+    ],
+)  # fmt: skip
+def test_names_of_columns_are_known_in_any_case(row: dict[str, Any], columns: dict[str, str], shape: str) -> None:
+    found = detect([row])
+    assert (found.shape, found.columns) == (shape, columns)
+    made = to_canonical(row, found.shape, found.columns)
+    said = [row[columns[role]] for role in ("prompt", "completion")] if shape == "columns" else ["Hi", "Hello"]
+    turns = made.get("messages") or [user(made["prompt"]), assistant(made["completion"])]
+    assert [one["content"] for one in turns] == said
+
+
+def test_a_system_prompt_is_heard_under_any_name_and_a_shape_in_capitals_counts_its_own_rows() -> None:
+    row = {"Question": "Hi", "Answer": "Hello", "System Prompt": "s"}
+    found = detect([row, {"QUESTION": "Hi", "ANSWER": "Hello"}])
+    assert found.columns == {"prompt": "Question", "completion": "Answer", "system": "System Prompt"}
+    assert found.share == 0.5
+    assert to_canonical(row, found.shape, found.columns) == {"messages": [system("s"), USER, ANSWER]}
+
+
+@pytest.mark.parametrize("turn", [{"role": "user", "content": None}, {"role": None, "content": "Hi"}, {"from": "gpt"}])
+def test_nothing_under_a_key_is_told_as_a_key_that_is_not_there(turn: dict[str, Any]) -> None:
+    told = []
+    for one in (turn, {key: said for key, said in turn.items() if said is not None}):
+        with pytest.raises(RowProblem) as refused:
+            to_canonical({"messages": [one, ANSWER]}, "messages")
+        told.append((refused.value.field, refused.value.message, refused.value.kind))
+    assert told[0] == told[1] and told[0][2] == "missing"

@@ -57,6 +57,11 @@ DIALOGUE = "\n\nHuman:"
 """How a conversation begins that is written as one text, as in Anthropic's hh-rlhf."""
 
 
+def usual_name(name: str) -> str:
+    """A name as most data sets write it: `System Prompt` is `system_prompt`."""
+    return re.sub(r"[\s-]+", "_", name.strip().lower())
+
+
 def first(names: tuple[str, ...], values: Mapping[str, Any]) -> str | None:
     """The first of the names that the row has, with anything in it."""
     for name in names:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tuitune.data.shapes.columns import (
@@ -22,6 +22,7 @@ from tuitune.data.shapes.columns import (
     opening_turn,
     pair_columns,
     preference_columns,
+    usual_name,
 )
 from tuitune.data.shapes.convert import to_canonical, truth
 from tuitune.data.shapes.fields import RowProblem, names_of
@@ -94,7 +95,29 @@ def _fitting(rows: Sequence[Mapping[str, Any]], shape: str, columns: Mapping[str
 
 
 def detect(rows: Sequence[Mapping[str, Any]]) -> Detection:
-    """The shape of the rows, by what most of them hold; `unknown` where that is nothing known."""
+    """The shape of the rows, by what most of them hold; `unknown` where that is nothing known.
+
+    Names of columns are known in any case, with blanks and hyphens too: `Question`, `System Prompt`.
+    """
+    usual = _usual_names(rows)
+    found = _detect([{usual.get(name, name): value for name, value in row.items()} for row in rows] if usual else rows)
+    if not usual or found.shape == "unknown":
+        return _detect(rows) if usual else found
+    written = {known: name for name, known in usual.items()}
+    return replace(found, columns={role: written.get(name, name) for role, name in found.columns.items()})
+
+
+def _usual_names(rows: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """Names of columns that data sets write otherwise, and how they do; the first of several for one."""
+    names = dict.fromkeys(name for row in rows for name in row)
+    found: dict[str, str] = {}
+    for name in names:
+        if (usual := usual_name(name)) not in names:
+            found.setdefault(usual, name)
+    return {name: usual for usual, name in found.items()}
+
+
+def _detect(rows: Sequence[Mapping[str, Any]]) -> Detection:
     if not rows:
         return Detection("unknown", reason="there are no rows")
     label = _label(rows)

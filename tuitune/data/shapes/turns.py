@@ -30,6 +30,9 @@ ROLES = {
     "bing": "assistant",
     "bard": "assistant",
     "model": "assistant",
+    "ai": "assistant",
+    "ai_assistant": "assistant",
+    "llm": "assistant",
     "tool": "tool",
     "tools": "tool",
     "function": "tool",
@@ -134,10 +137,14 @@ def _exchanged(item: Mapping[str, Any], pair: tuple[str, str], field: str, *, op
 
 
 def turn(value: Any, field: str) -> Turn:
-    """One turn, in any of the spellings: role and content, from and value, with tool calls or without."""
+    """One turn, in any of the spellings: role and content, from and value, with tool calls or without. A key with
+    nothing in it counts as absent, as in a table, which has every key in all rows; a tool may answer nothing.
+    """
     if not isinstance(value, dict):
         kind = "missing" if value is None else "type"
         raise RowProblem(field, f"expected a turn with role and content, found {kind_of(value)}", kind)
+    if None in value.values():
+        value = {key: one for key, one in value.items() if one is not None}
     role_key, text_key = turn_keys(value)
     name = value.get(role_key)
     role = ROLES.get(name) or ROLES.get(name.strip().lower()) if isinstance(name, str) else None
@@ -147,6 +154,8 @@ def turn(value: Any, field: str) -> Turn:
             return _named(spoken, value) if "name" in value else spoken
     elif role == "assistant":
         return _assistant(value, text_key, field)
+    if role == "tool" and value.keys() <= {role_key, *_ORIGIN}:
+        value = {**value, text_key: ""}
     if text_key not in value or role_key not in value:
         missing = text_key if role_key in value else role_key
         raise RowProblem(field, f"the turn has no '{missing}'; it has {names_of(value)}", "missing")

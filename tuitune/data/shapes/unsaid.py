@@ -8,7 +8,7 @@ from contextlib import suppress
 from functools import lru_cache
 from typing import Any
 
-from tuitune.data.shapes.columns import CONVERSATIONS, PROMPTS, ROLE_KEYS, SYSTEMS, TOOLS
+from tuitune.data.shapes.columns import CONVERSATIONS, PROMPTS, ROLE_KEYS, SYSTEMS, TOOLS, usual_name
 from tuitune.data.shapes.turns import REASONING, ROLES, SPEAKER, WEIGHTS, turn_keys
 from tuitune.data.sources.numbers import loads
 
@@ -71,7 +71,7 @@ def unread(values: Mapping[str, Any], columns: Mapping[str, str], canonical: Map
 
 def may_say(name: str, kind: type[Any]) -> bool:
     """Whether a column of this name could be `unread` where it holds a value of this kind."""
-    if name in _TELLING or name in _LOSSES:
+    if is_telling(name) or name in _LOSSES:
         return kind is not type(None)
     return kind in (str, list, dict) and not is_aside(name)
 
@@ -79,7 +79,13 @@ def may_say(name: str, kind: type[Any]) -> bool:
 @lru_cache(4096)
 def is_aside(name: str) -> bool:
     """Whether a column is one about the row, such as an id, a source or a score, which no model is to read."""
-    return name not in _TELLING and _ASIDE.fullmatch(name) is not None
+    return not is_telling(name) and _ASIDE.fullmatch(name) is not None
+
+
+@lru_cache(4096)
+def is_telling(name: str) -> bool:
+    """Whether a name is one of something that a model reads."""
+    return usual_name(name) in _TELLING
 
 
 class _Learned:
@@ -93,7 +99,7 @@ class _Learned:
         """Whether what stands under a name says more than is learned."""
         if value is None or is_aside(name):
             return False
-        telling = name in _TELLING
+        telling = is_telling(name)
         if telling and isinstance(value, int | float) and not isinstance(value, bool):
             value = str(value)
         return any(self._misses(text.strip(), telling) for text in _texts(value))
