@@ -41,6 +41,14 @@ def test_one_row_token_by_token(cli, tmp_path: Path) -> None:
     asked = [one["text"] for one in found["tokens"] if one["why"] == "user"]
     assert "".join(asked) == "The capital of France?"
     assert all(bool(one["why"]) != one["learned"] for one in found["tokens"])
+    numbers = [int(line.split()[0]) for line in lines if "●  " in line or "·  " in line]
+    assert numbers == list(range(1, len(found["tokens"]) + 1)), "tokens count from 1, as in the mask inspector"
+
+    first = numbers[[one["learned"] for one in found["tokens"]].index(True)]
+    answer = cli("data", "tokens", path, "--model", "bundled:nano", "--row", "2", "--set", f"data.max_length={first}")
+    above, _, below = answer.out.partition("┄ cut\n")
+    assert above.splitlines()[-2].split()[0] == str(first) and "●" not in below
+    assert "are lost, its end too" in above
 
 
 def test_rows_that_are_not_there_or_not_readable_are_named(cli, tmp_path: Path) -> None:

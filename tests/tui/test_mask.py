@@ -95,7 +95,7 @@ async def test_the_next_rows_and_no_further_than_the_last(data: Path) -> None:
         await pilot.press("left_square_bracket")
         await notices(pilot, "This is the first row")
         await pilot.press("right_square_bracket")
-        await shows(pilot, "row 2 (line 2)", "cut off at 16", "the model never sees them")
+        await shows(pilot, "row 2 (line 2)", "of the 16 kept)", "cut off at 16", "the model never sees them")
         await pilot.press(*["right_square_bracket"] * 20)
         await notices(pilot, "row 5 is the last")
         await shows(pilot, "row 5 (line 5)")

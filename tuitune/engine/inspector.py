@@ -158,7 +158,8 @@ class Desk:
             verdicts.append(Verdict("lost", "error", "this row has no token to learn"))
         elif kept < length:
             share = learned.count(1, kept) / learned.count(1)
-            text = f"cut after {kept:,} tokens: {share:.0%} of its learned tokens are lost"
+            end = ", its end too" if share else ""
+            text = f"cut after {kept:,} tokens: {share:.0%} of its learned tokens are lost{end}"
             verdicts.append(Verdict("cut", "warning", text, fix))
         elif last not in self._stop_ids:
             verdicts.append(Verdict("no-stop", "warning", "the token that ends its answer is not learned"))

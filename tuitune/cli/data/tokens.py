@@ -128,10 +128,10 @@ def _row(recipe: Recipe, options: argparse.Namespace) -> int:
     colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
     texts = [_shown(token) for token in found.tokens]
     widest = min(max(map(len, texts), default=0), _WIDEST)
-    for number, (token, text) in enumerate(zip(found.tokens, texts, strict=True)):
-        if number == found.kept:
+    for number, (token, text) in enumerate(zip(found.tokens, texts, strict=True), 1):
+        if number == found.kept + 1:
             say(f"{'┄' * _BAR} cut")
-        learned = token.learned and number < found.kept
+        learned = token.learned and number <= found.kept
         line = f"{number:>6}  {token.id:>7}  {'●' if learned else '·'}  {text:<{widest}}  {token.reason}".rstrip()
         say(f"{_LEARNED if learned else _DIM}{line}{_PLAIN}" if colour else line)
     return 0

@@ -47,7 +47,7 @@ def figures(row: TokenizedRow, width: int) -> Content:
     length, masked = len(row.tokens), f"{row.kept - row.trained:,} masked"
     share = percent_text(row.trained / row.kept) if row.kept else "0 %"
     cut = (f"⚠ {length - row.kept:,} cut off at {row.max_length:,}", "$warn")
-    trained = f"{row.trained:,} trained ({share})"
+    trained = f"{row.trained:,} trained ({share}{f' of the {row.kept:,} kept' if length > row.kept else ''})"
 
     def line(masked: str) -> Content:
         return joined(
