@@ -195,7 +195,7 @@ def _folder_facts(name: str, folder: Path) -> Content:
     if not holds_model(folder):
         return Content.styled("No model in this folder itself: Enter lists what is in it.", "$faint")
     missing = [Content.styled(f"✗ {clean(one, limit=300)}", "$bad") for one in missing_parts(folder)]
-    return Content("\n").join([_facts(look_at(name, folder)), *missing])
+    return Content("\n").join([*missing, _facts(look_at(name, folder))])
 
 
 def _haystack(model: ModelEntry) -> str:
