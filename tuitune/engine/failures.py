@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from tuitune.hardware.host import out_of_room
 from tuitune.hub import offline
@@ -148,7 +149,8 @@ def _repository(error: BaseException) -> str:
     """The repository that a Hub error is about, from the address that was asked for."""
     parts: list[str] = []
     with suppress(AttributeError, RuntimeError):  # httpx2 raises this where an error knows no request
-        parts = str((getattr(error, "response", None) or error).request.url.path).strip("/").split("/")  # type: ignore[attr-defined]
+        told: Any = getattr(error, "response", None) or error
+        parts = str(told.request.url.path).strip("/").split("/")
     if parts[:1] == ["api"]:
         parts = parts[2:]
     return "/".join(parts[:2]) or "the repository"
