@@ -16,7 +16,7 @@ from tuitune.data.sources.names import content_hash, resolve
 from tuitune.engine import token_store
 from tuitune.engine.census import Census
 from tuitune.engine.control_tokens import ControlTokens
-from tuitune.engine.omissions import EARLIER_REASONS, REASONS, SYSTEM, slug
+from tuitune.engine.omissions import EARLIER_REASONS, REASONS, SYSTEM, WORDING, slug
 from tuitune.engine.template import ChatTemplate
 from tuitune.engine.token_store import Draft, Tokenized
 from tuitune.engine.tokens import Canonical, Encoder
@@ -26,7 +26,7 @@ from tuitune.recipe.schema import Recipe
 _CHUNK = 512  # rows tokenized at once
 _LIBRARIES = ("transformers", "tokenizers", "trl")
 _WITHOUT_EFFECT = {"packing", "shuffle", "template"}
-_LABELLING = 2
+_LABELLING = 3
 """Counts the ways in which rows were labelled: tokens of an earlier one are not taken for those of today."""
 
 _NAMED = 5
@@ -124,7 +124,7 @@ def remarks(facts: dict[str, Any]) -> list[Remark]:
 
 def _left_out(found: dict[str, Any]) -> Iterator[Remark]:
     for what, rows in found.items():
-        text = f"the chat template leaves out {what}: {_rows_of(rows)}"
+        text = f"the chat template {'changes' if what == WORDING else 'leaves out'} {what}: {_rows_of(rows)}"
         fix = {"data.left_out": "inline"} if what in (SYSTEM, REASONS) else None
         yield Remark(f"left-out-{slug(what)}", "info" if what == EARLIER_REASONS else "warning", text, fix)
 
@@ -182,16 +182,25 @@ def _written(
 
 
 def _without_control_tokens(data: Assembled, template: ChatTemplate) -> list[StepReport]:
-    """The cleaning step that only a tokenizer can do: on both sides of the split, in place."""
+    """The cleaning step that only a tokenizer can do: on both sides of the split, in place. A row in which a text is
+    nothing but control tokens is dropped.
+    """
     control = ControlTokens(template.tokenizer)
-    step = StepReport("control_tokens", "cleaning.control_tokens", "control tokens in texts", before=len(data.train))
+    key, before = "cleaning.control_tokens", len(data.train)
+    step = StepReport("control_tokens", key, "control tokens in texts", before=before)
+    nothing = StepReport("control_tokens_only", key, "texts of nothing but control tokens", before=before)
     for side in (data.train, data.held_out):
-        for place, item in enumerate(side):
-            if (row := control.removed(item.canonical)) is not item.canonical:
-                side[place] = replace(item, canonical=row)
-                step.changed += side is data.train
+        kept = []
+        for item in side:
+            row = control.removed(item.canonical)
+            step.changed += side is data.train and row is not None and row is not item.canonical
+            if row is not None:
+                kept.append(replace(item, canonical=row))
+            elif side is data.train:
+                nothing.drop(item)
+        side[:] = kept
     step.found = step.changed
-    return [step]
+    return [step, nothing] if nothing.dropped else [step]
 
 
 def _canonical(items: Sequence[Item]) -> list[Canonical]:

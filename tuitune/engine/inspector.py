@@ -24,10 +24,10 @@ from tuitune.data.sources.names import open_source, resolve
 from tuitune.data.sources.numbers import loads
 from tuitune.engine.control_tokens import ControlTokens
 from tuitune.engine.failures import EngineError, explain
-from tuitune.engine.omissions import EARLIER_REASONS, REASONS, SYSTEM, slug
+from tuitune.engine.omissions import EARLIER_REASONS, REASONS, SYSTEM, WORDING, slug
 from tuitune.engine.reasons import reasons
 from tuitune.engine.tokenizer import choose_template, load_tokenizer, longest_of, place_of, stop_ids_of
-from tuitune.engine.tokens import Encoder, Rendered
+from tuitune.engine.tokens import Canonical, Encoder, Rendered
 from tuitune.engine.verdicts import Level, Verdict, judge, longer
 from tuitune.problem import TuituneError
 from tuitune.recipe.schema import Recipe
@@ -100,6 +100,13 @@ class Desk:
             "verdicts": [asdict(one) for one in judge(self._encoder, self._stop_ids)],
         }
 
+    def _cleaned(self, canonical: Canonical) -> Canonical:
+        if (row := self._control.removed(canonical)) is None:
+            raise RowProblem(
+                "", "nothing is left of a text without its control tokens: training drops this row", "empty"
+            )
+        return row
+
     def row(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """A row as tokens: text, number, whether it is learned, whether it is special, why it is masked; and verdicts.
 
@@ -113,7 +120,7 @@ class Desk:
             self._template.take_plain()
         found_control = self._control.found(canonical)
         if self._recipe.cleaning.control_tokens == "remove":
-            canonical, found_control = self._control.removed(canonical), ()
+            canonical, found_control = self._cleaned(canonical), ()
         rendered = self._encoder.render(canonical)
         (encoding,) = self._encoder.tokenize([rendered])
         learned = bytearray(len(encoding))
@@ -176,7 +183,14 @@ class Desk:
         for what in rendered.left_out:
             fix = {"data.left_out": "inline"} if what in (SYSTEM, REASONS) else None
             level: Level = "ok" if what == EARLIER_REASONS else "warning"
-            verdicts.append(Verdict(f"left-out-{slug(what)}", level, f"the template leaves out {what}", fix))
+            verdicts.append(
+                Verdict(
+                    f"left-out-{slug(what)}",
+                    level,
+                    f"the template {'changes' if what == WORDING else 'leaves out'} {what}",
+                    fix,
+                )
+            )
         return verdicts
 
 

@@ -22,7 +22,7 @@ from tuitune.data.shapes.turns import is_learned
 from tuitune.engine.answers import Ends, find_answer
 from tuitune.engine.collator import IGNORED
 from tuitune.engine.failures import EngineError
-from tuitune.engine.omissions import ANSWERS, CALLS, EARLIER_ANSWERS, left_out
+from tuitune.engine.omissions import ANSWERS, CALLS, EARLIER_ANSWERS, left_out, mismarked
 from tuitune.engine.template import ChatTemplate, Messages, RenderProblem, Spans, Tools
 
 Canonical = dict[str, Any]
@@ -170,7 +170,15 @@ class Encoder:
         return Encoded(ids[: self.max_length], labels[: self.max_length], len(ids), left_out=rendered.left_out)
 
     def _marked(self, text: str, answers: Spans, messages: Messages, tools: Tools | None = None) -> Rendered:
-        """A conversation that the template marked, without the answers that do not count."""
+        """A conversation that the template marked, without the answers that do not count.
+
+        RenderProblem where the marks are not around the answers and nothing else.
+        """
+        if self.loss_on != "all" and (wrong := mismarked(text, answers, messages)):
+            raise RenderProblem(
+                f"the {{% generation %}} marks of the chat template {wrong}: set data.template to a file that marks "
+                'each answer and nothing else, or data.loss_on to "all"'
+            )
         counted = [is_learned(message) for message in messages if message["role"] == "assistant"]
         if all(counted) or self.loss_on == "all":
             return self._rendered(text, answers, messages, tools)

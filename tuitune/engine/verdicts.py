@@ -48,7 +48,7 @@ def judge(encoder: Encoder, stop_ids: set[int], used: Collection[str] = ()) -> l
     except (RenderProblem, EngineError) as problem:
         return [Verdict("template", "error", str(problem))]
     checks: tuple[Callable[[], Iterator[Verdict]], ...] = (
-        lambda: _markers(template),
+        lambda: _markers(encoder),
         lambda: _prefix(encoder),
         lambda: _opening(encoder),
         lambda: _stop(encoder, stop_ids),
@@ -60,7 +60,14 @@ def judge(encoder: Encoder, stop_ids: set[int], used: Collection[str] = ()) -> l
     return [verdict for check in checks for verdict in check()]
 
 
-def _markers(template: ChatTemplate) -> Iterator[Verdict]:
+def _markers(encoder: Encoder) -> Iterator[Verdict]:
+    template = encoder.template
+    if template.marked == "own":
+        try:
+            encoder.render({"messages": _TALK})
+        except RenderProblem as problem:
+            yield Verdict("markers", "error", str(problem))
+            return
     yield {
         "own": Verdict("markers", "ok", "the template marks its answers itself ({% generation %})"),
         "trl": Verdict("markers", "ok", "the template does not mark its answers; trl's training version of it does"),
