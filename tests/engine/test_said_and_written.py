@@ -155,6 +155,20 @@ def test_rows_that_say_more_than_their_template_writes_are_counted_and_the_fix_w
     assert fixed["warnings"] == [] and fixed["trained_tokens"] > found["trained_tokens"]
 
 
+@pytest.mark.parametrize("question", ["Why?", "Why does the clock tick?"])
+def test_a_template_without_tools_is_told_of_before_a_launch(tmp_path: Path, tiny: Path, question: str) -> None:
+    """Also where the rows have the words of a tool by chance, so that none counts as left out."""
+    tool = {"type": "function", "function": {"name": "clock", "description": "tells the time"}}
+    rows = [{"messages": [{**ASKED, "content": question}, SAID], "tools": [tool]}] * 2
+    (tmp_path / "deaf.jinja").write_text(UNMARKED)
+    common = {"model__id": str(tiny), "data__eval": "", "data__template": str(tmp_path / "deaf.jinja")}
+    found = tokens_of(tmp_path / "one", data__train=str(write_rows(tmp_path / "rows.jsonl", rows)), **common)
+    (said,) = found["warnings"]
+    assert "template" in said and "tool" in said
+    plain = write_rows(tmp_path / "plain.jsonl", [{"messages": rows[0]["messages"]}] * 2)
+    assert tokens_of(tmp_path / "two", data__train=str(plain), **common)["warnings"] == []
+
+
 def test_a_system_turn_that_a_template_refuses_has_a_way_out(tmp_path: Path, tiny: Path) -> None:
     template = tmp_path / "strict.jinja"
     template.write_text(GEMMA)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from tuitune.data.tasks import Report
-from tuitune.engine.corpus import refusal, remarks, tokenize
+from tuitune.engine.corpus import Remark, refusal, remarks, tokenize
 from tuitune.engine.dataset import packed
 from tuitune.engine.failures import EngineError, explain
+from tuitune.engine.omissions import SYSTEM, TOOLS
 from tuitune.engine.tokenizer import choose_template, load_tokenizer, longest_of, place_of, stop_ids_of
 from tuitune.engine.tokens import Encoder
 from tuitune.engine.verdicts import Level, Verdict, judge, longer
@@ -17,6 +19,8 @@ from tuitune.problem import TuituneError
 from tuitune.recipe.schema import Recipe
 
 _MOST_LEFT_OUT = 50
+_COUNTED = {"system": SYSTEM, "tools": TOOLS}
+"""Verdicts on a template, and what is said to be left out of rows where they hold."""
 
 
 def run(report: Report) -> dict[str, Any]:
@@ -41,6 +45,7 @@ def run(report: Report) -> dict[str, Any]:
     encoder = Encoder(template, recipe.data.loss_on, recipe.data.max_length, stop_ids)
     reason = refusal(facts, recipe)
     used = {*facts["used"], *facts["held_out"]["used"]}
+    judged = judge(encoder, stop_ids, used)
     return {
         "rows": facts["rows"],
         "held_out": facts["held_out"]["rows"],
@@ -56,9 +61,9 @@ def run(report: Report) -> dict[str, Any]:
         "lost": [{key: one[key] for key in ("row", "place", "why", "mark")} for one in facts["lost"]],
         "lost_count": facts["lost_count"],
         "odd": facts["odd"],
-        "verdicts": [asdict(one) for one in (*judge(encoder, stop_ids, used), *_of_rows(facts, recipe, most))],
+        "verdicts": [asdict(one) for one in (*judged, *_of_rows(facts, recipe, most))],
         "errors": [reason] if reason else [],
-        "warnings": [one.said for one in remarks(facts) if one.level == "warning"],
+        "warnings": [one.said for one in (*remarks(facts), *_of_template(judged, facts)) if one.level == "warning"],
         "cleaning": facts["cleaning"],
         "notes": facts["notes"],
     }
@@ -75,6 +80,13 @@ class _Listener:
 
     def progress(self, slug: str, text: str, done: int, total: int | None, unit: str) -> None:
         self._report.progress(text, done, total, unit)
+
+
+def _of_template(judged: list[Verdict], facts: dict[str, Any]) -> Iterator[Remark]:
+    """What a chat template makes of these rows otherwise than it should, unless the rows were counted for it."""
+    for one in judged:
+        if one.level == "warning" and _COUNTED.get(one.id) not in facts["left_out"]:
+            yield Remark(one.id, "warning", one.text, dict(one.fix) if one.fix else None)
 
 
 def _of_rows(facts: dict[str, Any], recipe: Recipe, most: int | None) -> list[Verdict]:
