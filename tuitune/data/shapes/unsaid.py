@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 from tuitune.data.shapes.columns import CONVERSATIONS, PROMPTS, ROLE_KEYS, SYSTEMS, TOOLS, usual_name
@@ -92,8 +92,15 @@ class _Learned:
     """The texts of a row as it is learned, to look others up in."""
 
     def __init__(self, canonical: Mapping[str, Any]) -> None:
-        self._text = "\n".join(text.strip() for text in _texts(canonical))
-        self._said = [line.strip() for line in self._text.splitlines() if len(line.split()) > 1]
+        self._canonical = canonical
+
+    @cached_property
+    def _text(self) -> str:
+        return "\n".join(["", *(text.strip() for text in _texts(self._canonical)), ""])
+
+    @cached_property
+    def _sentences(self) -> list[str]:
+        return [line for line in map(str.strip, self._text.splitlines()) if " " in line]
 
     def lacks(self, name: str, value: Any) -> bool:
         """Whether what stands under a name says more than is learned."""
@@ -105,9 +112,9 @@ class _Learned:
         return any(self._misses(text.strip(), telling) for text in _texts(value))
 
     def _misses(self, text: str, telling: bool) -> bool:
-        if not text or not (telling or any(map(str.isspace, text))) or f"\n{text}\n" in f"\n{self._text}\n":
+        if not text or not (telling or any(map(str.isspace, text))) or f"\n{text}\n" in self._text:
             return False
-        return len(self._said) < 2 or not all(one in text for one in self._said)
+        return len(self._sentences) < 2 or not all(one in text for one in self._sentences)
 
 
 def _unread_keys(one: Mapping[str, Any], learned: _Learned) -> Iterator[str]:
