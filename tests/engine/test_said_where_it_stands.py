@@ -158,3 +158,24 @@ def test_a_row_of_nothing_but_control_tokens_is_dropped_and_named(tmp_path: Path
     assert (found["rows"], found["lost_count"], found["warnings"]) == (2, 0, [])
     steps = {one["step"]: (one["changed"], one["dropped"]) for one in found["cleaning"]}
     assert steps["control_tokens"] == (1, 0) and steps["control_tokens_only"] == (0, 1)
+
+
+def test_an_end_that_the_template_writes_when_a_turn_follows_is_learned() -> None:
+    between = UNMARKED.replace("<|end|>", "{% if add_generation_prompt or not loop.last %}<|end|>\n{% endif %}")
+    assert learned(make_tokenizer(between), {"messages": TALK}) == f"One.{END}|Two."
+    ended = UNMARKED.replace("<|end|>", "<|end|><|pad|>")
+    assert learned(make_tokenizer(ended), {"messages": TALK}) == f"One.{END}|Two.{END}"
+
+
+@pytest.mark.parametrize("loss_on", ["assistant", "completion"])
+@pytest.mark.parametrize(("stops", "tail"), [({1}, END), ({0}, f"{END}\n<|pad|>"), ({0, 1}, END)])
+def test_an_end_marked_apart_belongs_to_the_answer_before_it(loss_on: str, stops: set[int], tail: str) -> None:
+    apart = TEMPLATE.replace("{% endfor %}", "{{ '\\n' }}{% generation %}<|pad|>{% endgeneration %}{% endfor %}", 1)
+    tokenizer = make_tokenizer(apart)
+    tokenizer.eos_token = None if 1 not in stops else END
+    encoder = Encoder(ChatTemplate(tokenizer), loss_on, 512, stops)
+    rendered = encoder.render({"messages": TALK})
+    (encoding,) = encoder.tokenize([rendered])
+    assert [tokenizer.decode(encoding.ids[first:last]) for first, last in encoder.learned(encoding, rendered)][-1:] == [
+        f"Two.{tail}"
+    ]

@@ -40,6 +40,30 @@ class Ends:
                 end = at
             at -= len(token)
 
+    def joined(self, text: str, spans: Sequence[Span]) -> list[Span]:
+        """The spans, of which one that has only special tokens, white space behind another, is the end of that one."""
+        found: list[Span] = []
+        for first, last in spans:
+            if found and not text[found[-1][1] : first].strip() and not self._bare(text[first:last]):
+                first = found.pop()[0]
+            found.append((first, last))
+        return found
+
+    def closing(self, text: str, span: Span) -> Span:
+        """The span with the stop token right behind it, where it has none: some templates end a turn only when another
+        one follows.
+        """
+        first, last = span
+        if text[first:last].rstrip().endswith(self.stops):
+            return span
+        return first, last + max((len(token) for token in self.stops if text.startswith(token, last)), default=0)
+
+    def _bare(self, text: str) -> str:
+        """A text without the special tokens and the white space at its end."""
+        while (less := text.rstrip()).endswith(self._all):
+            text = less.removesuffix(next(token for token in self._all if less.endswith(token)))
+        return less
+
     def first_in(self, text: str, start: int, before: int) -> int | None:
         """Where the first stop token of `text` from `start` on ends, if it begins before `before`."""
         found = [(place, token) for token in self.stops if (place := text.find(token, start, before)) >= 0]
@@ -58,7 +82,7 @@ def find_answer(
     before = template.render(messages[:place], tools, prompt=True) if place else ""
     after = text if place == len(messages) - 1 else template.render(messages[: place + 1], tools)
     if text.startswith(before) and text.startswith(after) and after.startswith(before):
-        return len(before), len(after)
+        return ends.closing(text, (len(before), len(after)))
     return _by_other_words(template, messages, tools, text, place, before, ends)
 
 

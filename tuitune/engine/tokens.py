@@ -207,7 +207,9 @@ class Encoder:
             raise RenderProblem("the chat template leaves out words of its answers: they would not be learned")
         counts = counted or [True] * len(answers)
         spans = [] if self.loss_on == "completion" and not all(counts[-1:]) else compress(answers, counts)
-        return Rendered(text, [self._ends.cut(text, span) for span in spans], True, omitted)
+        return Rendered(
+            text, [self._ends.cut(text, span) for span in self._ends.joined(text, list(spans))], True, omitted
+        )
 
     def _refuse_lost_calls(self, messages: Messages, tools: Tools | None) -> None:
         """RenderProblem where the conversation is the same text without its tool calls."""
