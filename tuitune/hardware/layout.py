@@ -37,6 +37,8 @@ def misfits(facts: ModelFacts, tensors: Mapping[str, Tensor]) -> list[str]:
         return [
             f"{named(packed)}: stored as {formats}, and config.json has no quantization_config that says how to read it"
         ]
+    if not all(tensor.plain for tensor in tensors.values()):
+        return []
     if wrapper := next((prefix for prefix in _WRAPPERS if all(name.startswith(prefix) for name in tensors)), None):
         example = next(iter(tensors)).removeprefix(wrapper)
         return [f"{named(tensors)}: saved from a wrapped model; save them without {wrapper!r}, as {example}"]
