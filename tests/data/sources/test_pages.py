@@ -123,7 +123,7 @@ def test_parquet_is_read_by_another_process(tmp_path: Path) -> None:
     assert not source.light and list(open_source(source, first=1399, limit=3)) == rows[1398:1401]
     page = read_page("-a.parquet", first=2301, base=tmp_path)
     assert list(page.rows) == rows[2300:] and page.complete
-    with pytest.raises(TuituneError, match=r"^b\.parquet: is no readable parquet file"):
+    with pytest.raises(TuituneError, match=r"^b\.parquet: .*parquet file"):
         (tmp_path / "b.parquet").write_bytes(b"PAR1")
         read_page("b.parquet", base=tmp_path)
     with pytest.raises(TuituneError, match="cancelled"):
