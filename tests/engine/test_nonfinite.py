@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.engine.support import Carry, Outcome, conversation, save_model, write_rows
+from tuitune.engine.loading import Leftovers
 from tuitune.runs import checkpoints
 
 POISON = "~"
@@ -29,8 +30,14 @@ def poisoned(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def poisoned_at(carried: Carry, poisoned: Path, tmp_path: Path) -> Callable[..., Outcome]:
-    """Carries out a run of eight steps, one row each in order, whose loss is NaN at the given step."""
+def poisoned_at(
+    carried: Carry, poisoned: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., Outcome]:
+    """Carries out a run of eight steps, one row each in order, whose loss is NaN at the given step.
+
+    Weights that are not finite are refused when they are loaded; here they stand for what training can come to.
+    """
+    monkeypatch.setattr("tuitune.engine.model.hold", lambda *_: Leftovers([], []))
 
     def run(step: int, **settings: Any) -> Outcome:
         rows = [conversation(number) for number in range(8)]

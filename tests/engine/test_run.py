@@ -118,7 +118,7 @@ def test_a_run_that_diverges_fails_and_says_so(carried: Carry, tiny: Path, tmp_p
     broken = tmp_path / "broken"
     save_model(broken)
     weights = load_file(broken / "model.safetensors")
-    weights["model.norm.weight"] = torch.full_like(weights["model.norm.weight"], float("inf"))
+    weights["model.norm.weight"] = torch.full_like(weights["model.norm.weight"], 3e38)
     save_file(weights, broken / "model.safetensors", metadata={"format": "pt"})
     outcome = carried(model__id=str(broken), training__max_steps=5, evaluation__perplexity=False)
     assert outcome.code == 1 and "diverged" in str(outcome.reason) and "learning_rate" in str(outcome.reason)

@@ -80,7 +80,7 @@ def test_parts_add_up_and_say_what_they_rest_on() -> None:
     found = of(recipe())
     assert found.total == sum(found.parts.values())
     assert list(found.parts) == ["weights", "adapter", "gradients", "optimizer", "activations", "loss head", "context"]
-    assert "2048 tokens" in found.assumptions[0]
+    assert "2,048 tokens" in found.assumptions[0]
     assert "not covered" in found.assumptions[-1]
     assert found.as_json()["total"] == found.total
 
@@ -222,7 +222,7 @@ def test_a_model_of_unknown_layout_is_taken_for_a_llama() -> None:
     weighed = type(unknown)(**{**vars(unknown), "parameters": 8_030_261_248})
     found = forecast(recipe(quantization__bits=4), weighed)
     assert found is not None
-    assert any("not known" in text for text in found.assumptions)
+    assert any("unknown" in text for text in found.assumptions)
     assert found.parts["weights"] == pytest.approx(of(recipe(quantization__bits=4)).parts["weights"], rel=1e-3)
     assert found.parts["adapter"] > 0
     nothing = forecast(recipe(), read_facts({"model_type": "newcomer"}))
