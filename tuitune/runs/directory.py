@@ -96,6 +96,12 @@ class Run:
         return self.path / ".reserve"
 
 
+def refuse_odd_name(name: str) -> None:
+    """TuituneError where a run cannot be called that."""
+    if not _NAME.fullmatch(name):
+        raise TuituneError(f"run.name: {name!r} cannot name a directory")
+
+
 def create(recipe: Recipe, *, info: Mapping[str, Any] | None = None) -> Run:
     """Make the directory of a new run, with the recipe frozen in full and `info` in run.json. Nothing is started.
 
@@ -106,8 +112,7 @@ def create(recipe: Recipe, *, info: Mapping[str, Any] | None = None) -> Run:
 
     from tuitune.recipe.document import render
 
-    if not _NAME.fullmatch(recipe.run.name):
-        raise TuituneError(f"run.name: {recipe.run.name!r} cannot name a directory")
+    refuse_odd_name(recipe.run.name)
     run = Run(paths.private_directory(paths.runs_home()) / f"{ULID()}-{recipe.run.name}")
     born = {"created_at": round(time.time(), 3), "boot_id": identity.boot_id(), "uptime": round(_uptime(), 3)}
     record = {"v": 1, "id": run.id, "name": run.name, **born, **(info or {})}

@@ -23,7 +23,7 @@ from tuitune.problem import TuituneError
 from tuitune.recipe.schema import Recipe
 from tuitune.runs import files, journal
 from tuitune.runs.amendment import amended, as_assignments, prepared
-from tuitune.runs.directory import Run, create, list_runs, read_recipe
+from tuitune.runs.directory import Run, create, list_runs, read_recipe, refuse_odd_name
 from tuitune.runs.length import idle, total_steps
 from tuitune.runs.located import resolve_paths
 from tuitune.runs.ownership import foreign
@@ -47,6 +47,7 @@ def launch(recipe: Recipe, *, base: Path | None = None) -> Run:
     absolute ones. Where another run bears the name already, the new one is called `name-2`. TuituneError where the run
     cannot be started; nothing is left behind then.
     """
+    refuse_odd_name(recipe.run.name)
     recipe = resolve_paths(recipe, (base or Path()).absolute())
     info = provenance(recipe)
     try:
