@@ -221,6 +221,6 @@ def test_it_is_there_after_the_screen_was_killed() -> None:
         session.signal(signal.SIGKILL)
         session.wait(5)
     with start() as session:
-        session.wait_for(b"offers it")
+        session.wait_for(b"Unfinished draft")
         session.ask(b"n", b"1 setting changed")
         session.ask(b"\r", b"-typed-and-not-entered")

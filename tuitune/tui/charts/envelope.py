@@ -31,6 +31,9 @@ class Window:
         return [self.low + (column - 0.5) * dot for column in range(wide + 1)]
 
 
+_FAR = 1e6
+"""Dots, more than any canvas has."""
+
 Span = tuple[int, float, float, float, float]
 """Dot column; smallest, largest, first and last value on it. A gap is NaN: in all four, or in first or last alone."""
 
@@ -134,7 +137,7 @@ def trace(canvas: Canvas, spans: list[Span], low: float, high: float) -> None:
         if least != least:
             before = None
             continue
-        top, bottom = int((high - most) * scale + 0.5), int((high - least) * scale + 0.5)
+        top, bottom = _dot((high - most) * scale), _dot((high - least) * scale)
         if before is not None and first == first:
             left, value, dot = before
             if column - left > 1:
@@ -144,13 +147,18 @@ def trace(canvas: Canvas, spans: list[Span], low: float, high: float) -> None:
             elif dot > bottom + 1:
                 bottom = dot - 1
         ink(column, top, bottom)
-        before = (column, last, int((high - last) * scale + 0.5)) if last == last else None
+        before = (column, last, _dot((high - last) * scale)) if last == last else None
+
+
+def _dot(distance: float) -> int:
+    """The dot that lies so many below the top; one far outside for a value that no canvas reaches."""
+    return int(min(_FAR, max(-_FAR, distance)) + 0.5)
 
 
 def _join(canvas: Canvas, left: int, start: float, right: int, end: float, high: float, scale: float) -> None:
     """A straight line over the columns between two that have points."""
     slope = (end - start) / (right - left)
     for column in range(max(left, -1) + 1, min(right, canvas.dots_wide)):
-        near = int((high - start - slope * (column - left - 0.5)) * scale + 0.5)
-        far = int((high - start - slope * (column - left + 0.5)) * scale + 0.5)
+        near = _dot((high - start - slope * (column - left - 0.5)) * scale)
+        far = _dot((high - start - slope * (column - left + 0.5)) * scale)
         canvas.span(column, near, far)
