@@ -211,9 +211,11 @@ def test_it_is_there_after_the_screen_was_killed() -> None:
         session.send(b"\r")
         deadline = time.monotonic() + 15
         while not draft_files():
-            assert time.monotonic() < deadline
             session.send(b"x")
-            session.read(0.3)
+            patience = time.monotonic() + 3
+            while not draft_files() and time.monotonic() < patience:
+                session.read(0.1)
+            assert time.monotonic() < deadline
         session.send(b"-typed-and-not-entered")
         while not any(b"typed-and-not-entered" in path.read_bytes() for path in draft_files()):
             assert time.monotonic() < deadline
