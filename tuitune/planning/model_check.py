@@ -176,7 +176,7 @@ def _quantized(recipe: Recipe, facts: ModelFacts) -> list[Problem]:
     method = clean(facts.quantized, limit=40)
     problems = []
     if recipe.quantization.bits != 16:
-        message = f"the weights are already quantized ({method}); set quantization.bits = 16"
+        message = f"the weights are quantized already ({method}); set quantization.bits = 16"
         problems.append(Problem("quantization.bits", message))
     if recipe.adapter.method == "none":
         message = f'quantized weights ({method}) cannot be trained; set adapter.method = "lora"'
