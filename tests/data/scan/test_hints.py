@@ -64,6 +64,11 @@ def test_decisions_about_people() -> None:
     assert not about_people("Approve the pull request.")
 
 
+def test_no_language_is_told_of_texts_that_do_not_show_it() -> None:
+    short = [f"How many parcels go to {city} on day 3? 9 parcels go to {city}." for city in ("Riga", "Oslo", "Accra")]
+    assert "pcm" not in languages(short), "English with foreign names is no Nigerian Pidgin"
+
+
 def test_languages_are_shares_of_the_texts() -> None:
     english = "The quick brown fox jumps over the lazy dog near the river bank."
     german = "Der schnelle braune Fuchs springt über den faulen Hund am Flussufer."
