@@ -59,8 +59,16 @@ def number_text(value: float | None) -> str:
     return f"{value:.4f}" if size < 10 else f"{value:.2f}" if size < 1000 else f"{value:.0f}"
 
 
-def percent_text(share: float | None) -> str:
-    return "n/a" if share is None else f"{share:.0%}" if share in (0, 1) or share >= 0.0995 else f"{share:.2%}"
+def percent_text(share: float | None, digits: int = 2) -> str:
+    """`17 %`, `2 %`, `0.52 %`: a share of one in so many significant digits; `100 %` only where it is all."""
+    if share is None or not math.isfinite(share):
+        return "n/a"
+    value = 100 * share
+    if 99.5 <= value < 100:
+        return f"{min(value, 99.9):.1f} %"
+    decimals = max(digits - 1 - math.floor(math.log10(abs(value))), 0) if value else 0
+    shown = f"{value:.{decimals}f}"
+    return f"{shown.rstrip('0').rstrip('.') if decimals else shown} %"
 
 
 def age_text(then: float, now: float | None = None) -> str:

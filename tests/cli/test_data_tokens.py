@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from tuitune.units import percent_text
+
 ANSWER = "Paris, of course."
 
 
@@ -23,7 +25,7 @@ def test_the_summary_of_all_rows(cli, tmp_path: Path) -> None:
     assert (found["rows"], found["lost_count"], found["errors"]) == (3, 0, [])
     assert 0 < found["trained_tokens"] < found["tokens"] == 3 * found["longest"]
     printed = cli("data", "tokens", path, "--model", "bundled:nano", *usable).out
-    assert f"tokens    {found['tokens']:,}, {found['trained_share']:.1%} learned" in printed
+    assert f"tokens    {found['tokens']:,}, {percent_text(found['trained_share'], 3)} learned" in printed
     short = cli("data", "tokens", path, "--model", "bundled:nano", *usable, "--set", "data.max_length=8")
     assert short.code == 2 and "row 1 (line 1)" in short.out and "max_length = 8" in short.err
 

@@ -81,7 +81,7 @@ async def test_a_row_is_shown_as_its_tokens_with_figures_verdicts_and_where_the_
 ) -> None:
     async with inspecting(data, size=size) as (pilot, _):
         await shows(pilot, "row 1 (line 1)", "rows.jsonl")
-        await shows(pilot, "10 tokens", "4 trained (40%)", "6 masked", "all kept, limit 16")
+        await shows(pilot, "10 tokens", "4 trained (40 %)", "6 masked", "all kept, limit 16")
         await shows(pilot, "stand-in", "the tokenizer's chat template", "answers marked by the template")
         await shows(pilot, "✓ the template marks the answers", "✓ the end of a turn is learned")
         await shows(pilot, "<s>user:␣hi⏎", "▌assistant:␣Good␣day.</s>")

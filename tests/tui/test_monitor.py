@@ -31,7 +31,7 @@ SIZES = [(80, 24), (120, 36), (200, 60)]
 async def test_a_run_that_trains(make_run: MakeRun, size: tuple[int, int]) -> None:
     run = make_run("triage", state="training", steps=40, total=400)
     async with TuituneApp(run).run_test(size=size) as pilot:
-        shown = await shows(pilot, "● training", "triage", "40 / 400", "10%", "ETA", "loss")
+        shown = await shows(pilot, "● training", "triage", "40 / 400", "10 %", "ETA", "loss")
         assert ("gradient norm" in shown) == (size[0] > 80)
         assert "S stop & save" in shown
 
@@ -49,7 +49,7 @@ async def test_a_finished_run_says_what_came_of_it(make_run: MakeRun, size: tupl
         metrics.append(kind="answers", step=0, label="base", rows=50, exact=0.0, valid_json=0.02)
         metrics.append(kind="answers", step=20, label="tuned", rows=50, exact=0.88, valid_json=1.0)
     async with TuituneApp(run).run_test(size=size) as pilot:
-        shown = await shows(pilot, "✓ finished", "36.6 → 1.35", "2.00% → 100%", "0% → 88%", "b eval 0.3000")
+        shown = await shows(pilot, "✓ finished", "36.6 → 1.35", "2 % → 100 %", "0 % → 88 %", "b eval 0.3000")
         assert "u shows how to use it" in shown and str(run.adapter)[:40] in shown
 
 
@@ -71,7 +71,7 @@ async def test_a_run_that_starts_says_what_it_is_at(make_run: MakeRun, size: tup
             kind="phase", phase="downloading", text="downloading model.safetensors", done=340, total=1000, unit="bytes"
         )
     async with TuituneApp(run).run_test(size=size) as pilot:
-        await shows(pilot, "◐ starting", "downloading model.safetensors", "34%", "elapsed", "no steps yet")
+        await shows(pilot, "◐ starting", "downloading model.safetensors", "34 %", "elapsed", "no steps yet")
         assert size[0] == 80 or "340 B of 1.0 kB" in text(pilot)
 
 

@@ -30,6 +30,8 @@ from tests.tui.test_monitor import painted
 from tuitune.recipe.schema import Recipe
 from tuitune.tui.app import TuituneApp
 from tuitune.tui.charts.chart import Chart
+from tuitune.tui.screens.compose import ComposeScreen
+from tuitune.tui.screens.runs import RunsScreen
 from tuitune.tui.screens.tune_dialog import TuneDialog
 from tuitune.tui.widgets.pane import Pane
 from tuitune.tui.widgets.prompt_dialog import PromptDialog
@@ -177,6 +179,17 @@ async def test_what_cannot_be_asked_says_why(make_run: MakeRun, state: str, reas
             await pilot.press(key)
             await shows(pilot, "triage", reason)
         assert asked_of(run) == []
+
+
+async def test_a_run_that_failed_offers_its_recipe_for_another(make_run: MakeRun) -> None:
+    run = make_run("triage", state="failed", recipe={"training": {"learning_rate": 3e-3}})
+    async with TuituneApp(run).run_test(size=(80, 24)) as pilot:
+        await shows(pilot, "✗ failed", "a again")
+        await pilot.press("a")
+        await until(pilot, lambda: isinstance(pilot.app.screen, ComposeScreen))
+        assert pilot.app.screen.draft.recipe.training.learning_rate == 3e-3
+        await pilot.press("escape")
+        await until(pilot, lambda: isinstance(pilot.app.screen, RunsScreen))
 
 
 async def test_an_evaluation_needs_rows(make_run: MakeRun) -> None:

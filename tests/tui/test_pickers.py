@@ -174,7 +174,7 @@ async def test_held_out_data_may_be_a_fraction(work: Path):
     async with composing() as (pilot, screen):
         await open_field(pilot, screen, "data.eval")
         await fill(pilot, "0.2")
-        await until(pilot, lambda: "20.0% of the training rows" in text_of(pilot))
+        await until(pilot, lambda: "20 % of the training rows" in text_of(pilot))
         await pilot.press("enter")
         await pilot.pause()
         assert screen.draft.recipe.data.eval == 0.2

@@ -146,7 +146,7 @@ async def test_tokens_show_lengths_verdicts_and_what_is_lost(work: Path, tasks: 
         limit = next(at for at, line in enumerate(lines) if "cut after 200" in line)
         assert "100–200" in lines[limit - 1]
         assert "200–700" in lines[limit + 1]
-        assert "packed into 45, 99% full" in text_of(pilot)
+        assert "packed into 45, 99 % full" in text_of(pilot)
         await pilot.press("x")
         assert screen.draft.recipe.data.max_length == 768
         await until(pilot, lambda: len(tasks["tokens"]) == 2)

@@ -31,6 +31,7 @@ from tuitune.engine.tokens import Canonical, Encoder, Rendered
 from tuitune.engine.verdicts import Level, Verdict, judge, longer
 from tuitune.problem import TuituneError
 from tuitune.recipe.schema import Recipe
+from tuitune.units import percent_text
 
 _SAMPLE = 200
 _MEMORY = 1 << 30
@@ -166,7 +167,7 @@ class Desk:
         elif kept < length:
             share = learned.count(1, kept) / learned.count(1)
             end = ", its end too" if share else ""
-            text = f"cut after {kept:,} tokens: {share:.0%} of its learned tokens are lost{end}"
+            text = f"cut after {kept:,} tokens: {percent_text(share)} of its learned tokens are lost{end}"
             verdicts.append(Verdict("cut", "warning", text, fix))
         elif last not in self._stop_ids:
             verdicts.append(Verdict("no-stop", "warning", "the token that ends its answer is not learned"))

@@ -11,7 +11,7 @@ from typing import Any
 from tuitune.engine.backlog import PatientWriter
 from tuitune.runs.directory import Run
 from tuitune.text import clean, redact
-from tuitune.units import bytes_text, count_text
+from tuitune.units import bytes_text, count_text, percent_text
 
 _PROGRESS_INTERVAL = 0.25  # seconds
 _LINE_INTERVAL = 5.0  # seconds
@@ -106,8 +106,8 @@ class Report:
         self._metrics.append(kind="answers", **figures)
         valid = figures["valid_json"]
         say(
-            f"answers ({figures['label']})  exact {figures['exact']:.0%}"
-            + ("" if valid is None else f"  valid JSON {valid:.0%}")
+            f"answers ({figures['label']})  exact {percent_text(figures['exact'])}"
+            + ("" if valid is None else f"  valid JSON {percent_text(valid)}")
         )
 
     def sample(self, **figures: Any) -> None:

@@ -125,6 +125,7 @@ _DECLARED: tuple[Action, ...] = (
     Action("monitor", "evaluate", "E", "evaluate", "Evaluate on the held-out rows at the next step"),
     Action("monitor", "sample_now", "G", "sample", "Sample your prompt, or the recipe's, at the next step"),
     Action("monitor", "tune", "T", "tune", "Change learning rate, cadences, prompts or limits while it trains"),
+    Action("monitor", "again", "a", "again", "Compose a new run from this one's recipe"),
     Action("monitor", "zoom_in", "plus,equals_sign", "x in", "Show fewer steps, wider apart", shown=False),
     Action("monitor", "zoom_out", "minus", "x out", "Show more steps", shown=False),
     Action("monitor", "pan_left", "H", "pan left", "Earlier steps", shown=False),

@@ -46,7 +46,7 @@ def test_too_few_rows_are_all_used_and_it_is_said(tmp_path: Path) -> None:
     train, general = write(tmp_path / "train.jsonl", ROWS), write(tmp_path / "general.jsonl", GENERAL[:10])
     made = assemble(Wanted(train, mix={general: 0.5}))
     assert counts(made) == {"train": 100, "general": 10}
-    assert "10 of the 100 rows" in made.notes[0] and "50%" in made.notes[0]
+    assert "10 of the 100 rows" in made.notes[0] and "50 %" in made.notes[0]
 
 
 def test_mixed_rows_are_cleaned_and_held_out_like_the_others(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from tuitune.data.scan.report import DataProblem, Inspection
 from tuitune.planning.data_plan import token_task
 from tuitune.problem import TuituneError
 from tuitune.recipe.schema import Recipe
+from tuitune.units import percent_text
 
 _SHOWN = 20
 _ALIKE = 3
@@ -87,7 +88,7 @@ def _pairs(report: Inspection) -> Iterator[tuple[str, str]]:
         yield "answers", _lengths(report.answers)
         yield "turns", ", ".join(f"{turns} in {rows:,}" for turns, rows in list(report.turns.items())[:8])
     if report.languages:
-        yield "languages", ", ".join(f"{code} {100 * share:.3g} %" for code, share in report.languages.items())
+        yield "languages", ", ".join(f"{code} {percent_text(share, 3)}" for code, share in report.languages.items())
     if report.lengths:
         yield "tokens", f"{report.lengths['tokens']:,}, longest row {report.lengths['longest']:,}"
         yield "trained", f"{100 * (report.trained_share or 0):.3g} % of the tokens"

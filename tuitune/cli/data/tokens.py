@@ -21,6 +21,7 @@ from tuitune.recipe.schema import Recipe
 from tuitune.text import clean
 from tuitune.tui.inspector_client import Inspector
 from tuitune.tui.inspector_replies import Token, TokenizedRow, Verdict
+from tuitune.units import percent_text
 
 _SIGNS = {"ok": "✓", "warning": "⚠", "error": "✗"}
 _SPACES = str.maketrans({" ": "␣", "\n": "⏎", "\t": "⇥", "\r": "␍"})
@@ -60,12 +61,12 @@ def _recipe(options: argparse.Namespace) -> Recipe:
 
 def _summary(result: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield "rows", f"{result['rows']:,}" + (f", {result['held_out']:,} held out" if result["held_out"] else "")
-    yield "tokens", f"{result['tokens']:,}, {result['trained_share']:.1%} learned"
+    yield "tokens", f"{result['tokens']:,}, {percent_text(result['trained_share'], 3)} learned"
     yield "longest", f"{result['longest']:,} tokens; rows are cut to {result['max_length']:,}"
     yield "cut", f"{result['cut']:,} rows"
     yield "dropped", f"{result['lost_count']:,} rows have no token to learn"
     if result["fill"] is not None:
-        yield "packed", f"{result['packed_rows']:,} rows, {result['fill']:.0%} full"
+        yield "packed", f"{result['packed_rows']:,} rows, {percent_text(result['fill'])} full"
     yield "steps", f"{result['steps']:,}"
     yield "lengths", "\n".join(_histogram(result["lengths"], result["max_length"]))
     for number, verdict in enumerate(result["verdicts"]):

@@ -6,6 +6,7 @@ from tuitune.data.cleaning.near_duplicates import resembling
 from tuitune.data.cleaning.split import Split
 from tuitune.data.cleaning.texts import instruction
 from tuitune.data.cleaning.wanted import Item, Say, StepReport
+from tuitune.units import percent_text
 
 
 def leaks(parts: Split, threshold: float, *, drop: bool, say: Say) -> tuple[list[Item], StepReport]:
@@ -24,7 +25,7 @@ def leaks(parts: Split, threshold: float, *, drop: bool, say: Say) -> tuple[list
             item,
             before=texts[index],
             after=kept[other],
-            reason=f"{alike:.0%} like held-out {twin.place}",
+            reason=f"{percent_text(alike)} like held-out {twin.place}",
             other=twin.number,
             similarity=round(alike, 4),
         )

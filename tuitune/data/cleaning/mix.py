@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from tuitune.data.cleaning.split import draw_order
 from tuitune.data.cleaning.wanted import Item, name_of
+from tuitune.units import percent_text
 
 
 def mixed(
@@ -24,7 +25,7 @@ def mixed(
         if count > len(items):
             share = len(items) / (len(main) / rest)
             notes.append(
-                f"{name_of(name)} has {len(items):,} of the {count:,} rows that a share of {shares[name]:.0%} takes: "
-                f"all are used, {share:.1%}"
+                f"{name_of(name)} has {len(items):,} of the {count:,} rows that a share of "
+                f"{percent_text(shares[name])} takes: all are used, {percent_text(share, 3)}"
             )
     return drawn, notes

@@ -12,6 +12,7 @@ from tuitune.data.cleaning.near_duplicates import USUAL, near_duplicates
 from tuitune.data.cleaning.texts import answer, instruction, tidied
 from tuitune.data.cleaning.wanted import Cleaning, Item, Say, StepReport
 from tuitune.data.sources.numbers import dumps
+from tuitune.units import percent_text
 
 Step = Callable[[list[Item], Cleaning, StepReport, Say], list[Item]]
 
@@ -68,7 +69,7 @@ def _near_duplicates(items: list[Item], cleaning: Cleaning, report: StepReport, 
             items[index],
             before=texts[index],
             after=texts[earlier],
-            reason=f"{alike:.0%} like {items[earlier].place}",
+            reason=f"{percent_text(alike)} like {items[earlier].place}",
             other=items[earlier].number,
             similarity=round(alike, 4),
         )

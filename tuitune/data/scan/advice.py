@@ -8,6 +8,7 @@ from tuitune.data.scan.sample import LOST, SHORT, Sample
 from tuitune.data.scan.tally import Reading, Tally
 from tuitune.data.shapes.objectives import refusal
 from tuitune.text import clean
+from tuitune.units import percent_text
 
 TASKS = {
     "style": (100, 1_000),
@@ -86,7 +87,7 @@ def _on_rows(total: Tally) -> Iterator[Advice]:
 def _on_repeats(total: Tally, duplicates: int) -> Iterator[Advice]:
     if duplicates:
         share = duplicates / total.rows
-        rows = "1 row repeats" if duplicates == 1 else f"{duplicates:,} rows ({_percent(share)}) repeat"
+        rows = "1 row repeats" if duplicates == 1 else f"{duplicates:,} rows ({percent_text(share)}) repeat"
         message = f"{rows} an earlier one; cleaning.duplicates drops them"
         yield _advice("duplicates", message, warning=share >= 0.01)
 
@@ -99,9 +100,9 @@ def _on_classes(sample: Sample) -> Iterator[Advice]:
     (most, often), (least, seldom) = answers.most_common(1)[0], answers.most_common()[-1]
     if often >= 0.5 * seen and often >= 5 * seldom:
         message = (
-            f"the answers are {len(answers)} classes, {_percent(often / seen)} of them '{clean(most, limit=30)}' and "
-            f"{_percent(seldom / seen)} '{clean(least, limit=30)}': the model learns the commonest. Balance them, or "
-            "evaluate each class"
+            f"the answers are {len(answers)} classes, {percent_text(often / seen)} of them '{clean(most, limit=30)}' "
+            f"and {percent_text(seldom / seen)} '{clean(least, limit=30)}': the model learns the commonest. Balance "
+            "them, or evaluate each class"
         )
         yield _advice("class-imbalance", message, warning=True)
 
@@ -116,7 +117,7 @@ def _on_lengths(total: Tally) -> Iterator[Advice]:
     share = 1 - answers.share_below(10 * median)
     if share >= 0.02:
         message = (
-            f"{_percent(share)} of the answers are over ten times as long as the median ({median:,} characters): "
+            f"{percent_text(share)} of the answers are over ten times as long as the median ({median:,} characters): "
             "every token counts the same, so the long answers dominate"
         )
         yield _advice("length-imbalance", message)
@@ -124,14 +125,14 @@ def _on_lengths(total: Tally) -> Iterator[Advice]:
     if 0.02 <= short < 0.5:
         named = _named(total.sample.short.rows, total.sample.short.count)
         length = f"under {SHORT} characters" + (f" ({named})" if total.sample.short.count else "")
-        message = f"{_percent(short)} of the answers are {length}; cleaning.shortest can drop them"
+        message = f"{percent_text(short)} of the answers are {length}; cleaning.shortest can drop them"
         yield _advice("short-answers", message)
 
 
 def _on_languages(languages: Mapping[str, float]) -> Iterator[Advice]:
     mixed = {code: share for code, share in languages.items() if share >= 0.05}
     if len(mixed) > 1:
-        listed = ", ".join(f"{code} {_percent(share)}" for code, share in mixed.items())
+        listed = ", ".join(f"{code} {percent_text(share)}" for code, share in mixed.items())
         yield _advice("languages", f"several languages: {listed}; the model answers in each as often as it sees it")
 
 
@@ -178,7 +179,3 @@ def _rows_of(count: int, sample: Sample) -> str:
 def _named(rows: list[int], count: int, most: int = 5) -> str:
     listed = ", ".join(f"{row:,}" for row in rows[:most])
     return f"row{'s' if count > 1 else ''} {listed}{', …' if count > most else ''}"
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.0f} %" if share >= 0.1 or not share else f"{100 * share:.1f} %"

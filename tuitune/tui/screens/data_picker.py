@@ -22,7 +22,7 @@ from tuitune.tui.screens.path_picker import PathPicker
 from tuitune.tui.typed_path import is_there, typed_path
 from tuitune.tui.widgets.columns import Column, line
 from tuitune.tui.widgets.row_list import Row, RowList
-from tuitune.units import bytes_text
+from tuitune.units import bytes_text, percent_text
 
 Values = dict[str, Any]
 
@@ -73,7 +73,7 @@ class DataPicker(PathPicker[Values]):
             return []
         if not typed:
             rows = [
-                self._row(f"{share:g}", f"{share:.0%} of the training rows", "", {self._key: share})
+                self._row(f"{share:g}", f"{percent_text(share)} of the training rows", "", {self._key: share})
                 for share in _FRACTIONS
             ]
             return [*rows, self._row("none", "no evaluation", "", {self._key: None})]
@@ -82,7 +82,7 @@ class DataPicker(PathPicker[Values]):
         except ValueError:
             return []
         return (
-            [self._row(typed, f"{share:.1%} of the training rows", "", {self._key: share})]
+            [self._row(typed, f"{percent_text(share, 3)} of the training rows", "", {self._key: share})]
             if isinstance(share, float)
             else []
         )

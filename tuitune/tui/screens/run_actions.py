@@ -63,15 +63,6 @@ class RunActions(RunControl):
         if line := self.current():
             self.workbench.open_monitor(line.run)
 
-    def action_again(self) -> None:
-        from tuitune.runs.directory import read_recipe
-
-        if line := self.current():
-            try:
-                self.workbench.open_compose(read_recipe(line.run))
-            except TuituneError as refusal:
-                self.notify(str(refusal), title="Its recipe cannot be read", severity="error")
-
     # The queue
 
     def action_edit(self) -> None:

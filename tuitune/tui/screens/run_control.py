@@ -1,4 +1,4 @@
-"""What a person can ask of one run, the same on every screen: pause, stop, kill, resume and delete."""
+"""What a person can ask of one run, the same on every screen: pause, stop, kill, resume, delete, compose again."""
 
 from __future__ import annotations
 
@@ -90,6 +90,15 @@ class RunControl(TuituneScreen):
                 self._ask_how_far(run)
             else:
                 self._resume(run, None)
+
+    def action_again(self) -> None:
+        from tuitune.runs.directory import read_recipe
+
+        if found := self.controlled():
+            try:
+                self.workbench.open_compose(read_recipe(found[0]))
+            except (TuituneError, OSError) as refusal:
+                self.notify(str(refusal), title="Its recipe cannot be read", severity="error")
 
     def action_delete(self) -> None:
         from tuitune.runs.deletion import delete

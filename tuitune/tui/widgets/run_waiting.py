@@ -17,7 +17,7 @@ from tuitune.tui.widgets.run_status import (
     told_place,
     waiting_since,
 )
-from tuitune.units import bytes_text, count_text, duration_text
+from tuitune.units import bytes_text, count_text, duration_text, percent_text
 
 REASON_LINES = 8
 
@@ -51,7 +51,7 @@ def waiting_line(view: WatchedRun, state: str, moment: Moment, width: int) -> Co
     figures: list[Figure | None] = [clean(phase["text"] or phase["phase"] or "starting", limit=max(width - 26, 20))]
     done, total = phase.get("done"), phase.get("total")
     if done is not None and total:
-        figures.append(Content.assemble(progress_bar(done / total, 16), f" {done / total:.0%}"))
+        figures.append(Content.assemble(progress_bar(done / total, 16), f" {percent_text(done / total)}"))
     figures.append(elapsed)
     if done is not None:
         amount = bytes_text if phase["unit"] == "bytes" else count_text

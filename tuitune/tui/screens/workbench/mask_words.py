@@ -45,7 +45,7 @@ def figures(row: TokenizedRow, width: int) -> Content:
     where that fits in `width`.
     """
     length, masked = len(row.tokens), f"{row.kept - row.trained:,} masked"
-    share = percent_text(row.trained / row.kept) if row.kept else "0 %"
+    share = percent_text(row.trained / row.kept if row.kept else 0)
     cut = (f"⚠ {length - row.kept:,} cut off at {row.max_length:,}", "$warn")
     trained = f"{row.trained:,} trained ({share}{f' of the {row.kept:,} kept' if length > row.kept else ''})"
 
