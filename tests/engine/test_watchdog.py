@@ -140,6 +140,42 @@ def test_waiting_for_data_is_reported_once_until_it_is_better() -> None:
     assert alerts(999, waited(1.0, 20)) == []
 
 
+def overfit(evaluations: Iterable[tuple[int, float]], slope: float = -0.001) -> list[Alert]:
+    """The alerts at held-out losses by step, beside a training loss of that slope."""
+    dog, found, done = Watchdog(), [], 0
+    for step, loss in evaluations:
+        for number in range(done + 1, step + 1):
+            dog.look(Seen(number, 1, 2.0 + slope * number))
+        done = step
+        dog.restore(json.loads(json.dumps(dog.state(), allow_nan=False)))
+        found.append(dog.evaluated(step, loss))
+    return [alert for alert in found if alert is not None]
+
+
+def test_a_held_out_loss_that_rises_while_training_goes_on_falling_is_overfitting_once() -> None:
+    (alert,) = overfit([(100, 1.5), (200, 1.2), (300, 1.25), (400, 1.31), (500, 1.4)])
+    assert (alert.id, alert.level) == ("overfitting", "warning")
+    assert "1.2000 (step 200) to 1.3100" in alert.message and "training.epochs" in alert.message
+    assert len(overfit([(4, 1.5), (8, 1.6), (12, 1.7)])) == 1
+    again = [(100, 1.2), (200, 1.3), (300, 1.4), (400, 1.1), (500, 1.2), (600, 1.3)]
+    assert ["(step 100)" in one.message for one in overfit(again)] == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("losses", "slope"),
+    [
+        ([1.5, 1.4, 1.3, 1.2], -0.001),
+        ([1.2, 1.3, 1.25, 1.3, 1.28], -0.001),
+        ([1.2, 1.205, 1.21], -0.001),
+        ([1.2, 1.4, 1.6], 0.001),
+        ([1.2, math.nan, 1.4, math.inf], -0.001),
+    ],
+    ids=["falls", "to and fro", "by a hair", "training rises too", "no numbers"],
+)
+def test_other_courses_of_a_held_out_loss_raise_nothing(losses: list[float], slope: float) -> None:
+    assert overfit([(100 * place, loss) for place, loss in enumerate(losses, start=1)], slope) == []
+
+
 def test_only_what_is_not_finite_counts_as_such() -> None:
     assert not_finite(math.nan, 1.0, scaled=False) == "loss"
     assert not_finite(1.0, math.inf, scaled=False) == "gradient"

@@ -53,6 +53,22 @@ async def test_a_finished_run_says_what_came_of_it(make_run: MakeRun, size: tupl
         assert "u shows how to use it" in shown and str(run.adapter)[:40] in shown
 
 
+@pytest.mark.parametrize("losses", [(1.2, 1.3, 1.4), (1.2, 1.3, 1.25)], ids=["rises", "to and fro"])
+async def test_a_held_out_loss_that_rises_is_told_on_a_small_screen(
+    make_run: MakeRun, losses: tuple[float, ...]
+) -> None:
+    run, rises = make_run("triage", state="training", steps=30, total=60), losses[-1] == max(losses)
+    with Writer(run.metrics_file) as metrics:
+        for number, loss in enumerate(losses, start=1):
+            metrics.append(kind="eval", step=10 * number, epoch=number, loss=loss, perplexity=9, rows=3, label="during")
+        if rises:
+            metrics.append(kind="alert", id="overfitting", level="warning", message="it overfits", step=30)
+    async with TuituneApp(run).run_test(size=(80, 24)) as pilot:
+        shown = await shows(pilot, f"b eval {losses[-1]:.4f}", "★ 1.2000")
+        assert ("rising" in shown) == ("alert" in shown) == rises
+        assert shown.count("◆") == 2
+
+
 @pytest.mark.parametrize(("state", "words"), [("failed", "failed"), ("crashed", "crashed"), ("stopped", "stopped")])
 async def test_an_end_that_was_not_the_plan_gives_its_reason_whole(make_run: MakeRun, state: str, words: str) -> None:
     reason = "out of memory: " + " ".join(f"word{number}" for number in range(30)) + " the end of it"

@@ -288,6 +288,7 @@ class Recorder(TrainerCallback):
         """Keep the best checkpoint, and stop early, as a held-out loss just measured says."""
         step, patience = self._report.step, self.recipe.evaluation.patience
         self._keeping.evaluated(step, loss)
+        self._checkups.evaluated(loss)
         if self._early.measured(step, loss, scheduled=self._scheduled) and patience is not None:
             control.should_save = True
         if (reason := self._early.exhausted(patience, self.best_step)) is not None:

@@ -63,6 +63,11 @@ class Checkups:
         for alert in self.watchdog.look(seen):
             self._report.alert(alert.id, alert.level, alert.message)
 
+    def evaluated(self, loss: float) -> None:
+        """Raise an alert where a held-out loss, just measured, shows that the model overfits."""
+        if (alert := self.watchdog.evaluated(self._report.step, loss)) is not None:
+            self._report.alert(alert.id, alert.level, alert.message)
+
     def begin_scaled(self, scale: float) -> None:
         """Training under a gradient scaler begins, or goes on, at this scale."""
         self._skipped.scale = scale

@@ -54,7 +54,12 @@ class Smoothed:
     @property
     def mean(self) -> float | None:
         """None until ten steps are in it: one easy batch is no trend."""
-        return self.total / self.weight if self.steps >= 10 else None
+        return self.so_far if self.steps >= 10 else None
+
+    @property
+    def so_far(self) -> float | None:
+        """The mean of however few steps; None before there is one."""
+        return self.total / self.weight if self.weight else None
 
 
 @dataclass
@@ -232,11 +237,47 @@ class Starvation:
         )
 
 
+@dataclass
+class Overfitting:
+    """The held-out loss has risen twice in a row, by 2 % above its lowest at least, while the training loss fell."""
+
+    lowest: float | None = None
+    lowest_step: int = 0
+    trained_then: float | None = None
+    last: float | None = None
+    rises: int = 0
+    reported: bool = False
+
+    RISES = 2
+    LEAST = 0.02
+
+    def evaluated(self, step: int, loss: float, trained: float | None) -> Alert | None:
+        """`loss` of held-out rows after `step`, `trained` the smoothed one of training."""
+        if not math.isfinite(loss):
+            return None
+        self.rises = self.rises + 1 if self.last is not None and loss > self.last else 0
+        self.last = loss
+        if self.lowest is None or loss < self.lowest:
+            self.lowest, self.lowest_step, self.trained_then, self.reported = loss, step, trained, False
+        falls = trained is not None and self.trained_then is not None and trained < self.trained_then
+        if self.reported or self.rises < self.RISES or loss < (1 + self.LEAST) * self.lowest or not falls:
+            return None
+        self.reported = True
+        return Alert(
+            "overfitting",
+            "warning",
+            f"the held-out loss has risen from {number_text(self.lowest)} (step {self.lowest_step:,}) to "
+            f"{number_text(loss)} while the training loss falls, the model overfits: stop, and train again with fewer "
+            "training.epochs or with evaluation.patience",
+        )
+
+
 class Watchdog:
     """Looks at every record of a run; remembers across lives what it has seen and said."""
 
     def __init__(self) -> None:
         self.smoothed = Smoothed()
+        self.overfitting = Overfitting()
         self.detectors: dict[str, Any] = {
             "explosion": Explosion(),
             "divergence": Divergence(),
@@ -252,6 +293,10 @@ class Watchdog:
             two_epochs = 2 * total_steps / epochs if epochs > 1 else 0
             plateau.length = max(Plateau.length, math.ceil(max(total_steps / 3, two_epochs) / Plateau.BLOCKS))
 
+    def evaluated(self, step: int, loss: float) -> Alert | None:
+        """What a held-out loss shows beside the losses of training up to `step`."""
+        return self.overfitting.evaluated(step, loss, self.smoothed.so_far)
+
     def look(self, seen: Seen) -> list[Alert]:
         """What this record shows; its loss is a finite number."""
         self.smoothed.add(seen)
@@ -266,7 +311,7 @@ class Watchdog:
             _fill(part, state.get(name, {}))
 
     def _parts(self) -> dict[str, Any]:
-        return {"smoothed": self.smoothed, **self.detectors}
+        return {"smoothed": self.smoothed, "overfitting": self.overfitting, **self.detectors}
 
 
 def not_finite(seen_loss: float, gradient: float | None, *, scaled: bool) -> str | None:

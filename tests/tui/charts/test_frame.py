@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tuitune.tui.charts.canvas import ASCII, Canvas
 from tuitune.tui.charts.envelope import Envelopes, Window, envelope, trace
-from tuitune.tui.charts.frame import ASCII_GLYPHS, AXIS, GHOST, MARK, SERIES, Row
+from tuitune.tui.charts.frame import ASCII_GLYPHS, AXIS, GHOST, MARK, SERIES, UNICODE_GLYPHS, Glyphs, Row
 from tuitune.tui.charts.marks import Mark
 from tuitune.tui.charts.plot import Plot
 from tuitune.tui.charts.pyramid import Pyramid
@@ -126,6 +126,17 @@ def test_letters_points_best_and_marks() -> None:
     ]
     assert [letter for letter, _ in letters] == ["b", "a"]
     assert any(ink == MARK for row in rows for _, ink in row.runs())
+
+
+@pytest.mark.parametrize("glyphs", [UNICODE_GLYPHS, ASCII_GLYPHS])
+@pytest.mark.parametrize("count", [6, 30, 400])
+def test_evaluations_stand_out_from_a_line_that_runs_over_them(glyphs: Glyphs, count: int) -> None:
+    values = [2.0 - step / count for step in range(count)]
+    evaluated = line(list(values), name="eval", letter="b", points=True, best=count - 1)
+    plot = Plot([evaluated, line(list(values), name="train", letter="a")], glyphs=glyphs)
+    text = "".join(drawn(plot, Window("step", 0, count - 1), 80, 8)[:-1])
+    markers = sum(text.count(glyph) for glyph in (glyphs.point, glyphs.best))
+    assert min(count, 15) <= markers <= 25
 
 
 def test_lines_bear_their_names_where_there_is_room() -> None:

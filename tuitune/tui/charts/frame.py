@@ -23,6 +23,9 @@ GHOST = 30
 NAMED_FROM = 48
 """Characters that a plot is wide at least whose lines bear their names; on a narrower one they bear letters."""
 
+APART = 6
+"""Dot columns between the markers of points at least, so that the lines behind them are seen."""
+
 _INKED = re.compile(rb"[^\0]+")
 _SAME = re.compile(rb"(.)\1*", re.DOTALL)
 
@@ -192,12 +195,14 @@ class _Plot:
             self._end(line, spans, ink)
 
     def _points(self, line: Line, spans: list[Span], ink: int) -> None:
-        """A marker on every point where they stand apart, and always on the best one."""
+        """A marker on every point that stands apart from the marker before it, and always on the best one."""
         frame = self.frame
         inside = [span for span in spans if 0 <= span[0] < frame.columns * 2 and not isnan(span[4])]
-        if len(inside) * 3 <= frame.columns:
-            for column, _, _, _, last in inside:
+        marked = -APART
+        for column, _, _, _, last in inside:
+            if column - marked >= APART:
                 self._glyph(column, last, frame.glyphs.point, ink)
+                marked = column
         if line.best is not None:
             column = frame.column(line.xs(frame.window.axis)[line.best])
             value = line.values.values[line.best]

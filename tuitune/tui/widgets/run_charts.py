@@ -145,6 +145,8 @@ class RunCharts:
         if not values:
             return train
         figures = Content.assemble(("a train ", "$chart-1"), train, (f"  b eval {number_text(values[-1])}", "$chart-2"))
+        if self.curves.rising:
+            figures = Content.assemble(figures, (" rising", "bold $warn"))
         if best is not None and best != len(values) - 1:
             figures = Content.assemble(figures, (f"  ★ {number_text(values[best])}", "$chart-2"))
         return figures

@@ -73,6 +73,12 @@ class RunCurves:
         if newest == newest and (self.best is None or newest < self.eval_loss.values[self.best]):
             self.best = len(self.eval_loss) - 1
 
+    @property
+    def rising(self) -> bool:
+        """Whether the last two evaluations each had a higher loss than the one before."""
+        newest = self.eval_loss.values[-3:]
+        return len(newest) == 3 and newest[0] < newest[1] < newest[2]
+
     def extent(self, axis: str) -> tuple[float, float] | None:
         """Where the curves begin and end on an axis; None before there is a point. A run from its start begins at 0."""
         columns = [positions.by(axis) for positions in (self.steps, self.evaluations) if len(positions)]
