@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from textual.content import Content
 
 from tests.tui.payloads import PAYLOADS
 from tuitune.hardware.gpus import Gpu, GpuProcess
@@ -19,6 +20,7 @@ from tuitune.tui.charts.spark import spark
 from tuitune.tui.widgets.bars import gauge, joined, progress_bar
 from tuitune.tui.widgets.log_window import LogWindow
 from tuitune.tui.widgets.machine_lines import Reading, machine_line, machine_lines
+from tuitune.tui.widgets.sample_layout import laid_out
 from tuitune.tui.widgets.samples import SampleBook
 from tuitune.tui.widgets.word_diff import changed_spans
 
@@ -175,6 +177,26 @@ def test_copying_says_what_was_done(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TMUX", "/nowhere/tmux,1,0")
     assert "tmux did not take it" in clipboard.copy("/a/path", sent.append)
     assert sent == ["/a/path", "/a/path"]
+
+
+@given(
+    texts=st.lists(st.text("ab \n語", min_size=1, max_size=200), min_size=1, max_size=3),
+    width=st.integers(20, 90),
+    height=st.integers(1, 12),
+)
+def test_of_samples_the_answer_in_view_is_whole_and_the_rest_fills_the_room(
+    texts: list[str], width: int, height: int
+) -> None:
+    pages = [(f"title {number}", Content(text)) for number, text in enumerate(texts)]
+    lines = laid_out(pages, width, height)
+    shown = [line.plain for line in lines]
+    assert all(line.cell_length <= width for line in lines)
+    starts = [next(place for place, line in enumerate(shown) if line.startswith(title)) for title, _ in pages]
+    squeezed = "".join("".join(shown[starts[-1] :]).split()).removeprefix("".join(pages[-1][0].split()))
+    assert squeezed == "".join(texts[-1].split())
+    assert len(lines) <= max(height, len(lines) - starts[-1] + len(pages) - 1)
+    if any("…" in line for line in shown):
+        assert len(lines) >= height - 1
 
 
 def test_samples_are_kept_apart_by_prompt_and_start_again_where_records_vanish() -> None:

@@ -87,7 +87,7 @@ def _first_line(view: WatchedRun, state: str, width: int) -> Content:
     figures: list[Figure] = [f"step {_whole(step or 0)} / {_whole(total)}"]
     if summary.epoch is not None:
         figures.append(labelled("epoch", f"{summary.epoch:.2f}" if summary.epoch < 1e6 else number_text(summary.epoch)))
-    right = Content.assemble(f"{share:4.0%}  ", joined(figures))
+    right = Content.assemble(f"{int(100 * share + 1e-9):>3} %  ", joined(figures))
     room = width - left.cell_length - right.cell_length - 4
     if room < 6:
         left = left.truncate(max(width - right.cell_length - 2, 10), ellipsis=True)

@@ -12,6 +12,7 @@ from textual.widgets import Static
 
 from tuitune.runs.records import Record, text, whole
 from tuitune.text import clean
+from tuitune.tui.widgets.sample_layout import laid_out
 from tuitune.tui.widgets.word_diff import changed_spans
 
 TEXT_LIMIT = 6_000
@@ -152,7 +153,6 @@ def _shown(text: str) -> str:
 class SamplesView(VerticalScroll, can_focus=True):
     """Draws a `SampleBook`; the walk through it belongs to the screen's keys."""
 
-    ROOMY = 12
     DEFAULT_CSS = """
     SamplesView { height: 1fr; }
     SamplesView Static { height: auto; }
@@ -170,22 +170,11 @@ class SamplesView(VerticalScroll, can_focus=True):
         self.redraw()
 
     def redraw(self) -> None:
-        pages = self.book.pages()
+        pages, (width, height) = self.book.pages(), self.content_size
         if not pages:
-            text = Content.styled(self.empty, "$faint")
-        elif self.size.height >= self.ROOMY:
-            text = Content("\n").join(part for title, page in pages for part in (Content.styled(title, "$faint"), page))
-        else:
-            text = self._tight(pages)
-        self.query_one(Static).update(text)
-
-    def _tight(self, pages: list[tuple[str, Content]]) -> Content:
-        """One line for all but the answer in view."""
-        width = self.scrollable_content_region.width
-        lines = []
-        for title, page in pages:
-            line = Content.assemble((f"{title:<15} ", "$faint"), page)
-            if page is not pages[-1][1]:
-                line = Content(" ⏎ ").join(line.split("\n")).truncate(width, ellipsis=True)
-            lines.append(line)
-        return Content("\n").join(lines)
+            self.query_one(Static).update(Content.styled(self.empty, "$faint"))
+            return
+        lines = laid_out(pages, width, height)
+        if len(lines) > height:
+            lines = laid_out(pages, width - self.scrollbar_size_vertical, height)
+        self.query_one(Static).update(Content("\n").join(lines))
