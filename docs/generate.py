@@ -35,6 +35,10 @@ def recipe_page() -> str:
         "",
         "Every setting of `recipe.toml`: help, bounds and default. Made from the schema by `python docs/generate.py`.",
         "`tuitune new -o recipe.toml` writes a commented recipe; `--set KEY=VALUE` changes one setting of it.",
+        "",
+        "A relative path in a recipe file (`model.id` and `data.train`, `eval`, `mix`, `template`) starts at the",
+        "folder of that file, wherever the command runs; one given to `--set` or typed on the screen starts at the",
+        "current folder.",
     ]
     section = None
     for setting in settings():

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
 
+from tuitune.paths import shipped
+from tuitune.problem import TuituneError
 from tuitune.recipe import document
 from tuitune.recipe.settings import settings
+from tuitune.runs.located import read_located
 
 
 def test_new_writes_a_recipe_that_reads_back(cli, tmp_path: Path) -> None:
@@ -111,3 +115,67 @@ def test_check_says_when_memory_cannot_be_known(cli, tmp_path: Path) -> None:
     assert "not known before the model is on this machine" in answer.out
     assert "no problem found; whether it fits in memory is not known" in answer.out
     assert "can be trained" not in answer.out
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with a recipe whose paths are relative; the command runs in another one, which is empty."""
+    folder = tmp_path / "project"
+    (folder / "parts").mkdir(parents=True)
+    lines = shipped("sample_data").joinpath("triage/train.jsonl").read_text().splitlines(keepends=True)
+    for name, rows in (("parts/a.jsonl", lines[:20]), ("parts/b.jsonl", lines[20:40]), ("held.jsonl", lines[40:50])):
+        (folder / name).write_text("".join(rows))
+    (folder / "more.jsonl").write_text("".join(lines[50:60]))
+    (folder / "chat.jinja").write_text("{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}")
+    (folder / "base").symlink_to(shipped("sample_data") / "nano")
+    (folder / "r.toml").write_text(
+        '[model]\nid = "./base"\n[data]\ntrain = "parts/*.jsonl"\neval = "held.jsonl"\nmix = {"more.jsonl" = 0.1}\n'
+        'template = "chat.jinja"\nloss_on = "all"\n'
+    )
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    return folder
+
+
+def test_relative_paths_start_at_the_folder_of_the_recipe(cli, project: Path) -> None:
+    recipe = read_located(project / "r.toml")
+    named = [recipe.model.id, recipe.data.train, recipe.data.eval, *recipe.data.mix, recipe.data.template]
+    assert named == [
+        str(project / name) for name in ("base", "parts/*.jsonl", "held.jsonl", "more.jsonl", "chat.jinja")
+    ]
+    answer = cli("check", project / "r.toml", "--json")
+    assert not json.loads(answer.out)["errors"]
+    tokens = json.loads(cli("data", "tokens", "--recipe", os.path.relpath(project / "r.toml"), "--json").out)
+    assert (tokens["rows"], tokens["held_out"]) == (44, 10)
+
+
+def test_a_path_on_the_command_line_starts_at_the_current_folder(cli, project: Path) -> None:
+    Path("own.jsonl").write_text((project / "held.jsonl").read_text() + (project / "more.jsonl").read_text())
+    answer = cli("data", "tokens", "--recipe", project / "r.toml", "own.jsonl", "--json")
+    assert json.loads(answer.out)["rows"] == 20
+    settings = ["--set", "data.train=own.jsonl", "--set", "data.eval=0.5", "--set", "data.mix={}"]
+    assert not json.loads(cli("check", project / "r.toml", *settings, "--json").out)["errors"]
+
+
+def test_a_file_of_the_current_folder_is_not_taken_for_the_recipes(cli, project: Path) -> None:
+    (project / "held.jsonl").rename("held.jsonl")
+    Path("owner").mkdir()
+    (Path("owner") / "model").symlink_to(project / "base")
+    with pytest.raises(TuituneError) as refused:
+        read_located(project / "r.toml")
+    assert [problem.key for problem in refused.value.problems] == ["data.eval"]
+    remedy = refused.value.problems[0].message.rpartition("write ")[2]
+    assert cli("check", project / "r.toml", "--set", "data.eval=held.jsonl").code == 0
+    changed = (project / "r.toml").read_text().replace('"held.jsonl"', f'"{remedy}"')
+    (project / "r.toml").write_text(changed)
+    assert cli("check", project / "r.toml").code == 0
+    (project / "r.toml").write_text(changed.replace("./base", "owner/model"))
+    assert "model.id" in cli("check", project / "r.toml").err, "neither the Hub's model nor that of this folder"
+
+
+def test_new_writes_paths_that_hold_where_the_recipe_lies(cli, project: Path) -> None:
+    Path("own.jsonl").write_text((project / "held.jsonl").read_text())
+    for folder, written in ((Path(), "own.jsonl"), (project, str(Path("own.jsonl").absolute()))):
+        assert cli("new", "--set", "data.train=own.jsonl", "-o", folder / "n.toml").code == 0
+        assert document.read(folder / "n.toml").data.train == written
+        assert cli("check", folder / "n.toml").code == 0

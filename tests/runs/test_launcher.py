@@ -46,8 +46,10 @@ def test_local_names_become_absolute_and_others_stay(rows: Path) -> None:
     resolved = resolve_paths(made, rows.parent)
     assert (resolved.data.train, resolved.data.eval) == (str(rows), str(rows))
     assert resolved.model.id == str(rows.parent / "weights")
-    for name in ("bundled:triage", "org/data", "nowhere.jsonl", "~nobody-known/rows.jsonl", "x" * 5000):
+    for name in ("bundled:triage", "org/data", "https://example.org/rows.jsonl", "x" * 5000):
         assert resolve_paths(recipe(train=name, eval=0.1), rows.parent).data.train == name
+    for name in ("nowhere.jsonl", "data/rows.jsonl", "parts/*.jsonl"):  # a run looks for them from another folder
+        assert resolve_paths(recipe(train=name, eval=0.1), rows.parent).data.train == str(rows.parent / name)
     assert resolve_paths(Recipe(), rows.parent) == Recipe()
 
 

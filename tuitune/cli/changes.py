@@ -16,7 +16,7 @@ from tuitune.text import clean
 def changed(run: Run, assignments: Sequence[str]) -> dict[str, Any]:
     """The values that assignments give, by key, as JSON knows them. RecipeError where a key or value is wrong."""
     tables = overrides.apply(read_recipe(run), assignments).model_dump(mode="json")
-    keys = [assignment.partition("=")[0].strip().split(".", 1) for assignment in assignments]
+    keys = [key.split(".", 1) for key in overrides.keys_of(assignments)]
     return {f"{section}.{name}": tables[section][name] for section, name in keys}
 
 

@@ -57,12 +57,12 @@ def _add_starting(verbs: argparse._SubParsersAction) -> None:
     new.add_argument("--force", action="store_true", help="write over an existing file")
 
     check = add(verbs, "check", "start:check", "errors, advice and memory forecast of a recipe", appendix=_SETTINGS)
-    check.add_argument("recipe", metavar="RECIPE", help="a recipe file")
+    check.add_argument("recipe", metavar="RECIPE", help="a recipe file; relative paths in it start at its folder")
     add_set(check)
     add_json(check)
 
     train = add(verbs, "train", "start:train", "start a run and follow it to its end", appendix=_SETTINGS)
-    train.add_argument("recipe", metavar="RECIPE", help="a recipe file")
+    train.add_argument("recipe", metavar="RECIPE", help="a recipe file; relative paths in it start at its folder")
     add_set(train)
     train.add_argument("--detach", action="store_true", help="start it, print its id and return")
     add_json(train)

@@ -25,6 +25,7 @@ from tuitune.runs import checkpoints, launcher
 from tuitune.runs.amendment import amended
 from tuitune.runs.directory import Run, find
 from tuitune.runs.length import idle
+from tuitune.runs.located import read_located, resolve_paths
 from tuitune.runs.state import AT_REST, derive
 from tuitune.runs.summary import summarize
 from tuitune.units import bytes_text, count_text, percent_text
@@ -33,14 +34,16 @@ from tuitune.units import bytes_text, count_text, percent_text
 def new(options: argparse.Namespace) -> int:
     named = [f"run.name={name}"] if (name := _slug(options.output)) else []
     recipe = presets.apply_preset(Recipe(), options.preset) if options.preset else Recipe()
-    text = document.render(overrides.apply(recipe, [*named, *options.overrides]), comments=True)
+    recipe = overrides.apply(recipe, [*named, *options.overrides])
     if options.output == "-":
-        say(text.rstrip("\n"))
+        say(document.render(recipe, comments=True).rstrip("\n"))
         return 0
     target = Path(options.output)
     if target.exists() and not options.force:
         raise TuituneError(f"{target}: exists already; --force writes over it")
-    document.write_text(target, text)
+    if target.absolute().parent != Path.cwd():
+        recipe = resolve_paths(recipe, Path.cwd())
+    document.write_text(target, document.render(recipe, comments=True))
     note(f"wrote {target}")
     return 0
 
@@ -117,7 +120,8 @@ def _examine(options: argparse.Namespace) -> Check:
 
 
 def _recipe(options: argparse.Namespace) -> Recipe:
-    return overrides.apply(document.read(options.recipe), options.overrides)
+    recipe = read_located(options.recipe, replaced=overrides.keys_of(options.overrides))
+    return overrides.apply(recipe, options.overrides)
 
 
 def _launch(recipe: Recipe) -> Run:

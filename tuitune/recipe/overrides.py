@@ -39,6 +39,11 @@ def apply(recipe: Mapping[str, Any] | Recipe, assignments: Iterable[str]) -> Rec
     return result
 
 
+def keys_of(assignments: Iterable[str]) -> list[str]:
+    """The keys that `section.key=value` assignments name."""
+    return [assignment.partition("=")[0].strip() for assignment in assignments]
+
+
 def tables_of(recipe: Mapping[str, Any] | Recipe) -> dict[str, Any]:
     """The tables of a recipe as fresh dictionaries, without the settings that are at their defaults."""
     if isinstance(recipe, Recipe):

@@ -17,11 +17,14 @@ from tuitune.data.sources.names import resolve
 from tuitune.data.sources.rows import SourceError
 from tuitune.data.tasks import begin
 from tuitune.recipe import overrides
-from tuitune.recipe.document import read, write_text
+from tuitune.recipe.document import write_text
 from tuitune.recipe.schema import Recipe
+from tuitune.runs.located import read_located
 from tuitune.text import clean
 
 _NAMED = 3
+_UNREAD = ("model.id", "data.train", "data.mix", "data.template")
+"""Names in a recipe that these verbs do not go by."""
 
 
 def recipe_of(options: argparse.Namespace, settings: Sequence[str] = ()) -> Recipe:
@@ -36,9 +39,10 @@ def recipe_of(options: argparse.Namespace, settings: Sequence[str] = ()) -> Reci
     return overrides.apply(tables, [*settings, *options.overrides])
 
 
-def given_recipe(options: argparse.Namespace) -> Recipe:
-    """The recipe that `--recipe` names, or the usual one."""
-    return read(options.recipe) if options.recipe else Recipe()
+def given_recipe(options: argparse.Namespace, *, replaced: Sequence[str] = _UNREAD) -> Recipe:
+    """The recipe that `--recipe` names, or the usual one; besides those of `--set`, some keys of it are `replaced`."""
+    keys = [*replaced, *overrides.keys_of(options.overrides)]
+    return read_located(options.recipe, replaced=keys) if options.recipe else Recipe()
 
 
 def make(options: argparse.Namespace, recipe: Recipe, outputs: Mapping[str, Path], *, to: str = "") -> dict[str, Any]:

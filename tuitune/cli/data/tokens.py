@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from tuitune.cli.data.following import result_of, telling
+from tuitune.cli.data.making import given_recipe
 from tuitune.cli.output import complain, say, say_json, say_pairs
 from tuitune.data.sources.pages import read_page
 from tuitune.planning.data_plan import token_task
 from tuitune.planning.steps import expected_steps
 from tuitune.problem import TuituneError
 from tuitune.recipe import overrides
-from tuitune.recipe.document import read
 from tuitune.recipe.schema import Recipe
 from tuitune.text import clean
 from tuitune.tui.inspector_client import Inspector
@@ -52,11 +52,17 @@ def _recipe(options: argparse.Namespace) -> Recipe:
     """The recipe that `--recipe` names, on PATH where one is given: nothing of it is held out then."""
     if options.path is None and not options.recipe:
         raise TuituneError("name a data set, or a recipe (--recipe)")
-    tables = overrides.tables_of(read(options.recipe) if options.recipe else Recipe())
+    tables = overrides.tables_of(given_recipe(options, replaced=_replaced(options)))
     if options.path is not None:
         tables["data"] = {**tables.get("data", {}), "train": options.path, "eval": "", "mix": {}}
     model = [f"model.id={options.model}"] if options.model else []
     return overrides.apply(tables, [*model, *options.overrides])
+
+
+def _replaced(options: argparse.Namespace) -> list[str]:
+    """The keys of the recipe that the command line answers for."""
+    data = [] if options.path is None else ["data.train", "data.eval", "data.mix"]
+    return [*data, "model.id"] if options.model else data
 
 
 def _summary(result: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -72,11 +72,16 @@ def resolve(name: str, *, base: Path | None = None) -> Source:
         raise SourceError(name, f"cannot be read: {getattr(error, 'strerror', None) or error}") from None
     if folder:
         return _several(name, files_in(path))
-    if not exists and _HUB_NAME.fullmatch(name) and named_format(path) is None:
+    if not exists and is_hub_set(name):
         return Source("hub", name, repo=name)
     if not exists and is_pattern(name):
         return _several(name, files_matching(path))
     return Source("file", name, (path,), format=format_of(path, beginning(path)))
+
+
+def is_hub_set(name: str) -> bool:
+    """Whether a name has the form of a data set on the Hub: `owner/name`, without the ending of a data file."""
+    return _HUB_NAME.fullmatch(name) is not None and named_format(Path(name)) is None
 
 
 def _several(name: str, paths: tuple[Path, ...]) -> Source:
