@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import Any
 
 from tuitune.runs.marks import Mark, Marks
-from tuitune.runs.records import Record, number, text, whole
+from tuitune.runs.records import Record, number, table, text, whole
 from tuitune.runs.state import PROGRESS
 from tuitune.runs.steps import Steps
 
@@ -21,9 +21,10 @@ class History:
     """The records of a run, taken in the order in which they were written.
 
     phase, plan, artefact, resumed and end are the last records of their kind (None before there is one, and `end` once
-    a later life has begun); evaluations, answers, checkpoints, alerts and samples are lists of records. An evaluation
-    also has `trained_tokens`, its place on an axis of tokens. A `resumed` record with a step removes everything that
-    was recorded after that step; `rewinds` counts the times that something was removed.
+    a later life has begun); evaluations, answers, checkpoints, alerts, samples and tuned (the changes made while it
+    trained) are lists of records. An evaluation also has `trained_tokens`, its place on an axis of tokens. A `resumed`
+    record with a step removes everything that was recorded after that step, but what was tuned; `rewinds` counts the
+    times that something was removed.
     """
 
     def __init__(self) -> None:
@@ -39,6 +40,7 @@ class History:
         self.checkpoints: list[Record] = []
         self.alerts: list[Record] = []
         self.samples: list[Record] = []
+        self.tuned: list[Record] = []
         self.memory: dict[str, float] = dict.fromkeys(MEMORY, 0)
         self.progress = 0
         self._marks = Marks()
@@ -83,6 +85,8 @@ class History:
                 setattr(self, str(kind), record)
             case "answers":
                 self.answers.append(record)
+            case "tuned" if table(record, "changes"):
+                self.tuned.append(record)
             case "checkpoint" | "alert":
                 getattr(self, f"{kind}s").append(record)
         self._marks.take(record)

@@ -17,9 +17,10 @@ from tuitune.runs.journal import Reader
 from tuitune.runs.records import Record, number, whole
 from tuitune.runs.spent import Spent, spent
 from tuitune.runs.state import ENDED, State, catch_up, derive, judge, note
+from tuitune.runs.time_left import evaluation_seconds, samples_seconds, steps_seconds, times_due
 
-_RECENT, _TELLING = 20, 3
-"""How many steps the time that is left is reckoned from: at most, and at least."""
+_LAST = 100
+"""Records among which those of the end are looked for."""
 
 _GLANCE_SECONDS = 0.5
 _GLANCE_SHARE = 10
@@ -141,6 +142,12 @@ class RunView(History):
         self.summary = self._summarize()
         return bool(records or answers) or len(self.events) > known or before != self.summary
 
+    def setting(self, key: str) -> Any:
+        """The value that the run goes by now, with what was tuned; None where that is not known."""
+        tuned = next((record["changes"] for record in reversed(self.tuned) if key in record["changes"]), None)
+        section, name = key.split(".")
+        return tuned[key] if tuned is not None else self.recipe.get(section, {}).get(name)
+
     def time_spent(self, now: float | None = None) -> str:
         """How long it trained and waited, in words; with `now`, as `spent` has it, up to then. "" where none tells."""
         took = spent(self.events, now)
@@ -219,15 +226,22 @@ class RunView(History):
         return ended or max((moment for moment in heard if moment is not None), default=None)
 
     def _eta(self, step: int | None, total: int | None) -> float | None:
-        """Seconds to the last step at the mean duration of the latest steps; None before three of them tell.
-
-        The first one warms up and tells nothing.
+        """Seconds to the end of the run, with the evaluations and samples still to come, the last ones among them;
+        None before it can be told.
         """
-        durations = self.steps.step_seconds
-        recent = [seconds for seconds in durations[max(1, len(durations) - _RECENT) :] if math.isfinite(seconds)]
-        if step is None or total is None or len(recent) < _TELLING:
+        left = None if step is None or total is None else steps_seconds(self.steps.step_seconds, total - step)
+        if step is None or total is None or left is None:
             return None
-        return max(total - step, 0) * sum(recent) / len(recent)
+        epoch = _last(self.steps.epoch)
+        per_epoch = whole(self.plan or {}, "steps_per_epoch") or (step / epoch if epoch else None)
+        pauses = (
+            ("evaluation.every", self.evaluations, evaluation_seconds(self.evaluations)),
+            ("samples.every", self.samples, samples_seconds(self.samples)),
+        )
+        for every, done, seconds in pauses:
+            at_end = not any(one.get("label") == "tuned" and one.get("step") == total for one in done[-_LAST:])
+            left += seconds * (times_due(self.setting(every), step, total, per_epoch) + at_end)
+        return left
 
 
 def adapter_of(run: Run) -> str | None:

@@ -2,36 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from tuitune.problem import TuituneError
 from tuitune.recipe.schema import Recipe
 from tuitune.runs.directory import read_recipe
-from tuitune.runs.records import Record, number, table, text
+from tuitune.runs.records import Record, number, text
 from tuitune.runs.summary import RunView
 
 
 class WatchedRun(RunView):
-    """Beside what `RunView` has: `done`, the engine's answers to requests, and `tuned`, the changes that it made."""
+    """Beside what `RunView` has: `done`, the engine's answers to requests."""
 
     def _restart(self) -> None:
         self.done: list[Record] = []
-        self.tuned: list[Record] = []
         super()._restart()
 
     def take(self, record: Record) -> None:
         super().take(record)
-        match record.get("kind"):
-            case "done":
-                self.done.append(record)
-            case "tuned" if table(record, "changes"):
-                self.tuned.append(record)
-
-    def setting(self, key: str) -> Any:
-        """The value that the run goes by now; None where that is not known."""
-        tuned = next((record["changes"] for record in reversed(self.tuned) if key in record["changes"]), None)
-        section, name = key.split(".")
-        return tuned[key] if tuned is not None else self.recipe.get(section, {}).get(name)
+        if record.get("kind") == "done":
+            self.done.append(record)
 
     def figure(self, key: str) -> float | None:
         """The number that a setting is; None where it is none, or not known."""
