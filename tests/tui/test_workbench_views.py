@@ -12,6 +12,7 @@ import pytest
 from tests.tui.conftest import until
 from tests.tui.payloads import PAYLOADS, assert_inert, shot_of
 from tests.tui.test_workbench import ANSWER, cursor_of, looking_at, text_of, work, write_rows
+from tuitune.data.scan.report import Inspection
 from tuitune.data.sources.rows import Row, mark
 from tuitune.data.tasks import Progress
 from tuitune.problem import TuituneError
@@ -133,6 +134,28 @@ async def test_work_that_cannot_be_begun_says_why(work: Path, monkeypatch: pytes
     async with looking_at("rows.jsonl") as (pilot, _):
         await pilot.press("5")
         await until(pilot, lambda: "no room on the disk" in text_of(pilot))
+
+
+async def test_the_list_of_rows_marks_what_scan_and_tokens_found(work: Path, tasks: Tasks):
+    rows = [{**ANSWER, "output": str(number)} for number in range(30)]
+    write_rows(work / "rows.jsonl", [*rows, rows[6]])
+    async with looking_at("rows.jsonl") as (pilot, _):
+        await until(pilot, lambda: tasks["scan"])
+        assert "⚠" not in text_of(pilot)
+        scan = {"shape": "alpaca", "columns": {}, "reason": "", "duplicates": 1, "duplicate_rows": [[31, 7]]}
+        tasks["scan"][-1].progress = done(Inspection(path="", rows=31, **scan).as_json())
+        await pilot.press("4")
+        await until(pilot, lambda: tasks["tokens"])
+        odd = [{"row": 31, "kind": "cut", "mark": ""}, {"row": 30, "kind": "lost", "mark": ""}]
+        tasks["tokens"][-1].progress = done({**TOKENS, "odd": odd})
+        await pilot.press("1", "G")
+        await until(pilot, lambda: "31 ⚠ repeats row 7, cut at" in text_of(pilot))
+        assert "30 ⚠ loses every label" in text_of(pilot) and text_of(pilot).count("⚠") == 2
+        assert "repeats row 7 · cut at the max length" in text_of(pilot), "below, with the row in full"
+        await pilot.press("x")
+        await until(pilot, lambda: "31 – repeats row 7" in text_of(pilot))
+        await pilot.press("question_mark")
+        await until(pilot, lambda: "The row repeats an earlier one" in text_of(pilot))
 
 
 async def test_tokens_show_lengths_verdicts_and_what_is_lost(work: Path, tasks: Tasks):

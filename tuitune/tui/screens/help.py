@@ -16,6 +16,7 @@ from tuitune.tui.actions import EVERYWHERE, Action, actions_of
 from tuitune.tui.widgets.dialogs import Dialog, Reader
 
 Line = tuple[str, str]
+Section = tuple[str, Sequence[Line]]
 
 _MOVING: tuple[Line, ...] = (
     ("↑↓ j k", "Move; ←→ h l sideways"),
@@ -23,6 +24,23 @@ _MOVING: tuple[Line, ...] = (
     ("Tab ⇧Tab", "Next, previous pane or field"),
     ("^c ^c", "Quit from anywhere; runs keep running"),
 )
+_SIGNS: dict[str, Sequence[Line]] = {
+    "workbench": (
+        ("✗", "The row is unusable: 2 lists these"),
+        ("–", "The row is dropped: x puts it back"),
+        (
+            "⚠",
+            "The row repeats an earlier one (100 are marked), or its tokens are odd, once 4 has counted them",
+        ),
+    ),
+    "monitor": (
+        ("◆ ★", "Evaluations on the held-out rows, the best one"),
+        ("! R K", "On the charts: an alert, a restart with smaller batches, a kill"),
+        ("C E G T", "A checkpoint, an evaluation, a sample that was requested; a change while it trains"),
+    ),
+}
+"""What the signs of a screen mean."""
+
 _KEY_WIDTH = 10
 
 
@@ -31,7 +49,7 @@ class KeyTable(Widget):
 
     DEFAULT_CSS = "KeyTable { width: 1fr; height: auto; padding-right: 2; }"
 
-    def __init__(self, sections: Sequence[tuple[str, Sequence[Line]]]) -> None:
+    def __init__(self, sections: Sequence[Section]) -> None:
         super().__init__()
         self._sections = sections
 
@@ -53,7 +71,7 @@ class KeyTable(Widget):
 
 
 class HelpScreen(Dialog[None]):
-    """The keys of one screen, those that work everywhere, and how to move; side by side where there is room."""
+    """The keys and signs of one screen, the keys that work everywhere, and how to move; side by side where they fit."""
 
     BINDINGS = [Binding("question_mark,f1", "leave", show=False)]
 
@@ -66,8 +84,9 @@ class HelpScreen(Dialog[None]):
 
     def __init__(self, name: str, title: str) -> None:
         super().__init__(title, "Esc close")
-        self._here = [("This screen", _lines(actions_of(name)))] if name else []
-        self._everywhere = [("Everywhere", _lines(actions_of(EVERYWHERE))), ("Moving", _MOVING)]
+        self._here: list[Section] = [("This screen", _lines(actions_of(name)))] if name else []
+        self._beside: list[Section] = [("Signs", _SIGNS[name])] if name in _SIGNS else []
+        self._beside += [("Everywhere", _lines(actions_of(EVERYWHERE))), ("Moving", _MOVING)]
 
     def on_mount(self) -> None:
         self.call_after_refresh(self._name_keys)
@@ -84,9 +103,9 @@ class HelpScreen(Dialog[None]):
             if self.app.size.width >= 120:
                 with Horizontal():
                     yield KeyTable(self._here)
-                    yield KeyTable(self._everywhere)
+                    yield KeyTable(self._beside)
             else:
-                yield KeyTable([*self._here, *self._everywhere])
+                yield KeyTable([*self._here, *self._beside])
 
 
 def _lines(actions: Sequence[Action]) -> list[Line]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
@@ -30,9 +30,10 @@ def gist(page_row: PageRow, width: int) -> str:
     return clean(" → ".join(islice(texts, _MOST_PARTS)), limit=width)
 
 
-def whole(page_row: PageRow, *, original: bool = False, left_out: bool = False) -> Content:
+def whole(page_row: PageRow, *, original: bool = False, left_out: bool = False, remarks: Sequence[str] = ()) -> Content:
     """Every part of a row under its name; `original` as it lies in the file, else as training reads it."""
-    said = [page_row.row.place, *(["as in the file"] if original else []), *(["dropped"] if left_out else [])]
+    state = [*(["as in the file"] if original else []), *(["dropped"] if left_out else [])]
+    said = [page_row.row.place, *state, *remarks]
     lines = [Content.styled(clean(" · ".join(said)), "$faint")]
     if page_row.problem:
         lines.append(Content.assemble(("✗ ", "$bad"), clean(page_row.problem, newlines=True)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 
 from textual.content import Content
@@ -9,11 +10,13 @@ from textual.content import Content
 from tuitune.text import clean
 from tuitune.tui.data_page import PageRow
 from tuitune.tui.screens.workbench.bench import Target
+from tuitune.tui.screens.workbench.mask_words import KINDS
 from tuitune.tui.screens.workbench.row_text import gist, whole
 from tuitune.tui.screens.workbench.view import View, refused
 from tuitune.tui.widgets.row_list import Row
 
 _NUMBER = 7
+_DROPPED, _UNUSABLE, _REMARKED = ("–", "$warn"), ("✗", "$bad"), ("⚠", "$warn")
 
 
 class RowsView(View):
@@ -50,7 +53,18 @@ class RowsView(View):
 
     def rows(self) -> Sequence[Row]:
         rows = self.bench.page.rows if self.bench.page is not None else ()
-        return [_row(one, out=self._is_out(one)) for one in rows]
+        remarks = self._remarks()
+        return [_row(one, ", ".join(remarks.get(one.row.number, ())), out=self._is_out(one)) for one in rows]
+
+    def _remarks(self) -> dict[int, list[str]]:
+        """Row number → what the scan and the tokens say of rows that can be used, as far as they have looked."""
+        bench, remarks = self.bench, defaultdict[int, list[str]](list)
+        for row, earlier in (bench.scan or {}).get("duplicate_rows", ()):
+            remarks[row].append(f"repeats row {earlier:,}")
+        tokens = bench.jobs["tokens"].result if bench.is_training_data else None
+        for one in (tokens or {}).get("odd", ()):
+            remarks[one["row"]].append(clean(KINDS.get(one["kind"], one["kind"]), limit=40))
+        return remarks
 
     def _is_out(self, one: PageRow) -> bool:
         """Whether a row is not trained on: left out by hand, or dropped because it cannot be used."""
@@ -60,7 +74,8 @@ class RowsView(View):
         row = self.row(key)
         if row is None:
             return Content("")
-        return whole(row, original=self.original, left_out=self.bench.is_left_out(row.mark))
+        remarks = self._remarks().get(row.row.number, ())
+        return whole(row, original=self.original, left_out=self.bench.is_left_out(row.mark), remarks=remarks)
 
     def target(self, key: str) -> Target | None:
         row = self.row(key)
@@ -78,12 +93,14 @@ class RowsView(View):
         return min(beyond, key=lambda one: abs(one - number), default=None)
 
 
-def _row(page_row: PageRow, *, out: bool) -> Row:
+def _row(page_row: PageRow, remark: str, *, out: bool) -> Row:
     def draw(width: int) -> list[Content]:
-        sign = ("– ", "$warn") if out else ("✗ ", "$bad") if page_row.problem else ("  ", "")
+        sign = _DROPPED if out else _UNUSABLE if page_row.problem else _REMARKED if remark else (" ", "")
         room = max(width - _NUMBER - 3, 1)
         text = clean(page_row.problem, limit=room) if page_row.problem else gist(page_row, room)
+        said = (f"{remark} · " if remark and not page_row.problem else "", "$warn")
         number = Content.styled(f"{page_row.row.number:>{_NUMBER},} ", "$faint")
-        return [Content.assemble(number, sign, (text, "$faint") if out else text)]
+        line = Content.assemble(number, sign, " ", said, (text, "$faint") if out else text)
+        return [line.truncate(width, ellipsis=True)]
 
     return Row(str(page_row.row.number), draw)
