@@ -14,7 +14,7 @@ import sys
 BUDGET = 0.85
 BARE = "import torch, transformers, peft, bitsandbytes, datasets; from trl import SFTTrainer"
 ENGINE = """
-from tuitune.engine.environment import heavy_imports, prepare_environment
+from tuitune.engine.process.environment import heavy_imports, prepare_environment
 prepare_environment()
 with heavy_imports():
     import tuitune.engine.train

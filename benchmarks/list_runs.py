@@ -20,8 +20,8 @@ BUDGET_SECONDS = 3.0
 def make_runs() -> None:
     """The journals are links to one file, so that the folder stays small."""
     from tuitune.recipe.schema import Recipe
-    from tuitune.runs.directory import create
-    from tuitune.runs.journal import Writer
+    from tuitune.runs.store.directory import create
+    from tuitune.runs.store.journal import Writer
 
     lines = [
         json.dumps({
@@ -45,7 +45,7 @@ def make_runs() -> None:
 
 
 def listed_on_the_screen() -> float:
-    from tuitune.tui.run_list import RunList
+    from tuitune.views.run_list import RunList
 
     began, runs = time.perf_counter(), RunList()
     while not runs.complete:
@@ -63,9 +63,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         os.environ["TUITUNE_HOME"] = folder
         make_runs()
-        from tuitune.runs import glance
-        from tuitune.runs.directory import list_runs
-        from tuitune.runs.summary import RunView
+        from tuitune.runs.read import glance
+        from tuitune.runs.read.summary import RunView
+        from tuitune.runs.store.directory import list_runs
 
         runs = list_runs()
         made_of, view, began = glance.stamps(runs[0]), RunView(runs[0]), time.perf_counter()

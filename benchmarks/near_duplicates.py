@@ -16,7 +16,7 @@ from collections.abc import Callable
 
 from rensa import RMinHash, RMinHashLSH
 
-from tuitune.data.cleaning.near_duplicates import USUAL, near_duplicates, shingles
+from tuitune.data.preparation.near_duplicates import USUAL, near_duplicates, shingles
 
 BUDGET = 0.7
 PERMUTATIONS, BANDS = 140, 20

@@ -20,8 +20,8 @@ ROUNDS = 3
 
 def make_run() -> object:
     from tuitune.recipe.schema import Recipe
-    from tuitune.runs.directory import create
-    from tuitune.runs.journal import Writer
+    from tuitune.runs.store.directory import create
+    from tuitune.runs.store.journal import Writer
 
     run = create(Recipe.model_validate({"run": {"name": "long"}}))
     began = time.time() - STEPS
@@ -86,7 +86,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         os.environ["TUITUNE_HOME"], os.environ["XDG_CONFIG_HOME"] = folder, folder
         run = make_run()
-        from tuitune.runs.summary import RunView
+        from tuitune.runs.read.summary import RunView
 
         began = time.perf_counter()
         RunView(run).refresh()  # type: ignore[arg-type]

@@ -32,8 +32,8 @@ def resident_bytes(wanted: bytes, command: tuple[str, ...]) -> float:
 
 def make_runs() -> None:
     from tuitune.recipe.schema import Recipe
-    from tuitune.runs.directory import create
-    from tuitune.runs.journal import Writer
+    from tuitune.runs.store.directory import create
+    from tuitune.runs.store.journal import Writer
 
     for number in range(RUNS):
         run = create(Recipe.model_validate({"run": {"name": f"run-{number}"}}))

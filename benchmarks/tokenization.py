@@ -75,9 +75,9 @@ def best(*works: Callable[[], object]) -> list[float]:
 def main() -> None:
     os.environ["TUITUNE_HOME"] = tempfile.mkdtemp(prefix="tuitune-tokenization-")
     os.environ["TOKENIZERS_PARALLELISM"] = "true"
-    from tuitune.engine.template import ChatTemplate
-    from tuitune.engine.token_store import Draft
-    from tuitune.engine.tokens import Encoder
+    from tuitune.engine.tokens.encode import Encoder
+    from tuitune.engine.tokens.store import Draft
+    from tuitune.engine.tokens.template import ChatTemplate
 
     rows = conversations()
     tokenizer = tokenizer_of([turn["content"] for row in rows[:300] for turn in row["messages"]])

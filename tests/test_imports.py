@@ -19,12 +19,12 @@ LIGHT = [
     "tuitune.cli.data",
     "tuitune.cli.doctor",
     "tuitune.tui.app",
-    "tuitune.tui.screens.runs",
-    "tuitune.tui.screens.compose",
-    "tuitune.tui.screens.monitor",
-    "tuitune.runs.supervisor",
+    "tuitune.tui.runs.screen",
+    "tuitune.tui.compose.screen",
+    "tuitune.tui.monitor.screen",
+    "tuitune.runs.supervise.supervisor",
     "tuitune.runs.launcher",
-    "tuitune.runs.summary",
+    "tuitune.runs.read.summary",
     "tuitune.planning.preflight",
     "tuitune.data.scan.inspect",
     "tuitune.data.tasks",
@@ -46,7 +46,7 @@ def test_light_modules_load_nothing_heavy(module: str) -> None:
 
 
 def test_the_supervisor_and_the_commands_load_no_textual() -> None:
-    assert "textual" not in loaded_by("import tuitune.runs.supervisor, tuitune.cli.look, tuitune.cli.start")
+    assert "textual" not in loaded_by("import tuitune.runs.supervise.supervisor, tuitune.cli.look, tuitune.cli.start")
 
 
 def test_version_needs_nearly_nothing() -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.processes import started_with
+from tests.faults.tools.processes import started_with
 from tuitune.cli import main
 
 TINY = [

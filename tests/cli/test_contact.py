@@ -17,11 +17,11 @@ import pytest
 from tests.cli.conftest import Answer
 from tests.hardware import fake_nvml
 from tests.hardware.profiles import DEFAULT, PROFILES
-from tests.runs.contenders import new_run
+from tests.runs.queue.contenders import new_run
 from tuitune.cli import contact
 from tuitune.hardware import fitness
-from tuitune.runs.device_lock import DeviceLock
-from tuitune.runs.slots import SlotHolder, acquire
+from tuitune.runs.queue.device_lock import DeviceLock
+from tuitune.runs.queue.slots import SlotHolder, acquire
 
 Cli = Callable[..., Answer]
 

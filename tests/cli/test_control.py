@@ -18,11 +18,11 @@ from tests.tui import pty_session
 from tuitune.recipe.document import read
 from tuitune.recipe.overrides import apply
 from tuitune.recipe.schema import Recipe
-from tuitune.runs import identity, lease
-from tuitune.runs.directory import Run, create, list_runs, read_record
-from tuitune.runs.identity import Identity, send_signal
-from tuitune.runs.journal import Writer, read_all
-from tuitune.runs.state import derive
+from tuitune.runs.read.state import derive
+from tuitune.runs.store import identity, lease
+from tuitune.runs.store.directory import Run, create, list_runs, read_record
+from tuitune.runs.store.identity import Identity, send_signal
+from tuitune.runs.store.journal import Writer, read_all
 
 
 @pytest.fixture
@@ -119,7 +119,9 @@ def test_kill_shows_the_ladder_with_its_countdown(start_run, cli) -> None:
 
 
 def test_each_rung_of_a_kill_is_told(start_run, cli) -> None:
-    run = start_run("faq", "deaf-to-term", constants={"ladder.PATIENCE": [0.2, 0.2], "ladder.GROUP_SECONDS": 0.2})
+    run = start_run(
+        "faq", "deaf-to-term", constants={"kill_escalation.PATIENCE": [0.2, 0.2], "kill_escalation.GROUP_SECONDS": 0.2}
+    )
     answer = cli("kill", "faq", "--yes")
     assert answer.code == 0
     assert [event["rung"] for event in events(run, "kill")] == ["ask", "terminate-group", "kill-group"]

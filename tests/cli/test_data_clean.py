@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow.parquet
 import pytest
 
-from tuitune.data.cleaning.writing import part_of
+from tuitune.data.preparation.writing import part_of
 from tuitune.data.tasks import Task
 
 SHARED = Path(__file__).resolve().parents[3] / "shared/data"

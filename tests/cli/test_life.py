@@ -10,9 +10,9 @@ from tests.cli.conftest import TINY, start
 from tests.runs.harness import wait_for
 from tuitune.recipe.document import read
 from tuitune.recipe.schema import Recipe
-from tuitune.runs.directory import find
-from tuitune.runs.journal import last, read_all
-from tuitune.runs.summary import summarize
+from tuitune.runs.read.summary import summarize
+from tuitune.runs.store.directory import find
+from tuitune.runs.store.journal import last, read_all
 
 SETTINGS = [
     "run.name=life",

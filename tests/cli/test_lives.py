@@ -9,9 +9,9 @@ import pytest
 
 from tuitune.recipe.overrides import apply
 from tuitune.recipe.schema import Recipe
-from tuitune.runs import identity
-from tuitune.runs.directory import Run, create
-from tuitune.runs.journal import Writer
+from tuitune.runs.store import identity
+from tuitune.runs.store.directory import Run, create
+from tuitune.runs.store.journal import Writer
 
 FIRST_LIFE = [
     {"kind": "plan", "total_steps": 4, "steps_per_epoch": 2},

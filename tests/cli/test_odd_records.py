@@ -20,22 +20,22 @@ from hypothesis import strategies as st
 
 from tuitune.cli import main
 from tuitune.recipe.schema import Recipe
-from tuitune.runs.directory import Run, create
-from tuitune.runs.journal import Writer
-from tuitune.runs.records import FIELDS
-from tuitune.runs.state import STATES
+from tuitune.runs.read.state import STATES
+from tuitune.runs.store.directory import Run, create
+from tuitune.runs.store.journal import Writer
+from tuitune.runs.store.records import FIELDS
 from tuitune.tui.charts.axis import AXES
 from tuitune.tui.charts.plot import Plot, Window
 from tuitune.tui.charts.viewport import Viewport
-from tuitune.tui.run_list import RunList
-from tuitune.tui.watched_run import WatchedRun
-from tuitune.tui.widgets.event_marks import event_marks
-from tuitune.tui.widgets.event_words import event_texts
-from tuitune.tui.widgets.run_curves import METRICS, RunCurves
-from tuitune.tui.widgets.run_header import header_lines
-from tuitune.tui.widgets.run_row import run_row
-from tuitune.tui.widgets.run_status import Moment
-from tuitune.tui.widgets.samples import SampleBook
+from tuitune.tui.monitor.event_marks import event_marks
+from tuitune.tui.monitor.event_words import event_texts
+from tuitune.tui.monitor.run_curves import METRICS, RunCurves
+from tuitune.tui.monitor.run_header import header_lines
+from tuitune.tui.monitor.run_status import Moment
+from tuitune.tui.monitor.samples import SampleBook
+from tuitune.tui.runs.run_row import run_row
+from tuitune.views.run_list import RunList
+from tuitune.views.watched_run import WatchedRun
 
 EVENTS = [
     *("supervisor", "waiting", "slot", "engine", "acknowledged", "amended", "stop-requested", "pause-requested"),

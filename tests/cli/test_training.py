@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import TINY, Trained, start
-from tuitune.runs.directory import list_runs
-from tuitune.runs.journal import read_all
-from tuitune.runs.summary import summarize
+from tuitune.runs.read.summary import summarize
+from tuitune.runs.store.directory import list_runs
+from tuitune.runs.store.journal import read_all
 
 CONTRACT_KEYS = """
     id name directory state reason step total_steps epoch loss eval_loss perplexity tokens_per_second

@@ -10,11 +10,11 @@ import pytest
 from tuitune.cli import follow
 from tuitune.cli.data import following
 from tuitune.data.tasks import Progress
-from tuitune.engine.report import Report
+from tuitune.engine.journal.report import Report
 from tuitune.recipe.schema import Recipe
-from tuitune.runs import identity
-from tuitune.runs.directory import Run, create
-from tuitune.runs.journal import Writer
+from tuitune.runs.store import identity
+from tuitune.runs.store.directory import Run, create
+from tuitune.runs.store.journal import Writer
 
 MEASURING = "evaluating on held-out rows"
 

@@ -13,7 +13,7 @@ import pytest
 from tests.engine.support import Carry, Outcome, conversation, save_model, write_rows
 from tuitune.recipe.overrides import apply
 from tuitune.recipe.schema import Recipe
-from tuitune.runs.directory import Run, create
+from tuitune.runs.store.directory import Run, create
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")

@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.engine.support import Outcome, wait_for
-from tuitune.runs.directory import Run
-from tuitune.runs.journal import Record
+from tuitune.runs.store.directory import Run
+from tuitune.runs.store.journal import Record
 
 Place = Callable[[str, str], bool]
 """Whether this is it: ("say", a line of the log) or ("open", the path of a file about to be opened)."""

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tuitune.runs.directory import Run
-from tuitune.runs.journal import read_all
+from tuitune.runs.store.directory import Run
+from tuitune.runs.store.journal import read_all
 
 TEMPLATE = (
     "{% for m in messages %}<|{{ m.role }}|>"

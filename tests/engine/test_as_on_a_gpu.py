@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from tests.engine.support import ARCHITECTURES, Carry, Outcome, save_model
-from tuitune.engine.device import Precision, precision
+from tuitune.engine.load.device import Precision, precision
 from tuitune.recipe.overrides import apply
 from tuitune.recipe.schema import Recipe
 
@@ -49,7 +49,7 @@ def test_tf32_is_asked_for_where_the_card_has_it(
     import transformers.training_args as arguments
     from transformers.utils import import_utils
 
-    from tuitune.engine.trainer import configuration
+    from tuitune.engine.loop.trainer import configuration
 
     for name in ("is_torch_tf32_available", "enable_tf32"):
         if hasattr(cached := getattr(import_utils, name), "cache_clear"):
@@ -67,7 +67,7 @@ def test_tf32_is_asked_for_where_the_card_has_it(
 
 
 def test_a_run_on_the_cpu_takes_no_workers_and_no_gpu(card: Any, prepared: Any) -> None:
-    from tuitune.engine.trainer import configuration
+    from tuitune.engine.loop.trainer import configuration
 
     card(9, 0)
     cpu = torch.device("cpu")
@@ -156,8 +156,8 @@ def test_a_card_that_this_torch_has_no_kernels_for_is_told_before_the_first(
 def test_a_run_in_the_cpus_slot_leaves_gpus_alone(
     visible: str, wanted: str, card: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from tuitune.engine.device import device
-    from tuitune.engine.environment import prepare_environment
+    from tuitune.engine.load.device import device
+    from tuitune.engine.process.environment import prepare_environment
 
     card(9, 0)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
@@ -170,7 +170,7 @@ def test_an_engine_without_a_slot_takes_the_first_gpu_and_the_cpu_where_there_su
 ) -> None:
     import os
 
-    from tuitune.engine import environment
+    from tuitune.engine.process import environment
 
     for found, certain, expected in ((["card"], True, "0"), ([], False, "0"), ([], True, "")):
         monkeypatch.setattr(
@@ -213,7 +213,7 @@ def test_without_a_compiler_the_loss_is_computed_in_torch_and_that_is_said(
 ) -> None:
     from trl.kernels import chunked_logprob
 
-    from tuitune.engine import loss_head
+    from tuitune.engine.loop import loss_head
 
     usual = chunked_logprob._use_triton
 
@@ -238,7 +238,7 @@ def test_without_a_compiler_the_loss_is_computed_in_torch_and_that_is_said(
 
 
 def test_where_the_kernels_run_they_are_used(kernels: Any) -> None:
-    from tuitune.engine import loss_head
+    from tuitune.engine.loop import loss_head
 
     launched: list[int] = []
     kernels(lambda *_, **__: launched.append(1))
@@ -332,7 +332,7 @@ def test_under_autocast_less_is_kept_for_the_backward_pass() -> None:
 @pytest.fixture
 def scaled(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[int], bool]], None]:
     """Puts a gradient scaler into runs, whose gradients overflow at the steps (counted from 1) that are told to."""
-    from tuitune.engine.trainer import Trainer
+    from tuitune.engine.loop.trainer import Trainer
 
     made = Trainer.__init__
 
@@ -388,8 +388,8 @@ def test_warned_of_only_a_run_goes_on_past_steps_that_are_skipped(carried: Carry
 
 
 def test_the_count_of_skipped_steps_outlives_a_resume() -> None:
-    from tuitune.engine.checkups import Checkups
-    from tuitune.engine.failures import NotFiniteError
+    from tuitune.engine.loop.health import Checkups
+    from tuitune.engine.process.failures import NotFiniteError
 
     said: list[str] = []
     report: Any = SimpleNamespace(step=100, saved=90, alert=lambda kind, *_: said.append(kind))
@@ -452,7 +452,7 @@ def test_a_gpus_peak_is_that_of_training_with_reserved_memory_and_context_beside
     """The peak of loading is forgotten; what the allocator reserved and what CUDA takes itself are told apart."""
     import os
 
-    from tuitune.engine import device
+    from tuitune.engine.load import device
     from tuitune.hardware.gpus import Gpu, GpuProcess
 
     told = {"peak": 900}
@@ -481,7 +481,7 @@ def test_gpu_memory_grows_in_segments_unless_the_user_says_otherwise(
 ) -> None:
     import os
 
-    from tuitune.engine.environment import prepare_environment
+    from tuitune.engine.process.environment import prepare_environment
 
     monkeypatch.setattr(os, "environ", {theirs: "max_split_size_mb:128"} if theirs else {})
     prepare_environment()

@@ -15,8 +15,8 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from tests.engine.live import fork
 from tests.engine.support import SPAWN, Carry, conversation, save_model, spawn, wait_for, write_rows
-from tuitune.runs.directory import Run
-from tuitune.runs.journal import read_all
+from tuitune.runs.store.directory import Run
+from tuitune.runs.store.journal import read_all
 
 
 def test_a_run_records_everything_and_leaves_a_working_adapter(carried: Carry, tiny: Path) -> None:
@@ -194,7 +194,7 @@ def test_more_than_a_hundredth_is_refused_before_the_model_is_loaded(carried: Ca
 
 
 def test_out_of_memory_and_a_full_disk_are_explained() -> None:
-    from tuitune.engine.failures import explain
+    from tuitune.engine.process.failures import explain
 
     wrapped = RuntimeError("training failed")
     wrapped.__cause__ = torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")

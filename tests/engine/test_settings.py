@@ -88,7 +88,7 @@ BF16, FP16, FP32 = torch.bfloat16, torch.float16, torch.float32
     ],
 )
 def test_number_formats(settings: list[str], weights: Any, compute: Any, autocast: Any) -> None:
-    from tuitune.engine.device import Precision, precision
+    from tuitune.engine.load.device import Precision, precision
 
     on = torch.device("cuda" if "training.precision=fp16" in settings else "cpu")
     assert precision(apply(Recipe(), settings), on) == Precision(weights, compute, autocast)
@@ -117,7 +117,7 @@ def test_evaluating_first_does_not_change_how_4_bit_weights_train(carried: Carry
 
 
 def test_quantized_adapters_are_trained_in_float32(carried: Carry, monkeypatch: pytest.MonkeyPatch) -> None:
-    from tuitune.engine.trainer import Trainer
+    from tuitune.engine.loop.trainer import Trainer
 
     found: set[torch.dtype] = set()
     original = Trainer.training_step

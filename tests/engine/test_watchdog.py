@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tuitune.engine.watchdog import Alert, Seen, Watchdog, not_finite
+from tuitune.engine.loop.health_alerts import Alert, Seen, Watchdog, not_finite
 
 Curve = Callable[[int], float]
 

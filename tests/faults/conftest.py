@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.engines import Engines
+from tests.faults.tools.engines import Engines
 
 
 @pytest.fixture(scope="session")

@@ -7,11 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults import real_runs
-from tests.faults.engines import ENVIRONMENT, Engines, adapter_hash, curve, log_tail, records
-from tests.faults.processes import of_run, started_with
+from tests.faults.tools import real_runs
+from tests.faults.tools.engines import ENVIRONMENT, Engines, adapter_hash, curve, log_tail, records
+from tests.faults.tools.processes import of_run, started_with
 from tests.runs.harness import engine_identity, wait_for
-from tuitune.runs import control, identity, launcher
+from tuitune.runs import launcher
+from tuitune.runs.control import spool
+from tuitune.runs.store import identity
 
 FREED_SECONDS = 10.0
 
@@ -30,13 +32,13 @@ def test_a_pause_frees_the_machine_and_resumes_to_the_identical_curve(engines: E
     run = real_runs.launch(engines, **settings)
     real_runs.until(run, lambda: real_runs.step(run) >= 20)
     pids, engine = of_run(run), engine_identity(run)
-    nonce, asked = control.request(run, "pause"), time.monotonic()
+    nonce, asked = spool.request(run, "pause"), time.monotonic()
     wait_for(lambda: not identity.alive(engine), seconds=FREED_SECONDS)
     assert real_runs.rest(run) == "paused"
     assert time.monotonic() - asked < FREED_SECONDS
     wait_for(lambda: not any(Path(f"/proc/{pid}").exists() for pid in pids), seconds=FREED_SECONDS)
     assert started_with(str(run.path)) == []
-    answer = control.outcome(run, nonce)
+    answer = spool.outcome(run, nonce)
     assert answer and answer["ok"] is True
     assert 20 <= real_runs.step(run) < 150
     assert not run.adapter.exists()
@@ -56,11 +58,11 @@ def test_a_learning_rate_takes_effect_at_the_next_step_and_is_in_the_record(engi
         training__learning_rate=1e-4, checkpoints__every="end",
     )  # fmt: skip
     real_runs.until(run, lambda: real_runs.step(run) >= 20)
-    nonce = control.request(run, "tune", {"changes": {"training.learning_rate": 3e-5}})
-    done = real_runs.until(run, lambda: control.outcome(run, nonce))
+    nonce = spool.request(run, "tune", {"changes": {"training.learning_rate": 3e-5}})
+    done = real_runs.until(run, lambda: spool.outcome(run, nonce))
     assert done and done["ok"] is True, done
     real_runs.until(run, lambda: real_runs.step(run) >= done["step"] + 20)
-    control.request(run, "pause")
+    spool.request(run, "pause")
     assert real_runs.rest(run) == "paused"
     (tuned,) = records(run, "tuned")
     assert (tuned["nonce"], tuned["step"]) == (nonce, done["step"])
@@ -71,7 +73,7 @@ def test_a_learning_rate_takes_effect_at_the_next_step_and_is_in_the_record(engi
     launcher.resume(run)
     paused_at = real_runs.step(run)
     real_runs.until(run, lambda: real_runs.step(run) > paused_at + 5)
-    control.request(run, "kill", {"now": True})
+    spool.request(run, "kill", {"now": True})
     real_runs.rest(run)
     later = [record["learning_rate"] for record in records(run, "step") if record["step"] > paused_at]
     assert later and later == pytest.approx([3e-5] * len(later))

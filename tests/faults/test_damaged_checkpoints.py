@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.damage import DAMAGES, Damaged
-from tests.faults.engines import Engines
-from tests.faults.lives import Experiment
+from tests.faults.tools.damage import DAMAGES, Damaged
+from tests.faults.tools.engines import Engines
+from tests.faults.tools.lives import Experiment
 
 
 @pytest.fixture(scope="module")

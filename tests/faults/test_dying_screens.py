@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.dying_screens import again, launch_and_die, points, resume_and_die
-from tuitune.runs.directory import list_runs
+from tests.faults.tools.dying_screens import again, launch_and_die, points, resume_and_die
+from tuitune.runs.store.directory import list_runs
 
 MakeHome = Callable[[], Path]
 

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.engines import Engines
-from tests.faults.failing_disk import fail_from_then_on, fail_once, saves_a_checkpoint
-from tests.faults.lives import Experiment
-from tests.faults.traces import moments, trace
-from tests.faults.tracing import SYNCS, WRITES, Call, needs_tracing
+from tests.faults.tools.engines import Engines
+from tests.faults.tools.failing_disk import fail_from_then_on, fail_once, saves_a_checkpoint
+from tests.faults.tools.lives import Experiment
+from tests.faults.tools.traces import moments, trace
+from tests.faults.tools.tracing import SYNCS, WRITES, Call, needs_tracing
 
 pytestmark = needs_tracing
 

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.tracing import needs_tracing
+from tests.faults.tools.tracing import needs_tracing
 from tests.runs.harness import ROOT, engine, supervise_command
 from tuitune.recipe.schema import Recipe
-from tuitune.runs.directory import Run, create
-from tuitune.runs.journal import read_all
-from tuitune.runs.state import derive
+from tuitune.runs.read.state import derive
+from tuitune.runs.store.directory import Run, create
+from tuitune.runs.store.journal import read_all
 
 pytestmark = needs_tracing
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.engines import ENVIRONMENT, Engines, adapter_hash, curve, log_tail
-from tests.faults.small_disk import NOT_PERMITTED
+from tests.faults.tools.engines import ENVIRONMENT, Engines, adapter_hash, curve, log_tail
+from tests.faults.tools.small_disk import NOT_PERMITTED
 from tests.runs.harness import ROOT
 
 STEPS, EVERY = 200, 10
@@ -27,7 +27,14 @@ def test_a_result_waits_for_room_and_the_checkpoint_before_survives_a_full_disk(
     alone = engines.run(training__max_steps=STEPS, checkpoints__every=EVERY)
     assert engines.live(alone).code == 0, log_tail(alone)
     (tmp_path / "small").mkdir()
-    command = [sys.executable, "-P", "-m", "tests.faults.small_disk", str(tmp_path / "small"), str(engines.folder)]
+    command = [
+        sys.executable,
+        "-P",
+        "-m",
+        "tests.faults.tools.small_disk",
+        str(tmp_path / "small"),
+        str(engines.folder),
+    ]
     told = subprocess.run(
         ["unshare", "--mount", *command, str(STEPS), str(EVERY)],
         env={**os.environ, **ENVIRONMENT, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True,

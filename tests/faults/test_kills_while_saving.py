@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.faults.engines import Engines
-from tests.faults.lives import Experiment, survive
+from tests.faults.tools.engines import Engines
+from tests.faults.tools.lives import Experiment, survive
 
 SAMPLED = 12
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults import order
-from tests.faults.engines import Engines, log_tail
-from tests.faults.traces import trace
-from tests.faults.tracing import calls, needs_tracing
+from tests.faults.tools import order
+from tests.faults.tools.engines import Engines, log_tail
+from tests.faults.tools.traces import trace
+from tests.faults.tools.tracing import calls, needs_tracing
 
 pytestmark = needs_tracing
 

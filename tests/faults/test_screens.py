@@ -14,9 +14,10 @@ import pytest
 
 from tests.runs.harness import ROOT, budget, engine, engine_identity, events, steps, supervise_command, wait_for
 from tests.tui.pty_session import SCREEN, Session, start
-from tuitune.runs import identity, launcher
-from tuitune.runs.directory import Run, create
-from tuitune.runs.state import derive
+from tuitune.runs import launcher
+from tuitune.runs.read.state import derive
+from tuitune.runs.store import identity
+from tuitune.runs.store.directory import Run, create
 
 ATTACH_SECONDS = 2.0
 STEP = re.compile(r"step[^0-9]{1,40}?(\d[\d,]*)[^0-9]+1,000")

@@ -14,12 +14,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults import real_runs
-from tests.faults.engines import ENVIRONMENT, Engines
-from tests.faults.processes import command_lines, doors, of_run, recorded
+from tests.faults.tools import real_runs
+from tests.faults.tools.engines import ENVIRONMENT, Engines
+from tests.faults.tools.processes import command_lines, doors, of_run, recorded
 from tests.runs.harness import engine_identity, wait_for
-from tuitune.runs import identity, launcher
-from tuitune.runs.directory import Run
+from tuitune.runs import launcher
+from tuitune.runs.store import identity
+from tuitune.runs.store.directory import Run
 
 SECRETS = {
     "HF_TOKEN": "hf_canarycanarycanarycanarycanary1",

@@ -26,7 +26,7 @@ def ampere() -> None:
 
 
 def batch(seed: int) -> dict[str, Any]:
-    from tuitune.engine.collator import flatten
+    from tuitune.engine.tokens.collator import flatten
 
     first, rest = torch.Generator().manual_seed(seed), torch.Generator().manual_seed(1)
     documents = [
@@ -42,7 +42,7 @@ def batch(seed: int) -> dict[str, Any]:
 
 
 def documents_model(kind: str, dtype: torch.dtype, **changes: Any) -> Any:
-    from tuitune.engine.attention import DOCUMENTS
+    from tuitune.engine.load.attention import DOCUMENTS
 
     model = make_model(kind, hidden_size=128, num_attention_heads=4, head_dim=32, **changes).to("cuda", dtype)
     model.set_attn_implementation(DOCUMENTS)
@@ -53,7 +53,7 @@ def documents_model(kind: str, dtype: torch.dtype, **changes: Any) -> Any:
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float32], ids=["bf16", "fp16", "fp32"])
 @pytest.mark.parametrize("kind", ARCHITECTURES)
 def test_nothing_leaks_between_documents(kind: str, dtype: torch.dtype, checkpointing: bool) -> None:
-    from tuitune.engine.attention import separates_documents
+    from tuitune.engine.load.attention import separates_documents
 
     if dtype == torch.bfloat16 and torch.cuda.get_device_capability() < (8, 0):
         pytest.skip("this card has no bfloat16")
@@ -70,7 +70,7 @@ def test_nothing_leaks_between_documents(kind: str, dtype: torch.dtype, checkpoi
 def test_the_kernel_is_used_and_agrees_with_plain_attention(
     kind: str, ampere: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from tuitune.engine import attention
+    from tuitune.engine.load import attention
 
     calls: list[int] = []
     kernel = attention.varlen_attn
@@ -128,7 +128,7 @@ def test_the_peak_is_that_of_training(carried: Carry, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16], ids=["fp16", "bf16"])
 def test_the_loss_heads_kernels_run_where_they_can_be_compiled(dtype: torch.dtype) -> None:
-    from tuitune.engine.loss_head import why_not_triton
+    from tuitune.engine.loop.loss_head import why_not_triton
     from tuitune.hardware.compiler import why_not_compiled
 
     assert why_not_triton(torch.device("cuda", 0), dtype) == why_not_compiled()
@@ -138,7 +138,7 @@ def test_the_loss_heads_kernels_run_where_they_can_be_compiled(dtype: torch.dtyp
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float16], ids=["fp32", "fp16"])
 def test_grouped_heads_never_have_their_scores_written_out(dtype: torch.dtype, window: int | None) -> None:
     """What the variable-length kernel does not take: a row of 8,192 tokens, whose scores would fill 2 GiB a copy."""
-    from tuitune.engine.attention import _sdpa
+    from tuitune.engine.load.attention import _sdpa
 
     q, k, v = (torch.randn(1, heads, 8192, 64, device="cuda", dtype=dtype, requires_grad=True) for heads in (8, 2, 2))
     torch.cuda.reset_peak_memory_stats()
@@ -156,7 +156,7 @@ def test_stock_attention_repeats_grouped_heads_in_float32() -> None:
 
 def test_answers_that_do_not_fit_together_are_given_in_smaller_batches(carried: Carry, tmp_path: Path) -> None:
     """Eight long prompts in so little memory that only some fit at once."""
-    from tuitune.engine import generate
+    from tuitune.engine.evaluation import generate
 
     sizes: list[int] = []
     batch = generate.Generator._batch

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from tests.engine.support import Outcome
-from tuitune.runs.directory import Run
+from tuitune.runs.store.directory import Run
 
 pytestmark = [
     pytest.mark.gpu,

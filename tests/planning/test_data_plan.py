@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-from tuitune.data.cleaning.wanted import Cleaning, Wanted
+from tuitune.data.preparation.data_spec import Cleaning, Wanted
 from tuitune.planning.data_plan import wanted
 from tuitune.recipe.schema import CleaningSection, Recipe
 

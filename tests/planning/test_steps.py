@@ -11,17 +11,17 @@ import pytest
 from transformers import Trainer
 
 from tuitune.data import tasks
-from tuitune.data.cleaning.split import split
-from tuitune.data.cleaning.wanted import Item
+from tuitune.data.preparation.data_spec import Item
+from tuitune.data.preparation.split import split
 from tuitune.data.task_report import Report
-from tuitune.engine import token_report
-from tuitune.engine.corpus import tokenize
-from tuitune.engine.dataset import arrange
-from tuitune.engine.tokenizer import choose_template, load_tokenizer
+from tuitune.engine.jobs import token_report
+from tuitune.engine.load.tokenizer import choose_template, load_tokenizer
+from tuitune.engine.tokens.prepare import arrange
+from tuitune.engine.tokens.tokenize import tokenize
 from tuitune.hardware.models import locate
 from tuitune.planning import data_plan
+from tuitune.planning.advice.savings import with_values
 from tuitune.planning.preflight import check
-from tuitune.planning.savings import with_values
 from tuitune.planning.steps import Steps, expected_steps
 from tuitune.recipe.schema import Recipe
 from tuitune.recipe.steps import held_out_rows, steps_per_epoch, total_steps, training_rows

@@ -12,8 +12,8 @@ from transformers.pytorch_utils import Conv1D
 
 from tests.hardware.folders import LLAMA_3_1_8B
 from tuitune.hardware.model_facts import read_facts
-from tuitune.planning.parameters import trainable_parameters
-from tuitune.planning.savings import with_values
+from tuitune.planning.advice.savings import with_values
+from tuitune.planning.forecast.parameters import trainable_parameters
 from tuitune.planning.targets import resolve_targets
 from tuitune.problem import TuituneError
 from tuitune.recipe.schema import Recipe

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 import pytest
 
 from tuitune.recipe.schema import Recipe
-from tuitune.runs.directory import Run, create, read_record
-from tuitune.runs.identity import Identity, send_signal
-from tuitune.runs.journal import read_all
+from tuitune.runs.store.directory import Run, create, read_record
+from tuitune.runs.store.identity import Identity, send_signal
+from tuitune.runs.store.journal import read_all
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-from tuitune.runs import identity, journal
-from tuitune.runs.directory import Run
+from tuitune.runs.store import identity, journal
+from tuitune.runs.store.directory import Run
 
 STAND_IN = str(Path(__file__).with_name("stand_in.py"))
 ROOT = Path(__file__).resolve().parents[2]
@@ -22,12 +22,12 @@ T = TypeVar("T")
 _SUPERVISE = """
 import importlib, json, os, sys
 from pathlib import Path
-from tuitune.runs import supervisor
-from tuitune.runs.directory import Run
+from tuitune.runs.supervise import supervisor
+from tuitune.runs.store.directory import Run
 options = json.loads(sys.argv[2])
 for name, value in options["constants"].items():
     module, _, constant = name.rpartition(".")
-    setattr(importlib.import_module(f"tuitune.runs.{module}"), constant, value)
+    setattr(importlib.import_module(f"tuitune.runs.supervise.{module}"), constant, value)
 os.umask(0o077)
 sys.exit(supervisor.supervise(Run(Path(sys.argv[1])), options["command"], **options["life"]))
 """
@@ -59,7 +59,8 @@ def supervise_command(
 ) -> list[str]:
     """A supervisor as the launcher starts it, with `command` for the engine and `life` for the rest of `supervise`.
 
-    `constants` {"ladder.PATIENCE": …} replace those of the modules of `tuitune.runs`: a test need not wait for minutes.
+    `constants` {"kill_escalation.PATIENCE": …} replace those of the modules of `tuitune.runs.supervise`: a test need
+    not wait for minutes.
     """
     options = {"command": command, "constants": {**QUICK, **(constants or {})}, "life": life}
     return [sys.executable, "-P", "-c", _SUPERVISE, str(run.path), json.dumps(options)]

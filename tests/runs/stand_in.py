@@ -16,8 +16,8 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from tuitune.runs.directory import Run
-from tuitune.runs.journal import Writer, read_all
+from tuitune.runs.store.directory import Run
+from tuitune.runs.store.journal import Writer, read_all
 
 run, behaviour = Run(Path(sys.argv[1])), sys.argv[2]
 known = read_all(run.metrics_file)

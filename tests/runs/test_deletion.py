@@ -7,10 +7,11 @@ import pytest
 
 from tests.runs.harness import engine, engine_identity, start_supervisor
 from tuitune.problem import TuituneError
-from tuitune.runs import identity, journal, lease, queue, waiting_list
 from tuitune.runs.deletion import delete
-from tuitune.runs.directory import Run, list_runs
-from tuitune.runs.supervisor import supervise
+from tuitune.runs.queue import order, waiting_list
+from tuitune.runs.store import identity, journal, lease
+from tuitune.runs.store.directory import Run, list_runs
+from tuitune.runs.supervise.supervisor import supervise
 
 
 def test_an_ended_run_is_removed_and_links_are_not_followed(run: Run, home: Path, tmp_path: Path) -> None:
@@ -83,9 +84,9 @@ def test_its_place_in_the_queue_goes_with_it(run: Run) -> None:
     supervise(run, engine(run, "finish"))
     with waiting_list.changing(1) as entries:
         entries.append(waiting_list.Entry(run.path.name, ("cpu",), False, identity.current()))
-    assert queue.waiting() == [run]
+    assert order.waiting() == [run]
     delete(run)
-    assert queue.waiting() == []
+    assert order.waiting() == []
 
 
 def test_a_run_of_another_machine_is_not_removed(run: Run) -> None:

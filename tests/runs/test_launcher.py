@@ -17,12 +17,13 @@ from tuitune.hardware.session import Session
 from tuitune.problem import TuituneError
 from tuitune.recipe import document
 from tuitune.recipe.schema import Recipe
-from tuitune.runs import control, launcher
-from tuitune.runs.directory import Run, list_runs
+from tuitune.runs import launcher
+from tuitune.runs.control import spool
 from tuitune.runs.launcher import launch, resolve_paths
-from tuitune.runs.provenance import fingerprint
-from tuitune.runs.state import derive
-from tuitune.runs.supervisor import supervise
+from tuitune.runs.read.state import derive
+from tuitune.runs.store.directory import Run, list_runs
+from tuitune.runs.store.provenance import fingerprint
+from tuitune.runs.supervise.supervisor import supervise
 
 
 def recipe(**data: object) -> Recipe:
@@ -59,7 +60,7 @@ def test_a_launched_run_is_at_work_when_it_is_returned(rows: Path) -> None:
         run = launch(recipe(train="rows.jsonl", eval=None))
     finally:
         os.umask(before)
-    control.request(run, "stop")
+    spool.request(run, "stop")
     assert list_runs() == [run]
     assert document.read(run.recipe_file).data.train == str(rows)
     wait_for(lambda: events(run, "ended"), seconds=60)
@@ -72,7 +73,7 @@ def test_it_is_recorded_where_a_run_comes_from(rows: Path, monkeypatch: pytest.M
     monkeypatch.setenv("HF_TOKEN", "hf_thisisasecretofmine")
     monkeypatch.setattr(sys, "argv", ["tuitune", "train", "--set", "run.notes=hf_thisisasecretofmine"])
     run = launch(recipe(train="rows.jsonl", eval=None))
-    control.request(run, "stop")
+    spool.request(run, "stop")
     record = json.loads(run.run_file.read_text())
     assert record["command_line"][-1] == "run.notes=•••"
     assert record["packages"]["transformers"][0].isdigit()
@@ -135,7 +136,7 @@ def test_a_supervisor_finds_tuitune_in_a_checkout_that_is_not_installed(run: Run
 def test_a_second_run_of_a_name_is_told_apart(rows: Path) -> None:
     runs = [launch(recipe(train="rows.jsonl", eval=None)) for _ in range(3)]
     for run in runs:
-        control.request(run, "stop")
+        spool.request(run, "stop")
     assert [run.name for run in runs] == ["my-run", "my-run-2", "my-run-3"]
     assert document.read(runs[1].recipe_file).run.name == "my-run-2"
     wait_for(lambda: all(events(run, "ended") for run in runs), seconds=90)

@@ -17,8 +17,8 @@ from pathlib import Path
 import pytest
 
 from tests.runs.harness import ROOT, wait_for
-from tuitune.runs import identity
-from tuitune.runs.identity import Identity
+from tuitune.runs.store import identity
+from tuitune.runs.store.identity import Identity
 
 USER = os.environ.get("TUITUNE_LOGOUT_USER", "")
 DROP_IN = Path("/etc/systemd/logind.conf.d/99-tuitune-test.conf")
@@ -29,7 +29,7 @@ from pathlib import Path
 from tests.runs.harness import engine, engine_identity, supervise_command
 from tuitune.hardware.session import session
 from tuitune.recipe.schema import Recipe
-from tuitune.runs.directory import create
+from tuitune.runs.store.directory import create
 from tuitune.runs.launcher import start_supervisor
 run = create(Recipe())
 start_supervisor(run, command=supervise_command(run, engine(run, "train")))

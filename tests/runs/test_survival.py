@@ -15,14 +15,14 @@ from pathlib import Path
 import pytest
 
 from tests.runs.harness import ROOT, engine, engine_identity, events, steps, supervise_command, wait_for
-from tuitune.runs import identity
-from tuitune.runs.directory import Run
-from tuitune.runs.state import derive
+from tuitune.runs.read.state import derive
+from tuitune.runs.store import identity
+from tuitune.runs.store.directory import Run
 
 SCREEN = """
 import fcntl, json, signal, sys, termios
 from pathlib import Path
-from tuitune.runs.directory import Run
+from tuitune.runs.store.directory import Run
 from tuitune.runs.launcher import start_supervisor
 signal.signal(signal.SIGHUP, signal.SIG_DFL)  # under `nohup` it would be deaf to it
 fcntl.ioctl(0, termios.TIOCSCTTY, 0)

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from tests.runs.test_summary import step, supervised_by_me, write
+from tests.runs.read.test_summary import step, supervised_by_me, write
 from tuitune.recipe.schema import Recipe
-from tuitune.runs.directory import Run, create
-from tuitune.runs.journal import Writer
-from tuitune.runs.summary import RunView
+from tuitune.runs.read.summary import RunView
+from tuitune.runs.store.directory import Run, create
+from tuitune.runs.store.journal import Writer
 from tuitune.runs.time_left import times_due
 
 

@@ -12,8 +12,8 @@ import pytest
 
 from tests.runs.harness import ROOT, engine, events, supervise_command, wait_for
 from tuitune.runs import launcher
-from tuitune.runs.directory import Run
-from tuitune.runs.state import derive
+from tuitune.runs.read.state import derive
+from tuitune.runs.store.directory import Run
 from tuitune.runs.unit import unit_command, unit_environment
 
 SYSTEMD_RUN = """#!{python}

@@ -17,16 +17,18 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.processes import started_with
+from tests.faults.tools.processes import started_with
 from tests.runs.harness import engine, engine_identity, steps, supervise_command, wait_for
 from tests.tui.pty_session import start
 from tuitune.recipe.schema import Recipe
-from tuitune.runs import control, identity, launcher
-from tuitune.runs.directory import Run, create, read_record
-from tuitune.runs.identity import Identity
-from tuitune.runs.journal import Writer
-from tuitune.runs.state import derive
-from tuitune.runs.summary import RunView
+from tuitune.runs import launcher
+from tuitune.runs.control import spool
+from tuitune.runs.read.state import derive
+from tuitune.runs.read.summary import RunView
+from tuitune.runs.store import identity
+from tuitune.runs.store.directory import Run, create, read_record
+from tuitune.runs.store.identity import Identity
+from tuitune.runs.store.journal import Writer
 
 pytestmark = [pytest.mark.slow, pytest.mark.soak]
 
@@ -52,7 +54,7 @@ def one_cycle(run: Run, how: str) -> None:
     if how in ("engine", "both"):
         identity.send_signal(trainer, signal.SIGKILL)
     if how == "stop":
-        control.request(run, "stop")
+        spool.request(run, "stop")
     wait_for(lambda: derive(run)[0] == ENDS[how])
     view.refresh()
     assert view.summary.state == ENDS[how]

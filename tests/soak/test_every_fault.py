@@ -9,15 +9,15 @@ from typing import TypeVar
 
 import pytest
 
-from tests.faults import dying_supervisors
-from tests.faults.damage import Damaged
-from tests.faults.dying_screens import again, launch_and_die, points, resume_and_die
-from tests.faults.engines import Engines
-from tests.faults.failing_disk import fail_from_then_on, fail_once, kill_at_call
-from tests.faults.lives import Experiment, survive, trained_again
-from tests.faults.traces import moments, trace
-from tests.faults.tracing import SYNCS, WRITES, Call, needs_tracing
-from tuitune.runs.directory import list_runs
+from tests.faults.tools import dying_supervisors
+from tests.faults.tools.damage import Damaged
+from tests.faults.tools.dying_screens import again, launch_and_die, points, resume_and_die
+from tests.faults.tools.engines import Engines
+from tests.faults.tools.failing_disk import fail_from_then_on, fail_once, kill_at_call
+from tests.faults.tools.lives import Experiment, survive, trained_again
+from tests.faults.tools.traces import moments, trace
+from tests.faults.tools.tracing import SYNCS, WRITES, Call, needs_tracing
+from tuitune.runs.store.directory import list_runs
 
 pytestmark = [pytest.mark.slow, pytest.mark.soak]
 

@@ -19,15 +19,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults import real_runs
-from tests.faults.engines import ENVIRONMENT, Engines, adapter_hash, curve, log_tail
+from tests.faults.tools import real_runs
+from tests.faults.tools.engines import ENVIRONMENT, Engines, adapter_hash, curve, log_tail
 from tests.runs.harness import events, wait_for
 from tests.tui.pty_session import SCREEN, Session, start
 from tuitune.recipe.schema import Recipe
-from tuitune.runs import checkpoints, identity, journal, launcher
-from tuitune.runs.directory import Run, read_record
-from tuitune.runs.identity import Identity
-from tuitune.runs.state import AT_REST, derive
+from tuitune.runs import launcher
+from tuitune.runs.read.state import AT_REST, derive
+from tuitune.runs.store import checkpoints, identity, journal
+from tuitune.runs.store.directory import Run, read_record
+from tuitune.runs.store.identity import Identity
 
 pytestmark = [pytest.mark.slow, pytest.mark.soak]
 

@@ -13,13 +13,14 @@ import pytest
 from textual.pilot import Pilot
 
 from tests.tui.payloads import shot_of
-from tests.tui.stand_in_inspector import COMMAND
+from tests.views.stand_in_inspector import COMMAND
 from tuitune.recipe.schema import HardwareSection, Recipe
-from tuitune.runs import identity, queue
-from tuitune.runs.directory import Run, create
-from tuitune.runs.journal import Writer
-from tuitune.tui.inspector_client import Inspector
-from tuitune.tui.screens.workbench import screen
+from tuitune.runs.queue import order
+from tuitune.runs.store import identity
+from tuitune.runs.store.directory import Run, create
+from tuitune.runs.store.journal import Writer
+from tuitune.tui.workbench import screen
+from tuitune.views.inspector_client import Inspector
 
 MakeRun = Callable[..., Run]
 AT_REST = {"finished": "", "stopped": "stopped on request", "failed": "CUDA out of memory", "paused": ""}
@@ -94,7 +95,7 @@ def write_events(run: Run, state: str, reason: str) -> None:
 
 def wait_in_queue(run: Run, reason: str) -> None:
     """Put a queued run at the end of the queue, on behalf of this process, for a GPU that no machine has."""
-    assert isinstance(queue.Turn(run, Recipe(hardware=HardwareSection(gpu="99"))).attempt(), queue.Waiting)
+    assert isinstance(order.Turn(run, Recipe(hardware=HardwareSection(gpu="99"))).attempt(), order.Waiting)
     with Writer(run.events_file) as events:
         events.append(event="supervisor", identity=identity.current().as_record())
         events.append(event="waiting", reason=reason, place=1, of=1)

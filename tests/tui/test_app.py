@@ -16,9 +16,9 @@ from tests.tui.conftest import MakeRun, until
 from tests.tui.payloads import shot_of
 from tuitune.tui.actions import ACTIONS, EVERYWHERE, actions_of, bindings
 from tuitune.tui.app import TuituneApp
-from tuitune.tui.screens.base import TuituneScreen
-from tuitune.tui.screens.help import HelpScreen
-from tuitune.tui.screens.runs import RunsScreen
+from tuitune.tui.base import TuituneScreen
+from tuitune.tui.help import HelpScreen
+from tuitune.tui.runs.screen import RunsScreen
 from tuitune.tui.widgets.dialogs import Choice, Choose, Confirm, TextView
 from tuitune.tui.widgets.key_bar import KeyBar, fit_keys
 from tuitune.tui.widgets.pane import Pane

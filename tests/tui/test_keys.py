@@ -16,16 +16,16 @@ from tests.tui.pty_session import SCREEN, start
 from tuitune.tui import keyboard
 from tuitune.tui.actions import bindings
 from tuitune.tui.app import TuituneApp
-from tuitune.tui.screens.base import TuituneScreen
-from tuitune.tui.screens.help import HelpScreen
-from tuitune.tui.screens.runs import RunsScreen
+from tuitune.tui.base import TuituneScreen
+from tuitune.tui.compose.section_list import SectionMark, SectionTabs
+from tuitune.tui.help import HelpScreen
+from tuitune.tui.monitor.log_view import LogView
+from tuitune.tui.monitor.log_window import LogWindow
+from tuitune.tui.runs.screen import RunsScreen
 from tuitune.tui.widgets.dialogs import Choice, Choose, Confirm, TextView
 from tuitune.tui.widgets.key_bar import KeyBar, place_keys
 from tuitune.tui.widgets.line import Line
-from tuitune.tui.widgets.log_view import LogView
-from tuitune.tui.widgets.log_window import LogWindow
 from tuitune.tui.widgets.row_list import Row, RowList
-from tuitune.tui.widgets.section_list import SectionMark, SectionTabs
 
 
 def last_line(app: TuituneApp) -> str:

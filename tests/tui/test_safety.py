@@ -27,22 +27,22 @@ from tests.tui.pty_session import start
 from tuitune.hardware.gpus import Gpu
 from tuitune.planning.preflight import Advice, Check
 from tuitune.recipe.schema import Recipe
-from tuitune.runs.directory import Run
+from tuitune.runs.store.directory import Run
 from tuitune.tui.actions import Action, actions_of
 from tuitune.tui.app import TuituneApp
+from tuitune.tui.base import TuituneScreen
+from tuitune.tui.compose.checking import Checking
+from tuitune.tui.compose.compose_actions import gpu_choices
+from tuitune.tui.compose.edit import SaveDialog
+from tuitune.tui.compose.launch import LaunchDialog
 from tuitune.tui.egress import EGRESS, ascii_text
-from tuitune.tui.run_line import RunLine
-from tuitune.tui.screens.base import TuituneScreen
-from tuitune.tui.screens.checking import Checking
-from tuitune.tui.screens.compose_actions import gpu_choices
-from tuitune.tui.screens.edit import SaveDialog
-from tuitune.tui.screens.help import KeyTable
-from tuitune.tui.screens.launch import LaunchDialog
-from tuitune.tui.screens.runs import RunsScreen
+from tuitune.tui.help import KeyTable
+from tuitune.tui.runs.screen import RunsScreen
 from tuitune.tui.widgets.dialogs import Choice, Choose, Confirm, TextView
 from tuitune.tui.widgets.extend import Extend
 from tuitune.tui.widgets.key_bar import fit_keys
 from tuitune.tui.widgets.pane import Pane
+from tuitune.views.run_line import RunLine
 
 
 def test_there_are_enough_payloads() -> None:

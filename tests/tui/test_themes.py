@@ -15,7 +15,7 @@ from tuitune.paths import config_home, shipped
 from tuitune.problem import TuituneError
 from tuitune.tui import settings
 from tuitune.tui.app import TuituneApp
-from tuitune.tui.screens.runs import RunsScreen
+from tuitune.tui.runs.screen import RunsScreen
 from tuitune.tui.themes import CHARTS, DEFAULT_THEME, load_themes, read_theme
 
 SHIPPED = {theme.name: theme for path in shipped("themes").glob("*.toml") for theme in [read_theme(path)]}

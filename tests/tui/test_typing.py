@@ -18,19 +18,19 @@ from tests.tui.payloads import shot_of
 from tuitune.recipe.schema import Recipe
 from tuitune.recipe.settings import setting
 from tuitune.tui.app import TuituneApp
-from tuitune.tui.draft import Draft
-from tuitune.tui.screens.base import TuituneScreen
-from tuitune.tui.screens.model_picker import ModelPicker
-from tuitune.tui.screens.prompts_editor import PromptsEditor
-from tuitune.tui.screens.runs import RunsScreen
-from tuitune.tui.screens.workbench.bench import Bench
-from tuitune.tui.screens.workbench.problems_view import ProblemsView
+from tuitune.tui.base import TuituneScreen
+from tuitune.tui.compose.model_picker import ModelPicker
+from tuitune.tui.compose.prompts_editor import PromptsEditor
+from tuitune.tui.monitor.prompt_dialog import PromptDialog
+from tuitune.tui.runs.screen import RunsScreen
 from tuitune.tui.widgets.ask import Ask
 from tuitune.tui.widgets.dialogs import Choice, Choose, Confirm
 from tuitune.tui.widgets.extend import Extend
 from tuitune.tui.widgets.field_row import FieldView, field_row
 from tuitune.tui.widgets.form import Form
-from tuitune.tui.widgets.prompt_dialog import PromptDialog
+from tuitune.tui.workbench.bench import Bench
+from tuitune.tui.workbench.problems_view import ProblemsView
+from tuitune.views.draft import Draft
 
 TEXTS = {
     "a long path": "/begins/" + "/".join(f"folder-{number:02}" for number in range(30)) + "/ends.jsonl",

@@ -8,10 +8,10 @@ from typing import Any
 
 from tuitune.cli.output import note
 from tuitune.problem import TuituneError
-from tuitune.runs import control
-from tuitune.runs.directory import Run
-from tuitune.runs.records import Record, text
-from tuitune.runs.state import AT_REST, derive
+from tuitune.runs.control import spool
+from tuitune.runs.read.state import AT_REST, derive
+from tuitune.runs.store.directory import Run
+from tuitune.runs.store.records import Record, text
 from tuitune.text import clean
 
 _POLL_SECONDS = 0.2
@@ -22,7 +22,7 @@ def ask(run: Run, verb: str, arguments: Mapping[str, Any] | None = None) -> Reco
 
     None where the run came to rest before it answered. TuituneError where the request cannot be made or is refused.
     """
-    nonce = control.request(run, verb, arguments)
+    nonce = spool.request(run, verb, arguments)
     try:
         answer = _await(run, nonce)
     except KeyboardInterrupt:
@@ -39,8 +39,8 @@ def message_of(answer: Record) -> str:
 
 
 def _await(run: Run, nonce: str) -> Record | None:
-    while (answer := control.outcome(run, nonce)) is None:
+    while (answer := spool.outcome(run, nonce)) is None:
         if derive(run)[0] in AT_REST:
-            return control.outcome(run, nonce)
+            return spool.outcome(run, nonce)
         time.sleep(_POLL_SECONDS)
     return answer

@@ -7,8 +7,8 @@ import argparse
 from tuitune.cli.follow import follow_to_rest
 from tuitune.cli.outcome import say_outcome
 from tuitune.cli.output import note, say, say_json
-from tuitune.runs.directory import Run
-from tuitune.runs.summary import summarize
+from tuitune.runs.read.summary import summarize
+from tuitune.runs.store.directory import Run
 
 
 def attend(run: Run, options: argparse.Namespace, *, since: float = 0.0) -> int:

@@ -9,7 +9,7 @@ from tuitune.problem import Problem
 from tuitune.recipe import overrides
 from tuitune.recipe.check import RecipeError
 from tuitune.recipe.tunable import TUNABLE
-from tuitune.runs.directory import Run, read_recipe
+from tuitune.runs.store.directory import Run, read_recipe
 from tuitune.text import clean
 
 

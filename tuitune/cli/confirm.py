@@ -6,7 +6,7 @@ import sys
 
 from tuitune.cli.output import note
 from tuitune.problem import TuituneError
-from tuitune.runs.directory import Run
+from tuitune.runs.store.directory import Run
 
 
 def confirm(run: Run, verb: str, consequence: str, *, yes: bool) -> None:

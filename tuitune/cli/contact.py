@@ -25,7 +25,7 @@ from tuitune.hardware.compiler import compiler
 from tuitune.hardware.fitness import Build
 from tuitune.hardware.gpus import Gpu, Sampler
 from tuitune.problem import TuituneError
-from tuitune.runs.device_lock import DeviceLock
+from tuitune.runs.queue.device_lock import DeviceLock
 from tuitune.text import clean, redact
 from tuitune.units import bytes_text
 

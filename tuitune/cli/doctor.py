@@ -73,7 +73,7 @@ def _home() -> Iterator[Finding]:
 
 def _leases() -> Finding:
     """Whether a run could keep a device to itself here; the processor's lease is tried, if no run holds it."""
-    from tuitune.runs.device_lock import DeviceLock
+    from tuitune.runs.queue.device_lock import DeviceLock
 
     lock = DeviceLock("cpu")
     try:
@@ -86,7 +86,7 @@ def _leases() -> Finding:
 
 def _survival() -> Iterator[Finding]:
     from tuitune.hardware.session import session
-    from tuitune.planning.survival import survival
+    from tuitune.planning.advice.survival import survival
 
     advice = survival(session(paths.data_home()), Recipe())
     for one in advice:

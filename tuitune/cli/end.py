@@ -10,11 +10,11 @@ from tuitune.cli.follow import follow_to_rest
 from tuitune.cli.ladder import watch_kill
 from tuitune.cli.output import note, say, say_json
 from tuitune.problem import TuituneError
-from tuitune.runs import control
+from tuitune.runs.control import spool
 from tuitune.runs.deletion import delete as remove
-from tuitune.runs.directory import find
-from tuitune.runs.state import AT_REST, derive, supervised
-from tuitune.runs.summary import Summary, summarize
+from tuitune.runs.read.state import AT_REST, derive, supervised
+from tuitune.runs.read.summary import Summary, summarize
+from tuitune.runs.store.directory import find
 
 
 def stop(options: argparse.Namespace) -> int:
@@ -64,7 +64,7 @@ def delete(options: argparse.Namespace) -> int:
 def _end(options: argparse.Namespace, verb: str, deed: str) -> int:
     run = find(options.run)
     if not options.wait:
-        control.request(run, verb)
+        spool.request(run, verb)
         note(f"asked {run.name} to {deed}")
         if options.json:
             say_json(summarize(run).as_json())

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 from tuitune.cli.news import News, is_alert
 from tuitune.cli.output import note, say
-from tuitune.runs.state import AT_REST
-from tuitune.runs.summary import RunView, summarize
+from tuitune.runs.read.state import AT_REST
+from tuitune.runs.read.summary import RunView, summarize
 from tuitune.text import clean
 from tuitune.units import bytes_text, count_text, duration_text, number_text
 
 if TYPE_CHECKING:
-    from tuitune.runs.directory import Run
+    from tuitune.runs.store.directory import Run
 
 POLL_SECONDS = 0.25
 LINE_SECONDS = 5.0

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 from tuitune.cli.asking import message_of
 from tuitune.cli.output import say
 from tuitune.problem import TuituneError
-from tuitune.runs import control
-from tuitune.runs.directory import Run
-from tuitune.runs.records import Record, number
-from tuitune.runs.state import AT_REST
-from tuitune.runs.summary import RunView
+from tuitune.runs.control import spool
+from tuitune.runs.read.state import AT_REST
+from tuitune.runs.read.summary import RunView
+from tuitune.runs.store.directory import Run
+from tuitune.runs.store.records import Record, number
 
 if TYPE_CHECKING:
     from rich.live import Live
@@ -33,12 +33,12 @@ _RUNGS = {
 
 def watch_kill(run: Run, *, now: bool, quiet: bool) -> bool:
     """Kill `run` and show how that goes, unless `quiet`; True when it is gone, False where it cannot be killed."""
-    nonce = control.request(run, "kill", {"now": now})
+    nonce = spool.request(run, "kill", {"now": now})
     view, shown = RunView(run), 0
     with _display(quiet) as display:
         while True:
             view.refresh()
-            answer = control.outcome(run, nonce)
+            answer = spool.outcome(run, nonce)
             if answer is not None and not answer.get("ok") and view.summary.state not in AT_REST:
                 raise TuituneError(f"{run.name} refused to be killed: {message_of(answer)}")
             rungs = _rungs(view)

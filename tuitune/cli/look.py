@@ -12,11 +12,11 @@ from tuitune.cli.outcome import say_run
 from tuitune.cli.output import note, say, say_json, say_table
 from tuitune.problem import TuituneError
 from tuitune.recipe.document import LARGEST
-from tuitune.runs import files
-from tuitune.runs.directory import Run, find, list_runs
-from tuitune.runs.glance import look
-from tuitune.runs.log import log_lines
-from tuitune.runs.summary import RunView, Summary, summarize
+from tuitune.runs.read.glance import look
+from tuitune.runs.read.log import log_lines
+from tuitune.runs.read.summary import RunView, Summary, summarize
+from tuitune.runs.store import files
+from tuitune.runs.store.directory import Run, find, list_runs
 from tuitune.text import clean, redact
 from tuitune.units import age_text, duration_text, number_text
 

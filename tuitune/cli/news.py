@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from tuitune.recipe.values import to_text
-from tuitune.runs.directory import Run
-from tuitune.runs.journal import Reader
-from tuitune.runs.records import Record, number, parts, table, text, texts, whole
+from tuitune.runs.store.directory import Run
+from tuitune.runs.store.journal import Reader
+from tuitune.runs.store.records import Record, number, parts, table, text, texts, whole
 from tuitune.text import clean
 from tuitune.units import duration_text, number_text
 

@@ -9,11 +9,11 @@ from pathlib import Path
 
 from tuitune.cli.news import resumed_text, step_text
 from tuitune.cli.output import say, say_pairs
-from tuitune.runs.directory import Run
-from tuitune.runs.records import number, parts, text, whole
-from tuitune.runs.state import AT_REST, ENDED
-from tuitune.runs.summary import RunView, Summary
-from tuitune.runs.usage import usage
+from tuitune.runs.read.state import AT_REST, ENDED
+from tuitune.runs.read.summary import RunView, Summary
+from tuitune.runs.read.usage import usage
+from tuitune.runs.store.directory import Run
+from tuitune.runs.store.records import number, parts, text, whole
 from tuitune.text import clean
 from tuitune.units import bytes_text, clock_text, number_text, percent_text
 

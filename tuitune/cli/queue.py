@@ -11,10 +11,10 @@ from tuitune.cli.changes import changed
 from tuitune.cli.follow import follow_to_rest
 from tuitune.cli.output import note, say, say_json, say_table
 from tuitune.problem import TuituneError
-from tuitune.runs import queue, slots
-from tuitune.runs.directory import Run, find
-from tuitune.runs.state import derive
-from tuitune.runs.summary import summarize
+from tuitune.runs.queue import order, slots
+from tuitune.runs.read.state import derive
+from tuitune.runs.read.summary import summarize
+from tuitune.runs.store.directory import Run, find
 
 _END = 1 << 30
 
@@ -39,9 +39,9 @@ def show(options: argparse.Namespace) -> int:
 
 def move(options: argparse.Namespace) -> int:
     run = _waiting(options.run)
-    place, of, _ = queue.turn(run)
+    place, of, _ = order.turn(run)
     wanted = {"first": 1, "last": _END, "up": max(place - 1, 1), "down": place + 1}.get(options.place, options.place)
-    reached = queue.move(run, wanted)
+    reached = order.move(run, wanted)
     return _tell(options, f"{run.name} is number {reached} of {max(of, reached)} in the queue")
 
 
@@ -86,7 +86,7 @@ def _queue() -> dict[str, Any]:
     held = slots.holders()
     labels = _labels(held)
     return {
-        "waiting": [_entry(place, run) for place, run in enumerate(queue.waiting(), 1)],
+        "waiting": [_entry(place, run) for place, run in enumerate(order.waiting(), 1)],
         "holders": [
             {"device": device, "label": labels.get(device, device), "id": run["run"], "name": run["name"]}
             for device, run in held.items()

@@ -10,10 +10,10 @@ from tuitune.cli import results
 from tuitune.cli.asking import ask, message_of
 from tuitune.cli.changes import changed, full_keys
 from tuitune.cli.output import complain, note, say_json, say_pairs
-from tuitune.runs import control
-from tuitune.runs.directory import Run, find
-from tuitune.runs.journal import Record
-from tuitune.runs.state import derive
+from tuitune.runs.control import spool
+from tuitune.runs.read.state import derive
+from tuitune.runs.store.directory import Run, find
+from tuitune.runs.store.journal import Record
 
 Result = Callable[[Run, Record], Any]
 Pairs = Callable[[Any], list[tuple[str, str]]]
@@ -44,7 +44,7 @@ def _carry_out(
     run = find(options.run)
     document: dict[str, Any] = {"id": run.id, "name": run.name, "verb": verb, "ok": None, "message": "", "step": None}
     if not options.wait:
-        control.request(run, verb, arguments)
+        spool.request(run, verb, arguments)
         note(f"asked {run.name} to {verb}")
         if options.json:
             say_json({**document, "result": None})

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from tuitune.cli.news import step_text, value_text
-from tuitune.runs import journal
-from tuitune.runs.directory import Run
-from tuitune.runs.records import Record, number, table, text, whole
+from tuitune.runs.store import journal
+from tuitune.runs.store.directory import Run
+from tuitune.runs.store.records import Record, number, table, text, whole
 from tuitune.units import bytes_text, duration_text, number_text
 
 _REACH = 16 << 20

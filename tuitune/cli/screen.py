@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from tuitune.cli.output import note, say
 
 if TYPE_CHECKING:
-    from tuitune.runs.directory import Run
+    from tuitune.runs.store.directory import Run
 
 
 def screen(options: argparse.Namespace) -> int:

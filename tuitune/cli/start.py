@@ -15,19 +15,20 @@ from tuitune.cli.data.following import result_of
 from tuitune.cli.follow import follow_to_rest
 from tuitune.cli.outcome import say_outcome
 from tuitune.cli.output import complain, note, say, say_json, say_pairs
-from tuitune.planning.labels import label_check
+from tuitune.planning.checks.labels import label_check
 from tuitune.planning.preflight import Advice, Check
 from tuitune.planning.preflight import check as preflight
 from tuitune.problem import Problem, TuituneError
 from tuitune.recipe import document, overrides, presets
 from tuitune.recipe.schema import Recipe
-from tuitune.runs import checkpoints, launcher
-from tuitune.runs.amendment import amended
-from tuitune.runs.directory import Run, find
-from tuitune.runs.length import idle
+from tuitune.runs import launcher
+from tuitune.runs.control.amendment import amended
 from tuitune.runs.located import read_located, resolve_paths
-from tuitune.runs.state import AT_REST, derive
-from tuitune.runs.summary import summarize
+from tuitune.runs.read.length import idle
+from tuitune.runs.read.state import AT_REST, derive
+from tuitune.runs.read.summary import summarize
+from tuitune.runs.store import checkpoints
+from tuitune.runs.store.directory import Run, find
 from tuitune.units import bytes_text, count_text, percent_text
 
 

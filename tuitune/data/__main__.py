@@ -12,7 +12,11 @@ from pathlib import Path
 from tuitune.data.tasks import carry_out
 from tuitune.outlet import outlive_readers
 
-TASKS = {"scan": "tuitune.data.scan.task", "clean": "tuitune.data.cleaning.task", "make": "tuitune.data.cleaning.made"}
+TASKS = {
+    "scan": "tuitune.data.scan.task",
+    "clean": "tuitune.data.preparation.task",
+    "make": "tuitune.data.preparation.convert",
+}
 """Kinds of tasks, and the module whose `run(report)` does each and returns its result."""
 
 

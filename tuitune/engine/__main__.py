@@ -9,8 +9,8 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
-from tuitune.engine.environment import heavy_imports, prepare_environment
-from tuitune.engine.stop import hold_back
+from tuitune.engine.process.environment import heavy_imports, prepare_environment
+from tuitune.engine.process.stop import hold_back
 from tuitune.outlet import outlive_readers
 
 
@@ -48,7 +48,7 @@ def main() -> int:
         return _hub(arguments.folder)
     if arguments.worker:
         return _inspector()
-    from tuitune.engine.inspector_guard import guard
+    from tuitune.engine.jobs.inspector_guard import guard
 
     return guard(sys.stdin.buffer, sys.stdout.buffer)
 
@@ -59,7 +59,7 @@ def _tokens(folder: Path) -> int:
 
     Report(folder).progress("importing transformers and trl")
     with heavy_imports():
-        from tuitune.engine.token_report import run
+        from tuitune.engine.jobs.token_report import run
 
     return carry_out(folder, run)
 
@@ -67,7 +67,7 @@ def _tokens(folder: Path) -> int:
 def _hub(folder: Path) -> int:
     """The hub task: no torch, nothing heavy."""
     from tuitune.data.tasks import carry_out
-    from tuitune.engine.hub_model import run
+    from tuitune.engine.jobs.hub_model import run
 
     return carry_out(folder, run)
 
@@ -77,7 +77,7 @@ def _inspector() -> int:
     replies, sys.stdout = sys.stdout, sys.stderr
     print(json.dumps({"phase": "importing transformers and trl"}), file=replies, flush=True)
     with heavy_imports():
-        from tuitune.engine.inspector import serve
+        from tuitune.engine.jobs.inspector import serve
 
     return serve(sys.stdin, replies)
 
@@ -89,7 +89,7 @@ def _contact(device: str) -> int:
     with heavy_imports():
         import torch
 
-        from tuitune.engine.contact import serve
+        from tuitune.engine.jobs.contact import serve
 
     return serve(torch.device(device, 0) if device == "cuda" else torch.device(device), replies)
 

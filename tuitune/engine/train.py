@@ -9,32 +9,33 @@ from functools import partial
 import torch
 import transformers
 
-from tuitune.engine import artefact, loss_head, resume
-from tuitune.engine.adapter import adapt
-from tuitune.engine.backlog import until_there_is_room
-from tuitune.engine.callbacks import Outcome, Recorder
-from tuitune.engine.card import model_card
-from tuitune.engine.dataset import arrange, read
-from tuitune.engine.device import describe, device, precision
-from tuitune.engine.evaluate import compare_answers
-from tuitune.engine.failures import EngineError, NotFiniteError, disk_full
-from tuitune.engine.generate import Generator
-from tuitune.engine.mailbox import Mailbox
-from tuitune.engine.model import fetch, load
-from tuitune.engine.replay import tunes
-from tuitune.engine.report import Report
-from tuitune.engine.samples import Sampler
-from tuitune.engine.stop import Stopped, StopSwitch
-from tuitune.engine.tokenizer import choose_template, load_tokenizer, stop_ids_of
-from tuitune.engine.trainer import Trainer
-from tuitune.engine.vocabulary import refuse_unknown_rows
+from tuitune.engine.control.replay import tunes
+from tuitune.engine.evaluation.evaluate import compare_answers
+from tuitune.engine.evaluation.generate import Generator
+from tuitune.engine.evaluation.samples import Sampler
+from tuitune.engine.journal.report import Report
+from tuitune.engine.journal.resilient_writer import until_there_is_room
+from tuitune.engine.load.device import describe, device, precision
+from tuitune.engine.load.model import fetch, load
+from tuitune.engine.load.tokenizer import choose_template, load_tokenizer, stop_ids_of
+from tuitune.engine.load.vocabulary import refuse_unknown_rows
+from tuitune.engine.loop import loss_head, resume
+from tuitune.engine.loop.trainer import Trainer
+from tuitune.engine.loop.training_loop import Outcome, Recorder
+from tuitune.engine.methods.lora import adapt
+from tuitune.engine.process.failures import EngineError, NotFiniteError, disk_full
+from tuitune.engine.process.request_pipe import Mailbox
+from tuitune.engine.process.stop import Stopped, StopSwitch
+from tuitune.engine.result import artefact
+from tuitune.engine.result.model_card import model_card
+from tuitune.engine.tokens.prepare import arrange, read
 from tuitune.hardware.model_facts import read_facts
-from tuitune.planning.device_check import too_large_unasked
-from tuitune.planning.half_precision import float16_trouble
+from tuitune.planning.checks.device import too_large_unasked
+from tuitune.planning.checks.half_precision import float16_trouble
 from tuitune.recipe.schema import Recipe, SamplesSection
 from tuitune.recipe.steps import steps_per_epoch, total_steps
-from tuitune.runs import checkpoints
-from tuitune.runs.directory import Run, read_recipe
+from tuitune.runs.store import checkpoints
+from tuitune.runs.store.directory import Run, read_recipe
 
 
 def train(run: Run, report: Report, stop: StopSwitch, mailbox: Mailbox) -> Outcome:

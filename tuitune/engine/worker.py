@@ -7,11 +7,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from tuitune.engine.environment import heavy_imports, prepare_environment
-from tuitune.engine.mailbox import Mailbox
-from tuitune.engine.report import Report
-from tuitune.engine.stop import Stopped, StopSwitch
-from tuitune.runs.directory import Run
+from tuitune.engine.journal.report import Report
+from tuitune.engine.process.environment import heavy_imports, prepare_environment
+from tuitune.engine.process.request_pipe import Mailbox
+from tuitune.engine.process.stop import Stopped, StopSwitch
+from tuitune.runs.store.directory import Run
 
 _PAST = {"finished": "finished", "failed": "failed", "stopped": "been stopped", "paused": "been paused"}
 EXIT_CODES = {"finished": 0, "failed": 1, "stopped": 3, "paused": 4}
@@ -61,7 +61,7 @@ def _ending(run: Run, report: Report, stop: StopSwitch, mailbox: Mailbox) -> End
     except Exception as error:
         stop.defer()
         _print_traceback()
-        from tuitune.engine.failures import cause_of, explain
+        from tuitune.engine.process.failures import cause_of, explain
 
         return Ending("failed", explain(error), cause_of(error))
     if outcome == "finished":

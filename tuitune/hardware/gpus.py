@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from tuitune.hardware.patience import Patience
+from tuitune.hardware.timed_call import Patience
 
 PATIENCE = 5.0
 """Seconds that a look waits for the driver: one that has slept takes a second or two for each card."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from tuitune.data.cleaning.wanted import Wanted
+from tuitune.data.preparation.data_spec import Wanted
 from tuitune.data.sources.names import resolve, stamp
 from tuitune.data.tasks import Task, begin, find
 from tuitune.paths import expanded
@@ -18,7 +18,7 @@ TOKENIZED_BY = ("model", "data", "cleaning", "objective")
 
 
 def wanted(recipe: Recipe) -> Wanted:
-    """What `tuitune.data.cleaning.assembly.assemble` takes, from a recipe."""
+    """What `tuitune.data.preparation.prepare.assemble` takes, from a recipe."""
     return Wanted.from_tables(recipe.model_dump())
 
 
@@ -29,7 +29,7 @@ def sources(recipe: Recipe) -> list[str]:
 
 
 def clean_task(recipe: Recipe, base: Path) -> Task:
-    """The task that says what each cleaning step does (`tuitune.data.cleaning.task`), begun or found.
+    """The task that says what each cleaning step does (`tuitune.data.preparation.task`), begun or found.
 
     TuituneError where some of the data is not there.
     """
@@ -37,7 +37,7 @@ def clean_task(recipe: Recipe, base: Path) -> Task:
 
 
 def token_task(recipe: Recipe, base: Path) -> Task:
-    """The task that tokenizes the data as training will (`tuitune.engine.token_report`), begun or found.
+    """The task that tokenizes the data as training will (`tuitune.engine.jobs.token_report`), begun or found.
 
     TuituneError where some of the data is not there.
     """

@@ -15,19 +15,19 @@ from tuitune.hardware.host import disk_free
 from tuitune.hardware.model_facts import ModelFacts
 from tuitune.hardware.session import Session, session
 from tuitune.paths import data_home
-from tuitune.planning.advice import advise
-from tuitune.planning.data_check import DataCheck, check_data
+from tuitune.planning.advice.rules import advise
+from tuitune.planning.checks.data import DataCheck, check_data
+from tuitune.planning.checks.device import Machine, check_device, no_gpu, too_large_unasked
+from tuitune.planning.checks.half_precision import computes_in_float16, float16_trouble
+from tuitune.planning.checks.model import check_model
+from tuitune.planning.checks.remote import ask, known
+from tuitune.planning.checks.situation import Advice, Situation
+from tuitune.planning.checks.vocabulary import unknown_tokens
 from tuitune.planning.data_plan import known_tokens
-from tuitune.planning.device_check import Machine, check_device, no_gpu, too_large_unasked
-from tuitune.planning.formats import Device
-from tuitune.planning.half_precision import computes_in_float16, float16_trouble
-from tuitune.planning.memory import Fit, Forecast, fits, forecast
-from tuitune.planning.model_check import check_model
-from tuitune.planning.parameters import trainable_parameters
-from tuitune.planning.remote import ask, known
-from tuitune.planning.situation import Advice, Situation
+from tuitune.planning.forecast.formats import Device
+from tuitune.planning.forecast.memory import Fit, Forecast, fits, forecast
+from tuitune.planning.forecast.parameters import trainable_parameters
 from tuitune.planning.steps import Steps, expected_steps, tokens_of
-from tuitune.planning.vocabulary import unknown_tokens
 from tuitune.problem import Problem, TuituneError
 from tuitune.recipe.check import problems
 from tuitune.recipe.schema import Recipe

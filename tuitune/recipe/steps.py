@@ -24,7 +24,7 @@ def warm_up_steps(total: int, training: TrainingSection) -> int:
 
 def training_rows(counted: int, data: DataSection) -> int:
     """Rows to train on where `counted` are usable: after the limit, with those mixed in to make up their shares
-    (`tuitune.data.cleaning.mix`), without the held-out share.
+    (`tuitune.data.preparation.mix`), without the held-out share.
     """
     main = min(counted, data.limit or counted)
     rest = 1 - sum(data.mix.values())
@@ -33,5 +33,5 @@ def training_rows(counted: int, data: DataSection) -> int:
 
 
 def held_out_rows(rows: int, share: float) -> int:
-    """Rows that a share of them comes to, as `tuitune.data.cleaning.split` draws them."""
+    """Rows that a share of them comes to, as `tuitune.data.preparation.split` draws them."""
     return min(max(1, round(rows * share)), rows - 1) if rows > 1 else 0

@@ -7,10 +7,11 @@ import stat
 from contextlib import nullcontext
 
 from tuitune.problem import TuituneError
-from tuitune.runs import files, lease, queue
-from tuitune.runs.directory import Run
-from tuitune.runs.ownership import foreign
-from tuitune.runs.state import AT_REST, derive
+from tuitune.runs.queue import order
+from tuitune.runs.read.ownership import foreign
+from tuitune.runs.read.state import AT_REST, derive
+from tuitune.runs.store import files, lease
+from tuitune.runs.store.directory import Run
 
 _TRASH = ".trash-"
 
@@ -34,7 +35,7 @@ def delete(run: Run) -> None:
             if not mine:
                 raise TuituneError(f"{called} cannot be deleted: its supervisor is still running")
             run.path.rename(run.path.with_name(_TRASH + run.path.name))
-        queue.leave(run)
+        order.leave(run)
         for trash in run.path.parent.glob(f"{_TRASH}*"):
             shutil.rmtree(trash)
     except OSError as error:

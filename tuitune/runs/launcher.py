@@ -21,16 +21,16 @@ from tuitune import paths
 from tuitune.hardware.session import session
 from tuitune.problem import TuituneError
 from tuitune.recipe.schema import Recipe
-from tuitune.runs import files, journal
-from tuitune.runs.amendment import amended, as_assignments, prepared
-from tuitune.runs.directory import Run, create, list_runs, read_recipe, refuse_odd_name
-from tuitune.runs.length import idle, total_steps
+from tuitune.runs.control.amendment import amended, as_assignments, prepared
 from tuitune.runs.located import resolve_paths
-from tuitune.runs.ownership import foreign
-from tuitune.runs.provenance import provenance
-from tuitune.runs.records import table, whole
-from tuitune.runs.state import AT_REST, derive, last_words
-from tuitune.runs.supervisor import REFUSED, UNABLE
+from tuitune.runs.read.length import idle, total_steps
+from tuitune.runs.read.ownership import foreign
+from tuitune.runs.read.state import AT_REST, derive, last_words
+from tuitune.runs.store import files, journal
+from tuitune.runs.store.directory import Run, create, list_runs, read_recipe, refuse_odd_name
+from tuitune.runs.store.provenance import provenance
+from tuitune.runs.store.records import table, whole
+from tuitune.runs.supervise.supervisor import REFUSED, UNABLE
 from tuitune.runs.unit import unit_command, unit_environment
 
 __all__ = ["launch", "resolve_paths", "resume", "start_supervisor"]
@@ -139,7 +139,7 @@ def start_supervisor(
     before it could.
     """
     command = command or [
-        *(sys.executable, "-P", "-m", "tuitune.runs.supervisor", str(run.path), "--after", str(after)),
+        *(sys.executable, "-P", "-m", "tuitune.runs.supervise.supervisor", str(run.path), "--after", str(after)),
         *(part for assignment in as_assignments(changes or {}) for part in ("--set", assignment)),
     ]
     supervisor = _as_unit(run, command, after) or _spawn(run, command, {})

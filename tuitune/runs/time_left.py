@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from itertools import islice
 from typing import Any
 
-from tuitune.runs.records import Record, number
+from tuitune.runs.store.records import Record, number
 
 _RECENT_STEPS, _TELLING = 20, 3
 """How many steps the rest is reckoned from: at most, and at least."""

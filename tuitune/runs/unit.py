@@ -6,7 +6,7 @@ import os
 import secrets
 from collections.abc import Sequence
 
-from tuitune.runs.directory import Run
+from tuitune.runs.store.directory import Run
 
 
 def unit_command(run: Run, argv: Sequence[str]) -> list[str]:

@@ -33,15 +33,15 @@ from tuitune.problem import TuituneError
 from tuitune.text import clean, redact
 from tuitune.tui import keyboard, settings, terminal
 from tuitune.tui.actions import EVERYWHERE, bindings
+from tuitune.tui.base import TuituneScreen
 from tuitune.tui.egress import ASCII_ONLY, EGRESS
-from tuitune.tui.screens.base import TuituneScreen
-from tuitune.tui.screens.runs import RunsScreen
+from tuitune.tui.runs.screen import RunsScreen
 from tuitune.tui.themes import DEFAULT_THEME, TERMINAL_THEME, load_themes
 from tuitune.tui.widgets.key_bar import KeyBar
 
 if TYPE_CHECKING:
     from tuitune.recipe.schema import Recipe
-    from tuitune.runs.directory import Run
+    from tuitune.runs.store.directory import Run
     from tuitune.tui.drafting import Drafting
 
 _MOST_TOASTS = 3
@@ -104,7 +104,7 @@ class TuituneApp(App[str], inherit_bindings=False):
 
     def open_monitor(self, run: Run) -> None:
         """Watch one run; Esc leads back to the list of runs."""
-        from tuitune.tui.screens.monitor import MonitorScreen
+        from tuitune.tui.monitor.screen import MonitorScreen
 
         self._open(MonitorScreen(run))
 
@@ -117,21 +117,21 @@ class TuituneApp(App[str], inherit_bindings=False):
 
     def new_run(self) -> None:
         """Compose a new run; where there is a draft, it is offered first."""
-        from tuitune.tui.screens.drafts import offer_draft
+        from tuitune.tui.compose.drafts import offer_draft
 
         if not offer_draft(self):
             self.open_compose()
 
     def open_compose(self, recipe: Recipe | None = None) -> None:
         """Compose a run from `recipe`, the draft or the defaults; Esc leads back to the list of runs."""
-        from tuitune.tui.screens.compose import ComposeScreen
+        from tuitune.tui.compose.screen import ComposeScreen
 
         self._open(ComposeScreen(recipe))
 
     def open_edit(self, run: Run) -> None:
         """Change the recipe of a waiting run; Esc leads back to the list of runs. TuituneError where it is damaged."""
-        from tuitune.runs.directory import read_recipe
-        from tuitune.tui.screens.edit import EditScreen
+        from tuitune.runs.store.directory import read_recipe
+        from tuitune.tui.compose.edit import EditScreen
 
         self._open(EditScreen(run, read_recipe(run)))
 
@@ -150,7 +150,7 @@ class TuituneApp(App[str], inherit_bindings=False):
             self.pop_screen()
 
     def action_help(self) -> None:
-        from tuitune.tui.screens.help import HelpScreen
+        from tuitune.tui.help import HelpScreen
 
         name = getattr(self.screen, "NAME", "")
         self.push_screen(HelpScreen(name, f"Keys: {name}" if name else "Keys"))
@@ -217,7 +217,7 @@ class TuituneApp(App[str], inherit_bindings=False):
 
     @work(thread=True, exit_on_error=False)
     def _mention_drafts(self) -> None:
-        from tuitune.tui.kept_draft import left_behind
+        from tuitune.views.kept_draft import left_behind
 
         if names := ", ".join(one.name for one in left_behind()[0]):
             self.call_from_thread(self.notify, f"Unfinished draft: {names}. n offers it.")

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from textual.worker import Worker
 
 from tuitune.recipe.schema import Recipe
-from tuitune.tui.draft import Draft, Version
-from tuitune.tui.kept_draft import KeptDraft, LeftBehind, take
+from tuitune.views.draft import Draft, Version
+from tuitune.views.kept_draft import KeptDraft, LeftBehind, take
 
 if TYPE_CHECKING:
     from tuitune.tui.app import TuituneApp

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tuitune.tui.actions import EVERYWHERE, Action, actions_of
-from tuitune.tui.screens.base import TuituneScreen
+from tuitune.tui.base import TuituneScreen
 from tuitune.tui.widgets.dialogs import Choice, Choose
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from tuitune.data.sources.bundled import MODELS, bundled_sets, data_path
 from tuitune.data.sources.names import open_rows
 from tuitune.data.sources.rows import SourceError
 from tuitune.paths import shipped
-from tuitune.planning.data_check import check_data
+from tuitune.planning.checks.data import check_data
 from tuitune.problem import TuituneError
 from tuitune.recipe.schema import Recipe
 

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tuitune.data.cleaning.writing import write_rows
+from tuitune.data.preparation.writing import write_rows
 from tuitune.data.shapes.convert import to_canonical
 from tuitune.data.shapes.detect import detect
 from tuitune.data.shapes.fields import RowProblem, text

@@ -11,8 +11,8 @@ from typing import Any
 
 from tuitune.cli.data.following import result_of
 from tuitune.cli.output import note, say, say_json, say_table
-from tuitune.data.cleaning.wanted import EXAMPLES
-from tuitune.data.cleaning.writing import ending, part_of
+from tuitune.data.preparation.data_spec import EXAMPLES
+from tuitune.data.preparation.writing import ending, part_of
 from tuitune.data.sources.names import resolve
 from tuitune.data.sources.rows import SourceError
 from tuitune.data.tasks import begin

@@ -19,9 +19,9 @@ from tuitune.problem import TuituneError
 from tuitune.recipe import overrides
 from tuitune.recipe.schema import Recipe
 from tuitune.text import clean
-from tuitune.tui.inspector_client import Inspector
-from tuitune.tui.inspector_replies import Token, TokenizedRow, Verdict
 from tuitune.units import percent_text
+from tuitune.views.inspector_client import Inspector
+from tuitune.views.inspector_replies import Token, TokenizedRow, Verdict
 
 _SIGNS = {"ok": "✓", "warning": "⚠", "error": "✗"}
 _SPACES = str.maketrans({" ": "␣", "\n": "⏎", "\t": "⇥", "\r": "␍"})

@@ -12,9 +12,9 @@ from textual.widgets import Input, Static
 from tuitune.recipe.schema import Recipe
 from tuitune.recipe.settings import parse_value, setting, show_value
 from tuitune.text import clean
-from tuitune.tui.draft import value_of
 from tuitune.tui.widgets.dialogs import Dialog
 from tuitune.tui.widgets.line import Line
+from tuitune.views.draft import value_of
 
 
 class Extend(Dialog[dict[str, Any]]):

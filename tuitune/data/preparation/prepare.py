@@ -1,0 +1,97 @@
+"""From what a recipe says of its data to the rows that are trained on and those that are held out."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from pathlib import Path
+
+from tuitune.data.preparation.data_spec import (
+    Assembled,
+    Cleaning,
+    DataRefused,
+    Item,
+    Say,
+    StepReport,
+    Wanted,
+    name_of,
+    no_progress,
+)
+from tuitune.data.preparation.leakage import leaks
+from tuitune.data.preparation.mix import mixed
+from tuitune.data.preparation.near_duplicates import USUAL
+from tuitune.data.preparation.reading import Reader
+from tuitune.data.preparation.split import Split, parted, split
+from tuitune.data.preparation.steps import clean_rows
+from tuitune.problem import Problem
+
+__all__ = ["Assembled", "Cleaning", "DataRefused", "Item", "StepReport", "Wanted", "assemble"]
+
+
+def assemble(
+    wanted: Wanted,
+    *,
+    base: Path | None = None,
+    held_out: Collection[str] | None = None,
+    preview: bool = False,
+    progress: Say = no_progress,
+) -> Assembled:
+    """The rows of a run: read, converted, cleaned, mixed and split, in this order.
+
+    `base` is where relative names start. `held_out` are the marks of a former split, which is then made again instead
+    of a new one. `progress` may raise to interrupt. DataRefused (a TuituneError) names the setting and the rows.
+
+    With `preview`, steps that are switched off report what they would find, and rows for which the data would be
+    refused are reported and passed over: what a person wants to know before deciding on the steps.
+
+    Rows that are too long are not dropped here: their length in tokens is the engine's to tell.
+    """
+    reader = Reader(wanted, base, progress, preview=preview)
+    reports: dict[str, StepReport] = {}
+    cleaning = wanted.cleaning
+    main, shape = reader.read(
+        "data.train",
+        wanted.train,
+        shape=wanted.shape,
+        columns=dict(wanted.columns),
+        split=wanted.split,
+        limit=wanted.limit,
+    )
+    main = clean_rows(main, cleaning, reports, progress, preview=preview)
+    if not main:
+        raise DataRefused(Problem("cleaning", f"{name_of(wanted.train)}: no row is left after cleaning"))
+    others = {}
+    for name in wanted.mix:
+        items, _ = reader.read("data.mix", name, shape="auto", columns={})
+        others[name] = clean_rows(items, cleaning, reports, progress, preview=preview)
+    train, notes = mixed(main, others, wanted.mix, wanted.seed)
+    parts = _parts(train, wanted, reader, held_out, progress)
+    train, kept = parts.train, parts.held_out
+    steps = [*reader.reports, *reports.values()]
+    if kept:
+        drop = cleaning.leakage == "drop"
+        train, report = leaks(parts, cleaning.near_duplicates or USUAL, drop=drop, say=progress)
+        steps.append(report)
+    if not train:
+        raise DataRefused(Problem("cleaning.leakage", "every training row resembles a held-out row, so none is left"))
+    return Assembled(train, kept, steps, [*notes, *parts.notes], shape, drawn=isinstance(wanted.eval, float))
+
+
+def _parts(train: list[Item], wanted: Wanted, reader: Reader, marks: Collection[str] | None, say: Say) -> Split:
+    """The rows on either side: as a former split had them, as another source holds them, or drawn now."""
+    if wanted.eval is None:
+        return Split(train, [])
+    if isinstance(wanted.eval, str):
+        kept, _ = reader.read("data.eval", wanted.eval, shape=wanted.shape, columns=dict(wanted.columns))
+        if wanted.cleaning.whitespace:
+            kept = clean_rows(kept, Cleaning(whitespace=True), {}, say)
+        return Split(train, kept)
+    if marks is None:
+        threshold = wanted.cleaning.near_duplicates
+        distinct = threshold is not None and not wanted.mix
+        return split(train, wanted.eval, wanted.seed, threshold or USUAL, say, distinct=distinct)
+    rest, kept = parted(train, set(marks))
+    if not kept:
+        raise DataRefused(Problem("data.train", "none of the rows held out before is still in the data"))
+    if not rest:
+        raise DataRefused(Problem("data.train", "all usable rows were held out before; none is left to train on"))
+    return Split(rest, kept)

@@ -1,0 +1,132 @@
+"""Rows of a source read and converted; those that cannot be used are dropped and counted, or refused by name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import chain, islice
+from pathlib import Path
+
+from tuitune.data.preparation.data_spec import DataRefused, Item, Say, StepReport, Wanted, name_of
+from tuitune.data.shapes.detect import Detection, recognise
+from tuitune.data.shapes.fields import RowProblem
+from tuitune.data.shapes.objectives import convert_for, refusal_of
+from tuitune.data.sources.names import open_source, resolve
+from tuitune.data.sources.rows import Row, mark
+from tuitune.problem import Problem, TuituneError
+from tuitune.text import clean
+
+SAMPLE = 200
+"""Rows that the shape is recognised from."""
+
+_NAMED = 5
+_SAID_EVERY = 1000
+
+
+class Reader:
+    """Reads the sources of one run and keeps count of what it drops on the way.
+
+    With `preview`, rows for which the data would be refused are passed over and counted as found.
+    """
+
+    def __init__(self, wanted: Wanted, base: Path | None, say: Say, *, preview: bool = False) -> None:
+        self.wanted, self.base, self.say, self.preview = wanted, base, say, preview
+        self.unusable = StepReport("unusable", "cleaning.unusable", "unusable rows")
+        self.empty = StepReport("empty", "cleaning.empty", "an empty instruction or answer")
+        self.excluded = StepReport("exclude", "data.exclude", "dropped by hand")
+
+    @property
+    def reports(self) -> list[StepReport]:
+        cleaning = self.wanted.cleaning
+        asked = (cleaning.unusable == "drop", cleaning.empty, bool(self.wanted.exclude))
+        pairs = zip((self.unusable, self.empty, self.excluded), asked, strict=True)
+        return [report for report, wanted in pairs if wanted or report.found]
+
+    def read(
+        self,
+        key: str,
+        name: str,
+        *,
+        shape: str,
+        columns: dict[str, str],
+        split: str = "train",
+        limit: int | None = None,
+    ) -> tuple[list[Item], Detection]:
+        """The usable rows of a source and their shape. DataRefused names setting, rows and the way out.
+
+        `key` is the setting that names the source.
+        """
+        try:
+            rows = open_source(resolve(name, base=self.base), split=split, limit=limit)
+            first = list(islice(rows, SAMPLE))
+            found = recognise(first, shape, columns)
+            opening = next((row.values for row in first if row.values is not None), None)
+            if reason := refusal_of(found, self.wanted.objective, opening):
+                raise DataRefused(
+                    Problem(key, f"{name_of(name)}: {'' if found.unreadable else _unread(first)}{reason}")
+                )
+            items = list(self._usable(key, name, chain(first, rows), found))
+        except DataRefused:
+            raise
+        except TuituneError as error:
+            raise DataRefused([Problem(key, str(problem)) for problem in error.problems]) from None
+        if not items:
+            raise DataRefused(Problem(key, f"{name_of(name)}: no usable rows"))
+        return items, found
+
+    def _usable(self, key: str, name: str, rows: Iterator[Row], found: Detection) -> Iterator[Item]:
+        convert = convert_for(self.wanted.objective)
+        refused: list[str] = []
+        count = read = 0
+        for row in rows:
+            read += 1
+            if read % _SAID_EVERY == 0:
+                self.say(f"reading {name_of(name)}", read, None)
+            marked = mark(row)
+            if marked in self.wanted.exclude:
+                self.excluded.drop(row, name, reason="data.exclude has its mark")
+                continue
+            try:
+                if row.values is None:
+                    raise RowProblem("", row.problem or "cannot be read", "unreadable")
+                yield Item(
+                    name, row.number, row.line, row.file, marked, convert(row.values, found.shape, found.columns)
+                )
+            except RowProblem as problem:
+                if self._drops(row, name, problem):
+                    continue
+                if self.preview:
+                    self._pass_over(row, name, problem)
+                    continue
+                count += 1
+                if len(refused) < _NAMED:
+                    refused.append(f"{row.place}: {clean(str(problem), limit=300)}")
+        for report in (self.unusable, self.empty, self.excluded):
+            report.before += read
+        if count:
+            raise DataRefused(Problem(key, _refusal(name, found.shape, refused, count, read)))
+
+    def _drops(self, row: Row, name: str, problem: RowProblem) -> bool:
+        if problem.kind == "empty" and self.wanted.cleaning.empty:
+            self.empty.drop(row, name, reason=str(problem))
+        elif self.wanted.cleaning.unusable == "drop":
+            self.unusable.drop(row, name, reason=str(problem))
+        else:
+            return False
+        return True
+
+    def _pass_over(self, row: Row, name: str, problem: RowProblem) -> None:
+        report = self.empty if problem.kind == "empty" else self.unusable
+        report.found += 1
+        report.show(row, name, reason=str(problem))
+
+
+def _unread(rows: list[Row]) -> str:
+    broken = next((row for row in rows if row.values is None), None)
+    return f"{broken.place}: {broken.problem}; " if broken else ""
+
+
+def _refusal(name: str, shape: str, refused: list[str], count: int, read: int) -> str:
+    more = f"; and {count - len(refused):,} more" if count > len(refused) else ""
+    listed = "; ".join(refused)
+    remedy = 'Fix them, or set cleaning.unusable = "drop"'
+    return f"{name_of(name)}: unusable as {shape}: {count:,} of {read:,} rows: {listed}{more}. {remedy}"

@@ -1,0 +1,110 @@
+"""The steps that tidy or drop rows of one source, each with its report."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import replace
+
+import orjson
+
+from tuitune.data.preparation.data_spec import Cleaning, Item, Say, StepReport
+from tuitune.data.preparation.near_duplicates import USUAL, near_duplicates
+from tuitune.data.preparation.texts import answer, instruction, tidied
+from tuitune.data.sources.numbers import dumps
+from tuitune.units import percent_text
+
+Step = Callable[[list[Item], Cleaning, StepReport, Say], list[Item]]
+
+USUAL_SHORTEST = 50
+"""Characters below which an answer in prose is usually too short to learn from."""
+
+
+def _whitespace(items: list[Item], _cleaning: Cleaning, report: StepReport, _say: Say) -> list[Item]:
+    kept = []
+    for item in items:
+        canonical, change = tidied(item.canonical)
+        if change:
+            report.found += 1
+            report.changed += 1
+            report.show(item, before=change[0], after=change[1])
+            item = replace(item, canonical=canonical)
+        kept.append(item)
+    return kept
+
+
+def _shortest(items: list[Item], cleaning: Cleaning, report: StepReport, _say: Say) -> list[Item]:
+    least, kept = cleaning.shortest or USUAL_SHORTEST, []
+    for item in items:
+        said = answer(item.canonical)
+        if said is None or len(said.strip()) >= least:
+            kept.append(item)
+        else:
+            report.drop(item, before=said, reason=f"the answer has {len(said.strip())} of {least} characters")
+    return kept
+
+
+def _duplicates(items: list[Item], _cleaning: Cleaning, report: StepReport, _say: Say) -> list[Item]:
+    first: dict[bytes, Item] = {}
+    kept = []
+    for item in items:
+        earlier = first.setdefault(content(item), item)
+        if earlier is item:
+            kept.append(item)
+        else:
+            said = instruction(item.canonical)
+            report.drop(item, before=said, reason=f"equals {earlier.place}", other=earlier.number)
+    return kept
+
+
+def _near_duplicates(items: list[Item], cleaning: Cleaning, report: StepReport, say: Say) -> list[Item]:
+    texts = [instruction(item.canonical) for item in items]
+    dropped = set()
+    said = f"comparing {len(items):,} instructions"
+    for index, earlier, alike in near_duplicates(
+        texts, cleaning.near_duplicates or USUAL, lambda done: say(said, done, len(texts))
+    ):
+        dropped.add(index)
+        report.drop(
+            items[index],
+            before=texts[index],
+            after=texts[earlier],
+            reason=f"{percent_text(alike)} like {items[earlier].place}",
+            other=items[earlier].number,
+            similarity=round(alike, 4),
+        )
+    return [item for index, item in enumerate(items) if index not in dropped]
+
+
+def content(item: Item) -> bytes:
+    """A hash of what a row became for training."""
+    return hashlib.blake2b(dumps(item.canonical, orjson.OPT_SORT_KEYS), digest_size=12).digest()
+
+
+STEPS: dict[str, tuple[str, Step]] = {
+    "whitespace": ("white space tidied", _whitespace),
+    "shortest": ("answers too short", _shortest),
+    "duplicates": ("duplicates", _duplicates),
+    "near_duplicates": ("near-duplicates of an instruction", _near_duplicates),
+}
+
+
+def clean_rows(
+    items: list[Item], cleaning: Cleaning, reports: dict[str, StepReport], say: Say, *, preview: bool = False
+) -> list[Item]:
+    """The rows after every step that is asked for; what each did is added to its report.
+
+    With `preview`, a step that is not asked for leaves the rows alone, and reports what it would find as it usually is.
+    """
+    for name, (title, step) in STEPS.items():
+        asked = bool(getattr(cleaning, name))
+        if asked or preview:
+            report = reports.setdefault(name, StepReport(name, f"cleaning.{name}", title))
+            report.before += len(items)
+            say(title, 0, len(items))
+            left = step(items, cleaning, report, say)
+            if asked:
+                items = left
+            else:
+                report.dropped = report.changed = 0
+    return items

@@ -1,0 +1,27 @@
+"""The cleaning of a recipe's data as the process of a task: what each step does or would do; no rows are written."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from tuitune.data.preparation.prepare import Assembled, Wanted, assemble
+from tuitune.data.tasks import Report
+
+
+def run(report: Report) -> dict[str, Any]:
+    base = report.wanted.get("base")
+    wanted = Wanted.from_tables(report.wanted["recipe"])
+    return summary(assemble(wanted, base=Path(base) if base else None, preview=True, progress=report.progress))
+
+
+def summary(made: Assembled) -> dict[str, Any]:
+    """What came of the rows, as JSON."""
+    return {
+        "steps": [asdict(step) for step in made.steps],
+        "rows": len(made.train) + len(made.held_out),
+        "train": len(made.train),
+        "held_out": len(made.held_out),
+        "notes": made.notes,
+    }

@@ -1,0 +1,1 @@
+"""What decides how training goes on: requests, tuning, limits, and its end."""

@@ -1,0 +1,78 @@
+"""How a run ends: at its last step, at a limit, or because somebody wants it to stop or to pause."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+from tuitune.engine.control.limits import reached
+from tuitune.engine.control.requests import Requests
+from tuitune.engine.journal.report import Report
+from tuitune.engine.process.stop import StopSwitch
+from tuitune.recipe.schema import Recipe
+
+Outcome = Literal["finished", "stopped", "paused"]
+
+
+class Ending:
+    """Listens for wishes to end and watches the limits; the reason goes to the report's end record."""
+
+    def __init__(self, report: Report, stop: StopSwitch, requests: Requests) -> None:
+        self._report = report
+        self._stop = stop
+        self._requests = requests
+        self._limited = False
+        self._hurried = False
+
+    def wanted(self) -> bool:
+        """Whether somebody wants the run to end by now."""
+        signalled = self._stop.requested  # looked at first: who pauses a run tells it before sending the signal
+        self._requests.receive()
+        return signalled or self._requests.ending is not None
+
+    def out_of_bounds(self, recipe: Recipe, seconds: float, loss: float | None) -> bool:
+        """Whether a limit of the recipe is reached, after `seconds` of training and with the smoothed `loss`."""
+        found = reached(recipe.limits, seconds=seconds, loss=loss, now=datetime.now().astimezone())
+        if found is None:
+            return False
+        self._hurried = found.hurried
+        self.limit("limit", found.reason, recipe)
+        return True
+
+    def limit(self, id: str, reason: str, recipe: Recipe) -> None:
+        """The run ends of its own accord, before its last step."""
+        self._limited = True
+        message = f"{reason}: stopped after step {self._report.step:,}; the {_result(recipe)} is saved"
+        self._report.alert(id, "info", message)
+        self._report.because(message, "limit")
+
+    def outcome(self, recipe: Recipe, skipped: str, *, complete: bool) -> Outcome:
+        """What came of training; a run that was asked to stop has not finished, even if that came at the very end.
+
+        `skipped` is why the last checkpoint could not be saved, "" where it could.
+        """
+        if self.wanted():
+            paused = self._requests.ending == "pause"
+            if self._report.why is None:
+                self._report.because(self._paused(skipped) if paused else self._stopped(recipe))
+            return "paused" if paused else "stopped"
+        return "finished" if complete and not self._limited else "stopped"
+
+    @property
+    def measures(self) -> bool:
+        """Whether there is time to measure the result: not where somebody waits, or time or money is gone."""
+        return not (self.wanted() or self._hurried)
+
+    def _stopped(self, recipe: Recipe) -> str:
+        return f"stopped on request after step {self._report.step:,}; the {_result(recipe)} is saved"
+
+    def _paused(self, skipped: str) -> str:
+        step, saved = self._report.step, self._report.saved
+        if saved == step:
+            return f"paused after step {step:,}; its checkpoint is kept"
+        kept = "nothing" if saved is None else f"the checkpoint of step {saved:,}"
+        return f"paused after step {step:,}, which could not be saved ({skipped.rstrip('.')}); {kept} is kept"
+
+
+def _result(recipe: Recipe) -> str:
+    return "adapter" if recipe.adapter.method == "lora" else "model"

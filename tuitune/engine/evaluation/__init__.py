@@ -1,0 +1,1 @@
+"""The model as it stands: held-out loss, answers, samples."""

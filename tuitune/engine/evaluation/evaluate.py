@@ -1,0 +1,71 @@
+"""How good a model is on held-out rows: perplexity weighted by tokens, and answers compared with the rows' own."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tuitune.engine.evaluation.generate import Generator
+from tuitune.engine.tokens.encode import Canonical, question_and_answer
+from tuitune.engine.tokens.template import ChatTemplate
+
+
+@dataclass(frozen=True)
+class HeldOutLoss:
+    """Mean loss over the `tokens` that `rows` held-out rows teach, each counting the same; `seconds` it took."""
+
+    loss: float
+    tokens: int
+    rows: int
+    seconds: float
+
+    @property
+    def perplexity(self) -> float:
+        """exp(loss): how many tokens the model hesitates between; infinite where that is beyond a float."""
+        return math.exp(self.loss) if self.loss < 700 else math.inf
+
+
+@dataclass(frozen=True)
+class Answers:
+    """Shares (0 to 1) of answers that equal their reference, and that are JSON (None where references are not)."""
+
+    rows: int
+    exact: float
+    valid_json: float | None
+
+
+def compare_answers(generator: Generator, rows: Sequence[Canonical], template: ChatTemplate) -> Answers | None:
+    """Let the model answer the rows' questions; None where the rows are plain text, which asks nothing."""
+    pairs = [pair for row in rows if (pair := question_and_answer(row, template)) is not None]
+    if not pairs:
+        return None
+    answers = [text for text, _ in generator.answer([question for question, _ in pairs])]
+    references = [reference for _, reference in pairs]
+    return score(answers, references)
+
+
+def score(answers: Sequence[str], references: Sequence[str]) -> Answers:
+    """Compare answers with references: as JSON where all references are, else as text, outer white space aside."""
+    structured = all(_json(reference) is not _INVALID for reference in references)
+    if structured:
+        found = [_json(answer) for answer in answers]
+        exact = sum(value == _json(reference) for value, reference in zip(found, references, strict=True))
+        valid = sum(value is not _INVALID for value in found) / len(answers)
+        return Answers(len(answers), exact / len(answers), valid)
+    exact = sum(answer.strip() == reference.strip() for answer, reference in zip(answers, references, strict=True))
+    return Answers(len(answers), exact / len(answers), None)
+
+
+_INVALID = object()
+
+
+def _json(text: str) -> Any:
+    """The JSON object or list in `text`; plain words and numbers do not count as JSON."""
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return _INVALID
+    return value if isinstance(value, dict | list) else _INVALID

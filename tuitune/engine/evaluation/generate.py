@@ -1,0 +1,117 @@
+"""Answers from the model as it stands: in batches, without disturbing the training that it interrupts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from transformers import GenerationConfig, PreTrainedTokenizerBase
+
+from tuitune.engine.load.device import give_back_memory
+from tuitune.engine.load.model import Base, set_attention
+from tuitune.engine.load.vocabulary import refuse_unknown
+from tuitune.engine.process.failures import out_of_memory
+
+_BATCH = 32
+
+
+@contextmanager
+def undisturbed(model: Any) -> Iterator[None]:
+    """A pause in training: evaluation mode and no gradients within; mode and random state as before after it."""
+    training = model.training
+    model.eval()
+    try:
+        with torch.random.fork_rng(), torch.no_grad():
+            yield
+    finally:
+        model.train(training)
+
+
+class Generator:
+    """Answers prompts with a model. `temperature` 0 takes the likeliest token; otherwise `seed` fixes the draws."""
+
+    def __init__(self, model: Any, base: Base, max_new_tokens: int, temperature: float, seed: int) -> None:
+        self.model = model
+        self.tokenizer = base.tokenizer
+        self._attention = base.stock_attention
+        self._seed = seed
+        self._size = _BATCH
+        self._most = base.positions
+        stops = sorted(stop_ids(model, base.tokenizer))
+        self._filler = next((one for one in (base.tokenizer.pad_token_id, *stops) if one is not None), 0)
+        sampling = {"do_sample": True, "temperature": temperature} if temperature > 0 else {"do_sample": False}
+        self._settings = GenerationConfig(
+            max_new_tokens=max_new_tokens,
+            eos_token_id=stops or None,
+            pad_token_id=self._filler,
+            use_cache=True,
+            **sampling,
+        )
+
+    def answer(self, prompts: Sequence[str]) -> list[tuple[str, int]]:
+        """The answer to each rendered prompt, without its end-of-turn token, and the number of tokens generated."""
+        with undisturbed(self.model):
+            torch.manual_seed(self._seed)
+            before = set_attention(self.model, self._attention)
+            try:
+                return self._all(prompts)
+            finally:
+                set_attention(self.model, before)
+
+    def _all(self, prompts: Sequence[str]) -> list[tuple[str, int]]:
+        """Batch after batch; where the GPU's memory is too small for one, by half as many prompts from there on."""
+        answers: list[tuple[str, int]] = []
+        while len(answers) < len(prompts):
+            batch = prompts[len(answers) : len(answers) + self._size]
+            if (answered := self._if_it_fits(batch)) is not None:
+                answers += answered
+                continue
+            give_back_memory()
+            self._size = len(batch) // 2
+        return answers
+
+    def _if_it_fits(self, prompts: Sequence[str]) -> list[tuple[str, int]] | None:
+        """None where there is too little memory for these prompts and fewer can be tried."""
+        try:
+            return self._batch(prompts)
+        except (RuntimeError, MemoryError) as error:
+            if len(prompts) == 1 or out_of_memory(error) is None:
+                raise
+            return None
+
+    def _batch(self, prompts: Sequence[str]) -> list[tuple[str, int]]:
+        chat = bool(self.tokenizer.chat_template)
+        rows = [self._kept(self.tokenizer(prompt, add_special_tokens=not chat)["input_ids"]) for prompt in prompts]
+        width = max(map(len, rows))
+        ids = [[self._filler] * (width - len(row)) + row for row in rows]
+        mask = [[0] * (width - len(row)) + [1] * len(row) for row in rows]
+        on = self.model.device
+        output = self.model.generate(
+            input_ids=torch.tensor(ids, device=on),
+            attention_mask=torch.tensor(mask, device=on),
+            generation_config=self._settings,
+        )
+        return [self._text(tokens) for tokens in output[:, width:].tolist()]
+
+    def _kept(self, prompt: list[int]) -> list[int]:
+        """A prompt, from its beginning on cut to what leaves room for the answer where positions end.
+
+        EngineError where it has tokens that the model does not.
+        """
+        refuse_unknown(prompt, self.tokenizer, self.model, "samples.prompts")
+        room = None if self._most is None else max(1, self._most - self._settings.max_new_tokens)
+        return prompt if room is None else prompt[-room:]
+
+    def _text(self, tokens: list[int]) -> tuple[str, int]:
+        stops = set(self._settings.eos_token_id or [])
+        length = next((index + 1 for index, token in enumerate(tokens) if token in stops), len(tokens))
+        return self.tokenizer.decode(tokens[:length], skip_special_tokens=True).strip(), length
+
+
+def stop_ids(model: Any, tokenizer: PreTrainedTokenizerBase) -> set[int]:
+    """Tokens that end an answer: the tokenizer's end of text and what the model's generation settings name."""
+    known = model.generation_config.eos_token_id
+    ids = set(known) if isinstance(known, list) else {known}
+    return {int(token) for token in ids | {tokenizer.eos_token_id} if token is not None}

@@ -1,0 +1,1 @@
+"""Work with torch that is not training, a process each."""

@@ -1,0 +1,228 @@
+"""The inspector's worker: rows shown as the tokens that training makes of them, one request a line.
+
+It reads a row with the shape, template and encoder of training, so that what it shows is what is learned.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from itertools import islice
+from pathlib import Path
+from typing import IO, Any
+
+import psutil
+from tokenizers import Encoding
+
+from tuitune.data.shapes.convert import to_canonical
+from tuitune.data.shapes.detect import Detection, detect, recognise
+from tuitune.data.shapes.fields import RowProblem
+from tuitune.data.shapes.turns import is_learned
+from tuitune.data.sources.names import open_source, resolve
+from tuitune.data.sources.numbers import loads
+from tuitune.engine.load.tokenizer import choose_template, load_tokenizer, longest_of, place_of, stop_ids_of
+from tuitune.engine.process.failures import EngineError, explain
+from tuitune.engine.tokens.control_tokens import ControlTokens
+from tuitune.engine.tokens.encode import Canonical, Encoder, Rendered
+from tuitune.engine.tokens.omissions import EARLIER_REASONS, REASONS, SYSTEM, WORDING, slug
+from tuitune.engine.tokens.reasons import reasons
+from tuitune.engine.tokens.verdicts import Level, Verdict, judge, longer
+from tuitune.problem import TuituneError
+from tuitune.recipe.schema import Recipe
+from tuitune.units import percent_text
+
+_SAMPLE = 200
+_MEMORY = 1 << 30
+"""Bytes that a request may take beyond what the opened tokenizer does."""
+
+
+def serve(requests: IO[str], replies: IO[str]) -> int:
+    """Answer requests until there are none left; every one gets one reply, in order."""
+    desk: Desk | None = None
+    for line in requests:
+        request: dict[str, Any] = {}
+        try:
+            request = loads(line)
+            if request["op"] == "open":
+                desk = None
+                desk = Desk(Recipe.model_validate(request["recipe"]), Path(request["base"]))
+                reply = desk.opened()
+            elif desk is None:
+                raise EngineError("no recipe is open")
+            else:
+                reply = desk.row(request["values"])
+            answer = {"ok": True, **reply}
+        except RowProblem as problem:
+            answer = {"ok": False, "error": str(problem)}
+        except MemoryError:
+            answer = {"ok": False, "error": "this row needs more memory than a row may use"}
+        except Exception as error:
+            answer = {"ok": False, "error": explain(error)}
+        number = request.get("id") if isinstance(request, dict) else None
+        print(json.dumps({"id": number, **answer}), file=replies, flush=True)
+    return 0
+
+
+class Desk:
+    """A recipe's tokenizer, template and data shape, ready for rows."""
+
+    def __init__(self, recipe: Recipe, base: Path) -> None:
+        place = place_of(recipe.model, base)
+        tokenizer = load_tokenizer(recipe.model, place)
+        _limit_memory()
+        self._recipe = recipe
+        self._template = choose_template(recipe, tokenizer, base)
+        self._stop_ids = stop_ids_of(recipe.model, place, tokenizer)
+        self._most = longest_of(recipe.model, place)
+        self._encoder = Encoder(self._template, recipe.data.loss_on, recipe.data.max_length, self._stop_ids)
+        self._control = ControlTokens(tokenizer)
+        self._special = {
+            number
+            for number, token in tokenizer.added_tokens_decoder.items()
+            if token.special or not token.content.isspace()
+        }
+        self._shape = _shape(recipe, base)
+
+    def opened(self) -> dict[str, Any]:
+        """What is open, and every verdict that needs no row."""
+        tokenizer = self._template.tokenizer
+        return {
+            "tokenizer": {
+                "name": self._recipe.model.id,
+                "vocab": len(tokenizer),
+                "bos": tokenizer.bos_token,
+                "eos": tokenizer.eos_token,
+                "pad": tokenizer.pad_token,
+            },
+            "template": self._template.origin,
+            "marked": self._template.marked,
+            "verdicts": [asdict(one) for one in judge(self._encoder, self._stop_ids)],
+        }
+
+    def _cleaned(self, canonical: Canonical) -> Canonical:
+        if (row := self._control.removed(canonical)) is None:
+            raise RowProblem(
+                "", "nothing is left of a text without its control tokens: training drops this row", "empty"
+            )
+        return row
+
+    def row(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """A row as tokens: text, number, whether it is learned, whether it is special, why it is masked; and verdicts.
+
+        RowProblem names the field that is wrong; EngineError says why the template gives no tokens.
+        """
+        if not isinstance(values, Mapping):
+            raise RowProblem("", "expected a row with columns")
+        found = self._shape or detect([values])
+        canonical = to_canonical(values, found.shape, found.columns)
+        if self._template.origin == "none" and "messages" in canonical:
+            self._template.take_plain()
+        found_control = self._control.found(canonical)
+        if self._recipe.cleaning.control_tokens == "remove":
+            canonical, found_control = self._cleaned(canonical), ()
+        rendered = self._encoder.render(canonical)
+        (encoding,) = self._encoder.tokenize([rendered])
+        learned = bytearray(len(encoding))
+        for first, last in self._encoder.learned(encoding, rendered):
+            learned[first:last] = b"\1" * (last - first)
+        masked = reasons(self._encoder, canonical, rendered, encoding, learned)
+        learned[:1] = b"\0"  # nothing stands before the first token that it could be predicted from
+        kept = min(len(encoding), self._encoder.max_length)
+        masked = [*(why or "first" for why in masked[:1]), *masked[1:kept], *["cut"] * (len(masked) - kept)]
+        ids = encoding.ids
+        texts = _texts(encoding, rendered)
+        return {
+            "tokens": [
+                [text, number, mark, int(number in self._special), why]
+                for text, number, mark, why in zip(texts, ids, learned, masked, strict=True)
+            ],
+            "length": len(encoding),
+            "trained": learned.count(1, 0, kept),
+            "kept": kept,
+            "cut": kept < len(encoding),
+            "max_length": self._encoder.max_length,
+            "rendered": rendered.text,
+            "verdicts": [
+                asdict(one)
+                for one in (*self._judge(canonical, rendered, ids, learned, kept), *_of_control(found_control))
+            ],
+        }
+
+    def _judge(
+        self, canonical: Mapping[str, Any], rendered: Rendered, ids: Sequence[int], learned: bytearray, kept: int
+    ) -> list[Verdict]:
+        """What is good or bad about this row."""
+        verdicts = []
+        tokenizer, length = self._template.tokenizer, len(ids)
+        trained = learned.count(1, 0, kept)
+        taught = (ids[place] for place in range(kept - 1, -1, -1) if learned[place])
+        last = next((token for token in taught if tokenizer.decode([token]).strip()), -1)
+        fix = longer(length, kept, self._most)
+        if not trained and any(learned):
+            verdicts.append(Verdict("lost", "error", f"no token to learn in the first {kept:,} of {length:,}", fix))
+        elif not trained:
+            verdicts.append(Verdict("lost", "error", "this row has no token to learn"))
+        elif kept < length:
+            share = learned.count(1, kept) / learned.count(1)
+            end = ", its end too" if share else ""
+            text = f"cut after {kept:,} tokens: {percent_text(share)} of its learned tokens are lost{end}"
+            verdicts.append(Verdict("cut", "warning", text, fix))
+        elif last not in self._stop_ids:
+            verdicts.append(Verdict("no-stop", "warning", "the token that ends its answer is not learned"))
+        else:
+            verdicts.append(
+                Verdict("learned", "ok", f"{trained:,} of {length:,} tokens are learned, including the end token")
+            )
+        if tokenizer.bos_token_id is not None and list(ids[:2]) == [tokenizer.bos_token_id] * 2:
+            verdicts.append(Verdict("double-bos", "warning", f"it begins with {tokenizer.bos_token} twice"))
+        apart = sum(not is_learned(turn) for turn in canonical.get("messages", ()))
+        if apart and self._encoder.loss_on != "all":
+            text = f"{apart} {'answer is' if apart == 1 else 'answers are'} not learned: weight 0"
+            verdicts.append(Verdict("weight", "ok", text))
+        for what in rendered.left_out:
+            fix = {"data.left_out": "inline"} if what in (SYSTEM, REASONS) else None
+            level: Level = "ok" if what == EARLIER_REASONS else "warning"
+            verdicts.append(
+                Verdict(
+                    f"left-out-{slug(what)}",
+                    level,
+                    f"the template {'changes' if what == WORDING else 'leaves out'} {what}",
+                    fix,
+                )
+            )
+        return verdicts
+
+
+def _of_control(found: Sequence[str]) -> Iterator[Verdict]:
+    for what in found:
+        text = f"{what}: the model reads it as a control token"
+        yield Verdict(f"control-{slug(what)}", "warning", text, {"cleaning.control_tokens": "remove"})
+
+
+def _texts(encoding: Encoding, rendered: Rendered) -> list[str]:
+    """The text of each token; "" for the second and later ones of a character that several stand for."""
+    texts, reached = [], 0
+    for token, (first, last) in zip(encoding.tokens, encoding.offsets, strict=True):
+        texts.append(rendered.text[max(first, reached) : last] if last > first else token if last == 0 else "")
+        reached = max(reached, last)
+    return texts
+
+
+def _shape(recipe: Recipe, base: Path) -> Detection | None:
+    """The shape of the recipe's training data; None where it cannot be read, and each row must tell its own."""
+    if recipe.data.shape != "auto" or recipe.data.columns:
+        return recognise([], recipe.data.shape, recipe.data.columns)
+    try:
+        source = resolve(recipe.data.train, base=base)
+        rows = list(islice(open_source(source, split=recipe.data.split, limit=_SAMPLE), _SAMPLE))
+    except TuituneError:
+        return None
+    return recognise(rows)
+
+
+def _limit_memory() -> None:
+    """Hold this process to what it has and a little more; from before it meets a template on."""
+    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    resource.setrlimit(resource.RLIMIT_DATA, (psutil.Process().memory_info().data + _MEMORY, hard))

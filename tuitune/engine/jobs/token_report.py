@@ -1,0 +1,132 @@
+"""What a recipe's data comes to as tokens: the `tokens` task, which a screen or a command reads before a launch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from tuitune.data.tasks import Report
+from tuitune.engine.load.tokenizer import choose_template, load_tokenizer, longest_of, place_of, stop_ids_of
+from tuitune.engine.process.failures import EngineError, explain
+from tuitune.engine.tokens.encode import Encoder
+from tuitune.engine.tokens.omissions import SYSTEM, TOOLS
+from tuitune.engine.tokens.prepare import packed
+from tuitune.engine.tokens.tokenize import Remark, refusal, remarks, tokenize
+from tuitune.engine.tokens.verdicts import Level, Verdict, judge, longer
+from tuitune.problem import TuituneError
+from tuitune.recipe.schema import Recipe
+
+_MOST_LEFT_OUT = 50
+_COUNTED = {"system": SYSTEM, "tools": TOOLS}
+"""Verdicts on a template, and what is said to be left out of rows where they hold."""
+
+
+def run(report: Report) -> dict[str, Any]:
+    """Carry out the task; `wanted` is `{"recipe": tables, "base": folder}`.
+
+    What only a person can decide (more than one row in a hundred lost) is in `errors` of the result; TuituneError
+    where there are no tokens at all.
+    """
+    recipe = Recipe.model_validate(report.wanted["recipe"])
+    report.progress(f"loading the tokenizer of {recipe.model.id}")
+    base = Path(report.wanted["base"])
+    place = place_of(recipe.model, base)
+    tokenizer = _in_words(lambda: load_tokenizer(recipe.model, place))
+    template = choose_template(recipe, tokenizer, base)
+    stop_ids = stop_ids_of(recipe.model, place, tokenizer)
+    tokens = _in_words(lambda: tokenize(recipe, template, stop_ids, _Listener(report), base=base))
+    facts = tokens.facts
+    report.progress("packing")
+    most = longest_of(recipe.model, place)
+    rows = packed(tokens.train, recipe.data.max_length if recipe.data.packing else None)
+    room = len(rows) * recipe.data.max_length
+    encoder = Encoder(template, recipe.data.loss_on, recipe.data.max_length, stop_ids)
+    reason = refusal(facts, recipe)
+    used = {*facts["used"], *facts["held_out"]["used"]}
+    judged = judge(encoder, stop_ids, used)
+    return {
+        "rows": facts["rows"],
+        "held_out": facts["held_out"]["rows"],
+        "tokens": facts["tokens"],
+        "trained_tokens": facts["trained_tokens"],
+        "trained_share": facts["trained_share"],
+        "longest": facts["longest"],
+        "cut": facts["cut"],
+        "lengths": facts["lengths"],
+        "max_length": recipe.data.max_length,
+        "packed_rows": len(rows),
+        "fill": facts["tokens"] / room if recipe.data.packing and room else None,
+        "lost": [{key: one[key] for key in ("row", "place", "why", "mark")} for one in facts["lost"]],
+        "lost_count": facts["lost_count"],
+        "odd": facts["odd"],
+        "verdicts": [asdict(one) for one in (*judged, *_of_rows(facts, recipe, most))],
+        "errors": [reason] if reason else [],
+        "warnings": [one.said for one in (*remarks(facts), *_of_template(judged, facts)) if one.level == "warning"],
+        "cleaning": facts["cleaning"],
+        "notes": facts["notes"],
+    }
+
+
+class _Listener:
+    """Passes what tokenizing tells on to a task's report."""
+
+    def __init__(self, report: Report) -> None:
+        self._report = report
+
+    def phase(self, slug: str, text: str) -> None:
+        self._report.progress(text)
+
+    def progress(self, slug: str, text: str, done: int, total: int | None, unit: str) -> None:
+        self._report.progress(text, done, total, unit)
+
+
+def _of_template(judged: list[Verdict], facts: dict[str, Any]) -> Iterator[Remark]:
+    """What a chat template makes of these rows otherwise than it should, unless the rows were counted for it."""
+    for one in judged:
+        if one.level == "warning" and _COUNTED.get(one.id) not in facts["left_out"]:
+            yield Remark(one.id, "warning", one.text, dict(one.fix) if one.fix else None)
+
+
+def _of_rows(facts: dict[str, Any], recipe: Recipe, most: int | None) -> list[Verdict]:
+    """Verdicts on the rows together, for a model made for `most` tokens."""
+    verdicts = []
+    rows, longest = facts["rows"], recipe.data.max_length
+    fix = longer(facts["longest"], longest, most)
+    if lost := facts["lost_count"]:
+        level: Level = "error" if refusal(facts, recipe) else "warning"
+        text = f"rows dropped, with no token to learn: {lost:,} of {rows:,}"
+        whole = facts["lost_cut"] == lost and facts["longest"] <= (most or facts["longest"])
+        verdicts.append(Verdict("lost", level, text, fix if whole else _without(facts, recipe)))
+    if cut := facts["cut"]:
+        verdicts.append(Verdict("cut", "warning", f"rows cut to {longest:,} tokens: {cut:,} of {rows:,}", fix))
+    if count := facts["no_stop"]:
+        verdicts.append(
+            Verdict("no-stop", "warning", f"rows that do not teach where their answer ends: {count:,} of {rows:,}")
+        )
+    verdicts += [
+        Verdict(one.id, "warning" if one.level == "warning" else "ok", one.text, one.fix) for one in remarks(facts)
+    ]
+    if lost := facts["held_out"]["lost_count"]:
+        text = f"held-out rows dropped, with no token to evaluate: {lost:,} of {facts['held_out']['rows']:,}"
+        verdicts.append(Verdict("lost-held-out", "warning", text))
+    return verdicts
+
+
+def _without(facts: dict[str, Any], recipe: Recipe) -> dict[str, Any] | None:
+    """The setting that leaves the lost rows out, where they are all named and few."""
+    marks = [one["mark"] for one in facts["lost"] if one["mark"]]
+    if len(marks) < facts["lost_count"] or len(marks) > _MOST_LEFT_OUT:
+        return None
+    return {"data.exclude": [*recipe.data.exclude, *marks]}
+
+
+def _in_words(work: Any) -> Any:
+    """What `work` gives; whatever a library raises becomes words."""
+    try:
+        return work()
+    except (TuituneError, MemoryError):
+        raise
+    except Exception as error:
+        raise EngineError(explain(error)) from error

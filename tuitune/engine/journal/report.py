@@ -1,0 +1,176 @@
+"""What the engine tells the world: the records of `metrics.jsonl` and `samples.jsonl`, and a readable log."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from tuitune.engine.journal.resilient_writer import PatientWriter
+from tuitune.runs.store.directory import Run
+from tuitune.text import clean, redact
+from tuitune.units import bytes_text, count_text, percent_text
+
+_PROGRESS_INTERVAL = 0.25  # seconds
+_LINE_INTERVAL = 5.0  # seconds
+
+
+class Report:
+    """The engine's journal: every method writes a record and a line of log.
+
+    `phase_now` is the phase that was announced last. `step` is the last optimizer step done, `saved` that of the newest
+    checkpoint on disk (None where there is none). `why` says why the run ends, where that is decided before its end: a
+    sentence for a person, and the cause that the end record names.
+    """
+
+    def __init__(self, run: Run) -> None:
+        self._metrics = PatientWriter(run.metrics_file, self._not_synced)
+        self._samples = PatientWriter(run.samples_file, self._not_synced)
+        self._disk_fails = False
+        self._last_progress = 0.0
+        self._last_line = 0.0
+        self.phase_now = ""
+        self.step = 0
+        self.saved: int | None = None
+        self.why: tuple[str, str | None] | None = None
+
+    def phase(self, slug: str, text: str) -> None:
+        """Announce what is about to happen, before it does."""
+        self.phase_now, self._last_line = slug, time.monotonic()
+        self._metrics.append(kind="phase", phase=slug, text=text, done=None, total=None, unit="")
+        say(text)
+
+    def progress(self, slug: str, text: str, done: int, total: int | None, unit: str) -> None:
+        """How far the phase has come; at most four records a second and always the last one, and a line of log every
+        five seconds.
+        """
+        now = time.monotonic()
+        if now - self._last_progress < _PROGRESS_INTERVAL and done != total:
+            return
+        self._last_progress = now
+        self._metrics.append(kind="phase", phase=slug, text=text, done=done, total=total, unit=unit)
+        if now - self._last_line < _LINE_INTERVAL:
+            return
+        self._last_line = now
+        show = bytes_text if unit == "bytes" else count_text
+        say(f"{text}: {show(done)}" + (f" of {show(total)}" if total else ""))
+
+    def resumed(
+        self,
+        step: int,
+        checkpoint: Path | None,
+        exact: bool,
+        reasons: Sequence[str] = (),
+        skipped: Sequence[tuple[Path, str]] = (),
+    ) -> None:
+        """The run goes on from `step`: what was recorded for later steps is superseded.
+
+        `reasons` say why it does not go on exactly as it would have, `skipped` which checkpoints could not be used.
+        """
+        self.step, self.saved = step, None if checkpoint is None else step
+        passed_over = [{"path": str(path), "reason": reason} for path, reason in skipped]
+        self._metrics.append(
+            kind="resumed",
+            step=step,
+            checkpoint=None if checkpoint is None else str(checkpoint),
+            exact=exact,
+            reasons=list(reasons),
+            skipped=passed_over,
+        )
+        self._samples.append(kind="resumed", step=step)
+        how = "exactly as it was" if exact else "approximately: " + "; ".join(reasons)
+        say(f"resumed after step {step:,}, {how}" if step else "starting over")
+        for path, reason in skipped:
+            say(f"not used: {path.name}: {reason}")
+
+    def plan(self, **figures: Any) -> None:
+        self._metrics.append(kind="plan", **figures)
+
+    def trained(self, **figures: Any) -> None:
+        """One training record; `loss` may be null (see the journal) where it is not finite."""
+        self._metrics.append(kind="step", **figures)
+        shown = "  ".join(
+            f"{name} {figures[name]:.3g}"
+            for name in ("loss", "learning_rate", "grad_norm")
+            if figures[name] is not None
+        )
+        say(f"step {figures['step']:,}  {shown}")
+
+    def evaluated(self, **figures: Any) -> None:
+        self._metrics.append(kind="eval", **figures)
+        say(f"held-out ({figures['label']})  loss {figures['loss']:.4f}  perplexity {figures['perplexity']:.4g}")
+
+    def answered(self, **figures: Any) -> None:
+        self._metrics.append(kind="answers", **figures)
+        valid = figures["valid_json"]
+        say(
+            f"answers ({figures['label']})  exact {percent_text(figures['exact'])}"
+            + ("" if valid is None else f"  valid JSON {percent_text(valid)}")
+        )
+
+    def sample(self, **figures: Any) -> None:
+        self._samples.append(**figures)
+
+    def checkpoint(self, path: Path, size: int, seconds: float, healthy: bool) -> None:
+        """A checkpoint of `step` is on disk, of `size` bytes; saving it took `seconds`."""
+        self.saved = self.step
+        self._metrics.append(
+            kind="checkpoint",
+            step=self.step,
+            path=str(path),
+            bytes=size,
+            seconds=round(seconds, 3),
+            healthy=healthy,
+            sync=True,
+        )
+        say(f"checkpoint {path.name}: {bytes_text(size)} in {seconds:.1f} s" + ("" if healthy else ", not healthy"))
+
+    def tuned(self, nonce: str, changes: Mapping[str, Any]) -> None:
+        """Settings were changed at the request `nonce`, from the next step on."""
+        self._metrics.append(kind="tuned", nonce=nonce, step=self.step, changes=dict(changes), sync=True)
+        say(f"from step {self.step + 1:,} on: " + ", ".join(f"{key} = {value}" for key, value in changes.items()))
+
+    def done(self, nonce: str, verb: str, ok: bool, message: str) -> None:
+        """A request was carried out, or could not be: `message` says what came of it."""
+        message = redact(message)
+        self._metrics.append(kind="done", nonce=nonce, verb=verb, ok=ok, message=message, step=self.step)
+        say(f"{verb}: {message}")
+
+    def alert(self, id: str, level: str, message: str) -> None:
+        """Something that a person should know; `level` is "info", "warning" or "error"."""
+        message = redact(message)
+        self._metrics.append(kind="alert", id=id, level=level, message=message, step=self.step)
+        say(f"{level}: {message}")
+
+    def artefact(self, path: Path, files: list[dict[str, Any]], reload_difference: float) -> None:
+        self._metrics.append(kind="artefact", path=str(path), files=files, reload_difference=reload_difference)
+
+    def because(self, reason: str, cause: str | None = None) -> None:
+        """Remember why the run ends, for the end record."""
+        self.why = (redact(reason), cause)
+
+    def end(self, outcome: str, reason: str | None, cause: str | None = None) -> None:
+        """The last record; waits for room on a full disk. OSError where it, or one before it, cannot be written."""
+        reason = None if reason is None else redact(reason)
+        say(outcome if reason is None else f"{outcome}: {reason}")
+        self._metrics.append(kind="end", outcome=outcome, reason=reason, step=self.step, cause=cause)
+        self._samples.settle()
+        self._metrics.settle()
+
+    def _not_synced(self, error: OSError) -> None:
+        """Say once that the disk fails to confirm what was written."""
+        if not self._disk_fails:
+            self._disk_fails = True
+            self.alert(
+                "disk-errors", "warning",
+                f"the disk reports an error ({error.strerror}): the newest records may be lost if the power fails. "
+                "Training continues; check the disk",
+            )  # fmt: skip
+
+
+def say(text: str) -> None:
+    """A line for the log; lost where the log cannot be written."""
+    with suppress(OSError):
+        print(f"[tuitune] {clean(redact(text))}", flush=True)

@@ -1,0 +1,191 @@
+"""Checkpoints of training: everything that it takes to go on exactly, committed whole and loaded strictly."""
+
+from __future__ import annotations
+
+import errno
+import shutil
+import time
+import traceback
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers import TrainerState
+from transformers.trainer import OPTIMIZER_NAME, SCHEDULER_NAME, TRAINER_STATE_NAME
+from trl import SFTTrainer
+
+from tuitune.engine.loop.training_loop import Recorder
+from tuitune.engine.process.failures import EngineError, disk_full, explain, first_line, out_of_memory
+from tuitune.engine.result.artefact import load_weights, save_tokenizer, save_weights
+from tuitune.runs.store import checkpoints
+from tuitune.runs.store.checkpoints import Checkpoint
+from tuitune.runs.store.directory import Run
+
+_INTEGERS = {1: torch.int8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
+_MISFITS = (OSError, ValueError, KeyError, TypeError, RuntimeError)
+
+
+class SavingTrainer(SFTTrainer):
+    """SFTTrainer with our checkpoints instead of its own.
+
+    They hold no pickled arguments and appear whole, as `checkpoints/step-000500` (see
+    `tuitune.runs.store.checkpoints`); what cannot be saved is skipped. `circumstances` go into their manifests.
+    """
+
+    recorder: Recorder
+    run: Run
+    keep: int
+    circumstances: dict[str, Any]
+    untrained: Tensor
+    _former: Checkpoint | None = None
+
+    @property
+    def finite(self) -> bool:
+        """Whether every trained weight is a finite number; waits for the device."""
+        finite = [weight.isfinite().all() for weight in self.model.parameters() if weight.requires_grad]
+        return bool(torch.stack(finite).all())
+
+    @property
+    def changed(self) -> bool:
+        """Whether any trained weight has other bits than before the first step of the run."""
+        return not torch.equal(_bit_sums(self.model), self.untrained)
+
+    def remember_untrained(self) -> None:
+        """Take the weights as they are for those from before the first step."""
+        self.untrained = _bit_sums(self.model)
+
+    def go_on(self, checkpoint: Checkpoint | None) -> None:
+        """Train from where `checkpoint` was saved, or from the beginning."""
+        self._former = checkpoint
+        self.train(resume_from_checkpoint=str(checkpoint.path) if checkpoint else None)
+
+    def take_over(self, checkpoint: Checkpoint, total_steps: int) -> None:
+        """Be where `checkpoint` was saved, when nothing is left to train of a run of `total_steps`."""
+        self._load_from_checkpoint(str(checkpoint.path))
+        self.state = _state_of(checkpoint.path)
+        self.state.max_steps = total_steps
+
+    def _save_checkpoint(self, model: Any, trial: Any) -> None:
+        """Commit a checkpoint of this step, unless there is one, and drop old ones."""
+        with self.recorder.watch:
+            started = time.perf_counter()
+            try:
+                path, healthy = self._commit()
+            except EngineError as error:
+                self.recorder.save_skipped(str(error))
+                return
+            except OSError as error:
+                with suppress(OSError):
+                    traceback.print_exc()
+                self.recorder.save_skipped(explain(error))
+                return
+            seconds = time.perf_counter() - started
+        self.recorder.saved(path, seconds, healthy)
+
+    def _commit(self) -> tuple[Path, bool]:
+        """The checkpoint of this step, and whether it is healthy.
+
+        EngineError where there is too little room for it, OSError where it could not be saved.
+        """
+        step, healthy = self.state.global_step, self.recorder.healthy and self.finite
+        former = checkpoints.committed(self.run, step)
+        if former and (former.healthy or not healthy):
+            return former.path, former.healthy
+        periodic = not self.control.should_training_stop
+        if periodic and (shortage := checkpoints.shortage(self.run)):
+            raise EngineError(shortage)
+        staged = checkpoints.stage(self.run.checkpoints)
+        try:
+            self._write(staged)
+            manifest = {
+                "step": step,
+                "epoch": self.state.epoch,
+                "healthy": healthy,
+                "trained_at": round(time.time(), 3),
+                **self.circumstances,
+                "progress": self.recorder.state(),
+            }
+            path = checkpoints.commit(self.run.checkpoints, staged, manifest)
+        finally:
+            shutil.rmtree(staged, ignore_errors=True)
+        best = self.recorder.best_step
+        with suppress(OSError):
+            checkpoints.rotate(self.run, self.keep, () if best is None else (best,))
+        return path, healthy
+
+    def _write(self, folder: Path) -> None:
+        """OSError where something cannot be written: torch, safetensors and tokenizers each raise what they like."""
+        try:
+            self._save(str(folder))
+            self._save_optimizer_and_scheduler(str(folder))
+            self._save_scaler(str(folder))
+            self._save_rng_state(str(folder))
+            self.state.save_to_json(str(folder / TRAINER_STATE_NAME))
+        except OSError:
+            raise
+        except Exception as error:
+            if out_of_memory(error):
+                raise
+            raise OSError(errno.ENOSPC if disk_full(error, folder) else errno.EIO, first_line(error)) from error
+
+    def _save(self, output_dir: str | None = None, state_dict: dict[str, Any] | None = None) -> None:
+        folder = Path(output_dir or self.args.output_dir)
+        save_weights(self.model, folder)
+        save_tokenizer(self.processing_class, folder)
+
+    def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
+        """As trl's, without a history in every checkpoint: the journal has it."""
+        super().log(logs, start_time)
+        self.state.log_history.clear()
+
+    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
+        _state_of(Path(resume_from_checkpoint))
+        load_weights(self.model, Path(resume_from_checkpoint))
+
+    def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
+        """As saved, with the recipe's weight decay; of another optimizer's state only how far the schedule has come."""
+        if checkpoint is None:
+            return
+        decays = [group.get("weight_decay") for group in self.optimizer.param_groups]
+        try:
+            if self._same_optimizer():
+                super()._load_optimizer_and_scheduler(checkpoint)
+            else:
+                schedule = torch.load(Path(checkpoint) / SCHEDULER_NAME, weights_only=True)
+                self.lr_scheduler.load_state_dict(schedule)
+        except _MISFITS as error:
+            raise EngineError(
+                f"the {OPTIMIZER_NAME} in {checkpoint} does not fit this run: {first_line(error)}. Start a new run, or "
+                "move that folder away to resume from an older checkpoint."
+            ) from error
+        for group, decay in zip(self.optimizer.param_groups, decays, strict=True):
+            group["weight_decay"] = decay
+
+    def _same_optimizer(self) -> bool:
+        before = self._former.manifest if self._former else None
+        key = "training.optimizer"
+        return before is None or before["recipe"][key] == self.circumstances["recipe"][key]
+
+    def _load_scaler(self, checkpoint: str | None) -> None:
+        """The gradient scaler of float16, where this life trains in float16 too."""
+        if getattr(self.accelerator, "scaler", None) is not None:
+            super()._load_scaler(checkpoint)
+
+
+def _bit_sums(model: Any) -> Tensor:
+    """For each trained weight the sum of its numbers' bits read as integers: exact, and no copy of the weights."""
+    trained = [weight.detach() for weight in model.parameters() if weight.requires_grad]
+    return torch.stack([weight.view(_INTEGERS[weight.itemsize]).sum(dtype=torch.int64) for weight in trained])
+
+
+def _state_of(folder: Path) -> TrainerState:
+    """EngineError where this version of transformers does not know what is in it."""
+    try:
+        return TrainerState.load_from_json(str(folder / TRAINER_STATE_NAME))
+    except _MISFITS as error:
+        raise EngineError(
+            f"the {TRAINER_STATE_NAME} in {folder} cannot be read: {first_line(error)}. Resume with the version of "
+            "transformers that its MANIFEST.json names, or start a new run."
+        ) from error

@@ -1,0 +1,89 @@
+"""The steps of training since its last record."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor
+
+from tuitune.engine.loop.stopwatch import Stopwatch, Tally
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What `steps` steps came to: their mean loss, the tokens of the run so far, and where the time went."""
+
+    loss: float
+    steps: int
+    tokens: int
+    tokens_per_second: float
+    seconds: float
+    waited: float
+
+
+class Window:
+    """Adds up loss, tokens and seconds from one record to the next, also across lives, and never waits for the device.
+
+    `watch` is paused for everything that is not training, `fetching` entered while a batch is waited for. `steps` is
+    for the owner to count.
+    """
+
+    def __init__(self) -> None:
+        self.watch = Stopwatch()
+        self.fetching = Tally()
+        self.tokens = 0
+        self.steps = 0
+        self._loss: Tensor | float = 0.0
+        self._new_tokens = 0
+        self._seconds_before = 0.0
+
+    @property
+    def loss(self) -> float:
+        """The sum of the losses so far; waits for the device."""
+        return float(self._loss)
+
+    def begin(self) -> None:
+        self.watch.lap(self._seconds_before)
+
+    def learned(self, loss: Tensor, tokens: int) -> None:
+        """A batch went through the model, with its share of the step's loss."""
+        self._loss = self._loss + loss
+        self.tokens += tokens
+        self._new_tokens += tokens
+
+    def close(self) -> Figures:
+        """The figures of this window; the next one begins."""
+        seconds, steps = self.watch.lap(), max(self.steps, 1)
+        figures = Figures(
+            loss=self.loss / steps,
+            steps=steps,
+            tokens=self.tokens,
+            tokens_per_second=self._new_tokens / seconds,
+            seconds=seconds,
+            waited=self.fetching.seconds,
+        )
+        self._loss, self.steps, self._new_tokens, self.fetching.seconds = 0.0, 0, 0, 0.0
+        return figures
+
+    def state(self) -> dict[str, Any]:
+        """For `restore`, in finite numbers; a loss that is none is None."""
+        return {
+            "loss": self.loss if math.isfinite(self.loss) else None,
+            "steps": self.steps,
+            "tokens": self.tokens,
+            "new_tokens": self._new_tokens,
+            "seconds": self.watch.seconds,
+            "waited": self.fetching.seconds,
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        loss = state.get("loss", 0.0)
+        self._loss = math.nan if loss is None else loss
+        self.steps = state.get("steps", 0)
+        self.tokens = state.get("tokens", 0)
+        self._new_tokens = state.get("new_tokens", 0)
+        self._seconds_before = state.get("seconds", 0.0)
+        self.fetching.seconds = state.get("waited", 0.0)

@@ -1,0 +1,194 @@
+"""The result: saved, checked by loading it again, then put into its place."""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import math
+import os
+import shutil
+import struct
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate.utils import extract_model_from_parallel
+from peft import PeftModel, get_peft_model_state_dict, set_peft_model_state_dict
+from peft.utils.save_and_load import load_peft_weights
+from safetensors import SafetensorError
+from torch import Tensor
+from transformers import PreTrainedTokenizerBase
+
+from tuitune.engine.evaluation.generate import undisturbed
+from tuitune.engine.load.model import Base, set_attention
+from tuitune.engine.process.failures import EngineError, first_line
+from tuitune.runs.store import files, manifest
+
+ADAPTER_FILES = {"adapter_config.json", "adapter_model.safetensors"}
+CARD = "README.md"
+_HERE, _RENAME_EXCHANGE = -100, 2  # AT_FDCWD and the flag of renameat2(2)
+_TOLERANCE = 1e-3  # of a logit, or four units of the number format's resolution at the largest; normally it is 0
+
+
+def save_weights(model: Any, folder: Path) -> None:
+    """The adapter's two files, or the whole model where there is no adapter; never a copy of the base's embeddings."""
+    if isinstance(model, PeftModel):
+        model.save_pretrained(folder, save_embedding_layers=False)
+        (folder / CARD).unlink(missing_ok=True)
+    else:
+        model.save_pretrained(folder)
+
+
+def save_tokenizer(tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:
+    """The tokenizer as it came, whatever it was last asked to pad or cut."""
+    if tokenizer.is_fast:
+        tokenizer.backend_tokenizer.no_padding()
+        tokenizer.backend_tokenizer.no_truncation()
+    tokenizer.save_pretrained(folder)
+
+
+def load_weights(model: Any, folder: Path) -> None:
+    """Give `model` the weights that `save_weights` wrote; EngineError where they are not the weights of this model."""
+    try:
+        if isinstance(model, PeftModel):
+            given = load_peft_weights(str(folder), device="cpu")
+            expected = set(get_peft_model_state_dict(model, save_embedding_layers=False))
+            if differing := sorted(given.keys() ^ expected):
+                raise ValueError(f"{len(differing)} tensors are missing or unknown, {differing[0]} among them")
+            set_peft_model_state_dict(model, given)
+        else:
+            saved = type(model).from_pretrained(folder, dtype="auto", use_safetensors=True, local_files_only=True)
+            model.load_state_dict(saved.state_dict())
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
+        raise EngineError(
+            f"the weights in {folder} do not fit this model: {first_line(error)}. Start a new run for other model or "
+            "adapter settings, or move that folder away to resume from an older checkpoint."
+        ) from error
+
+
+def stage(model: Any, base: Base, card: str, folder: Path) -> Path:
+    """Write the result with its tokenizer and card beside `folder`; where it lies, on disk when this returns.
+
+    Where that fails, nothing is left that takes up room.
+    """
+    staged = folder.with_name(f".{folder.name}")
+    shutil.rmtree(staged, ignore_errors=True)
+    try:
+        save_weights(model, staged)
+        save_tokenizer(base.tokenizer, staged)
+        (staged / CARD).write_text(card, encoding="utf-8")
+        manifest.sync(staged)
+    except Exception:
+        shutil.rmtree(staged, ignore_errors=True)
+        raise
+    return staged
+
+
+def put(staged: Path, folder: Path) -> None:
+    """Move the result into its place in one step; one of an earlier life makes way and is gone after that."""
+    if folder.is_symlink() or not folder.is_dir():
+        staged.rename(folder)
+    else:
+        _exchange(staged, folder)
+    files.sync_directory(folder.parent)
+    shutil.rmtree(staged, ignore_errors=True)
+
+
+def _exchange(one: Path, other: Path) -> None:
+    """Let two folders swap names, at once where the file system can."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.renameat2(_HERE, os.fsencode(one), _HERE, os.fsencode(other), _RENAME_EXCHANGE) == 0:
+        return
+    aside = one.with_name(f"{one.name}.former")
+    shutil.rmtree(aside, ignore_errors=True)
+    other.rename(aside)
+    one.rename(other)
+    aside.rename(one)
+
+
+def listing(folder: Path) -> list[dict[str, Any]]:
+    return [{"name": file.name, "bytes": file.stat().st_size} for file in sorted(folder.iterdir())]
+
+
+def check(model: Any, base: Base, folder: Path) -> float:
+    """Compare what lies in `folder` with the model that was trained; the largest difference, which is normally 0.
+
+    EngineError where it is not what was trained.
+    """
+    return _check_adapter(model, base, folder) if isinstance(model, PeftModel) else _check_model(model, folder)
+
+
+def _check_adapter(model: PeftModel, base: Base, folder: Path) -> float:
+    """Compare the saved tensors, which must be equal, then load them onto the bare base and compare the logits.
+
+    Both times without the autocast that training wraps the forward pass in. The model in memory is used up by this.
+    """
+    weights = folder / "adapter_model.safetensors"
+    names = {file.name for file in folder.iterdir()}
+    if missing := ADAPTER_FILES - names:
+        raise EngineError(f"the saved adapter lacks {', '.join(sorted(missing))}")
+    if strays := [name for name in names - ADAPTER_FILES if name.endswith((".safetensors", ".bin", ".pt", ".pth"))]:
+        raise EngineError(f"the saved adapter has extra weights: {', '.join(sorted(strays))}")
+    saved, trained = _numbers(weights), sum(weight.numel() for weight in model.parameters() if weight.requires_grad)
+    if saved != trained:
+        raise EngineError(f"the saved adapter holds {saved:,} numbers, but {trained:,} were trained")
+    _same_tensors(
+        get_peft_model_state_dict(model, save_embedding_layers=False), load_peft_weights(folder, device="cpu")
+    )
+    before = _probe(extract_model_from_parallel(model, keep_fp32_wrapper=False), base)
+    after = _probe(PeftModel.from_pretrained(model.unload(), folder), base)
+    largest = float(before.abs().max())
+    if not math.isfinite(largest):
+        raise EngineError(
+            "the trained model's logits are not finite numbers: lower training.learning_rate, or under fp16 set "
+            'training.precision = "bf16" (cards from Ampere on) or "fp32"'
+        )
+    return _accepted(float((before - after).abs().max()), 4 * torch.finfo(base.model.dtype).eps * largest)
+
+
+def _same_tensors(trained: dict[str, Tensor], saved: dict[str, Tensor]) -> None:
+    if differing := sorted(trained.keys() ^ saved.keys()):
+        raise EngineError(f"the saved adapter's tensors are not the trained ones, such as {differing[0]}")
+    for name, weight in trained.items():
+        if not torch.equal(weight.cpu(), saved[name]):
+            raise EngineError(f"the saved adapter differs from the trained one in {name}")
+
+
+def _check_model(model: Any, folder: Path) -> float:
+    """Load the saved model into main memory and compare every weight."""
+    saved = type(model).from_pretrained(folder, dtype="auto", use_safetensors=True, local_files_only=True).state_dict()
+    trained = model.state_dict()
+    if set(saved) != set(trained):
+        raise EngineError(
+            f"the saved model's weights are not the trained ones: {', '.join(sorted(set(saved) ^ set(trained))[:5])}"
+        )
+    return _accepted(max(float((saved[name] - trained[name].cpu()).abs().max()) for name in trained))
+
+
+def _accepted(difference: float, resolution: float = 0.0) -> float:
+    """The difference, where it is no larger than what rounding explains."""
+    if not difference <= max(_TOLERANCE, resolution):
+        raise EngineError(f"loaded back, the result differs from the trained model (by {difference:.3g})")
+    return difference
+
+
+def _numbers(file: Path) -> int:
+    """How many numbers a safetensors file holds; EngineError where it is shorter or longer than its header says."""
+    with file.open("rb") as stream:
+        (length,) = struct.unpack("<Q", stream.read(8))
+        header = json.loads(stream.read(length))
+    tensors = [entry for name, entry in header.items() if name != "__metadata__"]
+    end = max((entry["data_offsets"][1] for entry in tensors), default=0)
+    if file.stat().st_size != 8 + length + end:
+        raise EngineError(f"{file.name} is {file.stat().st_size:,} bytes long instead of {8 + length + end:,}")
+    return sum(torch.Size(entry["shape"]).numel() for entry in tensors)
+
+
+def _probe(model: Any, base: Base) -> Tensor:
+    """Logits of a few fixed tokens."""
+    ids = torch.arange(min(32, model.config.get_text_config().vocab_size), device=model.device)[None]
+    before = set_attention(model, base.stock_attention)
+    with undisturbed(model):
+        logits = model(input_ids=ids, use_cache=False).logits.float()
+    set_attention(model, before)
+    return logits

@@ -1,0 +1,101 @@
+"""The model card of a result: what it was made from and how, and how good it was measured to be."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from pathlib import Path
+
+from tuitune import __version__
+from tuitune.engine.load.model import Base
+from tuitune.engine.tokens.prepare import Prepared
+from tuitune.recipe.schema import Recipe
+from tuitune.runs.read.usage import snippet
+from tuitune.units import count_text
+
+_LIBRARIES = ("torch", "transformers", "trl", "peft", "bitsandbytes", "datasets")
+
+
+def model_card(
+    recipe: Recipe, base: Base, data: Prepared, figures: dict[str, float], steps: int, *, complete: bool
+) -> str:
+    """The text of README.md. `figures` holds the perplexities measured, by label (base, during, tuned)."""
+    adapter = recipe.adapter.method == "lora"
+    kind = "A LoRA adapter for" if adapter else "A fine-tuned copy of"
+    front = [
+        "---",
+        f"base_model: {_short(recipe.model.id)}",
+        f"library_name: {'peft' if adapter else 'transformers'}",
+        "pipeline_tag: text-generation",
+        "tags: [tuitune, sft" + (", lora]" if adapter else "]"),
+        "---",
+    ]
+    lines = [
+        f"# {recipe.run.name}",
+        f"{kind} `{_short(recipe.model.id)}`, made with tuitune {__version__}.",
+        *([recipe.run.notes] if recipe.run.notes else []),
+        *([] if complete else ["Training was stopped before its end."]),
+        "## Use",
+        _usage(recipe, base, adapter=adapter),
+        "## Training",
+        _table(_settings(recipe, base, data, steps)),
+        "## Held-out perplexity",
+        _perplexity(figures, data),
+        "## Limits",
+        "It inherits the faults and the licence of its base model, and the bias of its data. Perplexity says how sure "
+        "the model is of held-out rows, not whether what it says is true. Nothing else was evaluated here.",
+        "## Versions",
+        _table({name: version(name) for name in _LIBRARIES}),
+    ]
+    return "\n".join(front) + "\n\n" + "\n\n".join(lines) + "\n"
+
+
+def _short(name: str) -> str:
+    """A Hub id or bundled name as it is; of a file or folder its last part, for the rest is nobody's business."""
+    return Path(name).name if Path(name).exists() else name
+
+
+def _usage(recipe: Recipe, base: Base, *, adapter: bool) -> str:
+    needed = ["transformers", "accelerate", *(["peft"] if adapter else [])]
+    needed += ["bitsandbytes"] if adapter and recipe.quantization.bits != 16 else []
+    text = snippet(".", recipe.model_dump(mode="json"), adapter=adapter, chat=bool(base.tokenizer.chat_template))
+    return f"`pip install {' '.join(needed)}`, then in the folder of this card:\n\n```python\n{text}```"
+
+
+def _settings(recipe: Recipe, base: Base, data: Prepared, steps: int) -> dict[str, str]:
+    training, lora = recipe.training, recipe.adapter
+    settings = {
+        "data": f"{_short(recipe.data.train)}, {data.train_rows:,} rows, {count_text(data.train_tokens)} tokens",
+        "learned from": {"assistant": "the assistant's turns", "completion": "the last answer", "all": "every token"}[
+            recipe.data.loss_on
+        ],
+        "steps": f"{steps:,} of {training.batch_size} × {training.accumulation} rows",
+        "max length": f"{recipe.data.max_length} tokens"
+        + (", packed" if "seq_lengths" in data.train.column_names else ""),
+        "learning rate": f"{training.learning_rate:g}, {training.schedule}, {training.optimizer}",
+        "base weights": f"{recipe.quantization.bits}-bit"
+        if recipe.quantization.bits != 16
+        else str(base.model.dtype).removeprefix("torch."),
+        "seed": str(recipe.run.seed),
+    }
+    if base.commit:
+        settings["base revision"] = base.commit
+    if lora.method == "lora":
+        targets = lora.targets if isinstance(lora.targets, str) else ", ".join(lora.targets)
+        settings["adapter"] = f"rank {lora.rank}, alpha {lora.alpha}, dropout {lora.dropout:g}, on {targets}"
+    return settings
+
+
+def _perplexity(figures: dict[str, float], data: Prepared) -> str:
+    if not figures:
+        return "Not evaluated."
+    names = {"base": "base model", "tuned" if "tuned" in figures else "during": "tuned model"}
+    rows = {names[label]: f"{value:.4g}" for label, value in figures.items() if label in names}
+    return f"On {data.held_out_count:,} rows never trained on, weighted by tokens; lower is better.\n\n{_table(rows)}"
+
+
+def _table(rows: dict[str, str]) -> str:
+    return "\n".join(["| | |", "|---|---|", *(f"| {_cell(name)} | {_cell(value)} |" for name, value in rows.items())])
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")

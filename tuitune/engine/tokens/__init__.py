@@ -1,0 +1,1 @@
+"""From rows to tokens: the template, what is learned, and what is said of it."""

@@ -1,0 +1,150 @@
+"""Where the answers lie in what a chat template renders, when it does not mark them; and where an answer ends."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from contextlib import suppress
+
+from transformers import PreTrainedTokenizerBase
+
+from tuitune.engine.tokens.template import ChatTemplate, Messages, RenderProblem, Tools
+
+Span = tuple[int, int]
+
+_STAND_IN = "\ue000\ue001\ue002"
+"""A word that no answer has: characters for private use, which templates pass through."""
+
+
+class Ends:
+    """The tokens that end a turn: special ones, and among them the `stop_ids` at which a model stops to generate."""
+
+    def __init__(self, tokenizer: PreTrainedTokenizerBase, stop_ids: Collection[int]) -> None:
+        known = {number for number in {tokenizer.eos_token_id, *stop_ids} if number is not None}
+        self.stops = tuple(str(text) for text in tokenizer.convert_ids_to_tokens(sorted(known)) if text)
+        special = [token.content for token in tokenizer.added_tokens_decoder.values() if token.special]
+        self._all = tuple(dict.fromkeys([*self.stops, *special]))
+
+    def cut(self, text: str, span: Span) -> Span:
+        """The span up to the token that ends its turn: white space and special tokens behind that are the template's,
+        and no model is asked to write them. The span as it is where no such token ends it.
+        """
+        first, last = span
+        at, end = last, None
+        while True:
+            while at > first and text[at - 1].isspace():
+                at -= 1
+            if not text.endswith(self._all, first, at):
+                return first, last if end is None else end
+            token = next(one for one in self._all if text.endswith(one, first, at))
+            if end is None or token in self.stops:
+                end = at
+            at -= len(token)
+
+    def joined(self, text: str, spans: Sequence[Span]) -> list[Span]:
+        """The spans, of which one that has only special tokens, white space behind another, is the end of that one."""
+        found: list[Span] = []
+        for first, last in spans:
+            if found and not text[found[-1][1] : first].strip() and not self._bare(text[first:last]):
+                first = found.pop()[0]
+            found.append((first, last))
+        return found
+
+    def closing(self, text: str, span: Span) -> Span:
+        """The span with the stop token right behind it, where it has none: some templates end a turn only when another
+        one follows.
+        """
+        first, last = span
+        if text[first:last].rstrip().endswith(self.stops):
+            return span
+        return first, last + max((len(token) for token in self.stops if text.startswith(token, last)), default=0)
+
+    def _bare(self, text: str) -> str:
+        """A text without the special tokens and the white space at its end."""
+        while (less := text.rstrip()).endswith(self._all):
+            text = less.removesuffix(next(token for token in self._all if less.endswith(token)))
+        return less
+
+    def first_in(self, text: str, start: int, before: int) -> int | None:
+        """Where the first stop token of `text` from `start` on ends, if it begins before `before`."""
+        found = [(place, token) for token in self.stops if (place := text.find(token, start, before)) >= 0]
+        return None if not found else (nearest := min(found))[0] + len(nearest[1])
+
+
+def find_answer(
+    template: ChatTemplate, messages: Messages, tools: Tools | None, text: str, place: int, ends: Ends
+) -> Span | None:
+    """The characters of `text`, the whole conversation, that the answer `messages[place]` takes with its end.
+
+    It begins where the template leaves the model to go on, and is found by rendering the conversation up to before and
+    after it. A template that renders those otherwise than as a part of the whole is asked for the same conversation
+    with other words in that answer. None where neither tells. RenderProblem as `ChatTemplate.render`.
+    """
+    before = template.render(messages[:place], tools, prompt=True) if place else ""
+    after = text if place == len(messages) - 1 else template.render(messages[: place + 1], tools)
+    if text.startswith(before) and text.startswith(after) and after.startswith(before):
+        return ends.closing(text, (len(before), len(after)))
+    return _by_other_words(template, messages, tools, text, place, before, ends)
+
+
+def _by_other_words(
+    template: ChatTemplate,
+    messages: Messages,
+    tools: Tools | None,
+    text: str,
+    place: int,
+    before: str,
+    ends: Ends,
+) -> Span | None:
+    other = template.render([*messages[:place], _in_other_words(messages[place]), *messages[place + 1 :]], tools)
+    first = _shared(text, other)
+    last = len(text) - _shared(text[first:][::-1], other[first:][::-1])
+    if first >= last or _STAND_IN not in other:
+        return None
+    end: int | None = len(text)
+    if place < len(messages) - 1:
+        following = str(messages[place + 1]["content"]).strip()
+        reached = text.find(following, last) if following else -1
+        end = ends.first_in(text, last, reached if reached >= 0 else len(text))
+    return None if end is None else (_opening(template, messages, tools, text, place, before, first), end)
+
+
+def _opening(
+    template: ChatTemplate,
+    messages: Messages,
+    tools: Tools | None,
+    text: str,
+    place: int,
+    before: str,
+    first: int,
+) -> int:
+    """Where an answer begins whose words begin at `first`: before the reasoning that the template opens by itself,
+    as far as what the model is asked with and what it is taught agree.
+    """
+    if text.startswith(before) and len(before) <= first:
+        return len(before)
+    with suppress(RenderProblem):
+        asked = template.render(messages[:place], tools) if place else ""
+        bare = template.render([*messages[:place], {"role": "assistant", "content": _STAND_IN}], tools)
+        agreed = _shared(before, bare)
+        if text.startswith(asked) and len(asked) <= agreed <= first and text.startswith(bare[:agreed]):
+            return agreed
+    return first
+
+
+def _in_other_words(answer: dict[str, object]) -> dict[str, object]:
+    """An answer of the same parts that says something else."""
+    changed = {key: _STAND_IN if isinstance(value, str) and value else value for key, value in answer.items()}
+    calls = {"tool_calls": [{"type": "function", "function": {"name": _STAND_IN, "arguments": {}}}]}
+    return {**changed, "role": answer["role"], **(calls if answer.get("tool_calls") else {})}
+
+
+def _shared(one: Sequence[str] | str, other: Sequence[str] | str) -> int:
+    """How many characters two texts have in common at the beginning."""
+    low, high = 0, min(len(one), len(other))
+    while low < high:
+        middle = (low + high + 1) // 2
+        if one[:middle] == other[:middle]:
+            low = middle
+        else:
+            high = middle - 1
+    return low

@@ -1,0 +1,348 @@
+"""From rows to tokens: which tokens a row becomes and which of them are learned.
+
+A canonical row (see `tuitune.data.shapes.convert`) has `messages` and perhaps `tools`, `prompt` and `completion`, or
+`text`. Conversations go through the chat template; the end-of-turn token after an answer is learned with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import compress
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from tokenizers import Encoding
+from transformers import PreTrainedTokenizerBase
+
+from tuitune.data.shapes.turns import is_learned
+from tuitune.engine.process.failures import EngineError
+from tuitune.engine.tokens.answers import Ends, find_answer
+from tuitune.engine.tokens.collator import IGNORED
+from tuitune.engine.tokens.omissions import ANSWERS, CALLS, EARLIER_ANSWERS, left_out, mismarked
+from tuitune.engine.tokens.template import ChatTemplate, Messages, RenderProblem, Spans, Tools
+
+Canonical = dict[str, Any]
+"""A row as `tuitune.data.shapes.convert` makes it: `messages` (and `tools`), `prompt` and `completion`, or `text`."""
+
+Numbers = NDArray[np.int32]
+
+_NO_CALLS = "the chat template leaves out its tool calls: they would not be learned"
+
+_TOGETHER = 32
+"""Rows rendered at one go: so many again where one of them is refused, and so much text before it is looked at."""
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """A row as text. `whole`: the template wrote every special token of it.
+
+    `answers` are the character ranges that are learned: of each answer up to the token that ends it, none of one of
+    weight 0. `left_out` names what the row says and the text does not.
+    """
+
+    text: str
+    answers: Spans
+    whole: bool
+    left_out: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """A row as the model sees it: at most `max_length` of the `length` tokens that it has.
+
+    `labels` is -100 where nothing is learned. `problem` says why there are no tokens, where there are none, and
+    `left_out` what of the row its chat template leaves out.
+    """
+
+    input_ids: Numbers
+    labels: Numbers
+    length: int
+    problem: str = ""
+    left_out: tuple[str, ...] = ()
+
+    @property
+    def cut(self) -> bool:
+        return self.length > len(self.input_ids)
+
+    @property
+    def learned(self) -> int:
+        """Tokens that count in the loss: none is predicted from nothing, so that the first never does."""
+        return int(np.count_nonzero(self.labels[1:] != IGNORED))
+
+
+class Encoder:
+    """Turns canonical rows into tokens and labels.
+
+    `loss_on` is the recipe's: assistant (every answer), completion (the last) or all; answers of `weight` 0 are learned
+    with the third alone. `stop_ids` are the tokens that end an answer. Rows are cut after `max_length`. EngineError
+    where the tokenizer does not tell which characters a token stands for.
+    """
+
+    def __init__(
+        self, template: ChatTemplate, loss_on: str, max_length: int, stop_ids: Collection[int] = frozenset()
+    ) -> None:
+        if not template.tokenizer.is_fast:
+            raise EngineError("model.id: this model's tokenizer gives no character offsets of tokens")
+        self.template = template
+        self.tokenizer = template.tokenizer
+        self.loss_on = loss_on
+        self.max_length = max_length
+        self._ends = Ends(template.tokenizer, stop_ids)
+
+    def encode(self, rows: Sequence[Canonical]) -> list[Encoded]:
+        """Rows in order. EngineError where no row of such a template tells which tokens are its answers."""
+        return next(self.encode_all([rows]))
+
+    def encode_all(self, chunks: Iterable[Sequence[Canonical]]) -> Iterator[list[Encoded]]:
+        """Chunks of rows in order, as `encode`: each is rendered here while the one before is tokenized beside it."""
+        with ThreadPoolExecutor(max_workers=1) as beside:
+            waiting = None
+            for chunk in chunks:
+                found = [one for rows in _parts(chunk) for one in self._attempt_all(rows)]
+                tokens = beside.submit(self.tokenize, [one for one in found if isinstance(one, Rendered)])
+                if waiting:
+                    yield self._rows(*waiting)
+                waiting = found, tokens
+            if waiting:
+                yield self._rows(*waiting)
+
+    def _attempt_all(self, rows: Sequence[Canonical]) -> list[Rendered | str]:
+        """Rows as text, or why there is none: at one go where the template takes them all, else one by one."""
+        found = [messages_of(row, self.tokenizer) for row in rows if not _uses_tools(row)]
+        conversations = [messages for messages in found if messages is not None]
+        if self.template.marked != "rendered" and 1 < len(conversations) == len(rows):
+            with suppress(EngineError):
+                marked = self.template.render_marked(conversations)
+                return [self._marked(*one, row) for one, row in zip(marked, conversations, strict=True)]
+        return [self._attempt(row) for row in rows]
+
+    def _attempt(self, row: Canonical) -> Rendered | str:
+        """A row as text, or why there is none."""
+        try:
+            return self.render(row)
+        except RenderProblem as problem:
+            return str(problem)
+
+    def _rows(self, found: Sequence[Rendered | str], tokens: Future[list[Encoding]]) -> list[Encoded]:
+        encodings = iter(tokens.result())
+        return [_lost(one) if isinstance(one, str) else self._row(next(encodings), one) for one in found]
+
+    def render(self, row: Canonical) -> Rendered:
+        """A row as the text that is tokenized; RenderProblem where the chat template refuses it."""
+        messages, tools = messages_of(row, self.tokenizer), row.get("tools") or None
+        if messages is None:
+            return _plain_text(row, self.tokenizer)
+        if _uses_tools(row):
+            self._refuse_lost_calls(messages, tools)
+        if self.template.marked != "rendered":
+            return self._marked(*self.template.render_marked([messages], tools)[0], messages, tools)
+        return self._unmarked(messages, tools)
+
+    def tokenize(self, rows: Sequence[Rendered]) -> list[Encoding]:
+        """The tokens of rendered rows, in order, on all cores. What a template rendered gets no special tokens more."""
+        backend = self.tokenizer.backend_tokenizer
+        backend.no_padding()
+        backend.no_truncation()
+        result: dict[int, Encoding] = {}
+        for whole in (True, False):
+            places = [place for place, row in enumerate(rows) if row.whole == whole]
+            texts = [rows[place].text for place in places]
+            result.update(zip(places, backend.encode_batch(texts, add_special_tokens=not whole), strict=True))
+        return [result[place] for place in range(len(rows))]
+
+    def learned(self, encoding: Encoding, rendered: Rendered) -> list[tuple[int, int]]:
+        """The ranges of tokens that are learned, cut or not."""
+        if self.loss_on == "all":
+            return [(0, len(encoding))]
+        ranges = [_tokens_of(encoding, first, last, len(rendered.text)) for first, last in rendered.answers]
+        filled = [one for one in ranges if one[0] < one[1]]
+        return _last_run(filled) if self.loss_on == "completion" else filled
+
+    def _row(self, encoding: Encoding, rendered: Rendered) -> Encoded:
+        ids = np.array(encoding.ids, dtype=np.int32)
+        labels = np.full(len(ids), IGNORED, dtype=np.int32)
+        for first, last in self.learned(encoding, rendered):
+            labels[first:last] = ids[first:last]
+        return Encoded(ids[: self.max_length], labels[: self.max_length], len(ids), left_out=rendered.left_out)
+
+    def _marked(self, text: str, answers: Spans, messages: Messages, tools: Tools | None = None) -> Rendered:
+        """A conversation that the template marked, without the answers that do not count.
+
+        RenderProblem where the marks are not around the answers and nothing else.
+        """
+        if self.loss_on != "all" and (wrong := mismarked(text, answers, messages)):
+            raise RenderProblem(
+                f"the {{% generation %}} marks of the chat template {wrong}: set data.template to a file that marks "
+                'each answer and nothing else, or data.loss_on to "all"'
+            )
+        counted = [is_learned(message) for message in messages if message["role"] == "assistant"]
+        if all(counted) or self.loss_on == "all":
+            return self._rendered(text, answers, messages, tools)
+        if len(answers) != len(counted):
+            raise RenderProblem(
+                f"an answer has weight 0, but the chat template marks {len(answers)} pieces in {len(counted)} "
+                f"answers: which one is unclear"
+            )
+        return self._rendered(text, answers, messages, tools, counted)
+
+    def _rendered(
+        self,
+        text: str,
+        answers: Sequence[tuple[int, int]],
+        messages: Messages,
+        tools: Tools | None,
+        counted: Sequence[bool] | None = None,
+    ) -> Rendered:
+        """The text with its answers up to their ends. RenderProblem where it has no word of a tool call."""
+        omitted = left_out(text, messages, tools)
+        if CALLS in omitted:
+            raise RenderProblem(_NO_CALLS)
+        if (ANSWERS in omitted and self.loss_on != "all") or (
+            EARLIER_ANSWERS in omitted and self.loss_on == "assistant"
+        ):
+            raise RenderProblem("the chat template leaves out words of its answers: they would not be learned")
+        counts = counted or [True] * len(answers)
+        spans = [] if self.loss_on == "completion" and not all(counts[-1:]) else compress(answers, counts)
+        return Rendered(
+            text, [self._ends.cut(text, span) for span in self._ends.joined(text, list(spans))], True, omitted
+        )
+
+    def _refuse_lost_calls(self, messages: Messages, tools: Tools | None) -> None:
+        """RenderProblem where the conversation is the same text without its tool calls."""
+        silent = [{key: value for key, value in one.items() if key != "tool_calls"} for one in messages]
+        if self.template.takes_tools or silent == messages:
+            return
+        if self.template.render(messages, tools) == self.template.render(silent, tools):
+            raise RenderProblem(_NO_CALLS)
+
+    def _unmarked(self, messages: Messages, tools: Tools | None) -> Rendered:
+        """The conversation as text, and where its answers are, which the template does not tell."""
+        text = self.template.render(messages, tools)
+        answers = [place for place, message in enumerate(messages) if message["role"] == "assistant"]
+        if self.loss_on == "completion":
+            answers = answers[-1:]
+        spans = [] if self.loss_on == "all" else [self._answer(text, messages, tools, place) for place in answers]
+        counted = [is_learned(messages[place]) for place in answers] if spans else []
+        return self._rendered(text, spans, messages, tools, counted)
+
+    def _answer(self, text: str, messages: Messages, tools: Tools | None, place: int) -> tuple[int, int]:
+        span = find_answer(self.template, messages, tools, text, place, self._ends)
+        if span is None:
+            earlier = any(one["role"] == "assistant" for one in messages[place + 1 :])
+            where, way = (
+                ("earlier answers", 'data.loss_on to "completion" or "all"')
+                if earlier
+                else ("the answer", 'data.loss_on to "all"')
+            )
+            raise EngineError(
+                f"this model's chat template does not mark where {where} begin and end; set {way}, or data.template to "
+                "a file that marks them ({% generation %})"
+            )
+        return span
+
+
+def messages_of(row: Canonical, tokenizer: PreTrainedTokenizerBase) -> Messages | None:
+    """The conversation of a row, None for text. A prompt and its completion are one where there is a chat template."""
+    if "messages" in row:
+        return row["messages"]
+    if "prompt" in row and tokenizer.chat_template:
+        return [{"role": "user", "content": row["prompt"]}, {"role": "assistant", "content": row["completion"]}]
+    return None
+
+
+def question_and_answer(row: Canonical, template: ChatTemplate) -> tuple[str, str] | None:
+    """What a model is asked and what the row answers: all before the last answer in words, rendered, and that answer.
+
+    None for plain text, and for a conversation that answers nothing in words or that the template refuses.
+    """
+    messages = messages_of(row, template.tokenizer)
+    if messages is None:
+        return (row["prompt"], row["completion"]) if "prompt" in row else None
+    answers = (index for index, one in enumerate(messages) if one["role"] == "assistant" and one.get("content"))
+    last = max(answers, default=0)
+    try:
+        prompt = template.render(messages[:last], row.get("tools") or None, prompt=True)
+    except RenderProblem:
+        return None
+    return (prompt, messages[last]["content"]) if last else None
+
+
+def learns_to_stop(row: Encoded, stop_ids: set[int], tokenizer: PreTrainedTokenizerBase) -> bool:
+    """Whether the last token that a row teaches, white space aside, ends a turn."""
+    for place in np.flatnonzero(row.labels != IGNORED)[::-1]:
+        token = int(row.labels[place])
+        if token in stop_ids:
+            return True
+        if tokenizer.decode([token]).strip():
+            return False
+    return False
+
+
+def _uses_tools(row: Canonical) -> bool:
+    return bool(row.get("tools")) or any("tool_calls" in one for one in row.get("messages", ()))
+
+
+def _parts(rows: Sequence[Canonical]) -> Iterator[Sequence[Canonical]]:
+    return (rows[start : start + _TOGETHER] for start in range(0, len(rows), _TOGETHER))
+
+
+def _lost(problem: str) -> Encoded:
+    nothing = np.zeros(0, dtype=np.int32)
+    return Encoded(nothing, nothing, 0, problem)
+
+
+def _plain_text(row: Canonical, tokenizer: PreTrainedTokenizerBase) -> Rendered:
+    """A row without a template, ended by the end-of-text token: text is learned whole, of a prompt the completion."""
+    end = tokenizer.eos_token or ""
+    if "prompt" in row:
+        whole = _ended(row["prompt"] + row["completion"], end)
+        return Rendered(whole, [(len(row["prompt"]), len(whole))], whole=False)
+    text = _ended(row["text"], end)
+    return Rendered(text, [(0, len(text))], whole=False)
+
+
+def _ended(text: str, end: str) -> str:
+    """A text with its end token, once."""
+    return text if end and text.rstrip().endswith(end) else text + end
+
+
+def _tokens_of(encoding: Encoding, first: int, last: int, length: int) -> tuple[int, int]:
+    """The tokens that stand for any of the characters `first` to `last` of a text of `length` characters."""
+    start = _token_at(encoding, first, last)
+    if start is None:
+        return 0, 0
+    end = _token_at(encoding, last, length)
+    if end is None:
+        return start, _end_of_text(encoding)
+    stands_for = encoding.token_to_chars(end)
+    shared = stands_for is not None and stands_for[0] < last
+    return start, end + 1 if shared else end
+
+
+def _token_at(encoding: Encoding, first: int, last: int) -> int | None:
+    """The first token of the first character from `first` on that has any; a tokenizer may drop white space."""
+    return next((token for place in range(first, last) if (token := encoding.char_to_token(place)) is not None), None)
+
+
+def _end_of_text(encoding: Encoding) -> int:
+    """The number of tokens without those that the tokenizer itself adds after the text."""
+    end = len(encoding)
+    while end and encoding.token_to_chars(end - 1) is None:
+        end -= 1
+    return end
+
+
+def _last_run(ranges: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """The last unbroken run of tokens."""
+    if not ranges:
+        return []
+    first, last = ranges[-1]
+    for earlier in reversed(ranges[:-1]):
+        if earlier[1] < first:
+            break
+        first = earlier[0]
+    return [(first, last)]

@@ -1,0 +1,124 @@
+"""What a row says and its chat template leaves out: held against the text that the template made of the row."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from tuitune.data.shapes.turns import REASONING
+from tuitune.engine.tokens.control_tokens import strings
+from tuitune.engine.tokens.places import Places, Span, contiguous, in_order, parted, place_of, stands
+from tuitune.engine.tokens.template import Messages, Tools
+
+SYSTEM, REASONS, EARLIER_REASONS = "system turns", "reasoning", "the reasoning of earlier answers"
+THOUGHTS = "what answers say in <think> tags"
+CALLS, RESULTS, TOOLS, NAMES = "tool calls", "what tools answer", "tools", "the names of speakers"
+QUESTIONS, ANSWERS, EARLIER_ANSWERS = "questions", "answers", "earlier answers"
+BESIDE_CALLS = "what answers say beside tool calls"
+WORDING = "the wording of answers"
+
+_SAID_BY = {"system": SYSTEM, "user": QUESTIONS, "assistant": ANSWERS, "tool": RESULTS}
+_THOUGHT = "</think>"
+
+
+def left_out(text: str, messages: Messages, tools: Tools | None) -> tuple[str, ...]:
+    """What of a conversation and its tools is not in the `text` made of it, in words, each once."""
+    places = Places(text, messages)
+    return tuple(dict.fromkeys([*_of_turns(places, messages), *([TOOLS] if _tools_missing(places, tools) else [])]))
+
+
+def mismarked(text: str, spans: Sequence[Span], messages: Messages) -> str:
+    """What the marks of a template around its answers, `spans`, take in or leave out that they should not, in words."""
+    inside, outside = parted(text, spans)
+    whole = len(spans) == sum(one["role"] == "assistant" for one in messages)
+    at = answers = 0
+    for turn, one in enumerate(messages):
+        if one["role"] == "assistant":
+            marked = text[slice(*spans[answers])] if whole else inside
+            answers += 1
+            if not all(stands(marked, word) for word in _words_of(one)):
+                return f"leave out {CALLS}"
+            if not (place_of(marked, one) or in_order(marked, one["content"])) and _is_written(text, messages, turn):
+                return f"leave out {ANSWERS}"
+        elif one["role"] == "system":
+            if not place_of(outside, one) and place_of(inside, one):
+                return f"take in {SYSTEM}"
+        elif found := place_of(outside, one, at):
+            at = found[1]
+        elif _is_written(text, messages, turn):
+            return f"take in {_SAID_BY[one['role']]}"
+    return ""
+
+
+def _is_written(text: str, messages: Messages, turn: int) -> bool:
+    return Places(text, messages).earliest[turn] is not None
+
+
+def slug(what: str) -> str:
+    """The same as part of a name."""
+    return re.sub(r"[^a-z0-9]+", "-", what.lower()).strip("-")
+
+
+def _of_turns(places: Places, messages: Messages) -> Iterator[str]:
+    last = max((place for place, one in enumerate(messages) if one["role"] == "user"), default=0)
+    for place, one in enumerate(messages):
+        if one["role"] == "system":
+            if not contiguous(places.rest, one["content"]):
+                yield SYSTEM
+        elif places.earliest[place] is None and not ("tool_calls" in one and contiguous(places.rest, one["content"])):
+            yield from _what(places.around(place), one, earlier=place < last)
+        if len(one) > 2:
+            yield from _beside_content(places, place, one, earlier=place < last)
+
+
+def _what(around: str, one: Mapping[str, Any], *, earlier: bool) -> Iterator[str]:
+    """What is lost of a turn that is not written as it is: perhaps only what it thinks aloud, or its wording."""
+    if not one["content"].strip():
+        return
+    written = in_order(around, one["content"])
+    _, thought, answer = one["content"].rpartition(_THOUGHT)
+    if one["role"] == "tool" and written:
+        return
+    if one["role"] == "assistant" and written:
+        yield WORDING
+    elif one["role"] == "assistant" and thought and contiguous(around, answer):
+        yield EARLIER_REASONS if earlier else THOUGHTS
+    elif one["role"] == "assistant" and (earlier or "tool_calls" in one):
+        yield BESIDE_CALLS if "tool_calls" in one else EARLIER_ANSWERS
+    else:
+        yield _SAID_BY[one["role"]]
+
+
+def _beside_content(places: Places, place: int, one: Mapping[str, Any], *, earlier: bool) -> Iterator[str]:
+    beside = list(places.beside(place))
+    reasons = [one[key] for key in REASONING if key in one]
+    if any(not any(contiguous(text, said) for text in beside) for said in reasons):
+        yield EARLIER_REASONS if earlier else REASONS
+    calls = list(_words_of(one))
+    if calls and not any(all(stands(text, word) for word in calls) for text in beside):
+        yield CALLS
+    if "name" in one and one["role"] != "tool" and not any(stands(text, one["name"]) for text in beside):
+        yield NAMES
+
+
+def _words_of(one: Mapping[str, Any]) -> Iterator[str]:
+    """Names of functions that a turn calls, and keys and texts of their arguments."""
+    for call in one.get("tool_calls", ()):
+        yield call["function"]["name"]
+        yield from (text for text in strings(call["function"]["arguments"]) if text.strip())
+
+
+def _tools_missing(places: Places, tools: Tools | None) -> bool:
+    return any(not _described(places.rest, one["function"]) for one in tools or ())
+
+
+def _described(text: str, tool: Mapping[str, Any]) -> bool:
+    """Whether a text has the name of a tool, and what it does or the names of what it takes."""
+    if not stands(text, tool["name"]):
+        return False
+    purpose = tool.get("description") or ""
+    parameters = tool.get("parameters") or {}
+    takes = list(parameters.get("properties") or ()) if isinstance(parameters, Mapping) else []
+    told = bool(purpose.strip()) and contiguous(text, purpose)
+    return told or (bool(takes) and all(stands(text, name) for name in takes)) or not (purpose.strip() or takes)

@@ -1,0 +1,170 @@
+"""The data of a run: its tokens read and judged, what became of the rows recorded, then shuffled and packed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import datasets
+import pyarrow.compute
+from trl import pack_dataset
+
+from tuitune.engine.journal.report import Report
+from tuitune.engine.process.failures import EngineError
+from tuitune.engine.tokens.encode import Canonical
+from tuitune.engine.tokens.store import Tokenized
+from tuitune.engine.tokens.template import ChatTemplate
+from tuitune.engine.tokens.tokenize import refusal, remarks, tokenize
+from tuitune.recipe.schema import Recipe
+from tuitune.runs.store import files
+from tuitune.runs.store.directory import Run
+
+_RECORD_LIMIT = 256 << 20
+_NAMED = 5
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Tokenized rows (`input_ids`, `labels`, and `seq_lengths` where packed) and what became of the rows read.
+
+    `held_out_rows` are the rows themselves, for their questions and answers; `held_out_count` of them have a loss.
+    `fingerprint` tells whether these are the tokens, in the order, of another time.
+    """
+
+    train: datasets.Dataset
+    held_out: datasets.Dataset | None
+    held_out_rows: list[Canonical]
+    held_out_count: int
+    train_rows: int
+    dropped_rows: int
+    train_tokens: int
+    fingerprint: str
+
+
+def read(recipe: Recipe, template: ChatTemplate, stop_ids: set[int], run: Run, report: Report) -> Tokenized:
+    """The recipe's data as tokens. A held-out row is never among the training rows, in none of the run's lives.
+
+    EngineError, naming rows, where the data is not fit to train on. The split and what was cleaned are recorded in the
+    run's `data.json`, and the split is read from there in a later life.
+    """
+    tokens = tokenize(recipe, template, stop_ids, report, held_out=_held_out_before(run, recipe))
+    if reason := refusal(tokens.facts, recipe):
+        raise EngineError(reason)
+    _alert(tokens.facts, recipe, report)
+    files.write_whole(run.data_file, json.dumps(_record(tokens.facts, recipe), indent=1).encode() + b"\n")
+    return tokens
+
+
+def arrange(tokens: Tokenized, recipe: Recipe, *, flat: bool) -> Prepared:
+    """The rows in the order of training, packed where the model keeps packed documents apart (`flat`)."""
+    train, facts = tokens.train, tokens.facts
+    if recipe.data.shuffle:
+        order = list(range(len(train)))
+        random.Random(recipe.run.seed).shuffle(order)
+        train = train.select(order, keep_in_memory=True)
+    length = recipe.data.max_length if recipe.data.packing and flat else None
+    train = packed(train, length)
+    held_out = None if tokens.held_out is None else packed(tokens.held_out, length)
+    return Prepared(
+        train=train,
+        held_out=held_out,
+        held_out_rows=tokens.held_out_rows,
+        held_out_count=facts["held_out"]["kept"],
+        train_rows=facts["kept"],
+        dropped_rows=facts["rows"] - facts["kept"],
+        train_tokens=facts["tokens"],
+        fingerprint=_fingerprint([train] if held_out is None else [train, held_out]),
+    )
+
+
+def packed(rows: datasets.Dataset, length: int | None) -> datasets.Dataset:
+    """Several documents a row, best fit first, as trl packs them; the rows themselves where `length` is None."""
+    return pack_dataset(rows, length, "bfd", {"keep_in_memory": True}) if length and len(rows) else rows
+
+
+def _held_out_before(run: Run, recipe: Recipe) -> list[str] | None:
+    """The marks of the rows held out in an earlier life; None where none are recorded, or those of other data."""
+    try:
+        record = json.loads(files.read_bytes(run.data_file, _RECORD_LIMIT))
+        same = (record["train"], record["eval"]) == (recipe.data.train, recipe.data.eval)
+        marks = record["held_out_marks"] if same else None
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return None
+    return marks if isinstance(marks, list) and all(isinstance(mark, str) for mark in marks) else None
+
+
+def _record(facts: dict[str, Any], recipe: Recipe) -> dict[str, Any]:
+    """What `data.json` says: counts, cleaning steps, rows lost, and the split, where it was drawn here."""
+    drawn = isinstance(recipe.data.eval, float)
+    return {
+        "v": 1,
+        "train": recipe.data.train,
+        "eval": recipe.data.eval,
+        "train_rows": facts["kept"],
+        "held_out_rows": facts["held_out"]["kept"],
+        "dropped_rows": facts["rows"] - facts["kept"],
+        "train_tokens": facts["tokens"],
+        "trained_tokens": facts["trained_tokens"],
+        "cleaning": facts["cleaning"],
+        "notes": facts["notes"],
+        "lost": facts["lost"],
+        **({"held_out_marks": facts["held_out_marks"]} if drawn else {}),
+    }
+
+
+def _alert(facts: dict[str, Any], recipe: Recipe, report: Report) -> None:
+    """Tell what became of the rows."""
+    if facts["origin"] == "plain":
+        report.alert(
+            "plain-template", "info",
+            "this model has no chat template: conversations get plain headings (### User:, ### Assistant:) and each "
+            "answer the end-of-text token; the template is saved with the result",
+        )  # fmt: skip
+    for step in facts["cleaning"]:
+        if count := step["dropped"] or step["changed"]:
+            text = (
+                f"{step['title']}: {count:,} of {step['before']:,} rows {'dropped' if step['dropped'] else 'changed'}"
+            )
+            report.alert(f"cleaned-{step['step']}", "info", text)
+    for number, note in enumerate(facts["notes"], start=1):
+        report.alert(f"data-note-{number}", "info", note)
+    for which, found in (("training", facts), ("held-out", facts["held_out"])):
+        if found["lost_count"]:
+            report.alert("rows-dropped", "warning", _dropped(found, which, recipe.data.max_length))
+        if found["cut"]:
+            report.alert(
+                "rows-cut", "info",
+                f"{found['cut']:,} of {found['rows']:,} {which} rows were cut to {recipe.data.max_length:,} tokens",
+            )  # fmt: skip
+    for one in remarks(facts):
+        report.alert(one.id, one.level, one.said)
+    if not facts["stops"] and facts["kept"] > facts["cut"]:
+        report.alert(
+            "never-stops", "warning", "no row teaches the model to end its answer: no end-of-turn token is learned"
+        )
+
+
+def _dropped(found: dict[str, Any], which: str, max_length: int) -> str:
+    first = ", ".join(one["place"] for one in found["lost"][:_NAMED])
+    more = ", …" if found["lost_count"] > _NAMED else ""
+    return (
+        f"{found['lost_count']:,} of {found['rows']:,} {which} rows were dropped: no token to learn "
+        f"within {max_length:,} tokens ({first}{more})"
+    )
+
+
+def _fingerprint(sets: Sequence[datasets.Dataset]) -> str:
+    """SHA-256 over every number of every column, and over where each row ends."""
+    digest = hashlib.sha256()
+    for rows in sets:
+        table = rows.with_format("arrow")[:]
+        for name in sorted(table.column_names):
+            column = table.column(name)
+            for numbers in (pyarrow.compute.list_value_length(column), pyarrow.compute.list_flatten(column)):
+                digest.update(f"{name} {len(numbers)}:".encode())
+                digest.update(numbers.to_numpy().astype("<i8"))
+    return digest.hexdigest()

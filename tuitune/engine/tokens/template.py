@@ -1,0 +1,310 @@
+"""The chat template of a run: where it comes from, who marks the answers in it, and rows rendered with it.
+
+Templates are foreign programs. They run in transformers' sandbox, and here within a limit of time and of text as well.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import cache, cached_property
+from pathlib import Path
+from types import FrameType
+from typing import Any, Literal
+
+from jinja2 import TemplateSyntaxError
+from transformers import PreTrainedTokenizerBase
+from transformers.utils.chat_template_utils import render_jinja_template
+from trl.chat_template_utils import (
+    get_training_chat_template,
+    has_generation_markers,
+    is_chat_template_stop_token_trained,
+    supports_tool_calling,
+)
+
+from tuitune.data.shapes.turns import REASONING
+from tuitune.engine.process.cpu_timer import CpuTimer
+from tuitune.engine.process.failures import EngineError, first_line
+from tuitune.text import clean
+
+Messages = list[dict[str, Any]]
+Tools = list[dict[str, Any]]
+Spans = list[tuple[int, int]]
+Origin = Literal["tokenizer", "file", "plain", "none"]
+Marks = Literal["own", "trl", "rendered"]
+
+PLAIN_TEMPLATE = """\
+{%- for message in messages -%}
+{%- if message.role == 'assistant' -%}
+{{- '### Assistant:\\n' -}}
+{%- generation -%}{{- message.content + eos_token -}}{%- endgeneration -%}
+{{- '\\n\\n' -}}
+{%- else -%}
+{{- '### ' + message.role | capitalize + ':\\n' + message.content + '\\n\\n' -}}
+{%- endif -%}
+{%- endfor -%}
+{%- if add_generation_prompt -%}{{- '### Assistant:\\n' -}}{%- endif -%}
+"""
+"""For base models that come without a chat template: headings in plain text, which any vocabulary can write, and the
+end-of-text token after each answer. New control tokens would need embeddings that LoRA does not train."""
+
+_SIGN = "sentinel91c4"
+_EXCHANGE: Messages = [{"role": "user", "content": "One?"}, {"role": "assistant", "content": "First."}]
+
+CPU_SECONDS = 2.0
+"""Longest time that a template may take for one row; half a second later its process dies of it."""
+
+_GRACE_SECONDS = 0.5
+
+_LONGEST_FILE = 1 << 20
+_LONGEST_TEXT = 1 << 20
+_AMPLIFICATION = 4
+
+
+class RenderProblem(EngineError):  # noqa: N818
+    """A row that the chat template does not render, and why, in words."""
+
+
+class ChatTemplate:
+    """What renders the conversations of a run.
+
+    `origin` tells where the tokenizer's template came from. `marked` tells how answers are found in what it renders:
+    by its own generation markers ("own"), by those of trl's training version of it ("trl"), or by rendering each
+    conversation up to before and after each answer ("rendered"). With `inline`, a system turn or reasoning that the
+    template does not write becomes text of the turn that it belongs to.
+    """
+
+    def __init__(
+        self, tokenizer: PreTrainedTokenizerBase, origin: Origin | None = None, *, inline: bool = False
+    ) -> None:
+        self.tokenizer = tokenizer
+        self.inline = inline
+        self.origin: Origin = origin or ("tokenizer" if tokenizer.chat_template else "none")
+        self._special = dict(tokenizer.special_tokens_map)
+        self._training: str | None = None
+        self.marked: Marks = "rendered"
+        self._find_marks()
+
+    def take_plain(self) -> None:
+        """Give a tokenizer without a chat template the plain one; EngineError where it has no end-of-text token."""
+        if self.tokenizer.eos_token is None:
+            raise EngineError(
+                "model.id: this model has neither a chat template nor an end-of-text token to learn conversations with"
+            )
+        self.tokenizer.chat_template = PLAIN_TEMPLATE
+        self.origin = "plain"
+        for name in ("takes_tools", "takes_system", "takes_reasoning"):
+            self.__dict__.pop(name, None)
+        self._find_marks()
+
+    def _find_marks(self) -> None:
+        self._training = _training_template(self.tokenizer)
+        own = self._training is not None and self._training == _default(self.tokenizer)
+        self.marked = "rendered" if self._training is None else "own" if own else "trl"
+
+    @cached_property
+    def takes_tools(self) -> bool:
+        """Whether the template writes tool calls and what tools answer. EngineError where it takes too long."""
+        try:
+            with time_limit():
+                return bool(supports_tool_calling(self.tokenizer))
+        except EngineError:
+            raise
+        except Exception:
+            return False
+
+    @cached_property
+    def takes_system(self) -> bool:
+        """Whether the template writes what a system turn says."""
+        return self._writes([{"role": "system", "content": _SIGN}, *_EXCHANGE])
+
+    @cached_property
+    def takes_reasoning(self) -> bool:
+        """Whether the template writes the reasoning of the last answer."""
+        return self._writes([_EXCHANGE[0], {**_EXCHANGE[1], "reasoning_content": _SIGN}])
+
+    def _writes(self, messages: Messages) -> bool:
+        template = self._training or self.tokenizer.get_chat_template()
+        try:
+            return _SIGN in self._rendered(template, [messages], None, marked=False, prompt=False)[0][0]
+        except RenderProblem:
+            return False
+
+    def render(self, messages: Messages, tools: Tools | None = None, *, prompt: bool = False) -> str:
+        """A conversation as the model will meet it later: with the opening of the next answer if `prompt`.
+
+        RenderProblem where the template refuses it, EngineError where it takes too long.
+        """
+        return self._run(self.tokenizer.get_chat_template(None, tools), [messages], tools, prompt=prompt)[0][0]
+
+    def render_marked(self, conversations: Sequence[Messages], tools: Tools | None = None) -> list[tuple[str, Spans]]:
+        """Conversations as text to train on, and the character ranges of their answers; only where it is `marked`.
+
+        RenderProblem where the template refuses one, EngineError where it takes too long over all of them.
+        """
+        assert self._training is not None
+        return self._run(self._training, conversations, tools, marked=True)
+
+    def _run(
+        self,
+        template: str,
+        conversations: Sequence[Messages],
+        tools: Tools | None,
+        *,
+        marked: bool = False,
+        prompt: bool = False,
+    ) -> list[tuple[str, Spans]]:
+        if self.inline:
+            conversations = [self._inlined(messages) for messages in conversations]
+        try:
+            return self._rendered(template, conversations, tools, marked=marked, prompt=prompt)
+        except RenderProblem:
+            if any(messages[0]["role"] == "system" for messages in conversations if messages) and not self.takes_system:
+                raise RenderProblem(
+                    'the chat template takes no system turn; set data.left_out to "inline" to have it written before '
+                    "the first question"
+                ) from None
+            raise
+
+    def _inlined(self, messages: Messages) -> Messages:
+        """The conversation with what the template does not write as text of the turns that it belongs to."""
+        if messages and messages[0]["role"] == "system" and not self.takes_system:
+            messages = _with_system_asked(messages)
+        if any(key in one for one in messages for key in REASONING) and not self.takes_reasoning:
+            messages = [_with_reasoning_said(one) for one in messages]
+        return messages
+
+    def _rendered(
+        self, template: str, conversations: Sequence[Messages], tools: Tools | None, *, marked: bool, prompt: bool
+    ) -> list[tuple[str, Spans]]:
+        try:
+            with time_limit():
+                texts, spans = render_jinja_template(
+                    list(conversations),
+                    tools=tools,
+                    chat_template=template,
+                    return_assistant_tokens_mask=marked,
+                    add_generation_prompt=prompt,
+                    **self._special,
+                )
+        except EngineError:
+            raise
+        except MemoryError:
+            raise RenderProblem("the chat template needs more memory than it may use") from None
+        except Exception as error:
+            raise RenderProblem(f"the chat template refuses the row: {_words(error)}") from error
+        for text, messages in zip(texts, conversations, strict=True):
+            _refuse_swollen(text, messages)
+        return list(zip(texts, spans or [[] for _ in texts], strict=True))
+
+
+def _with_system_asked(messages: Messages) -> Messages:
+    """What the system turn says before the first question."""
+    system, *rest = messages
+    if not rest or rest[0]["role"] != "user":
+        return [{**system, "role": "user"}, *rest]
+    return [{**rest[0], "content": f"{system['content']}\n\n{rest[0]['content']}"}, *rest[1:]]
+
+
+def _with_reasoning_said(one: dict[str, Any]) -> dict[str, Any]:
+    """A turn that says its reasoning in tags, as models that reason write it."""
+    if (key := next((key for key in REASONING if key in one), None)) is None:
+        return one
+    bare = {name: value for name, value in one.items() if name not in REASONING}
+    return {**bare, "content": f"<think>\n{one[key]}\n</think>\n\n{one['content']}"}
+
+
+def _refuse_swollen(text: str, messages: Messages) -> None:
+    if len(text) > _LONGEST_TEXT and len(text) > _LONGEST_TEXT + _AMPLIFICATION * len(repr(messages)):
+        raise RenderProblem(f"the chat template makes {len(text):,} characters of it")
+
+
+def apply_template_file(tokenizer: PreTrainedTokenizerBase, path: Path) -> None:
+    """Give the tokenizer the chat template in a file; EngineError where there is none that can be compiled."""
+    try:
+        with path.open("rb") as file:
+            content = file.read(_LONGEST_FILE + 1)
+        text = content.decode("utf-8")
+        if len(content) > _LONGEST_FILE:
+            raise ValueError("is larger than 1 MiB")
+        if not text.strip():
+            raise ValueError("is empty")
+        _compile(text)
+    except OSError as error:
+        raise EngineError(f"data.template: {path}: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        raise EngineError(f"data.template: {path}: is not UTF-8 text") from error
+    except TemplateSyntaxError as error:
+        raise EngineError(f"data.template: {path}, line {error.lineno}: {_words(error)}") from error
+    except (ValueError, RecursionError, MemoryError) as error:
+        raise EngineError(f"data.template: {path}: {_words(error)}") from error
+    tokenizer.chat_template = text
+
+
+@contextmanager
+def time_limit(seconds: float = CPU_SECONDS) -> Iterator[None]:
+    """EngineError in what runs within for more than `seconds` of this thread's CPU time.
+
+    Code that cannot be interrupted, such as a power of huge numbers, ends the process soon after that. Signals are
+    for the main thread; elsewhere nothing is limited.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    interrupt, end = _timers()
+    before = signal.signal(signal.SIGPROF, _too_slow)
+    interrupt.start(seconds)
+    end.start(seconds + _GRACE_SECONDS)
+    try:
+        yield
+    finally:
+        interrupt.stop()
+        end.stop()
+        signal.signal(signal.SIGPROF, before)
+
+
+@cache
+def _timers() -> tuple[CpuTimer, CpuTimer]:
+    """The main thread's: one whose signal is handled, one whose signal ends the process."""
+    return CpuTimer(signal.SIGPROF), CpuTimer(signal.SIGVTALRM)
+
+
+os.register_at_fork(after_in_child=_timers.cache_clear)  # a child inherits no timers
+
+
+def _too_slow(number: int, frame: FrameType | None) -> None:
+    raise EngineError(f"the chat template ran for more than {CPU_SECONDS:g} s on one row and was stopped")
+
+
+def _training_template(tokenizer: PreTrainedTokenizerBase) -> str | None:
+    """A template that renders as the tokenizer's own does and marks the answers; None where nobody has one."""
+    if not tokenizer.chat_template:
+        return None
+    try:
+        with time_limit():
+            template = get_training_chat_template(tokenizer) or _default(tokenizer)
+            marked = has_generation_markers(template) and is_chat_template_stop_token_trained(tokenizer, template)
+    except EngineError:
+        raise
+    except Exception:
+        return None
+    return template if marked else None
+
+
+def _default(tokenizer: PreTrainedTokenizerBase) -> str:
+    """The template itself, or the default one of several."""
+    template = tokenizer.chat_template
+    return template["default"] if isinstance(template, dict) else str(template)
+
+
+def _compile(text: str) -> None:
+    with time_limit():
+        render_jinja_template([], chat_template=text)
+
+
+def _words(error: BaseException) -> str:
+    """The first line of foreign words, harmless."""
+    return clean(first_line(error), limit=200)

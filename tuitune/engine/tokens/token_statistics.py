@@ -1,0 +1,175 @@
+"""What the rows of a data set come to as tokens: how long they are, what of them is learned, and which are odd."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from statistics import median
+from typing import Any
+
+import numpy as np
+
+from tuitune.data.preparation.prepare import Item
+from tuitune.engine.tokens.control_tokens import ControlTokens
+from tuitune.engine.tokens.encode import Encoded, Encoder, learns_to_stop
+from tuitune.engine.tokens.omissions import EARLIER_REASONS
+
+LISTED_LOST, LISTED_ODD = 200, 1000
+NAMED = 5
+"""Rows that are named of those which have the same in common."""
+
+_BINS = 32
+_MOSTLY_MASKED = 0.02
+_LONG = 8
+"""A row is long at this many times the median."""
+
+
+class Census:
+    """Counts the rows of one source as they are tokenized. Lists name rows; those of mixed-in data by their source."""
+
+    def __init__(self, source: str, encoder: Encoder, stop_ids: set[int], *, drop_long: bool) -> None:
+        self._source = source
+        self._encoder = encoder
+        self._stop_ids = stop_ids
+        self._drop_long = drop_long
+        self._lengths: list[int] = []
+        self._odd: list[dict[str, Any]] = []
+        self._whole: list[tuple[int, int, str]] = []
+        self._lost: list[dict[str, Any]] = []
+        self._used: set[str] = set()
+        self._left_out: dict[str, dict[str, Any]] = {}
+        self._control_found: dict[str, dict[str, Any]] = {}
+        self._weighted: dict[str, dict[str, Any]] = {}
+        self._control = ControlTokens(encoder.tokenizer)
+        self._count = dict.fromkeys(
+            ("rows", "kept", "lost_count", "lost_cut", "refused", "too_long", "cut", "no_stop"), 0
+        )
+        self._tokens = self._trained = 0
+        self._stops = False
+
+    def takes(self, item: Item, row: Encoded) -> bool:
+        """Count a row; whether it is trained on."""
+        self._count["rows"] += 1
+        self._used |= {"tools"} if _has_tools(item.canonical) else set()
+        self._used |= {"system"} if _has_system(item.canonical) else set()
+        if row.length:
+            self._lengths.append(row.length)
+        if row.cut and self._drop_long:
+            self._count["too_long"] += 1
+            return False
+        if row.problem or not row.learned:
+            self._lose(item, row)
+            return False
+        self._count["kept"] += 1
+        for what in row.left_out:
+            self._count_at(self._left_out, item, what)
+        if any(turn.get("weight", 0) != 0 for turn in item.canonical.get("messages", ())):
+            self._count_at(self._weighted, item, "weight")
+        control = self._control.found(item.canonical)
+        for what in control:
+            self._count_at(self._control_found, item, what)
+        self._tokens += len(row.input_ids)
+        self._trained += row.learned
+        stops = not row.cut and learns_to_stop(row, self._stop_ids, self._encoder.tokenizer)
+        self._stops |= stops
+        self._judge(item, row, stops, bool(control))
+        return True
+
+    def facts(self) -> dict[str, Any]:
+        """Everything counted, ready for JSON."""
+        usual = median(self._lengths) if self._lengths else 0
+        odd = self._odd + [
+            {"row": row, "kind": "long", "mark": mark} for row, length, mark in self._whole if length > _LONG * usual
+        ]
+        return {
+            **self._count,
+            "tokens": self._tokens,
+            "trained_tokens": self._trained,
+            "trained_share": self._trained / self._tokens if self._tokens else 0.0,
+            "longest": max(self._lengths, default=0),
+            "lengths": histogram(self._lengths, self._encoder.max_length),
+            "lost": self._lost,
+            "odd": sorted(odd, key=lambda one: one["row"])[:LISTED_ODD],
+            "stops": self._stops,
+            "used": sorted(self._used),
+            "left_out": self._left_out,
+            "control": self._control_found,
+            "weighted": self._weighted,
+        }
+
+    def _count_at(self, counts: dict[str, dict[str, Any]], item: Item, what: str) -> None:
+        """Count a row of which something is to be said, and name it if it is among the first."""
+        found = counts.setdefault(what, {"count": 0, "places": []})
+        found["count"] += 1
+        if found["count"] <= NAMED:
+            found["places"].append(self._place(item))
+
+    def _lose(self, item: Item, row: Encoded) -> None:
+        self._count["lost_count"] += 1
+        self._count["refused"] += bool(row.problem)
+        self._count["lost_cut"] += row.cut and not row.problem
+        if row.problem:
+            why = row.problem
+        elif row.cut:
+            why = f"no token to learn in the first {self._encoder.max_length:,} of its {row.length:,}"
+        else:
+            why = "no token to learn"
+        if len(self._lost) < LISTED_LOST:
+            mark = item.mark if item.source == self._source else ""
+            where = {"row": item.number, "place": self._place(item), "mark": mark}
+            self._lost.append({**where, "why": why, "refused": bool(row.problem)})
+        self._note(item, "lost")
+
+    def _judge(self, item: Item, row: Encoded, stops: bool, control: bool) -> None:
+        """Note what is odd about a row, the worst first."""
+        bos = self._encoder.tokenizer.bos_token_id
+        self._count["cut"] += row.cut
+        self._count["no_stop"] += not row.cut and not stops
+        if row.cut:
+            self._note(item, "cut")
+        elif not stops:
+            self._note(item, "no-stop")
+        elif bos is not None and row.input_ids[:2].tolist() == [bos, bos]:
+            self._note(item, "double-bos")
+        elif control:
+            self._note(item, "control")
+        elif row.left_out and row.left_out != (EARLIER_REASONS,):
+            self._note(item, "left-out")
+        elif row.learned < _MOSTLY_MASKED * len(row.input_ids):
+            self._note(item, "mostly-masked")
+        elif item.source == self._source:
+            self._whole.append((item.number, row.length, item.mark))
+            if len(self._whole) > 4 * LISTED_ODD:
+                self._whole = sorted(self._whole, key=lambda one: -one[1])[:LISTED_ODD]
+
+    def _note(self, item: Item, kind: str) -> None:
+        if item.source == self._source and len(self._odd) < LISTED_ODD:
+            self._odd.append({"row": item.number, "kind": kind, "mark": item.mark})
+
+    def _place(self, item: Item) -> str:
+        return item.place if item.source == self._source else f"{item.source}: {item.place}"
+
+
+def histogram(lengths: Sequence[int], longest_kept: int) -> dict[str, list[int]]:
+    """Counts of lengths between `edges`, which are whole numbers, one more of them than counts.
+
+    One edge lies where lengths begin that are cut.
+    """
+    if not lengths:
+        return {"edges": [0, 1], "counts": [0]}
+    first, last = min(lengths), max(lengths)
+    width = max(1, -(-(last + 1 - first) // _BINS))
+    first -= (first - longest_kept - 1) % width
+    edges = [max(first, 0), *range(first + width, last + 1 + width, width)]
+    counts, _ = np.histogram(lengths, bins=edges)
+    return {"edges": edges, "counts": counts.tolist()}
+
+
+def _has_tools(canonical: dict[str, Any]) -> bool:
+    return bool(canonical.get("tools")) or any(
+        turn["role"] == "tool" or turn.get("tool_calls") for turn in canonical.get("messages", ())
+    )
+
+
+def _has_system(canonical: dict[str, Any]) -> bool:
+    messages = canonical.get("messages")
+    return messages is not None and messages[0]["role"] == "system"

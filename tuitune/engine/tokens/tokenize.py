@@ -1,0 +1,265 @@
+"""A recipe's data as tokens: read and cleaned, tokenized and counted; or found in the cache, where all that is done."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+from tuitune import __version__
+from tuitune.data.preparation.prepare import Assembled, Item, StepReport, assemble
+from tuitune.data.sources.names import content_hash, resolve
+from tuitune.engine.tokens import store
+from tuitune.engine.tokens.control_tokens import ControlTokens
+from tuitune.engine.tokens.encode import Canonical, Encoder
+from tuitune.engine.tokens.omissions import EARLIER_REASONS, REASONS, SYSTEM, WORDING, slug
+from tuitune.engine.tokens.store import Draft, Tokenized
+from tuitune.engine.tokens.template import ChatTemplate
+from tuitune.engine.tokens.token_statistics import Census
+from tuitune.planning.data_plan import wanted
+from tuitune.recipe.schema import Recipe
+
+_CHUNK = 512  # rows tokenized at once
+_LIBRARIES = ("transformers", "tokenizers", "trl")
+_WITHOUT_EFFECT = {"packing", "shuffle", "template"}
+_LABELLING = 4
+"""Counts the ways in which rows were labelled: tokens of an earlier one are not taken for those of today."""
+
+_NAMED = 5
+_LOST_SHARE = 0.01
+
+
+@dataclass(frozen=True)
+class Remark:
+    """Something about rows: `fix` is settings, by key, that put it right; None where none does."""
+
+    id: str
+    level: Literal["info", "warning"]
+    text: str
+    fix: dict[str, Any] | None = None
+
+    @property
+    def said(self) -> str:
+        """The text with its way out."""
+        settings = ", ".join(f'{key} = "{value}"' for key, value in (self.fix or {}).items())
+        return f"{self.text}; set {settings}" if settings else self.text
+
+
+class Listener(Protocol):
+    """Who hears how far it is: the report of a run, or that of a task."""
+
+    def phase(self, slug: str, text: str) -> None: ...
+
+    def progress(self, slug: str, text: str, done: int, total: int | None, unit: str) -> None: ...
+
+
+def tokenize(
+    recipe: Recipe,
+    template: ChatTemplate,
+    stop_ids: set[int],
+    listener: Listener,
+    *,
+    base: Path | None = None,
+    held_out: Sequence[str] | None = None,
+) -> Tokenized:
+    """The recipe's training and held-out rows as tokens. Relative paths start at `base`.
+
+    `held_out` are the marks of the rows that another life of the run held out. TuituneError names what the data is
+    refused for. Rows without anything to learn are left out and counted; `refusal` says whether they are too many.
+    A model without a chat template gets the plain one where there are conversations.
+    """
+    listener.phase("reading", f"reading {recipe.data.train}")
+    key = _key(recipe, template, stop_ids, base)
+    found = store.find(key)
+    if held_out is not None and (found is None or found.facts["held_out_marks"] != list(held_out)):
+        key = _digest([key, list(held_out)])
+        found = store.find(key)
+    if found is None:
+        data = assemble(
+            wanted(recipe),
+            base=base,
+            held_out=held_out,
+            progress=lambda text, done, total: listener.progress("reading", text, done, total, "rows"),
+        )
+        found = _written(key, data, recipe, template, stop_ids, listener)
+    if found.facts["origin"] == "plain":
+        template.take_plain()
+    return found
+
+
+def refusal(facts: dict[str, Any], recipe: Recipe) -> str | None:
+    """Why data of such facts must not be trained on; None where it may.
+
+    trl drops rows without anything to learn and says nothing: here more than one in a hundred is an error.
+    """
+    name, cut = recipe.data.train, facts["lost_cut"] or facts["too_long"]
+    within = f" within data.max_length = {recipe.data.max_length:,}" if cut else ""
+    way = "raise data.max_length, or change data.loss_on" if cut else "change data.loss_on"
+    rows, refused = facts["rows"], facts["refused"]
+    silent = facts["lost_count"] - refused
+    if refused and (recipe.cleaning.unusable == "refuse" or refused == rows):
+        return (
+            f"{name}: {refused:,} of {rows:,} rows cannot be rendered: {_listing(facts['lost'], refused=True)}. Fix "
+            'or remove them, use another chat template, or set cleaning.unusable = "drop"'
+        )
+    if not facts["kept"]:
+        listed = f" ({_listing(facts['lost'], refused=False)})" if silent else ""
+        return f"{name}: no row has a token to learn{within}; {way}{listed}"
+    if silent > _LOST_SHARE * rows:
+        return (
+            f"{name}: {silent:,} of {rows:,} rows have no token to learn{within}: "
+            f"{_listing(facts['lost'], refused=False)}. {way.capitalize()}, or drop these rows"
+        )
+    return None
+
+
+def remarks(facts: dict[str, Any]) -> list[Remark]:
+    """What is to be said of rows that are trained on, before they are: the first of them named, and the way out."""
+    return [*_left_out(facts["left_out"]), *_control(facts["control"]), *_weighted(facts["weighted"])]
+
+
+def _left_out(found: dict[str, Any]) -> Iterator[Remark]:
+    for what, rows in found.items():
+        text = f"the chat template {'changes' if what == WORDING else 'leaves out'} {what}: {_rows_of(rows)}"
+        fix = {"data.left_out": "inline"} if what in (SYSTEM, REASONS) else None
+        yield Remark(f"left-out-{slug(what)}", "info" if what == EARLIER_REASONS else "warning", text, fix)
+
+
+def _control(found: dict[str, Any]) -> Iterator[Remark]:
+    for what, rows in list(found.items())[:_NAMED]:
+        text = f"control tokens in the text of rows: {what}, {_rows_of(rows)}"
+        yield Remark(f"control-{slug(what)}", "warning", text, {"cleaning.control_tokens": "remove"})
+
+
+def _weighted(found: dict[str, Any]) -> Iterator[Remark]:
+    for rows in found.values():
+        text = f"answer weights other than 0 and 1 count as 1: {_rows_of(rows)}"
+        yield Remark("weights", "warning", text)
+
+
+def _rows_of(rows: dict[str, Any]) -> str:
+    count, places = rows["count"], rows["places"]
+    more = ", …" if count > len(places) else ""
+    return f"in {count:,} {'row' if count == 1 else 'rows'} ({', '.join(places)}{more})"
+
+
+def _written(
+    key: str, data: Assembled, recipe: Recipe, template: ChatTemplate, stop_ids: set[int], listener: Listener
+) -> Tokenized:
+    """The rows tokenized, and kept under `key`."""
+    if template.origin == "none" and any("messages" in item.canonical for item in (*data.train, *data.held_out)):
+        template.take_plain()
+    encoder = Encoder(template, recipe.data.loss_on, recipe.data.max_length, stop_ids)
+    tidied = _without_control_tokens(data, template) if recipe.cleaning.control_tokens == "remove" else []
+
+    def encode(name: str, items: Sequence[Item], source: str, which: str) -> dict[str, Any]:
+        census = Census(source, encoder, stop_ids, drop_long=recipe.cleaning.too_long == "drop")
+        text = f"tokenizing {which} rows"
+        if items:
+            listener.phase("tokenizing", text)
+        with draft.rows(name) as rows:
+            chunks = [items[start : start + _CHUNK] for start in range(0, len(items), _CHUNK)]
+            done = 0
+            for chunk, encoded in zip(chunks, encoder.encode_all(map(_canonical, chunks)), strict=True):
+                rows.write([row for item, row in zip(chunk, encoded, strict=True) if census.takes(item, row)])
+                done += len(chunk)
+                listener.progress("tokenizing", text, done, len(items), "rows")
+        return census.facts()
+
+    with Draft(key) as draft:
+        facts = encode("train", data.train, recipe.data.train, "training")
+        eval_source = recipe.data.eval if isinstance(recipe.data.eval, str) else recipe.data.train
+        facts["held_out"] = encode("held_out", data.held_out, eval_source, "held-out")
+        facts["held_out_marks"] = data.held_out_marks
+        facts["origin"] = template.origin
+        facts["cleaning"] = [_counts(step) for step in (*data.steps, *tidied)] + _over_long(facts)
+        facts["notes"] = list(data.notes)
+        return draft.keep(facts, _canonical(data.held_out))
+
+
+def _without_control_tokens(data: Assembled, template: ChatTemplate) -> list[StepReport]:
+    """The cleaning step that only a tokenizer can do: on both sides of the split, in place. A row in which a text is
+    nothing but control tokens is dropped.
+    """
+    control = ControlTokens(template.tokenizer)
+    key, before = "cleaning.control_tokens", len(data.train)
+    step = StepReport("control_tokens", key, "control tokens in texts", before=before)
+    nothing = StepReport("control_tokens_only", key, "texts of nothing but control tokens", before=before)
+    for side in (data.train, data.held_out):
+        kept = []
+        for item in side:
+            row = control.removed(item.canonical)
+            step.changed += side is data.train and row is not None and row is not item.canonical
+            if row is not None:
+                kept.append(replace(item, canonical=row))
+            elif side is data.train:
+                nothing.drop(item)
+        side[:] = kept
+    step.found = step.changed
+    return [step, nothing] if nothing.dropped else [step]
+
+
+def _canonical(items: Sequence[Item]) -> list[Canonical]:
+    return [item.canonical for item in items]
+
+
+def _key(recipe: Recipe, template: ChatTemplate, stop_ids: set[int], base: Path | None) -> str:
+    """What the tokens depend on: the data's content, what the recipe makes of it, template, tokenizer and libraries."""
+    data = recipe.data
+    names = [data.train, *data.mix, *([data.eval] if isinstance(data.eval, str) else [])]
+    tokenizer = template.tokenizer
+    return _digest(
+        {
+            "content": [content_hash(resolve(name, base=base)) for name in names],
+            "data": data.model_dump(mode="json", exclude=_WITHOUT_EFFECT),
+            "cleaning": recipe.cleaning.model_dump(mode="json"),
+            "objective": recipe.objective.kind,
+            "seed": recipe.run.seed,
+            "template": [tokenizer.chat_template, template.marked],
+            "ends": sorted(stop_ids),
+            "tokenizer": [hashlib.sha256(_vocabulary(template)).hexdigest(), dict(tokenizer.special_tokens_map)],
+            "versions": [_LABELLING, __version__, *(version(name) for name in _LIBRARIES)],
+        }
+    )
+
+
+def _vocabulary(template: ChatTemplate) -> bytes:
+    """The whole tokenizer as bytes, but for what it was last asked to pad or cut."""
+    if not template.tokenizer.is_fast:
+        return repr(sorted(template.tokenizer.get_vocab().items())).encode()
+    backend = template.tokenizer.backend_tokenizer
+    backend.no_padding()
+    backend.no_truncation()
+    return backend.to_str().encode()
+
+
+def _digest(value: Any) -> str:
+    text = json.dumps(value, sort_keys=True, default=str)
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+
+
+def _counts(step: StepReport) -> dict[str, Any]:
+    return {
+        "step": step.step, "key": step.key, "title": step.title, "before": step.before, "found": step.found,
+        "dropped": step.dropped, "changed": step.changed,
+    }  # fmt: skip
+
+
+def _over_long(facts: dict[str, Any]) -> list[dict[str, Any]]:
+    """The cleaning step that only tokens can tell."""
+    if not facts["too_long"]:
+        return []
+    dropped = facts["too_long"]
+    step = StepReport("too_long", "cleaning.too_long", "over-long rows", before=facts["rows"], dropped=dropped)
+    return [_counts(step)]
+
+
+def _listing(lost: list[dict[str, Any]], *, refused: bool) -> str:
+    """The first rows with their reasons."""
+    those = [one for one in lost if one["refused"] == refused]
+    more = ", and others" if len(those) > _NAMED else ""
+    return "; ".join(f"{one['place']}: {one['why']}" for one in those[:_NAMED]) + more

@@ -1,0 +1,1 @@
+"""What would work but is unwise, each with its fix."""

@@ -1,0 +1,222 @@
+"""Advice on a recipe: what would work but is unwise, and the settings that fix it. One short function a rule."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
+from functools import cache
+
+from tuitune.hardware import fitness, occupancy
+from tuitune.hardware.compiler import why_not_compiled
+from tuitune.hardware.models import ADAPTER_CONFIG
+from tuitune.planning.advice.cadence import cadence_advice, few_steps_advice
+from tuitune.planning.advice.data import data_advice
+from tuitune.planning.advice.experts import expert_advice
+from tuitune.planning.advice.savings import memory_advice
+from tuitune.planning.advice.survival import survival
+from tuitune.planning.checks.half_precision import MAY_OVERFLOW, computes_in_float16, float16_trouble
+from tuitune.planning.checks.model import needs_remote_code
+from tuitune.planning.checks.situation import Advice, Situation
+from tuitune.planning.targets import EXPERT_PARAMETERS, expert_names
+from tuitune.text import clean
+from tuitune.units import bytes_text, count_text, number_text
+
+BIG_MODEL = 1_000_000_000
+"""Parameters from which the usual learning rates of large models hold; small ones bear far higher rates."""
+
+
+def advise(situation: Situation) -> list[Advice]:
+    """All advice that applies, warnings first."""
+    found = [advice for rule in _RULES for advice in rule(situation)]
+    return sorted(found, key=lambda advice: advice.level != "warning")
+
+
+def _learning_rate(now: Situation) -> Iterator[Advice]:
+    """1e-6 learns nothing with LoRA, 5e-3 explodes on a model of billions; every weight wants 10 to 100 times less."""
+    rate, key = now.recipe.training.learning_rate, "training.learning_rate"
+    big = now.model.facts is None or (now.model.facts.parameters or BIG_MODEL) >= BIG_MODEL
+    shown = number_text(rate)
+    if now.recipe.adapter.method == "none":
+        usual = 1e-5 if big else 5e-4
+        if rate > 10 * usual:
+            message = (
+                f"{shown} is too high when every weight is trained: the model forgets what it knows. {usual:g} is usual"
+            )
+            yield Advice("learning-rate-high", "warning", key, message, {key: usual})
+    elif rate < 2e-5:
+        message = f"{shown} is too low for LoRA to learn much. 2e-4 is usual"
+        yield Advice("learning-rate-low", "warning", key, message, {key: 2e-4})
+    elif rate > (2e-3 if big else 2e-2):
+        message = f"{shown} is too high: training is likely to diverge. 2e-4 is usual"
+        yield Advice("learning-rate-high", "warning", key, message, {key: 2e-4})
+
+
+def _length(now: Situation) -> Iterator[Advice]:
+    facts = now.model.facts
+    longest = facts.max_positions if facts and not facts.fixed_positions else None
+    if longest and now.recipe.data.max_length > longest:
+        message = f"{now.recipe.data.max_length:,} tokens exceed the model's {longest:,}"
+        yield Advice("length", "warning", "data.max_length", message, {"data.max_length": longest})
+
+
+def _rank(now: Situation) -> Iterator[Advice]:
+    total = now.model.facts.parameters if now.model.facts else None
+    if now.recipe.adapter.method == "lora" and now.trainable and total and now.trainable > total / 2:
+        sizes = f"{count_text(now.trainable)} parameters, the model {count_text(total)}"
+        message = f"the adapter is too large: it has {sizes}. Rank 16 is usual"
+        yield Advice("rank-large", "warning", "adapter.rank", message, {"adapter.rank": 16, "adapter.alpha": 32})
+
+
+def _no_gpu(now: Situation) -> Iterator[Advice]:
+    if now.gpus or now.recipe.hardware.gpu == "cpu":
+        return
+    if not now.certain:
+        message = f"{now.no_gpu_reason}: the run waits for a GPU; set it to cpu to train on the CPU"
+        yield Advice("no-answer", "warning", "hardware.gpu", message)
+        return
+    message = f"{now.no_gpu_reason}: training runs on the CPU, in float32 unless the recipe says otherwise"
+    yield Advice("no-gpu", "info", "training.precision", message)
+
+
+def _compiler(now: Situation) -> Iterator[Advice]:
+    """TRL's loss head compiles its launcher when it is first used."""
+    if now.gpus and now.recipe.hardware.gpu != "cpu" and (missing := _without_compiler()):
+        message = f"{missing}. Without it the loss runs in torch instead of Triton: slower, and with more memory"
+        yield Advice("no-compiler", "warning", "hardware.gpu", message)
+
+
+@cache
+def _without_compiler() -> str | None:
+    return why_not_compiled()
+
+
+def _taken_gpu(now: Situation) -> Iterator[Advice]:
+    """A run does not start on somebody's card unasked."""
+    if now.recipe.hardware.share or not now.gpus or not all(map(occupancy.is_taken, now.gpus)):
+        return
+    first = now.gpus[0]
+    users = occupancy.users_text(first)
+    opening = f"{occupancy.title(first)} is in use{f' by {users}' if users else ''}"
+    message = f"{opening}: the run waits until it is free; hardware.share = true starts now"
+    yield Advice("gpu-in-use", "info", "hardware.gpu", message)
+
+
+def _notify(now: Situation) -> Iterator[Advice]:
+    """A recipe may come from somebody else, and this is the one setting that runs a program."""
+    if now.recipe.run.notify:
+        command = clean(now.recipe.run.notify, limit=200)
+        message = f"this command runs with your rights when the run ends or raises an alert: {command}"
+        yield Advice("runs-command", "warning", "run.notify", message)
+
+
+def _until(now: Situation) -> Iterator[Advice]:
+    try:
+        moment = datetime.fromisoformat(now.recipe.limits.until).timestamp()
+    except (ValueError, OverflowError, OSError):
+        return
+    if moment < time.time():
+        message = f"{now.recipe.limits.until} is in the past: the run would stop at its first step"
+        yield Advice("until-past", "warning", "limits.until", message, {"limits.until": ""})
+
+
+def _survival(now: Situation) -> Iterator[Advice]:
+    yield from survival(now.session, now.recipe, now.forecast)
+
+
+def _no_bfloat16(now: Situation) -> Iterator[Advice]:
+    """Cards before Ampere (compute capability 8.0) emulate bfloat16."""
+    old = [gpu for gpu in now.gpus if fitness.has_bfloat16(gpu) is False]
+    wanted = now.recipe.training.precision == "bf16" or now.recipe.model.dtype == "bfloat16"
+    overflows = float16_trouble(now.recipe, _model_type(now)) is not None
+    if wanted and old and len(old) == len(now.gpus) and not overflows:
+        message = f"{clean(old[0].name, limit=60)} has no bfloat16; float16 is far faster there"
+        fix = {"training.precision": "auto", "model.dtype": "auto"}
+        yield Advice("no-bfloat16", "warning", "training.precision", message, fix)
+
+
+def _model_type(now: Situation) -> str | None:
+    return now.model.facts.model_type if now.model.facts else None
+
+
+def _float16(now: Situation) -> Iterator[Advice]:
+    if _model_type(now) in MAY_OVERFLOW and computes_in_float16(now.recipe, now.gpus):
+        message = 'this model may overflow in float16, which ends the run; "fp32" avoids that at twice the memory'
+        yield Advice("float16-overflow", "info", "training.precision", message)
+
+
+def _remote_code(now: Situation) -> Iterator[Advice]:
+    if not now.recipe.model.trust_remote_code or now.model.facts is None:
+        return
+    key = "model.trust_remote_code"
+    if needs_remote_code(now.model.facts):
+        yield Advice("remote-code", "warning", key, "Python code from the model will run with your rights")
+    else:
+        yield Advice("remote-code", "info", key, "this model needs no code of its own", {key: False})
+
+
+def _download(now: Situation) -> Iterator[Advice]:
+    if not now.model.download:
+        return
+    rest, remote = "the rest" if now.model.download == "partial" else "it", now.model.remote
+    size = f" ({bytes_text(remote.download)})" if remote and remote.download else ""
+    message = f"this model is not on this machine; the run downloads {rest} first{size}"
+    if remote and remote.unknown:
+        message += f". Nothing is known about it, and the run may fail: {clean(remote.unknown, limit=200)}"
+    yield Advice("download", "warning" if remote and remote.unknown else "info", "model.id", message)
+
+
+def _experts(now: Situation) -> Iterator[Advice]:
+    """Most of a mixture are its experts, and an adapter that leaves them alone learns less than its rank promises."""
+    facts, adapter = now.model.facts, now.recipe.adapter
+    if facts is None or facts.experts is None or adapter.method != "lora":
+        return
+    known = EXPERT_PARAMETERS.get(facts.model_type or "", {})
+    named = isinstance(adapter.targets, list) and bool(expert_names(adapter.targets, facts.model_type))
+    if named:
+        message = "each expert gets an adapter too"
+    else:
+        names = " and ".join(name for name in known if name != "gate")
+        way = f"; to adapt them, add {names} to adapter.targets and set adapter.dropout = 0" if names else ""
+        message = f"the {facts.experts.count} experts of each layer are not trained{way}"
+    yield Advice("experts", "info", "adapter.targets", message)
+
+
+def _adapter_beside(now: Situation) -> Iterator[Advice]:
+    if now.model.adapter_beside:
+        message = (
+            f"the model's folder has an adapter ({ADAPTER_CONFIG}), which training ignores. transformers loads both "
+            "from there, so move the adapter away before you use the result"
+        )
+        yield Advice("adapter-beside", "warning", "model.id", message)
+
+
+def _revision(now: Situation) -> Iterator[Advice]:
+    if now.model.folder is not None and not now.model.hub and now.recipe.model.revision != "main":
+        message = "a revision has no effect on a local model"
+        yield Advice("revision", "info", "model.revision", message, {"model.revision": "main"})
+
+
+_RULES: tuple[Callable[[Situation], Iterable[Advice]], ...] = (
+    memory_advice,
+    _learning_rate,
+    _length,
+    _rank,
+    _no_gpu,
+    _compiler,
+    _taken_gpu,
+    _no_bfloat16,
+    _float16,
+    _remote_code,
+    data_advice,
+    _download,
+    _revision,
+    _experts,
+    expert_advice,
+    _adapter_beside,
+    few_steps_advice,
+    cadence_advice,
+    _until,
+    _notify,
+    _survival,
+)

@@ -1,0 +1,84 @@
+"""What makes a run smaller, for one that does not fit: each change with the memory that it comes to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from tuitune.hardware.model_facts import ModelFacts
+from tuitune.planning.checks.situation import Advice, Situation
+from tuitune.planning.forecast.memory import TIGHT, Fit, Forecast, forecast
+from tuitune.recipe.schema import Recipe
+from tuitune.units import bytes_text
+
+
+@dataclass(frozen=True)
+class _Saving:
+    """A change of settings and the bytes that the run takes with it."""
+
+    name: str
+    fix: dict[str, Any]
+    total: int
+
+
+def memory_advice(now: Situation) -> Iterator[Advice]:
+    """A run that will not fit, or only just: every change that alone makes it fit, else all of them together."""
+    if now.fit is None or now.forecast is None or now.model.facts is None or now.fit.share <= TIGHT:
+        return
+    if now.fit.share <= 1:
+        yield Advice("memory-tight", "info", "training.batch_size", f"this only just fits: {now.fit.message}")
+        return
+    opening = _opening(now.forecast, now.fit)
+    enough = [saving for saving in _savings(now, now.forecast, now.model.facts) if saving.total <= now.fit.free]
+    for saving in enough:
+        message = f"{opening}; {saving.name} makes it {bytes_text(saving.total)}"
+        yield Advice("memory", "warning", next(iter(saving.fix)), message, saving.fix)
+    if not enough:
+        remedy = "choose a smaller model, a shorter data.max_length or a larger card"
+        yield Advice("memory", "warning", "model.id", f"{opening}; no setting saves enough: {remedy}")
+
+
+def with_values(recipe: Recipe, values: dict[str, Any]) -> Recipe:
+    """The recipe with the settings of a fix."""
+    for key, value in values.items():
+        section, _, name = key.partition(".")
+        table = getattr(recipe, section).model_copy(update={name: value})
+        recipe = recipe.model_copy(update={section: table})
+    return recipe
+
+
+def _opening(expected: Forecast, fit: Fit) -> str:
+    place = f"GPU {fit.gpu.index}" if fit.gpu else "this machine"
+    return f"needs about {bytes_text(expected.total)} of memory, {place} has {bytes_text(fit.free)} free"
+
+
+def _savings(now: Situation, expected: Forecast, facts: ModelFacts) -> list[_Saving]:
+    """Every change that helps, and all of them together where there are several."""
+
+    def saving(name: str, fix: dict[str, Any]) -> _Saving:
+        changed = forecast(with_values(now.recipe, fix), facts, device=expected.device, modern=expected.modern)
+        return _Saving(name, fix, changed.total if changed else expected.total)
+
+    single = [saving(name, fix) for name, fix in _changes(now.recipe, facts)]
+    helpful = [one for one in single if one.total < expected.total]
+    free = now.fit.free if now.fit else 0
+    if len(helpful) < 2 or any(one.total <= free for one in helpful):
+        return helpful
+    everything = {key: value for one in helpful for key, value in one.fix.items()}
+    return [*helpful, saving(" and ".join(one.name for one in helpful), everything)]
+
+
+def _changes(recipe: Recipe, facts: ModelFacts) -> Iterator[tuple[str, dict[str, Any]]]:
+    training = recipe.training
+    effective = training.batch_size * training.accumulation
+    if not training.gradient_checkpointing:
+        yield "gradient checkpointing", {"training.gradient_checkpointing": True}
+    if training.batch_size > 1 and effective <= 4096:
+        smaller = {"training.batch_size": 1, "training.accumulation": effective}
+        yield f"one row at a time ({effective} accumulated)", smaller
+    if recipe.adapter.method == "none":
+        lora = {"adapter.method": "lora", "adapter.targets": "all-linear", "training.learning_rate": 2e-4}
+        yield "LoRA instead of training every weight", lora
+    elif recipe.quantization.bits != 4 and not facts.quantized:
+        yield "4-bit weights (QLoRA)", {"quantization.bits": 4}

@@ -1,0 +1,1 @@
+"""What would keep a recipe from training: its model, data, device, and libraries."""

@@ -1,0 +1,194 @@
+"""Whether the model of a recipe can be had, and what is known about it."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from tuitune.data.sources.bundled import MODELS, PREFIX
+from tuitune.hardware.layout import misfits
+from tuitune.hardware.model_facts import ModelFacts, read_facts
+from tuitune.hardware.models import ADAPTER_CONFIG, cached_snapshot, locate, looks_like_hub_id, missing_parts
+from tuitune.hardware.weights import weigh
+from tuitune.hub import offline, proxy_problem
+from tuitune.paths import expanded
+from tuitune.planning.checks.libraries import trainable_quantization, writes
+from tuitune.planning.checks.remote import Remote, known
+from tuitune.problem import Problem
+from tuitune.recipe.schema import Recipe
+from tuitune.text import clean
+
+_KEY = "model.id"
+_NOT_WRITERS = (
+    "ForMaskedLM",
+    "ForSequenceClassification",
+    "ForTokenClassification",
+    "ForQuestionAnswering",
+    "ForImageClassification",
+)
+
+
+@dataclass
+class ModelCheck:
+    """What was found: the model's folder and facts, where they are here, and what keeps it from being trained.
+
+    `download`: how much of it is to come from the Hub, "whole" or "partial"; `hub`: it is a Hub model, here already or
+    not; `adapter_beside`: an adapter lies in the model's folder, which is not used;
+    `remote`: what the Hub said about a model that is not here.
+    """
+
+    folder: Path | None = None
+    facts: ModelFacts | None = None
+    download: Literal["whole", "partial"] | None = None
+    hub: bool = False
+    adapter_beside: bool = False
+    remote: Remote | None = None
+    errors: list[Problem] = field(default_factory=list)
+
+
+def check_model(recipe: Recipe, base: Path, ask: Callable[[str, str], Remote | None] = known) -> ModelCheck:
+    """Find the model of a recipe, folders being relative to `base`, and look at its files.
+
+    `ask` tells what the Hub says about one that is not here, by its id and revision: by default only what is known
+    already, without going online.
+    """
+    found = _find(recipe, base, ask)
+    if found.facts is not None:
+        found.errors += _unfit(recipe, found.facts)
+    return found
+
+
+def needs_remote_code(facts: ModelFacts) -> bool:
+    """Whether a model only runs with the Python code that comes with it: transformers has no class for it."""
+    return facts.remote_code and not writes(facts.model_type)
+
+
+def _find(recipe: Recipe, base: Path, ask: Callable[[str, str], Remote | None]) -> ModelCheck:
+    name, revision = recipe.model.id, recipe.model.revision
+    try:
+        folder = locate(name, revision, base=base)
+        exists = (base / expanded(name)).exists()
+    except (OSError, RuntimeError, ValueError) as error:
+        return _refused(
+            f"{clean(name, limit=80)!r} is not the name of a folder or model: {clean(str(error), limit=120)}"
+        )
+    if folder is not None:
+        return _look_at(folder, name, hub=not exists and not name.startswith(PREFIX))
+    if exists:
+        return _refused(f"{clean(name, limit=200)} is a file; name the folder that holds config.json and the weights")
+    if name.startswith(PREFIX):
+        return _refused(f"no bundled model {clean(name, limit=80)!r}; bundled: {_bundled()}")
+    if looks_like_hub_id(name):
+        return _from_hub(name, revision, ask)
+    return _refused(_nowhere(name, base))
+
+
+def _look_at(folder: Path, name: str, *, hub: bool) -> ModelCheck:
+    shown = clean(name, limit=200)
+    adapter = (folder / ADAPTER_CONFIG).is_file()
+    if adapter and not (folder / "config.json").is_file():
+        return _refused(f"{shown} is an adapter, not a base model; name the model it was trained on")
+    if missing := missing_parts(folder):
+        lacks = clean("; ".join(missing[:4]), limit=400)
+        return _refused(f"{shown} is an incomplete model: {lacks}. Copy the missing files there, or name another model")
+    facts = read_facts(folder)
+    if wrong := misfits(facts, weigh(folder).tensors):
+        return _refused(clean(_foreign(shown, wrong), limit=900))
+    return ModelCheck(folder, facts, hub=hub, adapter_beside=adapter)
+
+
+def _foreign(name: str, wrong: Sequence[str]) -> str:
+    remedy = "Use the config.json saved with these weights, or download the model again"
+    return f"the weights of {name} do not match its config.json: {'; '.join(wrong)}. {remedy}"
+
+
+def _from_hub(name: str, revision: str, ask: Callable[[str, str], Remote | None]) -> ModelCheck:
+    """A Hub model that is not here whole: what the Hub says about it, or what a broken-off download left."""
+    if forbids := offline():
+        absent = f"{name} (revision {clean(revision, limit=80)}) is not on this machine"
+        return _refused(f"{absent} and {forbids} forbids the download; unset it, or name a local model")
+    if problem := proxy_problem():
+        return _refused(f"{name} is not on this machine and cannot be downloaded: {problem}")
+    snapshot = cached_snapshot(name, revision)
+    try:
+        facts = read_facts(snapshot / "config.json") if snapshot else None
+    except (OSError, ValueError):
+        facts = None
+    remote = ask(name, revision)
+    if remote is not None and (remote.refused or remote.misfits):
+        return _refused(clean(remote.refused or _foreign(name, remote.misfits), limit=900))
+    if remote is not None and remote.facts is not None:
+        facts = remote.facts
+    return ModelCheck(None, facts, "partial" if snapshot else "whole", hub=True, remote=remote)
+
+
+def _nowhere(name: str, base: Path) -> str:
+    shown = clean(name, limit=200)
+    beside = base / expanded(name)
+    try:
+        names = [entry.name for entry in beside.parent.iterdir() if entry.is_dir() and not entry.name.startswith(".")]
+    except OSError:
+        names = []
+    near = difflib.get_close_matches(beside.name, names, n=1)
+    guess = f" (did you mean {clean(str(Path(name).parent / near[0]), limit=200)}?)" if near else ""
+    remedy = f"name {_bundled()}, a folder with config.json and weights, or a Hub model as owner/name"
+    return f"no folder {shown!r}{guess}; {remedy}"
+
+
+def _unfit(recipe: Recipe, facts: ModelFacts) -> list[Problem]:
+    problems = []
+    if needs_remote_code(facts) and not recipe.model.trust_remote_code:
+        message = (
+            "this model needs its own Python code, which could read or change anything you can; "
+            "read that code, then set it to true, or choose another model"
+        )
+        problems.append(Problem("model.trust_remote_code", message))
+    else:
+        problems += _not_loadable(facts)
+    problems += _quantized(recipe, facts)
+    longest = facts.max_positions
+    if facts.fixed_positions and longest and recipe.data.max_length > longest:
+        message = f"this model has {longest:,} positions, the most for a row; set it to {longest} or less"
+        problems.append(Problem("data.max_length", message))
+    return problems
+
+
+def _not_loadable(facts: ModelFacts) -> list[Problem]:
+    """What transformers' `AutoModelForCausalLM`, and the task of its class, say about the kind of the model."""
+    if facts.architecture and facts.architecture.endswith(_NOT_WRITERS):
+        message = f"{clean(facts.architecture, limit=60)} does not generate text"
+    elif facts.remote_code or (facts.model_type and writes(facts.model_type)):
+        return []
+    elif facts.model_type is None:
+        message = "its config.json names no model_type"
+    else:
+        kind = clean(facts.model_type, limit=40)
+        message = f"the installed transformers has no text model of type {kind} (AutoModelForCausalLM)"
+    return [Problem(_KEY, f"{message}; choose a model whose architecture is …ForCausalLM")]
+
+
+def _quantized(recipe: Recipe, facts: ModelFacts) -> list[Problem]:
+    if facts.quantized is None:
+        return []
+    method = clean(facts.quantized, limit=40)
+    problems = []
+    if recipe.quantization.bits != 16:
+        message = f"the weights are quantized already ({method}); set quantization.bits = 16"
+        problems.append(Problem("quantization.bits", message))
+    if recipe.adapter.method == "none":
+        message = f'quantized weights ({method}) cannot be trained; set adapter.method = "lora"'
+        problems.append(Problem("adapter.method", message))
+    if reason := trainable_quantization(facts.quantized):
+        problems.append(Problem(_KEY, f"the weights are quantized ({method}): {reason}"))
+    return problems
+
+
+def _bundled() -> str:
+    return ", ".join(PREFIX + name for name in MODELS)
+
+
+def _refused(message: str) -> ModelCheck:
+    return ModelCheck(errors=[Problem(_KEY, message)])

@@ -1,0 +1,224 @@
+"""How much memory a recipe will take: a first figure, from the model's config and the recipe alone, in microseconds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal
+
+from tuitune.hardware.gpus import Gpu
+from tuitune.hardware.host import host
+from tuitune.hardware.model_facts import Linear, ModelFacts
+from tuitune.hardware.occupancy import training_gpu
+from tuitune.planning.forecast.activations import Step, Widths, peak, widths
+from tuitune.planning.forecast.formats import Device, Formats, formats
+from tuitune.planning.forecast.parameters import adapted_experts, adapted_layers, trainable_parameters
+from tuitune.recipe.schema import Recipe
+from tuitune.units import bytes_text
+
+TIGHT = 0.92
+"""Share of the free memory above which a run that fits is called tight: forecast and allocator are not exact."""
+
+CONTEXT: dict[Device, int] = {"cuda": 1_400_000_000, "cpu": 740_000_000}
+"""What a process takes before the model: CUDA context, kernels and allocator slack (the constant of Unsloth Studio);
+on a CPU the libraries and their working space (runs of the bundled model peaked 710 to 760 MB above the other parts).
+"""
+
+_NOT_COVERED = "not covered: fragmentation, and answers sampled during training (their key-value cache)"
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """Bytes by part; `total` is their sum, the peak of a step. `assumptions` say what it rests on and leaves out."""
+
+    parts: dict[str, int]
+    total: int
+    assumptions: tuple[str, ...]
+    device: Device
+    modern: bool = True
+    """Whether it is for a GPU with bfloat16 and flash attention."""
+
+    def as_json(self) -> dict[str, Any]:
+        return {name: value for name, value in asdict(self).items() if name != "modern"}
+
+
+@dataclass(frozen=True)
+class Fit:
+    """Whether a forecast fits the `free` bytes of `gpu` or, where that is None, of the machine's own memory.
+
+    `share` is what it takes of them: above 1 it does not fit, with a GPU or without.
+    """
+
+    state: Literal["fits", "tight", "too big", "no gpu"]
+    message: str
+    free: int
+    share: float
+    gpu: Gpu | None
+
+
+def forecast(
+    recipe: Recipe,
+    facts: ModelFacts,
+    *,
+    device: Device = "cuda",
+    modern: bool = True,
+    numbers: Formats | None = None,
+) -> Forecast | None:
+    """The memory that training takes at its peak, or None where the model's config does not tell enough.
+
+    `modern`: the GPU is of Ampere or later, with bfloat16 and flash attention. `numbers` are the number formats, by
+    default those that the recipe means on `device`. Raises TuituneError where a target is not in the model.
+    """
+    wide = widths(facts)
+    if wide is None or facts.parameters is None:
+        return None
+    numbers = numbers or formats(recipe, device, modern=modern)
+    step = _step(recipe, facts, wide, device, numbers)
+    if device == "cuda" and not (modern and numbers.compute == 2):
+        step = replace(step, repeated=True)
+    trained = _trained(recipe, facts, step)
+    weight = numbers.weights if step.trained else numbers.adapter
+    experts = _experts(facts, numbers, step)
+    at_peak = peak(facts, wide, step, on_gpu=device == "cuda")
+    parts = {
+        "weights": _weights(recipe, facts, numbers, step) - experts,
+        **({"experts": experts} if experts else {}),
+        "adapter": 0 if step.trained else trained * weight,
+        "gradients": _gradients(recipe, trained * weight, at_peak.activations),
+        "optimizer": _optimizer(recipe, facts, step, trained, weight),
+        "activations": at_peak.activations,
+        "loss head": at_peak.head,
+        "context": CONTEXT[device],
+    }
+    return Forecast(parts, sum(parts.values()), _assumptions(recipe, facts, step), device, modern)
+
+
+def fits(forecast: Forecast, gpus: Sequence[Gpu], wanted: str = "auto") -> Fit:
+    """Hold a forecast against the GPU that would train it, where hardware.gpu is `wanted`; without one against the
+    machine's memory, and say so.
+    """
+    chosen = training_gpu(gpus, wanted)
+    gpu = chosen if chosen is not None and chosen.memory_free is not None else None
+    free = host().memory_available if gpu is None else gpu.memory_free or 0
+    share = forecast.total / free if free else float("inf")
+    needed, room = bytes_text(forecast.total), bytes_text(free)
+    if gpu is None:
+        verdict = "fits in" if share <= 1 else "does not fit in"
+        opening = "free GPU memory unknown" if chosen else "no GPU"
+        return Fit("no gpu", f"{opening}: {needed} {verdict} the {room} free on this machine", free, share, None)
+    state: Literal["fits", "tight", "too big"] = "too big" if share > 1 else "tight" if share > TIGHT else "fits"
+    return Fit(state, f"{needed} of {room} free on GPU {gpu.index}", free, share, gpu)
+
+
+def _step(recipe: Recipe, facts: ModelFacts, wide: Widths, device: Device, numbers: Formats) -> Step:
+    adapter, training = recipe.adapter, recipe.training
+    trained = adapter.method == "none"
+    dropout = adapter.dropout > 0 and not trained
+    return Step(
+        tokens=training.batch_size * recipe.data.max_length,
+        row=recipe.data.max_length,
+        adapted=adapted_layers(recipe, facts) if facts.linears else _usual_layers(wide) * (not trained),
+        formats=numbers,
+        trained=trained,
+        checkpointing=training.gradient_checkpointing,
+        mask=(1 if device == "cuda" else 4) * dropout,
+        eager=recipe.model.attention == "eager",
+        softcap=facts.softcap and recipe.model.attention != "eager",
+        bits=recipe.quantization.bits,
+        dora=adapter.dora and not trained,
+        rank=adapter.rank,
+        experts=tuple(dict.fromkeys(adapted_experts(recipe, facts))),
+    )
+
+
+def _usual_layers(wide: Widths) -> tuple[Linear, ...]:
+    """The layers of a model whose layout is not known, as Llama would have them: an estimate on the large side."""
+    hidden, queries, keys, inner, count = wide.hidden, wide.queries, wide.keys, wide.inner, wide.layers
+    shapes = {
+        "q_proj": (hidden, queries),
+        "k_proj": (hidden, keys),
+        "v_proj": (hidden, keys),
+        "o_proj": (queries, hidden),
+    }
+    shapes |= {"gate_proj": (hidden, inner), "up_proj": (hidden, inner), "down_proj": (inner, hidden)}
+    return tuple(Linear(name, inputs, outputs, count) for name, (inputs, outputs) in shapes.items())
+
+
+def _trained(recipe: Recipe, facts: ModelFacts, step: Step) -> int:
+    known, _ = trainable_parameters(recipe, facts)
+    if known is not None:
+        return known
+    return sum(recipe.adapter.rank * (linear.inputs + linear.outputs) * linear.count for linear in step.adapted)
+
+
+def _weights(recipe: Recipe, facts: ModelFacts, numbers: Formats, step: Step) -> int:
+    """The base's weights, with the copies that autocast makes of them. bitsandbytes quantizes the linear layers of the
+    blocks; embeddings, head and norms stay as loaded.
+
+    8 bits: a byte a weight and a float32 scale a row. 4 bits: half a byte, and for every 64 weights a scale: float32,
+    or with double quantization one byte and for every 256 of those a float32 (QLoRA, arXiv 2305.14314, section 3; the
+    block sizes are the defaults of `bitsandbytes.functional.quantize_4bit`).
+    """
+    total = facts.parameters or 0
+    bits = recipe.quantization.bits
+    packed = _packed(facts)
+    if bits == 16:
+        cast = numbers.weights != numbers.compute and (step.trained or not step.checkpointing)
+        return numbers.weights * total + numbers.compute * packed * cast
+    rows = sum(linear.outputs * linear.count for linear in facts.trunk)
+    scale = (1 + 4 / 256) / 64 if recipe.quantization.double else 4 / 64
+    quantized = packed + 4 * rows if bits == 8 else packed * (0.5 + scale)
+    return round(quantized + numbers.weights * (total - packed))
+
+
+def _experts(facts: ModelFacts, numbers: Formats, step: Step) -> int:
+    """The experts of a mixture, which stay as loaded whatever the bits; none where every weight is trained alike."""
+    return 0 if facts.experts is None or step.trained else numbers.weights * facts.experts.weights
+
+
+def _packed(facts: ModelFacts) -> int:
+    """Weights of the linear layers in the blocks; of an unknown layout, all but two matrices of the vocabulary and the
+    experts.
+    """
+    if facts.linears:
+        return sum(linear.weights for linear in facts.trunk)
+    experts = facts.experts.weights if facts.experts else 0
+    return max(0, (facts.parameters or 0) - 2 * (facts.vocab or 0) * (facts.hidden or 0) - experts)
+
+
+def _gradients(recipe: Recipe, size: int, activations: int) -> int:
+    """Gradients beside all activations: kept from batch to batch while accumulating, else made as those are freed."""
+    return size if recipe.training.accumulation > 1 else max(0, size - activations)
+
+
+def _optimizer(recipe: Recipe, facts: ModelFacts, step: Step, trained: int, weight: int) -> int:
+    """States of the optimizer: two a parameter for AdamW, in its format, in float32 or in 8 bits with a scale for every
+    256.
+
+    adamw_torch also makes a copy of the parameters while it steps; Adafactor keeps a row and a column for each matrix.
+    """
+    name = recipe.training.optimizer
+    if name == "adafactor":
+        matrices = facts.linears if step.trained else step.adapted
+        rank = 0 if step.trained else 2 * recipe.adapter.rank
+        return 4 * sum((linear.inputs + linear.outputs + rank) * linear.count for linear in matrices)
+    bytes_each = {
+        "adamw_torch_fused": 2.0 * weight,
+        "adamw_torch": 3.0 * weight,
+        "adamw_8bit": 2 * (1 + 4 / 256),
+        "paged_adamw_8bit": 2 * (1 + 4 / 256),
+        "paged_adamw_32bit": 8.0,
+        "sgd": 0.0,
+    }[name]
+    return round(trained * bytes_each)
+
+
+def _assumptions(recipe: Recipe, facts: ModelFacts, step: Step) -> tuple[str, ...]:
+    found = [f"{step.tokens:,} tokens in a batch: batch size × max length, all rows full"]
+    if not facts.linears:
+        found.append("the layout of this model is unknown; its layers are taken to be like Llama's")
+    if facts.experts and recipe.quantization.bits < 16:
+        found.append("the experts stay in 16 bits: bitsandbytes quantizes only linear layers")
+    if recipe.training.optimizer.startswith("paged"):
+        found.append("paged optimizer states are counted, though they can move to host memory")
+    return (*found, _NOT_COVERED)

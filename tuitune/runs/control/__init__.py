@@ -1,0 +1,1 @@
+"""Requests to a run, and changes of its recipe."""

@@ -1,0 +1,47 @@
+"""A supervisor's inbox: the requests of the control spool, each taken once and answered with an event."""
+
+from __future__ import annotations
+
+from tuitune.runs.control import intake
+from tuitune.runs.control.intake import Request
+from tuitune.runs.store import journal
+from tuitune.runs.store.directory import Run
+from tuitune.runs.store.events import EventLog
+from tuitune.runs.store.records import text
+
+
+class Inbox:
+    """What is asked of a run. Nonces that were answered in an earlier life count as answered."""
+
+    def __init__(self, run: Run, events: EventLog) -> None:
+        self._run = run
+        self._events = events
+        self._answered = {text(event, "nonce") for event in journal.backwards(run.events_file, "acknowledged")}
+        self._immovable: set[str] = set()
+
+    def take(self) -> list[Request]:
+        """The requests to carry out; whatever else lies in the spool is refused and taken out of it."""
+        accepted = []
+        for found in intake.pending(self._run, self._immovable):
+            if isinstance(found, intake.Refusal):
+                self._answer(found.nonce, None, False, found.message)
+            elif found.nonce in self._answered:
+                self._answer(found.nonce, found.verb, False, "this request was answered before")
+            else:
+                accepted.append(found)
+        return accepted
+
+    def answer(self, request: Request, ok: bool, message: str) -> None:
+        self._answer(request.nonce, request.verb, ok, message)
+
+    def turn_away(self, message: str) -> None:
+        """Refuse everything that waits."""
+        while intake.pending(self._run, self._immovable):
+            for request in self.take():
+                self.answer(request, False, message)
+
+    def _answer(self, nonce: str, verb: str | None, ok: bool, message: str) -> None:
+        self._events.append("acknowledged", nonce=nonce, verb=verb, ok=ok, message=message)
+        self._answered.add(nonce)
+        if not intake.discard(self._run, nonce):
+            self._immovable.add(nonce)

@@ -1,0 +1,1 @@
+"""Who gets a device, and when."""

@@ -1,0 +1,149 @@
+"""The file of the queue, `queue.json` in the home: which runs wait, in order, and for what."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from tuitune import paths
+from tuitune.runs.store import files, identity
+from tuitune.runs.store.directory import Run, list_runs, read_record
+from tuitune.runs.store.identity import Identity
+
+ANY = "*"
+"""Stands among the devices of an entry for all of them, until the process that waits says which."""
+
+_VERSION = 1
+_SIZE_LIMIT = 1 << 20
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A waiting run: the name of its directory, the devices it would take, whether beside the programs of others, and
+    the process that waits for it.
+    """
+
+    run: str
+    devices: tuple[str, ...]
+    share: bool
+    owner: Identity
+
+    @classmethod
+    def from_record(cls, record: object) -> Entry | None:
+        """The entry that a JSON object describes; None where it is none."""
+        if not isinstance(record, dict):
+            return None
+        run, devices, share = record.get("run"), record.get("devices"), record.get("share")
+        owner = Identity.from_record(record.get("owner"))
+        if not isinstance(run, str) or not isinstance(devices, list) or not isinstance(share, bool) or owner is None:
+            return None
+        entry = cls(run, tuple(map(str, devices)), share, owner)
+        return entry if entry.found.path.name == run != entry.found.id else None
+
+    @property
+    def found(self) -> Run:
+        return Run(paths.runs_home() / self.run.replace("/", "_"))
+
+    @property
+    def is_here(self) -> bool:
+        """Whether it waits on this machine: a home may be shared by several."""
+        return self.owner.host == identity.host()
+
+    @property
+    def is_dead(self) -> bool:
+        """Whether the process that waited is gone; of another machine's nobody can tell from here."""
+        return self.is_here and not identity.alive(self.owner)
+
+
+def read() -> list[Entry]:
+    """Who waits, in order; where the file is damaged, all who wait, in the order of their making. Never raises."""
+    try:
+        entries = _parse(_content())
+    except FileNotFoundError:
+        return []
+    except (OSError, ValueError, RecursionError):
+        entries = _rebuilt()
+    living: dict[str, Entry] = {}
+    for entry in entries:
+        if not entry.is_dead:
+            living.setdefault(entry.run, entry)
+    return list(living.values())
+
+
+@contextmanager
+def changing(seconds: float) -> Iterator[list[Entry]]:
+    """The queue, alone, to change in place: what is in the list after the block is written. Takes out who is dead.
+
+    Waits up to `seconds` for another process that is changing it, then raises OSError, as where it cannot be written.
+    """
+    home = paths.private_directory(paths.data_home())
+    lock = FileLock(home / "queue.lock", mode=0o600)
+    try:
+        lock.acquire(timeout=seconds)
+    except Timeout:
+        raise OSError(errno.EAGAIN, "another process is changing the queue", str(home)) from None
+    try:
+        before = read()
+        entries = list(before)
+        yield entries
+        if entries != before or not is_sound():
+            record = {"v": _VERSION, "runs": [asdict(entry) for entry in entries]}
+            files.write_whole(_file(), json.dumps(record, indent=1).encode() + b"\n")
+    finally:
+        lock.release()
+
+
+def version() -> tuple[int, ...]:
+    """Something that changes whenever the file does."""
+    try:
+        found = _file().lstat()
+    except OSError:
+        return ()
+    return found.st_ino, found.st_size, found.st_mtime_ns
+
+
+def _file() -> Path:
+    return paths.data_home() / "queue.json"
+
+
+def _content() -> bytes:
+    if _file().lstat().st_uid != os.geteuid():
+        raise OSError(errno.EPERM, "belongs to another user", str(_file()))
+    return files.read_bytes(_file(), _SIZE_LIMIT)
+
+
+def is_sound() -> bool:
+    """Whether there is nothing wrong with the file."""
+    try:
+        _parse(_content())
+    except FileNotFoundError:
+        return True
+    except (OSError, ValueError, RecursionError):
+        return False
+    return True
+
+
+def _parse(content: bytes) -> list[Entry]:
+    record = json.loads(content)
+    if not isinstance(record, dict) or not isinstance(record.get("runs"), list):
+        raise ValueError("no queue")
+    return list(filter(None, map(Entry.from_record, record["runs"])))
+
+
+def _rebuilt() -> list[Entry]:
+    """Every run of this home that waits on this machine; its own process will soon say for what."""
+    from tuitune.runs.read.state import derive
+
+    entries = []
+    for run in reversed(list_runs()):
+        owner = Identity.from_record(read_record(run.owner_file))
+        if owner and owner.host == identity.host() and identity.alive(owner) and derive(run)[0] == "queued":
+            entries.append(Entry(run.path.name, (ANY,), False, owner))
+    return entries

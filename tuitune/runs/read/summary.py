@@ -1,0 +1,265 @@
+"""What a run amounts to: the figures that lists, the monitor and `show --json` give, read from its directory alone."""
+
+from __future__ import annotations
+
+import math
+import time
+from array import array
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from typing import Any
+
+from tuitune.problem import TuituneError
+from tuitune.runs.read.history import History
+from tuitune.runs.read.spent import Spent, spent
+from tuitune.runs.read.state import ENDED, State, catch_up, derive, judge, note
+from tuitune.runs.store import files
+from tuitune.runs.store.directory import Run, created_at, read_recipe
+from tuitune.runs.store.journal import Reader
+from tuitune.runs.store.records import Record, number, whole
+from tuitune.runs.time_left import evaluation_seconds, samples_seconds, steps_seconds, times_due
+
+_LAST = 100
+"""Records among which those of the end are looked for."""
+
+_GLANCE_SECONDS = 0.5
+_GLANCE_SHARE = 10
+"""While a long journal is read, the state is looked up at most this often, and takes at most a tenth of the time."""
+
+
+@dataclass(frozen=True)
+class Summary:
+    """The keys of `show --json`, as the contract names them, and `created_at`. Times are seconds since the epoch.
+
+    `life` counts the times that the run was started (0: never); `checkpoint` is the step of the newest checkpoint that
+    counts; `exact` says whether the last resumption was exact (None where the run was never resumed). `started_at` is
+    when the first engine started; `ended_at` is None for a paused run, which goes on. `trained_seconds` and
+    `waited_seconds` are those of the lives that have ended, None before one has.
+    """
+
+    id: str
+    name: str
+    directory: str
+    state: State
+    reason: str
+    step: int | None
+    total_steps: int | None
+    epoch: float | None
+    loss: float | None
+    eval_loss: float | None
+    perplexity: dict[str, float | None]
+    tokens_per_second: float | None
+    peak_memory_bytes: int | None
+    started_at: float | None
+    ended_at: float | None
+    eta_seconds: float | None
+    adapter: str | None
+    life: int
+    checkpoint: int | None
+    exact: bool | None
+    trained_seconds: float | None
+    waited_seconds: float | None
+    recipe: dict[str, Any]
+    created_at: float | None
+
+    def as_json(self, *, recipe: bool = True) -> dict[str, Any]:
+        """The contract's keys alone; without `recipe` as lists of runs give them."""
+        record = asdict(self)
+        del record["created_at"]
+        if not recipe:
+            del record["recipe"]
+        return record
+
+
+class RunView(History):
+    """A run as its files show it, kept up to date by `refresh`. Any number of views may follow one run.
+
+    Beside the records of `History`: `events` is the list of the run's events, `summary` its figures. `reloads` goes up
+    when what was there before is void and charts are to be built anew: because a file was cut short or replaced, so
+    that everything was read again, or because the run was resumed from an earlier step (see `History`).
+    """
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        self.complete = False
+        self._restarts = 0
+        self._restart()
+        self.refresh(max_records=0)
+
+    def _restart(self) -> None:
+        super().__init__()
+        self._readers = [Reader(path) for path in (self.run.events_file, self.run.metrics_file, self.run.samples_file)]
+        self.events: list[Record] = []
+        self._life: dict[str, Record] = {}
+        self._lives = 0
+        self._started_at: float | None = None
+        self._spent: Spent | None = None
+        self._last_time: float | None = None
+        self._at_work: bool | None = None
+        self._glance: tuple[State, str] | None = None
+        self._glance_at = 0.0
+
+    @property
+    def reloads(self) -> int:
+        return self._restarts + self.rewinds
+
+    @property
+    def broken(self) -> int:
+        """Lines of the run's journals that could not be understood."""
+        return sum(reader.broken for reader in self._readers)
+
+    @cached_property
+    def recipe(self) -> dict[str, Any]:
+        """The run's recipe as plain tables, as it was last changed; empty where its file is missing or damaged."""
+        try:
+            return read_recipe(self.run).model_dump(mode="json")
+        except (TuituneError, OSError):
+            return {}
+
+    def refresh(self, max_records: int | None = None) -> bool:
+        """Read what came since the last call; whether anything did. With `max_records`, at most that many from each
+        file, so that a call takes a bounded time: `complete` says whether that was all there is. Until it is, the
+        state is already that of now, the figures are those of what was read.
+        """
+        events, metrics, samples = self._readers
+        known = len(self.events)
+        self._at_work = catch_up(self.run, events, self.events, max_records)
+        records, answers = metrics.poll(max_records), samples.poll(max_records)
+        if any(reader.reloads for reader in self._readers):
+            self._restarts += self.rewinds + 1
+            self._restart()
+            return self.refresh(max_records)
+        self.complete = self._at_work is not None and metrics.at_end and samples.at_end
+        for event in self.events[known:]:
+            self._take_event(event)
+        for record in records:
+            self.take(record)
+        for answer in answers:
+            self.take_sample(answer)
+        if records:
+            self._last_time = number(records[-1], "time") or self._last_time
+        before = getattr(self, "summary", None)
+        self.summary = self._summarize()
+        return bool(records or answers) or len(self.events) > known or before != self.summary
+
+    def setting(self, key: str) -> Any:
+        """The value that the run goes by now, with what was tuned; None where that is not known."""
+        tuned = next((record["changes"] for record in reversed(self.tuned) if key in record["changes"]), None)
+        section, name = key.split(".")
+        return tuned[key] if tuned is not None else self.recipe.get(section, {}).get(name)
+
+    def time_spent(self, now: float | None = None) -> str:
+        """How long it trained and waited, in words; with `now`, as `spent` has it, up to then. "" where none tells."""
+        took = spent(self.events, now)
+        return took.text(stepped=bool(len(self.steps))) if took else ""
+
+    def _take_event(self, event: Record) -> None:
+        note(self._life, event)
+        self._marks.take_event(event)
+        match event.get("event"):
+            case "supervisor":
+                life = whole(event, "life")
+                self._lives = self._lives + 1 if life is None else life
+            case "engine" if self._started_at is None:
+                self._started_at = number(event, "time")
+            case "ended":
+                self._spent = spent(self.events)
+            case "amended":
+                self.__dict__.pop("recipe", None)
+
+    def _judged(self) -> tuple[State, str]:
+        if self.complete and self._at_work is not None:
+            return judge(self.run, list(self._life.values()), at_work=self._at_work, progress=self.progress)
+        began = time.monotonic()
+        if self._glance is None or began >= self._glance_at:
+            self._glance = derive(self.run)
+            done = time.monotonic()
+            self._glance_at = done + max(_GLANCE_SECONDS, _GLANCE_SHARE * (done - began))
+        return self._glance
+
+    def _summarize(self) -> Summary:
+        plan, steps = self.plan or {}, self.steps
+        state, reason = self._judged()
+        step, total = _whole(_last(steps.step)), self._total(plan)
+        measured = {evaluation["label"]: evaluation for evaluation in self.evaluations}
+        return Summary(
+            id=self.run.id,
+            name=self.run.name,
+            directory=str(self.run.path),
+            state=state,
+            reason=reason,
+            step=step,
+            total_steps=total,
+            epoch=_last(steps.epoch),
+            loss=_last(steps.loss),
+            eval_loss=self.evaluations[-1]["loss"] if self.evaluations else None,
+            perplexity={label: measured.get(label, {}).get("perplexity") for label in ("base", "tuned")},
+            tokens_per_second=_last(steps.tokens_per_second),
+            peak_memory_bytes=_whole(self.memory["peak"] or None),
+            started_at=self._started_at,
+            ended_at=self._ended_at(state),
+            eta_seconds=self._eta(step, total) if state == "training" else None,
+            adapter=adapter_of(self.run),
+            life=self._lives,
+            checkpoint=whole(self.checkpoints[-1], "step") if self.checkpoints else None,
+            exact=(self.resumed or {}).get("exact"),
+            trained_seconds=self._spent.trained if self._spent else None,
+            waited_seconds=self._spent.waited if self._spent else None,
+            recipe=self.recipe,
+            created_at=self._created_at,
+        )
+
+    def _total(self, plan: Record) -> int | None:
+        """The steps there will be: as the engine has planned them, before that as many as the recipe sets."""
+        return whole(plan, "total_steps") or self.recipe.get("training", {}).get("max_steps")
+
+    @cached_property
+    def _created_at(self) -> float | None:
+        return created_at(self.run)
+
+    def _ended_at(self, state: State) -> float | None:
+        """When the run ended; for one that could not say so, when it was last heard of."""
+        if state not in ENDED:
+            return None
+        ended = number(self._life.get("ended", {}), "time")
+        heard = [number(event, "time") for event in self.events[-1:]] + [self._last_time]
+        return ended or max((moment for moment in heard if moment is not None), default=None)
+
+    def _eta(self, step: int | None, total: int | None) -> float | None:
+        """Seconds to the end of the run, with the evaluations and samples still to come, the last ones among them;
+        None before it can be told.
+        """
+        left = None if step is None or total is None else steps_seconds(self.steps.step_seconds, total - step)
+        if step is None or total is None or left is None:
+            return None
+        epoch = _last(self.steps.epoch)
+        per_epoch = whole(self.plan or {}, "steps_per_epoch") or (step / epoch if epoch else None)
+        pauses = (
+            ("evaluation.every", self.evaluations, evaluation_seconds(self.evaluations)),
+            ("samples.every", self.samples, samples_seconds(self.samples)),
+        )
+        for every, done, seconds in pauses:
+            at_end = not any(one.get("label") == "tuned" and one.get("step") == total for one in done[-_LAST:])
+            left += seconds * (times_due(self.setting(every), step, total, per_epoch) + at_end)
+        return left
+
+
+def adapter_of(run: Run) -> str | None:
+    """The folder of the run's result; None where there is no whole one."""
+    whole = not run.adapter.is_symlink() and files.is_regular(run.adapter / "adapter_config.json")
+    return str(run.adapter) if whole else None
+
+
+def summarize(run: Run) -> Summary:
+    """The run's figures now, all its files read."""
+    view = RunView(run)
+    view.refresh()
+    return view.summary
+
+
+def _whole(value: float | None) -> int | None:
+    return None if value is None else int(value)
+
+
+def _last(column: array[float]) -> float | None:
+    return column[-1] if column and math.isfinite(column[-1]) else None

@@ -1,0 +1,89 @@
+"""How the result of a run is used from Python: a text that runs as it stands, with what training needs installed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from tuitune.runs.store import files
+from tuitune.runs.store.directory import Run
+
+_PROMPT_LIMIT = 120
+_QUANTIZED = {
+    4: 'BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type="{kind}", bnb_4bit_use_double_quant={double})',
+    8: "BitsAndBytesConfig(load_in_8bit=True)",
+}
+
+
+def result(run: Run) -> Path | None:
+    """The folder of a run's result: its adapter, or its model where every weight was trained; None before that."""
+    places = ((run.adapter, "adapter_config.json"), (run.path / "model", "config.json"))
+    return next((folder for folder, name in places if files.is_regular(folder / name)), None)
+
+
+def usage(run: Run, recipe: Mapping[str, Any]) -> str:
+    """The text for a run's result; "" where there is none. `recipe` is the run's, as plain tables."""
+    folder = result(run)
+    if folder is None:
+        return ""
+    chat = files.is_regular(folder / "chat_template.jinja")
+    prompts = recipe.get("samples", {}).get("prompts") or ["Hello"]
+    prompt = prompts[0] if len(prompts[0]) <= _PROMPT_LIMIT else "Hello"
+    return snippet(str(folder), recipe, adapter=folder == run.adapter, chat=chat, prompt=prompt)
+
+
+def snippet(folder: str, recipe: Mapping[str, Any], *, adapter: bool, chat: bool, prompt: str = "Hello") -> str:
+    """Python that loads what lies in `folder` and answers `prompt`; `chat` where its tokenizer has a chat template.
+
+    The base comes from where the adapter says, in the number format that the recipe trained it in.
+    """
+    quantization = recipe.get("quantization", {})
+    quantized = _QUANTIZED.get(quantization.get("bits"), "").format_map(quantization) if adapter else ""
+    options = [
+        'dtype="auto"',
+        'device_map="auto"',
+        *(["trust_remote_code=True"] if recipe.get("model", {}).get("trust_remote_code") else []),
+        *([f"quantization_config={quantized}"] if quantized else []),
+    ]
+    names = ["AutoModelForCausalLM", "AutoTokenizer", *(["BitsAndBytesConfig"] if quantized else [])]
+    lines = [
+        *(["from peft import PeftConfig, PeftModel"] if adapter else []),
+        f"from transformers import {', '.join(names)}",
+        "",
+        f"folder = {folder!r}",
+        "tokenizer = AutoTokenizer.from_pretrained(folder)",
+        *(_adapted(options) if adapter else _whole(options)),
+        "",
+        *(_asked(prompt) if chat else _continued(prompt)),
+        'answer = model.generate(**inputs.to(model.device), max_new_tokens=256)[0, inputs["input_ids"].shape[1] :]',
+        "print(tokenizer.decode(answer, skip_special_tokens=True))",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _adapted(options: list[str]) -> list[str]:
+    return [
+        "config = PeftConfig.from_pretrained(folder)",
+        "base = AutoModelForCausalLM.from_pretrained(",
+        f"    config.base_model_name_or_path, revision=config.revision, {', '.join(options)}",
+        ")",
+        "model = PeftModel.from_pretrained(base, folder)",
+    ]
+
+
+def _whole(options: list[str]) -> list[str]:
+    return [f"model = AutoModelForCausalLM.from_pretrained(folder, {', '.join(options)})"]
+
+
+def _asked(prompt: str) -> list[str]:
+    return [
+        f"messages = {[{'role': 'user', 'content': prompt}]!r}",
+        "inputs = tokenizer.apply_chat_template(",
+        '    messages, add_generation_prompt=True, return_dict=True, return_tensors="pt"',
+        ")",
+    ]
+
+
+def _continued(prompt: str) -> list[str]:
+    return [f'inputs = tokenizer({prompt!r}, return_tensors="pt")']

@@ -1,0 +1,65 @@
+"""Where a run comes from: what run.json keeps so that the run can be explained and repeated. Never the environment."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import sys
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from tuitune import __version__
+from tuitune.recipe.schema import Recipe
+from tuitune.runs.store import files
+from tuitune.text import redact
+
+_PACKAGES = (
+    *("torch", "transformers", "trl", "peft", "bitsandbytes"),
+    *("datasets", "accelerate", "tokenizers", "safetensors"),
+)
+SOURCES = frozenset({"model.id", "model.revision", "data.train", "data.eval"})
+_LARGEST_HASHED = 1 << 30
+
+
+def provenance(recipe: Recipe) -> dict[str, Any]:
+    """Versions, host, command line, model revision and fingerprints of the data files of a resolved recipe."""
+    return {
+        "tuitune": __version__,
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "host": platform.node(),
+        "packages": {name: _version(name) for name in _PACKAGES},
+        "command_line": [redact(argument) for argument in sys.argv],
+        **sources(recipe),
+    }
+
+
+def sources(recipe: Recipe) -> dict[str, Any]:
+    """The part that is about the model and the data, which the settings in `SOURCES` name."""
+    return {
+        "model": {"id": recipe.model.id, "revision": recipe.model.revision},
+        "data": {"train": fingerprint(recipe.data.train), "eval": fingerprint(recipe.data.eval)},
+    }
+
+
+def fingerprint(source: object) -> dict[str, Any] | None:
+    """Path, size, time of change and SHA-256 (below 1 GiB) of a data file; None for what is not a file here."""
+    if not isinstance(source, str) or not Path(source).is_absolute():
+        return None
+    try:
+        fd = files.open_regular(Path(source).resolve(), os.O_RDONLY)
+    except OSError:
+        return None
+    with open(fd, "rb") as file:
+        found = os.fstat(fd)
+        digest = hashlib.file_digest(file, "sha256").hexdigest() if found.st_size < _LARGEST_HASHED else None
+    return {"path": source, "bytes": found.st_size, "modified_at": found.st_mtime, "sha256": digest}
+
+
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None

@@ -1,0 +1,152 @@
+"""The engine as its supervisor holds it: started in a process group of its own, told things, signalled, waited for."""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from typing import Any
+
+from tuitune.runs.store import identity
+from tuitune.runs.store.directory import Run
+from tuitune.runs.supervise.filtered_log import FilteredLog
+
+MARK = "TUITUNE_ENGINE_OF"
+"""The environment variable by which the processes that an engine left behind are known to be its run's."""
+
+_PR_SET_PDEATHSIG = 1
+_BACKLOG_LIMIT = 1 << 20
+_DANGEROUS = ("TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD", "PYTHONINSPECT", "PYTHONSTARTUP", "PYTHONBREAKPOINT")
+_DEFAULTS = {"TOKENIZERS_PARALLELISM": "true", "CUDA_DEVICE_ORDER": "PCI_BUS_ID"}
+_SETTLED = {
+    "PYTHONSAFEPATH": "1",
+    "PYTHONUNBUFFERED": "1",
+    "PYTHONFAULTHANDLER": "1",
+    "TORCH_FORCE_WEIGHTS_ONLY_LOAD": "1",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+    "HF_DATASETS_DISABLE_PROGRESS_BARS": "1",
+}
+
+
+def engine_command(run: Run) -> list[str]:
+    return [sys.executable, "-P", "-m", "tuitune.engine", "train", str(run.path), "--listen"]
+
+
+def engine_environment(inherited: Mapping[str, str]) -> dict[str, str]:
+    """What the engine sees of the environment: all that was inherited, without what makes loading a file unsafe.
+
+    Secrets such as HF_TOKEN reach the engine this way and no other.
+    """
+    kept = {name: value for name, value in inherited.items() if name not in _DANGEROUS}
+    return {**_DEFAULTS, **kept, **_SETTLED}
+
+
+class EngineProcess:
+    """A running engine, whose output goes to the run's log, without secrets, and which hears us on its standard input.
+
+    `extra` is added to its environment. OSError or SubprocessError where it cannot be started.
+    """
+
+    def __init__(self, run: Run, command: Sequence[str], extra: Mapping[str, str] | None = None) -> None:
+        self._log = FilteredLog(run)
+        ear, self._mouth = os.pipe2(os.O_CLOEXEC)
+        os.set_blocking(self._mouth, False)
+        self._backlog = b""
+        try:
+            with self._log.entrance() as entrance:
+                self._process = subprocess.Popen(
+                    command,
+                    stdin=ear,
+                    stdout=entrance,
+                    stderr=entrance,
+                    cwd=run.path,
+                    env={**engine_environment(os.environ), **(extra or {}), MARK: run.id},
+                    umask=0o077,
+                    process_group=0,
+                    preexec_fn=_end_with_parent(),
+                )
+        except BaseException:
+            os.close(self._mouth)
+            self._log.settle()
+            raise
+        finally:
+            os.close(ear)
+        self._handle = os.pidfd_open(self._process.pid)
+        self._exit = select.poll()
+        self._exit.register(self._handle, select.POLLIN)
+        self.identity = identity.of(self._process.pid)
+
+    def exited_within(self, seconds: float) -> bool:
+        """Sleep until the engine has exited, at most `seconds`; whether it has. What it was told goes out meanwhile."""
+        self._utter()
+        self._log.keep_alive()
+        return bool(self._exit.poll(seconds * 1000))
+
+    def tell(self, record: Mapping[str, Any]) -> bool:
+        """Write a record to the engine's standard input, as one line, without waiting for it to be read.
+
+        False where the engine does not read any more, or has not read for very long.
+        """
+        line = json.dumps(record, separators=(",", ":")).encode() + b"\n"
+        if len(self._backlog) + len(line) > _BACKLOG_LIMIT:
+            return False
+        self._backlog += line
+        return self._utter()
+
+    def _utter(self) -> bool:
+        """Write of the backlog what the pipe takes; False where nobody reads it any more."""
+        try:
+            while self._backlog:
+                self._backlog = self._backlog[os.write(self._mouth, self._backlog) :]
+        except BlockingIOError:
+            return True
+        except OSError:
+            self._backlog = b""
+            return False
+        return True
+
+    def stop(self) -> None:
+        """Ask the engine to save and end at its next step."""
+        with suppress(ProcessLookupError):
+            signal.pidfd_send_signal(self._handle, signal.SIGTERM)
+
+    def signal_group(self, number: signal.Signals) -> None:
+        """Signal the engine and all that it started. It is not waited for yet, so its pid is still its own."""
+        group = self._process.pid
+        with suppress(OSError):
+            if group >= 2 and os.getpgid(group) == group:
+                os.killpg(group, number)
+
+    def group_is_empty(self) -> bool:
+        """Whether nothing of the engine's process group is left, the engine itself included."""
+        return not identity.group_members(self._process.pid)
+
+    def wait(self) -> int:
+        """After the engine has exited and nothing is left of its group: its return code, negative for a signal."""
+        os.close(self._handle)
+        os.close(self._mouth)
+        code = self._process.wait()
+        self._log.settle()
+        return code
+
+
+def _end_with_parent() -> Callable[[], None]:
+    """What the engine does between fork and exec: have the kernel send it SIGTERM when this process dies.
+
+    This process is looked for again afterwards, for it may have died just before.
+    """
+    parent, libc = os.getpid(), ctypes.CDLL(None)
+
+    def prepare() -> None:
+        libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+        if os.getppid() != parent:
+            os._exit(1)
+
+    return prepare

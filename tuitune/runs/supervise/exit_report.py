@@ -1,0 +1,187 @@
+"""How an engine ended and why, from what it left behind: SIGKILL, a segfault and the OOM killer leave no traceback."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from tuitune.hardware.host import out_of_room
+from tuitune.runs.read.state import State, last_words
+from tuitune.runs.store import journal
+from tuitune.runs.store.directory import Run
+from tuitune.runs.store.records import Record, text, whole
+from tuitune.runs.supervise.memory_words import memory_that_ran_out
+
+EXIT_CODES: dict[int | None, State] = {0: "finished", 1: "failed", 3: "stopped", 4: "paused"}
+"""What the engine means by its exit code; any other, and any signal, is a crash."""
+
+Asked = Literal["", "stop", "pause", "kill"]
+
+_KILLED = 128 + signal.SIGKILL
+_CGROUPS = Path("/sys/fs/cgroup")
+_DISK_FULL = "the disk is full: free some space, or point TUITUNE_HOME at another disk, then resume"
+_DISK_FULL_WORDS = ("No space left on device", "Errno 28", "Disk quota exceeded", "Errno 122")
+_WORKER_KILLED = "signal: Killed"
+
+
+@dataclass(frozen=True)
+class Exit:
+    """An exit code, or the name of the signal that ended the process."""
+
+    code: int | None
+    signal: str | None
+
+    @classmethod
+    def of(cls, returncode: int) -> Exit:
+        """From a `Popen.returncode`, which is negative for a signal."""
+        return cls(returncode, None) if returncode >= 0 else cls(None, _signal_name(-returncode))
+
+    @property
+    def killed(self) -> bool:
+        return self.signal == "SIGKILL" or self.code == _KILLED
+
+
+@dataclass(frozen=True)
+class Ending:
+    """The state that an engine left the run in, the reason in words, and whether memory ran out."""
+
+    state: State
+    reason: str
+    out_of_memory: bool = False
+
+
+@dataclass(frozen=True)
+class Circumstances:
+    """What else is known of an engine's end: what it was `asked` to do, whether the out-of-memory killer was at work
+    meanwhile, the GPU errors in the kernel's log, and the number of the last record from before the engine.
+    """
+
+    asked: Asked = ""
+    oom_killed: bool = False
+    xids: Sequence[str] = ()
+    after: int = 0
+
+
+def obituary(run: Run, exit: Exit, around: Circumstances) -> Ending:
+    """How the run stands after its engine has exited.
+
+    "finished" needs both the exit code and the engine's own word: whatever else was asked or reported wins over it.
+    """
+    end = _own_word(run, around.after)
+    outcome, reason, cause = end.get("outcome"), text(end, "reason"), end.get("cause")
+    state = EXIT_CODES.get(exit.code, "crashed")
+    if state == "finished" and outcome != "finished":
+        state = outcome if outcome in ("stopped", "failed", "paused") else "crashed"
+    if as_asked := _as_asked(run, exit, around.asked, outcome):
+        return Ending(as_asked[0], reason or as_asked[1])
+    if state == "stopped" and around.asked == "pause" and cause != "limit":
+        state = "paused"
+    if state in ("finished", "stopped", "paused"):
+        return Ending(state, reason)
+    if not reason and exit.code == 1 and out_of_room(run.path):
+        return Ending(state, _DISK_FULL)
+    told = reason or _told(run, exit, around)
+    out_of_memory = (
+        cause == "out-of-memory"
+        or (not reason and memory_that_ran_out(last_words(run)) is not None)
+        or (around.oom_killed and (exit.killed or _WORKER_KILLED in told + last_words(run)))
+    )
+    return Ending(state, f"disk full: {told}" if _disk_full(run, told) else told, out_of_memory)
+
+
+def oom_kills() -> int:
+    """How many processes the out-of-memory killer has ended in this process's control group so far, or on this machine
+    where the group does not tell. Only the difference between two readings means something.
+    """
+    for counter in (*_cgroup_counters(), Path("/proc/vmstat")):
+        try:
+            lines = counter.read_text().splitlines()
+        except OSError:
+            continue
+        for line in lines:
+            name, _, count = line.partition(" ")
+            if name == "oom_kill":
+                return int(count)
+    return 0
+
+
+def _cgroup_counters() -> Iterator[Path]:
+    """The files that count for this control group: memory.events (cgroup 2) or memory.oom_control (cgroup 1).
+
+    Inside a container the group may be seen at the root instead of at its name.
+    """
+    try:
+        groups = Path("/proc/self/cgroup").read_text().splitlines()
+    except OSError:
+        return
+    for line in groups:
+        _, controllers, name = line.split(":", 2)
+        if not controllers:
+            root, counter = _CGROUPS, "memory.events"
+        elif "memory" in controllers.split(","):
+            root, counter = _CGROUPS / "memory", "memory.oom_control"
+        else:
+            continue
+        yield root / name.lstrip("/") / counter
+        yield root / counter
+
+
+def _own_word(run: Run, after: int) -> Record:
+    """The engine's `end` record; empty where the last one is from before it."""
+    end = journal.last(run.metrics_file, "end") or {}
+    seq = whole(end, "seq")
+    return end if seq is None or seq > after else {}
+
+
+def _as_asked(run: Run, exit: Exit, asked: Asked, outcome: object) -> tuple[State, str] | None:
+    """The state and reason of an engine that a signal of ours ended before it could end well itself."""
+    if asked == "kill" and (exit.signal == "SIGTERM" or exit.killed or (exit.code == 1 and outcome != "finished")):
+        return "stopped", f"killed on request while {_activity(run)}"
+    if asked in ("stop", "pause") and exit.signal == "SIGTERM" and outcome in (None, "stopped", "paused"):
+        state: State = "paused" if asked == "pause" else "stopped"
+        return state, f"{state} while {_activity(run)}"
+    return None
+
+
+def _told(run: Run, exit: Exit, around: Circumstances) -> str:
+    words = last_words(run)
+    if place := memory_that_ran_out(words):
+        how = f"{place} ran out of memory"
+    elif around.oom_killed and exit.killed:
+        how = "out of memory: the kernel killed the engine"
+    elif exit.signal:
+        how = f"the engine was killed by {exit.signal}"
+    elif exit.code == 0:
+        how = "the engine ended; how is not known"
+    elif exit.code == 1 and words and not around.xids:
+        return words
+    else:
+        how = f"the engine ended with exit code {exit.code}"
+    known = [how, *around.xids[:2]]
+    if words:
+        known.append(f"last output: {words}")
+    return "; ".join(known)
+
+
+def _activity(run: Run) -> str:
+    """What the engine was last about to do, in its own words."""
+    return text(journal.last(run.metrics_file, "phase") or {}, "text") or "starting"
+
+
+def _disk_full(run: Run, told: str) -> bool:
+    """Whether the disk is to blame and `told` does not say so yet."""
+    if "disk" in told and "full" in told:
+        return False
+    if any(words in told for words in _DISK_FULL_WORDS):
+        return True
+    return out_of_room(run.path)
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"

@@ -1,0 +1,76 @@
+"""Ending an engine that is to be gone: ask, then insist, each rung with its time; what cannot be ended is said."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+from tuitune.runs.supervise.engine_progress import Pulse
+
+PATIENCE = (5.0, 60.0)
+"""The least and the most seconds that an engine is given to save and end when it is asked to."""
+
+GROUP_SECONDS = 5.0
+
+MESSAGES = {
+    "ask": "asked to save and end at its next step",
+    "terminate-group": "sent SIGTERM, with all its processes",
+    "kill-group": "killed with SIGKILL, with all its processes",
+    "stuck": "its processes survive SIGKILL: they wait for the kernel, and the device stays held until they end",
+}
+_NEXT = {"ask": "terminate-group", "terminate-group": "kill-group", "kill-group": "stuck"}
+
+
+class Engine(Protocol):
+    """What the ladder needs of an engine."""
+
+    def stop(self) -> None: ...
+    def signal_group(self, number: signal.Signals) -> None: ...
+
+
+def patience(pulse: Pulse) -> float:
+    """Seconds that the engine may need to end by itself: two saves and a step, as long as they have taken."""
+    least, most = PATIENCE
+    return min(max(2 * pulse.longest_save + pulse.longest_step, least), most)
+
+
+class Ladder:
+    """The rungs, climbed by calling `climb` now and then.
+
+    `tell` is given the fields of each rung's event: rung, seconds, next, message.
+    """
+
+    def __init__(self, engine: Engine, seconds: float, tell: Callable[..., None]) -> None:
+        self._engine = engine
+        self._seconds = seconds
+        self._tell = tell
+        self._rung: str | None = None
+        self._until = 0.0
+
+    @property
+    def begun(self) -> bool:
+        return self._rung is not None
+
+    def begin(self, *, now: bool = False) -> None:
+        """Set foot on the first rung, or with `now` on SIGKILL. Where it was begun, only `now` makes a difference."""
+        if self._rung is None or (now and self._rung in ("ask", "terminate-group")):
+            self._step_on("kill-group" if now else "ask")
+
+    def climb(self) -> None:
+        """Go on to the next rung where the time of this one is over."""
+        if self._rung in _NEXT and time.monotonic() >= self._until:
+            self._step_on(_NEXT[self._rung])
+
+    def _step_on(self, rung: str) -> None:
+        seconds = {"ask": self._seconds, "stuck": None}.get(rung, GROUP_SECONDS)
+        self._rung, self._until = rung, time.monotonic() + (seconds or 0.0)
+        self._tell(rung=rung, seconds=seconds, next=_NEXT.get(rung), message=MESSAGES[rung])
+        match rung:
+            case "ask":
+                self._engine.stop()
+            case "terminate-group":
+                self._engine.signal_group(signal.SIGTERM)
+            case "kill-group":
+                self._engine.signal_group(signal.SIGKILL)

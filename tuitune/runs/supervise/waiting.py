@@ -1,0 +1,82 @@
+"""Waiting for a device: the part of a life before its engine, in which the recipe can still be edited."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from tuitune.recipe.schema import Recipe
+from tuitune.recipe.values import shown
+from tuitune.runs.control.intake import Request
+from tuitune.runs.queue.order import Turn, Waiting
+from tuitune.runs.store.directory import read_recipe
+from tuitune.runs.supervise.context import Desk
+from tuitune.runs.supervise.exit_report import Ending
+
+if TYPE_CHECKING:
+    from tuitune.runs.queue.slots import SlotHolder
+
+TICK_SECONDS = 0.4
+
+_ENDS = {
+    "stop": Ending("stopped", "stopped while queued"),
+    "pause": Ending("paused", "paused while queued"),
+    "kill": Ending("stopped", "killed on request while queued"),
+}
+
+
+def await_device(desk: Desk, recipe: Recipe) -> SlotHolder | Ending:
+    """The device, once it is this run's turn; or how the run ended before. RecipeError where the recipe is damaged."""
+    turn, told = Turn(desk.run, recipe), ""
+    found: SlotHolder | Waiting | Ending = turn.attempt()
+    try:
+        while isinstance(found, Waiting):
+            if found.reason != told:
+                told = found.reason
+                desk.events.append("waiting", reason=told, place=found.place, of=found.of)
+            time.sleep(TICK_SECONDS)
+            desk.notices.poll()
+            edited, ending = _heed(desk)
+            if edited:
+                recipe = read_recipe(desk.run)
+                desk.notices.command = recipe.run.notify
+                turn = Turn(desk.run, recipe)
+            found = ending or turn.attempt()
+    finally:
+        if isinstance(found, Waiting | Ending):
+            turn.leave()
+    return found
+
+
+def _heed(desk: Desk) -> tuple[bool, Ending | None]:
+    """Answer what was asked: whether the recipe was edited, and how the run ended, if it was asked to."""
+    edited, ending = False, None
+    if desk.terminated:
+        desk.events.append("stop-requested", by="signal")
+        ending = _ENDS["stop"]
+    for request in desk.inbox.take():
+        if ending is not None:
+            desk.inbox.answer(request, False, "it has already ended, on an earlier request")
+        elif request.verb == "edit":
+            edited = _edit(desk, request) or edited
+        elif request.verb in _ENDS:
+            ending = _ENDS[request.verb]
+            if request.verb != "kill":
+                desk.events.append(f"{request.verb}-requested", by=f"request {request.nonce}")
+            desk.inbox.answer(request, True, ending.reason)
+        else:
+            desk.inbox.answer(request, False, "it is queued and not training yet")
+    return edited, ending
+
+
+def _edit(desk: Desk, request: Request) -> bool:
+    from tuitune.recipe.check import RecipeError
+
+    try:
+        made = desk.amend(request.arguments["changes"], "edit")
+    except (RecipeError, OSError) as error:
+        desk.inbox.answer(request, False, str(error))
+        return False
+    changed = ", ".join(f"{key}: {shown(change['from'])} → {shown(change['to'])}" for key, change in made.items())
+    desk.inbox.answer(request, True, changed or "nothing to change")
+    return bool(made)

@@ -1,0 +1,143 @@
+"""Watching over an engine at work: what is asked of it, what it warns of, whether it is heard at all."""
+
+from __future__ import annotations
+
+import signal
+import time
+from typing import Any
+
+from tuitune.runs.control.intake import Request
+from tuitune.runs.store.records import Record, whole
+from tuitune.runs.supervise import kill_escalation
+from tuitune.runs.supervise.context import Desk
+from tuitune.runs.supervise.engine_process import EngineProcess
+from tuitune.runs.supervise.engine_progress import Pulse
+from tuitune.runs.supervise.exit_report import Asked
+from tuitune.runs.supervise.kill_escalation import Ladder
+from tuitune.runs.supervise.silence import Silence
+
+TICK_SECONDS = 0.4
+LEAVE_SECONDS = 2.0
+"""What an engine leaves running has this long to leave by itself."""
+
+_ALREADY = {"stop": "it is already stopping", "pause": "it is already pausing", "kill": "it is already being killed"}
+
+
+class Watch:
+    """Watches over `engine`, whose records are those after number `after`. `asked` is what it was last asked to do."""
+
+    def __init__(self, desk: Desk, engine: EngineProcess, pulse: Pulse, after: int) -> None:
+        self.asked: Asked = ""
+        self._desk = desk
+        self._engine = engine
+        self._pulse = pulse
+        self._after = after
+        self._silence = Silence()
+        self._ladder: Ladder | None = None
+
+    def until_gone(self) -> int:
+        """Wait until the engine has exited and nothing of it is left; its return code, negative for a signal."""
+        while not self._engine.exited_within(TICK_SECONDS):
+            self._look()
+        self._sweep()
+        return self._engine.wait()
+
+    def _look(self) -> None:
+        self._listen()
+        for request in self._desk.inbox.take():
+            self._desk.inbox.answer(request, *self._heed(request))
+        if self._desk.terminated and not self.asked:
+            self._stop("signal")
+        if self._ladder:
+            self._ladder.climb()
+        self._desk.notices.poll()
+
+    def _heed(self, request: Request) -> tuple[bool, str]:
+        """Carry out a request: whether that is done or under way, and what to say."""
+        match request.verb:
+            case "kill":
+                self._kill(now=request.arguments.get("now") is True)
+                return True, "killing it"
+            case "edit":
+                return (
+                    False,
+                    "it has just started, with its old recipe; `tuitune tune` changes what can change in training",
+                )
+            case verb if self.asked:
+                return verb == self.asked or (verb == "stop" and self.asked == "kill"), _ALREADY[self.asked]
+            case "stop":
+                self._stop(f"request {request.nonce}")
+                return True, "stopping at the end of this step"
+            case "pause":
+                return self._pause(request)
+            case _:
+                passed_on = self._tell(request)
+                return passed_on, "passed on to the engine" if passed_on else "the engine does not respond"
+
+    def _stop(self, by: str) -> None:
+        self.asked = "stop"
+        self._record("stop-requested", by=by)
+        self._engine.stop()
+
+    def _pause(self, request: Request) -> tuple[bool, str]:
+        if not self._tell(request):
+            return False, "the engine does not respond; stop it instead"
+        self.asked = "pause"
+        self._record("pause-requested", by=f"request {request.nonce}")
+        self._engine.stop()
+        return True, "pausing at the end of this step"
+
+    def _kill(self, *, now: bool) -> None:
+        self.asked = "kill"
+        if self._ladder is None:
+            self._ladder = Ladder(self._engine, kill_escalation.patience(self._pulse), self._rung)
+        self._ladder.begin(now=now)
+
+    def _rung(self, **fields: Any) -> None:
+        self._record("kill", **fields)
+        if fields["rung"] == "stuck":
+            self._desk.notices.say("stuck", {"message": fields["message"]})
+
+    def _tell(self, request: Request) -> bool:
+        return self._engine.tell({"nonce": request.nonce, "verb": request.verb, "arguments": request.arguments})
+
+    def _record(self, event: str, **fields: Any) -> None:
+        """Write an event with where the engine is in its records."""
+        self._desk.events.append(event, **fields, step=self._pulse.step, after=self._pulse.seq)
+
+    def _listen(self) -> None:
+        fresh = [record for record in self._pulse.listen() if _after(record, self._after)]
+        for record in fresh:
+            if record.get("kind") == "alert" and record.get("level") in ("warning", "error"):
+                facts = {key: record.get(key) for key in ("level", "message", "step")}
+                self._desk.notices.say("alert", {"alert": record.get("id"), **facts})
+        if fresh and self._silence.broken():
+            self._desk.events.append("heard")
+        elif not fresh and (seconds := self._silence.news(self._pulse.longest_step)) is not None:
+            self._desk.events.append("silent", seconds=round(seconds, 1))
+            self._desk.notices.say("silent", {"seconds": round(seconds, 1)})
+
+    def _sweep(self) -> None:
+        """After the engine has exited: what it left running has a moment to leave by itself, then it is killed.
+
+        The engine is not waited for before that: until then its pid, which is the group's too, cannot come to mean
+        another process. The device is not free while anything of the group is left.
+        """
+        leaving = time.monotonic() + LEAVE_SECONDS
+        while not self._engine.group_is_empty() and time.monotonic() < leaving:
+            time.sleep(0.05)
+        if self._engine.group_is_empty():
+            return
+        self._engine.signal_group(signal.SIGKILL)
+        stuck = time.monotonic() + kill_escalation.GROUP_SECONDS
+        while not self._engine.group_is_empty():
+            time.sleep(0.05)
+            self._look()
+            if stuck and time.monotonic() > stuck:
+                stuck = 0.0
+                self._rung(rung="stuck", seconds=None, next=None, message=kill_escalation.MESSAGES["stuck"])
+
+
+def _after(record: Record, number: int) -> bool:
+    seq = whole(record, "seq")
+    return seq is None or seq > number

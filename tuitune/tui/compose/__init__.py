@@ -1,0 +1,1 @@
+"""Compose: a recipe as forms, its pickers, its launch."""

@@ -1,0 +1,170 @@
+"""The data picker: bundled sets, files found by typing a path, a Hub id; for held-out data also a fraction."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from textual import on, work
+from textual.content import Content
+from textual.message import Message
+from textual.worker import get_current_worker
+
+from tuitune.data.sources.bundled import BundledSet, bundled_sets
+from tuitune.hardware.models import looks_like_hub_id
+from tuitune.problem import TuituneError
+from tuitune.recipe.schema import Recipe
+from tuitune.recipe.settings import parse_value, setting
+from tuitune.text import clean
+from tuitune.tui.compose.path_picker import PathPicker
+from tuitune.tui.widgets.columns import Column, line
+from tuitune.tui.widgets.row_list import Row, RowList
+from tuitune.units import bytes_text, percent_text
+from tuitune.views.data_page import read_page
+from tuitune.views.file_listing import MOST, FileEntry, Listing
+from tuitune.views.typed_path import is_there, typed_path
+
+Values = dict[str, Any]
+
+_COLUMNS = (Column("data", 0, path=True), Column("what", 30, rank=1), Column("size", 11, right=True))
+_FRACTIONS = (0.05, 0.1, 0.2)
+
+
+class DataPicker(PathPicker[Values]):
+    """Gives the settings that the choice changes (key → value); `key` is `data.train` or `data.eval`."""
+
+    class Read(Message):
+        """The first rows of the file under the cursor have been read."""
+
+        def __init__(self, name: str, facts: Content) -> None:
+            super().__init__()
+            self.name = name
+            self.facts = facts
+
+    def __init__(self, key: str, recipe: Recipe, base: Path) -> None:
+        super().__init__(
+            setting(key).title.capitalize(), "a path (~/ and ../ too), a bundled set, or a Hub id owner/name", base
+        )
+        self._key = key
+        self._recipe = recipe
+        self._choices: dict[str, Values] = {}
+
+    def show(self, typed: str, listing: Listing) -> None:
+        self._choices = {}
+        rows = [*self._fractions(typed), *self._sets(typed), *map(self._file, listing.entries), *self._hub(typed)]
+        self.list.set_rows(rows, cursor=rows[0].key if rows else None)
+        more = f"the first {MOST:,} entries: type more to narrow" if listing.more else ""
+        self.show_heading(Content.styled(clean(listing.problem) or more, "$faint"))
+        if not rows:
+            self.show_facts(
+                Content.styled(
+                    "No matching file. Type the path of a json, jsonl, csv, tsv, txt or parquet file, or owner/name.",
+                    "$faint",
+                )
+            )
+
+    def _row(self, name: str, what: str, size: str, values: Values | None) -> Row:
+        if values is not None:
+            self._choices[name] = values
+        return Row(name, lambda width: [line(_COLUMNS, [name, Content(clean(what)).stylize("$faint"), size], width)])
+
+    def _fractions(self, typed: str) -> list[Row]:
+        if self._key != "data.eval":
+            return []
+        if not typed:
+            rows = [
+                self._row(f"{share:g}", f"{percent_text(share)} of the training rows", "", {self._key: share})
+                for share in _FRACTIONS
+            ]
+            return [*rows, self._row("none", "no evaluation", "", {self._key: None})]
+        try:
+            share = parse_value(setting(self._key), typed)
+        except ValueError:
+            return []
+        return (
+            [self._row(typed, f"{percent_text(share, 3)} of the training rows", "", {self._key: share})]
+            if isinstance(share, float)
+            else []
+        )
+
+    def _sets(self, typed: str) -> list[Row]:
+        found = [one for one in bundled_sets() if typed.lower() in f"{one.id} {one.title}".lower()]
+        if self._key == "data.eval":
+            return [
+                self._row(f"{one.id}/heldout", f"{one.title}, held-out rows", "", {self._key: f"{one.id}/heldout"})
+                for one in found
+            ]
+        return [self._row(one.id, one.title, f"{one.rows:,} rows", self._bundled(one)) for one in found]
+
+    def _file(self, entry: FileEntry) -> Row:
+        if entry.is_folder:
+            return self._row(entry.name, "folder", "", None)
+        return self._row(entry.name, entry.path.suffix[1:], bytes_text(entry.bytes), self._training(entry.name))
+
+    def _hub(self, typed: str) -> list[Row]:
+        if not looks_like_hub_id(typed) or is_there(typed_path(typed, self.base)):
+            return []
+        return [self._row(typed, "Hub: downloaded when the run starts", "", self._training(typed))]
+
+    def _bundled(self, one: BundledSet) -> Values:
+        return {**self._training(one.id), "data.eval": f"{one.id}/heldout"}
+
+    def _training(self, name: str) -> Values:
+        """Other data takes nothing over from the old: its shape, its columns and a held-out file that went with it."""
+        if self._key == "data.eval":
+            return {self._key: name}
+        values: Values = {"data.train": name, "data.shape": "auto", "data.columns": {}}
+        return (
+            values
+            if isinstance(self._recipe.data.eval, float | None)
+            else {**values, "data.eval": setting("data.eval").default}
+        )
+
+    def choose(self, key: str) -> None:
+        if key in self._choices:
+            self.dismiss(self._choices[key])
+        else:
+            self.type(key)
+
+    @on(RowList.Highlighted)
+    def _highlighted(self, event: RowList.Highlighted) -> None:
+        self.show_facts(Content(""))
+        one = next((one for one in bundled_sets() if event.key == one.id), None)
+        if one is not None:
+            self.show_facts(Content(f"{one.help}\nIts held-out rows are used for evaluation."))
+        elif any(entry.name == event.key and not entry.is_folder for entry in self.listing.entries):
+            self._read(event.key)
+
+    @work(thread=True, exclusive=True, group="read", exit_on_error=False)
+    def _read(self, name: str) -> None:
+        worker = get_current_worker()
+        data = self._recipe.data.model_copy(update={"train": name, "shape": "auto", "columns": {}})
+        if name.endswith(".parquet"):
+            facts = Content.styled("A parquet file: d on the form shows its rows.", "$faint")
+        else:
+            facts = self._facts(name, data)
+        if not worker.is_cancelled:
+            self.post_message(self.Read(name, facts))
+
+    def _facts(self, name: str, data: Any) -> Content:
+        try:
+            page = read_page(data, base=self.base)
+        except TuituneError as error:
+            return Content.assemble(("✗ ", "$bad"), clean(str(error)))
+        wrong = sum(row.problem is not None for row in page.rows)
+        found = page.detection
+        lines = [Content.assemble(("shape ", "$faint"), f"{found.shape}: ", clean(found.reason))]
+        if page.refusal:
+            lines.append(Content.assemble(("✗ ", "$bad"), clean(page.refusal)))
+        if wrong:
+            lines.append(
+                Content.assemble(
+                    ("⚠ ", "$warn"),
+                    f"{wrong} of the first {len(page.rows)} rows are unusable: d on the form shows them",
+                )
+            )
+        return Content("\n").join(lines)
+
+    def on_data_picker_read(self, event: Read) -> None:
+        if event.name == self.list.current:
+            self.show_facts(event.facts)

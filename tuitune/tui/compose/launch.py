@@ -1,0 +1,199 @@
+"""The last step before a run: what is about to start, when, what would end it, and the start itself.
+
+Where rows might lose every label, and the tokenizer is here to tell, they are tokenized meanwhile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+from textual import work
+from textual.content import Content
+from textual.message import Message
+from textual.worker import get_current_worker
+
+from tuitune.data.tasks import Progress
+from tuitune.planning.checks.labels import label_check
+from tuitune.planning.preflight import Advice, Check
+from tuitune.problem import TuituneError
+from tuitune.recipe.schema import Recipe
+from tuitune.recipe.settings import setting, show_value
+from tuitune.runs.launcher import launch
+from tuitune.runs.store.directory import Run
+from tuitune.text import clean
+from tuitune.tui.compose.checking import Checking, fact
+from tuitune.tui.compose.forecast import ADVICE_SIGNS
+from tuitune.tui.widgets.bars import progress_bar
+from tuitune.units import bytes_text, count_text, number_text
+from tuitune.views.start import when
+
+_LOOK_SECONDS = 0.25
+_BAR = 20
+
+
+class LaunchDialog(Checking[Run]):
+    """Gives the run that was started, or the errors that kept it from starting; None where it was left be.
+
+    Nobody needs to wait for the labels: the run looks at them itself before it loads the model.
+    """
+
+    VERB = "launch"
+    DOING = "Starting …"
+    NOT_DONE = "Not started."
+
+    class LabelsLooked(Message):
+        """How far the look at the labels is."""
+
+        def __init__(self, progress: Progress) -> None:
+            super().__init__()
+            self.progress = progress
+
+    def __init__(self, recipe: Recipe, base: Path, rows: int | None = None) -> None:
+        super().__init__("Launch", recipe, base, rows)
+
+    def ready(self) -> None:
+        self._look_at_labels()
+
+    @work(thread=True, exit_on_error=False)
+    def _look_at_labels(self) -> None:
+        """The work goes on when the dialog is left, and what it finds is kept for the next one."""
+        worker, pause = get_current_worker(), Event()
+        try:
+            task = label_check(self.recipe, self.base)
+        except TuituneError as error:
+            self.post_message(self.LabelsLooked(Progress("failed", error=str(error))))
+            return
+        before = None
+        while task is not None and not worker.is_cancelled:
+            if (progress := task.look()) != before:
+                self.post_message(self.LabelsLooked(progress))
+            if progress.state != "working":
+                return
+            before = progress
+            pause.wait(_LOOK_SECONDS)
+
+    def on_launch_dialog_labels_looked(self, event: LabelsLooked) -> None:
+        progress = event.progress
+        if self.at_work:
+            return
+        if errors := [progress.error] if progress.refused else (progress.result or {}).get("errors"):
+            lines = [Content.assemble(("✗ ", "$bad"), clean(str(error), limit=2000)) for error in errors]
+            self.refuse(Content("\n").join([*lines, Content("\nThe draft is unchanged.")]))
+        else:
+            self.note(_labels(progress))
+
+    def make(self) -> Run:
+        return launch(self.recipe, base=self.base)
+
+    def summary(self, found: Check) -> Content:
+        recipe = self.recipe
+        lines = [*_facts(recipe, found), fact("starts", when(recipe.hardware))]
+        lines += [
+            fact(name, text) for name, text in (("ends", _limits(recipe)), ("notifies", recipe.run.notify)) if text
+        ]
+        lines += [Content("")] if found.advice else []
+        lines += [_advice(one) for one in found.advice]
+        if not any(one.id == "ends-at-logout" for one in found.advice):
+            lines.append(
+                Content("\nThe run keeps running when you quit tuitune or lose the connection.").stylize("$faint")
+            )
+        return Content("\n").join(lines)
+
+
+def _labels(progress: Progress) -> Content:
+    """Whether every row has something to learn from, or how far the look at them is."""
+    name = "\n" + "labels".ljust(9)
+    if progress.state == "failed":
+        reason = f"⚠ not checked: {clean(progress.error, limit=300)}; the run checks them itself"
+        return Content.assemble((name, "$faint"), (reason, "$warn"))
+    if progress.state == "done":
+        return Content.assemble((name, "$faint"), _lost(progress.result or {}))
+    share = progress.done / progress.total if progress.total else 0.0
+    figures = f" {progress.done:,} of {progress.total:,} {progress.unit} " if progress.total else " … "
+    return Content.assemble(
+        (name, "$faint"),
+        clean(progress.text, limit=80),
+        clean(figures),
+        progress_bar(share, _BAR) if progress.total else "",
+        ("\n" + " " * 9 + "Enter starts now: the run checks them itself", "$faint"),
+    )
+
+
+def _lost(result: Mapping[str, Any]) -> Content:
+    lost = int(result.get("lost_count") or 0)
+    warnings = [Content.assemble(("⚠ ", "$warn"), clean(str(one), limit=400)) for one in result.get("warnings", ())]
+    if not lost and warnings:
+        return Content("\n" + " " * 9).join(warnings)
+    if not lost:
+        return Content.assemble(("✓ ", "$ok"), "every row has labels")
+    rows = ", ".join(f"{one['row']:,}" for one in result.get("lost", [])[:5])
+    more = ", …" if lost > 5 else ""
+    many, noun = (
+        ("1 row has no labels and is", "row") if lost == 1 else (f"{lost:,} rows have no labels and are", "rows")
+    )
+    first = Content.assemble(("⚠ ", "$warn"), f"{many} skipped: {noun} {rows}{more}")
+    return Content("\n" + " " * 9).join([first, *warnings])
+
+
+def _advice(one: Advice) -> Content:
+    sign, colour = ADVICE_SIGNS.get(one.level, ADVICE_SIGNS["info"])
+    return Content.assemble((f"{sign} ", colour), clean(one.message))
+
+
+def _facts(recipe: Recipe, found: Check) -> list[Content]:
+    rows = "not counted yet" if found.rows is None else f"{found.rows:,} to train on"
+    held_out = show_value(setting("data.eval"), recipe.data.eval)
+    return [
+        fact("run", recipe.run.name),
+        fact("model", recipe.model.id),
+        fact("data", recipe.data.train),
+        fact("rows", f"{rows}, held out: {held_out or 'nothing'}"),
+        fact("adapter", _adapter(recipe)),
+        fact("steps", _steps(recipe, found)),
+        fact("a step", _step(recipe)),
+        fact("trains", _parameters(found)),
+    ]
+
+
+def _parameters(found: Check) -> str:
+    if found.total is None or found.trainable is None:
+        return f"unknown {'until the model is downloaded' if found.facts is None else 'for this architecture'}"
+    memory = f" in {bytes_text(found.forecast.total)}" if found.forecast else ", memory unknown"
+    return f"{count_text(found.trainable)} of {count_text(found.total)} parameters{memory}"
+
+
+def _adapter(recipe: Recipe) -> str:
+    if recipe.adapter.method == "none":
+        return "none: full fine-tuning"
+    targets = show_value(setting("adapter.targets"), recipe.adapter.targets)
+    bits = "" if recipe.quantization.bits == 16 else f", base in {recipe.quantization.bits} bits"
+    return f"{recipe.adapter.method} r {recipe.adapter.rank} α {recipe.adapter.alpha} on {targets}{bits}"
+
+
+def _steps(recipe: Recipe, found: Check) -> str:
+    training = recipe.training
+    parts = [found.steps.phrase if found.steps else "not counted yet"]
+    parts += [] if training.max_steps else [f"{training.epochs:g} epoch{'' if training.epochs == 1 else 's'}"]
+    return ", ".join([*parts, f"rate {number_text(training.learning_rate)}", training.schedule])
+
+
+def _step(recipe: Recipe) -> str:
+    batch, accumulation, data = recipe.training.batch_size, recipe.training.accumulation, recipe.data
+    packed = f"packed rows of up to {data.max_length:,} tokens each" if data.packing else "rows"
+    return f"{batch * accumulation:,} {packed} ({batch} × {accumulation})"
+
+
+def _limits(recipe: Recipe) -> str:
+    """What ends the run before its last step, by its own recipe."""
+    limits, patience = recipe.limits, recipe.evaluation.patience
+    found = [
+        f"after {limits.hours:g} h" if limits.hours else "",
+        f"at {limits.until}" if limits.until else "",
+        f"at a loss of {number_text(limits.loss)}" if limits.loss else "",
+        f"at a cost of {limits.cost:g}" if limits.cost else "",
+        f"after {patience} evaluations without gain" if patience and recipe.data.eval is not None else "",
+    ]
+    return ", ".join(filter(None, found))

@@ -1,0 +1,61 @@
+"""The presets: what each sets, and what of that differs from the recipe as it is."""
+
+from __future__ import annotations
+
+from textual import on
+from textual.content import Content
+
+from tuitune.recipe.presets import PRESETS, Preset
+from tuitune.recipe.schema import Recipe
+from tuitune.recipe.settings import setting, show_value
+from tuitune.tui.widgets.columns import Column, line
+from tuitune.tui.widgets.picker import Picker
+from tuitune.tui.widgets.row_list import Row, RowList
+from tuitune.views.draft import value_of
+
+_COLUMNS = (Column("preset", 16), Column("what", 0), Column("changes", 10, right=True))
+
+
+class PresetPicker(Picker[str]):
+    """Gives the name of a preset."""
+
+    def __init__(self, recipe: Recipe) -> None:
+        super().__init__("Preset", "filter")
+        self._recipe = recipe
+
+    def on_mount(self) -> None:
+        self.narrow("")
+
+    def narrow(self, text: str) -> None:
+        words = text.lower().split()
+        found = [one for one in PRESETS.values() if all(word in f"{one.title} {one.help}".lower() for word in words)]
+        self.list.set_rows([self._row(preset) for preset in found], cursor="")
+        if not found:
+            self.show_facts(Content.styled("No matching preset.", "$faint"))
+
+    def choose(self, key: str) -> None:
+        self.dismiss(key)
+
+    @on(RowList.Highlighted)
+    def _highlighted(self, event: RowList.Highlighted) -> None:
+        preset = PRESETS[event.key]
+        differ = self._differing(preset)
+        parts = [
+            Content.assemble(
+                ("• ", "$accent") if key in differ else "  ", f"{key.split('.')[1]} ", (_shown(key, value), "bold")
+            )
+            for key, value in preset.values.items()
+        ]
+        self.show_facts(Content("\n").join([Content(preset.help), Content("  ").join(parts)]))
+
+    def _row(self, preset: Preset) -> Row:
+        count = len(self._differing(preset))
+        changes = Content(f"{count} changes" if count > 1 else "1 change" if count else "no changes")
+        return Row(preset.name, lambda width: [line(_COLUMNS, [preset.title, preset.help, changes], width)])
+
+    def _differing(self, preset: Preset) -> list[str]:
+        return [key for key, value in preset.values.items() if value_of(self._recipe, key) != value]
+
+
+def _shown(key: str, value: object) -> str:
+    return show_value(setting(key), value)

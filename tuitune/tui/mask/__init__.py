@@ -1,0 +1,1 @@
+"""The mask inspector: a row as the tokens the model will see."""

@@ -1,0 +1,238 @@
+"""The mask inspector: a row as the tokens the model will see, those it learns from lit and those masked dim."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from typing import Any, ClassVar
+
+from textual import work
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.content import Content
+from textual.message import Message
+from textual.widgets import Static
+from textual.worker import Worker, WorkerState, get_current_worker
+
+from tuitune.recipe.schema import Recipe
+from tuitune.text import clean
+from tuitune.tui.actions import bindings
+from tuitune.tui.mask import mask_words as words
+from tuitune.tui.mask.mask_keys import Apply, MaskKeys
+from tuitune.tui.mask.mask_rows import Asked, Looked, MaskRows
+from tuitune.tui.mask.token_view import TokenView
+from tuitune.tui.widgets.key_bar import KeyBar
+from tuitune.tui.widgets.pane import Pane
+from tuitune.tui.widgets.rows import Rows
+from tuitune.views.inspector_client import Inspector
+
+_LEGEND = "trained underlined, with ▌ · masked dim"
+_LOOK_SECONDS = 0.2
+_MARGIN = 3
+_TALL = 30
+"""On fewer lines there is room for one line of good verdicts; v shows all."""
+
+
+class MaskInspector(MaskKeys):
+    """Shows rows of the data set `name` as `recipe` would train on them, beginning with the one numbered `row`.
+
+    `odd` are the rows that the token report found odd ({"row", "kind"}); `apply` puts settings (key → value) into the
+    draft and gives the recipe that comes of it: ValueError or TuituneError where it does not take them.
+    `inspector` is asked, and stays as it is when the screen is left.
+    """
+
+    NAME = "mask"
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings(NAME)]
+    DEFAULT_CSS = """
+    MaskInspector {
+        #about { height: auto; max-height: 45%; }
+        #verdicts { height: auto; max-height: 6; }
+        #tokens { height: 1fr; }
+        #token { height: 1; padding: 0 1; background: $surface; }
+        #missing { height: auto; display: none; padding: 1 0; }
+        &.-tall #verdicts { max-height: 12; }
+        &.-without #missing { display: block; }
+        &.-without TokenView { display: none; }
+    }
+    """
+
+    class Phase(Message):
+        """What the inspector is at, before its first answer."""
+
+        def __init__(self, text: str) -> None:
+            super().__init__()
+            self.text = text
+
+    class Answered(Message):
+        """A row has been looked at."""
+
+        def __init__(self, asked: Asked, looked: Looked) -> None:
+            super().__init__()
+            self.asked = asked
+            self.looked = looked
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        base: Path,
+        name: str,
+        row: int,
+        inspector: Inspector,
+        odd: Sequence[Mapping[str, Any]] = (),
+        apply: Apply | None = None,
+    ) -> None:
+        super().__init__()
+        self._base = base
+        self._data = name
+        self.wanted = Asked(recipe, max(row, 1))
+        self.odd_rows = _kinds(odd)
+        self.apply = apply
+        self._inspector = inspector
+        self.looked: Looked | None = None
+        self.numbers = False
+        self._asked: SimpleQueue[Asked] = SimpleQueue()
+
+    def compose(self) -> ComposeResult:
+        with Pane(id="about"):
+            yield Rows(id="figures")
+            yield Static(id="verdicts")
+        with Pane("Tokens", _LEGEND, id="tokens"):
+            yield Static(id="missing")
+            yield TokenView()
+        yield Rows(id="token")
+        yield KeyBar()
+
+    def on_mount(self) -> None:
+        self.query_one("#verdicts").display = False
+        self.view.focus()
+        self._wait("Reading the row …")
+        self._serve()
+        self.ask(self.wanted)
+
+    @property
+    def view(self) -> TokenView:
+        return self.query_one(TokenView)
+
+    # Asking
+
+    def ask(self, asked: Asked) -> None:
+        self.wanted = asked
+        self._asked.put(asked)
+        self._title()
+
+    @work(thread=True, exit_on_error=False, name="The mask inspector")
+    def _serve(self) -> None:
+        """Answer what was asked last, for as long as the screen is there."""
+        worker = get_current_worker()
+
+        def cancelled() -> bool:
+            return worker.is_cancelled
+
+        def told(phase: str) -> None:
+            self.post_message(self.Phase(phase))
+
+        with self._inspector.asked(cancelled=cancelled, told=told) as inspector:
+            rows = MaskRows(self._data, self._base, inspector, cancelled=cancelled)
+            while not cancelled():
+                if (asked := self._last_asked()) is not None:
+                    looked = rows.look(asked)
+                    if not cancelled():
+                        self.post_message(self.Answered(asked, looked))
+
+    def _last_asked(self) -> Asked | None:
+        try:
+            asked = self._asked.get(timeout=_LOOK_SECONDS)
+            while True:
+                try:
+                    asked = self._asked.get_nowait()
+                except Empty:
+                    return asked
+        except Empty:
+            return None
+
+    def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
+        super().on_worker_state_changed(event)
+        if event.state is WorkerState.ERROR:
+            self._say(Content.assemble(("✗ ", "$bad"), "the mask inspector failed; Esc and open it again"))
+
+    # Showing
+
+    def on_mask_inspector_phase(self, event: Phase) -> None:
+        if self.looked is None or self.looked.tokenized is None:
+            self._wait(event.text)
+        else:
+            line = Content.styled(f"row {self.wanted.number:,}: {clean(event.text, limit=200)} …", "$faint")
+            self.query_one("#token", Rows).show_lines([line])
+
+    def on_mask_inspector_answered(self, event: Answered) -> None:
+        looked = self.looked = event.looked
+        if looked.beyond and event.asked is self.wanted:
+            self.wanted = Asked(self.wanted.recipe, max(looked.number, 1))
+            if looked.number:
+                self.notify(f"row {looked.number:,} is the last")
+        self.draw()
+
+    def on_token_view_highlighted(self, event: TokenView.Highlighted) -> None:
+        if self.looked is not None and self.looked.tokenized is not None:
+            line = words.token_line(event.token, self.looked.tokenized, self.looked.opening)
+            self.query_one("#token", Rows).show_lines([line])
+
+    def on_resize(self) -> None:
+        self._figures()
+
+    def draw(self) -> None:
+        looked = self.looked
+        assert looked is not None
+        self._title()
+        self._figures()
+        self.set_class(looked.tokenized is None, "-without")
+        self.view.show(looked.tokenized, numbers=self.numbers)
+        if looked.tokenized is None:
+            self._say(Content.assemble(("✗ ", "$bad"), clean(looked.problem, limit=4000, newlines=True)))
+            self.query_one("#token", Rows).show_lines([Content("")])
+        self.refresh_keys()
+
+    def _title(self) -> None:
+        looked = self.looked
+        place = looked.row.place if looked and looked.row and looked.number == self.wanted.number else ""
+        odd = self.odd_rows.get(self.wanted.number)
+        kinds = ", ".join(words.KINDS.get(kind, kind) for kind in odd or ())
+        which = sorted(self.odd_rows).index(self.wanted.number) + 1 if odd else 0
+        title = Content.assemble(
+            clean(place) or f"row {self.wanted.number:,}",
+            (f" ⚠ {clean(kinds)}, odd row {which:,} of {len(self.odd_rows):,}" if odd else "", "$warn"),
+        )
+        name = Path(self._data).name if Path(self._data).is_absolute() else self._data
+        self.query_one("#about", Pane).set_title(title, name)
+
+    def _figures(self) -> None:
+        looked = self.looked
+        if looked is None:
+            return
+        lines = [words.figures(looked.tokenized, self.size.width - _MARGIN)] if looked.tokenized else []
+        lines += [words.provenance(looked.opening, self.size.width - _MARGIN)] if looked.opening else []
+        self.query_one("#figures", Rows).show_lines(lines)
+        width = self.size.width - _MARGIN if self.size.height < _TALL else None
+        verdicts = words.verdict_lines(self.verdicts, fixable=self.apply is not None, width=width)
+        shown = self.query_one("#verdicts", Static)
+        shown.display = bool(verdicts)
+        shown.update(Content("\n").join(verdicts))
+
+    def _wait(self, text: str) -> None:
+        self._say(Content.styled(clean(text, limit=300), "$faint"))
+
+    def _say(self, text: Content) -> None:
+        """Say something where the tokens would be."""
+        self.add_class("-without")
+        self.query_one("#missing", Static).update(text)
+
+
+def _kinds(odd: Sequence[Mapping[str, Any]]) -> dict[int, list[str]]:
+    """Row number → why it is odd."""
+    found: dict[int, list[str]] = {}
+    for one in odd:
+        kinds = found.setdefault(int(one["row"]), [])
+        if one["kind"] not in kinds:
+            kinds.append(str(one["kind"]))
+    return found

@@ -1,0 +1,1 @@
+"""The monitor: one run as it happens, or as it was."""

@@ -1,0 +1,162 @@
+"""The charts of a run, that move together: one x axis, one window, one log switch, one smoothing, the same marks."""
+
+from __future__ import annotations
+
+from textual.content import Content
+
+from tuitune.runs.read.state import AT_REST
+from tuitune.tui.charts.axis import AXES
+from tuitune.tui.charts.chart import Chart
+from tuitune.tui.charts.envelope import Window
+from tuitune.tui.charts.frame import MARK, Glyphs
+from tuitune.tui.charts.marks import Mark
+from tuitune.tui.charts.plot import Plot
+from tuitune.tui.charts.viewport import Viewport
+from tuitune.tui.monitor.event_marks import event_marks
+from tuitune.tui.monitor.run_curves import BREAKABLE, METRICS, SHORT, WEIGHTS, RunCurves
+from tuitune.units import count_text, number_text
+from tuitune.views.watched_run import WatchedRun
+
+ZOOM = 0.5
+PAN = 0.25
+
+
+class RunCharts:
+    """One `Chart` for each metric, fed from a `WatchedRun`."""
+
+    def __init__(self, glyphs: Glyphs) -> None:
+        self.charts = {name: Chart(Plot(glyphs=glyphs), id=f"chart-{name}") for name in METRICS}
+        self.curves = RunCurves()
+        self.viewport = Viewport()
+        self.axis = AXES[0]
+        self.log = False
+        self.window: Window | None = None
+        self.marks: list[dict[str, float]] = []
+        self._drawn: tuple[object, ...] = ()
+        self._anew: RunCurves | None = None
+        self._reloads = 0
+        self._weighed = False
+
+    def take(self, view: WatchedRun) -> bool:
+        """Turn what `view` has gained into points, a bounded number; True once nothing is left to do.
+
+        Where the run's records are void (it was resumed from an earlier step, a file was cut short) the curves are
+        built anew, and the old ones shown until that is done.
+        """
+        total = view.summary.total_steps
+        if not self._weighed and total is not None:
+            self._weighed = True
+            self.curves.smooth(WEIGHTS[-1] if total <= SHORT else WEIGHTS[0])
+        if view.reloads != self._reloads:
+            self._reloads = view.reloads
+            self._anew = RunCurves(self.curves.weight)
+        if self._anew is None:
+            return self.curves.catch_up(view)
+        if not self._anew.catch_up(view):
+            return False
+        self.curves, self._anew = self._anew, None
+        return True
+
+    def draw(self, view: WatchedRun) -> None:
+        """Draw the charts that can be seen, if anything in them changed."""
+        self._place(view)
+        curves = self.curves
+        marks = [Mark(mark[self.axis], MARK) for mark in self.marks]
+        marks += event_marks(view, curves.steps, self.axis)
+        state = (
+            self.window, self.log, curves, curves.weight, marks, len(curves.steps), len(curves.eval_loss),
+            view.summary.state,
+            sum(len(smooth.series) for smooth in curves.smoothed.values()),
+        )  # fmt: skip
+        if state == self._drawn and not any(chart.plot.settling for chart in self.charts.values()):
+            return
+        self._drawn = state
+        for name, chart in self.charts.items():
+            chart.plot.lines, chart.plot.marks, chart.plot.log = curves.lines(name), marks, self.log
+            chart.window, chart.empty = self.window, _empty(view)
+            chart.draw()
+
+    def _place(self, view: WatchedRun) -> None:
+        """Set the window on x."""
+        extent = self.curves.extent(self.axis)
+        if extent is None:
+            self.window = None
+            return
+        ended = view.summary.state in AT_REST
+        end = view.summary.total_steps if self.axis == "step" else None
+        self.window = Window(self.axis, *self.viewport.window(*extent, end=end, final=ended))
+
+    def zoom(self, factor: float) -> None:
+        extent = self.curves.extent(self.axis)
+        if extent is None or self.window is None:
+            return
+        steps = self.curves.steps.by("step")
+        unit = 1.0 if self.axis == "step" else (extent[1] - extent[0]) / max(steps[-1] if steps else 1.0, 1.0)
+        self.viewport.zoom(factor, (self.window.low, self.window.high), *extent, unit)
+
+    def pan(self, share: float) -> None:
+        extent = self.curves.extent(self.axis)
+        if extent is not None and self.window is not None:
+            self.viewport.pan(share, (self.window.low, self.window.high), *extent)
+
+    def next_axis(self) -> str:
+        """By step, then tokens, then time; the whole run is in view again."""
+        self.axis = AXES[(AXES.index(self.axis) + 1) % len(AXES)]
+        self.viewport.fit()
+        return self.axis
+
+    def next_weight(self) -> float:
+        """The next smoothing weight; 0 for none."""
+        weight = WEIGHTS[(WEIGHTS.index(self.curves.weight) + 1) % len(WEIGHTS)]
+        for curves in filter(None, (self.curves, self._anew)):
+            curves.smooth(weight)
+        return weight
+
+    def mark(self) -> bool:
+        """Put a vertical mark at the newest step; False where there is none yet, or a mark already."""
+        if not len(self.curves.steps):
+            return False
+        mark = {axis: self.curves.steps.by(axis)[-1] for axis in AXES}
+        if mark in self.marks:
+            return False
+        self.marks.append(mark)
+        return True
+
+    @property
+    def ways(self) -> Content:
+        """How the charts are drawn, where that is not the plainest way; for the title of the first."""
+        ways = [f"by {self.axis}"] if self.axis != AXES[0] else []
+        ways += ["log"] if self.log else []
+        ways += [f"EMA {self.curves.weight:g}"] if self.curves.weight else []
+        ways += [] if self.viewport.whole else ["zoomed" if self.viewport.following else "zoomed, not following"]
+        return Content.styled("".join(f" · {way}" for way in ways), "$faint not bold")
+
+    def value(self, metric: str) -> Content:
+        """The newest value of a metric, for the right of its title; of the loss, both curves' with their letters."""
+        last = self.curves.last(metric)
+        broken = metric in BREAKABLE and self.curves.broke_off(metric)
+        if last is None and not broken:
+            return Content("")
+        if metric != "loss":
+            text = f"{count_text(last)} tok/s" if metric == "tokens_per_second" else number_text(last)
+            return _NOT_FINITE if broken else Content.styled(text, "$foreground")
+        train = _NOT_FINITE if broken else Content.styled(number_text(last), "$chart-1")
+        values, best = self.curves.eval_loss.values, self.curves.best
+        if not values:
+            return train
+        figures = Content.assemble(("a train ", "$chart-1"), train, (f"  b eval {number_text(values[-1])}", "$chart-2"))
+        if self.curves.rising:
+            figures = Content.assemble(figures, (" rising", "bold $warn"))
+        if best is not None and best != len(values) - 1:
+            figures = Content.assemble(figures, (f"  ★ {number_text(values[best])}", "$chart-2"))
+        return figures
+
+
+_NOT_FINITE = Content.styled("not a number", "bold $bad")
+
+
+def _empty(view: WatchedRun) -> str:
+    """Why a chart shows nothing."""
+    if not len(view.steps):
+        return "no steps were recorded" if view.summary.state in AT_REST else "no steps yet"
+    return "no figures in view"

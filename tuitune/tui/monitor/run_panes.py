@@ -1,0 +1,216 @@
+"""The panes of the monitor: which are shown, and what each shows of the run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
+from textual.content import Content
+from textual.events import Click, DescendantFocus, MouseEvent, MouseScrollDown, MouseScrollUp
+from textual.geometry import Size
+from textual.widget import Widget
+
+from tuitune.runs.control.spool import FITS
+from tuitune.runs.read.state import AT_REST
+from tuitune.runs.store.directory import Run
+from tuitune.runs.store.identity import Identity
+from tuitune.tui.charts.chart import Chart
+from tuitune.tui.charts.frame import ASCII_GLYPHS, UNICODE_GLYPHS
+from tuitune.tui.monitor.event_words import event_texts
+from tuitune.tui.monitor.gpu_panel import GpuPanel
+from tuitune.tui.monitor.log_view import LogView
+from tuitune.tui.monitor.log_window import LogWindow
+from tuitune.tui.monitor.machine_lines import machine_line
+from tuitune.tui.monitor.metric_strip import MetricStrip
+from tuitune.tui.monitor.run_charts import RunCharts
+from tuitune.tui.monitor.run_curves import METRICS
+from tuitune.tui.monitor.run_status import life, newest
+from tuitune.tui.monitor.samples import SamplesView
+from tuitune.tui.widgets.pane import Pane
+from tuitune.views.watched_run import WatchedRun
+
+TITLES = {
+    "loss": "loss", "learning_rate": "learning rate", "grad_norm": "gradient norm", "tokens_per_second": "throughput",
+    "machine": "machine", "samples": "samples", "log": "events & log",
+}  # fmt: skip
+PANES = tuple(TITLES)
+
+
+class RunPanes(Horizontal):
+    """Charts and log at the left, machine and samples at the right; on a small terminal the loss and one more pane."""
+
+    def __init__(self, run: Run) -> None:
+        super().__init__(id="panes")
+        self.charts = RunCharts(UNICODE_GLYPHS)
+        self.machine = GpuPanel()
+        self.samples = SamplesView()
+        self.log_view = LogView(LogWindow(run.log_file))
+        self._contents: dict[str, Widget] = {
+            **self.charts.charts, "machine": self.machine, "samples": self.samples, "log": self.log_view,
+        }  # fmt: skip
+        self.zoomed = False
+        self._active = "loss"
+        self._lower = "samples"
+        self._told: tuple[object, ...] = ()
+        self._reloads = 0
+        self._failed = False
+
+    def compose(self) -> ComposeResult:
+        with Vertical(id="left"):
+            yield from self._pane("loss")
+            yield MetricStrip()
+            with Horizontal(id="pair"):
+                yield from self._pane("learning_rate")
+                yield from self._pane("grad_norm")
+            yield from self._pane("log")
+        with Vertical(id="right"):
+            yield from self._pane("machine")
+            yield from self._pane("tokens_per_second")
+            yield from self._pane("samples")
+
+    def _pane(self, name: str) -> Iterator[Widget]:
+        with Pane(TITLES[name], id=name):
+            yield self._contents[name]
+
+    def on_mount(self) -> None:
+        if self.app.has_class("-ascii"):
+            for chart in self.charts.charts.values():
+                chart.plot.glyphs = ASCII_GLYPHS
+            self.query_one(MetricStrip).glyphs = ASCII_GLYPHS.cells
+        self._contents["loss"].focus()
+
+    # Which panes are shown
+
+    def fit(self, size: Size) -> None:
+        """Lay the panes out for a screen of this size."""
+        self.set_class(size.width < 100 or size.height < 30, "-compact")
+        self._arrange()
+
+    def _arrange(self) -> None:
+        compact = self.has_class("-compact")
+        self.set_class(self.zoomed, "-zoomed")
+        shown = {self._active} if self.zoomed else {"loss", self._lower} if compact else set(PANES)
+        for name in PANES:
+            self.query_one(f"#{name}").display = name in shown
+        pair = bool(shown & {"learning_rate", "grad_norm"})
+        self.query_one("#pair").display = pair
+        self.query_one("#left").display = pair or bool(shown & {"loss", "log"})
+        self.query_one("#right").display = bool(shown & {"machine", "tokens_per_second", "samples"})
+
+    def on_descendant_focus(self, event: DescendantFocus) -> None:
+        for name, content in self._contents.items():
+            if content is event.widget:
+                self._active = name
+                if name != "loss":
+                    self._lower = name
+
+    def on_click(self, event: Click) -> None:
+        """A click on a pane, its title too, puts the focus into it; a second one zooms it."""
+        above = event.widget.ancestors_with_self if event.widget else ()
+        for pane in above:
+            if isinstance(pane, Pane) and pane.id in self._contents:
+                self._active = pane.id
+                self._contents[pane.id].focus()
+                if event.chain == 2:
+                    self.zoom()
+
+    async def on_mouse_scroll_up(self, event: MouseScrollUp) -> None:
+        await self._turn_wheel(event, "zoom_in")
+
+    async def on_mouse_scroll_down(self, event: MouseScrollDown) -> None:
+        await self._turn_wheel(event, "zoom_out")
+
+    async def _turn_wheel(self, event: MouseEvent, action: str) -> None:
+        """The wheel over a chart shows fewer steps or more, on all charts."""
+        if isinstance(event.widget, Chart):
+            event.stop()
+            await self.run_action(f"screen.perform('{action}')")
+
+    def show_pane(self, number: int) -> None:
+        """Show a pane, counted from 1, and put the focus into it."""
+        self._active = PANES[number - 1]
+        if self._active != "loss":
+            self._lower = self._active
+        self._arrange()
+        self._contents[self._active].focus()
+
+    def turn(self, by: int) -> None:
+        """The next pane, or with -1 the previous one."""
+        self.show_pane((PANES.index(self._active) + by) % len(PANES) + 1)
+
+    def zoom(self) -> None:
+        """Give the active pane all the room, or give it back."""
+        self.zoomed = not self.zoomed
+        self._arrange()
+        self._contents[self._active].focus()
+
+    def is_shown(self, name: str) -> bool:
+        return bool(self.query_one(f"#{name}").display)
+
+    # What they show
+
+    def draw(self, view: WatchedRun) -> None:
+        """Show the run as it is now, its log where it failed; only what changed is sent to the terminal."""
+        failed, self._failed = self._failed, view.summary.state in ("failed", "crashed")
+        if self._failed and not failed and self._active == "loss":
+            self._lower = "log"
+            self._arrange()
+        self.charts.draw(view)
+        for name in METRICS:
+            ways = self.charts.ways if name == "loss" else ""
+            self._set_title(name, Content.assemble(TITLES[name], ways), self.charts.value(name))
+        self._draw_machine(view)
+        self.draw_samples(view)
+        self._draw_log(view)
+        if self.has_class("-compact"):
+            self._draw_strip()
+
+    def draw_samples(self, view: WatchedRun) -> None:
+        book = self.samples.book
+        if view.reloads != self._reloads:
+            self._reloads = view.reloads
+            book.restart()
+        fresh = book.take(view.samples)
+        empty = _no_samples(view.summary.state)
+        if fresh or self.samples.empty != empty:
+            self.samples.empty = empty
+            self.samples.redraw()
+        self._set_title("samples", Content(TITLES["samples"]), Content(book.title))
+
+    def _draw_machine(self, view: WatchedRun) -> None:
+        events = life(view.events)
+        engine, slot = newest(events, "engine"), newest(events, "slot")
+        self.machine.engine = Identity.from_record(engine.get("identity")) if engine else None
+        self.machine.device = slot.get("device") if slot else None
+        self.machine.peak = view.summary.peak_memory_bytes
+        self._set_title("machine", Content(TITLES["machine"]), Content(""))
+
+    def _draw_log(self, view: WatchedRun) -> None:
+        told = (view.reloads, len(view.events), len(view.checkpoints), len(view.alerts), len(view.done), view.resumed)
+        if told != self._told:
+            self._told = told
+            self.log_view.events = event_texts(view)
+        self.log_view.redraw()
+        scrolled = "" if self.log_view.following else "scrolled · End follows"
+        self._set_title("log", Content(TITLES["log"]), Content(scrolled))
+
+    def _draw_strip(self) -> None:
+        curves, machine = self.charts.curves, self.machine
+        metrics = [
+            (title, self.charts.value(name).plain or "–", curves.recent(name))
+            for title, name in (("lr", "learning_rate"), ("grad", "grad_norm"), ("", "tokens_per_second"))
+        ]
+        line = machine_line(machine.reading, machine.peak, machine.device)
+        self.query_one(MetricStrip).show_metrics(metrics, line)
+
+    def _set_title(self, name: str, title: Content, right: Content) -> None:
+        number = PANES.index(name) + 1
+        pane = self.query_one(f"#{name}", Pane)
+        pane.set_title(Content.assemble((f"{number} ", "$faint not bold"), title), right)
+
+
+def _no_samples(state: str) -> str:
+    if state in AT_REST:
+        return "no samples"
+    return "no samples yet" + (": G requests one" if state in FITS["sample"] else "")

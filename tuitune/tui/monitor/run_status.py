@@ -1,0 +1,176 @@
+"""What a run waits for, how being killed, and what holds for it besides its figures: for the monitor's head."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from textual.content import Content
+
+from tuitune.runs.store.records import Record, number, text, texts
+from tuitune.text import clean
+from tuitune.tui.widgets.bars import Figure, labelled
+from tuitune.units import clock_text, duration_text, number_text
+from tuitune.views.watched_run import WatchedRun
+
+_SENT = {
+    "ask": "SIGTERM sent, to save and end",
+    "terminate-group": "SIGTERM sent to all its processes",
+    "kill-group": "SIGKILL sent to all its processes",
+    "stuck": "SIGKILL does not end its processes",
+}
+NEXT_RUNGS = {"terminate-group": "SIGTERM to all", "kill-group": "SIGKILL", "stuck": "stuck"}
+"""The rungs of a kill, as what was done and as what comes next."""
+
+
+@dataclass(frozen=True)
+class Moment:
+    """What the head tells beside the run's files.
+
+    `now`: seconds since the epoch; `busy`: what the engine does between steps (an evaluation, a save); `asked`: what
+    was asked here and is not answered yet; `place`: the run's in the queue, and of how many, zeros where that is not
+    known; `foreign`: why it can only be looked at.
+    """
+
+    now: float
+    busy: str = ""
+    asked: str = ""
+    place: tuple[int, int] = (0, 0)
+    foreign: str = ""
+
+
+def life(events: Sequence[Record]) -> Sequence[Record]:
+    """The events since the run's supervisor started; all of them where none did."""
+    for place in range(len(events) - 1, -1, -1):
+        if events[place].get("event") == "supervisor":
+            return events[place:]
+    return events
+
+
+def newest(events: Sequence[Record], *names: str) -> Record | None:
+    """The last event of one of these names."""
+    return next((event for event in reversed(events) if event.get("event") in names), None)
+
+
+def place_text(place: int, of: int) -> str:
+    """`2nd of 3 in the queue`; "" for a place that is none."""
+    teen = 10 < place % 100 < 14
+    ending = "th" if teen else {1: "st", 2: "nd", 3: "rd"}.get(place % 10, "th")
+    return f"{place}{ending} of {of} in the queue" if 0 < place <= of else ""
+
+
+def told_place(events: Sequence[Record]) -> tuple[int, int]:
+    """The run's place in the queue, and of how many, as its supervisor told it last; zeros where it did not."""
+    waiting = newest(life(events), "waiting") or {}
+    place, of = waiting.get("place"), waiting.get("of")
+    return (place, of) if place is not None and of is not None else (0, 0)
+
+
+def ladder_text(events: Sequence[Record], now: float) -> str:
+    """`SIGTERM sent to all its processes · SIGKILL in 5 s`, while a run is being killed; else ""."""
+    kill = newest(life(events), "kill", "exited")
+    if kill is None or kill.get("event") != "kill":
+        return ""
+    rung, following, seconds = kill.get("rung"), kill.get("next"), number(kill, "seconds")
+    sent = _SENT.get(str(rung)) or clean(text(kill, "message", "being killed"), limit=80)
+    if seconds is None or following is None:
+        return sent
+    left = min(max(seconds - (now - (number(kill, "time") or now)), 0.0), seconds)
+    return f"{sent} · {NEXT_RUNGS.get(following) or clean(following, limit=40)} in {math.ceil(left)} s"
+
+
+def engine_started(events: Sequence[Record]) -> float | None:
+    """When the engine of the present life started, seconds since the epoch."""
+    return number(newest(life(events), "engine") or {}, "time")
+
+
+def waiting_since(events: Sequence[Record]) -> float | None:
+    """When the present life was queued."""
+    return number((life(events) or [{}])[0], "time")
+
+
+def ended_at(view: WatchedRun) -> float | None:
+    """When the last life of the run ended, seconds since the epoch."""
+    ended = newest(life(view.events), "ended") or {}
+    return view.summary.ended_at or number(ended, "time")
+
+
+def limit_figures(view: WatchedRun, began: float | None) -> Iterator[Figure]:
+    """What ends the run before its last step. `began`: when its engine started, seconds since the epoch."""
+    until, hours = str(view.setting("limits.until") or ""), view.figure("limits.hours")
+    if until:
+        yield labelled("stops at", _moment_text(until))
+    if hours is not None:
+        at = f", at {clock_text(began + hours * 3600)}" if began is not None and view.summary.life < 2 else ""
+        yield labelled("stops after", f"{duration_text(hours * 3600)} of training{at}")
+    if (loss := view.figure("limits.loss")) is not None:
+        yield labelled("stops at loss", number_text(loss))
+    if (cost := view.figure("limits.cost")) is not None:
+        yield labelled("stops at a cost of", f"{cost:g}")
+
+
+def _moment_text(until: str) -> str:
+    """`08:00` for a moment today, `24 Dec 08:00` for another; what is no moment as it is written."""
+    from datetime import datetime
+
+    try:
+        return clock_text(datetime.fromisoformat(until).timestamp())
+    except (ValueError, OverflowError, OSError):
+        return clean(until, limit=24)
+
+
+def remarks(view: WatchedRun, moment: Moment) -> Iterator[tuple[str, str]]:
+    """What else has to be known of the run, a line each with its colour."""
+    state, reason = view.summary.state, view.summary.reason
+    events = life(view.events)
+    if (silence := _silence(events, moment.now)) and state in ("starting", "training"):
+        yield silence, "$warn"
+    elif reason and state not in ("finished", "queued") and not (newest(events, "kill") and _told_above(state, reason)):
+        yield reason, _colour(state, reason)
+    if moment.foreign:
+        yield f"read-only: {moment.foreign}", "$faint"
+    resumed = view.resumed
+    if resumed is not None and not resumed.get("exact"):
+        reasons = "; ".join(texts(resumed, "reasons"))
+        if reasons:
+            yield f"approximate since step {resumed.get('step', '?')}: {reasons}", "$warn"
+    retry = newest(events, "retry")
+    if retry is not None and state == "training":
+        yield retry_text(retry), "$faint"
+
+
+def _told_above(state: str, reason: str) -> bool:
+    """Whether the reason of a run that is being killed is what the ladder's line says."""
+    return state == "stopping" and not reason.startswith("stuck")
+
+
+def _silence(events: Sequence[Record], now: float) -> str:
+    """For how long nothing was heard from the engine; "" where it is heard, or nobody told."""
+    silent = newest(events, "silent", "heard", "engine") or {}
+    if silent.get("event") != "silent":
+        return ""
+    told = number(silent, "seconds") or 0.0
+    seconds = told + max(now - (number(silent, "time") or now), 0.0)
+    return f"nothing heard from the engine for {duration_text(seconds)}: see the log (7); K kills it"
+
+
+def retry_text(retry: Record) -> str:
+    """`out of memory: goes on from step 40 with batches of 2, 8 to a step`."""
+    return text(retry, "reason") or f"restarted from step {retry.get('step', '?')}"
+
+
+def resumed_figure(view: WatchedRun) -> Content | None:
+    """`resumed at step 40 (exact)`; None for a run in its first life, or one that could not go on exactly."""
+    if view.resumed is None:
+        return None
+    step = view.resumed.get("step")
+    if not step:
+        return labelled("resumed", "from the beginning")
+    return labelled("resumed at step", f"{step} ({'exact' if view.resumed.get('exact') else 'approximate'})")
+
+
+def _colour(state: str, reason: str) -> str:
+    if state in ("failed", "crashed") or reason.startswith("stuck"):
+        return "$bad"
+    return "$warn" if state in ("training", "starting") else "$faint"

@@ -1,0 +1,180 @@
+"""What the model answers to fixed prompts as it learns: one prompt, its first answer and one step's, changes marked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from textual.app import ComposeResult
+from textual.containers import VerticalScroll
+from textual.content import Content
+from textual.widgets import Static
+
+from tuitune.runs.store.records import Record, text, whole
+from tuitune.text import clean
+from tuitune.tui.widgets.sample_layout import laid_out
+from tuitune.tui.widgets.word_diff import changed_spans
+
+TEXT_LIMIT = 6_000
+FOREIGN = 1_000_000
+"""Indices from here on are of prompts that are none of the recipe's."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One answer: the step it was made at, and which of the run's stages ("base", "during", "tuned").
+
+    `index` is the prompt's number in the recipe, or one of its own; `asked`: somebody wanted it while the run trained.
+    """
+
+    step: int
+    index: int
+    label: str
+    prompt: str
+    answer: str
+    asked: bool
+
+    @classmethod
+    def of(cls, record: Record) -> Sample | None:
+        """The sample of a record, its texts made safe; None for a record that is none."""
+        step, index = whole(record, "step"), whole(record, "index")
+        prompt, answer = record.get("prompt"), record.get("answer")
+        if step is None or index is None or prompt is None or answer is None:
+            return None
+        label = label if (label := text(record, "label")) in ("base", "during", "tuned") else ""
+        return cls(step, index, label, _shown(prompt), _shown(answer), "nonce" in record)
+
+    @property
+    def foreign(self) -> bool:
+        """Whether the prompt is none of the recipe's."""
+        return self.index >= FOREIGN
+
+    @property
+    def title(self) -> str:
+        words = {"base": "before training", "tuned": f"step {self.step} · tuned"}.get(self.label, f"step {self.step}")
+        return f"{words} · asked" if self.asked else words
+
+
+class SampleBook:
+    """The samples of a run by prompt, with a place in them: it stays on the newest answer until it is moved."""
+
+    def __init__(self) -> None:
+        self._answers: dict[tuple[int, str], list[Sample]] = {}
+        self._taken = 0
+        self._prompt = 0
+        self._place: int | None = None
+
+    def take(self, records: Sequence[Record]) -> bool:
+        """Add what `records` has gained since the last call, or all of it where it is shorter than it was; whether
+        that changed anything.
+        """
+        anew = len(records) < self._taken
+        if anew:
+            self._answers, self._taken = {}, 0
+        fresh = [sample for record in records[self._taken :] if (sample := Sample.of(record))]
+        self._taken = len(records)
+        for sample in fresh:
+            self._answers.setdefault((sample.index, sample.prompt), []).append(sample)
+        self._prompt = min(self._prompt, max(len(self._answers) - 1, 0))
+        return bool(fresh) or anew
+
+    def restart(self) -> None:
+        """Take every record again at the next call."""
+        self._answers, self._taken = {}, 0
+
+    @property
+    def prompts(self) -> int:
+        """How many prompts have been answered."""
+        return len(self._answers)
+
+    @property
+    def answers(self) -> list[Sample]:
+        """The answers to the prompt in view, in the order they were made."""
+        return list(self._answers.values())[self._prompt] if self._answers else []
+
+    @property
+    def place(self) -> int:
+        """Which of `answers` is in view."""
+        newest = len(self.answers) - 1
+        return newest if self._place is None else min(self._place, newest)
+
+    @property
+    def title(self) -> str:
+        """`prompt 1/3 · answer 4/5`: where in the samples the view is."""
+        if not self._answers:
+            return ""
+        asked = "asked " if self.answers[0].foreign else ""
+        return f"{asked}prompt {self._prompt + 1}/{self.prompts} · answer {self.place + 1}/{len(self.answers)}"
+
+    def walk(self, by: int) -> None:
+        """Earlier (negative) or later answers of the same prompt."""
+        place = min(max(self.place + by, 0), len(self.answers) - 1)
+        self._place = None if place == len(self.answers) - 1 else place
+
+    def next_prompt(self) -> None:
+        if self._answers:
+            self._prompt = (self._prompt + 1) % self.prompts
+
+    def show_asked(self, prompt: str) -> None:
+        """Turn to the newest answer to a prompt that was asked; to that of the recipe's in view where it is ""."""
+        wanted, keys = _shown(prompt), list(self._answers)
+        place = next((place for place, (index, text) in enumerate(keys) if index >= FOREIGN and text == wanted), None)
+        if place is not None:
+            self._prompt = place
+        if place is not None or not prompt:
+            self._place = None
+
+    @property
+    def last_asked(self) -> str:
+        """The prompt of its own that the run was asked last; "" where it was asked none."""
+        asked = [answers[-1] for answers in self._answers.values() if answers[-1].foreign]
+        return max(asked, key=lambda sample: sample.step).prompt if asked else ""
+
+    def pages(self) -> list[tuple[str, Content]]:
+        """Titles and texts to show: the prompt, the first answer, and the answer in view with its changes marked."""
+        answers = self.answers
+        if not answers:
+            return []
+        shown, before = answers[self.place], answers[self.place - 1] if self.place else None
+        pages = [("asked" if shown.foreign else "prompt", Content(shown.prompt.strip()))]
+        if self.place > 0:
+            pages.append((answers[0].title, Content.styled(answers[0].answer.strip(), "$faint")))
+        text = Content(shown.answer.strip())
+        for start, stop in changed_spans(text.plain, before.answer.strip()) if before else ():
+            text = text.stylize("bold $accent", start, stop)
+        pages.append((shown.title, text or Content.styled("(empty answer)", "$faint")))
+        return pages
+
+
+def _shown(text: str) -> str:
+    return clean(text, limit=TEXT_LIMIT, newlines=True)
+
+
+class SamplesView(VerticalScroll, can_focus=True):
+    """Draws a `SampleBook`; the walk through it belongs to the screen's keys."""
+
+    DEFAULT_CSS = """
+    SamplesView { height: 1fr; }
+    SamplesView Static { height: auto; }
+    """
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self.book = SampleBook()
+        self.empty = ""
+
+    def compose(self) -> ComposeResult:
+        yield Static()
+
+    def on_resize(self) -> None:
+        self.redraw()
+
+    def redraw(self) -> None:
+        pages, (width, height) = self.book.pages(), self.content_size
+        if not pages:
+            self.query_one(Static).update(Content.styled(self.empty, "$faint"))
+            return
+        lines = laid_out(pages, width, height)
+        if len(lines) > height:
+            lines = laid_out(pages, width - self.scrollbar_size_vertical, height)
+        self.query_one(Static).update(Content("\n").join(lines))

@@ -1,0 +1,127 @@
+"""Monitor: one run as it happens, or as it was. Rebuilt from its directory; the run needs nothing from here."""
+
+from __future__ import annotations
+
+import asyncio
+from time import monotonic
+
+from textual.app import ComposeResult
+from textual.notifications import SeverityLevel
+
+from tuitune.runs.queue import order
+from tuitune.runs.read.state import AT_REST
+from tuitune.runs.store.directory import Run
+from tuitune.tui.actions import bindings
+from tuitune.tui.monitor.monitor_keys import MonitorKeys
+from tuitune.tui.monitor.run_header import RunHeader
+from tuitune.tui.monitor.run_panes import RunPanes
+from tuitune.tui.widgets.key_bar import KeyBar
+from tuitune.views.pending_requests import Answer
+from tuitune.views.watched_run import WatchedRun
+
+INTERVAL = 1.0
+RECORDS_AT_ONCE = 2_000
+DRAW_WHILE_READING = 0.5
+
+
+class MonitorScreen(MonitorKeys):
+    """Watches `run`. One loop reads what is new, at most 2 000 records at a time, and draws what changed.
+
+    It goes on while a dialog stands over it, so that the run behind it never stands still.
+    """
+
+    NAME = "monitor"
+    BINDINGS = bindings(NAME)
+    CSS_PATH = "monitor.tcss"
+
+    def __init__(self, run: Run) -> None:
+        super().__init__()
+        self.run = run
+        self.view = WatchedRun(run)
+        self.panes = RunPanes(run)
+        self._place = (0, 0)
+        self._due = asyncio.Event()
+
+    def compose(self) -> ComposeResult:
+        yield RunHeader()
+        yield self.panes
+        yield KeyBar()
+
+    def on_mount(self) -> None:
+        self.panes.fit(self.size)
+        self.run_worker(self._watch(), name="Following the run", exit_on_error=False)
+
+    def on_resize(self) -> None:
+        self.panes.fit(self.size)
+        if self.view.complete:
+            self.draw()
+
+    async def _watch(self) -> None:
+        """Read and draw once a second, for as long as the screen is there; less often while the run is at rest."""
+        while True:
+            self.look_around()
+            await self._look_at_queue()
+            await self.read()
+            self._settle()
+            rest = INTERVAL if self.view.summary.state not in AT_REST or self._under_way else 5 * INTERVAL
+            try:
+                await asyncio.wait_for(self._due.wait(), rest)
+            except TimeoutError:
+                continue
+            self._due.clear()
+
+    async def _look_at_queue(self) -> None:
+        """The place of a run that waits changes with others that leave the queue or pass it."""
+        if self.view.summary.state == "queued":
+            place, of, _ = await asyncio.to_thread(order.turn, self.run)
+            self._place = place, of
+        else:
+            self._place = (0, 0)
+
+    def look_again(self) -> None:
+        """Read at once what is new."""
+        self._due.set()
+
+    def refresh_keys(self) -> None:
+        """A request went out or came back: something may change soon."""
+        super().refresh_keys()
+        if self._under_way:
+            self.look_again()
+
+    async def read(self) -> None:
+        """Take in all that is new, in pieces between which the screen stays alive; what is read is drawn on the way."""
+        drawn_at = float("-inf")
+        while True:
+            self.view.refresh(max_records=RECORDS_AT_ONCE)
+            await asyncio.sleep(0)
+            done = self.panes.charts.take(self.view) and self.view.complete
+            if done or monotonic() - drawn_at >= DRAW_WHILE_READING:
+                self.draw()
+                drawn_at = monotonic()
+            if done:
+                return
+            await asyncio.sleep(0.001)
+
+    def draw(self) -> None:
+        header = self.query_one(RunHeader)
+        header.show_run(self.view, asked=self.asked_words, place=self._place, foreign=self.foreign)
+        self.panes.draw(self.view)
+        super().refresh_keys()
+
+    def _settle(self) -> None:
+        """Say what came of what was asked here."""
+        asked, answers = self.asked_words, self.settle()
+        for answer in answers:
+            title = f"{answer.ask.verb} {'done' if answer.ok else 'not done'}"
+            severity: SeverityLevel = "information" if answer.ok else "warning"
+            self.notify(f"{answer.message}{self._show(answer)}", title=title, severity=severity)
+        if asked != self.asked_words:
+            self.draw()
+
+    def _show(self, answer: Answer) -> str:
+        """Turn to the answer of a sample; how to get there, where its pane is not shown."""
+        if answer.ask.verb != "sample" or not answer.ok:
+            return ""
+        self.panes.samples.book.show_asked(answer.ask.detail)
+        self.panes.samples.redraw()
+        return "" if self.panes.is_shown("samples") else " · 6 shows it"

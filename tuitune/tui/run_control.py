@@ -1,0 +1,216 @@
+"""What a person can ask of one run, the same on every screen: pause, stop, kill, resume, delete, compose again."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from textual import work
+from textual.worker import get_current_worker
+
+from tuitune.problem import TuituneError
+from tuitune.text import clean
+from tuitune.tui.base import TuituneScreen
+from tuitune.views.run_line import READING
+
+if TYPE_CHECKING:
+    from tuitune.runs.store.directory import Run
+
+_ANSWER_SECONDS = 5.0
+_LOOK_SECONDS = 0.1
+
+CONTROLS = frozenset({"pause", "stop", "kill", "resume", "delete"})
+
+_STOP = "It stops at its next step and saves its adapter; r resumes it later."
+_STOP_QUEUED = "It leaves the queue before it starts; r queues it again."
+_KILL = (
+    "First it is asked to save and stop, within 5 to 60 seconds.\n"
+    "Then its processes get SIGTERM, and 5 seconds.\n"
+    "Then they get SIGKILL.\n\n"
+    "Steps after its last checkpoint may be lost; r resumes from there.\n"
+    "S stops a run that still responds, and saves its adapter."
+)
+_KILL_NOW = (
+    "It has been asked to stop. This kills its processes at once.\n\n"
+    "Steps after its last checkpoint are lost; r resumes from there."
+)
+_DELETE = "This deletes the run's curves, samples, checkpoints and adapter for good:"
+
+
+class RunControl(TuituneScreen):
+    """The actions on the run that `controlled` names. Requests leave in a thread; a refusal becomes a notice."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._under_way: set[tuple[Run, str]] = set()
+
+    def controlled(self) -> tuple[Run, str] | None:
+        """The run that the keys act on, and its state; None where there is none."""
+        raise NotImplementedError
+
+    def asked(self, run: Run, verb: str) -> None:
+        """The request is in the run's spool, not yet answered: a place to show so."""
+
+    def why_disabled(self, name: str) -> str | None:
+        if name not in CONTROLS or (found := self.controlled()) is None:
+            return None
+        run, state = found
+        if (run, name) in self._under_way:
+            return f"{clean(run.name)}: {name} is under way"
+        return _why_not(name, clean(run.name), state)
+
+    # What is asked
+
+    def action_pause(self) -> None:
+        if found := self.controlled():
+            run, state = found
+            waits = "leaves the queue; r queues it again"
+            works = "saves a checkpoint at its next step and frees its device; r resumes from there"
+            self.ask(run, "pause", said=f"{run.name} {waits if state == 'queued' else works}")
+
+    def action_stop(self) -> None:
+        if found := self.controlled():
+            run, state = found
+            text = _STOP_QUEUED if state == "queued" else _STOP
+            self._confirm(f"Stop {run.name}?", text, lambda: self.ask(run, "stop"))
+
+    def action_kill(self) -> None:
+        if found := self.controlled():
+            run, now = found[0], _is_being_killed(found[0])
+            title = f"Kill {run.name} at once?" if now else f"Kill {run.name}?"
+            text = _KILL_NOW if now else _KILL
+            self._confirm(title, text, lambda: self.ask(run, "kill", {"now": now}), word=run.name)
+
+    def action_resume(self) -> None:
+        if found := self.controlled():
+            run, state = found
+            if state == "finished":
+                self._ask_how_far(run)
+            else:
+                self._resume(run, None)
+
+    def action_again(self) -> None:
+        from tuitune.runs.store.directory import read_recipe
+
+        if found := self.controlled():
+            try:
+                self.workbench.open_compose(read_recipe(found[0]))
+            except (TuituneError, OSError) as refusal:
+                self.notify(str(refusal), title="Its recipe cannot be read", severity="error")
+
+    def action_delete(self) -> None:
+        from tuitune.runs.deletion import delete
+
+        if found := self.controlled():
+            run = found[0]
+
+            def go() -> None:
+                self._begin(run, "delete", lambda: delete(run), f"{run.name} was not deleted")
+
+            self._confirm(f"Delete {run.name}?", f"{_DELETE}\n{run.path}", go, word=run.name)
+
+    # How it is asked
+
+    def ask(self, run: Run, verb: str, arguments: Mapping[str, Any] | None = None, *, said: str = "") -> None:
+        """Leave a request that the supervisor carries out itself; `said` is shown unless it refuses within seconds."""
+        from tuitune.runs.control import spool
+
+        def job() -> None:
+            nonce = spool.request(run, verb, arguments)
+            self.app.call_later(self.asked, run, verb)
+            _await_answer(run, nonce)
+
+        self._begin(run, verb, job, f"{run.name}: {verb} was refused", said)
+
+    def _ask_how_far(self, run: Run) -> None:
+        from tuitune.runs.store.directory import read_recipe
+        from tuitune.tui.widgets.extend import Extend
+
+        try:
+            recipe = read_recipe(run)
+        except (TuituneError, OSError) as refusal:
+            self.notify(str(refusal), title="Its recipe cannot be read", severity="error")
+            return
+        self.app.push_screen(Extend(run.name, recipe), lambda changes: self._resume(run, changes) if changes else None)
+
+    def _resume(self, run: Run, changes: Mapping[str, Any] | None) -> None:
+        from tuitune.runs.launcher import resume
+
+        self._begin(
+            run,
+            "resume",
+            lambda: resume(run, changes),
+            f"{run.name} was not resumed",
+            f"{run.name} resumes when its device is free",
+        )
+
+    def _confirm(self, title: str, text: str, then: Callable[[], None], word: str | None = None) -> None:
+        from tuitune.tui.widgets.dialogs import Confirm
+
+        self.app.push_screen(Confirm(title, text, word=word), lambda yes: then() if yes else None)
+
+    def _begin(self, run: Run, verb: str, job: Callable[[], object], failure: str, said: str = "") -> None:
+        self._under_way.add((run, verb))
+        self.refresh_keys()
+        self._in_background(run, verb, job, failure, said)
+
+    @work(thread=True, exit_on_error=False, name="the request")
+    def _in_background(self, run: Run, verb: str, job: Callable[[], object], failure: str, said: str) -> None:
+        try:
+            job()
+            if said:
+                self.app.call_later(self.notify, said)
+        except (TuituneError, OSError) as error:
+            self.app.call_later(partial(self.notify, str(error), title=failure, severity="error"))
+        finally:
+            self.app.call_later(self._answered, run, verb)
+
+    def _answered(self, run: Run, verb: str) -> None:
+        self._under_way.discard((run, verb))
+        self.refresh_keys()
+
+
+def _is_being_killed(run: Run) -> bool:
+    """Whether somebody had the run killed in this life of it, and it has not ended yet."""
+    from tuitune.runs.read.state import last_life
+    from tuitune.runs.store import journal
+
+    return any(event.get("event") == "kill" for event in last_life(journal.backwards(run.events_file)))
+
+
+def _await_answer(run: Run, nonce: str) -> None:
+    """Wait a moment for what becomes of a request; TuituneError where it is refused."""
+    from tuitune.runs.control import spool
+    from tuitune.runs.store.records import text
+
+    worker, deadline = get_current_worker(), time.monotonic() + _ANSWER_SECONDS
+    while not worker.is_cancelled and time.monotonic() < deadline:
+        if (outcome := spool.outcome(run, nonce)) is not None:
+            if not outcome.get("ok"):
+                raise TuituneError(text(outcome, "message") or "refused without a reason")
+            return
+        time.sleep(_LOOK_SECONDS)
+
+
+def _why_not(name: str, run: str, state: str) -> str | None:
+    from tuitune.runs.read.state import AT_REST
+
+    if state == READING:
+        return "Still reading the run"
+    if name == "resume":
+        at_work = "is already queued" if state == "queued" else f"is {state}: nothing to resume"
+        return None if state in AT_REST else f"{run} {at_work}"
+    if name == "delete":
+        remedy = "wait until it has ended" if state == "stopping" else "stop it first"
+        return None if state in AT_REST else f"{run} is {state}: {remedy}"
+    if state == "paused":
+        return f"{run} is paused: r resumes it and d deletes it"
+    if state in AT_REST:
+        return f"{run} has already ended: {state}"
+    if state == "queued" and name == "kill":
+        return f"{run} has not started: S removes it from the queue"
+    if state == "stopping" and name != "kill":
+        return f"{run} is already stopping: K kills it if that takes too long"
+    return None

@@ -1,0 +1,272 @@
+"""The data workbench: the data of a draft looked at, mapped, cleaned and measured before it costs any training."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import ClassVar
+
+from textual import on, work
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Container
+from textual.message import Message
+from textual.timer import Timer
+from textual.worker import get_current_worker
+
+from tuitune.data.shapes.detect import Detection, recognise
+from tuitune.data.tasks import Task
+from tuitune.problem import TuituneError
+from tuitune.recipe.schema import DataSection, Recipe
+from tuitune.tui.actions import bindings
+from tuitune.tui.widgets.key_bar import KeyBar
+from tuitune.tui.widgets.row_list import RowList
+from tuitune.tui.widgets.rows import Rows
+from tuitune.tui.workbench.advice_view import AdviceView
+from tuitune.tui.workbench.bench import Bench
+from tuitune.tui.workbench.cleaning_view import CleaningView
+from tuitune.tui.workbench.head import ViewTabs, head_lines
+from tuitune.tui.workbench.keys import WorkbenchKeys
+from tuitune.tui.workbench.problems_view import ProblemsView
+from tuitune.tui.workbench.rows_view import RowsView
+from tuitune.tui.workbench.tokens_view import TokensView
+from tuitune.tui.workbench.view import View
+from tuitune.tui.workbench.work import begin_work
+from tuitune.views.data_page import DataPage, read_page
+from tuitune.views.draft import Draft, Version
+from tuitune.views.inspector_client import Inspector
+
+VIEWS = (RowsView, ProblemsView, CleaningView, TokensView, AdviceView)
+_LOOK_SECONDS = 0.25
+_SETTLE_SECONDS = 0.3
+
+
+class WorkbenchScreen(WorkbenchKeys):
+    """Looks at the training data of a draft, or at `source` among its data. What is changed are steps of the draft.
+
+    The scan, the cleaning and the tokenizing are done by processes that go on when the screen is left, and are found
+    again.
+    """
+
+    NAME = "workbench"
+    AUTO_FOCUS = "#view-rows RowList"
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings(NAME)]
+    DEFAULT_CSS = """
+    WorkbenchScreen {
+        #head { height: 3; padding: 0 1; }
+        #views { height: 1fr; }
+        &.-wide RowsView {
+            layout: grid; grid-size: 2 1; grid-columns: 2fr 3fr;
+            RowList, #below { height: 100%; }
+            #below { border-top: none; border-left: solid $rule; }
+        }
+        &.-wide RowsView.-notice {
+            layout: vertical;
+            RowList { height: 1; }
+            #below { height: 1fr; border: none; }
+        }
+    }
+    """
+
+    class Read(Message):
+        """A page of rows is here; the cursor goes to the row `number`."""
+
+        def __init__(self, source: str, page: DataPage, number: int) -> None:
+            super().__init__()
+            self.source = source
+            self.page = page
+            self.number = number
+
+    class Refused(Message):
+        """There are no rows to show."""
+
+        def __init__(self, source: str, error: TuituneError) -> None:
+            super().__init__()
+            self.source = source
+            self.error = error
+
+    class Begun(Message):
+        """Work was begun, or found; or it cannot be."""
+
+        def __init__(self, kind: str, key: object, task: Task | None, refusal: str = "") -> None:
+            super().__init__()
+            self.kind = kind
+            self.key = key
+            self.task = task
+            self.refusal = refusal
+
+    def __init__(self, draft: Draft, base: Path, source: str | None = None) -> None:
+        super().__init__()
+        self.draft = draft
+        self.base = base
+        self.bench = Bench(draft, base, source or draft.recipe.data.train)
+        self.views: tuple[View, ...] = tuple(view(self.bench) for view in VIEWS)
+        self.view = self.views[0]
+        self.inspector = Inspector()
+        self._drawn: Version | None = None
+        self._pending: Timer | None = None
+
+    def compose(self) -> ComposeResult:
+        yield ViewTabs()
+        yield Rows(id="head")
+        with Container(id="views"):
+            yield from self.views
+        yield KeyBar()
+
+    def on_mount(self) -> None:
+        for view in self.views:
+            view.display = view is self.view
+        self.read()
+        self.begin_all()
+        self.set_interval(_LOOK_SECONDS, self._look)
+        self.redraw()
+
+    def on_unmount(self) -> None:
+        threading.Thread(target=self.inspector.close, name="Closing the mask inspector").start()
+
+    def on_screen_resume(self) -> None:
+        """The mask inspector may have changed the draft, and may have been left before it answered."""
+        self._warm()
+        if self._drawn is not None and self._drawn is not self.draft.version:
+            self.changed()
+
+    def on_resize(self) -> None:
+        self.call_after_refresh(self.redraw)
+
+    @work(thread=True, exit_on_error=False, name="Starting the mask inspector")
+    def _warm(self) -> None:
+        """Rows are looked at next: the inspector is started before it is asked for one."""
+        self.inspector.start()
+
+    # What is shown
+
+    def redraw(self, *, cursor: str | None = None) -> None:
+        """Draw the head and the view in front; what stays the same is not sent again."""
+        self._drawn = self.draft.version
+        width = max(self.size.width - 2, 1)
+        self.query_one(ViewTabs).show(self.views, self.view)
+        self.query_one("#head", Rows).show_lines(head_lines(self.bench, width))
+        self.view.show(cursor=cursor)
+        self.refresh_keys()
+
+    @on(ViewTabs.Chosen)
+    def _tab_chosen(self, event: ViewTabs.Chosen) -> None:
+        self.show_view(next(view for view in self.views if event.key == view.NAME))
+
+    @on(View.Moved)
+    def _moved(self) -> None:
+        self.refresh_keys()
+
+    def show_view(self, view: View) -> None:
+        """Bring a view to the front, and begin the work that it shows the outcome of."""
+        if view is not self.view:
+            self.view.display, view.display = False, True
+            self.view = view
+        view.list.focus()
+        self.begin_all()
+        self.redraw()
+
+    def changed(self) -> None:
+        """The draft is another one now: read the rows as it says, and have done again what that alters."""
+        bench = self.bench
+        if bench.source not in bench.sources:
+            self.open_source(bench.sources[0])
+            return
+        if bench.opening:
+            self._read_as(recognise(list(bench.opening), bench.data.shape, bench.data.columns))
+        self.redraw()
+        if self._pending is not None:
+            self._pending.stop()
+        self._pending = self.set_timer(_SETTLE_SECONDS, self.begin_all)
+
+    def _read_as(self, found: Detection) -> None:
+        bench = self.bench
+        if bench.page is not None and bench.detection != found:
+            bench.page = bench.page.read_as(found)
+        bench.detection = found
+
+    # Rows
+
+    def open_source(self, source: str) -> None:
+        """Look at another data set of the draft."""
+        self.bench.open(source)
+        self.read()
+        self.begin_all()
+        self.redraw()
+
+    def read(self, number: int = 1) -> None:
+        """Show the page that the row `number` is on, with the cursor on it."""
+        self._read(self.bench.data, self.bench.detection, max(number, 1))
+
+    @work(thread=True, exclusive=True, group="page", exit_on_error=False, name="Reading the rows")
+    def _read(self, data: DataSection, detection: Detection | None, number: int) -> None:
+        worker = get_current_worker()
+        try:
+            page = read_page(
+                data, base=self.base, number=number, detection=detection, cancelled=lambda: worker.is_cancelled
+            )
+        except TuituneError as error:
+            if not worker.is_cancelled:
+                self.post_message(self.Refused(data.train, error))
+            return
+        if not worker.is_cancelled:
+            self.post_message(self.Read(data.train, page, number))
+
+    @on(Read)
+    def _page_read(self, event: Read) -> None:
+        bench = self.bench
+        if event.source != bench.source:
+            return
+        if not event.page.rows and bench.page is not None:
+            self.notify("These are the last rows")
+            return
+        if event.page.first == 1:
+            bench.opening = tuple(one.row for one in event.page.rows)
+        found = bench.detection or event.page.detection
+        bench.page, bench.detection, bench.refusal = event.page.read_as(found), found, ""
+        self.redraw(cursor=str(event.number) if self.view is self.views[0] else None)
+
+    @on(Refused)
+    def _page_refused(self, event: Refused) -> None:
+        if event.source == self.bench.source:
+            self.bench.page, self.bench.refusal = None, str(event.error)
+            self.redraw()
+
+    # Work
+
+    def begin_all(self) -> None:
+        """Begin the scan, and what the views opened so far show, for the draft as it is now."""
+        kinds = {"scan", self.view.JOB, *(kind for kind, job in self.bench.jobs.items() if job.key is not None)}
+        for kind in sorted(kinds - {""}):
+            job, key = self.bench.jobs[kind], self.bench.key_of(kind)
+            if job.key != key:
+                self._begin(kind, key, job.supersede(key), self.bench.recipe, self.bench.data)
+
+    @work(thread=True, exit_on_error=False, name="Starting the work")
+    def _begin(self, kind: str, key: object, idle: Task | None, recipe: Recipe, data: DataSection) -> None:
+        if idle is not None:
+            idle.cancel()
+        try:
+            self.post_message(self.Begun(kind, key, begin_work(kind, recipe, data, self.base)))
+        except TuituneError as error:
+            self.post_message(self.Begun(kind, key, None, str(error)))
+
+    @on(Begun)
+    def _begun(self, event: Begun) -> None:
+        job = self.bench.jobs[event.kind]
+        if job.key == event.key:
+            job.task, job.refusal = event.task, event.refusal
+            self._look(event.kind)
+
+    def _look(self, news: str = "") -> None:
+        """Look how far the work is, and draw what is new."""
+        found = [kind for kind, job in self.bench.jobs.items() if job.look()]
+        scan = self.bench.scan
+        if "scan" in found and scan is not None:
+            self._read_as(Detection(scan["shape"], dict(scan["columns"]), scan["reason"], scan.get("share", 1.0)))
+        if found or news:
+            self.redraw()
+
+    @on(RowList.DoubleClicked)
+    async def _double_clicked(self) -> None:
+        await self.action_perform("look")
