@@ -160,7 +160,8 @@ def test_the_inspector_shows_what_is_learned(
 @pytest.mark.parametrize("name", [name for name, family in FAMILIES.items() if family[-1] == "trl"])
 def test_the_masks_are_those_of_trl(tmp_path: Path, name: str) -> None:
     """transformers' own mask of trl's training template: where tokens do not straddle the marks they must agree, but
-    for what stands behind an end token, a line break or one more end, which no model is to write. It knows no weights.
+    for what no model is to write: what stands behind an end token, a line break or one more end, and the line break
+    of the opening, `assistant` and all, that it is asked with. It knows no weights.
     """
     from tuitune.engine.tokens.encode import Encoder
     from tuitune.engine.tokens.template import ChatTemplate
@@ -182,6 +183,12 @@ def test_the_masks_are_those_of_trl(tmp_path: Path, name: str) -> None:
         behind: set[int] = set()
         for place in range(1, len(ends)):
             if (ends[place - 1] or place - 1 in behind) and (blank[place] or ends[place]):
+                behind.add(place)
+        pieces = [tokenizer.decode([token]) for token in encoded.input_ids]
+        told = "".join(pieces)
+        for place, piece in enumerate(pieces):
+            before = "".join(pieces[:place])
+            if piece == "\n" and before.endswith("assistant") and told.startswith(f"{before}\n"):
                 behind.add(place)
         assert not any(ours[place] for place in behind)
         assert ours == [0 if place in behind else mark for place, mark in enumerate(theirs["assistant_masks"])]

@@ -179,3 +179,24 @@ def test_an_end_marked_apart_belongs_to_the_answer_before_it(loss_on: str, stops
     assert [tokenizer.decode(encoding.ids[first:last]) for first, last in encoder.learned(encoding, rendered)][-1:] == [
         f"Two.{tail}"
     ]
+
+
+@pytest.mark.parametrize(
+    ("opening", "marked", "taught"),
+    [
+        ("<|assistant|>", "<|assistant|>{{ m.content }}", "{}"),
+        ("<|assistant|>\n", "<|assistant|>\n{{ m.content }}", "{}"),
+        ("<|assistant|>.<|pad|>", ".<|pad|> so: {{ m.content }}", " so: {}"),
+        ("<|assistant|>.<|pad|>", ".<|pad|><|pad|>{{ m.content }}", "<|pad|>{}"),
+    ],
+)
+def test_what_a_model_is_asked_with_is_not_learned(opening: str, marked: str, taught: str) -> None:
+    """Marks of a template that begin earlier than the place from which a model goes on, as some of trl's do."""
+    apart = "" if marked.startswith("<|a") else "<|assistant|>"
+    template = (
+        "{% for m in messages %}{% if m.role == 'assistant' %}" + apart + "{% generation %}" + marked + "<|end|>"
+        "{% endgeneration %}{% else %}<|{{ m.role }}|>{{ m.content }}<|end|>{% endif %}{% endfor %}"
+        "{% if add_generation_prompt %}" + opening + "{% endif %}"
+    )
+    expected = "|".join(taught.format(said) + END for said in ("One.", "Two."))
+    assert learned(make_tokenizer(template), {"messages": TALK}) == expected

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tuitune.paths import shipped
 from tuitune.planning.checks.labels import label_check, may_lose_labels
 from tuitune.recipe.schema import Recipe
 
@@ -61,6 +62,20 @@ def test_what_stands_before_the_answers_decides(
 def test_what_cannot_be_looked_at_here_may(tmp_path: Path) -> None:
     assert may_lose_labels(Recipe.model_validate({"data": {"train": "nobody/has-this"}}), tmp_path)
     assert may_lose_labels(Recipe.model_validate({"data": {"train": "gone.jsonl"}}), tmp_path)
+
+
+@pytest.mark.parametrize("row", [SHORT, {"prompt": "Why?", "completion": "So."}])
+def test_what_a_template_makes_of_rows_is_looked_up_unless_the_template_is_ours(
+    tmp_path: Path, row: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tuitune.planning.checks.labels.token_task", lambda recipe, base: "begun")
+    (tmp_path / "t.jinja").write_text("{% for m in messages %}{{ m.content | lower }}{% endfor %}")
+    (tmp_path / "model").symlink_to(shipped("sample_data") / "nano")
+    other = recipe(tmp_path, [row]).model_dump() | {"model": {"id": "./model"}}
+    assert label_check(Recipe.model_validate(other), tmp_path) == "begun"
+    assert label_check(recipe(tmp_path, [row], template="t.jinja"), tmp_path) == "begun"
+    assert label_check(recipe(tmp_path, [row]), tmp_path) is None
+    assert label_check(recipe(tmp_path, [talk("2 + 2?", "<think>Hm.</think>4")]), tmp_path) == "begun"
 
 
 def test_nothing_is_started_where_no_label_can_be_lost_or_no_tokenizer_is_here(tmp_path: Path) -> None:

@@ -70,6 +70,14 @@ class Ends:
         return None if not found else (nearest := min(found))[0] + len(nearest[1])
 
 
+def begun(text: str, span: Span, opening: str) -> Span:
+    """The span without what it has of the `opening` with which a model is asked for an answer: no model writes that."""
+    first, last = span
+    fewest, most = max(len(opening) - first, 1), min(len(opening), last - first)
+    places = (first + count for count in range(most, fewest - 1, -1))
+    return next((at for at in places if text.startswith(opening, at - len(opening))), first), last
+
+
 def find_answer(
     template: ChatTemplate, messages: Messages, tools: Tools | None, text: str, place: int, ends: Ends
 ) -> Span | None:

@@ -20,7 +20,7 @@ from transformers import PreTrainedTokenizerBase
 
 from tuitune.data.shapes.turns import is_learned
 from tuitune.engine.process.failures import EngineError
-from tuitune.engine.tokens.answers import Ends, find_answer
+from tuitune.engine.tokens.answers import Ends, begun, find_answer
 from tuitune.engine.tokens.collator import IGNORED
 from tuitune.engine.tokens.omissions import ANSWERS, CALLS, EARLIER_ANSWERS, left_out, mismarked
 from tuitune.engine.tokens.template import ChatTemplate, Messages, RenderProblem, Spans, Tools
@@ -40,8 +40,8 @@ _TOGETHER = 32
 class Rendered:
     """A row as text. `whole`: the template wrote every special token of it.
 
-    `answers` are the character ranges that are learned: of each answer up to the token that ends it, none of one of
-    weight 0. `left_out` names what the row says and the text does not.
+    `answers` are the character ranges that are learned: of each answer from where a model is asked for it up to the
+    token that ends it, none of one of weight 0. `left_out` names what the row says and the text does not.
     """
 
     text: str
@@ -207,9 +207,8 @@ class Encoder:
             raise RenderProblem("the chat template leaves out words of its answers: they would not be learned")
         counts = counted or [True] * len(answers)
         spans = [] if self.loss_on == "completion" and not all(counts[-1:]) else compress(answers, counts)
-        return Rendered(
-            text, [self._ends.cut(text, span) for span in self._ends.joined(text, list(spans))], True, omitted
-        )
+        learned = [begun(text, span, self.template.opening) for span in self._ends.joined(text, list(spans))]
+        return Rendered(text, [self._ends.cut(text, span) for span in learned], True, omitted)
 
     def _refuse_lost_calls(self, messages: Messages, tools: Tools | None) -> None:
         """RenderProblem where the conversation is the same text without its tool calls."""

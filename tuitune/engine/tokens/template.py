@@ -96,7 +96,7 @@ class ChatTemplate:
             )
         self.tokenizer.chat_template = PLAIN_TEMPLATE
         self.origin = "plain"
-        for name in ("takes_tools", "takes_system", "takes_reasoning"):
+        for name in ("takes_tools", "takes_system", "takes_reasoning", "opening"):
             self.__dict__.pop(name, None)
         self._find_marks()
 
@@ -125,6 +125,15 @@ class ChatTemplate:
     def takes_reasoning(self) -> bool:
         """Whether the template writes the reasoning of the last answer."""
         return self._writes([_EXCHANGE[0], {**_EXCHANGE[1], "reasoning_content": _SIGN}])
+
+    @cached_property
+    def opening(self) -> str:
+        """What the template writes to ask for an answer; "" where that is not told apart."""
+        try:
+            before, asked = (self.render(_EXCHANGE[:1], prompt=prompt) for prompt in (False, True))
+        except RenderProblem:
+            return ""
+        return asked.removeprefix(before) if asked.startswith(before) else ""
 
     def _writes(self, messages: Messages) -> bool:
         template = self._training or self.tokenizer.get_chat_template()

@@ -26,7 +26,7 @@ from tuitune.recipe.schema import Recipe
 _CHUNK = 512  # rows tokenized at once
 _LIBRARIES = ("transformers", "tokenizers", "trl")
 _WITHOUT_EFFECT = {"packing", "shuffle", "template"}
-_LABELLING = 4
+_LABELLING = 5
 """Counts the ways in which rows were labelled: tokens of an earlier one are not taken for those of today."""
 
 _NAMED = 5

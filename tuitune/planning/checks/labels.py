@@ -11,6 +11,7 @@ from tuitune.data.shapes.convert import to_canonical
 from tuitune.data.shapes.detect import recognise
 from tuitune.data.shapes.fields import RowProblem
 from tuitune.data.shapes.turns import is_learned
+from tuitune.data.sources.bundled import PREFIX
 from tuitune.data.sources.names import open_source, resolve
 from tuitune.data.tasks import Task
 from tuitune.hardware.models import locate
@@ -27,16 +28,17 @@ _TEMPLATE_BYTES, _TURN_BYTES = 256, 32
 
 
 def label_check(recipe: Recipe, base: Path) -> Task | None:
-    """The task whose result names the rows that would be lost, and what of others would be; None where nothing can be,
-    or the tokenizer is not here.
+    """The task whose result names the rows that would be lost, what of others would be, and what the chat template
+    makes of them; None where nothing can be lost with the template of a bundled model, or the tokenizer is not here.
     """
     here = locate(recipe.model.id, recipe.model.revision, base=base) is not None
-    return token_task(recipe, base) if here and may_lose_labels(recipe, base) else None
+    foreign = not recipe.model.id.startswith(PREFIX) or recipe.data.template != ""
+    return token_task(recipe, base) if here and (foreign or may_lose_labels(recipe, base)) else None
 
 
 def may_lose_labels(recipe: Recipe, base: Path) -> bool:
     """Whether a row may have nothing left to learn after data.max_length tokens, or says what a chat template may leave
-    out (a system turn, reasoning, tools, a name): False only where neither is so for sure.
+    out (a system turn, reasoning, also in tags, tools, a name): False only where neither is so for sure.
 
     It is where what stands before the answers is shorter in bytes than that in tokens, of every row of local text
     files of moderate size. A token stands for one byte at least.
@@ -72,7 +74,10 @@ def _says_more(canonical: Mapping[str, Any]) -> bool:
     """Whether a conversation says anything but questions and answers, which a chat template may not write."""
     turns = canonical.get("messages", ())
     return bool(canonical.get("tools")) or any(
-        turn["role"] not in ("user", "assistant") or not turn.keys() <= _PLAIN or turn.get("weight", 0) != 0
+        turn["role"] not in ("user", "assistant")
+        or not turn.keys() <= _PLAIN
+        or turn.get("weight", 0) != 0
+        or "</think>" in turn["content"]
         for turn in turns
     )
 
