@@ -151,8 +151,8 @@ def test_relative_paths_start_at_the_folder_of_the_recipe(cli, project: Path) ->
 
 def test_a_path_on_the_command_line_starts_at_the_current_folder(cli, project: Path) -> None:
     Path("own.jsonl").write_text((project / "held.jsonl").read_text() + (project / "more.jsonl").read_text())
-    answer = cli("data", "tokens", "--recipe", project / "r.toml", "own.jsonl", "--json")
-    assert json.loads(answer.out)["rows"] == 20
+    answer = cli("data", "clean", "own.jsonl", "--recipe", project / "r.toml", "-o", "clean.jsonl", "--json")
+    assert (answer.code, json.loads(answer.out)["written"]) == (0, {str(Path("clean.jsonl").absolute()): 20})
 
 
 def test_a_file_of_the_current_folder_is_not_taken_for_the_recipes(cli, project: Path) -> None:

@@ -17,7 +17,7 @@ from tuitune.data.tasks import Progress, Task, begin
 from tuitune.problem import TuituneError
 
 STAND_IN = """
-import os, resource, sys, time
+import atexit, os, resource, sys, time
 from pathlib import Path
 from tuitune.data.tasks import Report, carry_out
 from tuitune.problem import TuituneError
@@ -32,7 +32,9 @@ def work(report):
         while not Path(wanted["go"]).exists():
             time.sleep(0.01)
         os._exit(0) if not child else os.kill(child, 9)
-    if wanted["do"] == "refuse":
+    if wanted["do"] == "linger":
+        atexit.register(lambda: [time.sleep(0.01) for _ in iter(Path(wanted["go"]).exists, True)])
+    if wanted["do"] in ("refuse", "linger"):
         raise TuituneError("row 3: \\x1b[31mno answer")
     if wanted["do"] == "break":
         raise ValueError("unforeseen")
@@ -186,6 +188,18 @@ def test_a_killed_process_has_failed_and_the_task_can_be_begun_again(
 )
 def test_a_failure_says_why(start: Callable[..., Task], do: str, error: str) -> None:
     assert wait(start(do)) == Progress("failed", error=error)
+
+
+def test_a_task_begun_while_the_one_that_failed_is_ending_is_another(
+    start: Callable[..., Task], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The process that failed lets go only once somebody waits for it."""
+    first, nap = start("linger"), time.sleep
+    wait(first)
+    assert task_lock.holder(first.folder) == pids(tmp_path, 1)[0]
+    monkeypatch.setattr(time, "sleep", lambda seconds: (tmp_path / "go").touch() or nap(seconds))
+    assert wait(start("linger")).state == "failed"
+    assert len(set(pids(tmp_path, 2))) == 2
 
 
 def test_want_of_memory_is_a_failure_in_words(start: Callable[..., Task]) -> None:

@@ -24,6 +24,7 @@ def take(folder: Path) -> int | None:
         try:
             fcntl.fcntl(fd, fcntl.F_OFD_SETLK, _request(fcntl.F_WRLCK))
             if _is_still_there(fd, folder / NAME):
+                os.ftruncate(fd, 0)  # the process that is named there is gone, and its pid may be another's
                 return fd
         except BlockingIOError:
             os.close(fd)
@@ -33,7 +34,6 @@ def take(folder: Path) -> int | None:
 
 def name_holder(fd: int, pid: int) -> None:
     """Write down which process holds the lock from now on."""
-    os.ftruncate(fd, 0)
     os.pwrite(fd, str(pid).encode(), 0)
 
 

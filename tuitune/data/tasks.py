@@ -133,7 +133,7 @@ def begin(kind: str, wanted: Mapping[str, Any], stamps: Iterable[str] = (), *, m
     """
     try:
         folder = private_directory(_folder(kind, wanted, stamps))
-        lock = task_lock.take(folder)
+        lock = _lock_of(folder)
         if lock is None:
             return Task(folder)
         try:
@@ -152,6 +152,18 @@ def find(kind: str, wanted: Mapping[str, Any], stamps: Iterable[str] = ()) -> Ta
     """The task that `begin` would find at work or done; None where there is none."""
     folder = _folder(kind, wanted, stamps)
     return Task(folder) if folder.is_dir() else None
+
+
+def _lock_of(folder: Path) -> int | None:
+    """The lock of a task's folder; None where a process works in it. One that has failed is waited for: it holds the
+    lock while it ends.
+    """
+    deadline = time.monotonic() + _END_SECONDS
+    while (lock := task_lock.take(folder)) is None and Task(folder).look().state == "failed":
+        if time.monotonic() > deadline:
+            return None
+        time.sleep(_POLL_SECONDS)
+    return lock
 
 
 def _folder(kind: str, wanted: Mapping[str, Any], stamps: Iterable[str]) -> Path:
