@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -79,6 +80,36 @@ def test_fewer_layers_than_the_config_counts(kind: str) -> None:
     config = {**SIZES, "model_type": kind, "num_hidden_layers": 5}
     (problem,) = misfits(read_facts(config), tensors)
     assert problem.startswith("model.layers.3.") and "3 of the 5 layers" in problem
+
+
+def with_experts(numbers: Iterable[int], layer: int = 1) -> dict[str, Tensor]:
+    """The weights of a mixture as its authors store them, with these experts in one layer and all four in others."""
+    shapes = {"w1": (16, 48), "w2": (48, 16), "w3": (16, 48)}
+    return {
+        f"model.layers.{at}.block_sparse_moe.experts.{number}.{name}.weight": Tensor("BF16", shape)
+        for at in range(3)
+        for number in (numbers if at == layer else range(4))
+        for name, shape in shapes.items()
+    }
+
+
+@pytest.mark.parametrize(
+    ("numbers", "absent", "extra"),
+    [((0, 1, 2, 4), 3, 4), ((0, 2, 3), 1, None), (range(5), None, 4), ((1, 2, 3, 4), 0, 4)],
+)
+@pytest.mark.parametrize("kind", ["mixtral", "newcomer"])
+def test_experts_that_are_numbered_otherwise_than_the_config_counts(
+    kind: str, numbers: Iterable[int], absent: int | None, extra: int | None
+) -> None:
+    facts = read_facts({**SIZES, "model_type": kind, "num_local_experts": 4, "num_experts_per_tok": 2})
+    assert misfits(facts, with_experts(range(4))) == []
+    problems = misfits(facts, with_experts(numbers))
+    where = "model.layers.1.block_sparse_moe.experts"
+    found = [problem.partition(".w1.weight")[0] for problem in problems]
+    assert found == [f"{where}.{number}" for number in (absent, extra) if number is not None]
+    alone = {f"{where}.3.w1.weight": f"{where}.7.w1.weight"}
+    (one, other) = misfits(facts, {alone.get(name, name): tensor for name, tensor in with_experts(range(4)).items()})
+    assert one.startswith(f"{where}.3.w1.weight: ") and other.startswith(f"{where}.7.w1.weight: ")
 
 
 def test_what_cannot_be_told_from_names_is_left_to_the_engine() -> None:

@@ -19,7 +19,9 @@ _NORMS = (
 )  # fmt: skip
 _FEED_FORWARD = ("gate_proj", "up_proj", "down_proj", "gate_up_proj")
 _EMBEDDING, _HEAD, _ENDS = "model.embed_tokens.weight", "lm_head.weight", ("model.", "lm_head.")
+_NOT_DESCRIBED = "in the weights, but not in the model that config.json describes"
 _COMPUTED = "rotary_emb.inv_freq"
+_EXPERT = re.compile(r"(?P<before>.*\.experts)\.(?P<number>\d+)\.(?P<after>.+)")
 _NUMBER = re.compile(r"(?:^|\.)(\d+)\.")
 
 
@@ -27,8 +29,8 @@ def misfits(facts: ModelFacts, tensors: Mapping[str, Tensor]) -> list[str]:
     """What keeps `tensors` from being the weights of the model, in words that begin with the tensors' names.
 
     Nothing where they fit, and where that cannot be told from here: weights that are quantized, a mixture of experts,
-    an architecture whose layout is not known. There the layers are counted and prefixes looked for, and the engine
-    compares the rest.
+    an architecture whose layout is not known. There layers and experts are counted and prefixes looked for, and the
+    engine compares the rest.
     """
     if not tensors or facts.quantized:
         return []
@@ -42,7 +44,7 @@ def misfits(facts: ModelFacts, tensors: Mapping[str, Tensor]) -> list[str]:
     if wrapper := next((prefix for prefix in _WRAPPERS if all(name.startswith(prefix) for name in tensors)), None):
         example = next(iter(tensors)).removeprefix(wrapper)
         return [f"{named(tensors)}: saved from a wrapped model; save them without {wrapper!r}, as {example}"]
-    if problems := _absent_layers(facts, tensors):
+    if problems := [*_absent_layers(facts, tensors), *_misnumbered_experts(facts, tensors)]:
         return problems
     return _compared(facts, tensors) if facts.linears and facts.experts is None else []
 
@@ -62,7 +64,7 @@ def _compared(facts: ModelFacts, tensors: Mapping[str, Tensor]) -> list[str]:
     ]
     problems = {
         "not in the weights": absent,
-        "in the weights, but not in the model that config.json describes": extra,
+        _NOT_DESCRIBED: extra,
         "with a shape other than in config.json": differing,
     }
     return [f"{named(names)}: {what}" for what, names in problems.items() if names]
@@ -77,6 +79,25 @@ def _absent_layers(facts: ModelFacts, tensors: Collection[str]) -> list[str]:
     alike = [name for name in tensors if (number := _NUMBER.search(name)) and number[1] == "0"]
     absent = [_NUMBER.sub(lambda number: number[0].replace("0", str(stored)), name, count=1) for name in alike]
     return [f"{named(absent)}: not in the weights, which have {stored} of the {facts.layers} layers of config.json"]
+
+
+def _misnumbered_experts(facts: ModelFacts, tensors: Collection[str]) -> list[str]:
+    """Experts that config.json counts and the weights do not have, and the other way round. transformers puts those of
+    a layer together in the order of their numbers, whatever the numbers are: a router would choose others than meant.
+    """
+    if facts.experts is None:
+        return []
+    stored: dict[tuple[str, str], set[str]] = {}
+    for name in tensors:
+        if expert := _EXPERT.fullmatch(name):
+            stored.setdefault((expert["before"], expert["after"]), set()).add(expert["number"])
+    counted = {str(number) for number in range(facts.experts.count)}
+    absent, extra = [], []
+    for (before, after), numbers in stored.items():
+        absent += [f"{before}.{number}.{after}" for number in counted - numbers]
+        extra += [f"{before}.{number}.{after}" for number in numbers - counted]
+    problems = {f"not in the weights, of {len(counted):,} experts in config.json": absent, _NOT_DESCRIBED: extra}
+    return [f"{named(names)}: {what}" for what, names in problems.items() if names]
 
 
 def _expected(facts: ModelFacts) -> dict[str, tuple[int, ...]]:

@@ -12,9 +12,18 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from transformers import AutoModelForCausalLM
+from transformers import AutoModelForCausalLM, GPTNeoXConfig
 
-from tests.engine.support import VOCABULARY, Carry, conversation, make_tokenizer, save_model, write_rows
+from tests.engine.support import (
+    SMALL,
+    VOCABULARY,
+    Carry,
+    conversation,
+    make_model,
+    make_tokenizer,
+    save_model,
+    write_rows,
+)
 from tuitune.engine.load.weights_check import Leftovers, hold
 from tuitune.engine.process.failures import EngineError
 
@@ -74,6 +83,20 @@ def test_what_belongs_to_no_part_of_the_model_is_not_read_and_is_said(tmp_path: 
 
 def test_a_matrix_of_zeros_is_said(tmp_path: Path) -> None:
     assert held(altered(tmp_path / "model", lambda weights: weights[UP].zero_() is None)) == Leftovers([], [UP])
+
+
+@pytest.mark.parametrize(("kind", "dead"), [("llama", True), ("qwen3", True), ("gemma2", False), ("gpt_neox", True)])
+def test_a_normalisation_that_lets_nothing_through_is_said(kind: str, dead: bool) -> None:
+    """Gemma scales with 1 + weight; GPT-NeoX's have biases beside their weights, which are zero at first, and usual."""
+    if kind == "gpt_neox":
+        model = AutoModelForCausalLM.from_config(GPTNeoXConfig(**{**SMALL, "bos_token_id": 0}))
+        norm = "gpt_neox.layers.1.post_attention_layernorm.weight"
+    else:
+        model, norm = make_model(kind), "model.layers.1.input_layernorm.weight"
+    whole: dict[str, Any] = {"missing_keys": [], "unexpected_keys": [], "mismatched_keys": []}
+    assert hold(model, whole, "it").zero == []
+    torch.nn.init.zeros_(model.get_parameter(norm))
+    assert hold(model, whole, "it").zero == ([norm] if dead else [])
 
 
 def test_a_head_that_is_the_embedding_need_not_be_stored(tmp_path: Path) -> None:

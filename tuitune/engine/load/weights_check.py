@@ -22,7 +22,7 @@ class Leftovers:
     """What there is to say about weights that were loaded whole, by the names of tensors.
 
     `unread` belong to parts that this model does not have, such as the vision tower of a text model; `zero` are
-    matrices of nothing but zeros.
+    matrices of nothing but zeros, and weights of normalisations that let nothing through.
     """
 
     unread: list[str]
@@ -52,8 +52,26 @@ def hold(model: PreTrainedModel, info: Mapping[str, Collection[Any]], shown: str
             clean(f"model.id: the weights of {shown} do not match the model. {'; '.join(found)}. ", limit=500)
             + "Use the config.json that was saved with these weights, or download the model again."
         )
-    empty = [name for name, both in extremes.items() if both == (0.0, 0.0) and model.get_parameter(name).ndim > 1]
-    return Leftovers(unread, empty)
+    empty = [name for name, both in extremes.items() if both == (0.0, 0.0)]
+    dead = [name for name in empty if model.get_parameter(name).ndim > 1 or _lets_nothing_through(model, name)]
+    return Leftovers(unread, dead)
+
+
+def _lets_nothing_through(model: PreTrainedModel, name: str) -> bool:
+    """Whether the module of a weight of zeros, one dimension of them, gives the same whatever it is given: a
+    normalisation does that scales with its weight, and none that scales with 1 more, as Gemma's.
+    """
+    owner, _, own = name.rpartition(".")
+    weight = model.get_parameter(name)
+    if own != "weight" or len(weight) < 2:
+        return False
+    rising = torch.arange(len(weight), dtype=weight.dtype, device=weight.device)[None]
+    try:
+        with torch.no_grad():
+            one, other = (model.get_submodule(owner)(given) for given in (rising, rising.flip(-1)))
+    except (TypeError, ValueError, RuntimeError):  # it is no normalisation
+        return False
+    return torch.equal(one, other)
 
 
 def _is_beside(name: str, model: PreTrainedModel) -> bool:
