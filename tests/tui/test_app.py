@@ -110,6 +110,7 @@ async def test_the_palette_runs_an_action_found_by_typing() -> None:
 async def test_the_palette_says_why_an_action_is_not_available() -> None:
     app = TuituneApp()
     async with app.run_test(size=(120, 36)) as pilot:
+        await until(pilot, lambda: "No runs yet" in shot_of(app).text)
         await pilot.press("ctrl+p")
         await until(pilot, lambda: isinstance(app.screen, Choose))
         assert "No run here" in shot_of(app).text
@@ -147,12 +148,31 @@ async def test_control_c_in_a_dialog_leaves_too() -> None:
         assert app._exit
 
 
+async def test_a_line_that_fits_stands_in_the_key_bar_and_covers_nothing() -> None:
+    app = TuituneApp()
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await until(pilot, lambda: "No runs yet" in shot_of(app).text)
+        above = shot_of(app).text.splitlines()[:-1]
+        app.notify("the checkpoint of step 200 is on disk")
+        await until(pilot, lambda: "step 200 is on disk" in shot_of(app).text.splitlines()[-1])
+        assert shot_of(app).text.splitlines()[:-1] == above
+        too_long, two_lines = "a path " * 13, "one line\nand another"
+        for text, more in ((too_long, {}), (two_lines, {}), ("broken", {"severity": "error"}), ("b", {"timeout": 9})):
+            app.clear_notifications()
+            app.notify(text, **more)
+            await until(pilot, lambda: len(app.screen.query("Toast")) == 1)
+        app.clear_notifications()
+        app.push_screen(TextView("Text", "text"))
+        app.notify("said over a window")
+        await until(pilot, lambda: len(app.screen.query("Toast")) == 1)
+
+
 async def test_at_most_three_notices_stand_at_once_and_none_twice() -> None:
     app = TuituneApp()
     async with app.run_test(size=(120, 36), notifications=True) as pilot:
         for number in range(7):
-            app.notify(f"notice {number}")
-            app.notify("the same again")
+            app.notify(f"notice {number}", title="Told")
+            app.notify("the same again", title="Told")
         await until(pilot, lambda: "notice 6" in shot_of(app).text)
         text = shot_of(app).text
         assert text.count("the same again") == 1

@@ -23,7 +23,7 @@ from textual.css.query import NoMatches
 from textual.driver import Driver
 from textual.events import Key
 from textual.filter import LineFilter
-from textual.notifications import Notify, SeverityLevel
+from textual.notifications import Notification, Notify, SeverityLevel
 from textual.reactive import Initialize, Reactive
 from textual.screen import Screen
 from textual.theme import Theme
@@ -46,6 +46,9 @@ if TYPE_CHECKING:
 
 _MOST_TOASTS = 3
 _LONGEST_NOTICE = 1_000
+_STYLES = {"information": "$accent", "warning": "$warn"}
+"""Severity of a notice that can stand in the key bar → its style there."""
+
 _INTERRUPT_AGAIN_SECONDS = 5.0
 
 
@@ -237,16 +240,36 @@ class TuituneApp(App[str], inherit_bindings=False):
         timeout: float | None = None,
         markup: bool = False,
     ) -> None:
-        """Show a notice. Texts may be foreign: they are cleaned and never read as markup, whatever `markup` says."""
+        """Show a notice. Texts may be foreign: they are cleaned and never read as markup, whatever `markup` says.
+
+        One line without a title, and without a `timeout` of its own, stands in the key bar where it fits, so that it
+        covers nothing; errors and all else are toasts.
+        """
         message = clean(message, limit=_LONGEST_NOTICE, newlines=True)
         super().notify(message, title=clean(title, limit=80), severity=severity, timeout=timeout, markup=False)
 
     def _on_notify(self, event: Notify) -> None:
-        """Make room, so that at most three notices stand at once and none twice."""
+        """Say a notice in the key bar where it can, else make room, so that at most three toasts stand at once and none
+        twice.
+        """
+        if self._said_below(event.notification):
+            event.prevent_default()
+            return
         same = [notice for notice in self._notifications if notice.message == event.notification.message]
         others = [notice for notice in self._notifications if notice not in same]
         for notice in same + others[: max(len(others) + 1 - _MOST_TOASTS, 0)]:
             self._unnotify(notice, refresh=False)
+
+    def _said_below(self, notice: Notification) -> bool:
+        """Whether a notice went to the key bar of the screen on top."""
+        bar = next(iter(self.screen.query(KeyBar)), None)
+        style = _STYLES.get(notice.severity)
+        if notice.title or notice.timeout != self.NOTIFICATION_TIMEOUT or style is None:
+            return False
+        if bar is None or not bar.fits(notice.message):
+            return False
+        bar.say(notice.message, style, seconds=notice.timeout)
+        return True
 
     # Errors
 

@@ -72,7 +72,10 @@ async def shows(pilot: Pilot[Any], *texts: str) -> None:
 
 
 async def notices(pilot: Pilot[Any], text: str) -> None:
-    await until(pilot, lambda: any(text in f"{one.title} {one.message}" for one in pilot.app._notifications), 15)
+    def told() -> bool:
+        return any(text in f"{one.title} {one.message}" for one in pilot.app._notifications)
+
+    await until(pilot, lambda: text in text_of(pilot) or told(), 15)
 
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 36), (200, 60)])

@@ -275,6 +275,20 @@ async def test_samples_walk_through_steps_and_prompts(make_run: MakeRun) -> None
         await shows(pilot, "another question", "other answer", "prompt 2/2")
 
 
+async def test_of_a_sample_as_much_is_seen_as_there_is_room(make_run: MakeRun) -> None:
+    run = make_run("triage", steps=0)
+    prompt, before = ("\n".join(f"{word}{number:02}" for number in range(17)) for word in ("ask", "old"))
+    sample(run, 0, before.replace("\n", " "), label="base", prompt=prompt.replace("\n", " "))
+    sample(run, 9, " ".join(f"new{number:02}" for number in range(17)), label="tuned", prompt=prompt.replace("\n", " "))
+    async with TuituneApp(run).run_test(size=(80, 24)) as pilot:
+        await pilot.press("6")
+        await shows(pilot, "before training", "ask16", "old16", "new16")
+        lines = text(pilot).splitlines()
+        texts = [line for line in lines if any(word in line for word in ("ask", "old", "new"))]
+        assert len(texts) == 6 and all(line[18] == " " for line in texts)
+        assert not screen(pilot).panes.samples.show_vertical_scrollbar
+
+
 async def test_the_recipe_and_the_path(make_run: MakeRun, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("TMUX", raising=False)
     run = make_run("triage")

@@ -17,6 +17,7 @@ from tuitune.runs.read.state import derive
 from tuitune.runs.store.directory import list_runs
 from tuitune.runs.store.journal import Writer
 from tuitune.tui.app import TuituneApp
+from tuitune.tui.runs.screen import RunsScreen
 from tuitune.tui.widgets.dialogs import Confirm
 from tuitune.tui.widgets.row_list import RowList
 from tuitune.views.run_line import RunLine
@@ -234,6 +235,14 @@ async def test_without_a_run_the_keys_say_what_to_press(key: str) -> None:
         await shown(pilot, "No runs yet")
         await pilot.press(key)
         await shown(pilot, "No run here")
+
+
+async def test_before_the_runs_are_read_a_key_says_so(make_run: MakeRun, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_run("one")
+    monkeypatch.setattr(RunsScreen, "_watch", lambda screen: None)
+    async with TuituneApp().run_test(size=(80, 24), notifications=True) as pilot:
+        await pilot.press("enter")
+        await shown(pilot, "Still reading the runs")
 
 
 async def test_enter_opens_the_monitor_and_again_the_form(make_run: MakeRun) -> None:

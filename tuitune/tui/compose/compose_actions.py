@@ -208,7 +208,7 @@ class ComposeActions(SavesRecipe):
     def _use_preset(self, name: str | None) -> None:
         if name is not None:
             self.set_values(PRESETS[name].values)
-            self.notify(f"{PRESETS[name].help} u undoes it.", title=PRESETS[name].title)
+            self.notify(f"preset {PRESETS[name].title} applied; u undoes it")
 
     def action_fix(self) -> None:
         if (values := self._fixable()) is not None:

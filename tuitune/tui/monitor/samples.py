@@ -155,7 +155,7 @@ class SamplesView(VerticalScroll, can_focus=True):
 
     DEFAULT_CSS = """
     SamplesView { height: 1fr; }
-    SamplesView Static { height: auto; }
+    SamplesView Static { height: auto; text-wrap: nowrap; }
     """
 
     def __init__(self, *, id: str | None = None) -> None:

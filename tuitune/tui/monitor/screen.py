@@ -112,9 +112,9 @@ class MonitorScreen(MonitorKeys):
         """Say what came of what was asked here."""
         asked, answers = self.asked_words, self.settle()
         for answer in answers:
-            title = f"{answer.ask.verb} {'done' if answer.ok else 'not done'}"
+            came = f"{answer.ask.verb} {'done' if answer.ok else 'not done'}"
             severity: SeverityLevel = "information" if answer.ok else "warning"
-            self.notify(f"{answer.message}{self._show(answer)}", title=title, severity=severity)
+            self.notify(f"{came}: {answer.message}{self._show(answer)}", severity=severity)
         if asked != self.asked_words:
             self.draw()
 

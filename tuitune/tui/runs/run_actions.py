@@ -43,6 +43,11 @@ class RunActions(RunControl):
         """The run under the cursor; None where there is none."""
         raise NotImplementedError
 
+    @property
+    def why_no_run(self) -> str:
+        """Why there is no run under the cursor."""
+        return "No run here: n composes one, D starts the demo"
+
     def controlled(self) -> tuple[Run, str] | None:
         line = self.current()
         return (line.run, line.state) if line else None
@@ -53,7 +58,7 @@ class RunActions(RunControl):
         if name not in _NEED_A_RUN:
             return None
         if (line := self.current()) is None:
-            return "No run here: n composes one, D starts the demo"
+            return self.why_no_run
         return _why_not_ordered(name, line) if name in _QUEUE else super().why_disabled(name)
 
     def action_new(self) -> None:

@@ -33,6 +33,7 @@ _MOST_ROWS = 200
 _POLL_SECONDS = 1.0
 _BEHIND_SECONDS = 2.0
 _TICK_SECONDS = 0.2
+_NEWS_SECONDS = 10.0
 
 _INVITATION = Content.from_markup(
     "No runs yet.\n\n"
@@ -92,6 +93,7 @@ class RunsScreen(RunActions):
         self._words: list[str] = []
         self._written: dict[str, Content] = {}
         self._herald = Herald()
+        self._listed = False
         self._reading = True
         self._in_sight = threading.Event()
 
@@ -155,7 +157,7 @@ class RunsScreen(RunActions):
         self.set_class(bool(message.users), "-used")
 
     def on_runs_screen_listed(self, message: Listed) -> None:
-        self._lines = message.lines
+        self._lines, self._listed = message.lines, True
         self._tell()
         if self._can_be_seen():
             self._show()
@@ -165,7 +167,7 @@ class RunsScreen(RunActions):
         if news := self._herald.news(self._lines):
             self.app.bell()
         for one in news:
-            self.app.notify(one.message, severity=one.severity)
+            self.app.notify(one.message, severity=one.severity, timeout=_NEWS_SECONDS)
 
     def _show(self) -> None:
         now = time.time()
@@ -211,6 +213,10 @@ class RunsScreen(RunActions):
     def current(self) -> RunLine | None:
         key = self.query_one(RowList).current
         return next((line for line in self._lines if line.run.path.name == key), None)
+
+    @property
+    def why_no_run(self) -> str:
+        return super().why_no_run if self._listed else "Still reading the runs"
 
     def still_live(self) -> int:
         """How many of the runs that this screen saw at work, or had not read yet, are at work now."""

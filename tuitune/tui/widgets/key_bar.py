@@ -38,7 +38,7 @@ class KeyBar(Widget):
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
         self._drawn: tuple[object, ...] = ()
-        self._said = ""
+        self._said, self._style = "", ""
         self._until: Timer | None = None
 
     def on_mount(self) -> None:
@@ -49,12 +49,16 @@ class KeyBar(Widget):
         if self._state() != self._drawn:
             self.refresh()
 
-    def say(self, text: str) -> None:
-        """Show `text` in place of the keys for three seconds."""
+    def fits(self, text: str) -> bool:
+        """Whether `text` is one line that the bar has room for."""
+        return "\n" not in text and Content(text).cell_length <= self.content_size.width
+
+    def say(self, text: str, style: str = "$warn", *, seconds: float = _SAID_SECONDS) -> None:
+        """Show `text` in place of the keys for a few seconds."""
         if self._until is not None:
             self._until.stop()
-        self._said = clean(text, limit=400)
-        self._until = self.set_timer(_SAID_SECONDS, self._unsay)
+        self._said, self._style = clean(text, limit=400), style
+        self._until = self.set_timer(seconds, self._unsay)
         self.refresh_keys()
 
     def _unsay(self) -> None:
@@ -64,7 +68,7 @@ class KeyBar(Widget):
     def render(self) -> Content:
         self._drawn = self._state()
         if self._said:
-            return Content.styled(self._said, "$warn").truncate(self.size.width, ellipsis=True)
+            return Content.styled(self._said, self._style).truncate(self.size.width, ellipsis=True)
         return fit_keys(self._actions(), self._disabled(), self.size.width, back=self._back)
 
     async def on_click(self, event: Click) -> None:
@@ -91,7 +95,7 @@ class KeyBar(Widget):
         return frozenset(action.name for action in self._actions() if why_disabled(action.name))
 
     def _state(self) -> tuple[object, ...]:
-        return self._disabled(), self.size.width, self._said
+        return self._disabled(), self.size.width, self._said, self._style
 
 
 def fit_keys(actions: list[Action], disabled: frozenset[str], width: int, *, back: bool = False) -> Content:
