@@ -19,9 +19,9 @@ from tuitune.tui import clipboard
 from tuitune.tui.charts.spark import spark
 from tuitune.tui.monitor.log_window import LogWindow
 from tuitune.tui.monitor.machine_lines import Reading, machine_line, machine_lines
+from tuitune.tui.monitor.sample_layout import laid_out
 from tuitune.tui.monitor.samples import SampleBook
 from tuitune.tui.widgets.bars import gauge, joined, progress_bar
-from tuitune.tui.widgets.sample_layout import laid_out
 from tuitune.tui.widgets.word_diff import changed_spans
 
 GB = 10**9

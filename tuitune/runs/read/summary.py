@@ -13,11 +13,11 @@ from tuitune.problem import TuituneError
 from tuitune.runs.read.history import History
 from tuitune.runs.read.spent import Spent, spent
 from tuitune.runs.read.state import ENDED, State, catch_up, derive, judge, note
+from tuitune.runs.read.time_left import evaluation_seconds, samples_seconds, steps_seconds, times_due
 from tuitune.runs.store import files
 from tuitune.runs.store.directory import Run, created_at, read_recipe
 from tuitune.runs.store.journal import Reader
 from tuitune.runs.store.records import Record, number, whole
-from tuitune.runs.time_left import evaluation_seconds, samples_seconds, steps_seconds, times_due
 
 _LAST = 100
 """Records among which those of the end are looked for."""

@@ -12,7 +12,7 @@ from textual.widgets import Static
 
 from tuitune.runs.store.records import Record, text, whole
 from tuitune.text import clean
-from tuitune.tui.widgets.sample_layout import laid_out
+from tuitune.tui.monitor.sample_layout import laid_out
 from tuitune.tui.widgets.word_diff import changed_spans
 
 TEXT_LIMIT = 6_000

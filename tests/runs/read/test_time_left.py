@@ -9,9 +9,9 @@ import pytest
 from tests.runs.read.test_summary import step, supervised_by_me, write
 from tuitune.recipe.schema import Recipe
 from tuitune.runs.read.summary import RunView
+from tuitune.runs.read.time_left import times_due
 from tuitune.runs.store.directory import Run, create
 from tuitune.runs.store.journal import Writer
-from tuitune.runs.time_left import times_due
 
 
 @pytest.mark.parametrize(
