@@ -22,7 +22,7 @@ from tuitune.engine.load.vocabulary import refuse_unknown_rows
 from tuitune.engine.loop import loss_head, resume
 from tuitune.engine.loop.trainer import Trainer
 from tuitune.engine.loop.training_loop import Outcome, Recorder
-from tuitune.engine.methods.lora import adapt
+from tuitune.engine.methods import adapt
 from tuitune.engine.process.failures import EngineError, NotFiniteError, disk_full
 from tuitune.engine.process.request_pipe import Mailbox
 from tuitune.engine.process.stop import Stopped, StopSwitch
@@ -135,7 +135,7 @@ def train(run: Run, report: Report, stop: StopSwitch, mailbox: Mailbox) -> Outco
             "the trained weights are not finite numbers, so there is no result to save. Lower training.learning_rate "
             "and resume from the last healthy checkpoint."
         )
-    folder = run.adapter if recipe.adapter.method == "lora" else run.path / "model"
+    folder = run.path / recipe.method.result.folder
     if not trainer.changed and recorder.outcome == "finished":
         raise EngineError(
             f"no weight changed in {report.step:,} steps, so there is no result to save: the learning rate was too low "

@@ -31,7 +31,7 @@ class Rule:
 
 def _quantized_base(recipe: Recipe) -> str | None:
     """transformers refuses to train a purely quantized model (`validate_quantization_for_training`)."""
-    if recipe.adapter.method == "none" and recipe.quantization.bits != 16:
+    if recipe.method.trains_base and recipe.quantization.bits != 16:
         return (
             f"{recipe.quantization.bits}-bit weights cannot be trained; "
             'set quantization.bits = 16, or adapter.method = "lora"'
@@ -50,7 +50,7 @@ def _half_formats(recipe: Recipe) -> str | None:
 
 def _trained_halves(recipe: Recipe) -> str | None:
     """torch's gradient scaler, which fp16 training needs, refuses float16 gradients (`GradScaler.unscale_`)."""
-    if recipe.adapter.method == "none" and recipe.model.dtype == "float16":
+    if recipe.method.trains_base and recipe.model.dtype == "float16":
         return 'float16 weights cannot be trained; set model.dtype = "float32"'
     return None
 
@@ -58,7 +58,7 @@ def _trained_halves(recipe: Recipe) -> str | None:
 def _trained_half_biases(recipe: Recipe) -> str | None:
     """Biases keep the format of the base, and torch's gradient scaler refuses float16 gradients."""
     half = recipe.model.dtype == "float16" or (recipe.training.precision == "fp16" and recipe.model.dtype == "auto")
-    if recipe.adapter.method == "lora" and recipe.adapter.bias != "none" and half:
+    if recipe.method.uses("bias") and recipe.adapter.bias != "none" and half:
         return (
             'bias terms cannot be trained in float16; set bias = "none", training.precision = "bf16" or "fp32" with '
             'model.dtype = "auto", or model.dtype = "float32"'
@@ -68,7 +68,7 @@ def _trained_half_biases(recipe: Recipe) -> str | None:
 
 def _targets(recipe: Recipe) -> str | None:
     targets = recipe.adapter.targets
-    if recipe.adapter.method == "none" or targets == "all-linear":
+    if not recipe.method.uses("targets") or targets == "all-linear":
         return None
     if not targets:
         return 'nothing to train; name modules such as q_proj and v_proj, or "all-linear"'

@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from tuitune.methods import METHODS, Method
 from tuitune.recipe.declaration import MOST, SLUG, Cadence, HeldOut, Section, setting
 
 
@@ -223,7 +224,7 @@ class AdapterSection(Section):
     """Adapter"""
 
     method: Literal["lora", "none"] = setting(
-        "lora", "method", "lora trains small matrices added to the frozen model; none trains every weight of the model."
+        "lora", "method", f"{'; '.join(f'{method.name} {method.does}' for method in METHODS.values())}."
     )
     rank: int = setting(
         16,
@@ -496,3 +497,8 @@ class Recipe(Section):
     checkpoints: CheckpointsSection = CheckpointsSection()
     limits: LimitsSection = LimitsSection()
     hardware: HardwareSection = HardwareSection()
+
+    @property
+    def method(self) -> Method:
+        """How the weights are adapted."""
+        return METHODS[self.adapter.method]

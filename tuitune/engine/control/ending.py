@@ -42,7 +42,7 @@ class Ending:
     def limit(self, id: str, reason: str, recipe: Recipe) -> None:
         """The run ends of its own accord, before its last step."""
         self._limited = True
-        message = f"{reason}: stopped after step {self._report.step:,}; the {_result(recipe)} is saved"
+        message = f"{reason}: stopped after step {self._report.step:,}; the {recipe.method.result.folder} is saved"
         self._report.alert(id, "info", message)
         self._report.because(message, "limit")
 
@@ -64,7 +64,7 @@ class Ending:
         return not (self.wanted() or self._hurried)
 
     def _stopped(self, recipe: Recipe) -> str:
-        return f"stopped on request after step {self._report.step:,}; the {_result(recipe)} is saved"
+        return f"stopped on request after step {self._report.step:,}; the {recipe.method.result.folder} is saved"
 
     def _paused(self, skipped: str) -> str:
         step, saved = self._report.step, self._report.saved
@@ -72,7 +72,3 @@ class Ending:
             return f"paused after step {step:,}; its checkpoint is kept"
         kept = "nothing" if saved is None else f"the checkpoint of step {saved:,}"
         return f"paused after step {step:,}, which could not be saved ({skipped.rstrip('.')}); {kept} is kept"
-
-
-def _result(recipe: Recipe) -> str:
-    return "adapter" if recipe.adapter.method == "lora" else "model"

@@ -90,7 +90,7 @@ def precision(recipe: Recipe, on: torch.device) -> Precision:
     float16 needs autocast anyway, for the gradient scaler that its narrow range needs. Weights that are trained
     themselves are held in float32 unless the recipe says otherwise, and autocast does the arithmetic.
     """
-    trained = recipe.adapter.method == "none"
+    trained = recipe.method.trains_base
     asked = DTYPES.get(recipe.model.dtype)
     arithmetic = _arithmetic(recipe.training.precision, asked, on)
     weights = asked or (torch.float32 if trained else arithmetic)

@@ -128,7 +128,7 @@ def _loaded(recipe: Recipe, folder: Path, formats: Precision, on: torch.device, 
     if (folder / ADAPTER_CONFIG).is_file():
         text = f"{ADAPTER_CONFIG} in the model's folder is ignored: the model is trained without that adapter"
         report.alert("adapter-beside", "warning", text)
-    if problem and recipe.adapter.method == "none":
+    if problem and recipe.method.trains_base:
         text = f"generation_config.json is not valid; the result keeps only its special tokens: {problem}"
         report.alert("generation-settings", "warning", clean(text, limit=400))
     return model

@@ -1,4 +1,4 @@
-"""LoRA on the base model."""
+"""LoRA: an adapter in float32 beside the frozen layers of the base."""
 
 from __future__ import annotations
 
@@ -25,11 +25,9 @@ _STATE_SPACES, _WEIGHTS_READ = frozenset({"mamba", "mixer"}), frozenset({"out_pr
 """Layers of state spaces whose kernels take the weights themselves: an adapter beside them would never be asked."""
 
 
-def adapt(base: Base, recipe: Recipe) -> PeftModel | PreTrainedModel:
-    """The model to train: the base, frozen, with an adapter in float32; or the base itself for method none."""
+def adapt(base: Base, recipe: Recipe) -> PeftModel:
+    """The base, frozen, with the adapter on it. Raises TuituneError where a target cannot be adapted."""
     model = base.model
-    if recipe.adapter.method == "none":
-        return model
     wanted, kind = recipe.adapter, model.config.model_type
     names = linear_names(model)
     targets = resolve_targets(wanted.targets, names, kind)

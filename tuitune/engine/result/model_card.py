@@ -19,23 +19,22 @@ def model_card(
     recipe: Recipe, base: Base, data: Prepared, figures: dict[str, float], steps: int, *, complete: bool
 ) -> str:
     """The text of README.md. `figures` holds the perplexities measured, by label (base, during, tuned)."""
-    adapter = recipe.adapter.method == "lora"
-    kind = "A LoRA adapter for" if adapter else "A fine-tuned copy of"
+    method = recipe.method
     front = [
         "---",
         f"base_model: {_short(recipe.model.id)}",
-        f"library_name: {'peft' if adapter else 'transformers'}",
+        f"library_name: {method.result.library}",
         "pipeline_tag: text-generation",
-        "tags: [tuitune, sft" + (", lora]" if adapter else "]"),
+        f"tags: [{', '.join(('tuitune', 'sft', *method.tags))}]",
         "---",
     ]
     lines = [
         f"# {recipe.run.name}",
-        f"{kind} `{_short(recipe.model.id)}`, made with tuitune {__version__}.",
+        f"{method.made} `{_short(recipe.model.id)}`, made with tuitune {__version__}.",
         *([recipe.run.notes] if recipe.run.notes else []),
         *([] if complete else ["Training was stopped before its end."]),
         "## Use",
-        _usage(recipe, base, adapter=adapter),
+        _usage(recipe, base),
         "## Training",
         _table(_settings(recipe, base, data, steps)),
         "## Held-out perplexity",
@@ -54,15 +53,16 @@ def _short(name: str) -> str:
     return Path(name).name if Path(name).exists() else name
 
 
-def _usage(recipe: Recipe, base: Base, *, adapter: bool) -> str:
-    needed = ["transformers", "accelerate", *(["peft"] if adapter else [])]
-    needed += ["bitsandbytes"] if adapter and recipe.quantization.bits != 16 else []
-    text = snippet(".", recipe.model_dump(mode="json"), adapter=adapter, chat=bool(base.tokenizer.chat_template))
+def _usage(recipe: Recipe, base: Base) -> str:
+    result = recipe.method.result
+    needed = ["transformers", "accelerate", *result.packages]
+    needed += ["bitsandbytes"] if recipe.quantization.bits != 16 else []
+    text = snippet(".", recipe.model_dump(mode="json"), result, chat=bool(base.tokenizer.chat_template))
     return f"`pip install {' '.join(needed)}`, then in the folder of this card:\n\n```python\n{text}```"
 
 
 def _settings(recipe: Recipe, base: Base, data: Prepared, steps: int) -> dict[str, str]:
-    training, lora = recipe.training, recipe.adapter
+    training, adapter = recipe.training, recipe.adapter
     settings = {
         "data": f"{_short(recipe.data.train)}, {data.train_rows:,} rows, {count_text(data.train_tokens)} tokens",
         "learned from": {"assistant": "the assistant's turns", "completion": "the last answer", "all": "every token"}[
@@ -79,9 +79,9 @@ def _settings(recipe: Recipe, base: Base, data: Prepared, steps: int) -> dict[st
     }
     if base.commit:
         settings["base revision"] = base.commit
-    if lora.method == "lora":
-        targets = lora.targets if isinstance(lora.targets, str) else ", ".join(lora.targets)
-        settings["adapter"] = f"rank {lora.rank}, alpha {lora.alpha}, dropout {lora.dropout:g}, on {targets}"
+    targets = adapter.targets if isinstance(adapter.targets, str) else ", ".join(adapter.targets)
+    if made_of := recipe.method.recorded(adapter, targets):
+        settings["adapter"] = made_of
     return settings
 
 

@@ -89,7 +89,7 @@ def _overfitting(now: Situation) -> Iterator[Advice]:
 
 def _forgetting(now: Situation) -> Iterator[Advice]:
     """Training every weight on one kind of data costs a model what else it knows (catastrophic forgetting)."""
-    if now.recipe.adapter.method == "none" and not now.recipe.data.mix:
+    if now.recipe.method.trains_base and not now.recipe.data.mix:
         message = (
             "training every weight on this data alone may make the model forget what else it knows; mix in 10 to 20 % "
             'of general data (general.jsonl = 0.15), or set adapter.method = "lora"'

@@ -33,23 +33,17 @@ def advise(situation: Situation) -> list[Advice]:
 
 
 def _learning_rate(now: Situation) -> Iterator[Advice]:
-    """1e-6 learns nothing with LoRA, 5e-3 explodes on a model of billions; every weight wants 10 to 100 times less."""
+    """1e-6 learns nothing with LoRA, 5e-3 explodes on a model of billions: each method has its own."""
     rate, key = now.recipe.training.learning_rate, "training.learning_rate"
     big = now.model.facts is None or (now.model.facts.parameters or BIG_MODEL) >= BIG_MODEL
-    shown = number_text(rate)
-    if now.recipe.adapter.method == "none":
-        usual = 1e-5 if big else 5e-4
-        if rate > 10 * usual:
-            message = (
-                f"{shown} is too high when every weight is trained: the model forgets what it knows. {usual:g} is usual"
-            )
-            yield Advice("learning-rate-high", "warning", key, message, {key: usual})
-    elif rate < 2e-5:
-        message = f"{shown} is too low for LoRA to learn much. 2e-4 is usual"
-        yield Advice("learning-rate-low", "warning", key, message, {key: 2e-4})
-    elif rate > (2e-3 if big else 2e-2):
-        message = f"{shown} is too high: training is likely to diverge. 2e-4 is usual"
-        yield Advice("learning-rate-high", "warning", key, message, {key: 2e-4})
+    method = now.recipe.method
+    rates = method.rates if big else method.small_rates
+    usual, fix = f"{number_text(rates.usual)} is usual", {key: rates.usual}
+    if rate < rates.lowest:
+        message = f"{number_text(rate)} is too low for {method.title} to learn much. {usual}"
+        yield Advice("learning-rate-low", "warning", key, message, fix)
+    elif rate > rates.highest:
+        yield Advice("learning-rate-high", "warning", key, f"{number_text(rate)} {method.too_high}. {usual}", fix)
 
 
 def _length(now: Situation) -> Iterator[Advice]:
@@ -62,7 +56,7 @@ def _length(now: Situation) -> Iterator[Advice]:
 
 def _rank(now: Situation) -> Iterator[Advice]:
     total = now.model.facts.parameters if now.model.facts else None
-    if now.recipe.adapter.method == "lora" and now.trainable and total and now.trainable > total / 2:
+    if now.recipe.method.uses("rank") and now.trainable and total and now.trainable > total / 2:
         sizes = f"{count_text(now.trainable)} parameters, the model {count_text(total)}"
         message = f"the adapter is too large: it has {sizes}. Rank 16 is usual"
         yield Advice("rank-large", "warning", "adapter.rank", message, {"adapter.rank": 16, "adapter.alpha": 32})
@@ -169,7 +163,7 @@ def _download(now: Situation) -> Iterator[Advice]:
 def _experts(now: Situation) -> Iterator[Advice]:
     """Most of a mixture are its experts, and an adapter that leaves them alone learns less than its rank promises."""
     facts, adapter = now.model.facts, now.recipe.adapter
-    if facts is None or facts.experts is None or adapter.method != "lora":
+    if facts is None or facts.experts is None or not now.recipe.method.uses("targets"):
         return
     known = EXPERT_PARAMETERS.get(facts.model_type or "", {})
     named = isinstance(adapter.targets, list) and bool(expert_names(adapter.targets, facts.model_type))

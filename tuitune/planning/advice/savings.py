@@ -77,7 +77,7 @@ def _changes(recipe: Recipe, facts: ModelFacts) -> Iterator[tuple[str, dict[str,
     if training.batch_size > 1 and effective <= 4096:
         smaller = {"training.batch_size": 1, "training.accumulation": effective}
         yield f"one row at a time ({effective} accumulated)", smaller
-    if recipe.adapter.method == "none":
+    if recipe.method.trains_base:
         lora = {"adapter.method": "lora", "adapter.targets": "all-linear", "training.learning_rate": 2e-4}
         yield "LoRA instead of training every weight", lora
     elif recipe.quantization.bits != 4 and not facts.quantized:

@@ -30,7 +30,7 @@ def float16_trouble(recipe: Recipe, model_type: str | None) -> Problem | None:
     if model_type in _OVERFLOWING:
         remedy = 'set it to "bf16" (Ampere or newer) or "fp32", with quantization.bits = 4 to save memory'
         return Problem("training.precision", f"{model_type} overflows in float16, the format of this run; {remedy}")
-    if recipe.adapter.method == "lora" and recipe.adapter.bias != "none" and recipe.model.dtype != "float32":
+    if recipe.method.uses("bias") and recipe.adapter.bias != "none" and recipe.model.dtype != "float32":
         remedy = 'set it to "none", or training.precision = "fp32"'
         return Problem("adapter.bias", f"bias terms cannot be trained in float16, the format of this run; {remedy}")
     return None

@@ -178,7 +178,7 @@ def _quantized(recipe: Recipe, facts: ModelFacts) -> list[Problem]:
     if recipe.quantization.bits != 16:
         message = f"the weights are quantized already ({method}); set quantization.bits = 16"
         problems.append(Problem("quantization.bits", message))
-    if recipe.adapter.method == "none":
+    if recipe.method.trains_base:
         message = f'quantized weights ({method}) cannot be trained; set adapter.method = "lora"'
         problems.append(Problem("adapter.method", message))
     if reason := trainable_quantization(facts.quantized):

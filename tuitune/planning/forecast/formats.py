@@ -35,7 +35,7 @@ def formats(recipe: Recipe, device: Device, *, modern: bool = True) -> Formats:
     On a GPU autocast computes the adapters of a 16-bit base in its format. Weights that are trained are kept in float32
     under autocast.
     """
-    trained = recipe.adapter.method == "none"
+    trained = recipe.method.trains_base
     asked = recipe.model.dtype if recipe.model.dtype != "auto" else None
     usual = "float32" if device == "cpu" else "bfloat16" if modern else "float16"
     halves = asked if asked != "float32" else None

@@ -112,8 +112,8 @@ def fits(forecast: Forecast, gpus: Sequence[Gpu], wanted: str = "auto") -> Fit:
 
 def _step(recipe: Recipe, facts: ModelFacts, wide: Widths, device: Device, numbers: Formats) -> Step:
     adapter, training = recipe.adapter, recipe.training
-    trained = adapter.method == "none"
-    dropout = adapter.dropout > 0 and not trained
+    trained = recipe.method.trains_base
+    dropout = adapter.dropout > 0 and recipe.method.uses("dropout")
     return Step(
         tokens=training.batch_size * recipe.data.max_length,
         row=recipe.data.max_length,
@@ -125,7 +125,7 @@ def _step(recipe: Recipe, facts: ModelFacts, wide: Widths, device: Device, numbe
         eager=recipe.model.attention == "eager",
         softcap=facts.softcap and recipe.model.attention != "eager",
         bits=recipe.quantization.bits,
-        dora=adapter.dora and not trained,
+        dora=adapter.dora and recipe.method.uses("dora"),
         rank=adapter.rank,
         experts=tuple(dict.fromkeys(adapted_experts(recipe, facts))),
     )

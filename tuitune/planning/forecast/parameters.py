@@ -11,25 +11,14 @@ from tuitune.recipe.schema import Recipe
 def trainable_parameters(recipe: Recipe, facts: ModelFacts) -> tuple[int | None, int | None]:
     """Trainable parameters and all parameters of the base model; None where the model's layout is not known.
 
-    LoRA adds rank × (inputs + outputs) to each adapted layer, DoRA a magnitude for each of its outputs, `bias`
-    unfreezes the bias terms there are. Raises TuituneError where a target is not in the model.
+    The method counts them. Raises TuituneError where a target is not in the model.
     """
-    if recipe.adapter.method == "none":
-        return facts.parameters, facts.parameters
-    adapted = adapted_layers(recipe, facts)
-    if not facts.linears:
-        return None, facts.parameters
-    layers = (*adapted, *adapted_experts(recipe, facts))
-    trained = sum(recipe.adapter.rank * (linear.inputs + linear.outputs) * linear.count for linear in layers)
-    if recipe.adapter.dora:
-        trained += sum(linear.outputs * linear.count for linear in adapted)
-    biased = {"none": (), "lora_only": adapted, "all": facts.linears}[recipe.adapter.bias]
-    trained += sum(linear.outputs * linear.count for linear in biased if linear.bias)
-    return trained, facts.parameters
+    adapted, experts = adapted_layers(recipe, facts), adapted_experts(recipe, facts)
+    return recipe.method.parameters(recipe.adapter, facts, adapted, experts), facts.parameters
 
 
 def adapted_layers(recipe: Recipe, facts: ModelFacts) -> tuple[Linear, ...]:
-    """The layers that get a LoRA adapter, none where every weight is trained. Raises as above."""
+    """The layers that get an adapter, if the method has any. Raises as above."""
     names = set(target_names(recipe, facts))
     return tuple(linear for linear in facts.linears if linear.name in names)
 
@@ -53,7 +42,7 @@ def target_names(recipe: Recipe, facts: ModelFacts) -> list[str]:
     Raises TuituneError where a target is not in the model, or names experts that cannot be adapted as the recipe says.
     """
     adapter = recipe.adapter
-    if adapter.method == "none":
+    if not recipe.method.uses("targets"):
         return []
     if facts.linears:
         linears = [linear.name for linear in facts.linears]

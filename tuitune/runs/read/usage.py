@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from tuitune.methods import RESULTS
+from tuitune.methods.descriptor import Result
+from tuitune.methods.lora import ADAPTER
 from tuitune.runs.store import files
 from tuitune.runs.store.directory import Run
 
@@ -18,27 +21,33 @@ _QUANTIZED = {
 
 def result(run: Run) -> Path | None:
     """The folder of a run's result: its adapter, or its model where every weight was trained; None before that."""
-    places = ((run.adapter, "adapter_config.json"), (run.path / "model", "config.json"))
-    return next((folder for folder, name in places if files.is_regular(folder / name)), None)
+    found = kind(run)
+    return run.path / found.folder if found else None
+
+
+def kind(run: Run) -> Result | None:
+    """What kind of result a run has left behind so far."""
+    return next((one for one in RESULTS if files.is_regular(run.path / one.folder / one.marker)), None)
 
 
 def usage(run: Run, recipe: Mapping[str, Any]) -> str:
     """The text for a run's result; "" where there is none. `recipe` is the run's, as plain tables."""
-    folder = result(run)
-    if folder is None:
+    found = kind(run)
+    if found is None:
         return ""
+    folder = run.path / found.folder
     chat = files.is_regular(folder / "chat_template.jinja")
     prompts = recipe.get("samples", {}).get("prompts") or ["Hello"]
     prompt = prompts[0] if len(prompts[0]) <= _PROMPT_LIMIT else "Hello"
-    return snippet(str(folder), recipe, adapter=folder == run.adapter, chat=chat, prompt=prompt)
+    return snippet(str(folder), recipe, found, chat=chat, prompt=prompt)
 
 
-def snippet(folder: str, recipe: Mapping[str, Any], *, adapter: bool, chat: bool, prompt: str = "Hello") -> str:
-    """Python that loads what lies in `folder` and answers `prompt`; `chat` where its tokenizer has a chat template.
+def snippet(folder: str, recipe: Mapping[str, Any], left: Result, *, chat: bool, prompt: str = "Hello") -> str:
+    """Python that loads what a run `left` in `folder` and answers `prompt`; `chat`: its tokenizer has a chat template.
 
     The base comes from where the adapter says, in the number format that the recipe trained it in.
     """
-    quantization = recipe.get("quantization", {})
+    adapter, quantization = left == ADAPTER, recipe.get("quantization", {})
     quantized = _QUANTIZED.get(quantization.get("bits"), "").format_map(quantization) if adapter else ""
     options = [
         'dtype="auto"',

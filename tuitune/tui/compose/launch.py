@@ -166,11 +166,8 @@ def _parameters(found: Check) -> str:
 
 
 def _adapter(recipe: Recipe) -> str:
-    if recipe.adapter.method == "none":
-        return "none: full fine-tuning"
     targets = show_value(setting("adapter.targets"), recipe.adapter.targets)
-    bits = "" if recipe.quantization.bits == 16 else f", base in {recipe.quantization.bits} bits"
-    return f"{recipe.adapter.method} r {recipe.adapter.rank} α {recipe.adapter.alpha} on {targets}{bits}"
+    return recipe.method.described(recipe.adapter, targets, recipe.quantization.bits)
 
 
 def _steps(recipe: Recipe, found: Check) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
+from tuitune.methods import METHODS
 from tuitune.recipe.schema import Recipe
 from tuitune.recipe.steps import warm_up_steps
 from tuitune.units import count_text, number_text
@@ -27,7 +28,7 @@ def notes(recipe: Recipe, outlook: Outlook | None) -> dict[str, str]:
         return found
     if outlook.total:
         found["model.id"] = f"{count_text(outlook.total)} parameters"
-        if outlook.trainable is not None and adapter.method == "lora":
+        if outlook.trainable is not None and recipe.method.uses("targets"):
             found["adapter.targets"] = f"trains {count_text(outlook.trainable)}"
     if outlook.rows is not None:
         found["data.train"] = f"{outlook.rows:,} to train on"
@@ -40,10 +41,10 @@ def notes(recipe: Recipe, outlook: Outlook | None) -> dict[str, str]:
 def unused(recipe: Recipe) -> dict[str, str]:
     """Key → why its value has no effect as the recipe stands."""
     found: dict[str, str] = {}
-    if recipe.adapter.method == "none":
-        for name in type(recipe.adapter).model_fields:
-            if name != "method":
-                found[f"adapter.{name}"] = "needs method lora"
+    for name in type(recipe.adapter).model_fields:
+        if name != "method" and not recipe.method.uses(name):
+            users = " or ".join(method.name for method in METHODS.values() if method.uses(name))
+            found[f"adapter.{name}"] = f"needs method {users}"
     if recipe.quantization.bits != 4:
         for name in ("kind", "double", "compute_dtype"):
             found[f"quantization.{name}"] = "needs 4 bits"

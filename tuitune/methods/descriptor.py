@@ -1,0 +1,84 @@
+"""What is said of a method: how it adapts a model's weights, what of the recipe it uses, and what it leaves behind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from tuitune.hardware.model_facts import Linear, ModelFacts
+
+
+class Settings(Protocol):
+    """The settings of a recipe's adapter that descriptors look at, as `tuitune.recipe` declares them."""
+
+    @property
+    def rank(self) -> int: ...
+    @property
+    def alpha(self) -> int: ...
+    @property
+    def dropout(self) -> float: ...
+    @property
+    def bias(self) -> str: ...
+    @property
+    def dora(self) -> bool: ...
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a run leaves behind: `folder` in its directory, whole where `marker` lies in it.
+
+    `library` loads it, and `packages` are what that needs installed besides transformers.
+    """
+
+    folder: str
+    marker: str
+    library: str
+    packages: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Rates:
+    """Learning rates: the `usual` one, and the `lowest` and `highest` at which training is likely to work."""
+
+    usual: float
+    lowest: float
+    highest: float
+
+
+class Parameters(Protocol):
+    def __call__(
+        self, settings: Settings, facts: ModelFacts, adapted: Sequence[Linear], experts: Sequence[Linear]
+    ) -> int | None:
+        """How many parameters train where `adapted` layers and `experts` are, None where that is not known."""
+
+
+@dataclass(frozen=True)
+class Method:
+    """How weights are adapted.
+
+    `title` names it in a sentence, `does` says what it does to the model, `made` what its result is. `settings` are
+    those of the recipe's `adapter` table that it reads. `trains_base`: the model's own weights are trained, so they
+    cannot be quantized. `rates` hold for models of billions of parameters, `small_rates` for smaller ones; `too_high`
+    says what a higher one leads to. `described` gives a recipe's method in one line, from its settings, the targets as
+    shown, and the bits of the base; `recorded` the settings that a model card keeps, "" for none.
+    """
+
+    name: str
+    title: str
+    does: str
+    made: str
+    settings: frozenset[str]
+    trains_base: bool
+    result: Result
+    rates: Rates
+    small_rates: Rates
+    too_high: str
+    parameters: Parameters
+    described: Callable[[Settings, str, int], str]
+    recorded: Callable[[Settings, str], str]
+    tags: tuple[str, ...] = ()
+
+    def uses(self, name: str) -> bool:
+        """Whether it reads this setting of the adapter."""
+        return name in self.settings

@@ -1,0 +1,52 @@
+"""LoRA (arXiv 2106.09685): small matrices beside the frozen layers of the base."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tuitune.hardware.model_facts import Linear, ModelFacts
+from tuitune.methods.descriptor import Method, Rates, Result, Settings
+
+ADAPTER = Result("adapter", "adapter_config.json", "peft", ("peft",))
+
+
+def _parameters(
+    settings: Settings, facts: ModelFacts, adapted: Sequence[Linear], experts: Sequence[Linear]
+) -> int | None:
+    """As PEFT counts them: rank × (inputs + outputs) for each adapted layer, with DoRA a magnitude for each output, and
+    the bias terms that `bias` unfreezes.
+    """
+    if not facts.linears:
+        return None
+    trained = sum(settings.rank * (one.inputs + one.outputs) * one.count for one in (*adapted, *experts))
+    if settings.dora:
+        trained += sum(one.outputs * one.count for one in adapted)
+    biased = {"none": (), "lora_only": adapted, "all": facts.linears}[settings.bias]
+    return trained + sum(one.outputs * one.count for one in biased if one.bias)
+
+
+def _described(settings: Settings, targets: str, bits: int) -> str:
+    base = "" if bits == 16 else f", base in {bits} bits"
+    return f"lora r {settings.rank} α {settings.alpha} on {targets}{base}"
+
+
+def _recorded(settings: Settings, targets: str) -> str:
+    return f"rank {settings.rank}, alpha {settings.alpha}, dropout {settings.dropout:g}, on {targets}"
+
+
+LORA = Method(
+    name="lora",
+    title="LoRA",
+    does="trains small matrices added to the frozen model",
+    made="A LoRA adapter for",
+    settings=frozenset({"rank", "alpha", "dropout", "targets", "bias", "rslora", "dora"}),
+    trains_base=False,
+    result=ADAPTER,
+    rates=Rates(usual=2e-4, lowest=2e-5, highest=2e-3),
+    small_rates=Rates(usual=2e-4, lowest=2e-5, highest=2e-2),
+    too_high="is too high: training is likely to diverge",
+    parameters=_parameters,
+    described=_described,
+    recorded=_recorded,
+    tags=("lora",),
+)
