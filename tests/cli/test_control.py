@@ -297,6 +297,9 @@ def test_a_resume_is_refused_for_a_reason(start_run, cli) -> None:
     assert tied.code == 2
     assert "adapter.rank" in tied.err
     assert "new run" in tied.err
+    held_out = cli("resume", "faq", "--set", "data.eval=0.3", "--set", "training.epochs=9")
+    assert held_out.code == 2
+    assert "data.eval" in held_out.err
     assert cli("resume", "faq", "--set", "training.epoch=3").code == 2
     with Writer(run.events_file) as journal:
         journal.append(event="ended", state="finished", reason="")

@@ -61,7 +61,8 @@ def train(run: Run, report: Report, stop: StopSwitch, mailbox: Mailbox) -> Outco
     if formats.is_float16 and (trouble := float16_trouble(recipe, facts.model_type)) is not None:
         raise EngineError([trouble])
     template = choose_template(recipe, load_tokenizer(recipe.model, files.folder))
-    tokens = read(recipe, template, stop_ids_of(recipe.model, files.folder, template.tokenizer), run, report)
+    stop_ids = stop_ids_of(recipe.model, files.folder, template.tokenizer)
+    tokens = read(recipe, template, stop_ids, run, report, trained=start.step > 0)
     base = load(recipe, files, template, formats, on, report)
     parameters = base.model.num_parameters()
     _refuse_too_large(recipe, parameters, on)

@@ -372,7 +372,8 @@ def test_a_changed_recipe_is_followed_and_said(
 def test_changed_data_libraries_threads_and_devices_are_said(half_way: Run, again: Again, tmp_path: Path) -> None:
     import torch
 
-    rows = [conversation(number + 100) for number in range(40)]
+    held_out = held_out_of(half_way)
+    rows = [conversation(number + shift) for shift in (0, 100) for number in range(40)]
     amend(half_way, data__train=str(write_rows(tmp_path / "others.jsonl", rows)))
     folder = half_way.checkpoints / "step-000004"
     body = manifest.read(folder)
@@ -381,6 +382,7 @@ def test_changed_data_libraries_threads_and_devices_are_said(half_way: Run, agai
     (folder / manifest.NAME).unlink()
     manifest.seal(folder, {key: value for key, value in body.items() if key not in ("files", "v")})
     said = reasons(again(half_way))
+    assert held_out_of(half_way) == held_out
     assert "the rows or their order have changed" in said and "and was 1.0" in said and "instead of NVIDIA H200" in said
     torch.set_num_threads(2)
     try:
@@ -419,6 +421,20 @@ def test_rows_held_out_once_are_never_trained_on_though_the_file_grows(
     assert again(run).code == 0
     assert held_out_of(run) == first
     assert set(held_out_of(carried(**settings).run)) != set(first), "a run of its own draws from all the rows"
+
+
+@pytest.mark.parametrize(("before", "after"), [(0.25, 0.5), (0.25, "file"), ("", 0.25)])
+def test_rows_that_may_have_been_trained_on_are_never_held_out(
+    carried: Carry, again: Again, tmp_path: Path, before: Any, after: Any
+) -> None:
+    others = write_rows(tmp_path / "others.jsonl", [conversation(number) for number in range(4)])
+    run = carried(data__eval=before).run
+    former = run.data_file.read_bytes()
+    amend(run, data__eval=str(others) if after == "file" else after, training__max_steps=3)
+    outcome = again(run)
+    assert outcome.code == 1 and outcome.records("end")[-1]["step"] == 2
+    assert str(outcome.reason).startswith(f"data.eval was {before or 'empty'} and is ")
+    assert str(run.recipe_file) in str(outcome.reason) and run.data_file.read_bytes() == former
 
 
 def test_a_longer_run_of_constant_rate_is_the_same_run(carried: Carry, again: Again) -> None:

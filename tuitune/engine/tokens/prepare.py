@@ -45,13 +45,16 @@ class Prepared:
     fingerprint: str
 
 
-def read(recipe: Recipe, template: ChatTemplate, stop_ids: set[int], run: Run, report: Report) -> Tokenized:
+def read(
+    recipe: Recipe, template: ChatTemplate, stop_ids: set[int], run: Run, report: Report, *, trained: bool
+) -> Tokenized:
     """The recipe's data as tokens. A held-out row is never among the training rows, in none of the run's lives.
 
-    EngineError, naming rows, where the data is not fit to train on. The split and what was cleaned are recorded in the
-    run's `data.json`, and the split is read from there in a later life.
+    EngineError, naming rows, where the data is not fit to train on, and where other rows would be held out than before
+    though the run has `trained` on the rest. The split and what was cleaned are recorded in the run's `data.json`, and
+    the split is read from there in a later life.
     """
-    tokens = tokenize(recipe, template, stop_ids, report, held_out=_held_out_before(run, recipe))
+    tokens = tokenize(recipe, template, stop_ids, report, held_out=_held_out_before(run, recipe, trained=trained))
     if reason := refusal(tokens.facts, recipe):
         raise EngineError(reason)
     _alert(tokens.facts, recipe, report)
@@ -86,15 +89,27 @@ def packed(rows: datasets.Dataset, length: int | None) -> datasets.Dataset:
     return pack_dataset(rows, length, "bfd", {"keep_in_memory": True}) if length and len(rows) else rows
 
 
-def _held_out_before(run: Run, recipe: Recipe) -> list[str] | None:
-    """The marks of the rows held out in an earlier life; None where none are recorded, or those of other data."""
+def _held_out_before(run: Run, recipe: Recipe, *, trained: bool) -> list[str] | None:
+    """The marks of the rows held out in an earlier life; None where none are recorded, or nothing was trained and the
+    data are others. EngineError where they may have been trained on.
+    """
     try:
         record = json.loads(files.read_bytes(run.data_file, _RECORD_LIMIT))
-        same = (record["train"], record["eval"]) == (recipe.data.train, recipe.data.eval)
-        marks = record["held_out_marks"] if same else None
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        source, held_out, marks = record["train"], record["eval"], record.get("held_out_marks")
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
-    return marks if isinstance(marks, list) and all(isinstance(mark, str) for mark in marks) else None
+    if trained and recipe.data.eval not in (held_out, None):
+        raise EngineError(
+            f"data.eval was {_said(held_out)} and is {_said(recipe.data.eval)}: rows that were trained on may be held "
+            f"out now. Set it back in {run.recipe_file}, or start a new run with it"
+        )
+    known = isinstance(marks, list) and all(isinstance(mark, str) for mark in marks)
+    same = held_out == recipe.data.eval and (trained or source == recipe.data.train)
+    return marks if known and same else None
+
+
+def _said(held_out: object) -> str:
+    return "empty" if held_out is None else str(held_out)
 
 
 def _record(facts: dict[str, Any], recipe: Recipe) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from tuitune.runs.store.directory import Run, read_recipe, read_record
 from tuitune.runs.store.provenance import SOURCES, sources
 
 _TIED_SECTIONS = ("model", "adapter", "objective")
-_TIED_KEYS = ("data.train", "data.shape", "data.columns", "data.split")
+_TIED_KEYS = ("data.train", "data.eval", "data.shape", "data.columns", "data.split")
 
 
 def amend(run: Run, changes: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
