@@ -7,7 +7,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pyarrow
 import pytest
+from pyarrow import parquet
 
 from tests.engine.support import TEMPLATE, make_tokenizer, write_rows
 from tests.engine.tokens.test_lost_labels import tokens_of
@@ -153,6 +155,22 @@ def test_rows_that_say_more_than_their_template_writes_are_counted_and_the_fix_w
         tmp_path / "two", **{key.replace(".", "__"): value for key, value in verdict["fix"].items()}, **common
     )
     assert fixed["warnings"] == [] and fixed["trained_tokens"] > found["trained_tokens"]
+
+
+@pytest.mark.parametrize("ending", ["jsonl", "parquet"])
+def test_what_nobody_reads_of_a_row_is_told_whatever_file_it_comes_from(
+    tmp_path: Path, tiny: Path, ending: str
+) -> None:
+    """Before a launch by this alone where rows need pyarrow: a look at the first rows of a text file says it too."""
+    rows = [{"prompt": "Who was it?", "completion": "Ada.", "context": f"Ada went in at {n}."} for n in range(4)]
+    data = write_rows(tmp_path / "rows.jsonl", rows)
+    if ending == "parquet":
+        data = tmp_path / "rows.parquet"
+        parquet.write_table(pyarrow.Table.from_pylist(rows), data)
+    found = tokens_of(tmp_path / "one", model__id=str(tiny), data__train=str(data), data__eval="")
+    (verdict,) = [one for one in found["verdicts"] if one["id"] == "unread"]
+    assert verdict["level"] == "warning" and "context" in verdict["text"]
+    assert found["warnings"] == ([verdict["text"]] if ending == "parquet" else [])
 
 
 @pytest.mark.parametrize("question", ["Why?", "Why does the clock tick?"])

@@ -125,7 +125,9 @@ class StepReport:
 
 @dataclass
 class Assembled:
-    """The rows of a run. `drawn` says that the held-out rows were drawn from the training data, not read elsewhere."""
+    """The rows of a run. `drawn` says that the held-out rows were drawn from the training data, not read elsewhere;
+    `unread` are the columns, and keys of turns, that say something in the first training rows and are not learned.
+    """
 
     train: list[Item]
     held_out: list[Item]
@@ -133,6 +135,7 @@ class Assembled:
     notes: list[str]
     shape: Detection
     drawn: bool = False
+    unread: list[str] = field(default_factory=list)
 
     @property
     def held_out_marks(self) -> list[str]:

@@ -73,7 +73,8 @@ def assemble(
         steps.append(report)
     if not train:
         raise DataRefused(Problem("cleaning.leakage", "every training row resembles a held-out row, so none is left"))
-    return Assembled(train, kept, steps, [*notes, *parts.notes], shape, drawn=isinstance(wanted.eval, float))
+    drawn = isinstance(wanted.eval, float)
+    return Assembled(train, kept, steps, [*notes, *parts.notes], shape, drawn=drawn, unread=list(reader.unread))
 
 
 def _parts(train: list[Item], wanted: Wanted, reader: Reader, marks: Collection[str] | None, say: Say) -> Split:

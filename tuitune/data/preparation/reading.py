@@ -10,6 +10,7 @@ from tuitune.data.preparation.data_spec import DataRefused, Item, Say, StepRepor
 from tuitune.data.shapes.detect import Detection, recognise
 from tuitune.data.shapes.fields import RowProblem
 from tuitune.data.shapes.objectives import convert_for, refusal_of
+from tuitune.data.shapes.unsaid import unread
 from tuitune.data.sources.names import open_source, resolve
 from tuitune.data.sources.rows import Row, mark
 from tuitune.problem import Problem, TuituneError
@@ -33,6 +34,8 @@ class Reader:
         self.unusable = StepReport("unusable", "cleaning.unusable", "unusable rows")
         self.empty = StepReport("empty", "cleaning.empty", "an empty instruction or answer")
         self.excluded = StepReport("exclude", "data.exclude", "dropped by hand")
+        self.unread: dict[str, None] = {}
+        """What the first training rows say and nobody reads (`tuitune.data.shapes.unsaid.unread`), in order."""
 
     @property
     def reports(self) -> list[StepReport]:
@@ -62,7 +65,7 @@ class Reader:
             opening = next((row.values for row in first if row.values is not None), None)
             if reason := refusal_of(found, self.wanted.objective, opening):
                 raise DataRefused(
-                    Problem(key, f"{name_of(name)}: {'' if found.unreadable else _unread(first)}{reason}")
+                    Problem(key, f"{name_of(name)}: {'' if found.unreadable else _broken(first)}{reason}")
                 )
             items = list(self._usable(key, name, chain(first, rows), found))
         except DataRefused:
@@ -88,9 +91,10 @@ class Reader:
             try:
                 if row.values is None:
                     raise RowProblem("", row.problem or "cannot be read", "unreadable")
-                yield Item(
-                    name, row.number, row.line, row.file, marked, convert(row.values, found.shape, found.columns)
-                )
+                canonical = convert(row.values, found.shape, found.columns)
+                if key == "data.train" and read <= SAMPLE:
+                    self.unread |= dict.fromkeys(unread(row.values, found.columns, canonical))
+                yield Item(name, row.number, row.line, row.file, marked, canonical)
             except RowProblem as problem:
                 if self._drops(row, name, problem):
                     continue
@@ -120,7 +124,7 @@ class Reader:
         report.show(row, name, reason=str(problem))
 
 
-def _unread(rows: list[Row]) -> str:
+def _broken(rows: list[Row]) -> str:
     broken = next((row for row in rows if row.values is None), None)
     return f"{broken.place}: {broken.problem}; " if broken else ""
 

@@ -7,13 +7,14 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from tuitune.data.sources.names import resolve
 from tuitune.data.tasks import Report
 from tuitune.engine.load.tokenizer import choose_template, load_tokenizer, longest_of, place_of, stop_ids_of
 from tuitune.engine.process.failures import EngineError, explain
 from tuitune.engine.tokens.encode import Encoder
 from tuitune.engine.tokens.omissions import SYSTEM, TOOLS
 from tuitune.engine.tokens.prepare import packed
-from tuitune.engine.tokens.tokenize import Remark, refusal, remarks, tokenize
+from tuitune.engine.tokens.tokenize import UNREAD, Remark, refusal, remarks, tokenize
 from tuitune.engine.tokens.verdicts import Level, Verdict, judge, longer
 from tuitune.problem import TuituneError
 from tuitune.recipe.schema import Recipe
@@ -63,7 +64,7 @@ def run(report: Report) -> dict[str, Any]:
         "odd": facts["odd"],
         "verdicts": [asdict(one) for one in (*judged, *_of_rows(facts, recipe, most))],
         "errors": [reason] if reason else [],
-        "warnings": [one.said for one in (*remarks(facts), *_of_template(judged, facts)) if one.level == "warning"],
+        "warnings": [one.said for one in (*_untold(recipe, base, facts), *_of_template(judged, facts))],
         "cleaning": facts["cleaning"],
         "notes": facts["notes"],
     }
@@ -80,6 +81,12 @@ class _Listener:
 
     def progress(self, slug: str, text: str, done: int, total: int | None, unit: str) -> None:
         self._report.progress(text, done, total, unit)
+
+
+def _untold(recipe: Recipe, base: Path, facts: dict[str, Any]) -> list[Remark]:
+    """Warnings on rows, but for what a look at the first of them tells without tokens (`tuitune.planning.checks`)."""
+    light = resolve(recipe.data.train, base=base).light
+    return [one for one in remarks(facts) if one.level == "warning" and not (light and one.id == UNREAD)]
 
 
 def _of_template(judged: list[Verdict], facts: dict[str, Any]) -> Iterator[Remark]:

@@ -22,12 +22,16 @@ from tuitune.engine.tokens.template import ChatTemplate
 from tuitune.engine.tokens.token_statistics import Census
 from tuitune.planning.data_plan import wanted
 from tuitune.recipe.schema import Recipe
+from tuitune.text import clean
 
 _CHUNK = 512  # rows tokenized at once
 _LIBRARIES = ("transformers", "tokenizers", "trl")
 _WITHOUT_EFFECT = {"packing", "shuffle", "template"}
 _LABELLING = 5
 """Counts the ways in which rows were labelled: tokens of an earlier one are not taken for those of today."""
+
+UNREAD = "unread"
+"""The remark on what rows say and nobody reads."""
 
 _NAMED = 5
 _LOST_SHARE = 0.01
@@ -119,7 +123,12 @@ def refusal(facts: dict[str, Any], recipe: Recipe) -> str | None:
 
 def remarks(facts: dict[str, Any]) -> list[Remark]:
     """What is to be said of rows that are trained on, before they are: the first of them named, and the way out."""
-    return [*_left_out(facts["left_out"]), *_control(facts["control"]), *_weighted(facts["weighted"])]
+    return [
+        *_left_out(facts["left_out"]),
+        *_control(facts["control"]),
+        *_weighted(facts["weighted"]),
+        *_unread(facts["unread"]),
+    ]
 
 
 def _left_out(found: dict[str, Any]) -> Iterator[Remark]:
@@ -139,6 +148,12 @@ def _weighted(found: dict[str, Any]) -> Iterator[Remark]:
     for rows in found.values():
         text = f"answer weights other than 0 and 1 count as 1: {_rows_of(rows)}"
         yield Remark("weights", "warning", text)
+
+
+def _unread(found: list[str]) -> Iterator[Remark]:
+    if found:
+        names = ", ".join(clean(name, limit=60) for name in found[:_NAMED]) + (", …" if len(found) > _NAMED else "")
+        yield Remark(UNREAD, "warning", f"not read and so not learned: {names}")
 
 
 def _rows_of(rows: dict[str, Any]) -> str:
@@ -175,6 +190,7 @@ def _written(
         eval_source = recipe.data.eval if isinstance(recipe.data.eval, str) else recipe.data.train
         facts["held_out"] = encode("held_out", data.held_out, eval_source, "held-out")
         facts["held_out_marks"] = data.held_out_marks
+        facts["unread"] = data.unread
         facts["origin"] = template.origin
         facts["cleaning"] = [_counts(step) for step in (*data.steps, *tidied)] + _over_long(facts)
         facts["notes"] = list(data.notes)
