@@ -133,4 +133,4 @@ def _done(step: Mapping[str, Any]) -> Content:
     said += [f"{changed:,} changed"] if changed else []
     if not said and found:
         return Content.styled(f"{found:,} found of {step['before']:,}", "$warn")
-    return Content.assemble(", ".join(said) or "none found", (f"  of {step['before']:,}", "$faint"))
+    return Content.assemble(", ".join(said) or "none found", (f" of {step['before']:,}", "$faint"))
