@@ -7,7 +7,8 @@ from typing import get_args
 import pytest
 
 from tuitune.methods import METHODS, RESULTS, Method
-from tuitune.recipe.schema import AdapterSection, Recipe
+from tuitune.recipe.schema import Recipe
+from tuitune.recipe.sections.adapter import AdapterSection
 
 
 def test_a_recipe_takes_just_the_methods_that_there_are() -> None:

@@ -6,7 +6,8 @@ from dataclasses import asdict
 
 from tuitune.data.preparation.data_spec import Cleaning, Wanted
 from tuitune.planning.data_plan import wanted
-from tuitune.recipe.schema import CleaningSection, Recipe
+from tuitune.recipe.schema import Recipe
+from tuitune.recipe.sections.cleaning import CleaningSection
 
 
 def test_the_defaults_of_both_rooms_are_one() -> None:

@@ -14,7 +14,8 @@ from textual.pilot import Pilot
 
 from tests.tui.payloads import shot_of
 from tests.views.stand_in_inspector import COMMAND
-from tuitune.recipe.schema import HardwareSection, Recipe
+from tuitune.recipe.schema import Recipe
+from tuitune.recipe.sections.hardware import HardwareSection
 from tuitune.runs.queue import order
 from tuitune.runs.store import identity
 from tuitune.runs.store.directory import Run, create

@@ -32,7 +32,8 @@ from tuitune.engine.tokens.prepare import arrange, read
 from tuitune.hardware.model_facts import read_facts
 from tuitune.planning.checks.device import too_large_unasked
 from tuitune.planning.checks.half_precision import float16_trouble
-from tuitune.recipe.schema import Recipe, SamplesSection
+from tuitune.recipe.schema import Recipe
+from tuitune.recipe.sections.samples import SamplesSection
 from tuitune.recipe.steps import steps_per_epoch, total_steps
 from tuitune.runs.store import checkpoints
 from tuitune.runs.store.directory import Run, read_recipe

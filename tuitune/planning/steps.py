@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from tuitune.recipe.schema import CleaningSection, Recipe
+from tuitune.recipe.schema import Recipe
+from tuitune.recipe.sections.cleaning import CleaningSection
 from tuitune.recipe.steps import steps_per_epoch, total_steps, training_rows
 
 _FILL = 0.97

@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Iterable, Sequence
 
 from tuitune.problem import Problem, TuituneError
-from tuitune.recipe.schema import AdapterSection
+from tuitune.recipe.sections.adapter import AdapterSection
 
 OUTPUT_HEADS = frozenset({"lm_head", "embed_out", "output", "output_layer"})
 """Names of the layer that turns hidden states into words; `all-linear` leaves it alone, as PEFT does."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from typing import Annotated, Any, Literal
+from collections.abc import Callable, Iterator
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
@@ -15,6 +15,8 @@ MOST = 1_000_000_000
 
 CONTROL_CHARACTER = "control_character"
 """The type of pydantic's error where a text has one: no name, path or id has, and C libraries end a text at a NUL."""
+
+_Method = TypeVar("_Method", bound=Callable[..., str | None])
 
 _CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _CONTROLS_AND_BREAKS = re.compile(r"[\x00-\x1f\x7f]")
@@ -57,6 +59,19 @@ def setting(
     factory = {"default_factory": lambda: default.copy()} if isinstance(default, list | dict) else {"default": default}
     extra: dict[str, Any] = {"unit": unit, "expected": expected, "advanced": advanced, "lines": lines}
     return Field(**factory, title=title, description=help, json_schema_extra=extra, **constraints)
+
+
+def rule(*names: str) -> Callable[[_Method], _Method]:
+    """Declare a method of a section a rule: it gives a message where the section's own settings cannot work together.
+
+    `names` are the settings that it reads, the one to change first.
+    """
+
+    def declare(method: _Method) -> _Method:
+        method.reads = names  # type: ignore[attr-defined]
+        return method
+
+    return declare
 
 
 class Section(BaseModel):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 
-from tuitune.recipe.schema import DataSection, TrainingSection
+from tuitune.recipe.sections.data import DataSection
+from tuitune.recipe.sections.training import TrainingSection
 
 
 def steps_per_epoch(rows: int, training: TrainingSection) -> int:

@@ -13,7 +13,7 @@ from tuitune.data.shapes.fields import RowProblem
 from tuitune.data.shapes.objectives import Objective, convert_for, refusal, refusal_of
 from tuitune.data.sources import pages
 from tuitune.data.sources.rows import Row, mark
-from tuitune.recipe.schema import DataSection
+from tuitune.recipe.sections.data import DataSection
 
 PAGE_ROWS = 200
 

@@ -25,7 +25,9 @@ from tuitune.planning.forecast.memory import Fit, Forecast
 from tuitune.planning.preflight import Advice, check
 from tuitune.planning.steps import Steps
 from tuitune.problem import Problem, TuituneError
-from tuitune.recipe.schema import DataSection, ModelSection, Recipe
+from tuitune.recipe.schema import Recipe
+from tuitune.recipe.sections.data import DataSection
+from tuitune.recipe.sections.model import ModelSection
 from tuitune.recipe.steps import training_rows
 
 _SMALL = 8 << 20

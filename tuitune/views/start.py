@@ -5,7 +5,7 @@ from __future__ import annotations
 from tuitune.hardware.gpus import PATIENCE
 from tuitune.hardware.occupancy import visible_devices
 from tuitune.paths import runs_home
-from tuitune.recipe.schema import HardwareSection
+from tuitune.recipe.sections.hardware import HardwareSection
 from tuitune.runs.queue import order
 from tuitune.runs.queue.slots import Busy, Slots, Wish
 from tuitune.runs.store.directory import Run

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from tuitune.engine.control.cadence import Due, due
 from tuitune.engine.control.limits import Reached, reached
 from tuitune.engine.evaluation.early_stopping import EarlyStopping
-from tuitune.recipe.schema import LimitsSection, Recipe
+from tuitune.recipe.schema import Recipe
+from tuitune.recipe.sections.limits import LimitsSection
 from tuitune.recipe.tunable import tune
 
 NOON = datetime(2026, 12, 24, 12, tzinfo=UTC)

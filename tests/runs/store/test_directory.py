@@ -11,7 +11,8 @@ import pytest
 from tuitune import paths
 from tuitune.problem import TuituneError
 from tuitune.recipe import document
-from tuitune.recipe.schema import Recipe, RunSection
+from tuitune.recipe.schema import Recipe
+from tuitune.recipe.sections.run import RunSection
 from tuitune.runs.store import files
 from tuitune.runs.store.directory import Run, create, created_at, find, list_runs, read_record
 

@@ -8,7 +8,8 @@ import pytest
 
 from tuitune.problem import TuituneError
 from tuitune.recipe.overrides import apply
-from tuitune.recipe.schema import Recipe, RunSection
+from tuitune.recipe.schema import Recipe
+from tuitune.recipe.sections.run import RunSection
 from tuitune.runs import launcher
 from tuitune.runs.store.directory import Run, create, find, list_runs
 

@@ -18,7 +18,8 @@ from tuitune.hardware.gpus import Gpu, GpuProcess
 from tuitune.hardware.host import Host
 from tuitune.planning.preflight import Advice, Check
 from tuitune.problem import TuituneError
-from tuitune.recipe.schema import HardwareSection, Recipe
+from tuitune.recipe.schema import Recipe
+from tuitune.recipe.sections.hardware import HardwareSection
 from tuitune.runs.queue.slots import SlotHolder, acquire
 from tuitune.runs.store.directory import list_runs
 from tuitune.tui.app import TuituneApp

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from tuitune.recipe.schema import LimitsSection
+from tuitune.recipe.sections.limits import LimitsSection
 from tuitune.units import duration_text, number_text
 
 

@@ -14,7 +14,7 @@ from tuitune.engine.load.device import give_back_memory
 from tuitune.engine.process.failures import explain
 from tuitune.engine.process.request_pipe import Mailbox
 from tuitune.problem import TuituneError
-from tuitune.recipe.schema import SamplesSection
+from tuitune.recipe.sections.samples import SamplesSection
 from tuitune.recipe.tunable import tune
 from tuitune.runs.control.intake import VERBS, Request, misshapen
 

@@ -9,7 +9,7 @@ from zlib import crc32
 from tuitune.engine.evaluation.generate import Generator
 from tuitune.engine.journal.report import Report
 from tuitune.engine.tokens.template import ChatTemplate
-from tuitune.recipe.schema import SamplesSection
+from tuitune.recipe.sections.samples import SamplesSection
 
 _ASKED = 1_000_000
 

@@ -34,7 +34,9 @@ from tuitune.hardware.model_facts import load_config, read_facts
 from tuitune.hardware.models import ADAPTER_CONFIG, locate, looks_like_hub_id
 from tuitune.hardware.weights import named
 from tuitune.paths import expanded
-from tuitune.recipe.schema import ModelSection, QuantizationSection, Recipe
+from tuitune.recipe.schema import Recipe
+from tuitune.recipe.sections.model import ModelSection
+from tuitune.recipe.sections.quantization import QuantizationSection
 from tuitune.text import clean
 
 _NO_ADAPTER = "no-adapter"

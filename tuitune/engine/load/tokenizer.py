@@ -11,7 +11,8 @@ from tuitune.engine.process.failures import EngineError, first_line
 from tuitune.engine.tokens.template import ChatTemplate, apply_template_file
 from tuitune.hardware.models import locate, looks_like_hub_id
 from tuitune.paths import expanded
-from tuitune.recipe.schema import ModelSection, Recipe
+from tuitune.recipe.schema import Recipe
+from tuitune.recipe.sections.model import ModelSection
 
 
 def load_tokenizer(model: ModelSection, folder: Path | str) -> PreTrainedTokenizerBase:

@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 from tuitune.problem import Problem
 from tuitune.recipe import steps
-from tuitune.recipe.schema import TrainingSection
+from tuitune.recipe.sections.training import TrainingSection
 from tuitune.runs.store import checkpoints, journal
 from tuitune.runs.store.directory import Run
 from tuitune.runs.store.records import whole

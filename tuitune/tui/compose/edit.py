@@ -12,7 +12,8 @@ from textual.content import Content
 
 from tuitune.planning.preflight import Check
 from tuitune.problem import Problem, TuituneError
-from tuitune.recipe.schema import Recipe, RunSection
+from tuitune.recipe.schema import Recipe
+from tuitune.recipe.sections.run import RunSection
 from tuitune.recipe.settings import setting, settings, show_value
 from tuitune.runs.control import spool
 from tuitune.runs.located import resolve_paths

@@ -14,7 +14,7 @@ from textual.worker import get_current_worker
 from tuitune.hardware.models import ModelEntry, find_models, holds_model, look_at, looks_like_hub_id, missing_parts
 from tuitune.hub import offline
 from tuitune.planning.checks.remote import known
-from tuitune.recipe.schema import ModelSection
+from tuitune.recipe.sections.model import ModelSection
 from tuitune.text import clean
 from tuitune.tui.compose.path_picker import PathPicker
 from tuitune.tui.widgets.columns import Column, line, titles

@@ -11,7 +11,8 @@ from tuitune.data.shapes.detect import Detection
 from tuitune.data.sources.rows import Row
 from tuitune.data.tasks import Progress, Task
 from tuitune.planning.data_plan import CLEANED_BY, TOKENIZED_BY, sources
-from tuitune.recipe.schema import DataSection, Recipe
+from tuitune.recipe.schema import Recipe
+from tuitune.recipe.sections.data import DataSection
 from tuitune.views.data_page import DataPage
 from tuitune.views.draft import Draft
 

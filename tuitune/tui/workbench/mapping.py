@@ -15,7 +15,7 @@ from textual.widgets import Static
 from tuitune.data.shapes.detect import Detection, recognise
 from tuitune.data.shapes.objectives import WayOut, refusal, refusal_of, ways_out
 from tuitune.data.sources.rows import Row as DataRow
-from tuitune.recipe.schema import DataSection
+from tuitune.recipe.sections.data import DataSection
 from tuitune.recipe.settings import setting
 from tuitune.roles import ROLES, ROLES_OF, shape_of
 from tuitune.text import clean

@@ -17,7 +17,8 @@ from textual.worker import get_current_worker
 from tuitune.data.shapes.detect import Detection, recognise
 from tuitune.data.tasks import Task
 from tuitune.problem import TuituneError
-from tuitune.recipe.schema import DataSection, Recipe
+from tuitune.recipe.schema import Recipe
+from tuitune.recipe.sections.data import DataSection
 from tuitune.tui.actions import bindings
 from tuitune.tui.widgets.key_bar import KeyBar
 from tuitune.tui.widgets.row_list import RowList

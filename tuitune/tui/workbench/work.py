@@ -7,7 +7,8 @@ from pathlib import Path
 from tuitune.data.scan import begin_scan
 from tuitune.data.tasks import Task
 from tuitune.planning.data_plan import clean_task, token_task
-from tuitune.recipe.schema import DataSection, Recipe
+from tuitune.recipe.schema import Recipe
+from tuitune.recipe.sections.data import DataSection
 
 
 def begin_work(kind: str, recipe: Recipe, data: DataSection, base: Path) -> Task:

@@ -1,0 +1,54 @@
+"""The [cleaning] table: what happens to rows before training."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from tuitune.recipe.declaration import MOST, Section, setting
+
+
+class CleaningSection(Section):
+    """Cleaning"""
+
+    unusable: Literal["refuse", "drop"] = setting(
+        "refuse",
+        "unusable rows",
+        "Rows that cannot be read or have the wrong shape: refuse the data set and name them, or drop and count them.",
+    )
+    empty: bool = setting(False, "drop empty", "Drop rows whose instruction or answer is empty.")
+    whitespace: bool = setting(
+        False,
+        "tidy white space",
+        "Trim texts, unify line ends, and remove spaces at line ends and repeated blank lines.",
+    )
+    shortest: int | None = setting(
+        None,
+        "shortest answer",
+        "Drop rows whose last answer is shorter; 50 is usual for prose. Empty keeps all.",
+        unit="characters",
+        ge=1,
+        le=MOST,
+    )
+    duplicates: bool = setting(False, "drop duplicates", "Drop rows equal to an earlier row.")
+    near_duplicates: float | None = setting(
+        None,
+        "drop near-duplicates",
+        "Drop rows whose instruction is at least this similar to an earlier one: Jaccard similarity of word triples, "
+        "without those that most rows share. 0.8 is usual; empty keeps them.",
+        ge=0.5,
+        le=1,
+    )
+    control_tokens: Literal["keep", "remove"] = setting(
+        "keep",
+        "control tokens",
+        "Control tokens in the text of conversations, such as an end token inside an answer or a second beginning "
+        "token: keep and count them, or remove them.",
+    )
+    too_long: Literal["cut", "drop"] = setting(
+        "cut", "over-long rows", "Rows longer than data.max_length: cut their end, or drop them."
+    )
+    leakage: Literal["report", "drop"] = setting(
+        "report",
+        "leakage",
+        "Training rows equal or nearly equal to a held-out row make the held-out loss too low: report or drop them.",
+    )

@@ -1,0 +1,32 @@
+"""The [evaluation] table: what is measured on held-out rows, and when."""
+
+from __future__ import annotations
+
+from tuitune.recipe.declaration import MOST, Cadence, Section, setting
+
+
+class EvaluationSection(Section):
+    """Evaluation"""
+
+    every: Cadence = setting(
+        "epoch", "evaluate every", "How often the held-out rows are evaluated: a number of steps, epoch or end."
+    )
+    perplexity: bool = setting(
+        True, "evaluate the base", "Evaluate the held-out rows before training too, so the gain is a figure."
+    )
+    patience: int | None = setting(
+        None,
+        "early stopping",
+        "Stop after this many evaluations in a row without a lower held-out loss; empty never stops early.",
+        unit="evaluations",
+        ge=1,
+        le=MOST,
+    )
+    answers: int = setting(
+        0,
+        "answers evaluated",
+        "Held-out rows answered before and after training, and scored: share of exact and of valid JSON answers.",
+        unit="rows",
+        ge=0,
+        le=10_000,
+    )

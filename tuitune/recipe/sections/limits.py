@@ -1,0 +1,59 @@
+"""The [limits] table: what ends training early."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+from tuitune.recipe.declaration import Section, rule, setting
+from tuitune.recipe.values import shown
+
+
+class LimitsSection(Section):
+    """Limits"""
+
+    nonfinite: Literal["stop", "warn"] = setting(
+        "stop",
+        "at NaN",
+        "When the loss or gradient is not finite: stop, because the weights are lost from there, or only warn.",
+    )
+    hours: float | None = setting(
+        None,
+        "training time",
+        "Stop and save after this much training; empty for no limit.",
+        unit="hours",
+        gt=0,
+        le=1e5,
+    )
+    until: str = setting(
+        "",
+        "stop at",
+        "Stop and save at this date and time, by this machine's clock; empty for none.",
+        expected="a date and time such as 2026-12-24T08:00, or nothing",
+        advanced=True,
+    )
+    loss: float | None = setting(
+        None, "target loss", "Stop and save once the smoothed training loss is this low; empty for none.", gt=0, le=1000
+    )
+    cost: float | None = setting(
+        None, "budget", "Stop and save once this much is spent; needs the price per hour.", gt=0, le=1e9
+    )
+    price_per_hour: float | None = setting(
+        None, "price per hour", "What an hour of this machine costs, in the currency of the budget.", gt=0, le=1e6
+    )
+
+    @rule("cost", "price_per_hour")
+    def _budget(self) -> str | None:
+        if self.cost is not None and self.price_per_hour is None:
+            return "the price per hour is missing; set limits.price_per_hour, or leave the budget empty"
+        return None
+
+    @rule("until")
+    def _until(self) -> str | None:
+        moment = self.until
+        try:
+            if moment:
+                datetime.fromisoformat(moment)
+        except ValueError:
+            return f"{shown(moment)} is not a date and time; write one such as 2026-12-24T08:00, or leave it empty"
+        return None
