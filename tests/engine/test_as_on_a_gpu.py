@@ -49,7 +49,7 @@ def test_tf32_is_asked_for_where_the_card_has_it(
     import transformers.training_args as arguments
     from transformers.utils import import_utils
 
-    from tuitune.engine.loop.trainer import configuration
+    from tuitune.engine.objectives.sft import configuration
 
     for name in ("is_torch_tf32_available", "enable_tf32"):
         if hasattr(cached := getattr(import_utils, name), "cache_clear"):
@@ -67,7 +67,7 @@ def test_tf32_is_asked_for_where_the_card_has_it(
 
 
 def test_a_run_on_the_cpu_takes_no_workers_and_no_gpu(card: Any, prepared: Any) -> None:
-    from tuitune.engine.loop.trainer import configuration
+    from tuitune.engine.objectives.sft import configuration
 
     card(9, 0)
     cpu = torch.device("cpu")
@@ -332,9 +332,9 @@ def test_under_autocast_less_is_kept_for_the_backward_pass() -> None:
 @pytest.fixture
 def scaled(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[int], bool]], None]:
     """Puts a gradient scaler into runs, whose gradients overflow at the steps (counted from 1) that are told to."""
-    from tuitune.engine.loop.trainer import Trainer
+    from tuitune.engine.objectives.sft import SftTrainer
 
-    made = Trainer.__init__
+    made = SftTrainer.__init__
 
     def put(overflows: Callable[[int], bool]) -> None:
         def init(self: Any, *given: Any, **named: Any) -> None:
@@ -343,7 +343,7 @@ def scaled(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[int], bool]],
             weight = next(weight for weight in self.model.parameters() if weight.requires_grad)
             weight.register_hook(lambda grad: grad * math.inf if overflows(self.state.global_step + 1) else grad)
 
-        monkeypatch.setattr(Trainer, "__init__", init)
+        monkeypatch.setattr(SftTrainer, "__init__", init)
 
     return put
 

@@ -117,16 +117,16 @@ def test_evaluating_first_does_not_change_how_4_bit_weights_train(carried: Carry
 
 
 def test_quantized_adapters_are_trained_in_float32(carried: Carry, monkeypatch: pytest.MonkeyPatch) -> None:
-    from tuitune.engine.loop.trainer import Trainer
+    from tuitune.engine.objectives.sft import SftTrainer
 
     found: set[torch.dtype] = set()
-    original = Trainer.training_step
+    original = SftTrainer.training_step
 
-    def spy(self: Trainer, *rest: Any, **named: Any) -> torch.Tensor:
+    def spy(self: SftTrainer, *rest: Any, **named: Any) -> torch.Tensor:
         found.update(weight.dtype for weight in self.model.parameters() if weight.requires_grad)
         return original(self, *rest, **named)
 
-    monkeypatch.setattr(Trainer, "training_step", spy)
+    monkeypatch.setattr(SftTrainer, "training_step", spy)
     assert carried(quantization__bits=4, training__precision="bf16").code == 0
     assert found == {torch.float32}
 

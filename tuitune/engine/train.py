@@ -9,6 +9,7 @@ from functools import partial
 import torch
 import transformers
 
+from tuitune.engine.control.ending import Outcome
 from tuitune.engine.control.replay import tunes
 from tuitune.engine.evaluation.evaluate import compare_answers
 from tuitune.engine.evaluation.generate import Generator
@@ -20,9 +21,10 @@ from tuitune.engine.load.model import fetch, load
 from tuitune.engine.load.tokenizer import choose_template, load_tokenizer, stop_ids_of
 from tuitune.engine.load.vocabulary import refuse_unknown_rows
 from tuitune.engine.loop import loss_head, resume
-from tuitune.engine.loop.trainer import Trainer
-from tuitune.engine.loop.training_loop import Outcome, Recorder
+from tuitune.engine.loop.durable import Life
+from tuitune.engine.loop.training_loop import TrainingLoop
 from tuitune.engine.methods import adapt
+from tuitune.engine.objectives import TRAINERS
 from tuitune.engine.process.failures import EngineError, NotFiniteError, disk_full
 from tuitune.engine.process.request_pipe import Mailbox
 from tuitune.engine.process.stop import Stopped, StopSwitch
@@ -34,7 +36,7 @@ from tuitune.planning.checks.device import too_large_unasked
 from tuitune.planning.checks.half_precision import float16_trouble
 from tuitune.recipe.schema import Recipe
 from tuitune.recipe.sections.samples import SamplesSection
-from tuitune.recipe.steps import steps_per_epoch, total_steps
+from tuitune.recipe.steps import steps_per_epoch, total_steps, warm_up_steps
 from tuitune.runs.store import checkpoints
 from tuitune.runs.store.directory import Run, read_recipe
 
@@ -82,13 +84,14 @@ def train(run: Run, report: Report, stop: StopSwitch, mailbox: Mailbox) -> Outco
     sampler = Sampler(recipe.samples, generator, template, report)
     if (problem := sampler.too_long(recipe.samples.prompts, recipe.samples, base.positions)) is not None:
         raise EngineError(f"samples.prompts: {problem}")
-    recorder = Recorder(recipe, report, stop, sampler, mailbox)
-    trainer = Trainer(base, model, data, recipe, run, formats, on, recorder, now)
+    loop = TrainingLoop(recipe, report, stop, sampler, mailbox)
+    life = Life(loop, run, recipe.checkpoints.keep, now, lambda steps: warm_up_steps(steps, loop.recipe.training))
+    trainer = TRAINERS[recipe.objective.kind](base, model, data, recipe, life, formats, on)
     if past.again:
         reasons = resume.differences(start, now)
         report.resumed(start.step, start.path, not reasons, reasons, start.skipped)
-        recorder.restore(start.progress)
-        recorder.replay(tunes(run))
+        loop.restore(start.progress)
+        loop.replay(tunes(run))
     report.plan(
         total_steps=total,
         steps_per_epoch=per_epoch,
@@ -105,7 +108,7 @@ def train(run: Run, report: Report, stop: StopSwitch, mailbox: Mailbox) -> Outco
 
     def measure(label: str, known: Collection[str] = ()) -> None:
         if data.held_out is not None and "loss" not in known:
-            recorder.evaluate(label)
+            loop.evaluate(label)
         if "answers" not in known and (rows := data.held_out_rows[: recipe.evaluation.answers]):
             report.phase("evaluating", f"answering {len(rows)} held-out questions")
             greedy = generator(recipe.samples.model_copy(update={"temperature": 0.0}))
@@ -115,7 +118,7 @@ def train(run: Run, report: Report, stop: StopSwitch, mailbox: Mailbox) -> Outco
             sampler.take(report.step, label)
 
     if past.perplexity is not None:
-        recorder.perplexities["base"] = past.perplexity
+        loop.perplexities["base"] = past.perplexity
     if start.step == 0:
         measure("base", past.measured if recipe.evaluation.perplexity else {*past.measured, "loss"})
 
@@ -125,12 +128,12 @@ def train(run: Run, report: Report, stop: StopSwitch, mailbox: Mailbox) -> Outco
     else:
         trainer.go_on(start.checkpoint)
     try:
-        if recorder.outcome != "paused" and recorder.measures:
+        if loop.outcome != "paused" and loop.measures:
             measure("tuned")
     except Stopped:
         if stop.urgent:
             raise
-    if recorder.outcome == "paused":
+    if loop.outcome == "paused":
         return "paused"
     if not trainer.finite:
         raise NotFiniteError(
@@ -138,7 +141,7 @@ def train(run: Run, report: Report, stop: StopSwitch, mailbox: Mailbox) -> Outco
             "and resume from the last healthy checkpoint."
         )
     folder = run.path / recipe.method.result.folder
-    if not trainer.changed and recorder.outcome == "finished":
+    if not trainer.changed and loop.outcome == "finished":
         raise EngineError(
             f"no weight changed in {report.step:,} steps, so there is no result to save: the learning rate was too low "
             "for the format of the weights, or no gradient reached them. Raise training.learning_rate, or set "
@@ -149,7 +152,7 @@ def train(run: Run, report: Report, stop: StopSwitch, mailbox: Mailbox) -> Outco
             "unchanged", "warning", f"no weight has changed yet: the {folder.name} behaves like its base model"
         )
     report.phase("saving", f"saving the {folder.name}")
-    card = model_card(recipe, base, data, recorder.perplexities, report.step, complete=report.step >= total)
+    card = model_card(recipe, base, data, loop.perplexities, report.step, complete=report.step >= total)
     staged = until_there_is_room(
         partial(artefact.stage, model, base, card, folder),
         full=lambda error: disk_full(error, run.path),
@@ -161,7 +164,7 @@ def train(run: Run, report: Report, stop: StopSwitch, mailbox: Mailbox) -> Outco
     difference = artefact.check(model, base, staged)
     artefact.put(staged, folder)
     report.artefact(folder, artefact.listing(folder), difference)
-    return recorder.outcome
+    return loop.outcome
 
 
 def _refuse_too_large(recipe: Recipe, parameters: int | None, on: torch.device) -> None:

@@ -156,12 +156,12 @@ def test_the_trainers_own_batches_do_not_leak(
     chats: Path, tmp_path: Path, carried: Carry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Through the real data preparation, collator, trainer and adapter: changing one row changes no other row."""
-    from tuitune.engine.loop.trainer import Trainer
+    from tuitune.engine.objectives.sft import SftTrainer
 
     seen: list[torch.Tensor] = []
-    original = Trainer.compute_loss
+    original = SftTrainer.compute_loss
 
-    def spy(self: Trainer, model: Any, inputs: dict[str, Any], *rest: Any, **named: Any) -> torch.Tensor:
+    def spy(self: SftTrainer, model: Any, inputs: dict[str, Any], *rest: Any, **named: Any) -> torch.Tensor:
         if not seen or len(seen) < spy.wanted:  # type: ignore[attr-defined]
             forward = {k: v for k, v in inputs.items() if k not in ("labels", "tokens")}
             assert "attention_mask" not in forward and "cu_seq_lens_q" in forward
@@ -170,7 +170,7 @@ def test_the_trainers_own_batches_do_not_leak(
             spy.lengths = inputs["document_lengths"]  # type: ignore[attr-defined]
         return original(self, model, inputs, *rest, **named)
 
-    monkeypatch.setattr(Trainer, "compute_loss", spy)
+    monkeypatch.setattr(SftTrainer, "compute_loss", spy)
     rows = [conversation(number) for number in range(8)]
     for wanted, first in (
         (1, rows[0]),

@@ -28,7 +28,7 @@ def test_formats_and_arguments(profile: Profile, prepared: Any, monkeypatch: pyt
     import transformers.training_args as arguments
     from transformers.utils import import_utils
 
-    from tuitune.engine.loop.trainer import configuration
+    from tuitune.engine.objectives.sft import configuration
 
     major, minor = profile.capability
     properties = SimpleNamespace(major=major, minor=minor, name="a card")

@@ -98,10 +98,10 @@ def save_family(folder: Path, name: str) -> Path:
 @pytest.fixture
 def learned(monkeypatch: pytest.MonkeyPatch) -> list[tuple[list[int], list[int]]]:
     """The documents that come to compute_loss: their tokens, and for each whether it is learned."""
-    from tuitune.engine.loop.trainer import Trainer
+    from tuitune.engine.objectives.sft import SftTrainer
 
     documents = []
-    original = Trainer.compute_loss
+    original = SftTrainer.compute_loss
 
     def listening(self: Any, model: Any, inputs: Any, *rest: Any, **more: Any) -> Any:
         ids, labels = inputs["input_ids"][0].tolist(), inputs["labels"][0].tolist()
@@ -113,7 +113,7 @@ def learned(monkeypatch: pytest.MonkeyPatch) -> list[tuple[list[int], list[int]]
             start += length
         return original(self, model, inputs, *rest, **more)
 
-    monkeypatch.setattr(Trainer, "compute_loss", listening)
+    monkeypatch.setattr(SftTrainer, "compute_loss", listening)
     return documents
 
 

@@ -30,8 +30,8 @@ from transformers import AutoConfig, AutoModelForCausalLM
 
 from tuitune.engine.load import attention
 from tuitune.engine.load.device import Precision, precision
-from tuitune.engine.loop.trainer import Trainer
 from tuitune.engine.methods.lora import adapt
+from tuitune.engine.objectives.sft import SftTrainer
 from tuitune.engine.tokens.collator import IGNORED, flatten
 from tuitune.recipe.schema import Recipe
 
@@ -139,7 +139,7 @@ def _step(model: nn.Module, live: Live, recipe: Recipe, formats: Precision, docu
     live.restart()
     live.stage = "forward"
     with torch.autocast("cpu", dtype=formats.autocast, enabled=formats.autocast is not None):
-        loss, _ = Trainer.summed_loss(trainer, model, batch)
+        loss, _ = SftTrainer.summed_loss(trainer, model, batch)
         loss = loss / (batch["labels"] != IGNORED).sum()
     live.stage = "backward"
     loss.backward()

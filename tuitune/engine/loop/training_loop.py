@@ -1,4 +1,20 @@
-"""What happens at the steps of training besides training: records, samples, evaluation, requests, and its end."""
+"""What happens at the steps of training besides training: records, samples, evaluation, requests, and its end.
+
+One optimizer step, from its beginning to the next:
+
+1. The trainer fetches the batches of the step; how long it waits for them is counted (`Durable.get_batch_samples`).
+2. Each batch goes forward and backward. The objective's `compute_loss` gives the loss and tells it to the loop
+   (`learned`). A run that is to end leaves between two batches where nothing is lost by that (`on_substep_end`).
+3. Gradients are clipped, optimizer and schedule step: transformers' Trainer does that.
+4. The step is done (`on_step_end`): what is due by the recipe is decided, settings that were tuned take effect, what
+   was asked of the run is carried out, samples are taken. Where the run is to end, a checkpoint is due and training
+   stops.
+5. Where a record is due, the figures since the last one are written (`on_log`), and health looks at them: what is
+   wrong becomes an alert, or ends training before weights that are lost are saved.
+6. Where an evaluation is due, the held-out loss is measured (`evaluate_during`); the best checkpoint is kept, and early
+   stopping counts.
+7. Where a checkpoint is due, it is committed whole (`Durable._save_checkpoint`), and the loop hears of it (`saved`).
+"""
 
 from __future__ import annotations
 
@@ -7,7 +23,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from torch import Tensor
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
@@ -21,6 +37,7 @@ from tuitune.engine.evaluation.samples import Sampler
 from tuitune.engine.journal.report import Report
 from tuitune.engine.load.device import Memory, give_back_memory
 from tuitune.engine.loop.checkpoint_log import Keeping
+from tuitune.engine.loop.durable import Durable
 from tuitune.engine.loop.health import Checkups
 from tuitune.engine.loop.step_window import Window
 from tuitune.engine.loop.stopwatch import Stopwatch, Tally
@@ -30,20 +47,15 @@ from tuitune.engine.process.stop import Stopped, StopSwitch
 from tuitune.recipe.schema import Recipe
 from tuitune.runs.store.journal import Record
 
-if TYPE_CHECKING:
-    from tuitune.engine.loop.trainer import Trainer
 
-__all__ = ["Outcome", "Recorder"]
-
-
-class Recorder(TrainerCallback):
+class TrainingLoop(TrainerCallback):
     """Writes the records of a run as its trainer goes along, does what it is asked meanwhile, and says when to end.
 
     All that the trainer does between steps is decided here, at the end of a step. `perplexities` are the held-out ones
     so far, by label.
     """
 
-    trainer: Trainer
+    trainer: Durable
     _memory: Memory
 
     def __init__(self, recipe: Recipe, report: Report, stop: StopSwitch, sampler: Sampler, mailbox: Mailbox) -> None:

@@ -18,7 +18,7 @@ _TILE_ROWS, _TILE_COLUMNS = 4096, 32_768
 
 _LOGIT_COPIES = 3
 """float32 numbers for each logit on a CPU, where those of all learned tokens stand at once: their softmax, and two
-gradients (`Trainer.summed_loss`)."""
+gradients (`SftTrainer.summed_loss`)."""
 
 _SHARED_INPUTS = {
     "q_proj": "attention",

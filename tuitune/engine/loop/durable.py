@@ -1,22 +1,29 @@
-"""Checkpoints of training: everything that it takes to go on exactly, committed whole and loaded strictly."""
+"""What makes training durable, whatever its objective: checkpoints with everything that it takes to go on exactly,
+committed whole and loaded strictly; a record of each step; and nothing saved that nobody asked for.
+"""
 
 from __future__ import annotations
 
 import errno
 import shutil
+import signal
 import time
 import traceback
-from contextlib import suppress
+from abc import abstractmethod
+from collections.abc import Callable
+from contextlib import AbstractContextManager, suppress
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
-from transformers import TrainerState
+from torch.utils.data import DataLoader
+from transformers import PrinterCallback, Trainer, TrainerState
 from transformers.trainer import OPTIMIZER_NAME, SCHEDULER_NAME, TRAINER_STATE_NAME
-from trl import SFTTrainer
 
-from tuitune.engine.loop.training_loop import Recorder
+from tuitune.engine.evaluation.evaluate import HeldOutLoss
 from tuitune.engine.process.failures import EngineError, disk_full, explain, first_line, out_of_memory
 from tuitune.engine.result.artefact import load_weights, save_tokenizer, save_weights
 from tuitune.runs.store import checkpoints
@@ -27,19 +34,69 @@ _INTEGERS = {1: torch.int8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
 _MISFITS = (OSError, ValueError, KeyError, TypeError, RuntimeError)
 
 
-class SavingTrainer(SFTTrainer):
-    """SFTTrainer with our checkpoints instead of its own.
+class Recorder(Protocol):
+    """What a durable trainer tells of its steps, and asks before it saves: `loop.training_loop` is that of a run."""
 
-    They hold no pickled arguments and appear whole, as `checkpoints/step-000500` (see
-    `tuitune.runs.store.checkpoints`); what cannot be saved is skipped. `circumstances` go into their manifests.
+    @property
+    def watch(self) -> AbstractContextManager[object]:
+        """Entered for everything that is not training."""
+
+    @property
+    def fetching(self) -> AbstractContextManager[object]:
+        """Entered while the trainer waits for its next batches."""
+
+    @property
+    def healthy(self) -> bool:
+        """Whether the losses and gradients since the last record are finite numbers."""
+
+    @property
+    def best_step(self) -> int | None:
+        """The step of the checkpoint with the lowest held-out loss."""
+
+    def state(self) -> dict[str, Any]:
+        """What the next life needs besides weights and optimizer, for the manifest."""
+
+    def saved(self, checkpoint: Path, seconds: float, healthy: bool) -> None:
+        """The checkpoint of the current step is on disk."""
+
+    def save_skipped(self, reason: str) -> None:
+        """The checkpoint of the current step could not be saved; training goes on."""
+
+
+@dataclass(frozen=True)
+class Life:
+    """What one life of a run gives its trainer: who records it, where its checkpoints go and how many are kept, what
+    goes into their manifests, and how many steps of a schedule are warm-up.
     """
 
     recorder: Recorder
     run: Run
     keep: int
     circumstances: dict[str, Any]
+    warm_up: Callable[[int], int]
+
+
+class Durable(Trainer):
+    """Mixed into a trainer of trl, in front of it: its checkpoints are ours.
+
+    They hold no pickled arguments and appear whole, as `checkpoints/step-000500` (see
+    `tuitune.runs.store.checkpoints`); what cannot be saved is skipped. Trained weights keep the format that they came
+    in (trl rounds those on quantized models to bfloat16, where small updates vanish).
+    """
+
     untrained: Tensor
     _former: Checkpoint | None = None
+
+    def __init__(self, *positional: Any, life: Life, model: Any, **named: Any) -> None:
+        trained = {name: weight.data for name, weight in model.named_parameters() if weight.requires_grad}
+        super().__init__(*positional, model=model, **named)
+        for name, weight in model.named_parameters():
+            if name in trained and weight.dtype != trained[name].dtype:
+                weight.data = trained[name]
+        self.remove_callback(PrinterCallback)
+        self.recorder, self.run, self.keep = life.recorder, life.run, life.keep
+        self.circumstances, self._warm_up = life.circumstances, life.warm_up
+        self.remember_untrained()
 
     @property
     def finite(self) -> bool:
@@ -55,6 +112,10 @@ class SavingTrainer(SFTTrainer):
     def remember_untrained(self) -> None:
         """Take the weights as they are for those from before the first step."""
         self.untrained = _bit_sums(self.model)
+
+    @abstractmethod
+    def held_out_loss(self) -> HeldOutLoss:
+        """The loss over the held-out rows."""
 
     def go_on(self, checkpoint: Checkpoint | None) -> None:
         """Train from where `checkpoint` was saved, or from the beginning."""
@@ -135,6 +196,28 @@ class SavingTrainer(SFTTrainer):
         save_weights(self.model, folder)
         save_tokenizer(self.processing_class, folder)
 
+    def create_scheduler(self, num_training_steps: int, optimizer: Any = None) -> Any:
+        """The schedule over this many steps, its warm-up among them."""
+        self.args.warmup_steps = self._warm_up(num_training_steps)
+        return super().create_scheduler(num_training_steps, optimizer)
+
+    def floating_point_ops(self, inputs: dict[str, Any]) -> int:
+        """Not counted: it would walk through all parameters for every batch, for a figure that nobody reads."""
+        return 0
+
+    def create_model_card(self, *_: Any, **__: Any) -> None:
+        """Left to `tuitune.engine.result.model_card`, which writes the one of the result."""
+
+    def get_batch_samples(self, *positional: Any, **named: Any) -> tuple[list[Any], Any]:
+        with self.recorder.fetching:
+            return super().get_batch_samples(*positional, **named)
+
+    def get_train_dataloader(self) -> DataLoader:
+        loader = super().get_train_dataloader()
+        source = getattr(loader, "base_dataloader", loader)
+        source.worker_init_fn = partial(_in_worker, source.worker_init_fn)
+        return loader
+
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         """As trl's, without a history in every checkpoint: the journal has it."""
         super().log(logs, start_time)
@@ -172,6 +255,14 @@ class SavingTrainer(SFTTrainer):
         """The gradient scaler of float16, where this life trains in float16 too."""
         if getattr(self.accelerator, "scaler", None) is not None:
             super()._load_scaler(checkpoint)
+
+
+def _in_worker(begin: Callable[[int], None] | None, worker: int) -> None:
+    """Have a data worker end with its engine and not before: signals to the process group are the engine's to obey."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_IGN)
+    if begin is not None:
+        begin(worker)
 
 
 def _bit_sums(model: Any) -> Tensor:

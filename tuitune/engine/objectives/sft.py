@@ -1,93 +1,47 @@
-"""trl's SFTTrainer with exact packing, float32 adapters, and figures weighted by tokens."""
+"""Supervised fine-tuning: trl's SFTTrainer with exact packing and figures weighted by tokens."""
 
 from __future__ import annotations
 
 import inspect
-import signal
 import time
-from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
-from torch.utils.data import DataLoader
-from transformers import PrinterCallback
-from transformers.utils import is_torch_tf32_available
-from trl import SFTConfig
+from trl import SFTConfig, SFTTrainer
 
 from tuitune.engine.evaluation.evaluate import HeldOutLoss
 from tuitune.engine.evaluation.generate import undisturbed
 from tuitune.engine.load.device import Precision, row_multiple
 from tuitune.engine.load.model import Base, unwrapped
+from tuitune.engine.loop.arguments import arguments
+from tuitune.engine.loop.durable import Durable, Life
 from tuitune.engine.loop.noise import Noise
-from tuitune.engine.loop.saving import SavingTrainer
-from tuitune.engine.loop.training_loop import Recorder
+from tuitune.engine.loop.training_loop import TrainingLoop
 from tuitune.engine.tokens.collator import IGNORED, collator
 from tuitune.engine.tokens.prepare import Prepared
 from tuitune.recipe.schema import Recipe
-from tuitune.recipe.steps import warm_up_steps
 from tuitune.runs.store.directory import Run
-
-_CUDA_WORKERS = 2
-"""Data workers on a GPU where the recipe names no number: it would idle for the milliseconds that a batch takes."""
 
 
 def configuration(recipe: Recipe, run: Run, precision: Precision, on: torch.device) -> SFTConfig:
-    """The recipe as trl's arguments. When to log, evaluate and save is left to the `Recorder`."""
-    cuda = on.type == "cuda"
-    training = recipe.training
+    """The recipe as trl's arguments."""
     return SFTConfig(
-        output_dir=str(run.path),
-        seed=recipe.run.seed,
-        data_seed=recipe.run.seed,
-        num_train_epochs=training.epochs,
-        max_steps=training.max_steps or -1,
-        per_device_train_batch_size=training.batch_size,
-        per_device_eval_batch_size=training.batch_size,
-        gradient_accumulation_steps=training.accumulation,
-        learning_rate=training.learning_rate,
-        lr_scheduler_type=training.schedule,
-        optim=training.optimizer,
-        max_grad_norm=training.max_grad_norm,
-        weight_decay=training.weight_decay,
-        activation_checkpointing=training.gradient_checkpointing,
-        activation_checkpointing_kwargs={"use_reentrant": False},
-        use_cpu=not cuda,
-        bf16=precision.autocast == torch.bfloat16,
-        fp16=precision.autocast == torch.float16,
-        tf32=_may_round(precision) if cuda else None,
-        train_sampling_strategy="random" if recipe.data.shuffle else "sequential",
-        dataloader_pin_memory=cuda,
-        dataloader_num_workers=(_CUDA_WORKERS if cuda else 0) if training.workers is None else training.workers,
-        remove_unused_columns=False,
+        **arguments(recipe, run, precision, on),
         max_length=recipe.data.max_length,
         dataset_kwargs={"skip_prepare_dataset": True},
-        trust_remote_code=recipe.model.trust_remote_code,
-        logging_strategy="no",
-        eval_strategy="no",
-        save_strategy="no",
-        logging_nan_inf_filter=False,
-        report_to="none",
-        disable_tqdm=True,
     )
 
 
-def _may_round(precision: Precision) -> bool | None:
-    """TF32 for the adapter's float32 products where the card has it and the rest is computed in 16 bits anyway."""
-    halves = torch.float32 not in (precision.weights, precision.compute)
-    return True if halves and is_torch_tf32_available() else None
-
-
-class Trainer(SavingTrainer):
+class SftTrainer(Durable, SFTTrainer):
     """SFTTrainer on rows that are tokenized and packed already.
 
-    Differs in five things. Batches are flattened documents with their boundaries, never a mask over several of them.
-    Adapter weights stay float32 (trl rounds those on quantized models to bfloat16, where small updates vanish). The
-    loss reads nothing back from the device. Held-out loss is weighted by tokens, not by batches. Checkpoints are those
-    of `SavingTrainer`.
+    Differs in three things. Batches are flattened documents with their boundaries, never a mask over several of them.
+    The loss reads nothing back from the device. Held-out loss is weighted by tokens, not by batches.
     """
+
+    recorder: TrainingLoop
 
     def __init__(
         self,
@@ -95,16 +49,14 @@ class Trainer(SavingTrainer):
         model: Any,
         data: Prepared,
         recipe: Recipe,
-        run: Run,
+        life: Life,
         precision: Precision,
         on: torch.device,
-        recorder: Recorder,
-        circumstances: dict[str, Any],
     ) -> None:
-        trained = {name: weight.data for name, weight in model.named_parameters() if weight.requires_grad}
         super().__init__(
+            life=life,
             model=model,
-            args=configuration(recipe, run, precision, on),
+            args=configuration(recipe, life.run, precision, on),
             data_collator=collator(
                 flat=base.flat,
                 pad_token_id=base.tokenizer.pad_token_id or 0,
@@ -113,20 +65,13 @@ class Trainer(SavingTrainer):
             train_dataset=data.train,
             eval_dataset=data.held_out,
             processing_class=base.tokenizer,
-            callbacks=[recorder],
+            callbacks=[life.recorder],
         )
-        for name, weight in model.named_parameters():
-            if name in trained and weight.dtype != trained[name].dtype:
-                weight.data = trained[name]
-        self.remember_untrained()
-        self.remove_callback(PrinterCallback)
-        self.recorder = recorder
         self.recorder.trainer = self
         self.model_accepts_loss_kwargs = True
         self._flat = base.flat
         self._noise = Noise(model, recipe.training.neftune_alpha) if recipe.training.neftune_alpha else None
         self._held_out_rows = data.held_out_count
-        self.run, self.keep, self.circumstances = run, recipe.checkpoints.keep, circumstances
         signature = inspect.signature(type(unwrapped(model)).forward).parameters
         # On a GPU trl's head never holds all logits of a row; on a CPU those of the learned tokens alone are faster.
         self._fused_head = self.args.device.type == "cuda" or "logits_to_keep" not in signature
@@ -189,33 +134,3 @@ class Trainer(SavingTrainer):
         figures = self.recorder.evaluate_during()
         self.control.should_evaluate = False
         return figures
-
-    def create_scheduler(self, num_training_steps: int, optimizer: Any = None) -> Any:
-        """The schedule over this many steps, its warm-up among them."""
-        self.args.warmup_steps = warm_up_steps(num_training_steps, self.recorder.recipe.training)
-        return super().create_scheduler(num_training_steps, optimizer)
-
-    def floating_point_ops(self, inputs: dict[str, Any]) -> int:
-        """Not counted: it would walk through all parameters for every batch, for a figure that nobody reads."""
-        return 0
-
-    def create_model_card(self, *_: Any, **__: Any) -> None:
-        """Left to `tuitune.engine.result.model_card`, which writes the one of the result."""
-
-    def get_batch_samples(self, *positional: Any, **named: Any) -> tuple[list[Any], Any]:
-        with self.recorder.fetching:
-            return super().get_batch_samples(*positional, **named)
-
-    def get_train_dataloader(self) -> DataLoader:
-        loader = super().get_train_dataloader()
-        source = getattr(loader, "base_dataloader", loader)
-        source.worker_init_fn = partial(_in_worker, source.worker_init_fn)
-        return loader
-
-
-def _in_worker(begin: Callable[[int], None] | None, worker: int) -> None:
-    """Have a data worker end with its engine and not before: signals to the process group are the engine's to obey."""
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, signal.SIG_IGN)
-    if begin is not None:
-        begin(worker)

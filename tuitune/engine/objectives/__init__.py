@@ -1,0 +1,6 @@
+"""What each objective of a recipe needs of torch: its trainer, in a file of the objective's name."""
+
+from tuitune.engine.objectives.sft import SftTrainer
+
+TRAINERS = {"sft": SftTrainer}
+"""Trainers by `objective.kind`."""
