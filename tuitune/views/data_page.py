@@ -8,8 +8,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from tuitune.data.rows.fields import RowProblem
 from tuitune.data.shapes.detect import Detection, recognise
-from tuitune.data.shapes.fields import RowProblem
 from tuitune.data.shapes.objectives import Objective, convert_for, refusal, refusal_of
 from tuitune.data.sources import pages
 from tuitune.data.sources.rows import Row, mark

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tuitune.data.rows.plain import measure_for
 from tuitune.data.scan.blocks import blocks_of, count_blocks
 from tuitune.data.scan.duplicates import Seen, repeated
 from tuitune.data.scan.inspect import gather, report
 from tuitune.data.scan.lengths import EDGES, Lengths
-from tuitune.data.scan.quick import measure_for
 from tuitune.data.scan.streams import count_rows
 from tuitune.data.scan.tally import Reading, measures
 from tuitune.data.shapes.convert import to_canonical

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from tests.data.shapes.turns import ANSWER, GPT, HUMAN, IMAGE, USER, assistant, system, user
+from tuitune.data.rows.fields import RowProblem
+from tuitune.data.rows.turns import WEIGHTS
 from tuitune.data.shapes.convert import to_canonical
 from tuitune.data.shapes.detect import detect
-from tuitune.data.shapes.fields import RowProblem
 from tuitune.data.shapes.preferences import to_preference
-from tuitune.data.shapes.turns import WEIGHTS
 
 TALK = {"messages": [USER, ANSWER]}
 

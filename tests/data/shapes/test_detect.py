@@ -10,7 +10,7 @@ import pytest
 from tests.data.shapes.turns import ANSWER, GPT, HUMAN, IMAGE, TOOL, USER, assistant, call
 from tuitune.data.shapes.detect import detect, recognise
 from tuitune.data.sources.rows import Row
-from tuitune.roles import shape_of
+from tuitune.recipe.roles import shape_of
 
 ALPACA = {"instruction": "instruction", "input": "input", "output": "output"}
 CHOSEN = {"chosen": "chosen", "rejected": "rejected"}

@@ -11,9 +11,9 @@ from hypothesis import settings as hypothesis
 from hypothesis import strategies as st
 
 from tests.data.shapes.turns import TOOL, assistant, call, system, user
+from tuitune.data.rows.fields import RowProblem
 from tuitune.data.shapes.convert import to_canonical
 from tuitune.data.shapes.detect import detect
-from tuitune.data.shapes.fields import RowProblem
 from tuitune.data.shapes.objectives import ANSWERED, Objective, convert_for, refusal, ways_out
 from tuitune.data.shapes.preferences import to_preference, to_unpaired
 from tuitune.data.shapes.vision import check_files

@@ -7,8 +7,8 @@ from typing import Any, get_args
 import pytest
 
 from tests.data.shapes.turns import ANSWER, GPT, HUMAN, TOOL, USER, assistant
+from tuitune.data.rows.fields import RowProblem
 from tuitune.data.shapes.detect import detect, recognise
-from tuitune.data.shapes.fields import RowProblem
 from tuitune.data.shapes.objectives import ANSWERED, Objective, convert_for, refusal, refusal_of, ways_out
 from tuitune.data.sources.rows import Row
 from tuitune.recipe.check import problems

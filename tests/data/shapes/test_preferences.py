@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from tests.data.shapes.turns import ANSWER, GPT, HUMAN, TOOL, USER, assistant, call, system, user
+from tuitune.data.rows.fields import RowProblem
 from tuitune.data.shapes.detect import detect
-from tuitune.data.shapes.fields import RowProblem
 from tuitune.data.shapes.preferences import to_preference, to_unpaired
 
 WORSE = assistant("Go away")

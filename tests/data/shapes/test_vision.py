@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.data.shapes.turns import ANSWER, IMAGE
-from tuitune.data.shapes.fields import RowProblem
+from tuitune.data.rows.fields import RowProblem
 from tuitune.data.shapes.vision import check_files, media_column
 
 PART = {"role": "user", "content": [{"type": "image", "path": "there.png"}, {"type": "text", "text": "What is it?"}]}

@@ -13,9 +13,9 @@ from tuitune.data.preparation.reading import SAMPLE
 from tuitune.data.preparation.task import summary
 from tuitune.data.preparation.texts import tidied_values
 from tuitune.data.preparation.writing import TABLES, ending, write_rows
+from tuitune.data.rows.turns import said_by
 from tuitune.data.shapes.detect import recognise
 from tuitune.data.shapes.objectives import Objective, refusal
-from tuitune.data.shapes.turns import said_by
 from tuitune.data.sources.names import open_source, resolve
 from tuitune.data.sources.rows import mark
 from tuitune.data.tasks import Report

@@ -7,10 +7,10 @@ from itertools import chain, islice
 from pathlib import Path
 
 from tuitune.data.preparation.data_spec import DataRefused, Item, Say, StepReport, Wanted, name_of
+from tuitune.data.rows.fields import RowProblem
+from tuitune.data.rows.unsaid import unread
 from tuitune.data.shapes.detect import Detection, recognise
-from tuitune.data.shapes.fields import RowProblem
 from tuitune.data.shapes.objectives import convert_for, refusal_of
-from tuitune.data.shapes.unsaid import unread
 from tuitune.data.sources.names import open_source, resolve
 from tuitune.data.sources.rows import Row, mark
 from tuitune.problem import Problem, TuituneError
@@ -35,7 +35,7 @@ class Reader:
         self.empty = StepReport("empty", "cleaning.empty", "an empty instruction or answer")
         self.excluded = StepReport("exclude", "data.exclude", "dropped by hand")
         self.unread: dict[str, None] = {}
-        """What the first training rows say and nobody reads (`tuitune.data.shapes.unsaid.unread`), in order."""
+        """What the first training rows say and nobody reads (`tuitune.data.rows.unsaid.unread`), in order."""
 
     @property
     def reports(self) -> list[StepReport]:

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
+from tuitune.data.rows.turns import RowProblem
 from tuitune.data.shapes.detect import Detection
-from tuitune.data.shapes.turns import RowProblem
 from tuitune.data.sources.rows import Row, mark
 
 LISTED = 100

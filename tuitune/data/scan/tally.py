@@ -12,13 +12,13 @@ from typing import Any
 
 import orjson
 
+from tuitune.data.rows.plain import Measures, measure_for
+from tuitune.data.rows.turns import RowProblem
+from tuitune.data.rows.unsaid import numbers, unread
 from tuitune.data.scan.lengths import Lengths
-from tuitune.data.scan.quick import Measures, measure_for
 from tuitune.data.scan.report import DataProblem
 from tuitune.data.scan.sample import Hint, Sample
 from tuitune.data.shapes.objectives import Objective, convert_for, refusal
-from tuitune.data.shapes.turns import RowProblem
-from tuitune.data.shapes.unsaid import numbers, unread
 from tuitune.data.shapes.vision import check_files
 from tuitune.data.sources.rows import Row
 

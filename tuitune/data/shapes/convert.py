@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from tuitune.data.shapes.columns import CONVERSATIONS, SYSTEMS, TEXTS, TOOLS, first, pair_columns
-from tuitune.data.shapes.fields import RowProblem, kind_of, names_of, quoted, text, value_of
-from tuitune.data.shapes.tools import tools_of
-from tuitune.data.shapes.turns import WEIGHTS, Turn, check_order, conversation, said_by, turn, turn_list
+from tuitune.data.rows.column_names import CONVERSATIONS, SYSTEMS, TEXTS, TOOLS, first, pair_columns
+from tuitune.data.rows.fields import RowProblem, kind_of, names_of, quoted, text, value_of
+from tuitune.data.rows.tool_calls import tools_of
+from tuitune.data.rows.turns import WEIGHTS, Turn, check_order, conversation, said_by, turn, turn_list
 
 Columns = Mapping[str, str]
 _TRUTHS = {"true": True, "1": True, "1.0": True, "false": False, "0": False, "0.0": False}

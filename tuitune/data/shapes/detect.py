@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from tuitune.data.shapes.columns import (
+from tuitune.data.rows.column_names import (
     CONVERSATIONS,
     LABELS,
     PROMPTS,
@@ -24,13 +24,13 @@ from tuitune.data.shapes.columns import (
     preference_columns,
     usual_name,
 )
+from tuitune.data.rows.fields import RowProblem, names_of
+from tuitune.data.rows.turns import CALLING, ROLES, turn_keys
 from tuitune.data.shapes.convert import to_canonical, truth
-from tuitune.data.shapes.fields import RowProblem, names_of
 from tuitune.data.shapes.preferences import to_preference, to_unpaired
-from tuitune.data.shapes.turns import CALLING, ROLES, turn_keys
 from tuitune.data.shapes.vision import media_column
 from tuitune.data.sources.rows import Row
-from tuitune.roles import shape_of
+from tuitune.recipe.roles import shape_of
 
 CHATS = ("messages", "sharegpt", "tools")
 """Shapes that are read alike: one file may hold all of them."""

@@ -7,11 +7,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from tuitune.data.rows.fields import RowProblem, quoted
 from tuitune.data.shapes.convert import Columns, to_canonical
 from tuitune.data.shapes.detect import EXPECTED, Detection
-from tuitune.data.shapes.fields import RowProblem, quoted
 from tuitune.data.shapes.preferences import to_preference, to_unpaired
-from tuitune.roles import shape_of
+from tuitune.recipe.roles import shape_of
 from tuitune.text import clean
 
 Objective = Literal["sft", "dpo", "kto"]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from tuitune.data.shapes.columns import (
+from tuitune.data.rows.column_names import (
     CONVERSATIONS,
     DIALOGUE,
     LABELS,
@@ -19,9 +19,9 @@ from tuitune.data.shapes.columns import (
     pair_columns,
     preference_columns,
 )
+from tuitune.data.rows.fields import RowProblem, quoted, text, value_of
+from tuitune.data.rows.turns import Turn, check_order, dialogue, said_by, turn, turn_list
 from tuitune.data.shapes.convert import Columns, instruction, says_beside, to_canonical, truth, with_system, with_tools
-from tuitune.data.shapes.fields import RowProblem, quoted, text, value_of
-from tuitune.data.shapes.turns import Turn, check_order, dialogue, said_by, turn, turn_list
 
 Side = str | list[Turn]
 

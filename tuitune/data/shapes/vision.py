@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from tuitune.data.shapes.columns import CONVERSATIONS
-from tuitune.data.shapes.fields import RowProblem
+from tuitune.data.rows.column_names import CONVERSATIONS
+from tuitune.data.rows.fields import RowProblem
 from tuitune.text import clean
 
 _COLUMNS = ("image", "images", "image_path", "pixel_values", "video", "videos", "audio", "audios")

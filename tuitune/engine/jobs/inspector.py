@@ -16,10 +16,10 @@ from typing import IO, Any
 import psutil
 from tokenizers import Encoding
 
+from tuitune.data.rows.fields import RowProblem
+from tuitune.data.rows.turns import is_learned
 from tuitune.data.shapes.convert import to_canonical
 from tuitune.data.shapes.detect import Detection, detect, recognise
-from tuitune.data.shapes.fields import RowProblem
-from tuitune.data.shapes.turns import is_learned
 from tuitune.data.sources.names import open_source, resolve
 from tuitune.data.sources.numbers import loads
 from tuitune.engine.load.tokenizer import choose_template, load_tokenizer, longest_of, place_of, stop_ids_of

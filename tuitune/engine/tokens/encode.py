@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from tokenizers import Encoding
 from transformers import PreTrainedTokenizerBase
 
-from tuitune.data.shapes.turns import is_learned
+from tuitune.data.rows.turns import is_learned
 from tuitune.engine.process.failures import EngineError
 from tuitune.engine.tokens.answers import Ends, begun, find_answer
 from tuitune.engine.tokens.collator import IGNORED

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from tuitune.data.shapes.turns import REASONING
+from tuitune.data.rows.turns import REASONING
 from tuitune.engine.tokens.control_tokens import strings
 from tuitune.engine.tokens.places import Places, Span, contiguous, in_order, parted, place_of, stands
 from tuitune.engine.tokens.template import Messages, Tools

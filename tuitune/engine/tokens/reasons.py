@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from tokenizers import Encoding
 
-from tuitune.data.shapes.turns import is_learned
+from tuitune.data.rows.turns import is_learned
 from tuitune.engine.process.failures import EngineError
 from tuitune.engine.tokens.encode import Canonical, Encoder, Rendered, messages_of
 from tuitune.engine.tokens.template import Messages, Spans

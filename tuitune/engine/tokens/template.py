@@ -25,7 +25,7 @@ from trl.chat_template_utils import (
     supports_tool_calling,
 )
 
-from tuitune.data.shapes.turns import REASONING
+from tuitune.data.rows.turns import REASONING
 from tuitune.engine.process.cpu_timer import CpuTimer
 from tuitune.engine.process.failures import EngineError, first_line
 from tuitune.text import clean

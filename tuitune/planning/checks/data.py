@@ -11,10 +11,10 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from tuitune.data.rows.fields import RowProblem
+from tuitune.data.rows.unsaid import numbers, unread
 from tuitune.data.shapes.detect import Detection, recognise
-from tuitune.data.shapes.fields import RowProblem
 from tuitune.data.shapes.objectives import convert_for, refusal_of
-from tuitune.data.shapes.unsaid import numbers, unread
 from tuitune.data.sources.names import open_source, resolve
 from tuitune.data.sources.rows import Row, mark
 from tuitune.hardware.models import hub_cache

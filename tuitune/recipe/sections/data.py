@@ -9,8 +9,8 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from tuitune.recipe.declaration import MOST, HeldOut, Section, rule, setting
+from tuitune.recipe.roles import NEEDED, ROLES, ROLES_OF, shape_of
 from tuitune.recipe.values import shown
-from tuitune.roles import NEEDED, ROLES, ROLES_OF, shape_of
 
 _MOST_MIXED = 0.9
 _MARK = re.compile(r"[0-9a-f]{16}")

@@ -15,9 +15,9 @@ from textual.widgets import Static
 from tuitune.data.shapes.detect import Detection, recognise
 from tuitune.data.shapes.objectives import WayOut, refusal, refusal_of, ways_out
 from tuitune.data.sources.rows import Row as DataRow
+from tuitune.recipe.roles import ROLES, ROLES_OF, shape_of
 from tuitune.recipe.sections.data import DataSection
 from tuitune.recipe.settings import setting
-from tuitune.roles import ROLES, ROLES_OF, shape_of
 from tuitune.text import clean
 from tuitune.tui.widgets.dialogs import Dialog
 from tuitune.tui.widgets.row_list import Row, RowList

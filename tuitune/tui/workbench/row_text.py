@@ -9,7 +9,7 @@ from typing import Any
 
 from textual.content import Content
 
-from tuitune.data.shapes.turns import is_learned
+from tuitune.data.rows.turns import is_learned
 from tuitune.data.sources.numbers import Written
 from tuitune.text import clean
 from tuitune.views.data_page import PageRow

@@ -7,10 +7,10 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tuitune.data.shapes.columns import DIALOGUE, ROLE_KEYS, exchange
-from tuitune.data.shapes.fields import RowProblem as RowProblem
-from tuitune.data.shapes.fields import kind_of, names_of, parsed, parted, quoted, text
-from tuitune.data.shapes.tools import answer_of, calls_of, written_calls, written_calls_in
+from tuitune.data.rows.column_names import DIALOGUE, ROLE_KEYS, exchange
+from tuitune.data.rows.fields import RowProblem as RowProblem
+from tuitune.data.rows.fields import kind_of, names_of, parsed, parted, quoted, text
+from tuitune.data.rows.tool_calls import answer_of, calls_of, written_calls, written_calls_in
 
 Turn = dict[str, Any]
 """`{"role": "system" | "user" | "assistant" | "tool", "content": str}`; an assistant turn may have `tool_calls` (its

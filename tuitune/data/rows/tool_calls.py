@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
-from tuitune.data.shapes.fields import RowProblem, is_text_part, kind_of, names_of, parsed, text
+from tuitune.data.rows.fields import RowProblem, is_text_part, kind_of, names_of, parsed, text
 from tuitune.data.sources.numbers import Written
 from tuitune.text import clean
 

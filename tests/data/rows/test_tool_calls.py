@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from tests.data.shapes.turns import ANSWER, HUMAN, TOOL, USER, assistant, call, user
+from tuitune.data.rows.fields import RowProblem
 from tuitune.data.shapes.convert import to_canonical
 from tuitune.data.shapes.detect import detect
-from tuitune.data.shapes.fields import RowProblem
 
 CALL = call("weather", city="Oslo")
 CALLED = assistant("", tool_calls=[CALL])

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from tuitune.data.shapes.unsaid import may_say
+from tuitune.data.rows.unsaid import may_say
 
 Measures = tuple[int, int, int]
 """The characters of a row's text, those of its last answer, and its turns."""

@@ -8,8 +8,8 @@ from contextlib import suppress
 from functools import cached_property, lru_cache
 from typing import Any
 
-from tuitune.data.shapes.columns import CONVERSATIONS, PROMPTS, ROLE_KEYS, SYSTEMS, TOOLS, usual_name
-from tuitune.data.shapes.turns import REASONING, ROLES, SPEAKER, WEIGHTS, turn_keys
+from tuitune.data.rows.column_names import CONVERSATIONS, PROMPTS, ROLE_KEYS, SYSTEMS, TOOLS, usual_name
+from tuitune.data.rows.turns import REASONING, ROLES, SPEAKER, WEIGHTS, turn_keys
 from tuitune.data.sources.numbers import loads
 
 _TEXTS = {"prompt", "completion", "instruction", "input", "output", "text", "system", "chosen", "rejected"}
