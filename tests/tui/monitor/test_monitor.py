@@ -62,11 +62,14 @@ async def test_a_held_out_loss_that_rises_is_told_on_a_small_screen(
         for number, loss in enumerate(losses, start=1):
             metrics.append(kind="eval", step=10 * number, epoch=number, loss=loss, perplexity=9, rows=3, label="during")
         if rises:
-            metrics.append(kind="alert", id="overfitting", level="warning", message="it overfits", step=30)
+            message = f"the held-out loss {'has risen ' * 8}while the training loss falls: stop, with fewer epochs"
+            metrics.append(kind="alert", id="overfitting", level="warning", message=message, step=30)
     async with TuituneApp(run).run_test(size=(80, 24)) as pilot:
         shown = await shows(pilot, f"b eval {losses[-1]:.4f}", "★ 1.2000")
         assert ("rising" in shown) == ("alert" in shown) == rises
         assert shown.count("◆") == 2
+        await pilot.press("7")
+        await until(pilot, lambda: ("with fewer epochs" in text(pilot)) == rises and "supervisor" in text(pilot))
 
 
 @pytest.mark.parametrize(("state", "words"), [("failed", "failed"), ("crashed", "crashed"), ("stopped", "stopped")])

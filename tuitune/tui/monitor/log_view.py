@@ -49,7 +49,8 @@ class LogView(Rows, can_focus=True):
         lines = lines or [Content.styled("the log is empty", "$faint")]
         shown = lines[-room:] if self.following else lines[:room]
         left = height - len(shown)
-        events = [Content.styled(event, "$faint") for event in (self.events[-left:] if left else ())]
+        told = [row for event in self.events[-left:] for row in _told(event, width)]
+        events = told[-left:] if left else []
         self.show_lines([*events, *shown, *[Content("")] * (left - len(events))])
 
     def on_resize(self) -> None:
@@ -83,6 +84,14 @@ class LogView(Rows, can_focus=True):
         """Rows that the log itself may take; what it leaves free, events get too."""
         height = self.size.height
         return height - (min(len(self.events), max(EVENT_ROWS, height // 3)) if height >= 2 * EVENT_ROWS else 0)
+
+
+def _told(event: str, width: int) -> list[Content]:
+    """An event in as many rows as it takes: an alert says at its end what to do. They hang behind its time of day."""
+    moment, gap, words = event.partition("  ")
+    indent = len(moment + gap) if gap else 0
+    first, *more = Content.styled(words or moment, "$faint").wrap(max(width - indent, 1))
+    return [Content.styled(moment + gap if gap else "", "$faint") + first, *(row.pad_left(indent) for row in more)]
 
 
 def _folded(line: str, width: int) -> list[Content]:
