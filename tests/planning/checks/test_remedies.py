@@ -1,0 +1,102 @@
+"""Every remedy that a refusal names was tried: with it, the recipe that was refused passes the check."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.hardware.folders import TINY, model_folder
+from tests.planning.checks.test_preflight import CARD, ROWS, rows
+from tuitune.planning.advice.savings import with_values
+from tuitune.planning.preflight import Check, check
+from tuitune.recipe.schema import Recipe
+
+Settings = dict[str, Any]
+
+BIASES: list[Settings] = [
+    {"adapter.bias": "none"},
+    {"training.precision": "bf16", "model.dtype": "auto"},
+    {"training.precision": "fp32", "model.dtype": "auto"},
+    {"model.dtype": "float32"},
+]
+EXPERTS: Settings = {"model.id": "mixtral", "adapter.targets": ["w1", "w2", "w3"]}
+REFUSED: list[tuple[str, Settings, list[Settings]]] = [
+    (
+        "quantization.bits",
+        {"adapter.method": "none", "quantization.bits": 4},
+        [{"quantization.bits": 16}, {"adapter.method": "lora"}],
+    ),
+    (
+        "training.precision",
+        {"model.dtype": "bfloat16", "training.precision": "fp16"},
+        [{"training.precision": "auto"}, {"training.precision": "bf16"}],
+    ),
+    (
+        "training.precision",
+        {"model.dtype": "float16", "training.precision": "bf16"},
+        [{"training.precision": "auto"}, {"training.precision": "fp16"}],
+    ),
+    ("model.dtype", {"adapter.method": "none", "model.dtype": "float16"}, [{"model.dtype": "float32"}]),
+    ("adapter.bias", {"adapter.bias": "all", "model.dtype": "float16"}, BIASES),
+    ("adapter.bias", {"adapter.bias": "lora_only", "training.precision": "fp16"}, BIASES),
+    ("adapter.targets", {"adapter.targets": []}, [{"adapter.targets": ["q_proj", "v_proj"]}]),
+    ("adapter.targets", {"adapter.targets": ["all-linear", "q_proj"]}, [{"adapter.targets": "all-linear"}]),
+    (
+        "evaluation.answers",
+        {"evaluation.answers": 4, "data.eval": None},
+        [{"data.eval": 0.1}, {"evaluation.answers": 0}],
+    ),
+    ("data.limit", {"data.limit": 1}, [{"data.limit": 40}, {"data.eval": None}]),
+    ("data.loss_on", {"data.train": "text.jsonl", "data.shape": "text"}, [{"data.loss_on": "all"}]),
+    (
+        "evaluation.patience",
+        {"evaluation.patience": 2, "data.eval": None, "evaluation.every": 5},
+        [{"data.eval": 0.1}, {"evaluation.patience": None}],
+    ),
+    (
+        "evaluation.patience",
+        {"evaluation.patience": 2, "evaluation.every": "end"},
+        [{"evaluation.every": 5}, {"evaluation.every": "epoch"}],
+    ),
+    ("limits.cost", {"limits.cost": 5.0}, [{"limits.price_per_hour": 2.0}, {"limits.cost": None}]),
+    ("data.train", {"data.train": "bad.jsonl"}, [{"cleaning.unusable": "drop"}]),
+    ("quantization.bits", {"model.id": "quantized", "quantization.bits": 4}, [{"quantization.bits": 16}]),
+    ("adapter.method", {"model.id": "quantized", "adapter.method": "none"}, [{"adapter.method": "lora"}]),
+    ("data.max_length", {"model.id": "gpt2", "data.max_length": 512}, [{"data.max_length": 256}]),
+    ("hardware.gpu", {"hardware.gpu": "7"}, [{"hardware.gpu": "auto"}]),
+    ("adapter.dropout", EXPERTS | {"adapter.dropout": 0.1}, [{"adapter.dropout": 0.0}]),
+    ("adapter.dora", EXPERTS | {"adapter.dora": True, "adapter.dropout": 0.0}, [{"adapter.dora": False}]),
+]
+
+
+@pytest.fixture
+def base(tmp_path: Path) -> Path:
+    """Models and rows, good and bad."""
+    packed = {"packed": ("U8", [64], 64)}
+    model_folder(tmp_path / "tiny")
+    stored = {"quantization_config": {"quant_method": "bitsandbytes", "load_in_4bit": True}}
+    model_folder(tmp_path / "quantized", {**TINY, **stored}, packed)
+    gpt2 = {"n_embd": 48, "n_layer": 2, "n_head": 4, "n_positions": 256, "vocab_size": 400}
+    model_folder(tmp_path / "gpt2", {"model_type": "gpt2", "architectures": ["GPT2LMHeadModel"], **gpt2}, packed)
+    mixture = {"model_type": "mixtral", "architectures": ["MixtralForCausalLM"], "num_local_experts": 4}
+    model_folder(tmp_path / "mixtral", {**TINY, **mixture, "num_experts_per_tok": 2}, packed)
+    rows(tmp_path / "rows.jsonl", ROWS)
+    rows(tmp_path / "bad.jsonl", [*ROWS, {"instruction": "Say"}])
+    rows(tmp_path / "text.jsonl", [{"text": f"Number {number}."} for number in range(150)])
+    return tmp_path
+
+
+@pytest.mark.parametrize(("key", "settings", "remedies"), REFUSED, ids=lambda one: one if isinstance(one, str) else "")
+def test_a_remedy_that_is_named_helps(base: Path, key: str, settings: Settings, remedies: list[Settings]) -> None:
+    usual = {"model.id": "tiny", "data.train": "rows.jsonl"}
+    usual |= {"adapter.targets": ["c_attn"]} if settings.get("model.id") == "gpt2" else {}
+
+    def looked_at(more: Settings) -> Check:
+        return check(with_values(Recipe(), {**usual, **settings, **more}), base=base, gpus=[CARD])
+
+    problem = looked_at({}).errors[0]
+    assert problem.key == key, problem
+    for remedy in remedies:
+        assert looked_at(remedy).errors == [], (problem, remedy)
