@@ -9,7 +9,7 @@ import pytest
 
 HEAVY = {"torch", "transformers", "datasets", "peft", "trl", "bitsandbytes", "accelerate", "numpy", "pandas", "pyarrow"}
 LIGHT = [
-    "tuitune.cli",
+    "tuitune.cli.parser",
     "tuitune.cli.start",
     "tuitune.cli.look",
     "tuitune.cli.end",
@@ -47,6 +47,10 @@ def test_light_modules_load_nothing_heavy(module: str) -> None:
 
 def test_the_supervisor_and_the_commands_load_no_textual() -> None:
     assert "textual" not in loaded_by("import tuitune.runs.supervise.supervisor, tuitune.cli.look, tuitune.cli.start")
+
+
+def test_the_screen_starts_without_the_parser_of_the_command_line() -> None:
+    assert "argparse" not in loaded_by("from tuitune.cli import main; main([]); import tuitune.tui.app")
 
 
 def test_version_needs_nearly_nothing() -> None:

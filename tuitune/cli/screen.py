@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import argparse
 from typing import TYPE_CHECKING
 
 from tuitune.cli.output import note, say
 
 if TYPE_CHECKING:
+    import argparse
+
     from tuitune.runs.store.directory import Run
 
 

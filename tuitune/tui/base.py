@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from tuitune.tui.app import TuituneApp
 
 SMALLEST = (60, 16)
+_A_TURN = 0.001
 
 
 class TooSmall(Widget):
@@ -43,6 +44,7 @@ class TuituneScreen(Screen[None]):
     """
 
     NAME: ClassVar[str] = ""
+    _placed = False
     HORIZONTAL_BREAKPOINTS = [(0, "-tiny"), (SMALLEST[0], "-narrow"), (100, "-medium"), (120, "-wide")]
     VERTICAL_BREAKPOINTS = [(0, "-flat"), (SMALLEST[1], "-short"), (30, "-tall")]
 
@@ -60,7 +62,14 @@ class TuituneScreen(Screen[None]):
         return cast("TuituneApp", self.app)
 
     def on_mount(self) -> None:
+        self._classify(*self.app.size)
         self.mount(TooSmall())
+
+    def _classify(self, width: int, height: int) -> None:
+        """Set the classes by size before the screen is styled to be shown, so that it is not styled anew once sized."""
+        found = self._get_breakpoint_classes(width, self.HORIZONTAL_BREAKPOINTS)
+        found |= self._get_breakpoint_classes(height, self.VERTICAL_BREAKPOINTS)
+        self.update_classes(dict.fromkeys(found, True), update=False)
 
     async def action_perform(self, name: str) -> None:
         """Run `action_<name>`, or say why it is not available now."""
@@ -99,9 +108,19 @@ class TuituneScreen(Screen[None]):
         await super()._dispatch_message(message)
         await asyncio.sleep(0)
 
+    async def _first_paint(self) -> None:
+        """Paint after everybody who is ready has had a turn: the widgets take in their sizes before that."""
+        await asyncio.sleep(_A_TURN)
+        self._compositor_refresh()
+
     def _compositor_refresh(self) -> None:
-        """Behind a window, send what changed; Textual would repaint all of this screen at every change from then on."""
-        if self not in self.app._background_screens:
+        """Paint at first in a go of its own. Behind a window, send what changed; Textual would repaint all of this
+        screen at every change from then on.
+        """
+        if not self._placed:
+            self._placed = True
+            self.call_next(self._first_paint)
+        elif self not in self.app._background_screens:
             super()._compositor_refresh()
         elif changed := set(self._compositor._dirty_regions):
             self._compositor._dirty_regions.clear()

@@ -4,6 +4,7 @@ import json
 import math
 import os
 import time
+import tracemalloc
 from dataclasses import fields
 from typing import Any
 
@@ -322,6 +323,20 @@ def test_a_long_journal_is_in_view_at_once(run: Run, name: str) -> None:
     path.unlink()
 
 
+def test_a_long_journal_is_read_in_little_memory(run: Run) -> None:
+    count = 20_000
+    run.metrics_file.write_bytes(json.dumps(step(1)).encode().join([b"", b"\n"]) * count)
+    tracemalloc.start()
+    try:
+        view = RunView(run)
+        view.refresh()
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert (len(view.steps), view.complete) == (count, True)
+    assert peak < 12_000_000
+
+
 VALUES = (
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | st.lists(st.integers(), max_size=2)
 )
@@ -360,7 +375,22 @@ def test_a_hundred_thousand_steps_are_viewed_within_a_second(run: Run) -> None:
 
 def test_columns_are_of_equal_length_whatever_is_missing() -> None:
     steps = Steps()
-    steps.append({})
-    steps.append({"step": True, "loss": "x", "memory_bytes": 5})
+    steps.extend([{}, {"step": True, "loss": "x", "memory_bytes": 5}])
     assert {len(getattr(steps, column.name)) for column in fields(Steps)} == {2}
     assert steps.memory[1] == 5
+
+
+@pytest.mark.parametrize("odd", [None, True, "3", 1e301, -1e301, [3]])
+def test_one_odd_figure_among_many_is_missing_and_the_others_are_there(odd: object) -> None:
+    steps = Steps()
+    steps.extend([{"step": 1, "loss": 0.5}, {"step": odd, "loss": odd}, {"step": 3, "loss": 2.0}])
+    assert [list(column) for column in (steps.step[::2], steps.loss[::2])] == [[1, 3], [0.5, 2]]
+    assert math.isnan(steps.step[1])
+    assert math.isnan(steps.loss[1])
+
+
+def test_steps_of_fractions_below_zero_or_beyond_counting_are_missing() -> None:
+    steps = Steps()
+    steps.extend([{"step": step} for step in (2.5, -1, 1 << 53)])
+    steps.extend([{"step": step} for step in (2, -1)])
+    assert [math.isnan(step) for step in steps.step] == [True, True, True, False, True]

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from array import array
+from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 
-from tuitune.runs.store.records import FIELDS, Record
+from tuitune.runs.store.records import Record, column
 
 
 def _column() -> array[float]:
@@ -31,17 +31,13 @@ class Steps:
     step_seconds: array[float] = field(default_factory=_column)
     memory: array[float] = field(default_factory=_column)
 
-    def __post_init__(self) -> None:
-        keys = {column.name: "memory_bytes" if column.name == "memory" else column.name for column in fields(self)}
-        self._columns = [(key, FIELDS[key], getattr(self, name).append) for name, key in keys.items()]
-
     def __len__(self) -> int:
         return len(self.step)
 
-    def append(self, record: Record) -> None:
-        for key, fits, append in self._columns:
-            value = record.get(key)
-            append(value if fits(value) else math.nan)
+    def extend(self, records: Sequence[Record]) -> None:
+        for figure in fields(self):
+            key = "memory_bytes" if figure.name == "memory" else figure.name
+            getattr(self, figure.name).fromlist(column(records, key))
 
     def cut(self, step: float) -> bool:
         """Drop the records after `step`, which are the last ones; whether there were any."""
@@ -50,6 +46,6 @@ class Steps:
             kept -= 1
         dropped = len(self) - kept
         if dropped:
-            for column in fields(self):
-                del getattr(self, column.name)[kept:]
+            for figure in fields(self):
+                del getattr(self, figure.name)[kept:]
         return dropped > 0

@@ -4,12 +4,14 @@ former one recorded after it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import chain, groupby
 from typing import Any
 
 from tuitune.runs.read.columns import Steps
 from tuitune.runs.read.marks import Mark, Marks
 from tuitune.runs.read.state import PROGRESS
-from tuitune.runs.store.records import Record, number, table, text, whole
+from tuitune.runs.store.records import Record, column, number, table, text, whole
 
 MEMORY = {part: f"{part}_memory_bytes" for part in ("peak", "reserved", "context")}
 """The most bytes that a run's tensors took, and on a GPU what its allocator reserved and what CUDA itself took."""
@@ -60,18 +62,25 @@ class History:
         """
         return self._marks.by_step()
 
+    def take_all(self, records: Sequence[Record]) -> None:
+        """Records of metrics.jsonl."""
+        shown = (whole(record, "seq") for record in reversed(records) if record.get("kind") in PROGRESS)
+        self.progress = next((seq for seq in shown if seq is not None), self.progress)
+        for steps, alike in groupby(records, key=_is_step):
+            if steps:
+                self._take_steps(list(alike))
+            else:
+                for record in alike:
+                    self.take(record)
+
+    def _take_steps(self, records: Sequence[Record]) -> None:
+        self.steps.extend(records)
+        for part, key in MEMORY.items():
+            self.memory[part] = max(chain([self.memory[part]], column(records, key)))
+
     def take(self, record: Record) -> None:
-        """A record of metrics.jsonl."""
-        kind = record.get("kind")
-        if kind in PROGRESS and (seq := whole(record, "seq")) is not None:
-            self.progress = seq
-        match kind:
-            case "step":
-                self.steps.append(record)
-                for part, key in MEMORY.items():
-                    if key in record and (taken := number(record, key) or 0) > self.memory[part]:
-                        self.memory[part] = taken
-                return
+        """A record of metrics.jsonl that is not a step."""
+        match kind := record.get("kind"):
             case "phase":
                 self.phase = shaped(record, texts=("phase", "text", "unit"), numbers=("done", "total"))
                 return
@@ -105,6 +114,10 @@ class History:
             cut = self.steps.cut(step)
             dropped = _drop_after([self.evaluations, self.answers, self.checkpoints, self.alerts], step)
             self.rewinds += cut or dropped
+
+
+def _is_step(record: Record) -> bool:
+    return record.get("kind") == "step"
 
 
 def _drop_after(lists: list[list[Record]], step: float | None) -> bool:

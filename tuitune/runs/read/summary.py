@@ -22,6 +22,9 @@ from tuitune.runs.store.records import Record, number, whole
 _LAST = 100
 """Records among which those of the end are looked for."""
 
+_PIECE = 2_000
+"""How many records of a file are read at a time: what a record takes in memory is many times what its figures do."""
+
 _GLANCE_SECONDS = 0.5
 _GLANCE_SHARE = 10
 """While a long journal is read, the state is looked up at most this often, and takes at most a tenth of the time."""
@@ -121,6 +124,15 @@ class RunView(History):
         file, so that a call takes a bounded time: `complete` says whether that was all there is. Until it is, the
         state is already that of now, the figures are those of what was read.
         """
+        before = getattr(self, "summary", None)
+        news = self._read(_PIECE if max_records is None else max_records)
+        while max_records is None and not self.complete:
+            news |= self._read(_PIECE)
+        self.summary = self._summarize()
+        return news or before != self.summary
+
+    def _read(self, max_records: int) -> bool:
+        """Read at most so many records from each file; whether there were any."""
         events, metrics, samples = self._readers
         known = len(self.events)
         self._at_work = catch_up(self.run, events, self.events, max_records)
@@ -128,19 +140,16 @@ class RunView(History):
         if any(reader.reloads for reader in self._readers):
             self._restarts += self.rewinds + 1
             self._restart()
-            return self.refresh(max_records)
+            return self._read(max_records)
         self.complete = self._at_work is not None and metrics.at_end and samples.at_end
         for event in self.events[known:]:
             self._take_event(event)
-        for record in records:
-            self.take(record)
+        self.take_all(records)
         for answer in answers:
             self.take_sample(answer)
         if records:
             self._last_time = number(records[-1], "time") or self._last_time
-        before = getattr(self, "summary", None)
-        self.summary = self._summarize()
-        return bool(records or answers) or len(self.events) > known or before != self.summary
+        return bool(records or answers) or len(self.events) > known
 
     def setting(self, key: str) -> Any:
         """The value that the run goes by now, with what was tuned; None where that is not known."""

@@ -175,18 +175,18 @@ class Reader:
         self._inode = found.st_ino
 
     def _take(self, block: bytes, records: list[Record], max_records: int | None) -> None:
-        """Parse whole lines into `records` until there are `max_records`, and remember how far that went."""
-        start = 0
-        while start < len(block) and (max_records is None or len(records) < max_records):
-            end = block.index(b"\n", start)
-            line, start = block[start:end], end + 1
-            self._offset += len(line) + 1
-            record = None if self._overlong else _parse(line)
+        """Parse whole lines into `records`, no more than go up to `max_records`, and remember how far that went."""
+        *lines, later = block.split(b"\n", -1 if max_records is None else max_records - len(records))
+        self._offset += len(block) - len(later)
+        if self._overlong:
+            del lines[0]
+            self.broken, self._overlong = self.broken + 1, False
+        for line in lines:
+            record = _parse(line)
             if record is not None:
                 records.append(record)
-            elif self._overlong or line.strip():
+            elif line.strip():
                 self.broken += 1
-            self._overlong = False
 
 
 def read_all(path: Path) -> list[Record]:

@@ -7,7 +7,8 @@ what was never written. The functions below it read one field, with what stands 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 Record = dict[str, Any]
@@ -118,6 +119,21 @@ def number(record: Mapping[str, Any], key: str) -> float | None:
     """A finite figure; None where there is none."""
     value: Any = record.get(key)
     return value if _is_number(value) else None
+
+
+def column(records: Sequence[Record], key: str) -> list[float]:
+    """A figure of every record; NaN where it is missing or not what it should be.
+
+    What fits is one type and one range, so of values of one type that hold no odd one the extremes tell.
+    """
+    values: list[Any] = [record.get(key) for record in records]
+    fits = FIELDS[key]
+    kinds = set(map(type, values))
+    if kinds == {type(None)}:
+        return [math.nan] * len(values)
+    if kinds in ({float}, {int}) and fits(min(values)) and fits(max(values)):
+        return values
+    return [value if fits(value) else math.nan for value in values]
 
 
 def whole(record: Mapping[str, Any], key: str) -> int | None:
