@@ -84,13 +84,13 @@ def train(run: Run, report: Report, stop: StopSwitch, mailbox: Mailbox) -> Outco
     sampler = Sampler(recipe.samples, generator, template, report)
     if (problem := sampler.too_long(recipe.samples.prompts, recipe.samples, base.positions)) is not None:
         raise EngineError(f"samples.prompts: {problem}")
-    loop = TrainingLoop(recipe, report, stop, sampler, mailbox)
+    loop = TrainingLoop(recipe, report, stop, sampler, mailbox, now["basis"])
     life = Life(loop, run, recipe.checkpoints.keep, now, lambda steps: warm_up_steps(steps, loop.recipe.training))
     trainer = TRAINERS[recipe.objective.kind](base, model, data, recipe, life, formats, on)
     if past.again:
         reasons = resume.differences(start, now)
         report.resumed(start.step, start.path, not reasons, reasons, start.skipped)
-        loop.restore(start.progress)
+        loop.restore(resume.progress(start, now))
         loop.replay(tunes(run))
     report.plan(
         total_steps=total,
@@ -106,21 +106,25 @@ def train(run: Run, report: Report, stop: StopSwitch, mailbox: Mailbox) -> Outco
         attention=base.model.config._attn_implementation,
     )
 
+    answered = data.held_out_rows[: recipe.evaluation.answers]
+    answers_basis = resume.basis_of_answers(now, answered, recipe.samples.max_new_tokens)
+
     def measure(label: str, known: Collection[str] = ()) -> None:
+        step = 0 if label == "base" else report.step
         if data.held_out is not None and "loss" not in known:
             loop.evaluate(label)
-        if "answers" not in known and (rows := data.held_out_rows[: recipe.evaluation.answers]):
-            report.phase("evaluating", f"answering {len(rows)} held-out questions")
+        if "answers" not in known and answered:
+            report.phase("evaluating", f"answering {len(answered)} held-out questions")
             greedy = generator(recipe.samples.model_copy(update={"temperature": 0.0}))
-            if (answers := compare_answers(greedy, rows, template)) is not None:
-                report.answered(step=report.step, label=label, **vars(answers))
+            if (answers := compare_answers(greedy, answered, template)) is not None:
+                report.answered(step=step, label=label, basis=answers_basis, **vars(answers))
         if "samples" not in known:
-            sampler.take(report.step, label)
+            sampler.take(step, label)
 
-    if past.perplexity is not None:
+    known = past.measured(now["basis"], answers_basis) | ({"samples"} if start.step else set())
+    if "loss" in known and past.perplexity is not None:
         loop.perplexities["base"] = past.perplexity
-    if start.step == 0:
-        measure("base", past.measured if recipe.evaluation.perplexity else {*past.measured, "loss"})
+    measure("base", known if recipe.evaluation.perplexity else {*known, "loss"})
 
     stop.defer()
     if start.checkpoint is not None and start.step >= total:

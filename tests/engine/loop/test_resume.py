@@ -20,6 +20,7 @@ from tests.engine.support import Carry, Outcome, conversation, save_model, wait_
 from tuitune.recipe import document
 from tuitune.recipe.overrides import apply
 from tuitune.recipe.schema import Recipe
+from tuitune.runs.read.summary import summarize
 from tuitune.runs.store import checkpoints, manifest
 from tuitune.runs.store.directory import Run, create
 from tuitune.runs.store.journal import Record, read_all
@@ -369,6 +370,24 @@ def test_a_changed_recipe_is_followed_and_said(
         assert 0 < steps[4]["learning_rate"] <= 0.002 < steps[3]["learning_rate"]
 
 
+def test_figures_of_other_tokens_are_not_compared(half_way: Run, again: Again) -> None:
+    """All tokens are harder than the answers alone: against the loss of those, patience would end the run at once."""
+    amend(half_way, data__loss_on="all", evaluation__patience=1, evaluation__every=1)
+    outcome = again(half_way)
+    assert "not compared" in reasons(outcome)
+    assert "early-stop" not in [alert["id"] for alert in outcome.records("alert")]
+    former, *_, base, fifth, _, _, tuned = outcome.records("eval")
+    assert (former["label"], base["label"], base["step"], fifth["step"]) == ("base", "base", 0, 5)
+    assert former["tokens"] < base["tokens"] == tuned["tokens"] and base["basis"] == tuned["basis"] != former["basis"]
+    assert fifth["loss"] > min(record["loss"] for record in outcome.records("eval") if record["step"] == 4)
+    assert summarize(half_way).perplexity == {"base": base["perplexity"], "tuned": tuned["perplexity"]}
+    assert f"{base['perplexity']:.4g}" in (half_way.adapter / "README.md").read_text()
+    manifest_now = checkpoints.listing(half_way)[-1].manifest
+    assert manifest_now is not None and manifest_now["progress"]["best"][0] > 4
+    assert reasons(again(half_way)) == ""
+    assert [record["label"] for record in outcome.records("eval")].count("base") == 2
+
+
 def test_changed_data_libraries_threads_and_devices_are_said(half_way: Run, again: Again, tmp_path: Path) -> None:
     import torch
 
@@ -391,8 +410,8 @@ def test_changed_data_libraries_threads_and_devices_are_said(half_way: Run, agai
         torch.set_num_threads(1)
 
 
-def test_other_weights_of_the_same_size_are_said(half_way: Run, again: Again, tiny: Path, tmp_path: Path) -> None:
-    """A base that was replaced under a run: only what is in its files tells."""
+def test_another_base_model_of_the_same_size_is_said(half_way: Run, again: Again, tiny: Path, tmp_path: Path) -> None:
+    """A base that was replaced under a run: only what is in its files tells. Its figures are measured again."""
     model = tmp_path / "model"
     shutil.copytree(tiny, model)
     amend(half_way, model__id=str(model))
@@ -401,7 +420,14 @@ def test_other_weights_of_the_same_size_are_said(half_way: Run, again: Again, ti
     content = bytearray(file.read_bytes())
     content[-3] ^= 1
     file.write_bytes(content)
-    assert "base model" in reasons(again(half_way))
+    said = reasons(again(half_way))
+    assert "base model" in said and "(weights)" in said and "not compared" in said
+    config = json.loads((model / "config.json").read_text())
+    (model / "config.json").write_text(json.dumps({**config, "rms_norm_eps": 0.5}))
+    outcome = again(cut_off_after(4, half_way, "config"))
+    assert "(config.json, weights)" in reasons(outcome)
+    first, *_, base, _ = outcome.records("eval")
+    assert base["label"] == "base" and base["perplexity"] != first["perplexity"]
 
 
 def held_out_of(run: Run) -> list[str]:

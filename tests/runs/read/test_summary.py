@@ -54,6 +54,30 @@ def step(number: int, **figures: Any) -> dict[str, Any]:
     return {"kind": "step", "step": number, **fixed, **rest, **figures}
 
 
+def test_only_figures_on_one_basis_are_beside_each_other(home: object) -> None:
+    run = create(apply(Recipe(), []))
+
+    def measured(label: str, at: int, perplexity: float, basis: str) -> None:
+        figures = {"step": at, "loss": math.log(perplexity), "perplexity": perplexity}
+        write(run, {"kind": "eval", **figures, "label": label, "basis": basis})
+        write(run, {"kind": "answers", "step": at, "rows": 2, "exact": 0.5, "label": label, "basis": basis})
+
+    measured("base", 0, 20.0, "a")
+    write(run, step(1), step(2))
+    measured("tuned", 2, 10.0, "a")
+    view = RunView(run)
+    view.refresh()
+    reloads = view.reloads
+    write(run, {"kind": "resumed", "step": 2, "exact": False})
+    measured("base", 0, 90.0, "b")
+    view.refresh()
+    assert (view.perplexities, view.summary.perplexity["tuned"], len(view.answers)) == ((90.0, None), None, 1)
+    assert view.evaluations[0]["trained_tokens"] == 0 and view.reloads > reloads
+    measured("tuned", 2, 45.0, "b")
+    view.refresh()
+    assert view.perplexities == (90.0, 45.0) and view.evaluations[1]["trained_tokens"] == 200
+
+
 def supervised_by_me(run: Run) -> None:
     run.owner_file.write_text(json.dumps(identity.current().as_record()))
     with Writer(run.events_file) as events:

@@ -6,7 +6,8 @@ same machine and with the same libraries a run on a CPU then ends with the same 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from itertools import islice
@@ -18,17 +19,29 @@ import xxhash
 
 from tuitune import __version__
 from tuitune.engine.load.model import Base
+from tuitune.engine.tokens.encode import Canonical
 from tuitune.engine.tokens.prepare import Prepared
 from tuitune.recipe.schema import Recipe
 from tuitune.recipe.settings import settings
 from tuitune.runs.store import checkpoints, journal
 from tuitune.runs.store.checkpoints import Checkpoint, Skipped
 from tuitune.runs.store.directory import Run
-from tuitune.runs.store.records import number
+from tuitune.runs.store.records import Record, number
 
 _LIBRARIES = ("torch", "transformers", "trl", "peft", "accelerate", "bitsandbytes")
 _PIECE = 1 << 24
 _WITHOUT_EFFECT = {"training.log_every", "training.workers", "training.gradient_checkpointing"}
+_OF_THE_BASE = ("base", "weights", "model_files")
+_DESCRIBING = (
+    *("config.json", "generation_config.json", "chat_template.*", "*.py"),
+    *("tokenizer*", "special_tokens_map.json", "added_tokens.json", "vocab.*", "merges.txt"),
+)
+"""The files beside a model's weights that say what it computes, and on which tokens."""
+
+_HELD_OUT_LOSSES = ("early_stopping", "best", "overfitting")
+_LOSSES = ("smoothed", "overfitting", "explosion", "divergence", "plateau", "zero")
+"""What the recorder and its watchdog know of losses."""
+
 _SAID_OTHERWISE = {"training.batch_size", "training.accumulation", "training.epochs", "training.max_steps"}
 
 
@@ -54,38 +67,66 @@ class Start:
     def manifest(self) -> dict[str, Any] | None:
         return self.checkpoint.manifest if self.checkpoint else None
 
-    @property
-    def progress(self) -> dict[str, Any]:
-        """What the recorder had put into the checkpoint."""
-        return self.manifest["progress"] if self.manifest else {}
-
 
 @dataclass(frozen=True)
 class Past:
-    """What earlier processes have recorded of this run and is not done again.
-
-    `again` says whether there was one at all, `measured` what of the base model is recorded ("loss", "answers" and
-    "samples"), and `perplexity` is the base model's, None where that is not known.
+    """What earlier processes have recorded of this run: whether there was one (`again`), the newest figures of the base
+    model by their kind (eval and answers), and whether its samples are there.
     """
 
     again: bool
-    measured: set[str]
-    perplexity: float | None
+    base: dict[str, Record]
+    sampled: bool
+
+    def measured(self, basis: str | None, answers_basis: str) -> set[str]:
+        """What of the base model ("loss", "answers", "samples") is not to be measured again: figures on this basis."""
+        known = {"loss": ("eval", basis), "answers": ("answers", answers_basis)}
+        found = {what for what, (kind, on) in known.items() if kind in self.base and self.base[kind].get("basis") == on}
+        return found | ({"samples"} if self.sampled else set())
+
+    @property
+    def perplexity(self) -> float | None:
+        """The base model's; None where it was not measured, or was no finite number."""
+        return number(self.base.get("eval", {}), "perplexity")
 
 
 def circumstances(recipe: Recipe, base: Base, data: Prepared, on: torch.device, total_steps: int) -> dict[str, Any]:
     """Everything besides its own state that a checkpoint's future depends on; kept in its manifest."""
     cpu = on.type == "cpu"
-    return {
+    found = {
         "recipe": {one.key: getattr(getattr(recipe, one.section), one.name) for one in settings() if _matters(one.key)},
         "data": data.fingerprint,
         "base": base.commit or {file.name: file.stat().st_size for file in _weight_files(base)},
         "weights": None if base.commit else _digest(_weight_files(base)),
+        "model_files": None if base.commit else {file.name: _digest([file]) for file in _describing_files(base)},
         "versions": {"tuitune": __version__, **{name: version(name) for name in _LIBRARIES}},
         "device": f"CPU, {torch.backends.cpu.get_cpu_capability()}" if cpu else torch.cuda.get_device_name(on),
         "threads": torch.get_num_threads() if cpu else None,
         "total_steps": total_steps,
     }
+    return {**found, "basis": _basis(data.held_out_fingerprint, found)}
+
+
+def _basis(held_out: str | None, found: dict[str, Any]) -> str | None:
+    """What a held-out loss belongs to, the tokens and the base model as it is loaded: only those on one basis compare.
+
+    None where nothing is held out.
+    """
+    loaded = {key: value for key, value in found["recipe"].items() if key.startswith("quantization.")}
+    return None if held_out is None else _hash([held_out, loaded, *(found[name] for name in _OF_THE_BASE)])
+
+
+def basis_of_answers(now: dict[str, Any], rows: Sequence[Canonical], max_new_tokens: int) -> str:
+    """As the basis of a held-out loss, for answers to these rows of at most so many tokens."""
+    return _hash([now["basis"], rows, max_new_tokens])
+
+
+def _hash(value: Any) -> str:
+    return xxhash.xxh3_128_hexdigest(json.dumps(value, sort_keys=True, default=str).encode())
+
+
+def _describing_files(base: Base) -> list[Path]:
+    return sorted({file for pattern in _DESCRIBING for file in base.folder.glob(pattern) if file.is_file()})
 
 
 def _weight_files(base: Base) -> list[Path]:
@@ -111,6 +152,27 @@ def differences(start: Start, now: dict[str, Any]) -> list[str]:
     """Why what follows will not be what would have followed, a sentence each; empty where it will be."""
     then = start.manifest
     return [reason for compare in _COMPARISONS for reason in compare(then, now)] if then else []
+
+
+def progress(start: Start, now: dict[str, Any]) -> dict[str, Any]:
+    """What the recorder had put into the checkpoint, without losses of other tokens or of another base model: those to
+    come are not compared with them.
+    """
+    then = start.manifest
+    if not then:
+        return {}
+    void = {*(() if _same_basis(then, now) else _HELD_OUT_LOSSES), *(() if _same_tokens(then, now) else _LOSSES)}
+    found = {name: part for name, part in then["progress"].items() if name not in void}
+    return {**found, "watchdog": {name: part for name, part in found.get("watchdog", {}).items() if name not in void}}
+
+
+def _same_basis(then: dict[str, Any], now: dict[str, Any]) -> bool:
+    return then["basis"] == now["basis"] if "basis" in then else _same_tokens(then, now)
+
+
+def _same_tokens(then: dict[str, Any], now: dict[str, Any]) -> bool:
+    """Whether training goes on with the same tokens, on the same base model."""
+    return not [*_data(then, now), *_base(then, now)]
 
 
 def _matters(key: str) -> bool:
@@ -151,8 +213,23 @@ def _length(then: dict[str, Any], now: dict[str, Any]) -> Iterator[str]:
 def _data(then: dict[str, Any], now: dict[str, Any]) -> Iterator[str]:
     if then.get("data") != now["data"]:
         yield "the rows or their order have changed since the checkpoint was saved"
+
+
+def _base(then: dict[str, Any], now: dict[str, Any]) -> Iterator[str]:
+    before, after = then.get("model_files") or now["model_files"] or {}, now["model_files"] or {}
+    changed = sorted(name for name in before.keys() | after.keys() if before.get(name) != after.get(name))
     if then.get("base") != now["base"] or then.get("weights") not in (None, now["weights"]):
-        yield "the base model's files have changed since the checkpoint was saved"
+        changed.append("weights")
+    if changed:
+        yield f"the base model's files have changed since the checkpoint was saved ({', '.join(changed)})"
+
+
+def _held_out(then: dict[str, Any], now: dict[str, Any]) -> Iterator[str]:
+    if now["basis"] is not None and not _same_basis(then, now):
+        yield (
+            "earlier held-out figures are of other tokens or another base model: they are not compared with those to "
+            "come"
+        )
 
 
 def _libraries(then: dict[str, Any], now: dict[str, Any]) -> Iterator[str]:
@@ -174,6 +251,8 @@ _COMPARISONS: tuple[Callable[[dict[str, Any], dict[str, Any]], Iterator[str]], .
     _batch,
     _length,
     _data,
+    _base,
+    _held_out,
     _libraries,
     _machine,
 )
@@ -181,12 +260,12 @@ _COMPARISONS: tuple[Callable[[dict[str, Any], dict[str, Any]], Iterator[str]], .
 
 def look_back(run: Run) -> Past:
     starts = (one for one in journal.backwards(run.metrics_file, "phase") if one.get("phase") == "importing")
-    figures = [one for one in journal.backwards(run.metrics_file, "eval", "answers") if one.get("label") == "base"]
-    measured = {"loss" if one["kind"] == "eval" else "answers" for one in figures}
-    if any(one.get("label") == "base" for one in journal.backwards(run.samples_file)):
-        measured.add("samples")
+    base: dict[str, Record] = {}
+    for one in journal.backwards(run.metrics_file, "eval", "answers"):
+        if one.get("label") == "base":
+            base.setdefault(one["kind"], one)
     return Past(
         again=len(list(islice(starts, 2))) > 1,
-        measured=measured,
-        perplexity=next((number(one, "perplexity") for one in figures if one["kind"] == "eval"), None),
+        base=base,
+        sampled=any(one.get("label") == "base" for one in journal.backwards(run.samples_file)),
     )

@@ -52,14 +52,17 @@ class TrainingLoop(TrainerCallback):
     """Writes the records of a run as its trainer goes along, does what it is asked meanwhile, and says when to end.
 
     All that the trainer does between steps is decided here, at the end of a step. `perplexities` are the held-out ones
-    so far, by label.
+    so far, by label; `basis` is what they belong to (see `resume`).
     """
 
     trainer: Durable
     _memory: Memory
 
-    def __init__(self, recipe: Recipe, report: Report, stop: StopSwitch, sampler: Sampler, mailbox: Mailbox) -> None:
+    def __init__(
+        self, recipe: Recipe, report: Report, stop: StopSwitch, sampler: Sampler, mailbox: Mailbox, basis: str | None
+    ) -> None:
         self.perplexities: dict[str, float] = {}
+        self._basis = basis
         self._report = report
         self._stop = stop
         self._sampler = sampler
@@ -155,6 +158,7 @@ class TrainingLoop(TrainerCallback):
             rows=held_out.rows,
             seconds=held_out.seconds,
             label=label,
+            basis=self._basis,
         )
         self.perplexities[label] = held_out.perplexity
         self._requests.settle("evaluate", True, f"held-out loss {held_out.loss:.4f} at step {state.global_step:,}")

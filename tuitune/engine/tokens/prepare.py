@@ -32,7 +32,8 @@ class Prepared:
     """Tokenized rows (`input_ids`, `labels`, and `seq_lengths` where packed) and what became of the rows read.
 
     `held_out_rows` are the rows themselves, for their questions and answers; `held_out_count` of them have a loss.
-    `fingerprint` tells whether these are the tokens, in the order, of another time.
+    `fingerprint` tells whether these are the tokens, in the order, of another time; `held_out_fingerprint` whether the
+    held-out ones are, however they are packed (None where there are none).
     """
 
     train: datasets.Dataset
@@ -43,6 +44,7 @@ class Prepared:
     dropped_rows: int
     train_tokens: int
     fingerprint: str
+    held_out_fingerprint: str | None
 
 
 def read(
@@ -81,6 +83,7 @@ def arrange(tokens: Tokenized, recipe: Recipe, *, flat: bool) -> Prepared:
         dropped_rows=facts["rows"] - facts["kept"],
         train_tokens=facts["tokens"],
         fingerprint=_fingerprint([train] if held_out is None else [train, held_out]),
+        held_out_fingerprint=None if tokens.held_out is None else _fingerprint([tokens.held_out]),
     )
 
 

@@ -25,8 +25,9 @@ class History:
     phase, plan, artefact, resumed and end are the last records of their kind (None before there is one, and `end` once
     a later life has begun); evaluations, answers, checkpoints, alerts, samples and tuned (the changes made while it
     trained) are lists of records. An evaluation also has `trained_tokens`, its place on an axis of tokens. A `resumed`
-    record with a step removes everything that was recorded after that step, but what was tuned; `rewinds` counts the
-    times that something was removed.
+    record with a step removes everything that was recorded after that step, but what was tuned. Evaluations and answers
+    on one basis compare: those of another held-out set or base model are removed by the first that is on a new one.
+    `rewinds` counts the times that something was removed.
     """
 
     def __init__(self) -> None:
@@ -85,14 +86,17 @@ class History:
                 self.phase = shaped(record, texts=("phase", "text", "unit"), numbers=("done", "total"))
                 return
             case "eval":
-                tokens = self.steps.tokens[-1] if len(self.steps) else 0.0
-                self.evaluations.append({**shaped(record, ("label",), _EVALUATION), "trained_tokens": tokens})
+                evaluation = shaped(record, ("label", "basis"), _EVALUATION)
+                trained = len(self.steps) and evaluation["step"] != 0
+                self._drop_incomparable(self.evaluations, evaluation)
+                self.evaluations.append({**evaluation, "trained_tokens": self.steps.tokens[-1] if trained else 0.0})
                 return
             case "resumed":
                 self._resume(record)
             case "plan" | "artefact" | "end":
                 setattr(self, str(kind), record)
             case "answers":
+                self._drop_incomparable(self.answers, record)
                 self.answers.append(record)
             case "tuned" if table(record, "changes"):
                 self.tuned.append(record)
@@ -106,6 +110,11 @@ class History:
             self.rewinds += _drop_after([self.samples], number(record, "step"))
         else:
             self.samples.append(record)
+
+    def _drop_incomparable(self, former: list[Record], newest: Record) -> None:
+        if former and former[-1].get("basis") != newest.get("basis"):
+            former.clear()
+            self.rewinds += 1
 
     def _resume(self, record: Record) -> None:
         self.resumed, self.end = record, None

@@ -69,7 +69,7 @@ FIELDS: Mapping[str, Callable[[Any], bool]] = _declared(
     texts=(
         _is_text,
         "kind event phase text unit state reason message verb nonce by why rung next signal tuitune device label path "
-        "checkpoint dtype attention id level outcome cause prompt answer name run directory host boot_id",
+        "basis checkpoint dtype attention id level outcome cause prompt answer name run directory host boot_id",
     ),
     flags=(_is_flag, "ok healthy exact resumes"),
     counts=(
