@@ -9,7 +9,7 @@ import re
 from pathlib import Path
 
 from tuitune.recipe.presets import PRESETS
-from tuitune.recipe.settings import section_titles, settings, show_value
+from tuitune.recipe.settings import Setting, section_titles, settings, show_value
 from tuitune.tui.actions import EVERYWHERE, actions_of
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -36,9 +36,13 @@ def recipe_page() -> str:
         "Every setting of `recipe.toml`: help, bounds and default. Made from the schema by `python docs/generate.py`.",
         "`tuitune new -o recipe.toml` writes a commented recipe; `--set KEY=VALUE` changes one setting of it.",
         "",
-        "A relative path in a recipe file (`model.id` and `data.train`, `eval`, `mix`, `template`) starts at the",
-        "folder of that file, wherever the command runs; one given to `--set` or typed on the screen starts at the",
-        "current folder.",
+        f"A relative path in a recipe file ({', '.join(f'`{one.key}`' for one in settings() if one.entails.names)})",
+        "starts at the folder of that file, wherever the command runs; one given to `--set` or typed on the screen",
+        "starts at the current folder.",
+        "",
+        "*change* says how long a run that exists takes another value: until it trains, while it is at rest (with",
+        "`tuitune resume RUN --set KEY=VALUE`), or even while it trains (with `tuitune tune`). With ≈ it then resumes",
+        "approximately instead of exactly (docs/runs.md); with ⟳ its data is tokenized anew.",
     ]
     section = None
     for setting in settings():
@@ -48,8 +52,8 @@ def recipe_page() -> str:
                 "",
                 f"## [{section}] {section_titles()[section]}",
                 "",
-                "| key | meaning | values | default |",
-                "|---|---|---|---|",
+                "| key | meaning | values | default | change |",
+                "|---|---|---|---|---|",
             ]
         values = (
             ", ".join(f"`{choice}`" for choice in setting.choices)
@@ -58,12 +62,32 @@ def recipe_page() -> str:
         )
         default = f"`{show_value(setting, setting.default)}`" if setting.default not in (None, "", [], {}) else "empty"
         advanced = " *(advanced)*" if setting.advanced else ""
-        lines.append(f"| `{setting.name}` | {_cell(setting.help)}{advanced} | {_cell(values)} | {_cell(default)} |")
+        meaning = f"{_cell(setting.help)}{_needs(setting)}{advanced}"
+        lines.append(f"| `{setting.name}` | {meaning} | {_cell(values)} | {_cell(default)} | {_change(setting)} |")
     lines += ["", "## Presets", "", "| name | what it is | sets |", "|---|---|---|"]
     for preset in PRESETS.values():
         values = ", ".join(f"`{key} = {value}`" for key, value in preset.values.items())
         lines.append(f"| `{preset.name}` | {_cell(preset.help)} | {_cell(values)} |")
     return "\n".join(lines) + "\n"
+
+
+def _needs(setting: Setting) -> str:
+    """What gives it an effect, as it is written in a recipe."""
+    needs = setting.entails.conditions
+    if not needs:
+        return ""
+    if needs[0].values == (None,):
+        return f" `{needs[0].key}` overrides it."
+    keys = [" = ".join([f"`{need.key}`", *filter(None, [" or ".join(map(str, need.values))])]) for need in needs]
+    return f" Needs {' or '.join(keys)}."
+
+
+def _change(setting: Setting) -> str:
+    """When it can be changed, and what follows."""
+    at_rest = setting.entails.change in ("at rest", "while it trains")
+    approximately = at_rest and not setting.affects("nothing")
+    signs = [" ≈" if approximately else "", " ⟳" if setting.affects("tokens", "tokenizer") else ""]
+    return setting.entails.change + "".join(signs)
 
 
 def keys_page() -> str:

@@ -13,7 +13,7 @@ from tests.recipe.strategies import values
 from tuitune.problem import TuituneError
 from tuitune.recipe.check import RecipeError, parse
 from tuitune.recipe.schema import Recipe
-from tuitune.recipe.settings import OTHER_NAMES, parse_value, section_titles, setting, settings, show_value
+from tuitune.recipe.settings import parse_value, section_titles, setting, settings, show_value, suggestion
 
 
 def test_settings_are_all_the_fields_in_order() -> None:
@@ -224,4 +224,6 @@ def test_hopeless_keys_get_none() -> None:
 
 
 def test_other_tools_names_lead_to_settings() -> None:
-    assert all(setting(key) for key in OTHER_NAMES.values())
+    others = [name for one in settings() for name in one.also]
+    assert len(set(others)) == len(others)
+    assert all(suggestion(f"training.{name}") == one.key for one in settings() for name in one.also)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
@@ -40,24 +41,87 @@ HeldOut = Annotated[Annotated[float, Field(gt=0, le=0.5)] | str | None, BeforeVa
 """Rows kept from training: a fraction of the training data, the name of other data, or None."""
 
 
+Affects = Literal["nothing", "tokens", "tokenizer", "rows", "steps", "training", "device"]
+"""What another value of a setting changes in a run.
+
+`tokens`: which rows there are and what of them is learned, so that they are tokenized anew. `tokenizer`: what makes
+tokens of text; what is found there decides, not its name. `rows`: how tokens lie in the rows of a batch. `steps`: how
+many there are, or how many rows each takes. `training`: what is learned in them. `device`: where. A run that resumes
+with any of these changed does so approximately: with `training` always, with the others where something else comes of
+it.
+"""
+
+Change = Literal["never", "until it trains", "at rest", "while it trains"]
+"""How long a run that exists takes another value: not at all, until training has begun, whenever it is at rest, or even
+while it trains.
+"""
+
+
+class Needs:
+    """What another setting must be for this one to have an effect: one of `values`, filled where none are given."""
+
+    def __init__(self, key: str, *values: Any) -> None:
+        self.key, self.values = key, values
+
+    def met(self, value: Any) -> bool:
+        """Whether `value` of the other setting gives this one an effect."""
+        return value in self.values if self.values else bool(value)
+
+
+@dataclass(frozen=True)
+class Entails:
+    """What a setting entails: what it `affects`, when a run takes a `change` of it, and what it `needs` to have an
+    effect, of several one.
+
+    `names`: its text is the name of a model, of data or of a file, which may be a path. `picked`: a form has a dialog
+    for it.
+    """
+
+    affects: Affects | tuple[Affects, ...]
+    change: Change = "at rest"
+    needs: Needs | tuple[Needs, ...] = ()
+    names: Literal["", "model", "data", "file"] = ""
+    picked: Literal["", "model", "data", "modules", "prompts", "device"] = ""
+
+    @property
+    def affected(self) -> tuple[Affects, ...]:
+        """What another value changes in a run, if anything."""
+        return self.affects if isinstance(self.affects, tuple) else (self.affects,)
+
+    @property
+    def conditions(self) -> tuple[Needs, ...]:
+        """Of which one must be met for the setting to have an effect; none where it always has."""
+        return self.needs if isinstance(self.needs, tuple) else (self.needs,)
+
+
 def setting(
     default: Any,
     title: str,
     help: str,
+    entails: Entails,
     *,
     unit: str = "",
     expected: str = "",
     advanced: bool = False,
     lines: bool = False,
+    always: bool = False,
+    also: tuple[str, ...] = (),
+    usual: float | None = None,
+    step: float | None = None,
     **constraints: Any,
 ) -> Any:
     """Declare one recipe field; `constraints` are pydantic's (`ge`, `le`, `pattern`, …).
 
     `expected` says what may be written, where the type and the constraints alone do not say it well. `lines`: its texts
-    may have line breaks and tabs in them; no other control character is ever allowed.
+    may have line breaks and tabs in them; no other control character is ever allowed. `always`: every recipe file has
+    it, at its default too. `also` is what other trainers call it. `usual` is the value that switches it on, and `step`
+    by how much it is changed at a time.
     """
     factory = {"default_factory": lambda: default.copy()} if isinstance(default, list | dict) else {"default": default}
-    extra: dict[str, Any] = {"unit": unit, "expected": expected, "advanced": advanced, "lines": lines}
+    extra: dict[str, Any] = {
+        "entails": entails, "unit": unit, "wanted": expected, "advanced": advanced, "lines": lines, "always": always,
+        "also": also, "usual": usual, "step": step,
+    }  # fmt: skip
     return Field(**factory, title=title, description=help, json_schema_extra=extra, **constraints)
 
 

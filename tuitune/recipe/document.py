@@ -26,9 +26,6 @@ from tuitune.text import clean
 LARGEST = 1 << 20
 """Bytes of the largest file taken for a recipe."""
 
-ALWAYS = ("run.name", "model.id", "data.train")
-"""Keys written even where they are at their defaults: what a reader of any recipe looks for."""
-
 _UNREADABLE = {
     errno.EISDIR: "is a folder; name a recipe file such as recipe.toml",
     errno.EFBIG: "is larger than 1 MiB, too large for a recipe",
@@ -53,7 +50,7 @@ class Document:
         tables = tables_of(self.recipe)
         put(tables, changed, value)
         wanted = parse(tables)
-        text = _edited(self.text, changed, getattr(getattr(wanted, changed.section), changed.name))
+        text = _edited(self.text, changed, changed.of(wanted))
         if parse(tomllib.loads(text)) != wanted:
             raise RecipeError(Problem(key, "the layout of this file cannot be changed in place; edit it by hand"))
         return Document(text, wanted)
@@ -90,7 +87,7 @@ def render(recipe: Recipe, *, full: bool = False, comments: bool = False) -> str
             line
             for one in settings()
             if one.section == section and _written(one, recipe, full)
-            for line in _lines(one, _value(recipe, one), comments)
+            for line in _lines(one, one.of(recipe), comments)
         ]
         if lines:
             blocks.append("\n".join([f"[{section}]", *lines]))
@@ -172,14 +169,10 @@ def _edited(text: str, one: Setting, value: Any) -> str:
 
 
 def _written(one: Setting, recipe: Recipe, full: bool) -> bool:
-    value = _value(recipe, one)
+    value = one.of(recipe)
     if value is None and one.default is None:
         return False
-    return full or one.key in ALWAYS or value != one.default
-
-
-def _value(recipe: Recipe, one: Setting) -> Any:
-    return getattr(getattr(recipe, one.section), one.name)
+    return full or one.always or value != one.default
 
 
 def _lines(one: Setting, value: Any, comments: bool) -> list[str]:

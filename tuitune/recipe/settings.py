@@ -13,7 +13,7 @@ from pydantic.fields import FieldInfo
 
 from tuitune.problem import Problem, TuituneError
 from tuitune.recipe import values
-from tuitune.recipe.declaration import CONTROL_CHARACTER, Section
+from tuitune.recipe.declaration import CONTROL_CHARACTER, Affects, Entails, Section
 from tuitune.recipe.schema import Recipe
 
 Kind = Literal["choice", "switch", "integer", "number", "text", "list", "table", "shares", "cadence"]
@@ -27,41 +27,14 @@ _NOUNS: dict[str, str] = {
     "shares": "a table of numbers",
 }
 
-OTHER_NAMES = {
-    "lr": "training.learning_rate",
-    "r": "adapter.rank",
-    "lora_r": "adapter.rank",
-    "lora_alpha": "adapter.alpha",
-    "lora_dropout": "adapter.dropout",
-    "target_modules": "adapter.targets",
-    "use_dora": "adapter.dora",
-    "use_rslora": "adapter.rslora",
-    "num_train_epochs": "training.epochs",
-    "per_device_train_batch_size": "training.batch_size",
-    "gradient_accumulation_steps": "training.accumulation",
-    "lr_scheduler_type": "training.schedule",
-    "optim": "training.optimizer",
-    "max_seq_length": "data.max_length",
-    "max_seq_len": "data.max_length",
-    "cutoff_len": "data.max_length",
-    "load_in_4bit": "quantization.bits",
-    "load_in_8bit": "quantization.bits",
-    "model_name_or_path": "model.id",
-    "dataset": "data.train",
-    "eval_steps": "evaluation.every",
-    "save_steps": "checkpoints.every",
-    "save_total_limit": "checkpoints.keep",
-    "logging_steps": "training.log_every",
-}
-"""What transformers, peft, trl and other trainers call our settings, for suggestions."""
-
 
 @dataclass(frozen=True)
 class Setting:
     """One field of the recipe. `words` are allowed beside a list or a number of steps ("all-linear", "epoch").
 
     `minimum` and `maximum` are inclusive unless `above` or `below` says otherwise; None is unbounded. `longest` is in
-    characters, `filled` says that text must not be empty, and `wanted` is the schema's own wording of `expected`.
+    characters, `filled` says that text must not be empty, and `wanted` is the schema's own wording of `expected`. The
+    rest is as in `tuitune.recipe.declaration.setting`.
     """
 
     key: str
@@ -69,10 +42,9 @@ class Setting:
     name: str
     title: str
     help: str
-    unit: str
-    advanced: bool
     default: Any = field(hash=False)
     kind: Kind
+    entails: Entails
     choices: tuple[Any, ...] = ()
     words: tuple[str, ...] = ()
     optional: bool = False
@@ -82,7 +54,27 @@ class Setting:
     below: bool = False
     longest: int | None = None
     filled: bool = False
+    unit: str = ""
     wanted: str = ""
+    advanced: bool = False
+    lines: bool = False
+    always: bool = False
+    also: tuple[str, ...] = ()
+    usual: float | None = None
+    step: float | None = None
+
+    def of(self, recipe: Recipe) -> Any:
+        """Its value in a recipe."""
+        return getattr(getattr(recipe, self.section), self.name)
+
+    def affects(self, *what: Affects) -> bool:
+        """Whether another value of it changes any of these in a run."""
+        return any(one in self.entails.affected for one in what)
+
+    @property
+    def is_tunable(self) -> bool:
+        """Whether a run takes another value of it while it trains."""
+        return self.entails.change == "while it trains"
 
     @property
     def bounds(self) -> str:
@@ -155,8 +147,8 @@ def unknown(key: str) -> str:
 def suggestion(key: str) -> str | None:
     """The known key or section that `key` most likely stands for."""
     section, _, name = key.rpartition(".")
-    if name in OTHER_NAMES:
-        return OTHER_NAMES[name]
+    if other := next((known.key for known in settings() if name in known.also), None):
+        return other
     same = [known.key for known in settings() if known.name == name]
     if same and section not in sections():
         close = difflib.get_close_matches(key, same, 1, 0.0)
@@ -213,8 +205,6 @@ def _setting(section: str, name: str, info: FieldInfo) -> Setting:
         name=name,
         title=info.title or name,
         help=info.description or "",
-        unit=extra["unit"],
-        advanced=extra["advanced"],
         default=info.get_default(call_default_factory=True),
         kind=kind,
         choices=tuple(literals) if kind == "choice" else (),
@@ -226,7 +216,7 @@ def _setting(section: str, name: str, info: FieldInfo) -> Setting:
         below=below,
         longest=_constraint(metadata, "max_length"),
         filled=bool(_constraint(metadata, "min_length")),
-        wanted=extra["expected"],
+        **extra,
     )
 
 

@@ -12,19 +12,7 @@ from tuitune.recipe.overrides import put, tables_of
 from tuitune.recipe.schema import Recipe
 from tuitune.recipe.settings import setting, settings, unknown
 
-_KEYS = {
-    "training.learning_rate",
-    "training.log_every",
-    "evaluation.every",
-    "evaluation.patience",
-    "checkpoints.every",
-    "samples.every",
-    "samples.prompts",
-    "samples.temperature",
-    "samples.max_new_tokens",
-}
-
-TUNABLE = frozenset(one.key for one in settings() if one.section == "limits" or one.key in _KEYS)
+TUNABLE = frozenset(one.key for one in settings() if one.is_tunable)
 """The settings that a run takes while it trains. The learning rate is the peak of its schedule."""
 
 

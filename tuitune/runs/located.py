@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from tuitune.data.sources.names import is_hub_set
 from tuitune.hardware.models import looks_like_hub_id
@@ -13,25 +15,24 @@ from tuitune.problem import Problem
 from tuitune.recipe.check import RecipeError
 from tuitune.recipe.document import read
 from tuitune.recipe.schema import Recipe
+from tuitune.recipe.settings import settings
 from tuitune.text import clean
 
 _Test = Callable[[str], bool]
+_ON_HUB: dict[str, _Test] = {"model": looks_like_hub_id, "data": is_hub_set, "file": lambda _name: False}
+"""The test for being a name on the Hub, by what a setting names."""
 
 
 def resolve_paths(recipe: Recipe, base: Path) -> Recipe:
     """The recipe with every name of a local file, folder or pattern made absolute, there or not; relative ones start at
     `base`. Bundled names and addresses stay, and so do Hub ids where no such folder lies below `base`.
     """
-    full = {(key, name): _absolute(name, base, on_hub) for key, name, on_hub in _names(recipe)}
-    data = recipe.data
-    named: dict[str, object] = {"train": full["data.train", data.train]}
-    named["mix"] = {full["data.mix", name]: share for name, share in data.mix.items()}
-    if isinstance(data.eval, str):
-        named["eval"] = full["data.eval", data.eval]
-    if data.template:
-        named["template"] = full["data.template", data.template]
-    model = recipe.model.model_copy(update={"id": full["model.id", recipe.model.id]})
-    return recipe.model_copy(update={"model": model, "data": data.model_copy(update=named)})
+    for one in settings():
+        if test := _ON_HUB.get(one.entails.names):
+            located = _each(one.of(recipe), partial(_absolute, base=base, on_hub=test))
+            section = getattr(recipe, one.section).model_copy(update={one.name: located})
+            recipe = recipe.model_copy(update={one.section: section})
+    return recipe
 
 
 def read_located(path: Path | str, *, replaced: Iterable[str] = ()) -> Recipe:
@@ -46,7 +47,7 @@ def read_located(path: Path | str, *, replaced: Iterable[str] = ()) -> Recipe:
         return recipe
     problems = [
         Problem(key, _elsewhere(name, folder, here))
-        for key, name, _ in _names(recipe)
+        for key, name in _names(recipe)
         if key not in replaced and _is_there(folder / expanded(name)) is False and _is_there(here / expanded(name))
     ]
     if problems:
@@ -54,16 +55,20 @@ def read_located(path: Path | str, *, replaced: Iterable[str] = ()) -> Recipe:
     return resolve_paths(recipe, folder)
 
 
-def _names(recipe: Recipe) -> Iterator[tuple[str, str, _Test]]:
-    """Of every name that may be a path: its key, itself, and the test for being a name on the Hub."""
-    data = recipe.data
-    yield "model.id", recipe.model.id, looks_like_hub_id
-    yield "data.train", data.train, is_hub_set
-    yield from (("data.mix", name, is_hub_set) for name in data.mix)
-    if isinstance(data.eval, str):
-        yield "data.eval", data.eval, is_hub_set
-    if data.template:
-        yield "data.template", data.template, lambda _: False
+def _each(value: Any, change: Callable[[str], str]) -> Any:
+    """A setting with every name in it changed."""
+    if isinstance(value, dict):
+        return {change(name): share for name, share in value.items()}
+    return change(value) if isinstance(value, str) and value else value
+
+
+def _names(recipe: Recipe) -> Iterator[tuple[str, str]]:
+    """Key and name of everything that may be a path."""
+    for one in settings():
+        if one.entails.names:
+            value = one.of(recipe)
+            names = value if isinstance(value, dict) else [value] if isinstance(value, str) and value else []
+            yield from ((one.key, name) for name in names)
 
 
 def _absolute(name: str, base: Path, on_hub: _Test) -> str:

@@ -11,9 +11,10 @@ from tests.hardware import fake_nvml
 from tuitune.hardware.gpus import Sampler
 from tuitune.planning import preflight
 from tuitune.planning.checks.remote import Remote
+from tuitune.recipe.effect import without_effect
 from tuitune.recipe.schema import Recipe
 from tuitune.tui.compose.forecast import forecast_lines, forecast_summary
-from tuitune.tui.compose.notes import notes, unused
+from tuitune.tui.compose.notes import notes
 from tuitune.views.draft import with_values
 from tuitune.views.estimate import Inspections, look
 
@@ -28,9 +29,9 @@ def test_scaling_follows_rslora():
 
 
 def test_values_without_effect_say_why():
-    assert unused(recipe())["quantization.kind"] == "needs 4 bits"
-    assert "quantization.kind" not in unused(recipe(quantization__bits=4))
-    assert unused(recipe(adapter__method="none"))["adapter.rank"] == "needs method lora"
+    assert without_effect(recipe())["quantization.kind"] == "needs bits = 4"
+    assert "quantization.kind" not in without_effect(recipe(quantization__bits=4))
+    assert without_effect(recipe(adapter__method="none"))["adapter.rank"] == "needs method = lora"
 
 
 def test_rows_are_known_once_the_file_has_been_inspected(tmp_path: Path):

@@ -19,16 +19,17 @@ from tuitune.data.tasks import begin
 from tuitune.recipe import overrides
 from tuitune.recipe.document import write_text
 from tuitune.recipe.schema import Recipe
+from tuitune.recipe.settings import settings
 from tuitune.runs.located import read_located
 from tuitune.text import clean
 
 _NAMED = 3
-_UNREAD = ("model.id", "data.train", "data.mix", "data.template")
+_UNREAD = tuple(one.key for one in settings() if one.entails.names and one.key != "data.eval")
 """Names in a recipe that these verbs do not go by."""
 
 
-def recipe_of(options: argparse.Namespace, settings: Sequence[str] = ()) -> Recipe:
-    """The recipe that decides on the rows: `--recipe` or the usual one, on IN, with `settings` and then `--set`.
+def recipe_of(options: argparse.Namespace, changes: Sequence[str] = ()) -> Recipe:
+    """The recipe that decides on the rows: `--recipe` or the usual one, on IN, with `changes` and then `--set`.
 
     Nothing is mixed in; and nothing is held out, but data of its own that `--recipe` names.
     """
@@ -36,7 +37,7 @@ def recipe_of(options: argparse.Namespace, settings: Sequence[str] = ()) -> Reci
     held_out = recipe.data.eval if isinstance(recipe.data.eval, str) else ""
     tables = overrides.tables_of(recipe)
     tables["data"] = {**tables.get("data", {}), "train": options.source, "eval": held_out, "mix": {}}
-    return overrides.apply(tables, [*settings, *options.overrides])
+    return overrides.apply(tables, [*changes, *options.overrides])
 
 
 def given_recipe(options: argparse.Namespace, *, replaced: Sequence[str] = _UNREAD) -> Recipe:

@@ -18,6 +18,7 @@ from tuitune.planning.steps import expected_steps
 from tuitune.problem import TuituneError
 from tuitune.recipe import overrides
 from tuitune.recipe.schema import Recipe
+from tuitune.recipe.settings import settings
 from tuitune.text import clean
 from tuitune.units import percent_text
 from tuitune.views.inspector_client import Inspector
@@ -61,8 +62,8 @@ def _recipe(options: argparse.Namespace) -> Recipe:
 
 def _replaced(options: argparse.Namespace) -> list[str]:
     """The keys of the recipe that the command line answers for."""
-    data = [] if options.path is None else ["data.train", "data.eval", "data.mix"]
-    return [*data, "model.id"] if options.model else data
+    given = {"data": options.path is not None, "model": bool(options.model)}
+    return [one.key for one in settings() if given.get(one.entails.names)]
 
 
 def _summary(result: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -22,7 +22,7 @@ from tuitune.engine.load.model import Base
 from tuitune.engine.tokens.encode import Canonical
 from tuitune.engine.tokens.prepare import Prepared
 from tuitune.recipe.schema import Recipe
-from tuitune.recipe.settings import settings
+from tuitune.recipe.settings import setting, settings
 from tuitune.runs.store import checkpoints, journal
 from tuitune.runs.store.checkpoints import Checkpoint, Skipped
 from tuitune.runs.store.directory import Run
@@ -30,7 +30,6 @@ from tuitune.runs.store.records import Record, number
 
 _LIBRARIES = ("torch", "transformers", "trl", "peft", "accelerate", "bitsandbytes")
 _PIECE = 1 << 24
-_WITHOUT_EFFECT = {"training.log_every", "training.workers", "training.gradient_checkpointing"}
 _OF_THE_BASE = ("base", "weights", "model_files")
 _DESCRIBING = (
     *("config.json", "generation_config.json", "chat_template.*", "*.py"),
@@ -41,8 +40,6 @@ _DESCRIBING = (
 _HELD_OUT_LOSSES = ("early_stopping", "best", "overfitting")
 _LOSSES = ("smoothed", "overfitting", "explosion", "divergence", "plateau", "zero")
 """What the recorder and its watchdog know of losses."""
-
-_SAID_OTHERWISE = {"training.batch_size", "training.accumulation", "training.epochs", "training.max_steps"}
 
 
 @dataclass(frozen=True)
@@ -94,7 +91,7 @@ def circumstances(recipe: Recipe, base: Base, data: Prepared, on: torch.device, 
     """Everything besides its own state that a checkpoint's future depends on; kept in its manifest."""
     cpu = on.type == "cpu"
     found = {
-        "recipe": {one.key: getattr(getattr(recipe, one.section), one.name) for one in settings() if _matters(one.key)},
+        "recipe": {one.key: one.of(recipe) for one in settings() if one.affects("training", "steps")},
         "data": data.fingerprint,
         "base": base.commit or {file.name: file.stat().st_size for file in _weight_files(base)},
         "weights": None if base.commit else _digest(_weight_files(base)),
@@ -175,17 +172,10 @@ def _same_tokens(then: dict[str, Any], now: dict[str, Any]) -> bool:
     return not [*_data(then, now), *_base(then, now)]
 
 
-def _matters(key: str) -> bool:
-    section, _, name = key.partition(".")
-    whole = section in ("adapter", "quantization", "training", "objective")
-    chosen = key in ("run.seed", "data.shuffle") or (section == "model" and name != "trust_remote_code")
-    return (whole or chosen) and key not in _WITHOUT_EFFECT
-
-
 def _recipe(then: dict[str, Any], now: dict[str, Any]) -> Iterator[str]:
     before = then.get("recipe", {})
     for key, value in now["recipe"].items():
-        if key not in _SAID_OTHERWISE and key in before and before[key] != value:
+        if setting(key).affects("training") and key in before and before[key] != value:
             yield f"{key} was {before[key]} and is {value}"
 
 

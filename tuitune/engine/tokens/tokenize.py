@@ -20,13 +20,13 @@ from tuitune.engine.tokens.omissions import EARLIER_REASONS, REASONS, SYSTEM, WO
 from tuitune.engine.tokens.store import Draft, Tokenized
 from tuitune.engine.tokens.template import ChatTemplate
 from tuitune.engine.tokens.token_statistics import Census
-from tuitune.planning.data_plan import wanted
+from tuitune.planning.data_plan import sources, wanted
 from tuitune.recipe.schema import Recipe
+from tuitune.recipe.settings import settings
 from tuitune.text import clean
 
 _CHUNK = 512  # rows tokenized at once
 _LIBRARIES = ("transformers", "tokenizers", "trl")
-_WITHOUT_EFFECT = {"packing", "shuffle", "template"}
 _LABELLING = 5
 """Counts the ways in which rows were labelled: tokens of an earlier one are not taken for those of today."""
 
@@ -77,7 +77,7 @@ def tokenize(
     A model without a chat template gets the plain one where there are conversations.
     """
     listener.phase("reading", f"reading {recipe.data.train}")
-    key = _key(recipe, template, stop_ids, base)
+    key = cache_key(recipe, template, stop_ids, base)
     found = store.find(key)
     if held_out is not None and (found is None or found.facts["held_out_marks"] != list(held_out)):
         key = _digest([key, list(held_out)])
@@ -223,18 +223,13 @@ def _canonical(items: Sequence[Item]) -> list[Canonical]:
     return [item.canonical for item in items]
 
 
-def _key(recipe: Recipe, template: ChatTemplate, stop_ids: set[int], base: Path | None) -> str:
+def cache_key(recipe: Recipe, template: ChatTemplate, stop_ids: set[int], base: Path | None) -> str:
     """What the tokens depend on: the data's content, what the recipe makes of it, template, tokenizer and libraries."""
-    data = recipe.data
-    names = [data.train, *data.mix, *([data.eval] if isinstance(data.eval, str) else [])]
     tokenizer = template.tokenizer
     return _digest(
         {
-            "content": [content_hash(resolve(name, base=base)) for name in names],
-            "data": data.model_dump(mode="json", exclude=_WITHOUT_EFFECT),
-            "cleaning": recipe.cleaning.model_dump(mode="json"),
-            "objective": recipe.objective.kind,
-            "seed": recipe.run.seed,
+            "content": [content_hash(resolve(name, base=base)) for name in sources(recipe)],
+            "settings": {one.key: one.of(recipe) for one in settings() if one.affects("tokens")},
             "template": [tokenizer.chat_template, template.marked],
             "ends": sorted(stop_ids),
             "tokenizer": [hashlib.sha256(_vocabulary(template)).hexdigest(), dict(tokenizer.special_tokens_map)],

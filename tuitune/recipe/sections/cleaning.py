@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from tuitune.recipe.declaration import MOST, Section, setting
+from tuitune.recipe.declaration import MOST, Entails, Section, setting
 
 
 class CleaningSection(Section):
@@ -14,27 +14,35 @@ class CleaningSection(Section):
         "refuse",
         "unusable rows",
         "Rows that cannot be read or have the wrong shape: refuse the data set and name them, or drop and count them.",
+        Entails("tokens"),
     )
-    empty: bool = setting(False, "drop empty", "Drop rows whose instruction or answer is empty.")
+    empty: bool = setting(False, "drop empty", "Drop rows whose instruction or answer is empty.", Entails("tokens"))
     whitespace: bool = setting(
         False,
         "tidy white space",
         "Trim texts, unify line ends, and remove spaces at line ends and repeated blank lines.",
+        Entails("tokens"),
     )
     shortest: int | None = setting(
         None,
         "shortest answer",
         "Drop rows whose last answer is shorter; 50 is usual for prose. Empty keeps all.",
+        Entails("tokens"),
+        usual=50,
+        step=10,
         unit="characters",
         ge=1,
         le=MOST,
     )
-    duplicates: bool = setting(False, "drop duplicates", "Drop rows equal to an earlier row.")
+    duplicates: bool = setting(False, "drop duplicates", "Drop rows equal to an earlier row.", Entails("tokens"))
     near_duplicates: float | None = setting(
         None,
         "drop near-duplicates",
         "Drop rows whose instruction is at least this similar to an earlier one: Jaccard similarity of word triples, "
         "without those that most rows share. 0.8 is usual; empty keeps them.",
+        Entails("tokens"),
+        usual=0.8,
+        step=0.05,
         ge=0.5,
         le=1,
     )
@@ -43,12 +51,14 @@ class CleaningSection(Section):
         "control tokens",
         "Control tokens in the text of conversations, such as an end token inside an answer or a second beginning "
         "token: keep and count them, or remove them.",
+        Entails("tokens"),
     )
     too_long: Literal["cut", "drop"] = setting(
-        "cut", "over-long rows", "Rows longer than data.max_length: cut their end, or drop them."
+        "cut", "over-long rows", "Rows longer than data.max_length: cut their end, or drop them.", Entails("tokens")
     )
     leakage: Literal["report", "drop"] = setting(
         "report",
         "leakage",
         "Training rows equal or nearly equal to a held-out row make the held-out loss too low: report or drop them.",
+        Entails("tokens"),
     )

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from tuitune.recipe.declaration import MOST, HeldOut, Section, rule, setting
+from tuitune.recipe.declaration import MOST, Entails, HeldOut, Section, rule, setting
 from tuitune.recipe.roles import NEEDED, ROLES, ROLES_OF, shape_of
 from tuitune.recipe.values import shown
 
@@ -24,6 +24,9 @@ class DataSection(Section):
         "training data",
         "A file (json, jsonl, csv, tsv, txt, parquet, also .gz or .zst), a folder or pattern of files, an https "
         "address, a bundled set or a Hub data set.",
+        Entails("tokens", change="until it trains", names="data", picked="data"),
+        always=True,
+        also=("dataset",),
         min_length=1,
     )
     mix: dict[str, Annotated[float, Field(gt=0, lt=1)]] = setting(
@@ -31,23 +34,32 @@ class DataSection(Section):
         "mixed in",
         "Other data added to the training rows, each with its share of the total; 0.1 to 0.2 of general data guards "
         "against forgetting.",
+        Entails("tokens", names="data"),
         expected='data sets and their shares, such as "general.jsonl" = 0.15',
     )
     eval: HeldOut = setting(
         0.05,
         "held-out data",
         "Rows kept for evaluation: a fraction of the training data, another file or set, or empty for none.",
+        Entails("tokens", change="until it trains", names="data", picked="data"),
         expected="a fraction above 0 and at most 0.5, a file or set, or nothing",
     )
-    split: str = setting("train", "Hub split", "Which split of a Hub data set to train on.", advanced=True)
+    split: str = setting(
+        "train",
+        "Hub split",
+        "Which split of a Hub data set to train on.",
+        Entails("tokens", change="until it trains"),
+        advanced=True,
+    )
     shape: Literal["auto", "alpaca", "messages", "sharegpt", "tools", "prompt-completion", "columns", "text"] = setting(
-        "auto", "shape", "Shape of the rows; auto recognises it."
+        "auto", "shape", "Shape of the rows; auto recognises it.", Entails("tokens", change="until it trains")
     )
     columns: dict[str, str] = setting(
         {},
         "columns",
         "Column of each role (prompt, completion, system, text, messages, instruction, input, output, tools or label), "
         "for data with other column names. Rows whose label marks the answer as bad are unusable.",
+        Entails("tokens", change="until it trains"),
         expected='roles and their columns, such as prompt = "question", completion = "answer"',
         lines=True,
         advanced=True,
@@ -57,6 +69,7 @@ class DataSection(Section):
         "dropped rows",
         "Marks of rows to drop, written by the data workbench: a row's mark is a hash of its content, so it stays with "
         "the row when the file changes.",
+        Entails("tokens"),
         expected="marks of 16 hexadecimal digits",
         advanced=True,
     )
@@ -64,6 +77,7 @@ class DataSection(Section):
         "",
         "chat template",
         "File with a Jinja chat template; empty for the tokenizer's own.",
+        Entails("tokenizer", names="file"),
         advanced=True,
     )
     left_out: Literal["report", "inline"] = setting(
@@ -71,12 +85,15 @@ class DataSection(Section):
         "dropped by template",
         "A system turn or reasoning that the chat template drops: report names it and trains without it; inline writes "
         "it as text, the system turn before the first question, reasoning in <think> tags before its answer.",
+        Entails("tokens"),
         advanced=True,
     )
     max_length: int = setting(
         512,
         "max length",
         "Longest row; longer rows are cut, or dropped by cleaning.too_long.",
+        Entails("tokens"),
+        also=("max_seq_length", "max_seq_len", "cutoff_len"),
         unit="tokens",
         ge=8,
         le=1_048_576,
@@ -85,22 +102,31 @@ class DataSection(Section):
         True,
         "packing",
         "Put several documents into each row of a batch, which saves padding; each still attends only to itself.",
+        Entails("rows"),
     )
     loss_on: Literal["assistant", "completion", "all"] = setting(
         "assistant",
         "learn from",
         "Tokens that count in the loss: the assistant's turns, only the last answer, or every token.",
+        Entails("tokens"),
     )
     limit: int | None = setting(
         None,
         "limit",
         "Use only the first rows of the training data; empty for all.",
+        Entails("tokens"),
         unit="rows",
         advanced=True,
         ge=1,
         le=MOST,
     )
-    shuffle: bool = setting(True, "shuffle", "Train on the rows in a random order, fixed by the seed.", advanced=True)
+    shuffle: bool = setting(
+        True,
+        "shuffle",
+        "Train on the rows in a random order, fixed by the seed.",
+        Entails(("rows", "training")),
+        advanced=True,
+    )
 
     @rule("eval", "train")
     def _same_rows(self) -> str | None:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import Literal
 
-from tuitune.recipe.declaration import Section, setting
+from tuitune.recipe.declaration import Entails, Section, setting
 
 
 class ObjectiveSection(Section):
     """Objective"""
 
     kind: Literal["sft"] = setting(
-        "sft", "objective", "Training objective: sft is supervised fine-tuning on example answers."
+        "sft",
+        "objective",
+        "Training objective: sft is supervised fine-tuning on example answers.",
+        Entails(("tokens", "training"), change="until it trains"),
     )

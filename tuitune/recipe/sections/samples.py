@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tuitune.recipe.declaration import Cadence, Section, rule, setting
+from tuitune.recipe.declaration import Cadence, Entails, Needs, Section, rule, setting
 
 
 class SamplesSection(Section):
@@ -12,16 +12,31 @@ class SamplesSection(Section):
         [],
         "prompts",
         "Prompts answered during training, always the same, so you see the model change.",
+        Entails("nothing", change="while it trains", picked="prompts"),
         lines=True,
     )
     every: Cadence = setting(
         "epoch",
         "sample every",
         "How often the prompts are answered: a number of steps, epoch or end; always at step 0 and the end.",
+        Entails("nothing", change="while it trains", needs=Needs("samples.prompts")),
     )
-    max_new_tokens: int = setting(128, "answer length", "Longest answer to a prompt.", unit="tokens", ge=1, le=8192)
+    max_new_tokens: int = setting(
+        128,
+        "answer length",
+        "Longest answer to a prompt.",
+        Entails("nothing", change="while it trains", needs=(Needs("samples.prompts"), Needs("evaluation.answers"))),
+        unit="tokens",
+        ge=1,
+        le=8192,
+    )
     temperature: float = setting(
-        0.0, "temperature", "Randomness of the answers; 0 always takes the likeliest token.", ge=0, le=5
+        0.0,
+        "temperature",
+        "Randomness of the answers; 0 always takes the likeliest token.",
+        Entails("nothing", change="while it trains", needs=Needs("samples.prompts")),
+        ge=0,
+        le=5,
     )
 
     @rule("prompts")

@@ -20,9 +20,6 @@ from tuitune.runs.store import files, journal
 from tuitune.runs.store.directory import Run, read_recipe, read_record
 from tuitune.runs.store.provenance import SOURCES, sources
 
-_TIED_SECTIONS = ("model", "adapter", "objective")
-_TIED_KEYS = ("data.train", "data.eval", "data.shape", "data.columns", "data.split")
-
 
 def amend(run: Run, changes: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """Change settings in the run's recipe.toml, which is replaced in one step: {key: {"from": …, "to": …}} of those
@@ -31,9 +28,7 @@ def amend(run: Run, changes: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     before = read_recipe(run)
     after = amended(run, changes)
     made = {
-        one.key: {"from": old, "to": new}
-        for one in settings()
-        if (old := _value(before, one.key)) != (new := _value(after, one.key))
+        one.key: {"from": old, "to": new} for one in settings() if (old := one.of(before)) != (new := one.of(after))
     }
     if made:
         files.write_whole(run.recipe_file, as_toml(after, full=True).encode())
@@ -48,7 +43,7 @@ def prepared(run: Run, changes: Mapping[str, Any]) -> dict[str, Any]:
     gives from wherever it runs.
     """
     result = resolve_paths(amended(run, changes), Path.cwd())
-    return {key: _value(result, key) for key in changes}
+    return {key: setting(key).of(result) for key in changes}
 
 
 def amended(run: Run, changes: Mapping[str, Any]) -> Recipe:
@@ -58,7 +53,7 @@ def amended(run: Run, changes: Mapping[str, Any]) -> Recipe:
     wrong = []
     for key, value in changes.items():
         put(tables, setting(key), value)
-        if value != _value(before, key) and (message := _settled(run, key)):
+        if value != setting(key).of(before) and (message := _settled(run, key)):
             wrong.append(Problem(key, message))
     if wrong:
         raise RecipeError(wrong)
@@ -81,14 +76,9 @@ def from_assignments(assignments: Iterable[str]) -> dict[str, Any]:
 
 def _settled(run: Run, key: str) -> str:
     """Why a setting of this run cannot be changed any more; "" where it can."""
-    if key == "run.name":
-        return "a run keeps its name; start a new run with another"
-    tied = key.partition(".")[0] in _TIED_SECTIONS or key in _TIED_KEYS
-    if tied and journal.last_seq(run.metrics_file) > 0:
+    change = setting(key).entails.change
+    if change == "never":
+        return f"a run keeps its {setting(key).title}; start a new run with another"
+    if change == "until it trains" and journal.last_seq(run.metrics_file) > 0:
         return "cannot change once training has begun; start a new run with it"
     return ""
-
-
-def _value(recipe: Recipe, key: str) -> Any:
-    section, _, name = key.partition(".")
-    return getattr(getattr(recipe, section), name)

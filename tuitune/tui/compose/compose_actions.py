@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from tuitune.hardware.gpus import Gpu
@@ -79,19 +79,19 @@ class ComposeActions(SavesRecipe):
             return
         elif self.section == REVIEW:
             self.go_to(target_of(row))
-        elif (dialog := self._dialogs().get(row)) is not None:
-            dialog()
+        elif (dialog := self._dialogs().get(setting(row).entails.picked)) is not None:
+            dialog(row)
         else:
             self._edit(row)
 
-    def _dialogs(self) -> dict[str, Any]:
+    def _dialogs(self) -> dict[str, Callable[[str], None]]:
+        """By what a setting is picked in."""
         return {
-            "model.id": self._pick_model,
-            "data.train": lambda: self._pick_data("data.train"),
-            "data.eval": lambda: self._pick_data("data.eval"),
-            "adapter.targets": self._pick_targets,
-            "samples.prompts": self._edit_prompts,
-            **({"hardware.gpu": self._pick_gpu} if self.outlook and self.outlook.gpus else {}),
+            "model": self._pick_model,
+            "data": self._pick_data,
+            "modules": self._pick_targets,
+            "prompts": self._edit_prompts,
+            **({"device": self._pick_gpu} if self.outlook and self.outlook.gpus else {}),
         }
 
     def _edit(self, key: str) -> None:
@@ -133,7 +133,7 @@ class ComposeActions(SavesRecipe):
         if values:
             self.set_values(values)
 
-    def _pick_model(self) -> None:
+    def _pick_model(self, key: str) -> None:
         self.app.push_screen(ModelPicker(self.draft.recipe.model.id, self.base), self._use_model)
 
     def _use_model(self, model: str | None) -> None:
@@ -145,23 +145,23 @@ class ComposeActions(SavesRecipe):
     def _pick_data(self, key: str) -> None:
         self.app.push_screen(DataPicker(key, self.draft.recipe, self.base), self._set_all)
 
-    def _pick_targets(self) -> None:
+    def _pick_targets(self, key: str) -> None:
         linears = self.outlook.facts.linears if self.outlook and self.outlook.facts else ()
         self.app.push_screen(
             TargetsDialog(self.draft.recipe.adapter.targets, linears),
-            lambda targets: self._set_all(None if targets is None else {"adapter.targets": targets}),
+            lambda targets: self._set_all(None if targets is None else {key: targets}),
         )
 
-    def _pick_gpu(self) -> None:
+    def _pick_gpu(self, key: str) -> None:
         devices = gpu_choices(self.outlook.gpus if self.outlook else ())
         self.app.push_screen(
-            Choose(setting("hardware.gpu").title, devices, self.draft.recipe.hardware.gpu),
-            lambda device: self._set_text("hardware.gpu", device),
+            Choose(setting(key).title, devices, self.draft.recipe.hardware.gpu),
+            lambda device: self._set_text(key, device),
         )
 
-    def _edit_prompts(self) -> None:
+    def _edit_prompts(self, key: str) -> None:
         self.app.push_screen(
-            PromptsEditor(self.draft.recipe.samples.prompts, lambda prompts: self.typed({"samples.prompts": prompts})),
+            PromptsEditor(self.draft.recipe.samples.prompts, lambda prompts: self.typed({key: prompts})),
             self._use_prompts,
         )
 

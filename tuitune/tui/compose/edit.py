@@ -36,7 +36,7 @@ class EditScreen(ComposeScreen):
 
     NAME = "edit"
     WHAT = "Queued run"
-    SETTLED = frozenset({"run.name"})
+    SETTLED = frozenset(one.key for one in settings() if one.entails.change == "never")
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("edit")]
 
     def __init__(self, run: Run, recipe: Recipe) -> None:

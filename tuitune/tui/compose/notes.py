@@ -1,11 +1,10 @@
-"""What follows from a value, beside it in the form: α/r, the effective batch, steps; and which have no effect."""
+"""What follows from a value, beside it in the form: α/r, the effective batch, steps."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import replace
 
-from tuitune.methods import METHODS
 from tuitune.recipe.schema import Recipe
 from tuitune.recipe.steps import warm_up_steps
 from tuitune.units import count_text, number_text
@@ -35,25 +34,6 @@ def notes(recipe: Recipe, outlook: Outlook | None) -> dict[str, str]:
     if (steps := outlook.steps) is not None:
         found["training.epochs"] = steps.phrase
         found["training.warmup_ratio"] = replace(steps, count=warm_up_steps(steps.count, training)).phrase
-    return found
-
-
-def unused(recipe: Recipe) -> dict[str, str]:
-    """Key → why its value has no effect as the recipe stands."""
-    found: dict[str, str] = {}
-    for name in type(recipe.adapter).model_fields:
-        if name != "method" and not recipe.method.uses(name):
-            users = " or ".join(method.name for method in METHODS.values() if method.uses(name))
-            found[f"adapter.{name}"] = f"needs method {users}"
-    if recipe.quantization.bits != 4:
-        for name in ("kind", "double", "compute_dtype"):
-            found[f"quantization.{name}"] = "needs 4 bits"
-    if recipe.training.max_steps is not None:
-        found["training.epochs"] = "max steps overrides it"
-    if recipe.data.eval is None:
-        found |= {f"evaluation.{name}": "no held-out data" for name in ("every", "perplexity", "answers")}
-    if not recipe.samples.prompts:
-        found |= {f"samples.{name}": "no prompts" for name in ("every", "max_new_tokens", "temperature")}
     return found
 
 

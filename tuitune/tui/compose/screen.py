@@ -18,13 +18,14 @@ from textual.worker import Worker, WorkerState, get_current_worker
 
 from tuitune.hardware.gpus import Sampler
 from tuitune.problem import Problem
+from tuitune.recipe.effect import without_effect
 from tuitune.recipe.schema import Recipe
 from tuitune.recipe.settings import Setting, section_titles, setting, settings
 from tuitune.tui.actions import bindings
 from tuitune.tui.base import TuituneScreen
 from tuitune.tui.compose.compose_actions import ComposeActions
 from tuitune.tui.compose.forecast import ForecastLine, ForecastPane
-from tuitune.tui.compose.notes import notes, unused
+from tuitune.tui.compose.notes import notes
 from tuitune.tui.compose.prompts_editor import counted
 from tuitune.tui.compose.review import explanation, review_rows
 from tuitune.tui.compose.section_list import SectionMark, SectionPane, SectionTabs
@@ -205,7 +206,7 @@ class ComposeScreen(ComposeActions, TuituneScreen):
         if self.form.editing is not None:
             entry = version.refused.get(self.form.editing)
             messages[self.form.editing] = entry.message if entry else ""
-        beside, idle = notes(version.recipe, self.outlook), unused(version.recipe)
+        beside, idle = notes(version.recipe, self.outlook), without_effect(version.recipe)
         return {
             one.key: FieldView(
                 one,
@@ -220,8 +221,8 @@ class ComposeScreen(ComposeActions, TuituneScreen):
         }
 
     def _text(self, one: Setting) -> str:
-        prompts = self.draft.recipe.samples.prompts
-        if one.key == "samples.prompts" and prompts and one.key not in self.draft.refused:
+        prompts = one.of(self.draft.recipe) if one.entails.picked == "prompts" else []
+        if prompts and one.key not in self.draft.refused:
             return f"{counted(len(prompts))}: {' · '.join(prompts)}"
         return self.draft.text(one.key)
 

@@ -24,8 +24,6 @@ from tuitune.tui.widgets.form import FieldInput, Form
 from tuitune.tui.widgets.row_list import RowList
 from tuitune.views.draft import Draft, Version, value_of
 
-PROMPTS = "samples.prompts"
-
 
 class TuneDialog(Dialog[dict[str, Any]]):
     """Gives the settings that were changed, key → value; None for Esc. `recipe` is what the run goes by now."""
@@ -94,14 +92,14 @@ class TuneDialog(Dialog[dict[str, Any]]):
     def _view(self, one: Setting, changes: Mapping[str, Any], messages: Mapping[str, str]) -> FieldView:
         refused = self._draft.refused.get(one.key)
         value = value_of(self._draft.recipe, one.key)
-        prompts = f"{counted(len(value))}: {' · '.join(value)}" if one.key == PROMPTS and value else ""
+        prompts = f"{counted(len(value))}: {' · '.join(value)}" if one.entails.picked == "prompts" and value else ""
         text = refused.text if refused else prompts or show_value(one, value)
         changed = one.key in changes
         note = f"now {_shown(one, value_of(self._now, one.key))}" if changed else ""
         return FieldView(one, text, changed=changed, message=messages.get(one.key, ""), note=note)
 
     def _explain(self, key: str | None) -> None:
-        self.form.explain(help_text(self._views[key]) if key else Content(""))
+        self.form.explain(help_text(self._views[key], tuning=True) if key else Content(""))
 
     @on(RowList.Highlighted)
     def _row_highlighted(self, event: RowList.Highlighted) -> None:
@@ -117,7 +115,7 @@ class TuneDialog(Dialog[dict[str, Any]]):
         if key is None or self.form.editing is not None:
             return
         one = setting(key)
-        if key == PROMPTS:
+        if one.entails.picked == "prompts":
             self.app.push_screen(PromptsEditor(value_of(self._draft.recipe, key)), lambda found: self._use(key, found))
         elif one.kind == "choice":
             options = [Choice(str(choice), str(choice)) for choice in one.choices]
@@ -209,6 +207,6 @@ def _verdict(changes: Mapping[str, Any], problems: list[Problem]) -> Content:
 
 def _shown(one: Setting, value: object) -> str:
     """A value in a few characters."""
-    if one.key == PROMPTS and isinstance(value, list):
+    if one.entails.picked == "prompts" and isinstance(value, list):
         return counted(len(value))
     return clean(show_value(one, value) or "none", limit=24)

@@ -6,15 +6,13 @@ from dataclasses import dataclass
 
 from textual.content import Content
 
+from tuitune.recipe.declaration import Change
 from tuitune.recipe.settings import Setting, section_titles, settings, show_value
 from tuitune.text import clean
 from tuitune.tui.widgets.cut import keep_end
 from tuitune.tui.widgets.row_list import Row
 
 LABEL_WIDTH = 1 + max(len(one.title) for one in settings())
-_PATHS = {"model.id", "data.train", "data.eval", "data.template"}
-"""Settings that may be paths: of a long one the end is shown."""
-
 _WIDEST = 88
 """Beyond this width a row would tear value and note apart."""
 _HELP = 30
@@ -100,7 +98,8 @@ def _value(view: FieldView, room: int) -> Content:
         return Content.assemble(("–", "$faint"))
     if kind == "choice" and len(view.setting.choices) > 1:
         return Content.assemble((text, style), (" ▾", "$faint"))
-    return Content.assemble((keep_end(text, room) if view.setting.key in _PATHS else text, style))
+    is_path = kind == "text" and view.setting.entails.names
+    return Content.assemble((keep_end(text, room) if is_path else text, style))
 
 
 def _note(view: FieldView) -> str:
@@ -112,12 +111,12 @@ def _note(view: FieldView) -> str:
     return " · ".join(part for part in parts if part)
 
 
-def help_text(view: FieldView) -> Content:
-    """What a field means, below it its key, bounds and default, and above it a text that its row may cut: for under the
-    form.
+def help_text(view: FieldView, *, tuning: bool = False) -> Content:
+    """What a field means, below it its key, bounds, default and what a change entails, and above it a text that its row
+    may cut: for under the form. In a form for `tuning` every setting can be changed.
     """
     one = view.setting
-    facts = [one.key, _takes(one), f"default {view.default}"]
+    facts = [one.key, _takes(one), f"default {view.default}", "" if tuning else _CHANGE[one.entails.change]]
     if view.message:
         first = Content.assemble(("✗ ", "$bad"), (clean(view.message), "$bad"))
     else:
@@ -126,6 +125,14 @@ def help_text(view: FieldView) -> Content:
     text = Content(clean(view.text, limit=_LONGEST_TEXT))
     whole = [text.stylize("bold")] if text.cell_length > _WIDE_TEXT else []
     return Content("\n").join([*whole, first, second.stylize("$faint")])
+
+
+_CHANGE: dict[Change, str] = {
+    "never": "fixed once the run is made",
+    "until it trains": "fixed once it trains",
+    "at rest": "",
+    "while it trains": "can be changed while it trains",
+}
 
 
 def _takes(one: Setting) -> str:

@@ -14,8 +14,6 @@ from tuitune.tui.widgets.row_list import Row
 from tuitune.tui.workbench.view import View, heading, progress_content, refused, text_row
 from tuitune.views.draft import value_of
 
-_USUAL = {"cleaning.shortest": 50, "cleaning.near_duplicates": 0.8}
-_STEP = {"cleaning.shortest": 10, "cleaning.near_duplicates": 0.05}
 _TITLE_WIDTH, _VALUE_WIDTH = 22, 10
 _BY_ENGINE = ("cleaning.too_long", "cleaning.control_tokens")
 """What only a tokenizer can tell: these steps show what they did on the tokens view."""
@@ -48,7 +46,7 @@ class CleaningView(View):
 
     def _step(self, one: Setting) -> Row:
         value = value_of(self.bench.recipe, one.key)
-        on = value not in (None, False, "refuse", "keep", "cut", "report")
+        on = value != one.default
         sign = ("● ", "$accent") if on else ("○ ", "$faint")
         shown = show_value(one, value) if not isinstance(value, bool) else "on" if value else "off"
         count = self._count(one, on)
@@ -97,7 +95,7 @@ class CleaningView(View):
             return Content(clean(self.job.result["notes"][int(key.split()[1])])) if self.job.result else Content("")
         step = self.step_of(key)
         examples = len(step["examples"]) if step else 0
-        keys = "Space switches" + (" · + - change" if key in _STEP else "")
+        keys = "Space switches" + (" · + - change" if setting(key).step else "")
         keys += f" · Enter shows {examples} example{'' if examples == 1 else 's'}" if examples else ""
         return Content.assemble(setting(key).help, "\n", (keys, "$faint"))
 
@@ -106,24 +104,24 @@ class CleaningView(View):
         if not key.startswith("cleaning."):
             return None
         one, value = setting(key), value_of(self.bench.recipe, key)
-        if key in _USUAL:
-            return {key: _USUAL[key] if value is None else None}
+        if one.usual is not None:
+            return {key: one.usual if value is None else None}
         if one.choices:
             return {key: one.choices[(one.choices.index(value) + 1) % len(one.choices)]}
         return {key: not value}
 
     def stepped(self, key: str, by: int) -> dict[str, Any] | None:
         """The change that makes a step's number larger (1) or smaller (-1)."""
-        if key not in _STEP:
+        one = setting(key) if key.startswith("cleaning.") else None
+        if one is None or one.step is None:
             return self.switched(key)
-        value = value_of(self.bench.recipe, key)
-        if value is None:
-            return {key: _USUAL[key]}
-        one, wanted = setting(key), round(value + by * _STEP[key], 2)
+        if (value := one.of(self.bench.recipe)) is None:
+            return {key: one.usual}
+        wanted = round(value + by * one.step, 2)
         low, high = one.minimum, one.maximum
         wanted = max(wanted, low) if low is not None else wanted
         wanted = min(wanted, high) if high is not None else wanted
-        return {key: type(_USUAL[key])(wanted)}
+        return {key: type(value)(wanted)}
 
 
 def _done(step: Mapping[str, Any]) -> Content:
