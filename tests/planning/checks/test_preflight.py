@@ -659,6 +659,16 @@ def test_few_steps_that_no_setting_mends_or_that_are_meant(base: Path) -> None:
     assert not advice(looked_at(base), "few-steps")
 
 
+def test_a_warm_up_of_half_the_run_is_said(base: Path) -> None:
+    for values in ({"training__max_steps": 2}, {"training__max_steps": 40, "training__warmup_ratio": 0.5}):
+        (note,) = advice(looked_at(base, **values), "warm-up")
+        assert note.fix is not None and note.key == "training.warmup_ratio"
+        assert not advice(looked_at(base, **values, training__warmup_ratio=0.0) if len(values) == 1
+                          else looked_at(base, training__max_steps=40), "warm-up")  # fmt: skip
+        assert not advice(looked_at(base, **values, training__schedule="constant"), "warm-up")
+    assert not advice(looked_at(base, training__max_steps=4), "warm-up")
+
+
 def test_a_moment_to_stop_at_that_is_past(base: Path) -> None:
     (note,) = advice(looked_at(base, limits__until="2020-01-01T08:00"), "until-past")
     assert note.fix == {"limits.until": ""}

@@ -9,6 +9,7 @@ from typing import Any
 from tuitune.planning.advice.savings import with_values
 from tuitune.planning.checks.situation import Advice, Situation
 from tuitune.recipe.schema import Recipe
+from tuitune.recipe.steps import warm_up_steps
 from tuitune.recipe.values import toml_text
 
 FEW_STEPS = 4
@@ -18,6 +19,9 @@ _MANY = 12
 """Times that something may happen in a run before it is too often."""
 
 _WANTED = 8
+
+_WARM_SHARE = 0.25
+"""Of a run's steps, how much warm-up goes without saying."""
 
 _TOO_FEW = 10
 """Optimizer steps below which an adapter hardly moves from where it starts."""
@@ -41,6 +45,20 @@ def few_steps_advice(now: Situation) -> Iterator[Advice]:
             yield Advice("few-steps", "warning", next(iter(fix)), f"{message}; {settings} makes {better.text}", fix)
             return
     yield Advice("few-steps", "warning", "data.train", f"{message}; add rows")
+
+
+def warm_up_advice(now: Situation) -> Iterator[Advice]:
+    """A warm-up that takes much of the run, in which the rate climbs from 0: by its share, or as one step of a few."""
+    training = now.recipe.training
+    if now.steps is None or now.steps.sure == "up to" or training.schedule == "constant" or not training.warmup_ratio:
+        return
+    total = now.steps.count
+    warm = warm_up_steps(total, training)
+    if total > 1 and warm > _WARM_SHARE * total:
+        message = f"warm-up takes {warm:,} of {total:,} steps, the first at a learning rate of 0"
+        remedy = "train for more steps, or set training.warmup_ratio = 0"
+        fix = {"training.warmup_ratio": 0.0}
+        yield Advice("warm-up", "warning", "training.warmup_ratio", f"{message}; {remedy}", fix)
 
 
 def _more_steps(recipe: Recipe) -> Iterator[dict[str, Any]]:

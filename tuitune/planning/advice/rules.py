@@ -10,7 +10,7 @@ from functools import cache
 from tuitune.hardware import fitness, occupancy
 from tuitune.hardware.compiler import why_not_compiled
 from tuitune.hardware.models import ADAPTER_CONFIG
-from tuitune.planning.advice.cadence import cadence_advice, few_steps_advice
+from tuitune.planning.advice.cadence import cadence_advice, few_steps_advice, warm_up_advice
 from tuitune.planning.advice.data import data_advice
 from tuitune.planning.advice.experts import expert_advice
 from tuitune.planning.advice.savings import memory_advice
@@ -209,6 +209,7 @@ _RULES: tuple[Callable[[Situation], Iterable[Advice]], ...] = (
     expert_advice,
     _adapter_beside,
     few_steps_advice,
+    warm_up_advice,
     cadence_advice,
     _until,
     _notify,
