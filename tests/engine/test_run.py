@@ -15,8 +15,9 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from tests.engine.live import fork
 from tests.engine.support import SPAWN, Carry, conversation, save_model, spawn, wait_for, write_rows
-from tuitune.runs.store.directory import Run
+from tuitune.runs.store.directory import Run, read_recipe, read_record
 from tuitune.runs.store.journal import read_all
+from tuitune.runs.store.provenance import fingerprint, record_sources
 
 
 def test_a_run_records_everything_and_leaves_a_working_adapter(carried: Carry, tiny: Path) -> None:
@@ -26,6 +27,7 @@ def test_a_run_records_everything_and_leaves_a_working_adapter(carried: Carry, t
         samples__prompts=["Where is order 7?"], samples__every=2, samples__max_new_tokens=8,
     )  # fmt: skip
     assert (outcome.code, outcome.reason) == (0, None)
+    assert "nothing-learned" not in [record["id"] for record in outcome.records("alert")]
 
     phases = [record["phase"] for record in outcome.records("phase")]
     assert list(dict.fromkeys(phases)) == [
@@ -133,6 +135,31 @@ def test_a_run_that_changes_no_weight_is_not_finished(carried: Carry) -> None:
     outcome = carried(adapter__method="none", model__dtype="bfloat16", training__learning_rate=1e-12)
     assert outcome.code == 1 and outcome.reason is not None and "no weight changed in 2 steps" in outcome.reason
     assert not (outcome.run.path / "model").exists()
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"training__learning_rate": 1e-30},
+        {"training__max_grad_norm": 1e-30, "training__optimizer": "sgd", "training__weight_decay": 0.5,
+         "training__learning_rate": 0.1, "data__eval": ""},
+    ],
+)  # fmt: skip
+def test_a_result_that_behaves_like_its_base_model_is_said(carried: Carry, settings: dict[str, Any]) -> None:
+    outcome = carried(**settings)
+    (alert,) = [record for record in outcome.records("alert") if record["id"] == "nothing-learned"]
+    assert outcome.code == 0 and "training.learning_rate" in alert["message"]
+
+
+def test_run_json_tells_the_data_that_a_run_trains_on(prepared: Callable[..., Run], tmp_path: Path) -> None:
+    """Its file changes while it waits for its turn."""
+    rows = write_rows(tmp_path / "rows.jsonl", [conversation(number) for number in range(8)])
+    run = prepared(data__train=str(rows), training__max_steps=1, data__eval="")
+    assert record_sources(run, read_recipe(run)) == []
+    write_rows(rows, [conversation(number) for number in range(9)])
+    assert fork(run).end().code == 0
+    assert [record["id"] for record in read_all(run.metrics_file) if record["kind"] == "alert"] == ["data-changed"]
+    assert read_record(run.run_file)["data"]["train"] == fingerprint(str(rows))
 
 
 @pytest.mark.parametrize(("steps", "ratio"), [(1, 0.03), (1, 0.9), (2, 0.99)])

@@ -21,14 +21,25 @@ from tuitune.runs import launcher
 from tuitune.runs.control import spool
 from tuitune.runs.launcher import launch, resolve_paths
 from tuitune.runs.read.state import derive
-from tuitune.runs.store.directory import Run, list_runs
-from tuitune.runs.store.provenance import fingerprint
+from tuitune.runs.store.directory import Run, create, list_runs
+from tuitune.runs.store.provenance import fingerprint, record_sources
 from tuitune.runs.supervise.supervisor import supervise
 
 
 def recipe(**data: object) -> Recipe:
     made = Recipe()
     return made.model_copy(update={"data": made.data.model_copy(update=data)})
+
+
+def test_data_files_that_are_mixed_in_are_fingerprinted_too(home: Path, tmp_path: Path) -> None:
+    for name in ("rows", "others"):
+        (tmp_path / name).write_text('{"text": "hello"}\n')
+    wanted = recipe(train=str(tmp_path / "rows"), mix={str(tmp_path / "others"): 0.5})
+    run = create(wanted)
+    assert record_sources(run, wanted) == []
+    (tmp_path / "others").write_text('{"text": "other"}\n')
+    assert record_sources(run, wanted) == [str(tmp_path / "others")]
+    assert record_sources(run, wanted) == []
 
 
 @pytest.fixture

@@ -5,9 +5,11 @@ from __future__ import annotations
 import warnings
 from collections.abc import Collection
 from functools import partial
+from typing import Any
 
 import torch
 import transformers
+from peft import PeftModel
 
 from tuitune.engine.control.ending import Outcome
 from tuitune.engine.control.replay import tunes
@@ -17,7 +19,7 @@ from tuitune.engine.evaluation.samples import Sampler
 from tuitune.engine.journal.report import Report
 from tuitune.engine.journal.resilient_writer import until_there_is_room
 from tuitune.engine.load.device import describe, device, precision
-from tuitune.engine.load.model import fetch, load
+from tuitune.engine.load.model import Base, fetch, load
 from tuitune.engine.load.tokenizer import choose_template, load_tokenizer, stop_ids_of
 from tuitune.engine.load.vocabulary import refuse_unknown_rows
 from tuitune.engine.loop import loss_head, resume
@@ -37,8 +39,10 @@ from tuitune.planning.checks.half_precision import float16_trouble
 from tuitune.recipe.schema import Recipe
 from tuitune.recipe.sections.samples import SamplesSection
 from tuitune.recipe.steps import steps_per_epoch, total_steps, warm_up_steps
+from tuitune.runs.read.length import nothing_left
 from tuitune.runs.store import checkpoints
 from tuitune.runs.store.directory import Run, read_recipe
+from tuitune.runs.store.provenance import record_sources
 
 
 def train(run: Run, report: Report, stop: StopSwitch, mailbox: Mailbox) -> Outcome:
@@ -65,6 +69,9 @@ def train(run: Run, report: Report, stop: StopSwitch, mailbox: Mailbox) -> Outco
         raise EngineError([trouble])
     template = choose_template(recipe, load_tokenizer(recipe.model, files.folder))
     stop_ids = stop_ids_of(recipe.model, files.folder, template.tokenizer)
+    for path in record_sources(run, recipe):
+        message = f"{path} is not what it was when the run was launched or last went on: it trains on the file as it is"
+        report.alert("data-changed", "warning", message)
     tokens = read(recipe, template, stop_ids, run, report, trained=start.step > 0)
     base = load(recipe, files, template, formats, on, report)
     parameters = base.model.num_parameters()
@@ -79,6 +86,8 @@ def train(run: Run, report: Report, stop: StopSwitch, mailbox: Mailbox) -> Outco
 
     per_epoch = steps_per_epoch(len(data.train), recipe.training)
     total = total_steps(per_epoch, recipe.training)
+    if start.step >= total and start.planned not in (None, total):
+        raise EngineError([nothing_left(recipe.training, start.step)])
     now = resume.circumstances(recipe, base, data, on, total)
     loss_head.settle(on, formats.compute, report)
     sampler = Sampler(recipe.samples, generator, template, report)
@@ -151,6 +160,13 @@ def train(run: Run, report: Report, stop: StopSwitch, mailbox: Mailbox) -> Outco
             "for the format of the weights, or no gradient reached them. Raise training.learning_rate, or set "
             'model.dtype to "float32" where every weight is trained.'
         )
+    if trainer.changed and _behaves_alike(loop.perplexities, model, base):
+        report.alert(
+            "nothing-learned", "warning",
+            f"the {folder.name} behaves like its base model to the last digit: nothing was learned. Raise "
+            f"training.learning_rate ({recipe.training.learning_rate:g}) or training.max_grad_norm "
+            f"({recipe.training.max_grad_norm:g})",
+        )  # fmt: skip
     if not trainer.changed:
         report.alert(
             "unchanged", "warning", f"no weight has changed yet: the {folder.name} behaves like its base model"
@@ -169,6 +185,13 @@ def train(run: Run, report: Report, stop: StopSwitch, mailbox: Mailbox) -> Outco
     artefact.put(staged, folder)
     report.artefact(folder, artefact.listing(folder), difference)
     return loop.outcome
+
+
+def _behaves_alike(perplexities: dict[str, float], model: Any, base: Base) -> bool:
+    """Whether training changed nothing that can be told: the held-out figure, or else logits of an adapted model."""
+    if {"base", "tuned"} <= perplexities.keys():
+        return perplexities["base"] == perplexities["tuned"]
+    return isinstance(model, PeftModel) and artefact.is_idle(model, base)
 
 
 def _refuse_too_large(recipe: Recipe, parameters: int | None, on: torch.device) -> None:

@@ -370,6 +370,16 @@ def test_a_changed_recipe_is_followed_and_said(
         assert 0 < steps[4]["learning_rate"] <= 0.002 < steps[3]["learning_rate"]
 
 
+@pytest.mark.parametrize("steps", [2, 4])
+def test_a_run_that_is_shorter_than_what_was_done_does_not_finish_again(
+    half_way: Run, again: Again, steps: int
+) -> None:
+    amend(half_way, training__max_steps=steps)
+    outcome = again(half_way)
+    assert outcome.code == 1 and not half_way.adapter.exists()
+    assert str(outcome.reason).startswith(f"training.max_steps: {steps} leaves nothing to do") and "4" in outcome.reason
+
+
 def test_figures_of_other_tokens_are_not_compared(half_way: Run, again: Again) -> None:
     """All tokens are harder than the answers alone: against the loss of those, patience would end the run at once."""
     amend(half_way, data__loss_on="all", evaluation__patience=1, evaluation__every=1)

@@ -26,7 +26,7 @@ from tuitune.recipe.settings import setting, settings
 from tuitune.runs.store import checkpoints, journal
 from tuitune.runs.store.checkpoints import Checkpoint, Skipped
 from tuitune.runs.store.directory import Run
-from tuitune.runs.store.records import Record, number
+from tuitune.runs.store.records import Record, number, whole
 
 _LIBRARIES = ("torch", "transformers", "trl", "peft", "accelerate", "bitsandbytes")
 _PIECE = 1 << 24
@@ -59,6 +59,11 @@ class Start:
     @property
     def path(self) -> Path | None:
         return self.checkpoint.path if self.checkpoint else None
+
+    @property
+    def planned(self) -> int | None:
+        """How many steps the run was to have when that was saved."""
+        return whole(self.manifest or {}, "total_steps")
 
     @property
     def manifest(self) -> dict[str, Any] | None:

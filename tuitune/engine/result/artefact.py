@@ -146,6 +146,15 @@ def _check_adapter(model: PeftModel, base: Base, folder: Path) -> float:
     return _accepted(float((before - after).abs().max()), 4 * torch.finfo(base.model.dtype).eps * largest)
 
 
+def is_idle(model: PeftModel, base: Base) -> bool:
+    """Whether an adapter changes none of the logits of a few tokens; a trained bias counts as a change."""
+    if any(config.bias != "none" for config in model.peft_config.values()):
+        return False
+    with model.disable_adapter():
+        bare = _probe(model, base)
+    return torch.equal(bare, _probe(model, base))
+
+
 def _same_tensors(trained: dict[str, Tensor], saved: dict[str, Tensor]) -> None:
     if differing := sorted(trained.keys() ^ saved.keys()):
         raise EngineError(f"the saved adapter's tensors are not the trained ones, such as {differing[0]}")

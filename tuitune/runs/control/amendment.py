@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -17,8 +16,8 @@ from tuitune.recipe.values import toml_text, toml_value
 from tuitune.runs.located import resolve_paths
 from tuitune.runs.read.length import outdone
 from tuitune.runs.store import files, journal
-from tuitune.runs.store.directory import Run, read_recipe, read_record
-from tuitune.runs.store.provenance import SOURCES, sources
+from tuitune.runs.store.directory import Run, read_recipe
+from tuitune.runs.store.provenance import SOURCES, record_sources
 
 
 def amend(run: Run, changes: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
@@ -33,8 +32,7 @@ def amend(run: Run, changes: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     if made:
         files.write_whole(run.recipe_file, as_toml(after, full=True).encode())
     if made.keys() & SOURCES:
-        record = {**read_record(run.run_file), **sources(after)}
-        files.write_whole(run.run_file, json.dumps(record, indent=2).encode() + b"\n")
+        record_sources(run, after)
     return made
 
 

@@ -37,9 +37,14 @@ def outdone(run: Run, before: TrainingSection, after: TrainingSection) -> Proble
     wanted, done = total_steps(run, after), checkpoints.reached(run)
     if wanted is None or wanted > done or wanted == total_steps(run, before) or _regrouped(before, after):
         return None
-    value = f"{after.epochs:g}" if after.max_steps is None else f"{after.max_steps}"
+    return nothing_left(after, done)
+
+
+def nothing_left(training: TrainingSection, done: int) -> Problem:
+    """What is wrong with a run that is to be no longer than the steps that it has done."""
+    value = f"{training.epochs:g}" if training.max_steps is None else f"{training.max_steps}"
     steps = "1 step" if done == 1 else f"{done:,} steps"
-    return Problem(deciding(after), f"{value} leaves nothing to do: the run has already done {steps}")
+    return Problem(deciding(training), f"{value} leaves nothing to do: the run has already done {steps}")
 
 
 def _regrouped(before: TrainingSection, after: TrainingSection) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import platform
 import sys
@@ -13,13 +14,15 @@ from typing import Any
 from tuitune import __version__
 from tuitune.recipe.schema import Recipe
 from tuitune.runs.store import files
+from tuitune.runs.store.directory import Run, read_record
+from tuitune.runs.store.records import table
 from tuitune.text import redact
 
 _PACKAGES = (
     *("torch", "transformers", "trl", "peft", "bitsandbytes"),
     *("datasets", "accelerate", "tokenizers", "safetensors"),
 )
-SOURCES = frozenset({"model.id", "model.revision", "data.train", "data.eval"})
+SOURCES = frozenset({"model.id", "model.revision", "data.train", "data.eval", "data.mix"})
 _LARGEST_HASHED = 1 << 30
 
 
@@ -40,8 +43,33 @@ def sources(recipe: Recipe) -> dict[str, Any]:
     """The part that is about the model and the data, which the settings in `SOURCES` name."""
     return {
         "model": {"id": recipe.model.id, "revision": recipe.model.revision},
-        "data": {"train": fingerprint(recipe.data.train), "eval": fingerprint(recipe.data.eval)},
+        "data": {
+            "train": fingerprint(recipe.data.train),
+            "eval": fingerprint(recipe.data.eval),
+            "mix": {name: fingerprint(name) for name in recipe.data.mix},
+        },
     }
+
+
+def record_sources(run: Run, recipe: Recipe) -> list[str]:
+    """Put the sources as they are now into run.json, the rest of which stays; the data files whose content is another
+    than what stood there. OSError where it cannot be written.
+    """
+    record, found = read_record(run.run_file), sources(recipe)
+    before, after = ({one["path"]: _content(one) for one in _files_of(data)} for data in (record, found))
+    if record and {key: record.get(key) for key in found} != found:
+        files.write_whole(run.run_file, json.dumps({**record, **found}, indent=2).encode() + b"\n")
+    return [path for path in after if path in before and before[path] != after[path]]
+
+
+def _files_of(record: dict[str, Any]) -> list[dict[str, Any]]:
+    data = table(record, "data")
+    return [one for one in (data.get("train"), data.get("eval"), *table(data, "mix").values()) if isinstance(one, dict)]
+
+
+def _content(one: dict[str, Any]) -> tuple[Any, ...]:
+    """What tells one content of a file from another: its time of change only where the file is too large to hash."""
+    return one.get("bytes"), one.get("sha256") or one.get("modified_at")
 
 
 def fingerprint(source: object) -> dict[str, Any] | None:
