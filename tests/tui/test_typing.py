@@ -20,7 +20,6 @@ from tuitune.recipe.settings import setting
 from tuitune.tui.app import TuituneApp
 from tuitune.tui.base import TuituneScreen
 from tuitune.tui.compose.model_picker import ModelPicker
-from tuitune.tui.compose.prompts_editor import PromptsEditor
 from tuitune.tui.monitor.prompt_dialog import PromptDialog
 from tuitune.tui.runs.screen import RunsScreen
 from tuitune.tui.widgets.ask import Ask
@@ -28,6 +27,7 @@ from tuitune.tui.widgets.dialogs import Choice, Choose, Confirm
 from tuitune.tui.widgets.extend import Extend
 from tuitune.tui.widgets.field_row import FieldView, field_row
 from tuitune.tui.widgets.form import Form
+from tuitune.tui.widgets.prompts_editor import PromptsEditor
 from tuitune.tui.workbench.bench import Bench
 from tuitune.tui.workbench.problems_view import ProblemsView
 from tuitune.views.draft import Draft
@@ -88,7 +88,7 @@ def test_these_are_all_the_lines_there_are() -> None:
     """A new input has to be added to the tests below."""
     sources = Path("tuitune/tui").rglob("*.py")
     found = {path.stem for path in sources if "widgets.line import Line" in path.read_text()}
-    assert found == {"ask", "dialogs", "prompt_dialog", "extend", "picker", "form", "problems_view", "runs"}
+    assert found == {"ask", "dialogs", "prompt_dialog", "extend", "picker", "form", "problems_view", "screen"}
 
 
 @pytest.mark.parametrize("width", WIDTHS)

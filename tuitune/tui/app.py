@@ -9,7 +9,7 @@ import signal
 import time
 import traceback
 from collections.abc import Sequence
-from functools import cached_property, partial
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,13 +17,10 @@ from rich.console import RenderableType
 from rich.text import Text
 from textual import on, work
 from textual.actions import SkipAction
-from textual.app import App
 from textual.binding import Binding
-from textual.css.query import NoMatches
 from textual.driver import Driver
 from textual.events import Key
 from textual.filter import LineFilter
-from textual.notifications import Notification, Notify, SeverityLevel
 from textual.reactive import Initialize, Reactive
 from textual.screen import Screen
 from textual.theme import Theme
@@ -36,25 +33,45 @@ from tuitune.tui.actions import EVERYWHERE, bindings
 from tuitune.tui.base import TuituneScreen
 from tuitune.tui.egress import ASCII_ONLY, EGRESS
 from tuitune.tui.runs.screen import RunsScreen
+from tuitune.tui.shell import AppShell, Routes
 from tuitune.tui.themes import DEFAULT_THEME, TERMINAL_THEME, load_themes
-from tuitune.tui.widgets.key_bar import KeyBar
 
 if TYPE_CHECKING:
-    from tuitune.recipe.schema import Recipe
     from tuitune.runs.store.directory import Run
-    from tuitune.tui.drafting import Drafting
-
-_MOST_TOASTS = 3
-_LONGEST_NOTICE = 1_000
-_STYLES = {"information": "$accent", "warning": "$warn"}
-"""Severity of a notice that can stand in the key bar → its style there."""
+    from tuitune.views.draft import Draft
 
 _INTERRUPT_AGAIN_SECONDS = 5.0
 
 
-class TuituneApp(App[str], inherit_bindings=False):
+def _monitor(run: Run) -> Screen[None]:
+    from tuitune.tui.monitor.screen import MonitorScreen
+
+    return MonitorScreen(run)
+
+
+def _compose(draft: Draft) -> Screen[None]:
+    from tuitune.tui.compose.screen import ComposeScreen
+
+    return ComposeScreen(draft)
+
+
+def _edit(run: Run) -> Screen[None]:
+    from tuitune.runs.store.directory import read_recipe
+    from tuitune.tui.compose.edit import EditScreen
+
+    return EditScreen(run, read_recipe(run))
+
+
+def _offer_draft(app: AppShell) -> bool:
+    from tuitune.tui.compose.drafts import offer_draft
+
+    return offer_draft(app)
+
+
+class TuituneApp(AppShell, inherit_bindings=False):
     """The screen of tuitune. `run()` returns a line to print once the terminal is restored, or None."""
 
+    ROUTES = Routes(monitor=_monitor, compose=_compose, edit=_edit, offer_draft=_offer_draft)
     TITLE = "tuitune"
     CSS_PATH = Path(__file__).with_name("app.tcss")
     ENABLE_COMMAND_PALETTE = False
@@ -100,48 +117,6 @@ class TuituneApp(App[str], inherit_bindings=False):
     def get_default_screen(self) -> Screen[None]:
         return RunsScreen()
 
-    def open_runs(self) -> None:
-        """Back to the list of runs, from anywhere."""
-        while len(self.screen_stack) > 1:
-            self.pop_screen()
-
-    def open_monitor(self, run: Run) -> None:
-        """Watch one run; Esc leads back to the list of runs."""
-        from tuitune.tui.monitor.screen import MonitorScreen
-
-        self._open(MonitorScreen(run))
-
-    @cached_property
-    def drafting(self) -> Drafting:
-        """What is being composed: kept here when its screen is left, and on disk for when the app is gone."""
-        from tuitune.tui.drafting import Drafting
-
-        return Drafting(self)
-
-    def new_run(self) -> None:
-        """Compose a new run; where there is a draft, it is offered first."""
-        from tuitune.tui.compose.drafts import offer_draft
-
-        if not offer_draft(self):
-            self.open_compose()
-
-    def open_compose(self, recipe: Recipe | None = None) -> None:
-        """Compose a run from `recipe`, the draft or the defaults; Esc leads back to the list of runs."""
-        from tuitune.tui.compose.screen import ComposeScreen
-
-        self._open(ComposeScreen(recipe))
-
-    def open_edit(self, run: Run) -> None:
-        """Change the recipe of a waiting run; Esc leads back to the list of runs. TuituneError where it is damaged."""
-        from tuitune.runs.store.directory import read_recipe
-        from tuitune.tui.compose.edit import EditScreen
-
-        self._open(EditScreen(run, read_recipe(run)))
-
-    def _open(self, screen: Screen[None]) -> None:
-        self.open_runs()
-        self.push_screen(screen)
-
     # Keys that work everywhere
 
     def action_leave(self) -> None:
@@ -159,9 +134,22 @@ class TuituneApp(App[str], inherit_bindings=False):
         self.push_screen(HelpScreen(name, f"Keys: {name}" if name else "Keys"))
 
     def action_command_palette(self) -> None:
-        from tuitune.tui.palette import open_palette
+        from tuitune.tui.palette import palette
 
-        open_palette(self)
+        screen = self.screen
+        if not isinstance(screen, TuituneScreen):
+            return
+
+        async def chosen(name: str | None) -> None:
+            verb, _, name = (name or "").partition(" ")
+            if verb == "use":
+                self.choose_theme(name)
+            elif name == "help":
+                self.action_help()
+            elif verb == "do":
+                await screen.action_perform(name)
+
+        self.push_screen(palette(screen, self.available_themes, self.theme), chosen)
 
     def action_interrupt(self) -> None:
         """ctrl+c: copies selected text, else leaves when pressed twice."""
@@ -194,21 +182,10 @@ class TuituneApp(App[str], inherit_bindings=False):
             where = "in this window" if self.screen.is_modal else "here · ? lists the keys"
             self.say(f"{name} does nothing {where}")
 
-    def say(self, text: str) -> None:
-        """Say something passing in one line, in the key bar of the screen on top."""
-        for screen in reversed(self.screen_stack):
-            try:
-                screen.query_one(KeyBar).say(text)
-                return
-            except NoMatches:
-                continue
-
     def leave_app(self) -> None:
         """Leave, with one line for the shell about the runs that go on."""
         home = self.screen_stack[0]
-        live = home.still_live() if isinstance(home, RunsScreen) else 0
-        runs = "1 run keeps running" if live == 1 else f"{live} runs keep running"
-        self.exit(f"{runs}; `tuitune` shows them again" if live else None)
+        self.exit(home.farewell() if isinstance(home, RunsScreen) else None)
 
     def choose_theme(self, name: str) -> None:
         """Use a theme now and in later sessions."""
@@ -224,52 +201,6 @@ class TuituneApp(App[str], inherit_bindings=False):
 
         if names := ", ".join(one.name for one in left_behind()[0]):
             self.call_from_thread(self.notify, f"Unfinished draft: {names}. n offers it.")
-
-    def on_unmount(self) -> None:
-        if "drafting" in vars(self):
-            self.drafting.flush()
-
-    # Notices
-
-    def notify(
-        self,
-        message: str,
-        *,
-        title: str = "",
-        severity: SeverityLevel = "information",
-        timeout: float | None = None,
-        markup: bool = False,
-    ) -> None:
-        """Show a notice. Texts may be foreign: they are cleaned and never read as markup, whatever `markup` says.
-
-        One line without a title, and without a `timeout` of its own, stands in the key bar where it fits, so that it
-        covers nothing; errors and all else are toasts.
-        """
-        message = clean(message, limit=_LONGEST_NOTICE, newlines=True)
-        super().notify(message, title=clean(title, limit=80), severity=severity, timeout=timeout, markup=False)
-
-    def _on_notify(self, event: Notify) -> None:
-        """Say a notice in the key bar where it can, else make room, so that at most three toasts stand at once and none
-        twice.
-        """
-        if self._said_below(event.notification):
-            event.prevent_default()
-            return
-        same = [notice for notice in self._notifications if notice.message == event.notification.message]
-        others = [notice for notice in self._notifications if notice not in same]
-        for notice in same + others[: max(len(others) + 1 - _MOST_TOASTS, 0)]:
-            self._unnotify(notice, refresh=False)
-
-    def _said_below(self, notice: Notification) -> bool:
-        """Whether a notice went to the key bar of the screen on top."""
-        bar = next(iter(self.screen.query(KeyBar)), None)
-        style = _STYLES.get(notice.severity)
-        if notice.title or notice.timeout != self.NOTIFICATION_TIMEOUT or style is None:
-            return False
-        if bar is None or not bar.fits(notice.message):
-            return False
-        bar.say(notice.message, style, seconds=notice.timeout)
-        return True
 
     # Errors
 

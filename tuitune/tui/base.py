@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from inspect import isawaitable
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import ClassVar
 
+from textual import getters
 from textual.app import RenderResult
 from textual.content import Content
 from textual.css.query import NoMatches
@@ -15,10 +16,8 @@ from textual.widget import Widget
 from textual.worker import Worker, WorkerState
 
 from tuitune.text import redact
+from tuitune.tui.shell import AppShell
 from tuitune.tui.widgets.key_bar import KeyBar
-
-if TYPE_CHECKING:
-    from tuitune.tui.app import TuituneApp
 
 SMALLEST = (60, 16)
 _A_TURN = 0.001
@@ -43,6 +42,7 @@ class TuituneScreen(Screen[None]):
     16 rows, `-short` under 30, else `-tall`.
     """
 
+    app = getters.app(AppShell)
     NAME: ClassVar[str] = ""
     _placed = False
     HORIZONTAL_BREAKPOINTS = [(0, "-tiny"), (SMALLEST[0], "-narrow"), (100, "-medium"), (120, "-wide")]
@@ -55,11 +55,6 @@ class TuituneScreen(Screen[None]):
         &.-tiny > TooSmall, &.-flat > TooSmall { display: block; }
     }
     """
-
-    @property
-    def workbench(self) -> TuituneApp:
-        """The app, with its own methods known to the type checker."""
-        return cast("TuituneApp", self.app)
 
     def on_mount(self) -> None:
         self._classify(*self.app.size)
@@ -80,8 +75,8 @@ class TuituneScreen(Screen[None]):
         if isawaitable(result):
             await result
 
-    def action_out(self) -> None:
-        self.workbench.action_leave()
+    async def action_out(self) -> None:
+        await self.run_action("app.leave")
 
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
         """A thread that failed ends nothing but itself; the person is told."""

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from textual.app import App
 from textual.worker import Worker
 
 from tuitune.recipe.schema import Recipe
 from tuitune.views.draft import Draft, Version
 from tuitune.views.kept_draft import KeptDraft, LeftBehind, take
-
-if TYPE_CHECKING:
-    from tuitune.tui.app import TuituneApp
 
 _SETTLE_SECONDS = 0.3
 
@@ -21,13 +18,21 @@ _SETTLE_SECONDS = 0.3
 class Drafting:
     """Holds the draft while its screen is left, and its file for as long as the app is there."""
 
-    def __init__(self, app: TuituneApp) -> None:
+    def __init__(self, app: App[str]) -> None:
         self.draft: Draft | None = None
         self._app = app
         self._base = Path.cwd()
         self._kept = KeptDraft()
         self._unsaved: Version | None = None
         self._writer: Worker[None] | None = None
+
+    def take_up(self, recipe: Recipe | None = None) -> Draft:
+        """The draft in hand, with `recipe` as its next step; a new one from `recipe` or the defaults without one."""
+        if self.draft is None:
+            return self.begin(recipe)
+        if recipe is not None:
+            self.draft.replace(recipe)
+        return self.draft
 
     def begin(self, recipe: Recipe | None = None) -> Draft:
         """A new draft, from `recipe` or from the defaults."""
@@ -39,13 +44,21 @@ class Drafting:
         return self._use(Draft.of(version), kept)
 
     def _use(self, draft: Draft, kept: KeptDraft) -> Draft:
+        self._let_go()
         self.draft, self._kept = draft, kept
         draft.told = self.keep
         return draft
 
+    def _let_go(self) -> None:
+        """What is still done to the draft in hand until now is kept no more."""
+        if self.draft is not None:
+            self.draft.told = lambda version: None
+        self.draft = None
+
     def end(self) -> None:
         """The draft has become a run: nothing of it is kept."""
-        self.draft = self._unsaved = None
+        self._let_go()
+        self._unsaved = None
         self._kept.drop()
 
     def keep(self, version: Version) -> None:

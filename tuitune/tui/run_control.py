@@ -96,7 +96,7 @@ class RunControl(TuituneScreen):
 
         if found := self.controlled():
             try:
-                self.workbench.open_compose(read_recipe(found[0]))
+                self.app.open_compose(read_recipe(found[0]))
             except (TuituneError, OSError) as refusal:
                 self.notify(str(refusal), title="Its recipe cannot be read", severity="error")
 

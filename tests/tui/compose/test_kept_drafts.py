@@ -19,10 +19,10 @@ from tuitune.paths import drafts_home
 from tuitune.problem import TuituneError
 from tuitune.recipe.schema import Recipe
 from tuitune.tui.app import TuituneApp
-from tuitune.tui.compose.prompts_editor import PromptsEditor
 from tuitune.tui.compose.screen import ComposeScreen
 from tuitune.tui.runs.screen import RunsScreen
 from tuitune.tui.widgets.dialogs import Choose, Confirm
+from tuitune.tui.widgets.prompts_editor import PromptsEditor
 from tuitune.views.draft import Draft, Version
 from tuitune.views.kept_draft import KeptDraft, left_behind, take
 

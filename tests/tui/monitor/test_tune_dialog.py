@@ -11,9 +11,9 @@ from tests.tui.conftest import MakeRun, until
 from tests.tui.monitor.monitor_support import LIVE, answer, arguments_of, asked_of, metric, opened, shows, text
 from tuitune.recipe.tunable import TUNABLE
 from tuitune.tui.app import TuituneApp
-from tuitune.tui.compose.prompts_editor import PromptsEditor
 from tuitune.tui.monitor.tune_dialog import TuneDialog
 from tuitune.tui.widgets.dialogs import Choose
+from tuitune.tui.widgets.prompts_editor import PromptsEditor
 
 
 async def test_tune_sends_what_was_changed_and_nothing_else(make_run: MakeRun) -> None:

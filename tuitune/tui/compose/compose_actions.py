@@ -16,12 +16,12 @@ from tuitune.tui.compose.data_picker import DataPicker
 from tuitune.tui.compose.launch import LaunchDialog
 from tuitune.tui.compose.model_picker import ModelPicker
 from tuitune.tui.compose.preset_picker import PresetPicker
-from tuitune.tui.compose.prompts_editor import PromptsEditor
 from tuitune.tui.compose.review import target_of
 from tuitune.tui.compose.targets_dialog import TargetsDialog
 from tuitune.tui.saving import SavesRecipe
 from tuitune.tui.widgets.dialogs import Choice, Choose, Confirm, TextView
 from tuitune.tui.widgets.form import Form
+from tuitune.tui.widgets.prompts_editor import PromptsEditor
 from tuitune.units import bytes_text
 from tuitune.views.draft import Version
 from tuitune.views.estimate import Inspections, Outlook
@@ -264,8 +264,8 @@ class ComposeActions(SavesRecipe):
 
     def _launched(self, outcome: Run | list[Problem] | None) -> None:
         if isinstance(outcome, Run):
-            self.workbench.drafting.end()
-            self.workbench.open_monitor(outcome)
+            self.app.drafting.end()
+            self.app.open_monitor(outcome)
         elif outcome:
             self.show_errors("Not started")
 

@@ -6,7 +6,7 @@ None is discarded unasked.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -16,13 +16,11 @@ from textual.widgets import Static
 from tuitune.problem import TuituneError
 from tuitune.recipe.schema import Recipe
 from tuitune.tui.compose.checking import fact
+from tuitune.tui.shell import AppShell
 from tuitune.tui.widgets.dialogs import Choice, Choose, Confirm, Dialog
 from tuitune.units import age_text
 from tuitune.views.draft import Draft
 from tuitune.views.kept_draft import LeftBehind, left_behind
-
-if TYPE_CHECKING:
-    from tuitune.tui.app import TuituneApp
 
 _Picked = tuple[str, LeftBehind | None]
 
@@ -54,7 +52,7 @@ class OfferDraft(Dialog[bool]):
         self.dismiss(resume)
 
 
-def offer_draft(app: TuituneApp) -> bool:
+def offer_draft(app: AppShell) -> bool:
     """Ask whether to go on with a draft, then open Compose; False where there is none."""
     draft = app.drafting.draft
     if draft is None:
@@ -64,7 +62,7 @@ def offer_draft(app: TuituneApp) -> bool:
     return bool(draft.changed())
 
 
-def _go_on(app: TuituneApp, draft: Draft, resume: bool | None) -> None:
+def _go_on(app: AppShell, draft: Draft, resume: bool | None) -> None:
     if resume is None:
         return
     if not resume:
@@ -72,7 +70,7 @@ def _go_on(app: TuituneApp, draft: Draft, resume: bool | None) -> None:
     app.open_compose()
 
 
-def _offer_left_behind(app: TuituneApp) -> bool:
+def _offer_left_behind(app: AppShell) -> bool:
     found, problems = left_behind()
     for problem in problems:
         app.notify(str(problem), title="A draft cannot be read", severity="warning")
@@ -97,7 +95,7 @@ def _settings(count: int) -> str:
     return f"{count} setting{'' if count == 1 else 's'}"
 
 
-def _chosen(app: TuituneApp, picked: _Picked | None) -> None:
+def _chosen(app: AppShell, picked: _Picked | None) -> None:
     verb, found = picked or ("", None)
     if verb == "new":
         app.drafting.begin()
@@ -115,7 +113,7 @@ def _chosen(app: TuituneApp, picked: _Picked | None) -> None:
         app.push_screen(Confirm("Discard the draft?", text), lambda yes: _discard(app, found if yes else None))
 
 
-def _discard(app: TuituneApp, found: LeftBehind | None) -> None:
+def _discard(app: AppShell, found: LeftBehind | None) -> None:
     if found is not None:
         found.path.unlink(missing_ok=True)
     app.new_run()

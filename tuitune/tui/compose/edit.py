@@ -40,12 +40,9 @@ class EditScreen(ComposeScreen):
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("edit")]
 
     def __init__(self, run: Run, recipe: Recipe) -> None:
-        super().__init__(recipe)
+        super().__init__(Draft(recipe))
         self._run = run
         self._before = recipe
-
-    def first_draft(self) -> Draft:
-        return Draft(self._before)
 
     def action_fresh(self) -> None:
         """Every setting at its default; the run keeps its name."""
@@ -61,7 +58,7 @@ class EditScreen(ComposeScreen):
         return True
 
     def _leave(self) -> None:
-        self.workbench.open_runs()
+        self.app.open_runs()
 
     def action_launch(self) -> None:
         """Save to the queue; called so because it is what launching is for a new run."""
@@ -78,7 +75,7 @@ class EditScreen(ComposeScreen):
         if isinstance(outcome, list):
             self.show_errors("Not saved")
         elif outcome:
-            self.workbench.open_runs()
+            self.app.open_runs()
             self.notify(f"{self._run.name}: changes saved")
 
 

@@ -26,13 +26,13 @@ from tuitune.tui.base import TuituneScreen
 from tuitune.tui.compose.compose_actions import ComposeActions
 from tuitune.tui.compose.forecast import ForecastLine, ForecastPane
 from tuitune.tui.compose.notes import notes
-from tuitune.tui.compose.prompts_editor import counted
 from tuitune.tui.compose.review import explanation, review_rows
 from tuitune.tui.compose.section_list import SectionMark, SectionPane, SectionTabs
 from tuitune.tui.widgets.field_row import FieldView, field_row, heading_key, help_text, section_heading
 from tuitune.tui.widgets.form import Form
 from tuitune.tui.widgets.key_bar import KeyBar
 from tuitune.tui.widgets.pane import Pane
+from tuitune.tui.widgets.prompts_editor import counted
 from tuitune.tui.widgets.row_list import Row, RowList
 from tuitune.views.draft import Draft, Version, value_of, with_values
 from tuitune.views.estimate import Inspections, Outlook, ask_hub, look
@@ -45,7 +45,7 @@ _DEBOUNCE_SECONDS = 0.15
 
 
 class ComposeScreen(ComposeActions, TuituneScreen):
-    """Edits a draft, which the app keeps when the screen is left. A `recipe` becomes a step of that draft."""
+    """Edits a draft. The app keeps it when the screen is left."""
 
     NAME = "compose"
     WHAT: ClassVar[str] = "New run"
@@ -65,10 +65,9 @@ class ComposeScreen(ComposeActions, TuituneScreen):
     class Counted(Message):
         """Something more is known: the rows of the training data, or what the Hub says about the model."""
 
-    def __init__(self, recipe: Recipe | None = None) -> None:
+    def __init__(self, draft: Draft) -> None:
         super().__init__()
-        self._recipe = recipe
-        self.draft = Draft()
+        self.draft = draft
         self.base = Path.cwd()
         self.outlook: Outlook | None = None
         self._section = "model"
@@ -91,7 +90,6 @@ class ComposeScreen(ComposeActions, TuituneScreen):
         yield KeyBar()
 
     def on_mount(self) -> None:
-        self.draft = self.first_draft()
         self.form.takes = lambda key, text: key not in self.draft.trial(key, text).refused
         self.redraw()
         self.bring_section()
@@ -107,16 +105,6 @@ class ComposeScreen(ComposeActions, TuituneScreen):
         if self._views:
             self.redraw(cursor=self.form.rows.current)
             self.bring_section()
-
-    def first_draft(self) -> Draft:
-        """What is edited: the draft that the app keeps, with the screen's recipe as a step of it."""
-        drafting = self.workbench.drafting
-        kept = drafting.draft
-        if kept is None:
-            kept = drafting.begin(self._recipe)
-        elif self._recipe is not None:
-            kept.replace(self._recipe)
-        return kept
 
     # What is shown
 
@@ -326,8 +314,7 @@ class ComposeScreen(ComposeActions, TuituneScreen):
 
     def keep(self, version: Version) -> None:
         """Have the draft on disk as it is on the screen."""
-        if self.draft is self.workbench.drafting.draft:
-            self.workbench.drafting.keep(version)
+        self.draft.told(version)
 
     # What is known about it
 

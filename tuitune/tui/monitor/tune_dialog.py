@@ -17,10 +17,10 @@ from tuitune.recipe.schema import Recipe
 from tuitune.recipe.settings import Setting, setting, settings, show_value
 from tuitune.recipe.tunable import TUNABLE, tune
 from tuitune.text import clean
-from tuitune.tui.compose.prompts_editor import PromptsEditor, counted
 from tuitune.tui.widgets.dialogs import Choice, Choose, Confirm, Dialog
 from tuitune.tui.widgets.field_row import FieldView, field_row, help_text
 from tuitune.tui.widgets.form import FieldInput, Form
+from tuitune.tui.widgets.prompts_editor import PromptsEditor, counted
 from tuitune.tui.widgets.row_list import RowList
 from tuitune.views.draft import Draft, Version, value_of
 

@@ -62,18 +62,18 @@ class RunActions(RunControl):
         return _why_not_ordered(name, line) if name in _QUEUE else super().why_disabled(name)
 
     def action_new(self) -> None:
-        self.workbench.new_run()
+        self.app.new_run()
 
     def action_open(self) -> None:
         if line := self.current():
-            self.workbench.open_monitor(line.run)
+            self.app.open_monitor(line.run)
 
     # The queue
 
     def action_edit(self) -> None:
         if line := self.current():
             try:
-                self.workbench.open_edit(line.run)
+                self.app.open_edit(line.run)
             except TuituneError as refusal:
                 self.notify(str(refusal), title="Its recipe cannot be read", severity="error")
 
@@ -111,16 +111,13 @@ class RunActions(RunControl):
     @on(Launched)
     def _watch_launched(self, message: Launched) -> None:
         self._launching = False
-        self.workbench.open_monitor(message.run)
+        self.app.open_monitor(message.run)
 
     @on(NotLaunched)
     def _say_why_not(self, message: NotLaunched) -> None:
         self._launching = False
         self.refresh_keys()
         self.notify(message.reason, title="The demo did not start", severity="error")
-
-    def action_quit(self) -> None:
-        self.workbench.leave_app()
 
 
 def _why_not_ordered(name: str, line: RunLine) -> str | None:

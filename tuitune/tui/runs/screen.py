@@ -218,6 +218,15 @@ class RunsScreen(RunActions):
     def why_no_run(self) -> str:
         return super().why_no_run if self._listed else "Still reading the runs"
 
+    def action_quit(self) -> None:
+        self.app.exit(self.farewell())
+
+    def farewell(self) -> str | None:
+        """One line for the shell about the runs that go on when the app is left; None where none does."""
+        live = self.still_live()
+        runs = "1 run keeps running" if live == 1 else f"{live} runs keep running"
+        return f"{runs}; `tuitune` shows them again" if live else None
+
     def still_live(self) -> int:
         """How many of the runs that this screen saw at work, or had not read yet, are at work now."""
         from tuitune.runs.read.state import AT_REST, derive
