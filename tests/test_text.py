@@ -107,11 +107,27 @@ def test_escape_sequences_go_and_their_text_stays() -> None:
         "gsk_0123456789abcdefghij",
         "AKIAIOSFODNN7EXAMPLE",
         "api_key='0123456789abcdef0123456789abcdef01234567'",
+        "https://example.com/x?sv=1&sig=0123456789abcdef%3D&se=2",
+        "https://example.com/x?auth=0123456789abcdef#access_token=0123456789abcdef",
+        "AccountName=me;AccountKey=0123456789abcdef0123456789==",
+        "password=hunter22",
+        "passphrase: hunter22",
+        "{'db_password': 'hunter22 and more'}",
+        "--password hunter22",
+        "--hf-token 0123456789abcdef",
+        "client_secret=0123456789abcdefghij",
+        "ya29.0123456789abcdefghij",
+        "SG.0123456789abcdefghij.0123456789abcdefghij",
+        "npm_0123456789abcdefghij0123456789abcdef",
+        "https://hooks.slack.com/services/T0123456789/B0123456789/0123456789abcdef",
+        "-----BEGIN RSA PRIVATE KEY-----\n0123456789\nAbCdEf\n-----END RSA PRIVATE KEY-----",
+        "-----BEGIN PRIVATE KEY-----\\n0123456789\\nAbCdEf\\n-----END PRIVATE KEY-----",
     ],
 )
 def test_credentials_are_hidden(secret: str) -> None:
     shown = redact(f"token {secret} was refused")
     assert "•••" in shown
+    assert redact(shown) == shown
     for part in ("AbCdEf", "0123456789", "eyJhbG", "hunter22", "IOSFODNN7"):
         assert part not in shown
     assert shown.startswith("token ") and shown.endswith(" was refused")
@@ -123,13 +139,42 @@ def test_values_of_secret_variables_are_hidden(monkeypatch: pytest.MonkeyPatch) 
     assert redact("using correct-horse-battery with parallelism") == "using ••• with parallelism"
 
 
-@pytest.mark.parametrize("name", ["OPENAI_KEY", "my_token", "HF_TOKEN_2", "HF_TOKEN2", "MYSQL_PWD", "SECRET_KEY_BASE"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("OPENAI_KEY", "my_token", "HF_TOKEN_2", "HF_TOKEN2", "MYSQL_PWD", "SECRET_KEY_BASE", "PGPASSWORD"),
+        *("GITHUBTOKEN", "AUTHTOKEN", "SSHPASS", "SSH_PASSPHRASE", "NPM_AUTH", "JWT", "SERVICE_JWT", "MY_SECRET_VALUE"),
+        *("SLACK_WEBHOOK_URL", "AZURE_STORAGE_CONNECTION_STRING", "BLOB_SAS", "API_TOKEN_OLD"),
+    ],
+)
 def test_variables_are_secret_by_their_names(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setenv(name, 'correct "horsé" battery')
     assert redact('it is correct "horsé" battery, or correct \\"hors\\u00e9\\" battery') == "it is •••, or •••"
 
 
-@pytest.mark.parametrize("name", ["PWD", "OLDPWD", "KEYBOARD", "MONKEY", "TOKENS_PER_STEP"])
+def test_a_key_of_several_lines_is_hidden_line_by_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = ["MIIEowIBAAKCAQEA0123456789abcdef", "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345+/=="]
+    monkeypatch.setenv("DEPLOY_KEY", "\n".join(["-----BEGIN KEY-----", *lines, "-----END KEY-----"]))
+    assert redact(f"it begins {lines[0]} and ends {lines[1]}") == "it begins ••• and ends •••"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(
+            "PWD",
+            "OLDPWD",
+            "KEYBOARD",
+            "MONKEY",
+            "TOKENS_PER_STEP",
+            "TOKENIZER",
+            "MAX_TOKENS",
+            "PAD_TOKEN",
+            "EOS_TOKEN",
+        ),
+        *("HF_TOKEN_PATH", "SSH_AUTH_SOCK", "PGPASSFILE", "AUTHOR", "COMPASS", "BYPASS", "XAUTHORITY", "PATH"),
+    ],
+)
 def test_variables_with_other_names_are_not(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setenv(name, "/a/long/enough/folder")
     assert redact("in /a/long/enough/folder") == "in /a/long/enough/folder"
@@ -148,6 +193,15 @@ def test_variables_with_other_names_are_not(monkeypatch: pytest.MonkeyPatch, nam
         "rapid_sha = 0123456789abcdef0123456789abcdef01234567",
         "api_file: /srv/data/of/2024/a-quite-long-folder-name/rows.jsonl",
         '{"url": "http://a", "b": "c@d"}',
+        "tokenizer=meta-llama/Llama-3.2-1B-Instruct-20241001, max_tokens=12345678901234567890123",
+        "pad_token: '<|finetune_right_pad_id_0123456789|>', eos_token=reserved_special_token_0123456789",
+        '{"tokenizer_class": "PreTrainedTokenizerFast2023", "max_new_tokens": 256, "bos_token_id": 128000}',
+        "sha256: 0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef, token_hash=0123456789abcdef01234",
+        "--tokenizer 0123456789 --max-tokens=12345678 --pad-token reserved_token_12",
+        "password: required; password=None, password=self.password, password = getpass(), passwords=12345678",
+        "cwd=/srv/data/of/2024 pwd=/srv/data/of/2024, bypass=0123456789abcdefghij, compass: 12345678",
+        "https://example.com/x?config=0123456789abcdef&design=abcdefghijkl&revision=0123456789abcdef01234567",
+        "Password: 5 attempts left. -----BEGIN CERTIFICATE----- 0123456789",
         "tokens=12345678 and https://example.com/x?tokens=3&key=short",
         "https://example.com/@user/0123456789abcdef, git@github.com:0123456789/abcdef.git",
     ],

@@ -21,6 +21,9 @@ _LONGEST = 1 << 18
 _REACH = 1 << 14
 """Bytes at the end of a line without an end that wait for more: a secret may have arrived only in part."""
 
+_KEY_BLOCK = re.compile(rb"-----BEGIN (?:[A-Z]+ ){0,3}PRIVATE KEY(?!.*-----END )", re.DOTALL)
+"""A private key whose end has not come yet."""
+
 _PATIENCE = 0.5
 _LAST_WORDS = re.compile(rb"(?<!\S)(?:\S+[ \t]+){0,3}\S*\Z")
 
@@ -39,6 +42,8 @@ class LogFilter:
     def take(self, block: bytes) -> bytes:
         self._held += block
         end = max(self._held.rfind(b"\n"), self._held.rfind(b"\r")) + 1
+        if opened := _KEY_BLOCK.search(self._held, max(len(self._held) - _REACH, 0)):
+            end = min(end, opened.start())
         if not end and len(self._held) > _LONGEST:
             self._held = self._hidden(self._held)
             end = max(len(self._held) - _REACH, 0)

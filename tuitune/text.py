@@ -38,24 +38,47 @@ _SECRETS = r"""
     | \bglpat-[A-Za-z0-9_-]{20,} | \bxox[abprs]-[A-Za-z0-9-]{16,}
     | (?<![\w-])sk-(?=[A-Za-z_-]*[0-9])(?=[\w-]*[A-Za-z0-9]{16})[A-Za-z0-9_-]{20,}
     | \bAIza[A-Za-z0-9_-]{35} | \bnvapi-[A-Za-z0-9_-]{30,} | \b(?:gsk|r8|dckr_pat|[sr]k_live)_[A-Za-z0-9_-]{20,}
+    | \bya29\.[A-Za-z0-9._-]{16,} | \bGOCSPX-[A-Za-z0-9_-]{20,} | \bSG\.[A-Za-z0-9_-]{16,}\.[A-Za-z0-9_-]{16,}
+    | \b(?:npm|shpat|dop_v1)_[A-Za-z0-9]{30,} | \bpypi-AgE[A-Za-z0-9_-]{20,} | \bhvs\.[A-Za-z0-9_-]{24,}
+    | \b[0-9]{8,10}:AA[A-Za-z0-9_-]{33}
+    | (?<=hooks\.slack\.com/)[a-z]+/[A-Za-z0-9/_-]{16,} | (?<=/api/webhooks/)[0-9]+/[A-Za-z0-9_-]{16,}
     | \beyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}
     | \b(?:AKIA|ASIA)[0-9A-Z]{16}\b
+    | (?P<block>-----BEGIN[ ](?:[A-Z]+[ ]){0,3}PRIVATE[ ]KEY(?:[ ]BLOCK)?-----)
+      (?s:.*?)(?=-----END[ ](?:[A-Z]+[ ]){0,3}PRIVATE[ ]KEY|\Z)
     | (?<=[Bb]earer[ ])(?=[A-Za-z._~+/=-]*[0-9])[A-Za-z0-9._~+/=-]{16,}
     | (?<=[Bb]earer%20)[A-Za-z0-9._~+/=%-]{8,}
     | (?<=://)[^\s/:@"'<>]*:[^\s@"'<>]+(?=@) | (?<=://)[^\s/:@"'<>]{16,}(?=@)
-    | (?<=[?&])(?P<query>(?i:[a-z_-]*(?:token|key|secret|password|signature)=))[^\s&"'<>]{8,}
+    | (?<=[?&;\#])(?P<query>(?i:[a-z_-]*(?:token|key|secret|pass(?:word|wd|phrase)?|pwd|signature|auth|jwt|credential)
+      |sig)=)[^\s&"'<>]{8,}
     | (?P<header>(?i:authorization["']?[ ]*[:=][ ]*["']?(?:bearer|basic|token)[ ]+))[^\s"',]+
-    | (?P<name>(?i:(?:api|access|secret)[_-]?key|session_token)["']?[ ]*[:=][ ]*["']?)
+    | (?P<name>(?i:(?:api|access|secret|account|client|private|shared)[_-]?(?:key|secret)
+      |(?:auth|access|refresh|session|security|bearer|api|bot|id)[_-]?token
+      |(?<![\w-])(?:token|secret))["']?[ ]*[:=][ ]*["']?)
       (?=[A-Za-z/+_-]*[0-9])[A-Za-z0-9/+_-]{20,}
+    | (?P<quoted>(?i:pass(?:word|wd|phrase)|(?<![a-z])pwd)["']?[ ]*[:=][ ]*["'])(?![/$<{*•%])[^"'\n]{4,}
+    | (?P<assigned>(?i:pass(?:word|wd|phrase)|(?<![a-z])pwd)=)
+      (?![\w.]+[(\[]|(?:self|os|args|config)\.|(?i:none|null|true|false|password)\b|[/$<{*•%])[^\s"',;&]{4,}
+    | (?P<told>(?i:pass(?:word|wd|phrase)[ ]*[:=][ ]+|--(?:[a-z]+-)*(?:password|passphrase|secret|api-key)[ =]
+      |--(?:(?:hf|api|auth|access)-)?token[ =]))
+      (?=[^\s\d"',;&()]*[0-9])(?![/$<{*•%])[^\s"',;&()\[\]]{6,}
 """
 """What only a credential looks like: as long as its kind is, since words, names and paths begin like one, too.
 
-A bare number of 40 hexadecimal digits is a commit more often than a key, so its name has to be beside it.
+A bare number of 40 hexadecimal digits is a commit more often than a key, so its name has to be beside it. A named group
+is what stays readable before what is hidden.
 """
 
 _SECRET_VARIABLE = re.compile(
-    r"(?:(?:^|_)(?:TOKEN|SECRET|PASSWORD|PASSWD|PASS|PAT|APIKEY|CREDENTIALS)|_KEY|_PWD)(?:_BASE|_?\d+)?$", re.IGNORECASE
+    r"""
+      (?: (?<!(?:PAD|EOS|BOS|UNK|SEP|CLS)_) (?<!(?:MASK|STOP)_) TOKEN
+        | SECRET | PASSWORD | PASSWD | PASSPHRASE | API_?KEY | CREDENTIALS? | WEBHOOK(?:_URL)? | CONNECTION_?STRING
+        | (?:^|_) (?:PAT|AUTH|JWT|SAS|COOKIE) | (?<!BY)(?<!COM) PASS | _KEY | _PWD )
+      (?: _ (?:BASE|VALUE|STRING|TEXT|B64|BASE64|OLD|NEW|PROD|DEV|TEST) | _?\d+ )* $
+    """,
+    re.IGNORECASE | re.VERBOSE,
 )
+_LINE_OF_KEY = re.compile(r"[A-Za-z0-9+/=]{32,}")
 _SHORTEST_SECRET = 8
 
 
@@ -103,7 +126,7 @@ def redact(text: str) -> str:
 
     For logs, errors and records that outlive the process. A value counts as secret where the variable's name ends in
     TOKEN, SECRET, PASSWORD, _KEY or the like and the value has at least eight characters; it is also known as an
-    address or a quoted text would hold it.
+    address or a quoted text would hold it, and a key of several lines by each of them.
     """
     return redactor()(text)
 
@@ -113,9 +136,7 @@ def redactor() -> Callable[[str], str]:
     values = {one for name, value in os.environ.items() if _SECRET_VARIABLE.search(name) for one in _spellings(value)}
     known = sorted((value for value in values if len(value) >= _SHORTEST_SECRET), key=len, reverse=True)
     wanted = _wanted(tuple(known))
-    return lambda text: wanted.sub(
-        lambda found: (found["header"] or found["query"] or found["name"] or "") + _HIDDEN, text
-    )
+    return lambda text: wanted.sub(lambda found: f"{found[found.lastgroup] if found.lastgroup else ''}{_HIDDEN}", text)
 
 
 def _spellings(value: str) -> set[str]:
@@ -127,6 +148,7 @@ def _spellings(value: str) -> set[str]:
         quote_plus(encoded),
         repr(value)[1:-1],
         json.dumps(value)[1:-1],
+        *(_LINE_OF_KEY.findall(value) if "\n" in value else ()),
     }
 
 

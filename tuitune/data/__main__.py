@@ -26,7 +26,7 @@ def main() -> int:
     for kind in TASKS:
         kinds.add_parser(kind, help="do the task of a folder").add_argument("folder", type=Path, metavar="FOLDER")
     page = kinds.add_parser("page", help="print rows of a data set as JSON lines")
-    page.add_argument("source", metavar="SOURCE")
+    page.add_argument("source", metavar="SOURCE", help="a data set; - reads its name from standard input")
     page.add_argument("--first", type=int, default=1, metavar="N", help="the first row, from 1 (default: 1)")
     page.add_argument("--rows", type=int, default=200, metavar="K", help="how many rows (default: 200)")
     page.add_argument("--split", default="train", help="the split of a Hub data set (default: train)")
@@ -36,7 +36,8 @@ def main() -> int:
         return carry_out(arguments.folder, import_module(TASKS[arguments.kind]).run)
     from tuitune.data.sources.page_process import print_page
 
-    return print_page(arguments.source, first=arguments.first, rows=arguments.rows, split=arguments.split)
+    name = os.fsdecode(sys.stdin.buffer.read()) if arguments.source == "-" else arguments.source
+    return print_page(name, first=arguments.first, rows=arguments.rows, split=arguments.split)
 
 
 if __name__ == "__main__":

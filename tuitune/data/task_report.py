@@ -22,11 +22,17 @@ _LEAST_MEMORY = 4 << 30
 
 
 class Report:
-    """What the process of a task reads and writes in its folder. `wanted` is what was asked of it."""
+    """What the process of a task reads and writes in its folder.
+
+    `wanted` is what was asked of it. Once it is read, the file keeps it without what looks like a credential.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.wanted: dict[str, Any] = orjson.loads((folder / "wanted.json").read_bytes())
+        asked = (folder / "wanted.json").read_text()
+        self.wanted: dict[str, Any] = orjson.loads(asked)
+        if (kept := redact(asked)) != asked:
+            write_whole(folder / "wanted.json", kept.encode())
         self._shown: tuple[str, float] = ("", 0.0)
 
     def progress(self, text: str, done: int = 0, total: int | None = None, unit: str = "rows") -> None:
@@ -34,7 +40,7 @@ class Report:
         said, at = self._shown
         if text == said and time.monotonic() - at < _EVERY_SECONDS:
             return
-        self._write("working", text=text, done=done, total=total, unit=unit)
+        self._write("working", text=redact(text), done=done, total=total, unit=unit)
         self._shown = (text, time.monotonic())
 
     def done(self, result: Mapping[str, Any]) -> None:

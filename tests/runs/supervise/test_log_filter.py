@@ -37,6 +37,9 @@ LINES = [
     "commit 0123456789abcdef0123456789abcdef01234567",
     "10%\r20%\r30%",
     "",
+    "-----BEGIN RSA PRIVATE KEY-----",
+    "wJalrXUtnFEMI/K7MDENG",
+    "-----END RSA PRIVATE KEY-----",
     "a last line",
 ]
 TOLD = "\n".join(LINES)

@@ -10,6 +10,7 @@ from typing import Any
 
 from tuitune.cli.follow import LINE_SECONDS
 from tuitune.cli.output import note
+from tuitune.data.sources.rows import name_of
 from tuitune.data.tasks import Progress, Task
 from tuitune.problem import TuituneError
 from tuitune.text import clean
@@ -21,6 +22,7 @@ _ERASE = "\r\x1b[K"
 
 def result_of(task: Task, name: str) -> dict[str, Any]:
     """What the task came to. TuituneError, with `name` before it, where it failed; an interrupt ends the task."""
+    name = name_of(name)
     try:
         with telling(name) as tell:
             while (progress := task.look()).state == "working":
@@ -38,6 +40,7 @@ def result_of(task: Task, name: str) -> dict[str, Any]:
 @contextmanager
 def telling(name: str) -> Iterator[Callable[[str], None]]:
     """Takes what is being done to `name`, however often, and shows it on standard error while it is waited for."""
+    name = name_of(name)
     if not sys.stderr.isatty():
         yield _Lines(name).tell
         return

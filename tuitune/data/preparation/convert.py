@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from tuitune.data.preparation.data_spec import name_of
 from tuitune.data.preparation.prepare import Assembled, DataRefused, Item, Wanted, assemble
 from tuitune.data.preparation.reading import SAMPLE
 from tuitune.data.preparation.task import summary
@@ -17,7 +16,7 @@ from tuitune.data.rows.turns import said_by
 from tuitune.data.shapes.detect import recognise
 from tuitune.data.shapes.objectives import Objective, refusal
 from tuitune.data.sources.names import open_source, resolve
-from tuitune.data.sources.rows import mark
+from tuitune.data.sources.rows import mark, name_of
 from tuitune.data.tasks import Report
 from tuitune.problem import Problem
 

@@ -8,9 +8,8 @@ from typing import Any, Literal
 
 from tuitune.data.shapes.detect import Detection
 from tuitune.data.shapes.objectives import Objective
-from tuitune.data.sources.rows import Row
+from tuitune.data.sources.rows import Row, name_of
 from tuitune.problem import TuituneError
-from tuitune.text import clean
 
 Say = Callable[[str, int, int | None], None]
 """Takes progress: what is being done, rows done, and rows in all (None where unknown). It may raise, to interrupt."""
@@ -112,7 +111,7 @@ class StepReport:
     def show(self, item: Item | Row, source: str = "", **more: Any) -> None:
         """Keep an example, while there is room."""
         if len(self.examples) < EXAMPLES:
-            named = {"row": item.number, "place": item.place, "source": source or getattr(item, "source", "")}
+            named = {"row": item.number, "place": item.place, "source": name_of(source or getattr(item, "source", ""))}
             cut = {key: value[:LONGEST_EXAMPLE] if isinstance(value, str) else value for key, value in more.items()}
             self.examples.append({**named, **cut})
 
@@ -145,8 +144,3 @@ class Assembled:
 
 def no_progress(_text: str, _done: int, _total: int | None) -> None:
     """Nobody is told."""
-
-
-def name_of(source: str) -> str:
-    """A source's name for a message."""
-    return clean(source, limit=200)

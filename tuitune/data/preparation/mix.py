@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from tuitune.data.preparation.data_spec import Item, name_of
+from tuitune.data.preparation.data_spec import Item
 from tuitune.data.preparation.split import draw_order
+from tuitune.data.sources.rows import name_of
 from tuitune.units import percent_text
 
 

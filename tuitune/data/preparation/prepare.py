@@ -13,7 +13,6 @@ from tuitune.data.preparation.data_spec import (
     Say,
     StepReport,
     Wanted,
-    name_of,
     no_progress,
 )
 from tuitune.data.preparation.leakage import leaks
@@ -22,6 +21,7 @@ from tuitune.data.preparation.near_duplicates import USUAL
 from tuitune.data.preparation.reading import Reader
 from tuitune.data.preparation.split import Split, parted, split
 from tuitune.data.preparation.steps import clean_rows
+from tuitune.data.sources.rows import name_of
 from tuitune.problem import Problem
 
 __all__ = ["Assembled", "Cleaning", "DataRefused", "Item", "StepReport", "Wanted", "assemble"]

@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from itertools import chain, islice
 from pathlib import Path
 
-from tuitune.data.preparation.data_spec import DataRefused, Item, Say, StepReport, Wanted, name_of
+from tuitune.data.preparation.data_spec import DataRefused, Item, Say, StepReport, Wanted
 from tuitune.data.rows.fields import RowProblem
 from tuitune.data.rows.unsaid import unread
 from tuitune.data.shapes.detect import Detection, recognise
 from tuitune.data.shapes.objectives import convert_for, refusal_of
 from tuitune.data.sources.names import open_source, resolve
-from tuitune.data.sources.rows import Row, mark
+from tuitune.data.sources.rows import Row, mark, name_of
 from tuitune.problem import Problem, TuituneError
 from tuitune.text import clean
 

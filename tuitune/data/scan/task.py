@@ -20,7 +20,7 @@ from tuitune.data.scan.streams import count_rows
 from tuitune.data.scan.tally import Reading, Tally
 from tuitune.data.shapes.detect import recognise
 from tuitune.data.sources.names import fetched, open_source, resolve
-from tuitune.data.sources.rows import Row
+from tuitune.data.sources.rows import Row, name_of
 from tuitune.data.tasks import Report
 
 
@@ -60,7 +60,7 @@ def run(task: Report) -> dict[str, Any]:
         spoken = aside.submit(languages, total.sample.texts)
         duplicates = repeated(fingerprints)
     fingerprints.unlink()
-    return report(source.name, found, total, problems, duplicates, spoken.result()).as_json()
+    return report(name_of(source.name), found, total, problems, duplicates, spoken.result()).as_json()
 
 
 def _every(blocks: list[Block], first: list[Row]) -> int:

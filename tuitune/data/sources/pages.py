@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import threading
@@ -18,7 +19,7 @@ from tuitune.data.sources.line_index import LineIndex
 from tuitune.data.sources.names import Source, file_names, open_rows, resolve, rows_of_one, stamp
 from tuitune.data.sources.numbers import loads
 from tuitune.data.sources.packed import is_packed
-from tuitune.data.sources.rows import Row, SourceError
+from tuitune.data.sources.rows import Row, SourceError, name_of
 from tuitune.problem import TuituneError
 from tuitune.text import clean, redact, strip_ansi
 
@@ -59,12 +60,12 @@ def read_page(
     source = resolve(name, base=base)
     if not source.light:
         wait = FETCH_SECONDS if source.kind == "web" else WAIT_SECONDS
-        command = ["page", "--first", str(first), "--rows", str(count + 1), "--split", split, "--", name]
+        command = ["page", "--first", str(first), "--rows", str(count + 1), "--split", split, "-"]
         rows = _from_process(name, command, base, wait, cancelled)
         return Page(rows[:count], first, complete=len(rows) <= count)
     page = _book(source).page(first, count, cancelled)
     if cancelled():
-        raise TuituneError(f"{clean(name, limit=200)}: reading was cancelled")
+        raise TuituneError(f"{name_of(name)}: reading was cancelled")
     return page
 
 
@@ -174,11 +175,13 @@ def _from_process(
     with subprocess.Popen(
         [sys.executable, "-P", "-m", "tuitune.data", *arguments],
         cwd=base,
-        stdin=subprocess.DEVNULL,
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         start_new_session=True,
     ) as reader:
+        if reader.stdin is not None:
+            reader.stdin.write(os.fsencode(name))
         deadline = time.monotonic() + wait
         while True:
             try:
@@ -188,10 +191,10 @@ def _from_process(
                 if cancelled() or time.monotonic() > deadline:
                     reader.kill()
                     why = "was cancelled" if cancelled() else f"took longer than {wait:.0f} s"
-                    raise TuituneError(f"{clean(name, limit=200)}: reading it {why}") from None
+                    raise TuituneError(f"{name_of(name)}: reading it {why}") from None
     if reader.returncode != 0:
         shown = _last_line(complaint) or f"the process that read it ended with code {reader.returncode}"
-        raise TuituneError(shown if name in shown else f"{clean(name, limit=200)}: {shown}")
+        raise TuituneError(shown if name_of(name) in shown else f"{name_of(name)}: {shown}")
     return tuple(Row(**loads(line)) for line in output.splitlines())
 
 

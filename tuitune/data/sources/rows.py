@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 
 from tuitune.problem import Problem, TuituneError
-from tuitune.text import clean
+from tuitune.text import clean, redact
 
 LONGEST = 8 << 20
 """Bytes of the longest single row that is read: more than any model's context holds."""
@@ -31,7 +31,7 @@ class SourceError(TuituneError):
     """A file, set or name that gives no rows at all: missing, of an unknown kind or in another encoding."""
 
     def __init__(self, path: Path | str, message: str) -> None:
-        super().__init__(Problem(clean(str(path), limit=300), message))
+        super().__init__(Problem(clean(redact(str(path)), limit=300), message))
 
 
 class EmptySourceError(SourceError):
@@ -60,6 +60,11 @@ class Row:
         inside = [clean(self.file, limit=100)] if self.file else []
         inside += [f"line {self.line}"] if self.line else []
         return f"row {self.number}" + (f" ({', '.join(inside)})" if inside else "")
+
+
+def name_of(source: str) -> str:
+    """A source's name for a message or a record: an address without the credentials in it."""
+    return clean(redact(source), limit=200)
 
 
 def mark(row: Row) -> str:

@@ -184,7 +184,9 @@ def _keep(reply: http.client.HTTPResponse, folder: Path, url: str, final: str) -
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
-    _write_note(folder, {"name": path.name, "url": url, "etag": reply.headers.get("ETag"), "asked": time.time()})
+    _write_note(
+        folder, {"name": path.name, "url": redact(url), "etag": reply.headers.get("ETag"), "asked": time.time()}
+    )
     return path
 
 

@@ -38,7 +38,7 @@ class Report:
 
     def phase(self, slug: str, text: str) -> None:
         """Announce what is about to happen, before it does."""
-        self.phase_now, self._last_line = slug, time.monotonic()
+        self.phase_now, self._last_line, text = slug, time.monotonic(), redact(text)
         self._metrics.append(kind="phase", phase=slug, text=text, done=None, total=None, unit="")
         say(text)
 
@@ -49,7 +49,7 @@ class Report:
         now = time.monotonic()
         if now - self._last_progress < _PROGRESS_INTERVAL and done != total:
             return
-        self._last_progress = now
+        self._last_progress, text = now, redact(text)
         self._metrics.append(kind="phase", phase=slug, text=text, done=done, total=total, unit=unit)
         if now - self._last_line < _LINE_INTERVAL:
             return

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from importlib.metadata import version
 from pathlib import Path
+from urllib.parse import urlsplit
+
+from huggingface_hub import ModelCardData
 
 from tuitune import __version__
 from tuitune.engine.load.model import Base
 from tuitune.engine.tokens.prepare import Prepared
 from tuitune.recipe.schema import Recipe
 from tuitune.runs.read.usage import snippet
+from tuitune.text import clean, redact
 from tuitune.units import count_text
 
 _LIBRARIES = ("torch", "transformers", "trl", "peft", "bitsandbytes", "datasets")
@@ -20,14 +24,12 @@ def model_card(
 ) -> str:
     """The text of README.md. `figures` holds the perplexities measured, by label (base, during, tuned)."""
     method = recipe.method
-    front = [
-        "---",
-        f"base_model: {_short(recipe.model.id)}",
-        f"library_name: {method.result.library}",
-        "pipeline_tag: text-generation",
-        f"tags: [{', '.join(('tuitune', 'sft', *method.tags))}]",
-        "---",
-    ]
+    front = ModelCardData(
+        base_model=_short(recipe.model.id),
+        library_name=method.result.library,
+        pipeline_tag="text-generation",
+        tags=["tuitune", "sft", *method.tags],
+    )
     lines = [
         f"# {recipe.run.name}",
         f"{method.made} `{_short(recipe.model.id)}`, made with tuitune {__version__}.",
@@ -45,12 +47,16 @@ def model_card(
         "## Versions",
         _table({name: version(name) for name in _LIBRARIES}),
     ]
-    return "\n".join(front) + "\n\n" + "\n\n".join(lines) + "\n"
+    return redact(f"---\n{front.to_yaml()}\n---\n\n" + "\n\n".join(lines) + "\n")
 
 
 def _short(name: str) -> str:
-    """A Hub id or bundled name as it is; of a file or folder its last part, for the rest is nobody's business."""
-    return Path(name).name if Path(name).exists() else name
+    """A Hub id or bundled name as it is; of a file or folder its last part and of an address what comes before its
+    query, for the rest is nobody's business.
+    """
+    if "://" in name:
+        return clean(urlsplit(name)._replace(query="", fragment="").geturl())
+    return clean(Path(name).name if Path(name).exists() else name)
 
 
 def _usage(recipe: Recipe, base: Base) -> str:

@@ -22,6 +22,7 @@ from tuitune.engine.tokens.tokenize import refusal, remarks, tokenize
 from tuitune.recipe.schema import Recipe
 from tuitune.runs.store import files
 from tuitune.runs.store.directory import Run
+from tuitune.text import redact
 
 _RECORD_LIMIT = 256 << 20
 _NAMED = 5
@@ -98,16 +99,17 @@ def _held_out_before(run: Run, recipe: Recipe, *, trained: bool) -> list[str] | 
     """
     try:
         record = json.loads(files.read_bytes(run.data_file, _RECORD_LIMIT))
-        source, held_out, marks = record["train"], record["eval"], record.get("held_out_marks")
+        source, held_out, marks = _named(record["train"]), _named(record["eval"]), record.get("held_out_marks")
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
-    if trained and recipe.data.eval not in (held_out, None):
+    now = _named(recipe.data.eval)
+    if trained and now not in (held_out, None):
         raise EngineError(
-            f"data.eval was {_said(held_out)} and is {_said(recipe.data.eval)}: rows that were trained on may be held "
+            f"data.eval was {_said(held_out)} and is {_said(now)}: rows that were trained on may be held "
             f"out now. Set it back in {run.recipe_file}, or start a new run with it"
         )
     known = isinstance(marks, list) and all(isinstance(mark, str) for mark in marks)
-    same = held_out == recipe.data.eval and (trained or source == recipe.data.train)
+    same = held_out == now and (trained or source == _named(recipe.data.train))
     return marks if known and same else None
 
 
@@ -115,13 +117,18 @@ def _said(held_out: object) -> str:
     return "empty" if held_out is None else str(held_out)
 
 
+def _named(source: Any) -> Any:
+    """What the record calls `data.train` or `data.eval`: an address without its credentials, which may change."""
+    return redact(source) if isinstance(source, str) else source
+
+
 def _record(facts: dict[str, Any], recipe: Recipe) -> dict[str, Any]:
     """What `data.json` says: counts, cleaning steps, rows lost, and the split, where it was drawn here."""
     drawn = isinstance(recipe.data.eval, float)
     return {
         "v": 1,
-        "train": recipe.data.train,
-        "eval": recipe.data.eval,
+        "train": _named(recipe.data.train),
+        "eval": _named(recipe.data.eval),
         "train_rows": facts["kept"],
         "held_out_rows": facts["held_out"]["kept"],
         "dropped_rows": facts["rows"] - facts["kept"],

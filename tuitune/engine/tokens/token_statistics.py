@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from tuitune.data.preparation.prepare import Item
+from tuitune.data.sources.rows import name_of
 from tuitune.engine.tokens.control_tokens import ControlTokens
 from tuitune.engine.tokens.encode import Encoded, Encoder, learns_to_stop
 from tuitune.engine.tokens.omissions import EARLIER_REASONS
@@ -146,7 +147,7 @@ class Census:
             self._odd.append({"row": item.number, "kind": kind, "mark": item.mark})
 
     def _place(self, item: Item) -> str:
-        return item.place if item.source == self._source else f"{item.source}: {item.place}"
+        return item.place if item.source == self._source else f"{name_of(item.source)}: {item.place}"
 
 
 def histogram(lengths: Sequence[int], longest_kept: int) -> dict[str, list[int]]:

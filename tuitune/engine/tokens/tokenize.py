@@ -13,6 +13,7 @@ from typing import Any, Literal, Protocol
 from tuitune import __version__
 from tuitune.data.preparation.prepare import Assembled, Item, StepReport, assemble
 from tuitune.data.sources.names import content_hash, resolve
+from tuitune.data.sources.rows import name_of
 from tuitune.engine.tokens import store
 from tuitune.engine.tokens.control_tokens import ControlTokens
 from tuitune.engine.tokens.encode import Canonical, Encoder
@@ -76,7 +77,7 @@ def tokenize(
     refused for. Rows without anything to learn are left out and counted; `refusal` says whether they are too many.
     A model without a chat template gets the plain one where there are conversations.
     """
-    listener.phase("reading", f"reading {recipe.data.train}")
+    listener.phase("reading", f"reading {name_of(recipe.data.train)}")
     key = cache_key(recipe, template, stop_ids, base)
     found = store.find(key)
     if held_out is not None and (found is None or found.facts["held_out_marks"] != list(held_out)):
@@ -100,7 +101,7 @@ def refusal(facts: dict[str, Any], recipe: Recipe) -> str | None:
 
     trl drops rows without anything to learn and says nothing: here more than one in a hundred is an error.
     """
-    name, cut = recipe.data.train, facts["lost_cut"] or facts["too_long"]
+    name, cut = name_of(recipe.data.train), facts["lost_cut"] or facts["too_long"]
     within = f" within data.max_length = {recipe.data.max_length:,}" if cut else ""
     way = "raise data.max_length, or change data.loss_on" if cut else "change data.loss_on"
     rows, refused = facts["rows"], facts["refused"]

@@ -16,7 +16,7 @@ from textual.worker import Worker, WorkerState, get_current_worker
 from tuitune.planning.preflight import Check, check
 from tuitune.problem import Problem, TuituneError
 from tuitune.recipe.schema import Recipe
-from tuitune.text import clean
+from tuitune.text import clean, redact
 from tuitune.tui.widgets.dialogs import Dialog, Reader
 
 Made = TypeVar("Made")
@@ -164,4 +164,4 @@ class Checking(Dialog[Made | list[Problem]]):
 
 def fact(name: str, value: str) -> Content:
     """A line of the summary: a name and what it is; the value may be foreign text."""
-    return Content.assemble((name.ljust(9), "$faint"), clean(value, limit=200))
+    return Content.assemble((name.ljust(9), "$faint"), clean(redact(value), limit=200))

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from textual.content import Content
 
 from tuitune.data.shapes.objectives import refusal_of
+from tuitune.data.sources.rows import name_of
 from tuitune.text import clean
 from tuitune.tui.widgets.bars import joined, labelled
 from tuitune.tui.widgets.tabs import Tabs
@@ -37,7 +38,7 @@ def head_lines(bench: Bench, width: int) -> list[Content]:
 
 
 def _first(bench: Bench) -> Content:
-    name = Content.styled(clean(bench.source, limit=200), "bold")
+    name = Content.styled(name_of(bench.source), "bold")
     role = "" if bench.is_training_data else "held out" if bench.is_held_out else "mixed in"
     job = bench.jobs["scan"]
     if bench.scan is not None:

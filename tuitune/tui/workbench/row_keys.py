@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from tuitune.data.sources.rows import name_of
 from tuitune.recipe.schema import Recipe
 from tuitune.tui.saving import SavesRecipe
 from tuitune.tui.widgets.ask import Ask
@@ -150,7 +151,7 @@ class RowKeys(SavesRecipe):
     def action_source(self) -> None:
         bench = self.bench
         roles = {bench.recipe.data.train: "training", bench.recipe.data.eval: "held out"}
-        options = [Choice(name, name, roles.get(name, "mixed in")) for name in bench.sources]
+        options = [Choice(name, name_of(name), roles.get(name, "mixed in")) for name in bench.sources]
         self.app.push_screen(
             Choose("Look at", options, bench.source), lambda name: self.open_source(name) if name else None
         )
