@@ -91,6 +91,8 @@ def check(
     """
     machine = _this_machine() if gpus is None else Machine(gpus, "", True, build)
     present, awaited = machine.open_to(recipe), machine.is_awaited(recipe)
+    why = no_gpu(recipe, machine)
+    chosen = occupancy.training_gpu(present, recipe.hardware.gpu)
     model, data = check_model(recipe, base, ask if online else known), check_data(recipe, base)
     errors = [
         *problems(recipe),
@@ -102,23 +104,22 @@ def check(
     trainable = total = expected = None
     if model.facts is not None:
         total = model.facts.parameters
-        if not present and not awaited and (refused := too_large_unasked(recipe, total, no_gpu(recipe, machine))):
+        if why and not present and not awaited and (refused := too_large_unasked(recipe, total, why)):
             errors.append(refused)
         try:
             trainable, total = trainable_parameters(recipe, model.facts)
             device: Device = "cuda" if present or awaited else "cpu"
-            expected = forecast(recipe, model.facts, device=device, modern=_modern(present, recipe))
+            modern = chosen is None or fitness.has_bfloat16(chosen) is not False
+            expected = forecast(recipe, model.facts, device=device, modern=modern)
         except TuituneError as error:
             errors += [problem for problem in error.problems if problem not in errors]
-    if computes_in_float16(recipe, present):
+    if computes_in_float16(recipe, chosen):
         trouble = float16_trouble(recipe, model.facts.model_type if model.facts else None)
         errors += [trouble] if trouble and all(trouble.key != problem.key for problem in errors) else []
     if expected is not None:
         errors += _disk(recipe, expected)
     fit = fits(expected, _once_free(present, recipe), recipe.hardware.gpu) if expected and not awaited else None
     where = where or session(data_home())
-    why = no_gpu(recipe, machine)
-
     usable = data.usable if rows is None else rows
 
     def count_steps(of: Recipe) -> Steps | None:
@@ -126,7 +127,7 @@ def check(
 
     steps = count_steps(recipe)
     situation = Situation(
-        recipe, model, data, trainable, expected, fit, present, why, not awaited, where, count_steps, steps
+        recipe, model, data, trainable, expected, fit, present, chosen, why, not awaited, where, count_steps, steps
     )
     to_ask = recipe.model.id if model.download and model.remote is None else ""
     unknown = model.remote.unknown if model.remote else ""
@@ -141,12 +142,6 @@ def _steps(recipe: Recipe, base: Path, data: DataCheck, facts: ModelFacts | None
     vocabulary = facts.vocab if facts else None
     tokens = [tokens_of(size, texts, vocabulary) for size, texts in data.sizes]
     return expected_steps(recipe, rows, packed=found["packed_rows"] if found else None, tokens=tokens)
-
-
-def _modern(gpus: Sequence[Gpu], recipe: Recipe) -> bool:
-    """Whether the GPU that would train is of Ampere or later, as far as that is known."""
-    chosen = occupancy.training_gpu(gpus, recipe.hardware.gpu)
-    return chosen is None or chosen.capability is None or chosen.capability >= fitness.BFLOAT16
 
 
 @cache

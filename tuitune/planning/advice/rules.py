@@ -63,7 +63,7 @@ def _rank(now: Situation) -> Iterator[Advice]:
 
 
 def _no_gpu(now: Situation) -> Iterator[Advice]:
-    if now.gpus or now.recipe.hardware.gpu == "cpu":
+    if now.gpus or now.recipe.hardware.gpu == "cpu" or not now.no_gpu_reason:
         return
     if not now.certain:
         message = f"{now.no_gpu_reason}: the run waits for a GPU; set it to cpu to train on the CPU"
@@ -120,11 +120,11 @@ def _survival(now: Situation) -> Iterator[Advice]:
 
 def _no_bfloat16(now: Situation) -> Iterator[Advice]:
     """Cards before Ampere (compute capability 8.0) emulate bfloat16."""
-    old = [gpu for gpu in now.gpus if fitness.has_bfloat16(gpu) is False]
+    old = now.gpu if now.gpu and fitness.has_bfloat16(now.gpu) is False else None
     wanted = now.recipe.training.precision == "bf16" or now.recipe.model.dtype == "bfloat16"
     overflows = float16_trouble(now.recipe, _model_type(now)) is not None
-    if wanted and old and len(old) == len(now.gpus) and not overflows:
-        message = f"{clean(old[0].name, limit=60)} has no bfloat16; float16 is far faster there"
+    if wanted and old and not overflows:
+        message = f"{clean(old.name, limit=60)} has no bfloat16; float16 is far faster there"
         fix = {"training.precision": "auto", "model.dtype": "auto"}
         yield Advice("no-bfloat16", "warning", "training.precision", message, fix)
 
@@ -134,7 +134,7 @@ def _model_type(now: Situation) -> str | None:
 
 
 def _float16(now: Situation) -> Iterator[Advice]:
-    if _model_type(now) in MAY_OVERFLOW and computes_in_float16(now.recipe, now.gpus):
+    if _model_type(now) in MAY_OVERFLOW and computes_in_float16(now.recipe, now.gpu):
         message = 'this model may overflow in float16, which ends the run; "fp32" avoids that at twice the memory'
         yield Advice("float16-overflow", "info", "training.precision", message)
 

@@ -62,7 +62,9 @@ def too_large_unasked(recipe: Recipe, parameters: int | None, reason: str = _NON
 
 
 def no_gpu(recipe: Recipe, machine: Machine) -> str:
-    """Why a run of the recipe would have no GPU."""
+    """Why a run of the recipe would have no GPU; "" where it is refused for that."""
+    if not machine.is_awaited(recipe) and _missing(recipe, machine):
+        return ""
     if machine.gpus and _leaves_gpus_alone(recipe):
         return "CUDA_VISIBLE_DEVICES hides every GPU"
     return machine.reason or _NONE

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from tuitune.hardware.fitness import BFLOAT16
+from tuitune.hardware.fitness import has_bfloat16
 from tuitune.hardware.gpus import Gpu
 from tuitune.problem import Problem
 from tuitune.recipe.schema import Recipe
@@ -16,13 +14,12 @@ MAY_OVERFLOW = ("qwen2", "qwen2_moe")
 """Model types of which some sizes train in float16 and some overflow on some rows: the run itself finds out."""
 
 
-def computes_in_float16(recipe: Recipe, cards: Sequence[Gpu]) -> bool:
-    """Whether a run of this recipe computes in float16 on every card that it may get; False where that is not known."""
+def computes_in_float16(recipe: Recipe, card: Gpu | None) -> bool:
+    """Whether a run of this recipe computes in float16 on the card that it gets; False where that is not known."""
     if recipe.model.dtype == "float16" or recipe.training.precision == "fp16":
         return True
-    known = [card.capability for card in cards if card.capability is not None]
     settled = recipe.training.precision != "auto" or recipe.model.dtype != "auto"
-    return not settled and bool(known) and all(capability < BFLOAT16 for capability in known)
+    return not settled and card is not None and has_bfloat16(card) is False
 
 
 def float16_trouble(recipe: Recipe, model_type: str | None) -> Problem | None:

@@ -38,7 +38,10 @@ class Situation:
     fit: Fit | None
     gpus: tuple[Gpu, ...]
     """Those of this machine that the recipe lets the run have."""
+    gpu: Gpu | None
+    """The one of them that it would get now."""
     no_gpu_reason: str
+    """Why the run would have none; "" where the recipe is refused for that."""
     certain: bool
     """False where the run would wait for a GPU, as the driver or a card does not answer."""
     session: Session
