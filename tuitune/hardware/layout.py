@@ -74,6 +74,8 @@ def _absent_layers(facts: ModelFacts, tensors: Collection[str]) -> list[str]:
     """The first layer that config.json counts and the weights do not have, by the names of layer 0."""
     numbers = [int(number[1]) for name in tensors if (number := _NUMBER.search(name))]
     stored = max(numbers, default=-1) + 1
+    if facts.linears and len(tensors) < (facts.layers or 0):
+        return [f"{named(tensors)}: too few weights for the {facts.layers:,} layers of config.json"]
     if not facts.layers or not numbers or stored >= facts.layers:
         return []
     alike = [name for name in tensors if (number := _NUMBER.search(name)) and number[1] == "0"]

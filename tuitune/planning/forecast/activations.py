@@ -105,14 +105,13 @@ def peak(facts: ModelFacts, wide: Widths, step: Step, *, on_gpu: bool) -> Peak:
     With gradient checkpointing layers keep their inputs, and one its insides while it is at work.
     """
     layers = _layers(facts, wide, step)
-    whole = [common + feed_forward for common, feed_forward in layers]
-    kept, inside = sum(whole), 0.0
+    kept, inside = sum(one.count * one.kept for one in layers), 0.0
     if step.checkpointing:
-        kept, inside = step.tokens * wide.hidden * step.stream * wide.layers, max(whole)
+        kept, inside = step.tokens * wide.hidden * step.stream * wide.layers, max(one.kept for one in layers)
     head = loss_head(wide, step, on_gpu=on_gpu)
     at_head = kept + ends_bytes(wide, step)
     feed_forward = kept + inside + _feed_forward_at_work(facts, wide, step)
-    attention = kept + inside - layers[0][1] + _attention_at_work(facts, step)
+    attention = kept + inside - layers[0].feed_forward + _attention_at_work(facts, step)
     at_work = max(feed_forward, attention)
     return Peak(round(at_head), round(head)) if at_head + head > at_work else Peak(round(at_work), 0)
 
@@ -124,18 +123,31 @@ def ends_bytes(wide: Widths, step: Step) -> int:
 
 def saved(facts: ModelFacts, wide: Widths, step: Step) -> int:
     """Bytes that the blocks keep for the backward pass without checkpointing, the ends of the model included."""
-    return round(sum(sum(layer) for layer in _layers(facts, wide, step)) + ends_bytes(wide, step))
+    return round(sum(one.count * one.kept for one in _layers(facts, wide, step)) + ends_bytes(wide, step))
 
 
-def _layers(facts: ModelFacts, wide: Widths, step: Step) -> list[tuple[float, float]]:
-    """Bytes that each layer keeps, but for its feed-forward or experts, and there; those with experts first."""
+@dataclass(frozen=True)
+class _Layers:
+    """Layers that are alike: the bytes that each keeps, in its feed-forward or experts and besides."""
+
+    count: int
+    besides: float
+    feed_forward: float
+
+    @property
+    def kept(self) -> float:
+        return self.besides + self.feed_forward
+
+
+def _layers(facts: ModelFacts, wide: Widths, step: Step) -> list[_Layers]:
+    """The layers of each kind that there is; those with experts first."""
     experts = facts.experts
     sparse = min(experts.layers, wide.layers) if experts else 0
     common = step.tokens * (_norms(facts, wide, step) + _attention(facts, wide, step)) + _dora(wide, step)
     common += step.tokens * (_base_inputs(wide, step) + _adapter_inputs(wide, step))
-    dense = (common, step.tokens * step.results * 3.0 * wide.inner)
-    routed = (common, _experts(experts, step)) if experts else dense
-    return [routed] * sparse + [dense] * (wide.layers - sparse)
+    dense = _Layers(wide.layers - sparse, common, step.tokens * step.results * 3.0 * wide.inner)
+    routed = [_Layers(sparse, common, _experts(experts, step))] if experts else []
+    return [one for one in (*routed, dense) if one.count]
 
 
 def _norms(facts: ModelFacts, wide: Widths, step: Step) -> int:
