@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -33,6 +35,27 @@ def test_a_user_without_a_home_needs_none_but_for_what_lies_there(monkeypatch: p
     monkeypatch.delenv("XDG_DATA_HOME", raising=False)
     with pytest.raises(TuituneError, match="XDG_DATA_HOME"):
         paths.data_home()
+
+
+def test_a_home_that_is_not_absolute_is_none(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("TUITUNE_HOME", "XDG_DATA_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", "rel")
+    assert paths.user_home() is None and paths.expanded("~/x") == Path("~/x")
+    with pytest.raises(TuituneError, match="HOME is not an absolute path"):
+        paths.data_home()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_home_that_this_locale_cannot_name_is_refused(tmp_path: Path) -> None:
+    """With é in it, while file names are ASCII: the libraries would write elsewhere, or fail in the run."""
+    code = "from tuitune.paths import data_home; data_home()"
+    environment = {**os.environ, "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    for name, refused in (("café", True), ("cafe", False)):
+        environment["TUITUNE_HOME"] = str(tmp_path / name)
+        done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, check=False)
+        assert (b"PYTHONUTF8=1" in done.stderr, done.returncode) == (refused, int(refused))
 
 
 def test_a_tilde_of_nobody_stays_as_it_is() -> None:

@@ -3,24 +3,45 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
-from tuitune.problem import TuituneError
+from tuitune.problem import Problem, TuituneError
+from tuitune.text import clean
 
 _PACKAGE = Path(__file__).resolve().parent
 
 
 def user_home() -> Path | None:
-    """The user's home folder; None for one who has none, as a container's user without a name."""
+    """The user's home folder; None for one who has none, as a container's user without a name, or a HOME that is not
+    absolute.
+    """
     try:
-        return Path.home()
+        home = Path.home()
     except RuntimeError:
         return None
+    return home if home.is_absolute() else None
 
 
 def expanded(name: str) -> Path:
     """The path that `name` means, `~` being the user's home; as it stands where nobody knows that."""
-    return Path(os.path.expanduser(name))  # noqa: PTH111
+    meant = Path(os.path.expanduser(name))  # noqa: PTH111
+    return meant if meant.is_absolute() or not name.startswith("~") else Path(name)
+
+
+def not_utf8(path: Path) -> str:
+    """Why a path cannot be handed to the libraries, which take UTF-8 alone; "" where it can."""
+    try:
+        if str(path).encode() == os.fsencode(path):
+            return ""
+        os.fsencode(path).decode()
+    except UnicodeEncodeError:
+        if sys.getfilesystemencoding() == "utf-8":
+            return "this path is not UTF-8, and the libraries cannot open it; rename it"
+    except UnicodeDecodeError:
+        return "this path is not UTF-8, and the libraries cannot open it; rename it"
+    encoding = sys.getfilesystemencoding()
+    return f"this path is not ASCII, and file names are {encoding} here; set PYTHONUTF8=1, or a UTF-8 locale (LC_ALL)"
 
 
 def _xdg(variable: str, fallback: str) -> Path:
@@ -28,14 +49,21 @@ def _xdg(variable: str, fallback: str) -> Path:
     if Path(configured).is_absolute():
         return Path(configured)
     if (home := user_home()) is None:
-        raise TuituneError(f"this user has no home folder; set {variable}, or HOME, to a folder to keep things in")
+        wrong = "HOME is not an absolute path" if os.environ.get("HOME") else "this user has no home folder"
+        raise TuituneError(f"{wrong}; set {variable}, or HOME, to a folder to keep things in")
     return home / fallback
 
 
 def data_home() -> Path:
-    """The folder of runs, recipes and caches: `TUITUNE_HOME`, else `$XDG_DATA_HOME/tuitune`."""
+    """The folder of runs, recipes and caches: `TUITUNE_HOME`, else `$XDG_DATA_HOME/tuitune`.
+
+    TuituneError where there is none, or the libraries cannot open it.
+    """
     chosen = os.environ.get("TUITUNE_HOME")
-    return expanded(chosen).absolute() if chosen else _xdg("XDG_DATA_HOME", ".local/share") / "tuitune"
+    home = expanded(chosen).absolute() if chosen else _xdg("XDG_DATA_HOME", ".local/share") / "tuitune"
+    if wrong := not_utf8(home):
+        raise TuituneError(Problem("TUITUNE_HOME", f"{clean(str(home), limit=200)}: {wrong}"))
+    return home
 
 
 def config_home() -> Path:

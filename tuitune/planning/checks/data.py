@@ -16,10 +16,10 @@ from tuitune.data.rows.unsaid import numbers, unread
 from tuitune.data.shapes.detect import Detection, recognise
 from tuitune.data.shapes.objectives import convert_for, refusal_of
 from tuitune.data.sources.names import open_source, resolve
-from tuitune.data.sources.rows import Row, mark
+from tuitune.data.sources.rows import Row, mark, name_of
 from tuitune.hardware.models import hub_cache
 from tuitune.hub import rows_offline
-from tuitune.paths import expanded
+from tuitune.paths import expanded, not_utf8
 from tuitune.problem import Problem, TuituneError
 from tuitune.recipe.schema import Recipe
 from tuitune.text import clean
@@ -95,6 +95,8 @@ def _check_source(key: str, name: str, recipe: Recipe, base: Path) -> DataCheck:
         if source.kind == "hub" and (forbids := rows_offline()) and not _cached(str(source.repo)):
             message = f"{name} is not on this machine and {forbids} forbids the download; unset it, or name a file"
             return DataCheck(errors=[Problem(key, message)])
+        if wrong := next(filter(None, map(not_utf8, source.paths)), ""):
+            return DataCheck(errors=[Problem(key, f"{name_of(name)}: {wrong}")])
         if not source.light:
             return DataCheck()
         limit = min(SAMPLE, recipe.data.limit or SAMPLE) if key == "data.train" else SAMPLE

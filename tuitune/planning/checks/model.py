@@ -14,7 +14,7 @@ from tuitune.hardware.model_facts import ModelFacts, read_facts
 from tuitune.hardware.models import ADAPTER_CONFIG, cached_snapshot, locate, looks_like_hub_id, missing_parts
 from tuitune.hardware.weights import weigh
 from tuitune.hub import offline, proxy_problem
-from tuitune.paths import expanded
+from tuitune.paths import expanded, not_utf8
 from tuitune.planning.checks.libraries import trainable_quantization, writes
 from tuitune.planning.checks.remote import Remote, known
 from tuitune.problem import Problem
@@ -88,6 +88,8 @@ def _find(recipe: Recipe, base: Path, ask: Callable[[str, str], Remote | None]) 
 
 def _look_at(folder: Path, name: str, *, hub: bool) -> ModelCheck:
     shown = clean(name, limit=200)
+    if wrong := not_utf8(folder):
+        return _refused(f"{shown}: {wrong}")
     adapter = (folder / ADAPTER_CONFIG).is_file()
     if adapter and not (folder / "config.json").is_file():
         return _refused(f"{shown} is an adapter, not a base model; name the model it was trained on")
@@ -95,8 +97,8 @@ def _look_at(folder: Path, name: str, *, hub: bool) -> ModelCheck:
         lacks = clean("; ".join(missing[:4]), limit=400)
         return _refused(f"{shown} is an incomplete model: {lacks}. Copy the missing files there, or name another model")
     facts = read_facts(folder)
-    if wrong := misfits(facts, weigh(folder).tensors):
-        return _refused(clean(_foreign(shown, wrong), limit=900))
+    if strange := misfits(facts, weigh(folder).tensors):
+        return _refused(clean(_foreign(shown, strange), limit=900))
     return ModelCheck(folder, facts, hub=hub, adapter_beside=adapter)
 
 
