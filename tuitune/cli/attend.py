@@ -5,14 +5,15 @@ from __future__ import annotations
 import argparse
 
 from tuitune.cli.follow import follow_to_rest
+from tuitune.cli.news import Past
 from tuitune.cli.outcome import say_outcome
 from tuitune.cli.output import note, say, say_json
 from tuitune.runs.read.summary import summarize
 from tuitune.runs.store.directory import Run
 
 
-def attend(run: Run, options: argparse.Namespace, *, since: float = 0.0) -> int:
-    """Follow `run` from the time `since` on and print what became of it, or with `--detach` its id alone; the verb's
+def attend(run: Run, options: argparse.Namespace, *, after: Past | None = None) -> int:
+    """Follow `run` and print what became of it, of its past what came `after`; with `--detach` its id alone. The verb's
     exit code.
     """
     if options.detach:
@@ -22,7 +23,7 @@ def attend(run: Run, options: argparse.Namespace, *, since: float = 0.0) -> int:
             say(run.id)
         note(f"{run.name} starts when a device is free; `tuitune follow {run.id}` watches it")
         return 0
-    code = follow_to_rest(run, quiet=options.json, since=since)
+    code = follow_to_rest(run, quiet=options.json, after=after)
     if options.json:
         say_json(summarize(run).as_json())
     elif code != 130:

@@ -6,7 +6,7 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from tuitune.cli.news import News, is_alert
+from tuitune.cli.news import News, Past, is_alert
 from tuitune.cli.output import note, say
 from tuitune.runs.read.state import AT_REST
 from tuitune.runs.read.summary import RunView, summarize
@@ -21,12 +21,12 @@ LINE_SECONDS = 5.0
 _TEXT_WIDTH = 72
 
 
-def follow_to_rest(run: Run, *, quiet: bool = False, since: float = 0.0) -> int:
+def follow_to_rest(run: Run, *, quiet: bool = False, after: Past | None = None) -> int:
     """Watch `run` until no process works on it: 0 finished, stopped or paused, 1 failed or crashed, 130 on Ctrl-C
-    (the run goes on). What happened before the time `since` is not told.
+    (the run goes on). Of its past, only what came `after` is told.
     """
     view = RunView(run)
-    news, told = News(run, since), summarize(run).step if since else None
+    news, told = News(run, after or (0, 0)), summarize(run).step if after else None
     watcher = _Silent() if quiet else _Bar(news) if sys.stdout.isatty() else _Lines(news, told)
     try:
         with watcher:

@@ -2,29 +2,35 @@
 
 from __future__ import annotations
 
+import heapq
 import math
 from collections.abc import Mapping
 from typing import Any
 
 from tuitune.recipe.values import to_text
 from tuitune.runs.store.directory import Run
-from tuitune.runs.store.journal import Reader
+from tuitune.runs.store.journal import Reader, last_seq
 from tuitune.runs.store.records import Record, number, parts, table, text, texts, whole
 from tuitune.text import clean
 from tuitune.units import duration_text, number_text
 
+Past = tuple[int, int]
+"""How far a run's journals had come: the numbers of the last event and of the last of its metrics."""
+
+
+def past(run: Run) -> Past:
+    return last_seq(run.events_file), last_seq(run.metrics_file)
+
 
 class News:
-    """The run's news since the last `poll`; the first gives all that happened from the time `since` on."""
+    """The run's news since the last `poll`; the first gives all that was recorded `after` some moment of its past."""
 
-    def __init__(self, run: Run, since: float = 0.0) -> None:
-        self._since = since
-        self._readers = (Reader(run.events_file), Reader(run.metrics_file))
+    def __init__(self, run: Run, after: Past = (0, 0)) -> None:
+        self._readers = tuple(zip((Reader(run.events_file), Reader(run.metrics_file)), after, strict=True))
 
     def poll(self) -> list[str]:
-        records = [record for reader in self._readers for record in reader.poll() if _time(record) >= self._since]
-        records.sort(key=_time)
-        return [clean(line) for record in records if (line := _line(record))]
+        new = [[one for one in reader.poll() if (whole(one, "seq") or 0) > seen] for reader, seen in self._readers]
+        return [clean(line) for record in heapq.merge(*new, key=_time) if (line := _line(record))]
 
 
 def is_alert(line: str) -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import re
 import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from tuitune.cli.attend import attend
 from tuitune.cli.changes import changed
 from tuitune.cli.data.following import result_of
 from tuitune.cli.follow import follow_to_rest
+from tuitune.cli.news import past
 from tuitune.cli.outcome import say_outcome
 from tuitune.cli.output import complain, note, say, say_json, say_pairs
 from tuitune.planning.checks.labels import label_check
@@ -76,11 +76,11 @@ def resume(options: argparse.Namespace) -> int:
         _look_over(recipe, resumes=True)
         if without := idle(changes, recipe.training):
             note(f"{without}; --set training.max_steps= lets the epochs decide")
-    start, now = _start_of(run), time.time()
+    start, before = _start_of(run), past(run)
     launcher.resume(run, changes)
     if options.detach:
         note(f"{run.name} {start}")
-    return attend(run, options, since=now)
+    return attend(run, options, after=before)
 
 
 def _start_of(run: Run) -> str:
