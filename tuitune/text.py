@@ -10,6 +10,7 @@ import os
 import re
 from collections.abc import Callable
 from functools import lru_cache
+from typing import Any
 from urllib.parse import quote, quote_plus
 
 _BIDI = "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
@@ -129,6 +130,19 @@ def redact(text: str) -> str:
     address or a quoted text would hold it, and a key of several lines by each of them.
     """
     return redactor()(text)
+
+
+def redact_all(value: Any) -> Any:
+    """`value`, as JSON has values, with every text in it redacted, the keys of its tables too."""
+    return _redacted(value, redactor())
+
+
+def _redacted(value: Any, hide: Callable[[str], str]) -> Any:
+    if isinstance(value, dict):
+        return {hide(key): _redacted(inner, hide) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_redacted(inner, hide) for inner in value]
+    return hide(value) if isinstance(value, str) else value
 
 
 def redactor() -> Callable[[str], str]:

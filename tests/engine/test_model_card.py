@@ -33,10 +33,6 @@ def test_its_head_names_the_base_whatever_that_is_called(name: str) -> None:
     assert (head.base_model, head.library_name, head.tags) == (name, "peft", ["tuitune", "sft", "lora"])
 
 
-def test_what_cannot_be_written_is_replaced() -> None:
-    card_of(model="caf\udce9").encode()
-
-
 def test_an_address_is_named_without_its_query() -> None:
     card = card_of(model="bundled:nano", data="https://example.org/hf_" + "a1" * 16 + "/rows.jsonl?key=1&x=private")
     assert "https://example.org/•••/rows.jsonl, 3 rows" in card and "private" not in card

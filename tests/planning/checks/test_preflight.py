@@ -22,6 +22,7 @@ from tuitune.hardware.session import Session
 from tuitune.planning.advice.savings import with_values
 from tuitune.planning.checks.situation import Advice
 from tuitune.planning.preflight import Check, check
+from tuitune.problem import TuituneError
 from tuitune.recipe.presets import demo_recipe
 from tuitune.recipe.schema import Recipe
 
@@ -407,7 +408,20 @@ def test_cards_without_bfloat16(base: Path) -> None:
     (note,) = advice(looked_at(base, gpus=[old], training__precision="bf16"), "no-bfloat16")
     assert note.fix == {"training.precision": "auto", "model.dtype": "auto"}
     assert advice(looked_at(base, gpus=[old]), "no-bfloat16") == []
-    assert advice(looked_at(base, gpus=[old, CARD], training__precision="bf16"), "no-bfloat16") == []
+
+
+def test_of_several_cards_the_one_that_the_run_gets_is_judged(base: Path) -> None:
+    old = Gpu(index=0, uuid=None, name="Tesla T4", memory_free=15 * GIB, memory_used=0, capability=(7, 5))
+    new = replace(CARD, index=1, memory_used=0)
+    busy = replace(old, memory_used=10 * GIB)
+    asked = {"training__precision": "bf16"}
+    assert advice(looked_at(base, gpus=[old, new], **asked), "no-bfloat16")
+    assert advice(looked_at(base, gpus=[busy, new], **asked), "no-bfloat16") == []
+    assert advice(looked_at(base, gpus=[old, new], hardware__gpu="1", **asked), "no-bfloat16") == []
+    biased = {"adapter__bias": "all"}
+    assert error(looked_at(base, gpus=[old, new], **biased))[0] == "adapter.bias"
+    assert looked_at(base, gpus=[busy, new], **biased).errors == []
+    assert looked_at(base, gpus=[old, new], hardware__gpu="1", **biased).errors == []
 
 
 def test_without_a_card(base: Path) -> None:
@@ -436,7 +450,38 @@ def test_cards_that_the_environment_hides_or_names_in_vain(base: Path, monkeypat
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3")
     key, message = error(looked_at(base))
     assert (key, "CUDA_VISIBLE_DEVICES = 3 names no GPU of this machine" in message) == ("hardware.gpu", True)
+    for refused in (looked_at(base), looked_at(base, hardware__gpu="5"), looked_at(base, gpus=[], hardware__gpu="0")):
+        assert error(refused)[0] == "hardware.gpu" and advice(refused, "no-gpu") == []
+    assert error(looked_at(base, model__id="big"))[1] == message
     assert looked_at(base, hardware__gpu="0").errors == looked_at(base, hardware__gpu="cpu").errors == []
+
+
+@pytest.mark.parametrize("layers", [3 * 10**8, 2**40 - 1])
+def test_a_config_of_countless_layers_is_counted_at_once(base: Path, layers: int) -> None:
+    began = time.process_time()
+    for name, config in {"llama": LLAMA_3_1_8B, "mixture": MODELS["qwen3-30b-a3b"]}.items():
+        model_folder(base / name, {**config, "num_hidden_layers": layers}, {"packed": ("U8", [64], 64)})
+        found = looked_at(base, model__id=name, data__max_length=512)
+        assert found.fit and found.fit.state == "too big"
+    unnumbered = model_folder(base / "none", {**TINY, "num_hidden_layers": layers}, {"weight": ("F32", [4], 16)})
+    assert error(looked_at(base, model__id=unnumbered.name))[0] == "model.id"
+    assert time.process_time() - began < 10
+
+
+def test_what_libraries_cannot_open_is_refused(base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    odd = base / "caf\udce9"
+    model_folder(odd / "tiny")
+    rows(odd / "rows.jsonl", ROWS)
+    found = looked_at(odd)
+    assert [problem.key for problem in found.errors] == ["model.id", "data.train"]
+    assert all("not UTF-8" in problem.message for problem in found.errors)
+    monkeypatch.setenv("TUITUNE_HOME", str(odd))
+    with pytest.raises(TuituneError, match=r"TUITUNE_HOME.*not UTF-8"):
+        looked_at(base)
+    model_folder(base / "café" / "tiny")
+    rows(base / "café" / "rows.jsonl", ROWS)
+    monkeypatch.setenv("TUITUNE_HOME", str(base / "café"))
+    assert looked_at(base / "café").errors == []
 
 
 def card(gigabytes: float) -> Gpu:

@@ -18,6 +18,7 @@ from tuitune.runs.store import files
 from tuitune.runs.store.directory import Run, created_at, read_recipe
 from tuitune.runs.store.journal import Reader
 from tuitune.runs.store.records import Record, number, whole
+from tuitune.text import redact_all
 
 _LAST = 100
 """Records among which those of the end are looked for."""
@@ -175,6 +176,7 @@ class RunView(History):
                 self._spent = spent(self.events)
             case "amended":
                 self.__dict__.pop("recipe", None)
+                self.__dict__.pop("_told_recipe", None)
 
     def _judged(self) -> tuple[State, str]:
         if self.complete and self._at_work is not None:
@@ -214,9 +216,15 @@ class RunView(History):
             exact=(self.resumed or {}).get("exact"),
             trained_seconds=self._spent.trained if self._spent else None,
             waited_seconds=self._spent.waited if self._spent else None,
-            recipe=self.recipe,
+            recipe=self._told_recipe,
             created_at=self._created_at,
         )
+
+    @cached_property
+    def _told_recipe(self) -> dict[str, Any]:
+        """The recipe as it is told to others: without the credentials that the address of a data set may hold."""
+        told: dict[str, Any] = redact_all(self.recipe)
+        return told
 
     def _total(self, plan: Record) -> int | None:
         """The steps there will be: as the engine has planned them, before that as many as the recipe sets."""
