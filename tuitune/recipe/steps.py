@@ -1,8 +1,13 @@
-"""Optimizer steps of a run, counted as transformers' Trainer does (`Trainer.set_initial_training_values`)."""
+"""Optimizer steps of a run, counted as transformers' Trainer does (`Trainer.set_initial_training_values`), and rows.
+
+The one place of these formulas: data is mixed and split by them, the engine trains by them, and what is shown before a
+run starts is computed by them from as much as is known then (`tuitune.planning.forecast.expected_steps`).
+"""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 from tuitune.recipe.sections.data import DataSection
 from tuitune.recipe.sections.training import TrainingSection
@@ -24,15 +29,17 @@ def warm_up_steps(total: int, training: TrainingSection) -> int:
 
 
 def training_rows(counted: int, data: DataSection) -> int:
-    """Rows to train on where `counted` are usable: after the limit, with those mixed in to make up their shares
-    (`tuitune.data.preparation.mix`), without the held-out share.
-    """
+    """Rows to train on where `counted` are usable: after the limit, with those mixed in, without the held-out share."""
     main = min(counted, data.limit or counted)
-    rest = 1 - sum(data.mix.values())
-    rows = main + sum(round(main * share / rest) for share in data.mix.values())
+    rows = main + sum(mixed_rows(main, share, data.mix) for share in data.mix.values())
     return rows - held_out_rows(rows, data.eval) if isinstance(data.eval, float) else rows
 
 
+def mixed_rows(main: int, share: float, shares: Mapping[str, float]) -> int:
+    """Rows that make up one `share` of the whole, where all `shares` are mixed into `main` rows."""
+    return round(main * share / (1 - sum(shares.values())))
+
+
 def held_out_rows(rows: int, share: float) -> int:
-    """Rows that a share of them comes to, as `tuitune.data.preparation.split` draws them."""
+    """Rows that a share of them comes to: at least one on either side, where there are two."""
     return min(max(1, round(rows * share)), rows - 1) if rows > 1 else 0

@@ -21,14 +21,13 @@ from tuitune.hardware.gpus import Gpu, Sampler
 from tuitune.hardware.host import Host, host
 from tuitune.hardware.model_facts import ModelFacts
 from tuitune.planning.checks import remote
+from tuitune.planning.forecast.expected_steps import Steps
 from tuitune.planning.forecast.memory import Fit, Forecast
 from tuitune.planning.preflight import Advice, check
-from tuitune.planning.steps import Steps
 from tuitune.problem import Problem, TuituneError
 from tuitune.recipe.schema import Recipe
 from tuitune.recipe.sections.data import DataSection
 from tuitune.recipe.sections.model import ModelSection
-from tuitune.recipe.steps import training_rows
 
 _SMALL = 8 << 20
 """Bytes of a file that is inspected by the screen itself, in a moment; larger ones by a process."""
@@ -157,8 +156,7 @@ def look(recipe: Recipe, *, base: Path, sampler: Sampler, inspections: Inspectio
 
     Relative paths start at `base`.
     """
-    counted = inspections.usable(recipe.data)
-    found = check(recipe, base=base, rows=counted)
+    found = check(recipe, base=base, rows=inspections.usable(recipe.data))
     gpus = tuple(sampler.sample())
     return Outlook(
         recipe=recipe,
@@ -172,7 +170,7 @@ def look(recipe: Recipe, *, base: Path, sampler: Sampler, inspections: Inspectio
         gpus=gpus,
         gpu_reason=sampler.reason,
         host=host(),
-        rows=None if counted is None else training_rows(counted, recipe.data),
+        rows=found.rows,
         steps=found.steps,
         to_ask=found.to_ask,
         not_told=found.unknown,

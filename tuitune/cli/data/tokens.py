@@ -14,7 +14,7 @@ from tuitune.cli.data.making import given_recipe
 from tuitune.cli.output import complain, say, say_json, say_pairs
 from tuitune.data.sources.pages import read_page
 from tuitune.planning.data_plan import token_task
-from tuitune.planning.steps import expected_steps
+from tuitune.planning.forecast.expected_steps import expected_steps
 from tuitune.problem import TuituneError
 from tuitune.recipe import overrides
 from tuitune.recipe.schema import Recipe

@@ -11,6 +11,7 @@ from tuitune.data.preparation.data_spec import DataRefused, Item, Say
 from tuitune.data.preparation.near_duplicates import near_duplicates, resembling
 from tuitune.data.preparation.texts import instruction
 from tuitune.problem import Problem
+from tuitune.recipe.steps import held_out_rows
 
 _ROUNDS = 8
 _FEW = 0.8
@@ -41,7 +42,7 @@ def split(items: list[Item], share: float, seed: int, threshold: float, say: Say
     if len(items) < 2:
         message = "one row cannot be split; name a file of held-out rows, or leave it empty"
         raise DataRefused(Problem("data.eval", message))
-    count = min(max(1, round(len(items) * share)), len(items) - 1)
+    count = held_out_rows(len(items), share)
     items = sorted(items, key=lambda item: item.mark)
     one_by_one = [[index] for index in range(len(items))]
     if distinct:

@@ -10,8 +10,8 @@ from tuitune.hardware.gpus import Gpu
 from tuitune.hardware.session import Session
 from tuitune.planning.checks.data import DataCheck
 from tuitune.planning.checks.model import ModelCheck
+from tuitune.planning.forecast.expected_steps import Steps
 from tuitune.planning.forecast.memory import Fit, Forecast
-from tuitune.planning.steps import Steps
 from tuitune.recipe.schema import Recipe
 
 

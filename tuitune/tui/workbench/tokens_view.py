@@ -7,7 +7,7 @@ from typing import Any
 
 from textual.content import Content
 
-from tuitune.planning.steps import expected_steps
+from tuitune.planning.forecast.expected_steps import expected_steps
 from tuitune.recipe.schema import Recipe
 from tuitune.recipe.settings import setting, show_value
 from tuitune.text import clean

@@ -1,4 +1,7 @@
-"""How many optimizer steps a recipe comes to, as far as its rows and tokens are known before it starts."""
+"""How many optimizer steps a recipe comes to, as far as its rows and tokens are known before it starts.
+
+The formula is `tuitune.recipe.steps`, for the engine too: what differs here is what is known of the rows.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 from tuitune.recipe.schema import Recipe
-from tuitune.recipe.sections.cleaning import CleaningSection
 from tuitune.recipe.steps import steps_per_epoch, total_steps, training_rows
 
 _FILL = 0.97
@@ -21,8 +23,8 @@ _USUAL_VOCABULARY = 100_000
 class Steps:
     """Optimizer steps of a run, and of a pass over its data where that is known.
 
-    `sure` says how far: "about" is from the lengths of the first rows, "up to" from the number of rows alone, which
-    packing makes fewer.
+    `sure` says how far: "about" where it is not known which rows are left to train on, or where the first rows tell the
+    lengths of all; "up to" from the number of rows alone, which packing makes fewer.
     """
 
     count: int
@@ -74,14 +76,18 @@ def _batched(
         return packed, "exactly"
     left = training_rows(rows, data)
     if not data.packing:
-        return left, "about" if data.mix or _drops(recipe.cleaning) else "exactly"
+        return left, "about" if _is_drawn(recipe) else "exactly"
     if not tokens:
         return left, "up to"
     mean = sum(min(one, data.max_length) for one in tokens) / len(tokens)
     return min(left, max(1, math.ceil(left * mean / data.max_length / _FILL))), "about"
 
 
-def _drops(cleaning: CleaningSection) -> bool:
-    """Whether rows are dropped that only cleaning and tokenizing find."""
+def _is_drawn(recipe: Recipe) -> bool:
+    """Whether only the rows themselves tell how many are trained on: similar ones are held out together, and cleaning
+    and tokenizing drop some.
+    """
+    data, cleaning = recipe.data, recipe.cleaning
     by_words = "drop" in (cleaning.too_long, cleaning.leakage)
-    return bool(by_words or cleaning.duplicates or cleaning.near_duplicates or cleaning.shortest)
+    dropped = by_words or cleaning.duplicates or cleaning.near_duplicates or cleaning.shortest
+    return bool(data.mix or isinstance(data.eval, float) or dropped)

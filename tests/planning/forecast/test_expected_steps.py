@@ -12,6 +12,7 @@ from transformers import Trainer
 
 from tuitune.data import tasks
 from tuitune.data.preparation.data_spec import Item
+from tuitune.data.preparation.prepare import assemble
 from tuitune.data.preparation.split import split
 from tuitune.data.task_report import Report
 from tuitune.engine.jobs import token_report
@@ -21,8 +22,8 @@ from tuitune.engine.tokens.tokenize import tokenize
 from tuitune.hardware.models import locate
 from tuitune.planning import data_plan
 from tuitune.planning.advice.savings import with_values
+from tuitune.planning.forecast.expected_steps import Steps, expected_steps
 from tuitune.planning.preflight import check
-from tuitune.planning.steps import Steps, expected_steps
 from tuitune.recipe.schema import Recipe
 from tuitune.recipe.steps import held_out_rows, steps_per_epoch, total_steps, training_rows
 
@@ -79,8 +80,9 @@ def test_rows_that_are_trained_on() -> None:
 
 
 def test_what_is_not_known_is_said() -> None:
-    loose, packed = recipe(data__packing=False), recipe(data__max_length=512)
-    assert expected_steps(loose, 100) == Steps(18, 6)
+    loose, packed = recipe(data__packing=False, data__eval=None), recipe(data__max_length=512)
+    assert expected_steps(loose, 100) == Steps(21, 7)
+    assert expected_steps(recipe(data__packing=False), 100) == Steps(18, 6, "about")
     assert expected_steps(packed, 100) == Steps(18, 6, "up to")
     assert expected_steps(packed, 100, tokens=[64]) == Steps(3, 1, "about")
     assert expected_steps(packed, 100, packed=40, tokens=[64]) == Steps(9, 3)
@@ -135,8 +137,8 @@ def test_the_forecast_is_what_the_engine_counts(values: dict[str, Any], written:
 
     before = check(tried, base=written).steps
     assert before is not None
-    if tried.data.packing and not tried.training.max_steps:
-        assert before.sure == "about"
+    if before.sure != "exactly":
+        assert before.sure == "about" and (tried.data.packing or tried.data.eval)
         assert before.count == pytest.approx(engine, rel=0.5, abs=2)
         asked: Any = types.SimpleNamespace(
             wanted={"recipe": tried.model_dump(mode="json"), "base": str(written)}, progress=lambda *said: None
@@ -145,6 +147,18 @@ def test_the_forecast_is_what_the_engine_counts(values: dict[str, Any], written:
     after = check(tried, base=written).steps
     assert after is not None
     assert (after.count, after.sure) == (engine, "exactly")
+
+
+def test_rows_that_are_alike_are_held_out_together(tmp_path: Path) -> None:
+    """So the number of held-out rows, and with it the steps, is known only once they are drawn."""
+    alike = [{"prompt": f"Sort these words by length: {word}", "completion": "1"} for word in ("a", "b", "c")] * 12
+    rows = alike + [{"prompt": f"What is {number} times {number * 7}?", "completion": "2"} for number in range(4)]
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    tried = of(tmp_path, data__packing=False, data__eval=0.25, training__batch_size=1, training__accumulation=1)
+    before = check(tried, base=tmp_path)
+    drawn = assemble(data_plan.wanted(tried), base=tmp_path)
+    assert before.rows is not None and len(drawn.train) > before.rows
+    assert before.steps is not None and before.steps.sure == "about"
 
 
 def test_tokens_that_were_counted_serve_until_the_data_changes(written: Path) -> None:
