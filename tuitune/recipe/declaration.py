@@ -108,6 +108,7 @@ def setting(
     also: tuple[str, ...] = (),
     usual: float | None = None,
     step: float | None = None,
+    by_tokens: bool = False,
     **constraints: Any,
 ) -> Any:
     """Declare one recipe field; `constraints` are pydantic's (`ge`, `le`, `pattern`, …).
@@ -115,12 +116,12 @@ def setting(
     `expected` says what may be written, where the type and the constraints alone do not say it well. `lines`: its texts
     may have line breaks and tabs in them; no other control character is ever allowed. `always`: every recipe file has
     it, at its default too. `also` is what other trainers call it. `usual` is the value that switches it on, and `step`
-    by how much it is changed at a time.
+    by how much it is changed at a time. `by_tokens`: only a tokenizer tells what it does to the rows.
     """
     factory = {"default_factory": lambda: default.copy()} if isinstance(default, list | dict) else {"default": default}
     extra: dict[str, Any] = {
         "entails": entails, "unit": unit, "wanted": expected, "advanced": advanced, "lines": lines, "always": always,
-        "also": also, "usual": usual, "step": step,
+        "also": also, "usual": usual, "step": step, "by_tokens": by_tokens,
     }  # fmt: skip
     return Field(**factory, title=title, description=help, json_schema_extra=extra, **constraints)
 

@@ -62,6 +62,7 @@ class Setting:
     also: tuple[str, ...] = ()
     usual: float | None = None
     step: float | None = None
+    by_tokens: bool = False
 
     def of(self, recipe: Recipe) -> Any:
         """Its value in a recipe."""

@@ -13,8 +13,10 @@ from tuitune.planning import preflight
 from tuitune.planning.checks.remote import Remote
 from tuitune.recipe.effect import without_effect
 from tuitune.recipe.schema import Recipe
+from tuitune.recipe.settings import setting
 from tuitune.tui.compose.forecast import forecast_lines, forecast_summary
 from tuitune.tui.compose.notes import notes
+from tuitune.tui.widgets.field_row import FieldView, help_text
 from tuitune.views.draft import with_values
 from tuitune.views.estimate import Inspections, look
 
@@ -32,6 +34,13 @@ def test_values_without_effect_say_why():
     assert without_effect(recipe())["quantization.kind"] == "needs bits = 4"
     assert "quantization.kind" not in without_effect(recipe(quantization__bits=4))
     assert without_effect(recipe(adapter__method="none"))["adapter.rank"] == "needs method = lora"
+
+
+def test_help_says_until_when_a_setting_can_be_changed():
+    rate, rank = (FieldView(setting(key), "") for key in ("training.learning_rate", "adapter.rank"))
+    assert "while it trains" in help_text(rate).plain
+    assert "once it trains" in help_text(rank).plain
+    assert "while it trains" not in help_text(rate, tuning=True).plain
 
 
 def test_rows_are_known_once_the_file_has_been_inspected(tmp_path: Path):

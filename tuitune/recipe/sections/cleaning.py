@@ -52,9 +52,14 @@ class CleaningSection(Section):
         "Control tokens in the text of conversations, such as an end token inside an answer or a second beginning "
         "token: keep and count them, or remove them.",
         Entails("tokens"),
+        by_tokens=True,
     )
     too_long: Literal["cut", "drop"] = setting(
-        "cut", "over-long rows", "Rows longer than data.max_length: cut their end, or drop them.", Entails("tokens")
+        "cut",
+        "over-long rows",
+        "Rows longer than data.max_length: cut their end, or drop them.",
+        Entails("tokens"),
+        by_tokens=True,
     )
     leakage: Literal["report", "drop"] = setting(
         "report",

@@ -13,6 +13,7 @@ from typing import Any
 
 from tuitune import __version__
 from tuitune.recipe.schema import Recipe
+from tuitune.recipe.settings import settings
 from tuitune.runs.store import files
 from tuitune.runs.store.directory import Run, read_record
 from tuitune.runs.store.records import table
@@ -22,7 +23,7 @@ _PACKAGES = (
     *("torch", "transformers", "trl", "peft", "bitsandbytes"),
     *("datasets", "accelerate", "tokenizers", "safetensors"),
 )
-SOURCES = frozenset({"model.id", "model.revision", "data.train", "data.eval", "data.mix"})
+SOURCES = frozenset({"model.revision", *(one.key for one in settings() if one.entails.names in ("model", "data"))})
 _LARGEST_HASHED = 1 << 30
 
 

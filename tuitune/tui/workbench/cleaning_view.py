@@ -15,8 +15,6 @@ from tuitune.tui.workbench.view import View, heading, progress_content, refused,
 from tuitune.views.draft import value_of
 
 _TITLE_WIDTH, _VALUE_WIDTH = 22, 10
-_BY_ENGINE = ("cleaning.too_long", "cleaning.control_tokens")
-"""What only a tokenizer can tell: these steps show what they did on the tokens view."""
 
 
 class CleaningView(View):
@@ -66,7 +64,7 @@ class CleaningView(View):
             return Content.styled(f"{scan['duplicates']:,} duplicates", "$faint")
         if one.key == "cleaning.unusable" and (scan := self.bench.scan) is not None:
             return Content.styled(f"{scan['problem_count']:,} unusable", "$faint")
-        if one.key in _BY_ENGINE:
+        if one.by_tokens:
             return Content.styled("see 4 Tokens", "$faint")
         return Content("…" if on and self.job.working else "")
 
