@@ -10,14 +10,16 @@ import pytest
 HEAVY = {"torch", "transformers", "datasets", "peft", "trl", "bitsandbytes", "accelerate", "numpy", "pandas", "pyarrow"}
 LIGHT = [
     "tuitune.cli.parser",
-    "tuitune.cli.start",
-    "tuitune.cli.look",
-    "tuitune.cli.end",
+    "tuitune.cli.launching",
+    "tuitune.cli.attend",
+    "tuitune.cli.ending",
     "tuitune.cli.requests",
-    "tuitune.cli.queue",
-    "tuitune.cli.machine",
-    "tuitune.cli.data",
-    "tuitune.cli.doctor",
+    "tuitune.cli.kill_escalation",
+    "tuitune.cli.task_progress",
+    "tuitune.cli.verbs.queue.queued",
+    "tuitune.cli.verbs.data.making",
+    "tuitune.cli.doctor.findings",
+    "tuitune.cli.doctor.contact",
     "tuitune.tui.app",
     "tuitune.tui.runs.screen",
     "tuitune.tui.compose.screen",
@@ -28,7 +30,6 @@ LIGHT = [
     "tuitune.planning.preflight",
     "tuitune.data.scan.inspect",
     "tuitune.data.tasks",
-    "tuitune.cli.data.inspect",
     "tuitune.hardware.gpus",
     "tuitune.hardware.models",
 ]
@@ -46,7 +47,9 @@ def test_light_modules_load_nothing_heavy(module: str) -> None:
 
 
 def test_the_supervisor_and_the_commands_load_no_textual() -> None:
-    assert "textual" not in loaded_by("import tuitune.runs.supervise.supervisor, tuitune.cli.look, tuitune.cli.start")
+    assert "textual" not in loaded_by(
+        "import tuitune.runs.supervise.supervisor, tuitune.cli.outcome, tuitune.cli.launching"
+    )
 
 
 def test_the_screen_starts_without_the_parser_of_the_command_line() -> None:
@@ -56,3 +59,22 @@ def test_the_screen_starts_without_the_parser_of_the_command_line() -> None:
 def test_version_needs_nearly_nothing() -> None:
     loaded = loaded_by("from tuitune.cli import main; main(['--version'])")
     assert not loaded & (HEAVY | {"textual", "pydantic", "rich", "psutil"})
+
+
+def test_verbs_are_declared_without_what_they_need_to_run() -> None:
+    loaded = loaded_by("""
+import argparse
+from tuitune.cli.parser import build_parser
+
+def declare(parser):
+    parser.load()
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for verb in action.choices.values():
+                declare(verb)
+
+declare(build_parser())
+import sys
+assert "tuitune.cli.verbs.queue.edit" in sys.modules
+""")
+    assert not loaded & (HEAVY | {"textual", "pydantic", "rich", "psutil", "orjson", "filelock", "tomlkit"})

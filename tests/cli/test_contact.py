@@ -18,7 +18,7 @@ from tests.cli.conftest import Answer
 from tests.hardware import fake_nvml
 from tests.hardware.profiles import DEFAULT, PROFILES
 from tests.runs.queue.contenders import new_run
-from tuitune.cli import contact
+from tuitune.cli.doctor import contact
 from tuitune.hardware import fitness
 from tuitune.runs.queue.device_lock import DeviceLock
 from tuitune.runs.queue.slots import SlotHolder, acquire

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import start
-from tuitune.cli.data.following import line
+from tuitune.cli.task_progress import line
 from tuitune.data.tasks import Progress
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"

@@ -7,8 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from tuitune.cli import follow
-from tuitune.cli.data import following
+from tuitune.cli import follow, task_progress
 from tuitune.data.tasks import Progress
 from tuitune.engine.journal.report import Report
 from tuitune.recipe.schema import Recipe
@@ -76,7 +75,7 @@ def test_a_task_says_what_it_waits_for(capsys, monkeypatch) -> None:
     progress = [Progress("working", "loading the tokenizer")] * 8
     progress += [Progress("working", "tokenizing\x1b", done=1200)] * 8 + [Progress("done", result={"rows": 1})]
     looks = iter(progress)
-    monkeypatch.setattr(following, "time", Clock(lambda second: None))
-    assert following.result_of(SimpleNamespace(look=lambda: next(looks)), "rows.jsonl") == {"rows": 1}
+    monkeypatch.setattr(task_progress, "time", Clock(lambda second: None))
+    assert task_progress.result_of(SimpleNamespace(look=lambda: next(looks)), "rows.jsonl") == {"rows": 1}
     lines = capsys.readouterr().err.splitlines()
     assert lines == ["rows.jsonl: loading the tokenizer", "rows.jsonl: tokenizing␛ 1,200 rows"]

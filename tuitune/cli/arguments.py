@@ -1,66 +1,78 @@
-"""What the verbs of the command line are declared with: the parser, options that many verbs share, and value types."""
+"""What verbs are declared with: the parser, the options that many verbs share, and types of values."""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any, NoReturn
 
-Verb = Callable[[argparse.Namespace], int]
+from tuitune.cli.exit_codes import Exit
 
 _RUN_HELP = "a run's id, a unique beginning of it, its directory name, or its name where only one bears it"
 
 
 class Parser(argparse.ArgumentParser):
-    """argparse, with an appendix made when the help is shown: `module:function` in this room, or "" for none."""
+    """argparse, for a verb that is declared in a file of its own: loaded when it is parsed or its help is shown.
 
-    appendix = ""
+    The file has `arguments(parser)` and a function of the verb's name: from the parsed options to an exit code.
+    """
+
+    appendix: Callable[[], str] | None = None
+    """Makes what stands below the help."""
+
+    file = ""
+    """The module of `tuitune.cli.verbs` that is not loaded yet."""
 
     def __init__(self, *arguments: object, **options: object) -> None:
         options.setdefault("formatter_class", argparse.RawDescriptionHelpFormatter)
         options.setdefault("allow_abbrev", False)
         super().__init__(*arguments, **options)  # type: ignore[arg-type]
 
+    def load(self) -> None:
+        """Declare the verb, unless that is done."""
+        if self.file:
+            name, self.file = self.file, ""
+            module = import_module(f"tuitune.cli.verbs.{name}")
+            module.arguments(self)
+            if verb := getattr(module, name.rpartition(".")[2], None):
+                self.set_defaults(verb=verb)
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        self.load()
+        return super().parse_known_args(args, namespace)
+
     def format_help(self) -> str:
+        self.load()
         text = super().format_help()
-        return f"{text}\n{_function(self.appendix)()}" if self.appendix else text
+        return f"{text}\n{self.appendix()}" if self.appendix else text
 
     def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{self.prog}: {message}\n{self.format_usage()}")
+        self.exit(Exit.REFUSED, f"{self.prog}: {message}\n{self.format_usage()}")
 
 
-def add(
-    verbs: argparse._SubParsersAction, name: str, target: str | None, help: str, *, appendix: str = ""
-) -> argparse.ArgumentParser:
-    """A verb with its help; `target` is `module:function` in this room, imported when the verb is called."""
-    parser = verbs.add_parser(name, help=help, description=help[0].upper() + help[1:] + ".")
-    parser.appendix = appendix
-    if target:
-        parser.set_defaults(verb=verb(target))
-    return parser
-
-
-def verb(target: str) -> Verb:
-    """The function that `module:function` names, imported at its first call."""
-
-    def run(options: argparse.Namespace) -> int:
-        return _function(target)(options)
-
-    return run
-
-
-def _function(target: str) -> Callable[..., Any]:
-    module, _, name = target.partition(":")
-    return getattr(import_module(f"tuitune.cli.{module}"), name)
+def add_verbs(parser: Parser, verbs: Mapping[str, str], **options: Any) -> None:
+    """The verbs of `parser`, in this order: the help of each, by its module in `tuitune.cli.verbs`."""
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", parser_class=Parser, **options)
+    for name, about in verbs.items():
+        verb = commands.add_parser(name.rpartition(".")[2], help=about, description=f"{about[0].upper()}{about[1:]}.")
+        verb.file = name
 
 
 def add_run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", metavar="RUN", help=_RUN_HELP)
 
 
+def add_recipe(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("recipe", metavar="RECIPE", help="a recipe file; relative paths in it start at its folder")
+
+
 def add_json(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="one JSON document on standard output")
+
+
+def add_detach(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--detach", action="store_true", help="start it, print its id and return")
 
 
 def add_wait(parser: argparse.ArgumentParser) -> None:
@@ -89,21 +101,3 @@ def positive(text: str) -> int:
     if number < 1:
         raise argparse.ArgumentTypeError(f"expected a whole number of at least 1, found {text}")
     return number
-
-
-def place(text: str) -> int | str:
-    """A place in the queue, as an argument type: first, last, up, down or a number from 1."""
-    if text in ("first", "last", "up", "down"):
-        return text
-    try:
-        return positive(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"expected first, last, up, down or a number from 1, found {text}") from None
-
-
-def role(text: str) -> tuple[str, str]:
-    """A role and the column that plays it, as an argument type: `prompt=question`."""
-    name, equals, column = text.partition("=")
-    if not (name and equals and column):
-        raise argparse.ArgumentTypeError(f"expected a role and its column, such as prompt=question, found {text}")
-    return name, column

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from tuitune.cli.exit_codes import Exit
 from tuitune.cli.follow import follow_to_rest
 from tuitune.cli.news import Past
 from tuitune.cli.outcome import say_outcome
@@ -22,10 +23,10 @@ def attend(run: Run, options: argparse.Namespace, *, after: Past | None = None) 
         else:
             say(run.id)
         note(f"{run.name} starts when a device is free; `tuitune follow {run.id}` watches it")
-        return 0
+        return Exit.DONE
     code = follow_to_rest(run, quiet=options.json, after=after)
     if options.json:
         say_json(summarize(run).as_json())
-    elif code != 130:
+    elif code != Exit.INTERRUPTED:
         say_outcome(run)
     return code

@@ -6,6 +6,7 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
+from tuitune.cli.exit_codes import Exit
 from tuitune.cli.news import News, Past, is_alert
 from tuitune.cli.output import note, say
 from tuitune.runs.read.state import AT_REST
@@ -38,10 +39,10 @@ def follow_to_rest(run: Run, *, quiet: bool = False, after: Past | None = None) 
                 time.sleep(POLL_SECONDS)
     except KeyboardInterrupt:
         note(f"\n{run.name} keeps running: `tuitune follow {run.id}` watches it again, `tuitune stop {run.id}` ends it")
-        return 130
+        return Exit.INTERRUPTED
     if view.summary.state == "paused" and not quiet:
         note(f"{run.name} is paused: `tuitune resume {run.id}` resumes it")
-    return 1 if view.summary.state in ("failed", "crashed") else 0
+    return Exit.FAILED if view.summary.state in ("failed", "crashed") else Exit.DONE
 
 
 class _Silent:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from tuitune.problem import Problem
 from tuitune.text import clean, redact
+
+Pairs = list[tuple[str, str]]
+"""Labels and values, as `say_pairs` prints them."""
 
 
 def say(*lines: str) -> None:
@@ -30,6 +32,8 @@ def note(line: str) -> None:
 
 def say_json(document: Any) -> None:
     """One JSON document; only finite numbers, everything outside ASCII escaped, so that it is safe to look at."""
+    import json
+
     say(json.dumps(document, indent=2, allow_nan=False, ensure_ascii=True))
 
 

@@ -1,19 +1,14 @@
-"""The default verb: the screen."""
+"""Opening the screen."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tuitune.cli.exit_codes import Exit
 from tuitune.cli.output import note, say
 
 if TYPE_CHECKING:
-    import argparse
-
     from tuitune.runs.store.directory import Run
-
-
-def screen(options: argparse.Namespace) -> int:
-    return open_screen(None)
 
 
 def open_screen(run: Run | None) -> int:
@@ -22,7 +17,7 @@ def open_screen(run: Run | None) -> int:
 
     if reason := unfit():
         note(f"tuitune: {reason}")
-        return 2
+        return Exit.REFUSED
     from tuitune.tui.app import TuituneApp
 
     app = TuituneApp(run)

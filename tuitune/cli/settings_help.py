@@ -5,14 +5,17 @@ from __future__ import annotations
 import shutil
 import textwrap
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
-from tuitune.recipe.presets import PRESETS
-from tuitune.recipe.settings import Setting, section_titles, settings, show_value
-from tuitune.recipe.tunable import TUNABLE
+if TYPE_CHECKING:
+    from tuitune.recipe.settings import Setting
 
 
 def settings_help() -> str:
     """Every key with its help, choices or bounds and default, then the presets."""
+    from tuitune.recipe.presets import PRESETS
+    from tuitune.recipe.settings import settings
+
     lines = ["settings (KEY=VALUE for --set, or lines of a recipe file):", *_lines(settings())]
     lines += ["", "presets (for `tuitune new --preset NAME`):", ""]
     lines += [f"    {preset.name:<16}{preset.help}" for preset in PRESETS.values()]
@@ -21,11 +24,16 @@ def settings_help() -> str:
 
 def tunable_help() -> str:
     """The same of the keys that a run takes while it trains."""
+    from tuitune.recipe.settings import settings
+    from tuitune.recipe.tunable import TUNABLE
+
     tunable = [setting for setting in settings() if setting.key in TUNABLE]
     return "\n".join(["settings (the last part of a key is enough where it is unique):", *_lines(tunable)]) + "\n"
 
 
 def _lines(shown: Iterable[Setting]) -> list[str]:
+    from tuitune.recipe.settings import section_titles, show_value
+
     width = min(shutil.get_terminal_size((100, 24)).columns, 120)
     lines: list[str] = []
     section = None

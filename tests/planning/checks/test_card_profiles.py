@@ -16,7 +16,8 @@ import pytest
 from tests.hardware import fake_nvml
 from tests.hardware.profiles import PROFILES, Profile
 from tests.runs.queue.contenders import new_run
-from tuitune.cli import gpu_findings, main
+from tuitune.cli import main
+from tuitune.cli.doctor import gpu_findings
 from tuitune.hardware import fitness
 from tuitune.hardware.gpus import Sampler
 from tuitune.planning import preflight

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from tuitune.cli import start
+from tuitune.cli import attend, launching
+from tuitune.cli.verbs.start import resume
 from tuitune.problem import TuituneError
 from tuitune.recipe.overrides import apply
 from tuitune.recipe.schema import Recipe
@@ -110,8 +111,8 @@ def test_epochs_that_decide_nothing_are_told(
     """Also where the run goes on all the same, for it was stopped before its last step."""
     run = at_rest("stopped", *settings)
     monkeypatch.setattr(launcher, "resume", lambda run, changes: None)
-    monkeypatch.setattr(start, "_look_over", lambda recipe, *, resumes: None)
-    monkeypatch.setattr(start, "attend", lambda run, options, since: 0)
+    monkeypatch.setattr(launching, "look_over", lambda recipe, *, resumes: None)
+    monkeypatch.setattr(attend, "attend", lambda run, options, after: 0)
     given = [f"{key}={'' if value is None else value}" for key, value in changes.items()]
-    start.resume(Namespace(run=run.name, overrides=given, detach=False))
+    resume.resume(Namespace(run=run.name, overrides=given, detach=False))
     assert ("training.epochs has no effect while training.max_steps = 10" in capsys.readouterr().err) == said

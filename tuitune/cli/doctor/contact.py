@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from tuitune import __version__
+from tuitune.cli.exit_codes import Exit
 from tuitune.cli.output import note, say, say_json
 from tuitune.hardware import fitness, occupancy
 from tuitune.hardware.compiler import compiler
@@ -61,7 +62,7 @@ def contact(options: argparse.Namespace) -> int:
         say_json({"passed": found.passed, "versions": found.versions, "checks": found.checks, "report": report})
     else:
         say("", *report)
-    return 0 if found.passed else 1
+    return Exit.DONE if found.passed else Exit.FAILED
 
 
 def engine_command() -> list[str]:

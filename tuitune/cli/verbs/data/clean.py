@@ -1,13 +1,14 @@
-"""Verbs on data sets: data clean."""
+"""`tuitune data clean`: the rows that the cleaning steps leave, in the shape that they came in."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
 
-from tuitune.cli.data.making import check_place, make, recipe_of, save_report, tell
+from tuitune.cli.arguments import Parser
+from tuitune.cli.exit_codes import Exit
 from tuitune.cli.output import note
-from tuitune.data.sources.rows import SourceError
+from tuitune.cli.verbs.data.making_arguments import add_output, add_source
 
 USUAL = (
     "cleaning.unusable=drop",
@@ -18,8 +19,20 @@ USUAL = (
 """Steps taken where neither a recipe nor --set says which: those that lose nothing worth having."""
 
 
+def arguments(parser: Parser) -> None:
+    parser.description = (
+        f"{parser.description}\n\nWithout --recipe it drops unusable, empty and repeated rows and tidies white "
+        "space\n(a recipe has these steps off by default); --set changes them."
+    )
+    parser.add_argument("--report", metavar="FILE", help="write what each step did, with examples, to this JSON file")
+    add_source(parser)
+    add_output(parser)
+
+
 def clean(options: argparse.Namespace) -> int:
-    """Write the rows that the steps leave, in the shape that they came in."""
+    from tuitune.cli.verbs.data.making import check_place, make, recipe_of, save_report, tell
+    from tuitune.data.sources.rows import SourceError
+
     output, report = Path(options.output), Path(options.report) if options.report else None
     if report:
         check_place(report, options)
@@ -34,4 +47,4 @@ def clean(options: argparse.Namespace) -> int:
         note("over-long rows are kept; training drops them, once it counts tokens")
     if recipe.cleaning.control_tokens == "remove":
         note("control tokens are kept; training removes them, once it knows the tokenizer")
-    return 0
+    return Exit.DONE

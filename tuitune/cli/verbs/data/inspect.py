@@ -1,4 +1,4 @@
-"""Verbs on data sets: data inspect."""
+"""`tuitune data inspect`: shape, counts, problem rows and advice, a report a data set."""
 
 from __future__ import annotations
 
@@ -6,22 +6,52 @@ import argparse
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from tuitune.cli.data.following import result_of
+from tuitune.cli.arguments import Parser, add_json
+from tuitune.cli.exit_codes import Exit
 from tuitune.cli.output import complain, say, say_json, say_pairs
-from tuitune.data.scan import begin_scan
-from tuitune.data.scan.report import DataProblem, Inspection
-from tuitune.planning.data_plan import token_task
 from tuitune.problem import TuituneError
-from tuitune.recipe.schema import Recipe
 from tuitune.units import percent_text
+
+if TYPE_CHECKING:
+    from tuitune.data.scan.report import DataProblem, Inspection
+
+_SHAPES = (
+    *("auto", "alpaca", "messages", "sharegpt", "tools", "prompt-completion", "columns", "text"),
+    *("preference", "unpaired-preference"),
+)
 
 _SHOWN = 20
 _ALIKE = 3
 """Problems that are shown where every row has one, and of one kind."""
 
 _NAMED = 5
+
+
+def arguments(parser: Parser) -> None:
+    parser.add_argument(
+        "paths", metavar="PATH", nargs="+", help="files, folders, https addresses, bundled sets or Hub data sets"
+    )
+    parser.add_argument("--shape", choices=_SHAPES, default="auto", help="how rows are read (default: auto)")
+    parser.add_argument(
+        "--columns",
+        metavar="ROLE=COLUMN",
+        type=_role,
+        nargs="+",
+        action="extend",
+        default=[],
+        help="which column plays which role, such as prompt=question completion=answer",
+    )
+    parser.add_argument(
+        "--objective",
+        choices=("sft", "dpo", "kto"),
+        default="sft",
+        help="what the rows are trained with (default: sft)",
+    )
+    parser.add_argument("--split", default="train", help="the split of a Hub data set (default: train)")
+    parser.add_argument("--model", metavar="M", help="count tokens with this model's tokenizer")
+    add_json(parser)
 
 
 def inspect(options: argparse.Namespace) -> int:
@@ -41,10 +71,14 @@ def inspect(options: argparse.Namespace) -> int:
             if number:
                 say("")
             say_pairs(_pairs(report))
-    return 2 if refused else 0
+    return Exit.REFUSED if refused else Exit.DONE
 
 
 def _inspected(path: str, options: argparse.Namespace) -> Inspection:
+    from tuitune.cli.task_progress import result_of
+    from tuitune.data.scan import begin_scan
+    from tuitune.data.scan.report import Inspection
+
     task = begin_scan(
         path,
         base=Path.cwd(),
@@ -59,6 +93,10 @@ def _inspected(path: str, options: argparse.Namespace) -> Inspection:
 
 def _with_tokens(found: Inspection, path: str, options: argparse.Namespace) -> Inspection:
     """The report with what the usable rows come to as tokens of a model."""
+    from tuitune.cli.task_progress import result_of
+    from tuitune.planning.data_plan import token_task
+    from tuitune.recipe.schema import Recipe
+
     data = {
         "train": path,
         "eval": None,
@@ -117,3 +155,11 @@ def _repeats(report: Inspection) -> str:
 
 def _lengths(lengths: dict[str, Any]) -> str:
     return f"median {lengths['median']:,}, longest {lengths['longest']:,} (row {lengths['longest_row']:,})"
+
+
+def _role(text: str) -> tuple[str, str]:
+    """A role and the column that plays it: `prompt=question`."""
+    name, equals, column = text.partition("=")
+    if not (name and equals and column):
+        raise argparse.ArgumentTypeError(f"expected a role and its column, such as prompt=question, found {text}")
+    return name, column

@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tuitune.cli.data.following import result_of
 from tuitune.cli.output import note, say, say_json, say_table
+from tuitune.cli.task_progress import result_of
 from tuitune.data.preparation.data_spec import EXAMPLES
 from tuitune.data.preparation.writing import ending, part_of
 from tuitune.data.sources.names import resolve

@@ -7,22 +7,18 @@ import os
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from tuitune.cli.data.following import result_of, telling
-from tuitune.cli.data.making import given_recipe
+from tuitune.cli.arguments import Parser, add_json, add_set, positive
+from tuitune.cli.exit_codes import Exit
 from tuitune.cli.output import complain, say, say_json, say_pairs
-from tuitune.data.sources.pages import read_page
-from tuitune.planning.data_plan import token_task
-from tuitune.planning.forecast.expected_steps import expected_steps
 from tuitune.problem import TuituneError
-from tuitune.recipe import overrides
-from tuitune.recipe.schema import Recipe
-from tuitune.recipe.settings import settings
 from tuitune.text import clean
 from tuitune.units import percent_text
-from tuitune.views.inspector_client import Inspector
-from tuitune.views.inspector_replies import Token, TokenizedRow, Verdict
+
+if TYPE_CHECKING:
+    from tuitune.recipe.schema import Recipe
+    from tuitune.views.inspector_replies import Token, TokenizedRow, Verdict
 
 _SIGNS = {"ok": "✓", "warning": "⚠", "error": "✗"}
 _SPACES = str.maketrans({" ": "␣", "\n": "⏎", "\t": "⇥", "\r": "␍"})
@@ -33,8 +29,26 @@ _WIDEST = 24
 _NAMED = 20
 
 
+def arguments(parser: Parser) -> None:
+    parser.add_argument(
+        "path",
+        metavar="PATH",
+        nargs="?",
+        help="a file, folder, https address, bundled set or Hub data set (default: the recipe's)",
+    )
+    parser.add_argument("--recipe", metavar="RECIPE", help="take model, template and settings from this recipe")
+    parser.add_argument("--model", metavar="M", help="the model whose tokenizer is used (default: bundled:nano)")
+    parser.add_argument("--row", metavar="N", type=positive, help="show this row alone, token by token")
+    add_set(parser)
+    add_json(parser)
+
+
 def tokens(options: argparse.Namespace) -> int:
     """A summary of all rows, or one row; exit code 2 where the data would be refused."""
+    from tuitune.cli.task_progress import result_of
+    from tuitune.planning.data_plan import token_task
+    from tuitune.planning.forecast.expected_steps import expected_steps
+
     recipe = _recipe(options)
     if options.row is not None:
         return _row(recipe, options)
@@ -46,11 +60,14 @@ def tokens(options: argparse.Namespace) -> int:
     else:
         say_pairs([("model", recipe.model.id), *_summary(result)])
     complain(result["errors"])
-    return 2 if result["errors"] else 0
+    return Exit.REFUSED if result["errors"] else Exit.DONE
 
 
 def _recipe(options: argparse.Namespace) -> Recipe:
     """The recipe that `--recipe` names, on PATH where one is given: nothing of it is held out then."""
+    from tuitune.cli.verbs.data.making import given_recipe
+    from tuitune.recipe import overrides
+
     if options.path is None and not options.recipe:
         raise TuituneError("name a data set, or a recipe (--recipe)")
     tables = overrides.tables_of(given_recipe(options, replaced=_replaced(options)))
@@ -62,11 +79,15 @@ def _recipe(options: argparse.Namespace) -> Recipe:
 
 def _replaced(options: argparse.Namespace) -> list[str]:
     """The keys of the recipe that the command line answers for."""
+    from tuitune.recipe.settings import settings
+
     given = {"data": options.path is not None, "model": bool(options.model)}
     return [one.key for one in settings() if given.get(one.entails.names)]
 
 
 def _summary(result: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    from tuitune.views.inspector_replies import Verdict
+
     yield "rows", f"{result['rows']:,}" + (f", {result['held_out']:,} held out" if result["held_out"] else "")
     yield "tokens", f"{result['tokens']:,}, {percent_text(result['trained_share'], 3)} learned"
     yield "longest", f"{result['longest']:,} tokens; rows are cut to {result['max_length']:,}"
@@ -104,6 +125,10 @@ def _verdict(verdict: Verdict) -> str:
 
 def _row(recipe: Recipe, options: argparse.Namespace) -> int:
     """One row: every token with its number, whether it is learned, and its text."""
+    from tuitune.cli.task_progress import telling
+    from tuitune.data.sources.pages import read_page
+    from tuitune.views.inspector_client import Inspector
+
     name = recipe.data.train
     page = read_page(name, first=options.row, count=1, split=recipe.data.split, base=Path.cwd())
     if not page.rows:
@@ -119,7 +144,7 @@ def _row(recipe: Recipe, options: argparse.Namespace) -> int:
             raise TuituneError(f"{name}: {row.place}, {error}") from None
     if options.json:
         say_json(_as_json(found))
-        return 0
+        return Exit.DONE
     say_pairs(
         [
             ("row", row.place),
@@ -142,7 +167,7 @@ def _row(recipe: Recipe, options: argparse.Namespace) -> int:
         learned = token.learned and number <= found.kept
         line = f"{number:>6}  {token.id:>7}  {'●' if learned else '·'}  {text:<{widest}}  {token.reason}".rstrip()
         say(f"{_LEARNED if learned else _DIM}{line}{_PLAIN}" if colour else line)
-    return 0
+    return Exit.DONE
 
 
 def _shown(token: Token) -> str:

@@ -13,8 +13,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from tuitune import paths
-from tuitune.cli.finding import Finding
-from tuitune.cli.gpu_findings import gpu_findings
+from tuitune.cli.doctor.finding import Finding
+from tuitune.cli.doctor.gpu_findings import gpu_findings
 from tuitune.problem import TuituneError
 from tuitune.recipe.schema import Recipe
 from tuitune.units import bytes_text

@@ -1,0 +1,1 @@
+"""What `tuitune doctor` looks at."""

@@ -1,0 +1,30 @@
+"""`tuitune log`: everything that a run's engine printed."""
+
+from __future__ import annotations
+
+import argparse
+
+from tuitune.cli.arguments import Parser, add_run, positive
+from tuitune.cli.exit_codes import Exit
+from tuitune.cli.output import note, say
+from tuitune.problem import TuituneError
+
+
+def arguments(parser: Parser) -> None:
+    add_run(parser)
+    parser.add_argument("-n", "--lines", type=positive, metavar="N", help="only the last N lines")
+
+
+def log(options: argparse.Namespace) -> int:
+    from tuitune.runs.read.log import log_lines
+    from tuitune.runs.store.directory import find
+
+    run = find(options.run)
+    try:
+        for line in log_lines(run.log_file, options.lines):
+            say(line)
+    except FileNotFoundError:
+        note(f"{run.name} has no log yet")
+    except OSError as error:
+        raise TuituneError(f"the log of {run.name} cannot be read: {error.strerror}") from error
+    return Exit.DONE

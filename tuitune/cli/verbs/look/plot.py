@@ -1,0 +1,71 @@
+"""`tuitune plot`: a metric of a run, drawn with plotext."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import shutil
+import sys
+from typing import TYPE_CHECKING
+
+from tuitune.cli.arguments import Parser, add_run
+from tuitune.cli.exit_codes import Exit
+from tuitune.cli.output import say
+from tuitune.problem import TuituneError
+
+if TYPE_CHECKING:
+    from tuitune.runs.store.directory import Run
+
+
+def arguments(parser: Parser) -> None:
+    add_run(parser)
+    parser.add_argument(
+        "--metric",
+        default="loss",
+        choices=("loss", "learning_rate", "grad_norm", "tokens_per_second", "memory_bytes"),
+        help="what to draw (default: loss, with the held-out loss)",
+    )
+
+
+def plot(options: argparse.Namespace) -> int:
+    """Draw it as wide as the terminal; without colours where the output is not a terminal."""
+    from tuitune.runs.store.directory import find
+
+    run = find(options.run)
+    curves = _curves(run, options.metric)
+    if not curves:
+        raise TuituneError(f"{run.name} has recorded no {options.metric} yet")
+    import plotext
+
+    columns, rows = shutil.get_terminal_size((100, 30))
+    plotext.clear_figure()
+    plotext.plot_size(columns, min(rows - 2, 30))
+    plotext.title(f"{run.name}: {options.metric}")
+    plotext.xlabel("step")
+    for label, points in curves.items():
+        steps, values = zip(*points, strict=True)
+        if label == "held-out":
+            plotext.scatter(steps, values, label=label, marker="●" if sys.stdout.encoding == "utf-8" else "o")
+        else:
+            plotext.plot(steps, values, label=label, marker="braille" if sys.stdout.encoding == "utf-8" else "*")
+    drawn = plotext.build()
+    say(drawn if sys.stdout.isatty() else plotext.uncolorize(drawn))
+    return Exit.DONE
+
+
+def _curves(run: Run, metric: str) -> dict[str, list[tuple[float, float]]]:
+    """The recorded points by curve, without what a later life of the run has done again."""
+    from tuitune.runs.read.summary import RunView
+
+    view = RunView(run)
+    view.refresh()
+    column = getattr(view.steps, "memory" if metric == "memory_bytes" else metric)
+    curves = {"train": list(zip(view.steps.step, column, strict=True))}
+    if metric == "loss":
+        curves["held-out"] = [(measured["step"], measured["loss"]) for measured in view.evaluations]
+    finite = {label: [point for point in points if _drawable(point)] for label, points in curves.items()}
+    return {label: points for label, points in finite.items() if points}
+
+
+def _drawable(point: tuple[float | None, float | None]) -> bool:
+    return all(value is not None and math.isfinite(value) for value in point)
