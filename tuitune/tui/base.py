@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from inspect import isawaitable
 from typing import ClassVar
 
@@ -35,8 +36,21 @@ class TooSmall(Widget):
         return Content(f"needs {SMALLEST[0]}×{SMALLEST[1]}, has {width}×{height}\nruns keep running")
 
 
+class Handler:
+    """Some of the keys of a screen: `action_<name>` for each, and why one of them is not available now."""
+
+    def __init__(self, screen: TuituneScreen) -> None:
+        self.screen = screen
+
+    def why_disabled(self, name: str) -> str | None:
+        """Why the action `name` is not available now, as a sentence for the person, or None where it is."""
+        return None
+
+
 class TuituneScreen(Screen[None]):
     """A screen of the app. A subclass sets `NAME` and `BINDINGS = bindings(NAME)`, and yields a `KeyBar()` last.
+
+    Its actions are its own or those of its `handlers`.
 
     Classes set by size: `-tiny` under 60 columns, `-narrow` under 100, `-medium` under 120, else `-wide`; `-flat` under
     16 rows, `-short` under 30, else `-tall`.
@@ -44,6 +58,7 @@ class TuituneScreen(Screen[None]):
 
     app = getters.app(AppShell)
     NAME: ClassVar[str] = ""
+    handlers: Sequence[Handler] = ()
     _placed = False
     HORIZONTAL_BREAKPOINTS = [(0, "-tiny"), (SMALLEST[0], "-narrow"), (100, "-medium"), (120, "-wide")]
     VERTICAL_BREAKPOINTS = [(0, "-flat"), (SMALLEST[1], "-short"), (30, "-tall")]
@@ -67,11 +82,13 @@ class TuituneScreen(Screen[None]):
         self.update_classes(dict.fromkeys(found, True), update=False)
 
     async def action_perform(self, name: str) -> None:
-        """Run `action_<name>`, or say why it is not available now."""
+        """Run `action_<name>` of a handler or of the screen, or say why it is not available now."""
         if reason := self.why_disabled(name):
             self.notify(reason, severity="warning")
             return
-        result = getattr(self, f"action_{name}")()
+        action = f"action_{name}"
+        holder = next((one for one in self.handlers if hasattr(one, action)), self)
+        result = getattr(holder, action)()
         if isawaitable(result):
             await result
 
@@ -85,7 +102,7 @@ class TuituneScreen(Screen[None]):
 
     def why_disabled(self, name: str) -> str | None:
         """Why the action `name` is not available now, as a sentence for the person, or None where it is."""
-        return None
+        return next(filter(None, (one.why_disabled(name) for one in self.handlers)), None)
 
     def leave(self) -> bool:
         """Close one layer inside this screen (a filter, a zoomed pane), on Esc. False where there was none."""

@@ -7,12 +7,11 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from textual import work
 from textual.worker import get_current_worker
 
 from tuitune.problem import TuituneError
 from tuitune.text import clean
-from tuitune.tui.base import TuituneScreen
+from tuitune.tui.base import Handler, TuituneScreen
 from tuitune.views.run_line import READING
 
 if TYPE_CHECKING:
@@ -39,25 +38,36 @@ _KILL_NOW = (
 _DELETE = "This deletes the run's curves, samples, checkpoints and adapter for good:"
 
 
-class RunControl(TuituneScreen):
-    """The actions on the run that `controlled` names. Requests leave in a thread; a refusal becomes a notice."""
+class RunControl(Handler):
+    """The actions on the run that `controlled` gives with its state. Requests leave in a thread; a refusal is said.
 
-    def __init__(self) -> None:
-        super().__init__()
+    `asked` is called with a run and a verb once the request is in the run's spool, not yet answered.
+    """
+
+    def __init__(
+        self,
+        screen: TuituneScreen,
+        controlled: Callable[[], tuple[Run, str] | None],
+        asked: Callable[[Run, str], object] = lambda run, verb: None,
+    ) -> None:
+        super().__init__(screen)
+        self.controlled = controlled
+        self._asked = asked
         self._under_way: set[tuple[Run, str]] = set()
 
-    def controlled(self) -> tuple[Run, str] | None:
-        """The run that the keys act on, and its state; None where there is none."""
-        raise NotImplementedError
+    @property
+    def busy(self) -> bool:
+        """Whether anything asked here is under way."""
+        return bool(self._under_way)
 
-    def asked(self, run: Run, verb: str) -> None:
-        """The request is in the run's spool, not yet answered: a place to show so."""
+    def is_under_way(self, run: Run, verb: str) -> bool:
+        return (run, verb) in self._under_way
 
     def why_disabled(self, name: str) -> str | None:
         if name not in CONTROLS or (found := self.controlled()) is None:
             return None
         run, state = found
-        if (run, name) in self._under_way:
+        if self.is_under_way(run, name):
             return f"{clean(run.name)}: {name} is under way"
         return _why_not(name, clean(run.name), state)
 
@@ -96,9 +106,9 @@ class RunControl(TuituneScreen):
 
         if found := self.controlled():
             try:
-                self.app.open_compose(read_recipe(found[0]))
+                self.screen.app.open_compose(read_recipe(found[0]))
             except (TuituneError, OSError) as refusal:
-                self.notify(str(refusal), title="Its recipe cannot be read", severity="error")
+                self.screen.notify(str(refusal), title="Its recipe cannot be read", severity="error")
 
     def action_delete(self) -> None:
         from tuitune.runs.deletion import delete
@@ -107,7 +117,7 @@ class RunControl(TuituneScreen):
             run = found[0]
 
             def go() -> None:
-                self._begin(run, "delete", lambda: delete(run), f"{run.name} was not deleted")
+                self.begin(run, "delete", lambda: delete(run), f"{run.name} was not deleted")
 
             self._confirm(f"Delete {run.name}?", f"{_DELETE}\n{run.path}", go, word=run.name)
 
@@ -119,10 +129,10 @@ class RunControl(TuituneScreen):
 
         def job() -> None:
             nonce = spool.request(run, verb, arguments)
-            self.app.call_later(self.asked, run, verb)
+            self.screen.app.call_later(self._asked, run, verb)
             _await_answer(run, nonce)
 
-        self._begin(run, verb, job, f"{run.name}: {verb} was refused", said)
+        self.begin(run, verb, job, f"{run.name}: {verb} was refused", said)
 
     def _ask_how_far(self, run: Run) -> None:
         from tuitune.runs.store.directory import read_recipe
@@ -131,14 +141,16 @@ class RunControl(TuituneScreen):
         try:
             recipe = read_recipe(run)
         except (TuituneError, OSError) as refusal:
-            self.notify(str(refusal), title="Its recipe cannot be read", severity="error")
+            self.screen.notify(str(refusal), title="Its recipe cannot be read", severity="error")
             return
-        self.app.push_screen(Extend(run.name, recipe), lambda changes: self._resume(run, changes) if changes else None)
+        self.screen.app.push_screen(
+            Extend(run.name, recipe), lambda changes: self._resume(run, changes) if changes else None
+        )
 
     def _resume(self, run: Run, changes: Mapping[str, Any] | None) -> None:
         from tuitune.runs.launcher import resume
 
-        self._begin(
+        self.begin(
             run,
             "resume",
             lambda: resume(run, changes),
@@ -149,27 +161,28 @@ class RunControl(TuituneScreen):
     def _confirm(self, title: str, text: str, then: Callable[[], None], word: str | None = None) -> None:
         from tuitune.tui.widgets.dialogs import Confirm
 
-        self.app.push_screen(Confirm(title, text, word=word), lambda yes: then() if yes else None)
+        self.screen.app.push_screen(Confirm(title, text, word=word), lambda yes: then() if yes else None)
 
-    def _begin(self, run: Run, verb: str, job: Callable[[], object], failure: str, said: str = "") -> None:
+    def begin(self, run: Run, verb: str, job: Callable[[], object], failure: str, said: str = "") -> None:
+        """Do `job` in a thread; `said` is shown once it is done, and `failure` over the reason why it is not."""
         self._under_way.add((run, verb))
-        self.refresh_keys()
-        self._in_background(run, verb, job, failure, said)
+        self.screen.refresh_keys()
+        work = partial(self._in_background, run, verb, job, failure, said)
+        self.screen.run_worker(work, name="the request", thread=True, exit_on_error=False)
 
-    @work(thread=True, exit_on_error=False, name="the request")
     def _in_background(self, run: Run, verb: str, job: Callable[[], object], failure: str, said: str) -> None:
         try:
             job()
             if said:
-                self.app.call_later(self.notify, said)
+                self.screen.app.call_later(self.screen.notify, said)
         except (TuituneError, OSError) as error:
-            self.app.call_later(partial(self.notify, str(error), title=failure, severity="error"))
+            self.screen.app.call_later(partial(self.screen.notify, str(error), title=failure, severity="error"))
         finally:
-            self.app.call_later(self._answered, run, verb)
+            self.screen.app.call_later(self._answered, run, verb)
 
     def _answered(self, run: Run, verb: str) -> None:
         self._under_way.discard((run, verb))
-        self.refresh_keys()
+        self.screen.refresh_keys()
 
 
 def _is_being_killed(run: Run) -> bool:

@@ -164,7 +164,7 @@ async def test_stop_asks_first_then_shows_it_at_once(make_run: MakeRun) -> None:
         answer(run, "stop-requested")
         await shows(pilot, "◑ stopping", "saves its adapter at the next step")
         assert "requested …" not in text(pilot)
-        await until(pilot, lambda: not screen(pilot)._under_way)
+        await until(pilot, lambda: not screen(pilot).control.busy)
         await pilot.press("S")
         await shows(pilot, "is already stopping")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any, ClassVar
@@ -15,17 +15,22 @@ from textual.message import Message
 from textual.widgets import Static
 from textual.worker import Worker, WorkerState, get_current_worker
 
+from tuitune.problem import TuituneError
 from tuitune.recipe.schema import Recipe
 from tuitune.text import clean
 from tuitune.tui.actions import bindings
+from tuitune.tui.base import TuituneScreen
 from tuitune.tui.mask import mask_words as words
-from tuitune.tui.mask.mask_keys import Apply, MaskKeys
 from tuitune.tui.mask.mask_rows import Asked, Looked, MaskRows
 from tuitune.tui.mask.token_view import TokenView
+from tuitune.tui.widgets.dialogs import TextView
 from tuitune.tui.widgets.key_bar import KeyBar
 from tuitune.tui.widgets.pane import Pane
 from tuitune.tui.widgets.rows import Rows
 from tuitune.views.inspector_client import Inspector
+from tuitune.views.inspector_replies import Verdict
+
+Apply = Callable[[Mapping[str, Any]], Recipe]
 
 _LEGEND = "trained underlined, with ▌ · masked dim"
 _LOOK_SECONDS = 0.2
@@ -34,7 +39,7 @@ _TALL = 30
 """On fewer lines there is room for one line of good verdicts; v shows all."""
 
 
-class MaskInspector(MaskKeys):
+class MaskInspector(TuituneScreen):
     """Shows rows of the data set `name` as `recipe` would train on them, beginning with the one numbered `row`.
 
     `odd` are the rows that the token report found odd ({"row", "kind"}); `apply` puts settings (key → value) into the
@@ -158,6 +163,13 @@ class MaskInspector(MaskKeys):
 
     # Showing
 
+    @property
+    def verdicts(self) -> list[Verdict]:
+        """Those of the row before those of the tokenizer and its template."""
+        looked = self.looked
+        both = [looked.tokenized, looked.opening] if looked else []
+        return [verdict for one in both if one is not None for verdict in one.verdicts]
+
     def on_mask_inspector_phase(self, event: Phase) -> None:
         if self.looked is None or self.looked.tokenized is None:
             self._wait(event.text)
@@ -226,6 +238,71 @@ class MaskInspector(MaskKeys):
         """Say something where the tokens would be."""
         self.add_class("-without")
         self.query_one("#missing", Static).update(text)
+
+    # Keys
+
+    def why_disabled(self, name: str) -> str | None:
+        tokenized = self.looked.tokenized if self.looked else None
+        if name in ("odd_next", "odd_previous") and not self.odd_rows:
+            return "No odd rows known; the tokens view of the data finds them"
+        if name == "row_previous" and self.wanted.number <= 1:
+            return "This is the first row"
+        if name == "fix" and (self.apply is None or words.first_fix(self.verdicts) is None):
+            return "No verdict here has a fix" if self.apply else "No draft to change here"
+        if name == "verdicts" and not self.verdicts:
+            return "No verdicts yet"
+        if name in ("numbers", "rendered", "answer_next", "answer_previous") and tokenized is None:
+            return "This row has no tokens to show"
+        return None
+
+    def action_row_next(self) -> None:
+        self._turn_to(self.wanted.number + 1)
+
+    def action_row_previous(self) -> None:
+        self._turn_to(self.wanted.number - 1)
+
+    def action_odd_next(self) -> None:
+        rows = sorted(self.odd_rows)
+        self._turn_to(next((row for row in rows if row > self.wanted.number), rows[0]))
+
+    def action_odd_previous(self) -> None:
+        rows = sorted(self.odd_rows, reverse=True)
+        self._turn_to(next((row for row in rows if row < self.wanted.number), rows[0]))
+
+    def _turn_to(self, number: int) -> None:
+        self.ask(Asked(self.wanted.recipe, number))
+
+    def action_answer_next(self) -> None:
+        if not self.view.next_answer(1):
+            self.notify("No trained answer further down")
+
+    def action_answer_previous(self) -> None:
+        if not self.view.next_answer(-1):
+            self.notify("No trained answer further up")
+
+    def action_numbers(self) -> None:
+        self.numbers = not self.numbers
+        self.draw()
+
+    def action_rendered(self) -> None:
+        if self.looked is not None and self.looked.tokenized is not None:
+            title = f"Row {self.looked.number:,} as rendered, before tokenization"
+            self.app.push_screen(TextView(title, self.looked.tokenized.rendered))
+
+    def action_verdicts(self) -> None:
+        self.app.push_screen(TextView("Verdicts", words.verdicts_text(self.verdicts)))
+
+    def action_fix(self) -> None:
+        verdict = words.first_fix(self.verdicts)
+        if verdict is None or self.apply is None:
+            return
+        try:
+            recipe = self.apply(verdict.fix)
+        except (ValueError, TuituneError) as error:
+            self.notify(str(error), title="Not changed", severity="warning")
+            return
+        self.notify(f"{words.fixed(verdict)} now")
+        self.ask(Asked(recipe, self.wanted.number))
 
 
 def _kinds(odd: Sequence[Mapping[str, Any]]) -> dict[int, list[str]]:

@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partialmethod
 from time import monotonic
 
 from textual.app import ComposeResult
 from textual.notifications import SeverityLevel
 
 from tuitune.runs.queue import order
+from tuitune.runs.read import usage
+from tuitune.runs.read.ownership import foreign
 from tuitune.runs.read.state import AT_REST
+from tuitune.runs.store import files
 from tuitune.runs.store.directory import Run
+from tuitune.text import clean, redact
+from tuitune.tui import clipboard
 from tuitune.tui.actions import bindings
-from tuitune.tui.monitor.monitor_keys import MonitorKeys
+from tuitune.tui.base import TuituneScreen
+from tuitune.tui.monitor.pane_keys import ChartKeys, SampleKeys
 from tuitune.tui.monitor.run_header import RunHeader
 from tuitune.tui.monitor.run_panes import RunPanes
+from tuitune.tui.monitor.run_requests import VERBS, RunRequests
+from tuitune.tui.run_control import CONTROLS
+from tuitune.tui.widgets.dialogs import TextView
 from tuitune.tui.widgets.key_bar import KeyBar
 from tuitune.views.pending_requests import Answer
 from tuitune.views.watched_run import WatchedRun
@@ -22,9 +32,10 @@ from tuitune.views.watched_run import WatchedRun
 INTERVAL = 1.0
 RECORDS_AT_ONCE = 2_000
 DRAW_WHILE_READING = 0.5
+RECIPE_LIMIT = 1 << 20
 
 
-class MonitorScreen(MonitorKeys):
+class MonitorScreen(TuituneScreen):
     """Watches `run`. One loop reads what is new, at most 2 000 records at a time, and draws what changed.
 
     It goes on while a dialog stands over it, so that the run behind it never stands still.
@@ -39,6 +50,11 @@ class MonitorScreen(MonitorKeys):
         self.run = run
         self.view = WatchedRun(run)
         self.panes = RunPanes(run)
+        self.requests = RunRequests(self, self.view, last_prompt=self._last_prompt, look_again=self.look_again)
+        self.control = self.requests.control
+        charts = ChartKeys(self, self.panes.charts, self.draw, self.read)
+        self.handlers = (self.control, self.requests, charts, SampleKeys(self, self.panes, self.view))
+        self._foreign = ""
         self._place = (0, 0)
         self._due = asyncio.Event()
 
@@ -46,6 +62,18 @@ class MonitorScreen(MonitorKeys):
         yield RunHeader()
         yield self.panes
         yield KeyBar()
+
+    def _last_prompt(self) -> str:
+        return self.panes.samples.book.last_asked
+
+    def why_disabled(self, name: str) -> str | None:
+        if self._foreign and (name in CONTROLS or name in VERBS):
+            return f"{clean(self.run.name)} is read-only here: {self._foreign}"
+        if name == "usage" and usage.result(self.run) is None:
+            return f"{clean(self.run.name)} has no result to use yet"
+        return super().why_disabled(name)
+
+    # Following the run
 
     def on_mount(self) -> None:
         self.panes.fit(self.size)
@@ -59,11 +87,11 @@ class MonitorScreen(MonitorKeys):
     async def _watch(self) -> None:
         """Read and draw once a second, for as long as the screen is there; less often while the run is at rest."""
         while True:
-            self.look_around()
+            self._foreign = foreign(self.run)
             await self._look_at_queue()
             await self.read()
             self._settle()
-            rest = INTERVAL if self.view.summary.state not in AT_REST or self._under_way else 5 * INTERVAL
+            rest = INTERVAL if self.view.summary.state not in AT_REST or self.control.busy else 5 * INTERVAL
             try:
                 await asyncio.wait_for(self._due.wait(), rest)
             except TimeoutError:
@@ -85,7 +113,7 @@ class MonitorScreen(MonitorKeys):
     def refresh_keys(self) -> None:
         """A request went out or came back: something may change soon."""
         super().refresh_keys()
-        if self._under_way:
+        if self.control.busy:
             self.look_again()
 
     async def read(self) -> None:
@@ -104,18 +132,18 @@ class MonitorScreen(MonitorKeys):
 
     def draw(self) -> None:
         header = self.query_one(RunHeader)
-        header.show_run(self.view, asked=self.asked_words, place=self._place, foreign=self.foreign)
+        header.show_run(self.view, asked=self.requests.words, place=self._place, foreign=self._foreign)
         self.panes.draw(self.view)
         super().refresh_keys()
 
     def _settle(self) -> None:
         """Say what came of what was asked here."""
-        asked, answers = self.asked_words, self.settle()
+        asked, answers = self.requests.words, self.requests.settle()
         for answer in answers:
             came = f"{answer.ask.verb} {'done' if answer.ok else 'not done'}"
             severity: SeverityLevel = "information" if answer.ok else "warning"
             self.notify(f"{came}: {answer.message}{self._show(answer)}", severity=severity)
-        if asked != self.asked_words:
+        if asked != self.requests.words:
             self.draw()
 
     def _show(self, answer: Answer) -> str:
@@ -125,3 +153,51 @@ class MonitorScreen(MonitorKeys):
         self.panes.samples.book.show_asked(answer.ask.detail)
         self.panes.samples.redraw()
         return "" if self.panes.is_shown("samples") else " · 6 shows it"
+
+    # Panes
+
+    def _show_pane(self, number: int) -> None:
+        self.panes.show_pane(number)
+
+    action_pane_1 = partialmethod(_show_pane, 1)
+    action_pane_2 = partialmethod(_show_pane, 2)
+    action_pane_3 = partialmethod(_show_pane, 3)
+    action_pane_4 = partialmethod(_show_pane, 4)
+    action_pane_5 = partialmethod(_show_pane, 5)
+    action_pane_6 = partialmethod(_show_pane, 6)
+    action_pane_7 = partialmethod(_show_pane, 7)
+
+    def action_next_pane(self) -> None:
+        self.panes.turn(1)
+
+    def action_previous_pane(self) -> None:
+        self.panes.turn(-1)
+
+    def action_zoom_pane(self) -> None:
+        self.panes.zoom()
+
+    def leave(self) -> bool:
+        if not self.panes.zoomed:
+            return False
+        self.panes.zoom()
+        return True
+
+    # Its recipe, and its result
+
+    def action_recipe(self) -> None:
+        try:
+            text = files.read_bytes(self.run.recipe_file, RECIPE_LIMIT).decode("utf-8", "replace")
+        except OSError as error:
+            self.notify(f"the recipe cannot be read: {error.strerror}", severity="error")
+            return
+        self.app.push_screen(TextView(f"{self.run.name} · recipe.toml", redact(text)))
+
+    async def action_usage(self) -> None:
+        text = usage.usage(self.run, self.view.recipe)
+        self.app.push_screen(TextView(f"{self.run.name} · from Python", text))
+        self.notify(await asyncio.to_thread(clipboard.copy, text, self.app.copy_to_clipboard))
+
+    async def action_copy_path(self) -> None:
+        path = self.view.summary.adapter or str(self.run.path)
+        done = await asyncio.to_thread(clipboard.copy, path, self.app.copy_to_clipboard)
+        self.notify(f"{path}\n{done}")

@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import TYPE_CHECKING
 
 from textual import on, work
 from textual.app import ComposeResult
@@ -19,7 +20,10 @@ from textual.worker import get_current_worker
 
 from tuitune.text import clean
 from tuitune.tui.actions import bindings
-from tuitune.tui.runs.run_actions import RunActions
+from tuitune.tui.base import TuituneScreen
+from tuitune.tui.run_control import CONTROLS, RunControl
+from tuitune.tui.runs.demo import DemoKey
+from tuitune.tui.runs.queue_keys import QUEUE, QueueKeys
 from tuitune.tui.runs.run_alerts import Herald
 from tuitune.tui.runs.run_row import heading, run_row
 from tuitune.tui.widgets.key_bar import KeyBar
@@ -29,11 +33,15 @@ from tuitune.tui.widgets.row_list import Row, RowList
 from tuitune.views import machine_status
 from tuitune.views.run_line import READING, RunLine
 
+if TYPE_CHECKING:
+    from tuitune.runs.store.directory import Run
+
 _MOST_ROWS = 200
 _POLL_SECONDS = 1.0
 _BEHIND_SECONDS = 2.0
 _TICK_SECONDS = 0.2
 _NEWS_SECONDS = 10.0
+_NEED_A_RUN = CONTROLS | QUEUE | {"open", "again"}
 
 _INVITATION = Content.from_markup(
     "No runs yet.\n\n"
@@ -43,7 +51,7 @@ _INVITATION = Content.from_markup(
 )
 
 
-class RunsScreen(RunActions):
+class RunsScreen(TuituneScreen):
     """The list of runs, read from disk once a second while it can be seen, and every two seconds behind other screens.
 
     What stands behind a window over this screen is kept up to date too.
@@ -89,6 +97,8 @@ class RunsScreen(RunActions):
 
     def __init__(self) -> None:
         super().__init__()
+        self.control = RunControl(self, self._controlled)
+        self.handlers = (self.control, QueueKeys(self, self.control, self.current), DemoKey(self))
         self._lines: list[RunLine] = []
         self._words: list[str] = []
         self._written: dict[str, Content] = {}
@@ -214,9 +224,21 @@ class RunsScreen(RunActions):
         key = self.query_one(RowList).current
         return next((line for line in self._lines if line.run.path.name == key), None)
 
-    @property
-    def why_no_run(self) -> str:
-        return super().why_no_run if self._listed else "Still reading the runs"
+    def _controlled(self) -> tuple[Run, str] | None:
+        line = self.current()
+        return (line.run, line.state) if line else None
+
+    def why_disabled(self, name: str) -> str | None:
+        if name not in _NEED_A_RUN or self.current() is not None:
+            return super().why_disabled(name)
+        return "No run here: n composes one, D starts the demo" if self._listed else "Still reading the runs"
+
+    def action_new(self) -> None:
+        self.app.new_run()
+
+    def action_open(self) -> None:
+        if line := self.current():
+            self.app.open_monitor(line.run)
 
     def action_quit(self) -> None:
         self.app.exit(self.farewell())
