@@ -1,4 +1,4 @@
-"""Write the pages that are made from declarations: docs/recipe.md, docs/keys.md and the key table of the README.
+"""Write what is made from declarations: docs/recipe.md, docs/keys.md, the key table of the README and that of metrics.
 
 python docs/generate.py
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from tuitune.metrics import METRICS
 from tuitune.recipe.presets import PRESETS
 from tuitune.recipe.settings import Setting, section_titles, settings, show_value
 from tuitune.tui.actions import EVERYWHERE, actions_of
@@ -112,17 +113,32 @@ def readme(text: str) -> str:
         if action.name == name
     ]
     rows += [f"| {_keys(action.display_key)} | {SCREENS[action.screen]} | {_cell(action.help)} |" for action in chosen]
-    return re.sub(
-        r"(?s)(<!-- keys -->\n).*?(<!-- /keys -->)", lambda match: match[1] + "\n".join(rows) + "\n" + match[2], text
-    )
+    return _between("keys", rows, text)
+
+
+def run_directory(text: str) -> str:
+    rows = ["| key | is | unit | better | its curve |", "|---|---|---|---|---|"]
+    for metric in METRICS.values():
+        curve = "" if not metric.pane else "smoothed" if metric.smoothed else "as recorded"
+        curve += ", with the held-out one" if metric.held_out else ""
+        what = f"{metric.title}: {metric.meaning}"
+        rows.append(f"| `{metric.key}` | {_cell(what)} | {metric.unit} | {metric.better} | {curve} |")
+    return _between("metrics", rows, text)
+
+
+def _between(name: str, rows: list[str], text: str) -> str:
+    """`text` with the rows between its comments of that name."""
+    pattern = rf"(?s)(<!-- {name} -->\n).*?(<!-- /{name} -->)"
+    return re.sub(pattern, lambda match: match[1] + "\n".join(rows) + "\n" + match[2], text)
 
 
 def pages() -> dict[Path, str]:
     """Every generated page and what it must hold."""
-    readme_file = ROOT / "README.md"
+    readme_file, run_page = ROOT / "README.md", ROOT / "docs/run-directory.md"
     return {
         ROOT / "docs/recipe.md": recipe_page(),
         ROOT / "docs/keys.md": keys_page(),
+        run_page: run_directory(run_page.read_text(encoding="utf-8")),
         readme_file: readme(readme_file.read_text(encoding="utf-8")),
     }
 

@@ -29,7 +29,7 @@ from tuitune.tui.charts.plot import Plot, Window
 from tuitune.tui.charts.viewport import Viewport
 from tuitune.tui.monitor.event_marks import event_marks
 from tuitune.tui.monitor.event_words import event_texts
-from tuitune.tui.monitor.run_curves import METRICS, RunCurves
+from tuitune.tui.monitor.run_curves import RunCurves
 from tuitune.tui.monitor.run_header import header_lines
 from tuitune.tui.monitor.run_status import Moment
 from tuitune.tui.monitor.samples import SampleBook
@@ -123,7 +123,7 @@ def look(odd: Run) -> None:
             continue
         end = view.summary.total_steps if axis == "step" else None
         window = Window(axis, *Viewport().window(*extent, end=end, final=True))
-        for metric in METRICS:
+        for metric in curves.values:
             drawn, marks = curves.lines(metric), event_marks(view, curves.steps, axis)
             Plot(drawn, marks=marks).frame(window, 60, 12, 0.0)
             Plot(drawn, log=True).frame(window, 60, 12, 0.0)

@@ -87,7 +87,7 @@ _LIMITS = {"hours": "{} h of training", "until": "{}", "loss": "a training loss 
 
 
 def _losses(view: RunView) -> Iterator[tuple[str, str]]:
-    losses = [loss for loss in view.steps.loss if math.isfinite(loss)]
+    losses = [loss for loss in view.steps["loss"] if math.isfinite(loss)]
     if losses:
         yield "training loss", f"{number_text(losses[0])} → {number_text(losses[-1])}"
 

@@ -113,4 +113,4 @@ def test_nothing_is_kept_of_a_run_that_goes_on_or_is_short(home: object) -> None
     waiting.metrics_file.write_text('{"v": 1, "kind": "step", "step": 1}\n' * 1000)
     assert glance.look(waiting).summary.state == "queued"
     assert not (short.path / KEPT).exists() and not (waiting.path / KEPT).exists()
-    assert all(math.isnan(loss) for loss in RunView(waiting).steps.loss)
+    assert all(math.isnan(loss) for loss in RunView(waiting).steps["loss"])

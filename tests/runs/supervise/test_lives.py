@@ -115,7 +115,7 @@ def test_a_run_that_has_paused_many_times_is_one_curve(run: Run, resume) -> None
     process.wait(20)
     view = RunView(run)
     view.refresh()
-    assert list(view.steps.step) == list(range(1, len(view.steps) + 1))
+    assert list(view.steps["step"]) == list(range(1, len(view.steps) + 1))
     assert [mark["kind"] for mark in view.marks].count("resumed") == 3
     assert [mark["kind"] for mark in view.marks].count("pause") == 4
 

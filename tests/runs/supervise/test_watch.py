@@ -211,7 +211,7 @@ def test_a_clock_that_jumps_changes_nothing_but_the_times_of_records(run: Run, t
     assert any(later < earlier - 3000 for earlier, later in itertools.pairwise(times)), "the clock did jump"
     view = RunView(run)
     view.refresh()
-    assert list(view.steps.step) == list(range(1, len(view.steps) + 1))
+    assert list(view.steps["step"]) == list(range(1, len(view.steps) + 1))
     assert view.summary.eta_seconds is None
 
 

@@ -10,14 +10,16 @@ from rich.cells import cell_len
 from textual.events import MouseScrollDown, MouseScrollUp
 
 from tests.tui.conftest import MakeRun, until
-from tests.tui.monitor.monitor_support import answer, append_steps, asked_of, sample, screen, shows, text
+from tests.tui.monitor.monitor_support import LIVE, answer, append_steps, asked_of, metric, sample, screen, shows, text
 from tests.tui.payloads import PAYLOADS, assert_inert, assert_literal, shot_of
+from tuitune.cli import main
+from tuitune.metrics import METRICS, Metric
 from tuitune.runs.store.journal import Writer
 from tuitune.text import clean
 from tuitune.tui.app import TuituneApp
 from tuitune.tui.charts.chart import Chart
 from tuitune.tui.monitor.run_header import header_lines
-from tuitune.tui.monitor.run_panes import PANES
+from tuitune.tui.monitor.run_panes import NUMBERED
 from tuitune.tui.monitor.run_status import Moment
 from tuitune.tui.monitor.screen import MonitorScreen
 from tuitune.tui.widgets.dialogs import Confirm, TextView
@@ -233,19 +235,19 @@ async def test_panes_by_number_tab_and_zoom(make_run: MakeRun) -> None:
         await shows(pilot, "✓ finished")
 
         def shown() -> list[str]:
-            return [name for name in PANES if screen(pilot).query_one(f"#{name}", Pane).display]
+            return [name for name in NUMBERED if screen(pilot).query_one(f"#{name}", Pane).display]
 
-        assert shown() == list(PANES)
+        assert shown() == list(NUMBERED)
         await pilot.press("6", "z")
         assert shown() == ["samples"]
         await pilot.press("tab")
         assert shown() == ["log"]
         await pilot.press("escape")
-        assert shown() == list(PANES)
+        assert shown() == list(NUMBERED)
         assert isinstance(pilot.app.screen, MonitorScreen)
         await pilot.resize_terminal(80, 24)
         await until(pilot, lambda: shown() == ["loss", "log"])
-        for number, name in enumerate(PANES[1:], start=2):
+        for number, name in enumerate(NUMBERED[1:], start=2):
             await pilot.press(str(number))
             assert shown() == ["loss", name]
         await pilot.press("tab")
@@ -443,3 +445,24 @@ def painted(app: TuituneApp, renderable: Any) -> str:
     if hasattr(renderable, "render_segments"):
         return str(renderable.render_segments(app.console))
     return ""
+
+
+async def test_a_new_metric_is_a_line_of_the_table_and_shows_everywhere(
+    make_run: MakeRun, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    margin = Metric("rewards/margin", "margin", "", "margin", "share", better="higher", pane="right", held_out=True)
+    monkeypatch.setitem(METRICS, margin.key, margin)
+    run = make_run("preferring", **LIVE)
+    append_steps(run, 6, 9, **{margin.key: 0.25})
+    for place, value in enumerate((0.5, 0.4, 0.3)):
+        metric(run, "eval", step=7 + place, loss=2.0, label="during", **{margin.key: value})
+    async with TuituneApp(run).run_test(size=(200, 60)) as pilot:
+        seen = await shows(pilot, "margin", "a train 25 %", "b eval 30 % falling", "★ 50 %")
+        assert "7 events & log" in seen
+        await pilot.press("7", "tab", "z")
+        assert [pane.id for pane in screen(pilot).query(Pane) if pane.display] == [margin.id]
+        await pilot.press("z")
+        await pilot.resize_terminal(80, 24)
+        await shows(pilot, "margin a train 25 %")
+    assert main(["plot", run.id, "--metric", margin.key]) == 0
+    assert "rewards/margin" in capsys.readouterr().out

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tuitune.engine.journal.resilient_writer import PatientWriter
+from tuitune.metrics import METRICS
 from tuitune.runs.store.directory import Run
 from tuitune.text import clean, redact
 from tuitune.units import bytes_text, count_text, percent_text
@@ -91,11 +92,8 @@ class Report:
     def trained(self, **figures: Any) -> None:
         """One training record; `loss` may be null (see the journal) where it is not finite."""
         self._metrics.append(kind="step", **figures)
-        shown = "  ".join(
-            f"{name} {figures[name]:.3g}"
-            for name in ("loss", "learning_rate", "grad_norm")
-            if figures[name] is not None
-        )
+        told = [metric.key for metric in METRICS.values() if not metric.unit and figures.get(metric.key) is not None]
+        shown = "  ".join(f"{key} {figures[key]:.3g}" for key in told)
         say(f"step {figures['step']:,}  {shown}")
 
     def evaluated(self, **figures: Any) -> None:

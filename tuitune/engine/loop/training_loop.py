@@ -44,6 +44,7 @@ from tuitune.engine.loop.stopwatch import Stopwatch, Tally
 from tuitune.engine.process.failures import explain
 from tuitune.engine.process.request_pipe import Mailbox
 from tuitune.engine.process.stop import Stopped, StopSwitch
+from tuitune.metrics import METRICS
 from tuitune.recipe.schema import Recipe
 from tuitune.runs.store.journal import Record
 
@@ -271,17 +272,16 @@ class TrainingLoop(TrainerCallback):
             return
         figures = self._window.close()
         rate, gradient = logs["learning_rate"], logs["grad_norm"]
-        self._report.trained(
-            step=state.global_step,
-            epoch=state.epoch,
-            loss=figures.loss,
-            learning_rate=rate,
-            grad_norm=gradient,
-            tokens=figures.tokens,
-            tokens_per_second=figures.tokens_per_second,
-            step_seconds=figures.seconds / figures.steps,
-            **self._memory.figures(),
-        )
+        measured = {
+            "step": state.global_step,
+            "epoch": state.epoch,
+            **{key: logs[key] for key in METRICS if key in logs},
+            "loss": figures.loss,
+            "tokens": figures.tokens,
+            "tokens_per_second": figures.tokens_per_second,
+            "step_seconds": figures.seconds / figures.steps,
+        }
+        self._report.trained(**measured, **self._memory.figures())
         self._checkups.look(figures, gradient, rate, self.recipe, scaled=self.trainer.accelerator.scaler is not None)
 
     def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:

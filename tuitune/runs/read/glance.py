@@ -54,7 +54,7 @@ class Glance:
         return cls(
             summary=view.summary,
             phase=text(view.phase or {}, "text"),
-            losses=_curve(view.steps.loss),
+            losses=_curve(view.steps["loss"]),
             spent=view.time_spent(None if view.summary.state in AT_REST else time.time()),
             alerts=len(errors),
             alert=text(errors[-1], "message") if errors else "",

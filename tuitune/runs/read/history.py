@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from itertools import chain, groupby
 from typing import Any
 
+from tuitune.metrics import METRICS
 from tuitune.runs.read.columns import Steps
 from tuitune.runs.read.marks import Mark, Marks
 from tuitune.runs.read.state import PROGRESS
@@ -16,7 +17,7 @@ from tuitune.runs.store.records import Record, column, number, table, text, whol
 MEMORY = {part: f"{part}_memory_bytes" for part in ("peak", "reserved", "context")}
 """The most bytes that a run's tensors took, and on a GPU what its allocator reserved and what CUDA itself took."""
 
-_EVALUATION = ("time", "step", "epoch", "loss", "perplexity", "tokens", "rows", "seconds")
+_EVALUATION = ("time", "step", "epoch", "perplexity", "tokens", "rows", "seconds")
 
 
 class History:
@@ -86,10 +87,12 @@ class History:
                 self.phase = shaped(record, texts=("phase", "text", "unit"), numbers=("done", "total"))
                 return
             case "eval":
-                evaluation = shaped(record, ("label", "basis"), _EVALUATION)
+                measured = (*_EVALUATION, *(metric.key for metric in METRICS.values() if metric.held_out))
+                evaluation = shaped(record, ("label", "basis"), measured)
                 trained = len(self.steps) and evaluation["step"] != 0
                 self._drop_incomparable(self.evaluations, evaluation)
-                self.evaluations.append({**evaluation, "trained_tokens": self.steps.tokens[-1] if trained else 0.0})
+                tokens = self.steps["tokens"][-1] if trained else 0.0
+                self.evaluations.append({**evaluation, "trained_tokens": tokens})
                 return
             case "resumed":
                 self._resume(record)

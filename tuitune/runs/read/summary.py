@@ -191,7 +191,7 @@ class RunView(History):
     def _summarize(self) -> Summary:
         plan, steps = self.plan or {}, self.steps
         state, reason = self._judged()
-        step, total = _whole(_last(steps.step)), self._total(plan)
+        step, total = _whole(_last(steps["step"])), self._total(plan)
         measured = {evaluation["label"]: evaluation for evaluation in self.evaluations}
         return Summary(
             id=self.run.id,
@@ -201,11 +201,11 @@ class RunView(History):
             reason=reason,
             step=step,
             total_steps=total,
-            epoch=_last(steps.epoch),
-            loss=_last(steps.loss),
+            epoch=_last(steps["epoch"]),
+            loss=_last(steps["loss"]),
             eval_loss=self.evaluations[-1]["loss"] if self.evaluations else None,
             perplexity={label: measured.get(label, {}).get("perplexity") for label in ("base", "tuned")},
-            tokens_per_second=_last(steps.tokens_per_second),
+            tokens_per_second=_last(steps["tokens_per_second"]),
             peak_memory_bytes=_whole(self.memory["peak"] or None),
             started_at=self._started_at,
             ended_at=self._ended_at(state),
@@ -246,10 +246,10 @@ class RunView(History):
         """Seconds to the end of the run, with the evaluations and samples still to come, the last ones among them;
         None before it can be told.
         """
-        left = None if step is None or total is None else steps_seconds(self.steps.step_seconds, total - step)
+        left = None if step is None or total is None else steps_seconds(self.steps["step_seconds"], total - step)
         if step is None or total is None or left is None:
             return None
-        epoch = _last(self.steps.epoch)
+        epoch = _last(self.steps["epoch"])
         per_epoch = whole(self.plan or {}, "steps_per_epoch") or (step / epoch if epoch else None)
         pauses = (
             ("evaluation.every", self.evaluations, evaluation_seconds(self.evaluations)),

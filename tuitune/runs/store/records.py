@@ -127,7 +127,7 @@ def column(records: Sequence[Record], key: str) -> list[float]:
     What fits is one type and one range, so of values of one type that hold no odd one the extremes tell.
     """
     values: list[Any] = [record.get(key) for record in records]
-    fits = FIELDS[key]
+    fits = FIELDS.get(key, _is_number)
     kinds = set(map(type, values))
     if kinds == {type(None)}:
         return [math.nan] * len(values)

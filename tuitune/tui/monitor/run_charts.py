@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from textual.content import Content
 
+from tuitune.metrics import METRICS, charted
 from tuitune.runs.read.state import AT_REST
 from tuitune.tui.charts.axis import AXES
 from tuitune.tui.charts.chart import Chart
@@ -13,8 +14,7 @@ from tuitune.tui.charts.marks import Mark
 from tuitune.tui.charts.plot import Plot
 from tuitune.tui.charts.viewport import Viewport
 from tuitune.tui.monitor.event_marks import event_marks
-from tuitune.tui.monitor.run_curves import BREAKABLE, METRICS, SHORT, WEIGHTS, RunCurves
-from tuitune.units import count_text, number_text
+from tuitune.tui.monitor.run_curves import SHORT, WEIGHTS, HeldOut, RunCurves
 from tuitune.views.watched_run import WatchedRun
 
 ZOOM = 0.5
@@ -25,7 +25,7 @@ class RunCharts:
     """One `Chart` for each metric, fed from a `WatchedRun`."""
 
     def __init__(self, glyphs: Glyphs) -> None:
-        self.charts = {name: Chart(Plot(glyphs=glyphs), id=f"chart-{name}") for name in METRICS}
+        self.charts = {one.key: Chart(Plot(glyphs=glyphs), id=f"chart-{one.id}") for one in charted()}
         self.curves = RunCurves()
         self.viewport = Viewport()
         self.axis = AXES[0]
@@ -64,7 +64,7 @@ class RunCharts:
         marks = [Mark(mark[self.axis], MARK) for mark in self.marks]
         marks += event_marks(view, curves.steps, self.axis)
         state = (
-            self.window, self.log, curves, curves.weight, marks, len(curves.steps), len(curves.eval_loss),
+            self.window, self.log, curves, curves.weight, marks, len(curves.steps), len(curves.evaluations),
             view.summary.state,
             sum(len(smooth.series) for smooth in curves.smoothed.values()),
         )  # fmt: skip
@@ -132,24 +132,30 @@ class RunCharts:
         return Content.styled("".join(f" · {way}" for way in ways), "$faint not bold")
 
     def value(self, metric: str) -> Content:
-        """The newest value of a metric, for the right of its title; of the loss, both curves' with their letters."""
-        last = self.curves.last(metric)
-        broken = metric in BREAKABLE and self.curves.broke_off(metric)
+        """The newest value of a metric, for the right of its title; both curves' with their letters, where evaluations
+        measure it too.
+        """
+        declared, last, held_out = METRICS[metric], self.curves.last(metric), self.curves.held_out.get(metric)
+        broken = declared.breaks and self.curves.broke_off(metric)
         if last is None and not broken:
             return Content("")
-        if metric != "loss":
-            text = f"{count_text(last)} tok/s" if metric == "tokens_per_second" else number_text(last)
-            return _NOT_FINITE if broken else Content.styled(text, "$foreground")
-        train = _NOT_FINITE if broken else Content.styled(number_text(last), "$chart-1")
-        values, best = self.curves.eval_loss.values, self.curves.best
-        if not values:
-            return train
-        figures = Content.assemble(("a train ", "$chart-1"), train, (f"  b eval {number_text(values[-1])}", "$chart-2"))
-        if self.curves.rising:
-            figures = Content.assemble(figures, (" rising", "bold $warn"))
-        if best is not None and best != len(values) - 1:
-            figures = Content.assemble(figures, (f"  ★ {number_text(values[best])}", "$chart-2"))
-        return figures
+        colour = "$foreground" if held_out is None else "$chart-1"
+        value = _NOT_FINITE if broken else Content.styled(declared.shown(last), colour)
+        return value if held_out is None else _beside(value, held_out)
+
+
+def _beside(train: Content, held_out: HeldOut) -> Content:
+    """The value in training with those of the evaluations: the newest, and the best where that is another."""
+    values, metric, best = held_out.values.values, held_out.metric, held_out.best
+    if not values:
+        return train
+    newest = f"  b eval {metric.shown(values[-1])}"
+    figures = Content.assemble(("a train ", "$chart-1"), train, (newest, "$chart-2"))
+    if held_out.worsening:
+        figures = Content.assemble(figures, (" falling" if metric.better == "higher" else " rising", "bold $warn"))
+    if best is not None and best != len(values) - 1:
+        figures = Content.assemble(figures, (f"  ★ {metric.shown(values[best])}", "$chart-2"))
+    return figures
 
 
 _NOT_FINITE = Content.styled("not a number", "bold $bad")

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from textual.content import Content
 
+from tuitune.metrics import METRICS
 from tuitune.runs.read.state import AT_REST
 from tuitune.runs.read.usage import result
 from tuitune.runs.store.records import Record, number
@@ -114,7 +115,7 @@ def _moment(view: WatchedRun, moment: Moment) -> Iterator[Figure | None]:
     if took := view.time_spent(moment.now):
         yield took
     if summary.tokens_per_second is not None:
-        yield f"{count_text(summary.tokens_per_second)} tok/s"
+        yield METRICS["tokens_per_second"].shown(summary.tokens_per_second)
     yield resumed_figure(view)
     yield from _perplexity(view)
     yield from _memory(view)
@@ -134,7 +135,7 @@ def _results(view: WatchedRun) -> Iterator[Figure | None]:
     yield from _perplexity(view)
     yield from _answers(view)
     if summary.loss is not None:
-        yield labelled("loss", number_text(summary.loss))
+        yield labelled(METRICS["loss"].title, METRICS["loss"].shown(summary.loss))
     if took := view.time_spent():
         yield took
     yield labelled("paused" if summary.state == "paused" else "ended", clock_text(ended_at(view)))

@@ -11,6 +11,7 @@ from textual.events import Click, DescendantFocus, MouseEvent, MouseScrollDown, 
 from textual.geometry import Size
 from textual.widget import Widget
 
+from tuitune.metrics import COMMON, METRICS, Place, charted
 from tuitune.runs.control.spool import FITS
 from tuitune.runs.read.state import AT_REST
 from tuitune.runs.store.directory import Run
@@ -24,17 +25,16 @@ from tuitune.tui.monitor.log_window import LogWindow
 from tuitune.tui.monitor.machine_lines import machine_line
 from tuitune.tui.monitor.metric_strip import MetricStrip
 from tuitune.tui.monitor.run_charts import RunCharts
-from tuitune.tui.monitor.run_curves import METRICS
 from tuitune.tui.monitor.run_status import life, newest
 from tuitune.tui.monitor.samples import SamplesView
 from tuitune.tui.widgets.pane import Pane
 from tuitune.views.watched_run import WatchedRun
 
-TITLES = {
-    "loss": "loss", "learning_rate": "learning rate", "grad_norm": "gradient norm", "tokens_per_second": "throughput",
-    "machine": "machine", "samples": "samples", "log": "events & log",
-}  # fmt: skip
-PANES = tuple(TITLES)
+OTHERS = {"machine": "machine", "samples": "samples", "log": "events & log"}
+"""The panes without a chart, and their titles."""
+
+NUMBERED = (*(metric.key for metric in COMMON if metric.pane), *OTHERS)
+"""The panes that a number key shows: those that every run has."""
 
 
 class RunPanes(Horizontal):
@@ -46,9 +46,11 @@ class RunPanes(Horizontal):
         self.machine = GpuPanel()
         self.samples = SamplesView()
         self.log_view = LogView(LogWindow(run.log_file))
-        self._contents: dict[str, Widget] = {
+        contents: dict[str, Widget] = {
             **self.charts.charts, "machine": self.machine, "samples": self.samples, "log": self.log_view,
         }  # fmt: skip
+        self.names = (*NUMBERED, *(name for name in contents if name not in NUMBERED))
+        self._contents = {name: contents[name] for name in self.names}
         self.zoomed = False
         self._active = "loss"
         self._lower = "samples"
@@ -58,20 +60,27 @@ class RunPanes(Horizontal):
 
     def compose(self) -> ComposeResult:
         with Vertical(id="left"):
-            yield from self._pane("loss")
+            yield from self._charts("first")
             yield MetricStrip()
             with Horizontal(id="pair"):
-                yield from self._pane("learning_rate")
-                yield from self._pane("grad_norm")
+                yield from self._charts("pair")
             yield from self._pane("log")
         with Vertical(id="right"):
             yield from self._pane("machine")
-            yield from self._pane("tokens_per_second")
+            yield from self._charts("right")
             yield from self._pane("samples")
 
+    def _charts(self, place: Place) -> Iterator[Widget]:
+        for metric in charted():
+            if metric.pane == place:
+                yield from self._pane(metric.key)
+
     def _pane(self, name: str) -> Iterator[Widget]:
-        with Pane(TITLES[name], id=name):
+        with Pane(_title(name), id=_id(name), classes="-chart" if name in METRICS else None):
             yield self._contents[name]
+
+    def _shown(self, name: str) -> Pane:
+        return self.query_one(f"#{_id(name)}", Pane)
 
     def on_mount(self) -> None:
         if self.app.has_class("-ascii"):
@@ -90,13 +99,12 @@ class RunPanes(Horizontal):
     def _arrange(self) -> None:
         compact = self.has_class("-compact")
         self.set_class(self.zoomed, "-zoomed")
-        shown = {self._active} if self.zoomed else {"loss", self._lower} if compact else set(PANES)
-        for name in PANES:
-            self.query_one(f"#{name}").display = name in shown
-        pair = bool(shown & {"learning_rate", "grad_norm"})
-        self.query_one("#pair").display = pair
-        self.query_one("#left").display = pair or bool(shown & {"loss", "log"})
-        self.query_one("#right").display = bool(shown & {"machine", "tokens_per_second", "samples"})
+        shown = {self._active} if self.zoomed else {"loss", self._lower} if compact else set(self.names)
+        for name in self.names:
+            self._shown(name).display = name in shown
+        for folder in ("#pair", "#left", "#right"):
+            room = self.query_one(folder)
+            room.display = any(pane.display for pane in room.query(Pane))
 
     def on_descendant_focus(self, event: DescendantFocus) -> None:
         for name, content in self._contents.items():
@@ -109,9 +117,10 @@ class RunPanes(Horizontal):
         """A click on a pane, its title too, puts the focus into it; a second one zooms it."""
         above = event.widget.ancestors_with_self if event.widget else ()
         for pane in above:
-            if isinstance(pane, Pane) and pane.id in self._contents:
-                self._active = pane.id
-                self._contents[pane.id].focus()
+            name = next((name for name in self.names if isinstance(pane, Pane) and pane is self._shown(name)), None)
+            if name is not None:
+                self._active = name
+                self._contents[name].focus()
                 if event.chain == 2:
                     self.zoom()
 
@@ -129,7 +138,7 @@ class RunPanes(Horizontal):
 
     def show_pane(self, number: int) -> None:
         """Show a pane, counted from 1, and put the focus into it."""
-        self._active = PANES[number - 1]
+        self._active = self.names[number - 1]
         if self._active != "loss":
             self._lower = self._active
         self._arrange()
@@ -137,7 +146,7 @@ class RunPanes(Horizontal):
 
     def turn(self, by: int) -> None:
         """The next pane, or with -1 the previous one."""
-        self.show_pane((PANES.index(self._active) + by) % len(PANES) + 1)
+        self.show_pane((self.names.index(self._active) + by) % len(self.names) + 1)
 
     def zoom(self) -> None:
         """Give the active pane all the room, or give it back."""
@@ -146,7 +155,7 @@ class RunPanes(Horizontal):
         self._contents[self._active].focus()
 
     def is_shown(self, name: str) -> bool:
-        return bool(self.query_one(f"#{name}").display)
+        return bool(self._shown(name).display)
 
     # What they show
 
@@ -157,9 +166,8 @@ class RunPanes(Horizontal):
             self._lower = "log"
             self._arrange()
         self.charts.draw(view)
-        for name in METRICS:
-            ways = self.charts.ways if name == "loss" else ""
-            self._set_title(name, Content.assemble(TITLES[name], ways), self.charts.value(name))
+        for name in self.charts.charts:
+            self._set_title(name, self.charts.value(name), self.charts.ways if name == "loss" else "")
         self._draw_machine(view)
         self.draw_samples(view)
         self._draw_log(view)
@@ -176,7 +184,7 @@ class RunPanes(Horizontal):
         if fresh or self.samples.empty != empty:
             self.samples.empty = empty
             self.samples.redraw()
-        self._set_title("samples", Content(TITLES["samples"]), Content(book.title))
+        self._set_title("samples", Content(book.title))
 
     def _draw_machine(self, view: WatchedRun) -> None:
         events = life(view.events)
@@ -184,7 +192,7 @@ class RunPanes(Horizontal):
         self.machine.engine = Identity.from_record(engine.get("identity")) if engine else None
         self.machine.device = slot.get("device") if slot else None
         self.machine.peak = view.summary.peak_memory_bytes
-        self._set_title("machine", Content(TITLES["machine"]), Content(""))
+        self._set_title("machine", Content(""))
 
     def _draw_log(self, view: WatchedRun) -> None:
         told = (view.reloads, len(view.events), len(view.checkpoints), len(view.alerts), len(view.done), view.resumed)
@@ -193,21 +201,30 @@ class RunPanes(Horizontal):
             self.log_view.events = event_texts(view)
         self.log_view.redraw()
         scrolled = "" if self.log_view.following else "scrolled · End follows"
-        self._set_title("log", Content(TITLES["log"]), Content(scrolled))
+        self._set_title("log", Content(scrolled))
 
     def _draw_strip(self) -> None:
         curves, machine = self.charts.curves, self.machine
         metrics = [
-            (title, self.charts.value(name).plain or "–", curves.recent(name))
-            for title, name in (("lr", "learning_rate"), ("grad", "grad_norm"), ("", "tokens_per_second"))
+            (metric.short, self.charts.value(metric.key).plain or "–", curves.recent(metric.key))
+            for metric in charted()
+            if metric.pane != "first"
         ]
         line = machine_line(machine.reading, machine.peak, machine.device)
         self.query_one(MetricStrip).show_metrics(metrics, line)
 
-    def _set_title(self, name: str, title: Content, right: Content) -> None:
-        number = PANES.index(name) + 1
-        pane = self.query_one(f"#{name}", Pane)
-        pane.set_title(Content.assemble((f"{number} ", "$faint not bold"), title), right)
+    def _set_title(self, name: str, right: Content, ways: Content | str = "") -> None:
+        """The title with its number key, how it is drawn, and what stands at its right."""
+        number = f"{NUMBERED.index(name) + 1} " if name in NUMBERED else ""
+        self._shown(name).set_title(Content.assemble((number, "$faint not bold"), _title(name), ways), right)
+
+
+def _title(name: str) -> str:
+    return OTHERS[name] if name in OTHERS else METRICS[name].title
+
+
+def _id(name: str) -> str:
+    return METRICS[name].id if name in METRICS else name
 
 
 def _no_samples(state: str) -> str:

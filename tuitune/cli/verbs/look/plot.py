@@ -6,11 +6,13 @@ import argparse
 import math
 import shutil
 import sys
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from tuitune.cli.arguments import Parser, add_run
 from tuitune.cli.exit_codes import Exit
 from tuitune.cli.output import say
+from tuitune.metrics import METRICS
 from tuitune.problem import TuituneError
 
 if TYPE_CHECKING:
@@ -22,7 +24,7 @@ def arguments(parser: Parser) -> None:
     parser.add_argument(
         "--metric",
         default="loss",
-        choices=("loss", "learning_rate", "grad_norm", "tokens_per_second", "memory_bytes"),
+        choices=tuple(METRICS),
         help="what to draw (default: loss, with the held-out loss)",
     )
 
@@ -59,13 +61,12 @@ def _curves(run: Run, metric: str) -> dict[str, list[tuple[float, float]]]:
 
     view = RunView(run)
     view.refresh()
-    column = getattr(view.steps, "memory" if metric == "memory_bytes" else metric)
-    curves = {"train": list(zip(view.steps.step, column, strict=True))}
-    if metric == "loss":
-        curves["held-out"] = [(measured["step"], measured["loss"]) for measured in view.evaluations]
-    finite = {label: [point for point in points if _drawable(point)] for label, points in curves.items()}
-    return {label: points for label, points in finite.items() if points}
+    curves = {"train": _points(zip(view.steps["step"], view.steps[metric], strict=True))}
+    if METRICS[metric].held_out:
+        curves["held-out"] = _points((measured["step"], measured.get(metric)) for measured in view.evaluations)
+    return {label: points for label, points in curves.items() if points}
 
 
-def _drawable(point: tuple[float | None, float | None]) -> bool:
-    return all(value is not None and math.isfinite(value) for value in point)
+def _points(pairs: Iterable[tuple[float | None, float | None]]) -> list[tuple[float, float]]:
+    """Those that can be drawn."""
+    return [(x, y) for x, y in pairs if x is not None and y is not None and math.isfinite(x) and math.isfinite(y)]
