@@ -210,7 +210,7 @@ def test_convert_to_what_training_takes(cli, talks: Path, tmp_path: Path, home: 
     assert lines(out.with_name("pc.jsonl"))[1] == {"prompt": [asked], "completion": [said]}
     answer = cli("data", "convert", talks, "-o", out, "--to", "preference", *drop)
     assert answer.code == 2
-    assert "train on them with sft" in answer.err
+    assert "expected prompt, chosen and rejected" in answer.err
     answer = cli("data", "convert", talks, "-o", out, "--to", "text", *drop)
     assert answer.code == 2
     assert "row 1 (line 1): a conversation cannot be written as text" in answer.err

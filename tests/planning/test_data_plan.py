@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 
 from tuitune.data.preparation.data_spec import Cleaning, Wanted
+from tuitune.objectives import SFT
 from tuitune.planning.data_plan import wanted
 from tuitune.recipe.schema import Recipe
 from tuitune.recipe.sections.cleaning import CleaningSection
@@ -12,7 +13,7 @@ from tuitune.recipe.sections.cleaning import CleaningSection
 
 def test_the_defaults_of_both_rooms_are_one() -> None:
     assert asdict(Cleaning()) == CleaningSection().model_dump()
-    assert wanted(Recipe()) == Wanted("bundled:triage", eval=0.05)
+    assert wanted(Recipe()) == Wanted("bundled:triage", eval=0.05, purpose=SFT.purpose)
 
 
 def test_every_setting_arrives() -> None:
@@ -37,6 +38,12 @@ def test_every_setting_arrives() -> None:
         "exclude": ["0123456789abcdef"],
     }
     recipe = Recipe.model_validate({"data": data, "cleaning": cleaning, "run": {"seed": 7}})
-    expected = {**data, "exclude": frozenset(data["exclude"]), "cleaning": Cleaning(**cleaning), "seed": 7}
+    expected = {
+        **data,
+        "exclude": frozenset(data["exclude"]),
+        "cleaning": Cleaning(**cleaning),
+        "seed": 7,
+        "purpose": SFT.purpose,
+    }
     assert wanted(recipe) == Wanted(**expected)
-    assert Wanted.from_tables(recipe.model_dump(mode="json")) == wanted(recipe)
+    assert Wanted.from_tables(recipe.model_dump(mode="json"), SFT.purpose) == wanted(recipe)

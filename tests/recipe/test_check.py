@@ -111,7 +111,7 @@ BROKEN_RULES: list[tuple[dict[str, Any], str, str]] = [
     ({"hardware": {"gpu": "cuda:0"}}, "hardware.gpu", "tuitune gpus"),
     ({"run": {"notify": "say 'done"}}, "run.notify", "quotation mark"),
     ({"data": {"shape": "text"}}, "data.loss_on", 'loss_on = "all"'),
-    ({"data": {"columns": {"question": "q"}}}, "data.columns", "prompt, completion, system, text"),
+    ({"data": {"columns": {"question": "q"}}}, "data.columns", "prompt, completion, text"),
     ({"data": {"columns": {"prompt": " ", "completion": "a"}}}, "data.columns", "name one"),
     ({"data": {"columns": {"text": "t"}, "shape": "alpaca"}}, "data.columns", "remove the column"),
     ({"data": {"columns": {"text": "t", "system": "s"}}}, "data.columns", "text cannot be combined"),

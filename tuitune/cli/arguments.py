@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from importlib import import_module
 from typing import Any, NoReturn
 
@@ -57,6 +57,23 @@ def add_verbs(parser: Parser, verbs: Mapping[str, str], **options: Any) -> None:
     for name, about in verbs.items():
         verb = commands.add_parser(name.rpartition(".")[2], help=about, description=f"{about[0].upper()}{about[1:]}.")
         verb.file = name
+
+
+class Names:
+    """The names in `module:attribute` as an option's choices, looked up only when the option or its help is wanted.
+
+    The option needs a metavar: without one argparse lists the choices when it is declared.
+    """
+
+    def __init__(self, target: str, *more: str) -> None:
+        self._target, self._more = target, more
+
+    def __iter__(self) -> Iterator[str]:
+        module, _, name = self._target.partition(":")
+        return iter((*self._more, *getattr(import_module(module), name)))
+
+    def __contains__(self, name: object) -> bool:
+        return name in list(self)
 
 
 def add_run(parser: argparse.ArgumentParser) -> None:

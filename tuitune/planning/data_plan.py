@@ -8,6 +8,7 @@ from typing import Any
 from tuitune.data.preparation.data_spec import Wanted
 from tuitune.data.sources.names import resolve, stamp
 from tuitune.data.tasks import Task, begin, find
+from tuitune.objectives import objective_of
 from tuitune.paths import expanded
 from tuitune.problem import TuituneError
 from tuitune.recipe.schema import Recipe
@@ -19,7 +20,7 @@ TOKENIZED_BY = ("model", "data", "cleaning", "objective")
 
 def wanted(recipe: Recipe) -> Wanted:
     """What `tuitune.data.preparation.prepare.assemble` takes, from a recipe."""
-    return Wanted.from_tables(recipe.model_dump())
+    return Wanted.from_tables(recipe.model_dump(), objective_of(recipe).purpose)
 
 
 def sources(recipe: Recipe) -> list[str]:
@@ -64,7 +65,8 @@ def _asked(recipe: Recipe, base: Path, sections: tuple[str, ...]) -> tuple[dict[
     stamps = [stamp(resolve(name, base=base)) for name in sources(recipe)]
     if recipe.data.template:
         stamps.append(_stamp_of(base / expanded(recipe.data.template)))
-    return {"recipe": asked, "base": str(base)}, stamps
+    purpose = objective_of(recipe).purpose.as_json()
+    return {"recipe": asked, "base": str(base), "purpose": purpose}, stamps
 
 
 def _stamp_of(path: Path) -> str:

@@ -9,16 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from tuitune.data.rows.fields import RowProblem
+from tuitune.data.shapes import SHAPES, to_canonical
 from tuitune.data.shapes.detect import Detection, recognise
-from tuitune.data.shapes.objectives import Objective, convert_for, refusal, refusal_of
+from tuitune.data.shapes.purpose import Purpose, refusal_of
 from tuitune.data.sources import pages
 from tuitune.data.sources.rows import Row, mark
 from tuitune.recipe.sections.data import DataSection
 
 PAGE_ROWS = 200
-
-_READERS: dict[str, Objective] = {"preference": "dpo", "unpaired-preference": "kto"}
-"""The objective whose form a shape is shown in; every other shape is shown as supervised fine-tuning reads it."""
 
 
 @dataclass(frozen=True)
@@ -44,10 +42,9 @@ class DataPage:
     complete: bool
     first: int = 1
 
-    @property
-    def refusal(self) -> str | None:
-        """Why supervised fine-tuning cannot take rows of this shape, and the way out."""
-        return refusal_of(self.detection, "sft", None)
+    def refusal(self, purpose: Purpose) -> str | None:
+        """Why rows of this shape do not serve, and the way out."""
+        return refusal_of(self.detection, purpose, None)
 
     def read_as(self, detection: Detection) -> DataPage:
         """The same rows, read in another way."""
@@ -73,14 +70,13 @@ def read_page(
 
 
 def converted(row: Row, detection: Detection) -> PageRow:
-    """A row as training would read it."""
+    """A row as training on its shape would read it."""
     if row.values is None:
         return PageRow(row, None, row.problem or "cannot be read")
-    objective: Objective = _READERS.get(detection.shape, "sft")
-    if refusal(detection.shape, objective):
+    if detection.shape not in SHAPES or SHAPES[detection.shape].read is None:
         return PageRow(row, None, None)
     try:
-        return PageRow(row, convert_for(objective)(row.values, detection.shape, detection.columns), None)
+        return PageRow(row, to_canonical(row.values, detection.shape, detection.columns), None)
     except RowProblem as problem:
         return PageRow(row, None, str(problem))
 

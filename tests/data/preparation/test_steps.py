@@ -15,6 +15,7 @@ from tuitune.data.preparation.prepare import Assembled, Cleaning, DataRefused, W
 from tuitune.data.preparation.texts import tidied, tidy
 from tuitune.data.sources.names import open_rows
 from tuitune.data.sources.rows import mark
+from tuitune.objectives import DPO, SFT
 
 TALKS = [row(f"What is {sentence(number, 8)}?", f"It is {sentence(number + 500, 12)}.") for number in range(20)]
 BROKEN = '{"question": "cut off'
@@ -165,8 +166,8 @@ def test_data_with_nothing_left_is_refused(tmp_path: Path) -> None:
 def test_a_shape_that_cannot_be_learned_from_is_refused_with_the_way_out(tmp_path: Path) -> None:
     pairs = [{"prompt": "Why?", "chosen": "So.", "rejected": "No."}]
     with pytest.raises(DataRefused, match="chosen answers"):
-        made(tmp_path, pairs)
-    found = assemble(Wanted(str(tmp_path / "rows.jsonl"), objective="dpo"))
+        assemble(Wanted(write(tmp_path / "rows.jsonl", pairs), purpose=SFT.purpose))
+    found = assemble(Wanted(str(tmp_path / "rows.jsonl"), purpose=DPO.purpose))
     assert set(found.train[0].canonical) == {"prompt", "chosen", "rejected"}
 
 

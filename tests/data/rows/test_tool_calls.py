@@ -9,7 +9,7 @@ import pytest
 
 from tests.data.shapes.turns import ANSWER, HUMAN, TOOL, USER, assistant, call, user
 from tuitune.data.rows.fields import RowProblem
-from tuitune.data.shapes.convert import to_canonical
+from tuitune.data.shapes import to_canonical
 from tuitune.data.shapes.detect import detect
 
 CALL = call("weather", city="Oslo")

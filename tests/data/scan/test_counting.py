@@ -11,14 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tuitune.data.rows.plain import measure_for
 from tuitune.data.scan.blocks import blocks_of, count_blocks
 from tuitune.data.scan.duplicates import Seen, repeated
 from tuitune.data.scan.inspect import gather, report
 from tuitune.data.scan.lengths import EDGES, Lengths
 from tuitune.data.scan.streams import count_rows
 from tuitune.data.scan.tally import Reading, measures
-from tuitune.data.shapes.convert import to_canonical
+from tuitune.data.shapes import SHAPES, to_canonical
 from tuitune.data.shapes.detect import Detection
 from tuitune.data.sources.names import open_source, resolve
 from tuitune.data.sources.rows import LONGEST
@@ -127,7 +126,7 @@ ROWS = {
 def test_a_plain_row_is_sound_and_measured_as_its_conversion_is(shape: str, data: st.DataObject) -> None:
     columns, fields = ROWS[shape]
     values = data.draw(st.fixed_dictionaries(fields, optional={**EXTRA, "input": VALUES}))
-    measure = measure_for(shape, columns)
+    measure = SHAPES[shape].measure_for(columns)
     assert measure is not None
     if (found := measure(values)) is not None:
         assert found == measures(to_canonical(values, shape, columns))
@@ -135,12 +134,12 @@ def test_a_plain_row_is_sound_and_measured_as_its_conversion_is(shape: str, data
 
 def test_usual_rows_are_plain() -> None:
     turns = [{"from": "system", "value": "s"}, {"from": "human", "value": "abc"}, {"from": "gpt", "value": "de"}]
-    measure = measure_for("sharegpt", {"messages": "conversations"})
+    measure = SHAPES["sharegpt"].measure_for({"messages": "conversations"})
     assert measure is not None and measure({"conversations": turns, "id": 7}) == (6, 2, 3)
-    measure = measure_for("alpaca", {"instruction": "instruction", "input": "input", "output": "output"})
+    measure = SHAPES["alpaca"].measure_for({"instruction": "instruction", "input": "input", "output": "output"})
     assert measure is not None and measure({"instruction": "ab", "input": "c", "output": "def"}) == (8, 3, 2)
-    assert measure_for("columns", {"prompt": "q", "completion": "a", "system": "s"}) is None
-    assert measure_for("preference", {}) is None
+    assert SHAPES["columns"].measure_for({"prompt": "q", "completion": "a", "system": "s"}) is None
+    assert SHAPES["preference"].measure_for({}) is None
 
 
 @given(st.lists(st.integers(0, 200_000)), st.lists(st.integers(0, 200_000)))

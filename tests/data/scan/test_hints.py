@@ -85,7 +85,7 @@ def tallied(rows: Sequence[dict[str, Any]], reading: Reading = CHAT) -> Tally:
 
 
 def advice(rows: Sequence[dict[str, Any]], reading: Reading = CHAT, duplicates: int = 0, **more: Any) -> dict[str, str]:
-    found = advise(reading, tallied(rows, reading), duplicates, more)
+    found = advise(tallied(rows, reading), duplicates, more)
     assert [one["level"] for one in found] == sorted((one["level"] for one in found), reverse=True)
     return {one["id"]: one["message"] for one in found}
 
@@ -145,11 +145,6 @@ def test_other_advice() -> None:
     assert "99 rows (99 %) repeat" in found["duplicates"]
     assert "en 70 %, de 30 %" in found["languages"]
     assert "100 of 100 sampled rows" in found["control-characters"]
-    refused = advice(
-        [{"chosen": "a", "rejected": "b"}] * 2, Reading("preference", {"chosen": "chosen", "rejected": "rejected"})
-    )
-    assert "sft" in refused["shape"]
-    assert "shape" in advice([{"x": 1}], Reading("unknown"))
 
 
 def test_a_sample_of_many_rows_thins_out() -> None:

@@ -11,10 +11,11 @@ import pytest
 
 from tuitune.data.scan.inspect import inspect
 from tuitune.data.scan.report import LISTED
-from tuitune.data.shapes.objectives import refusal_of
+from tuitune.data.shapes.purpose import refusal_of
 from tuitune.data.sources.bundled import MODELS, bundled_sets, data_path
 from tuitune.data.sources.names import open_rows
 from tuitune.data.sources.rows import SourceError
+from tuitune.objectives import SFT
 from tuitune.paths import shipped
 from tuitune.planning.checks.data import check_data
 from tuitune.problem import TuituneError
@@ -154,7 +155,7 @@ def test_real_sets_are_read(name: str, shape: str, rows: int, duplicates: int) -
 @real
 def test_preferences_can_be_trained_on_as_their_refusal_says() -> None:
     opening = next(iter(open_rows(SHARED / "dpo_en_demo.json"))).values
-    said = str(refusal_of(inspect(SHARED / "dpo_en_demo.json").detection, "sft", opening))
+    said = str(refusal_of(inspect(SHARED / "dpo_en_demo.json").detection, SFT.purpose, opening))
     assert 'data.columns = { prompt = "conversations", completion = "chosen" }' in said
     found = inspect(
         SHARED / "dpo_en_demo.json", shape="columns", columns={"prompt": "conversations", "completion": "chosen"}

@@ -144,8 +144,8 @@ def test_a_cancelled_scan_leaves_no_process_and_no_file(tmp_path: Path) -> None:
     [
         ("gsm8k-train.jsonl", "columns", 7473, 0, {}),
         ("alpaca_en_demo.json", "alpaca", 999, 14, {}),
-        ("dpo_en_demo.json", "preference", 300, 5, {"objective": "dpo"}),
-        ("kto_en_demo.json", "unpaired-preference", 300, 0, {"objective": "kto"}),
+        ("dpo_en_demo.json", "preference", 300, 5, {}),
+        ("kto_en_demo.json", "unpaired-preference", 300, 0, {}),
         (
             "dpo_en_demo.json",
             "columns",
@@ -160,4 +160,3 @@ def test_real_sets_are_scanned(name: str, shape: str, rows: int, duplicates: int
     assert (found.shape, found.rows, found.problem_count, found.duplicates) == (shape, rows, 0, duplicates)
     assert (found.share, len(found.duplicate_rows)) == (1.0, duplicates)
     assert max(found.languages, key=found.languages.__getitem__) == "en"
-    assert not any(one["id"] == "shape" for one in found.advice)

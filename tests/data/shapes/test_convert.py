@@ -10,9 +10,8 @@ import pytest
 from tests.data.shapes.turns import ANSWER, GPT, HUMAN, IMAGE, USER, assistant, system, user
 from tuitune.data.rows.fields import RowProblem
 from tuitune.data.rows.turns import WEIGHTS
-from tuitune.data.shapes.convert import to_canonical
+from tuitune.data.shapes import to_canonical
 from tuitune.data.shapes.detect import detect
-from tuitune.data.shapes.preferences import to_preference
 
 TALK = {"messages": [USER, ANSWER]}
 
@@ -295,7 +294,8 @@ DEEP = "[" * 100_000
         ({"text": float("nan")}, "text", "text", "a number that is not finite", "type"),
         ({"text": float("-inf")}, "text", "text", "a number that is not finite", "type"),
         ({"id": 3}, "text", "text", "no such column; the row has id", "missing"),
-        ({}, "preference", "", "'preference' have no one answer", "other"),
+        ({}, "preference", "chosen", "no such column", "missing"),
+        ({"image": "x.png"}, "vision", "", "rows of the shape 'vision'", "other"),
         ({}, "strange", "", "rows of the shape 'strange'", "other"),
     ],
 )
@@ -401,7 +401,7 @@ def test_a_plain_prompt_keeps_its_tools_and_its_system_text(columns: dict[str, s
 def test_compared_plain_texts_keep_their_tools() -> None:
     tool = {"type": "function", "function": {"name": "clock"}}
     row = {"prompt": "Hi", "chosen": "Hello", "rejected": "No", "tools": [tool]}
-    assert to_preference(row)["tools"] == [tool] and to_preference(row)["prompt"] == [USER]
+    assert to_canonical(row, "preference")["tools"] == [tool] and to_canonical(row, "preference")["prompt"] == [USER]
 
 
 def test_the_least_of_two_weights_counts_and_a_shared_item_has_one() -> None:

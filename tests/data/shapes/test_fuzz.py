@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 from hypothesis import given
 from hypothesis import settings as hypothesis
@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 from tests.data.shapes.turns import TOOL, assistant, call, system, user
 from tuitune.data.rows.fields import RowProblem
-from tuitune.data.shapes.convert import to_canonical
+from tuitune.data.shapes import READABLE, to_canonical
 from tuitune.data.shapes.detect import detect
-from tuitune.data.shapes.objectives import ANSWERED, Objective, convert_for, refusal, ways_out
-from tuitune.data.shapes.preferences import to_preference, to_unpaired
+from tuitune.data.shapes.purpose import refusal, ways_out
 from tuitune.data.shapes.vision import check_files
+from tuitune.objectives import OBJECTIVES
 from tuitune.text import clean
 
 KINDS = ["encoding", "type", "missing", "empty", "role-order", "no-answer", "tools", "vision", "too-deep", "other"]
@@ -61,14 +61,11 @@ def test_whatever_the_rows_hold_only_row_problems_are_raised(rows: list[dict[str
     found = detect(rows)
     assert 0 <= found.share <= 1 and found.reason == clean(found.reason)
     for row in rows:
-        for shape in {found.shape, *ANSWERED}:
+        for shape in {found.shape, *READABLE}:
             _convert(to_canonical, row, shape, found.columns if shape == found.shape else {})
-        for objective in get_args(Objective):
-            _convert(convert_for(objective), row, found.shape, found.columns)
-            for way in ways_out(found, objective, row):
-                assert refusal(found.shape, objective) and way.label == clean(way.label)
-        _convert(to_preference, row, "preference", {})
-        _convert(to_unpaired, row, "unpaired-preference", {})
+        for objective in OBJECTIVES.values():
+            for way in ways_out(found, objective.purpose, row):
+                assert refusal(found.shape, objective.purpose) and way.label == clean(way.label)
 
 
 @hypothesis(deadline=None, max_examples=50)

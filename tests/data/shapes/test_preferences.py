@@ -8,8 +8,8 @@ import pytest
 
 from tests.data.shapes.turns import ANSWER, GPT, HUMAN, TOOL, USER, assistant, call, system, user
 from tuitune.data.rows.fields import RowProblem
+from tuitune.data.shapes import to_canonical
 from tuitune.data.shapes.detect import detect
-from tuitune.data.shapes.preferences import to_preference, to_unpaired
 
 WORSE = assistant("Go away")
 BAD = {"from": "gpt", "value": "Go away"}
@@ -72,13 +72,13 @@ def spoken(*turns: str) -> str:
 def test_preferences_become_explicit(row: dict[str, Any], explicit: dict[str, Any]) -> None:
     found = detect([row])
     assert found.shape == "preference"
-    assert to_preference(row, found.shape, found.columns) == explicit
-    assert to_preference(row) == explicit
+    assert to_canonical(row, found.shape, found.columns) == explicit
+    assert to_canonical(row, "preference") == explicit
 
 
 def test_columns_of_any_name_can_be_compared() -> None:
     row = {"q": "Hi", "good": "Hello", "bad": "Go away"}
-    assert to_preference(row, "preference", {"prompt": "q", "chosen": "good", "rejected": "bad"}) == TEXTS
+    assert to_canonical(row, "preference", {"prompt": "q", "chosen": "good", "rejected": "bad"}) == TEXTS
 
 
 @pytest.mark.parametrize(
@@ -117,7 +117,7 @@ def test_columns_of_any_name_can_be_compared() -> None:
 )
 def test_what_is_wrong_with_a_preference_is_named(row: dict[str, Any], field: str, message: str, kind: str) -> None:
     with pytest.raises(RowProblem) as refused:
-        to_preference(row)
+        to_canonical(row, "preference")
     assert (refused.value.field, refused.value.kind) == (field, kind)
     assert message in refused.value.message
 
@@ -151,8 +151,8 @@ def test_what_is_wrong_with_a_preference_is_named(row: dict[str, Any], field: st
 def test_labelled_answers_become_a_prompt_an_answer_and_a_label(row: dict[str, Any], unpaired: dict[str, Any]) -> None:
     found = detect([row])
     assert found.shape == "unpaired-preference"
-    assert to_unpaired(row, found.shape, found.columns) == unpaired
-    assert to_unpaired(row) == unpaired
+    assert to_canonical(row, found.shape, found.columns) == unpaired
+    assert to_canonical(row, "unpaired-preference") == unpaired
 
 
 @pytest.mark.parametrize(
@@ -176,16 +176,9 @@ def test_what_is_wrong_with_a_labelled_answer_is_named(
     row: dict[str, Any], field: str, message: str, kind: str
 ) -> None:
     with pytest.raises(RowProblem) as refused:
-        to_unpaired(row)
+        to_canonical(row, "unpaired-preference")
     assert (refused.value.field, refused.value.kind) == (field, kind)
     assert message in refused.value.message
-
-
-def test_other_shapes_are_refused() -> None:
-    with pytest.raises(RowProblem, match="a chosen and a rejected answer, found a row of the shape 'alpaca'"):
-        to_preference({}, "alpaca")
-    with pytest.raises(RowProblem, match="an answer labelled good or bad, found a row of the shape 'text'"):
-        to_unpaired({}, "text")
 
 
 @pytest.mark.parametrize(
@@ -205,7 +198,7 @@ def test_other_shapes_are_refused() -> None:
 def test_pairs_go_by_many_names(row: dict[str, Any]) -> None:
     found = detect([row])
     assert found.shape == "preference"
-    assert to_preference(row, found.shape, found.columns) == EXPLICIT
+    assert to_canonical(row, found.shape, found.columns) == EXPLICIT
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Real data sets are recognised without a hint and every row of them becomes what its objective takes."""
+"""Real data sets are recognised without a hint and every row of them becomes what training takes."""
 
 from __future__ import annotations
 
@@ -6,30 +6,30 @@ from pathlib import Path
 
 import pytest
 
+from tuitune.data.shapes import to_canonical
 from tuitune.data.shapes.detect import recognise
-from tuitune.data.shapes.objectives import Objective, convert_for, ways_out
+from tuitune.data.shapes.purpose import ways_out
 from tuitune.data.sources.names import open_rows
+from tuitune.objectives import SFT
 
 SHARED = Path(__file__).resolve().parents[3].parent / "shared" / "data"
 pytestmark = pytest.mark.skipif(not SHARED.is_dir(), reason="the folder of real data sets, ../shared/data, is not here")
 
 
 @pytest.mark.parametrize(
-    ("name", "shape", "objective", "rows", "keys"),
+    ("name", "shape", "rows", "keys"),
     [
-        ("gsm8k-train.jsonl", "columns", "sft", 7473, {"messages"}),
-        ("alpaca_en_demo.json", "alpaca", "sft", 999, {"messages"}),
-        ("dpo_en_demo.json", "preference", "dpo", 300, {"prompt", "chosen", "rejected"}),
-        ("dpo_en_demo.json", "preference", "kto", 300, {"prompt", "chosen", "rejected"}),
-        ("kto_en_demo.json", "unpaired-preference", "kto", 300, {"prompt", "completion", "label"}),
+        ("gsm8k-train.jsonl", "columns", 7473, {"messages"}),
+        ("alpaca_en_demo.json", "alpaca", 999, {"messages"}),
+        ("dpo_en_demo.json", "preference", 300, {"prompt", "chosen", "rejected"}),
+        ("kto_en_demo.json", "unpaired-preference", 300, {"prompt", "completion", "label"}),
     ],
 )
-def test_every_row_is_converted(name: str, shape: str, objective: Objective, rows: int, keys: set[str]) -> None:
+def test_every_row_is_converted(name: str, shape: str, rows: int, keys: set[str]) -> None:
     read = list(open_rows(SHARED / name))
     found = recognise(read[:200])
     assert (found.shape, found.share, len(read)) == (shape, 1.0, rows)
-    convert = convert_for(objective)
-    assert all(set(convert(row.values or {}, found.shape, found.columns)) == keys for row in read)
+    assert all(set(to_canonical(row.values or {}, found.shape, found.columns)) == keys for row in read)
 
 
 @pytest.mark.parametrize(
@@ -55,14 +55,14 @@ def test_sft_learns_from_preferences_by_the_way_out(
     name: str, label: str, shape: str, columns: dict[str, str], usable: int
 ) -> None:
     values = [row.values or {} for row in open_rows(SHARED / name)]
-    way = ways_out(recognise(list(open_rows(SHARED / name, limit=200))), "sft", values[0])[0]
+    way = ways_out(recognise(list(open_rows(SHARED / name, limit=200))), SFT.purpose, values[0])[0]
     assert (way.label, way.changes["data.shape"], way.changes["data.columns"]) == (label, shape, columns)
     assert sum(_is_usable(row, shape, columns) for row in values) == usable
 
 
 def _is_usable(row: dict[str, object], shape: str, columns: dict[str, str]) -> bool:
     try:
-        return "messages" in convert_for("sft")(row, shape, columns)
+        return "messages" in to_canonical(row, shape, columns)
     except Exception as problem:
         assert "labelled as a bad answer" in str(problem)
         return False

@@ -11,8 +11,7 @@ from hypothesis import settings as hypothesis
 from hypothesis import strategies as st
 
 from tests.data.shapes.turns import ANSWER, GPT, HUMAN, TOOL, USER, assistant, call, system, user
-from tuitune.data.shapes.convert import to_canonical
-from tuitune.data.shapes.preferences import to_preference, to_unpaired
+from tuitune.data.shapes import to_canonical
 
 data_utils = pytest.importorskip("trl.data_utils")
 WORSE = assistant("Go away")
@@ -46,7 +45,7 @@ def test_an_implicit_prompt_is_found_where_trl_finds_it(
     assume(chosen != rejected)
     theirs = data_utils.extract_prompt({"chosen": chosen, "rejected": rejected})
     assume(theirs["chosen"][0]["role"] == theirs["rejected"][0]["role"] == "assistant")
-    assert to_preference({"chosen": chosen, "rejected": rejected}) == theirs
+    assert to_canonical({"chosen": chosen, "rejected": rejected}, "preference") == theirs
 
 
 @hypothesis(deadline=None, max_examples=50)
@@ -55,22 +54,22 @@ def test_an_implicit_prompt_of_plain_text_is_found_where_trl_finds_it(asked: str
     row = {"chosen": f"{asked}c{said}", "rejected": f"{asked}r{other}"}
     theirs = data_utils.extract_prompt(row)
     assume(theirs["prompt"].strip())
-    assert to_preference(row) == theirs
+    assert to_canonical(row, "preference") == theirs
 
 
 CONVERSATIONAL = [
     to_canonical({"instruction": "a", "output": "b"}, "alpaca"),
     to_canonical({"messages": [USER, assistant("", tool_calls=[call("f", x=1)])], "tools": [TOOL]}, "tools"),
-    to_preference({"conversations": [HUMAN], "chosen": GPT, "rejected": {"from": "gpt", "value": "No"}}),
-    to_preference({"prompt": "Hi", "chosen": [USER, ANSWER], "rejected": [USER, WORSE]}),
-    to_unpaired({"messages": [USER, ANSWER], "label": True}),
+    to_canonical({"conversations": [HUMAN], "chosen": GPT, "rejected": {"from": "gpt", "value": "No"}}, "preference"),
+    to_canonical({"prompt": "Hi", "chosen": [USER, ANSWER], "rejected": [USER, WORSE]}, "preference"),
+    to_canonical({"messages": [USER, ANSWER], "label": True}, "unpaired-preference"),
 ]
 PLAIN = [
     to_canonical({"text": "a"}, "text"),
     to_canonical({"prompt": "a", "completion": "b"}, "prompt-completion"),
-    to_preference({"prompt": "a", "chosen": "b", "rejected": "c"}),
-    to_preference({"chosen": "The sky is blue.", "rejected": "The sky is red."}),
-    to_unpaired({"prompt": "a", "completion": "b", "label": False}),
+    to_canonical({"prompt": "a", "chosen": "b", "rejected": "c"}, "preference"),
+    to_canonical({"chosen": "The sky is blue.", "rejected": "The sky is red."}, "preference"),
+    to_canonical({"prompt": "a", "completion": "b", "label": False}, "unpaired-preference"),
 ]
 
 

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from tuitune.data.preparation.writing import write_rows
 from tuitune.data.rows.fields import RowProblem, text
-from tuitune.data.shapes.convert import to_canonical
+from tuitune.data.shapes import to_canonical
 from tuitune.data.shapes.detect import detect
 from tuitune.data.sources.names import open_rows
 from tuitune.data.sources.numbers import dumps, loads

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 
 from tuitune.data.shapes.detect import Detection
-from tuitune.data.shapes.objectives import Objective
+from tuitune.data.shapes.purpose import ANYTHING, Purpose
 from tuitune.data.sources.rows import Row, name_of
 from tuitune.problem import TuituneError
 
@@ -42,7 +42,7 @@ class Cleaning:
 
 @dataclass(frozen=True)
 class Wanted:
-    """The [data] and [cleaning] tables of a recipe, its seed and its objective: what decides on the rows of a run."""
+    """The [data] and [cleaning] tables of a recipe and its seed, and what the rows are for: what decides on them."""
 
     train: str
     eval: str | float | None = None
@@ -54,10 +54,10 @@ class Wanted:
     exclude: frozenset[str] = frozenset()
     cleaning: Cleaning = Cleaning()
     seed: int = 42
-    objective: Objective = "sft"
+    purpose: Purpose = ANYTHING
 
     @classmethod
-    def from_tables(cls, recipe: Mapping[str, Mapping[str, Any]]) -> Wanted:
+    def from_tables(cls, recipe: Mapping[str, Mapping[str, Any]], purpose: Purpose = ANYTHING) -> Wanted:
         """What the tables of a whole recipe ask for; a setting that is not there is at its default here."""
         data, cleaning = recipe["data"], recipe.get("cleaning", {})
         taken = {name: data[name] for name in _OF_DATA if name in data}
@@ -65,10 +65,9 @@ class Wanted:
             taken["exclude"] = frozenset(data["exclude"])
         if "seed" in (run := recipe.get("run", {})):
             taken["seed"] = run["seed"]
-        if "kind" in (objective := recipe.get("objective", {})):
-            taken["objective"] = objective["kind"]
         known = {one.name for one in fields(Cleaning)}
-        return cls(**taken, cleaning=Cleaning(**{name: value for name, value in cleaning.items() if name in known}))
+        steps = Cleaning(**{name: value for name, value in cleaning.items() if name in known})
+        return cls(**taken, cleaning=steps, purpose=purpose)
 
 
 _OF_DATA = ("train", "eval", "mix", "split", "shape", "columns", "limit")

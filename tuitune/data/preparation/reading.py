@@ -9,8 +9,9 @@ from pathlib import Path
 from tuitune.data.preparation.data_spec import DataRefused, Item, Say, StepReport, Wanted
 from tuitune.data.rows.fields import RowProblem
 from tuitune.data.rows.unsaid import unread
+from tuitune.data.shapes import to_canonical
 from tuitune.data.shapes.detect import Detection, recognise
-from tuitune.data.shapes.objectives import convert_for, refusal_of
+from tuitune.data.shapes.purpose import refusal_of
 from tuitune.data.sources.names import open_source, resolve
 from tuitune.data.sources.rows import Row, mark, name_of
 from tuitune.problem import Problem, TuituneError
@@ -63,7 +64,7 @@ class Reader:
             first = list(islice(rows, SAMPLE))
             found = recognise(first, shape, columns)
             opening = next((row.values for row in first if row.values is not None), None)
-            if reason := refusal_of(found, self.wanted.objective, opening):
+            if reason := refusal_of(found, self.wanted.purpose, opening):
                 raise DataRefused(
                     Problem(key, f"{name_of(name)}: {'' if found.unreadable else _broken(first)}{reason}")
                 )
@@ -77,7 +78,6 @@ class Reader:
         return items, found
 
     def _usable(self, key: str, name: str, rows: Iterator[Row], found: Detection) -> Iterator[Item]:
-        convert = convert_for(self.wanted.objective)
         refused: list[str] = []
         count = read = 0
         for row in rows:
@@ -91,7 +91,7 @@ class Reader:
             try:
                 if row.values is None:
                     raise RowProblem("", row.problem or "cannot be read", "unreadable")
-                canonical = convert(row.values, found.shape, found.columns)
+                canonical = to_canonical(row.values, found.shape, found.columns)
                 if key == "data.train" and read <= SAMPLE:
                     self.unread |= dict.fromkeys(unread(row.values, found.columns, canonical))
                 yield Item(name, row.number, row.line, row.file, marked, canonical)

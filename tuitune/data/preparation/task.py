@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from tuitune.data.preparation.prepare import Assembled, Wanted, assemble
+from tuitune.data.shapes.purpose import Purpose
 from tuitune.data.tasks import Report
 
 
 def run(report: Report) -> dict[str, Any]:
     base = report.wanted.get("base")
-    wanted = Wanted.from_tables(report.wanted["recipe"])
+    wanted = Wanted.from_tables(report.wanted["recipe"], Purpose.from_json(report.wanted["purpose"]))
     return summary(assemble(wanted, base=Path(base) if base else None, preview=True, progress=report.progress))
 
 

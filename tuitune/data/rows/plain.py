@@ -1,4 +1,4 @@
-"""The measures of rows in the plainest spelling of their shape, without making them into what training takes.
+"""Measures of rows in the plainest spelling of their shape, without making them into what training takes.
 
 Most rows by far are so plain that one look tells that they are sound. Anything else, sound or not, is left to the
 shape's converter.
@@ -24,32 +24,9 @@ _ANSWERED |= {"user": _ASKED, "human": _ASKED}
 _START = {"system": dict(_ANSWERED), **_ANSWERED}
 """Who may speak, and who may speak then."""
 
-_PLAIN_ROLES = {
-    "columns": {"prompt", "completion"},
-    "prompt-completion": {"prompt", "completion"},
-    "alpaca": {"instruction", "input", "output"},
-    "messages": {"messages"},
-    "sharegpt": {"messages"},
-    "text": {"text"},
-}
 
-
-def measure_for(shape: str, columns: Mapping[str, str]) -> Measure | None:
-    """The measure of plain rows of a shape; None where the shape has none, or its columns ask for more."""
-    if set(columns) != _PLAIN_ROLES.get(shape):
-        return None
-    if shape == "messages":
-        return _turns(columns["messages"], "role", "content")
-    if shape == "sharegpt":
-        return _turns(columns["messages"], "from", "value")
-    if shape == "alpaca":
-        return _instruction(columns["instruction"], columns["input"], columns["output"])
-    if shape == "text":
-        return _alone(columns["text"])
-    return _pair(columns["prompt"], columns["completion"])
-
-
-def _turns(column: str, role_key: str, text_key: str) -> Measure:
+def of_turns(column: str, role_key: str, text_key: str) -> Measure:
+    """Rows of nothing but turns that say something, in the order of a conversation."""
     is_blank = str.isspace
 
     def measure(values: Mapping[str, Any]) -> Measures | None:
@@ -71,7 +48,9 @@ def _turns(column: str, role_key: str, text_key: str) -> Measure:
     return measure
 
 
-def _instruction(asked: str, given: str, said: str) -> Measure:
+def of_instruction(asked: str, given: str, said: str) -> Measure:
+    """Rows with an instruction, perhaps what it is about, and its answer."""
+
     def measure(values: Mapping[str, Any]) -> Measures | None:
         question, extra, answer = _text(values, asked), values.get(given, ""), _text(values, said)
         if not question or not answer or type(extra) is not str:
@@ -84,7 +63,9 @@ def _instruction(asked: str, given: str, said: str) -> Measure:
     return measure
 
 
-def _pair(asked: str, said: str) -> Measure:
+def of_pair(asked: str, said: str) -> Measure:
+    """Rows with a prompt and its completion, both text."""
+
     def measure(values: Mapping[str, Any]) -> Measures | None:
         question, answer = _text(values, asked), _text(values, said)
         if not question or not answer or not _is_bare(values, (asked, said)):
@@ -94,7 +75,9 @@ def _pair(asked: str, said: str) -> Measure:
     return measure
 
 
-def _alone(column: str) -> Measure:
+def of_text(column: str) -> Measure:
+    """Rows with one text."""
+
     def measure(values: Mapping[str, Any]) -> Measures | None:
         text = _text(values, column)
         return (len(text), len(text), 1) if text and _is_bare(values, (column,)) else None

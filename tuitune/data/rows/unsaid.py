@@ -12,7 +12,9 @@ from tuitune.data.rows.column_names import CONVERSATIONS, PROMPTS, ROLE_KEYS, SY
 from tuitune.data.rows.turns import REASONING, ROLES, SPEAKER, WEIGHTS, turn_keys
 from tuitune.data.sources.numbers import loads
 
-_TEXTS = {"prompt", "completion", "instruction", "input", "output", "text", "system", "chosen", "rejected"}
+_NO_TEXTS = {"messages", "tools", "label"}
+"""Roles of columns that hold something else than text."""
+
 _THOUGHTS = (*REASONING, "thought", "thoughts", "chain_of_thought", "cot", "rationale")
 """Names of columns and keys for what is thought before an answer."""
 
@@ -51,7 +53,9 @@ _ASIDE = re.compile(
 
 def numbers(values: Mapping[str, Any], columns: Mapping[str, str]) -> list[str]:
     """The columns of text that hold a number, or true or false, which is learned as it is written; turns among them."""
-    found = [name for role, name in columns.items() if role in _TEXTS and isinstance(values.get(name), int | float)]
+    found = [
+        name for role, name in columns.items() if role not in _NO_TEXTS and isinstance(values.get(name), int | float)
+    ]
     said = (one.get(turn_keys(one)[1]) for one in _turns(values, columns))
     return [*found, *([columns["messages"]] if any(isinstance(one, int | float) for one in said) else [])]
 

@@ -22,7 +22,6 @@ def begin_scan(
     split: str = "train",
     shape: str = "auto",
     columns: Mapping[str, str] | None = None,
-    objective: str = "sft",
 ) -> Task:
     """The scan of the source called `name`: one that is done or at work, or a new one. Its result is an `Inspection`
     as JSON.
@@ -36,7 +35,6 @@ def begin_scan(
         "split": split,
         "shape": shape,
         "columns": dict(columns or {}),
-        "objective": objective,
     }
     return begin("scan", wanted, [stamp(resolve(name, base=base))])
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from tuitune.data.scan.sample import LOST, SHORT, Sample
-from tuitune.data.scan.tally import Reading, Tally
-from tuitune.data.shapes.objectives import refusal
+from tuitune.data.scan.tally import Tally
 from tuitune.text import clean
 from tuitune.units import percent_text
 
@@ -31,15 +30,15 @@ _PERSONAL = {
 
 Advice = dict[str, str]
 
+UNREADABLE = "unreadable"
+"""The advice on data of which no row could be read; there is no other then."""
 
-def advise(
-    reading: Reading, total: Tally, duplicates: int, languages: Mapping[str, float], unreadable: str = ""
-) -> list[Advice]:
+
+def advise(total: Tally, duplicates: int, languages: Mapping[str, float], unreadable: str = "") -> list[Advice]:
     """The advice, what weighs most first; `level` is warning or info. `unreadable`: why no row could be read."""
     if unreadable:
-        return [_advice("unreadable", unreadable, warning=True)]
+        return [_advice(UNREADABLE, unreadable, warning=True)]
     found = [
-        *_on_shape(reading),
         *_on_values(total),
         *_on_people(total.sample),
         *_on_personal_data(total.sample),
@@ -55,11 +54,6 @@ def advise(
 
 def _advice(id: str, message: str, *, warning: bool = False) -> Advice:
     return {"id": id, "level": "warning" if warning else "info", "message": message}
-
-
-def _on_shape(reading: Reading) -> Iterator[Advice]:
-    if reason := refusal(reading.shape, reading.objective):
-        yield _advice("shape", f"{reading.objective} cannot train on this: {reason}", warning=True)
 
 
 def _on_values(total: Tally) -> Iterator[Advice]:

@@ -12,8 +12,7 @@ from tuitune.data.scan.duplicates import Duplicates, Seen
 from tuitune.data.scan.report import LISTED, DataProblem, Inspection
 from tuitune.data.scan.streams import count_rows
 from tuitune.data.scan.tally import Reading, Tally
-from tuitune.data.shapes.detect import Detection, recognise
-from tuitune.data.shapes.objectives import Objective
+from tuitune.data.shapes.detect import UNKNOWN, Detection, recognise
 from tuitune.data.sources.names import open_rows
 
 SAMPLE = 200
@@ -26,7 +25,6 @@ def inspect(
     shape: str = "auto",
     columns: Mapping[str, str] | None = None,
     limit: int | None = None,
-    objective: Objective = "sft",
 ) -> Inspection:
     """Read a file to its end (or `limit` rows) in this process, and report what can be counted.
 
@@ -38,9 +36,7 @@ def inspect(
     first = list(islice(rows, SAMPLE))
     found = recognise(first, shape, columns or {})
     seen = Seen()
-    parts = (
-        tally for tally, _ in count_rows(chain(first, rows), Reading(found.shape, found.columns, objective, every=0))
-    )
+    parts = (tally for tally, _ in count_rows(chain(first, rows), Reading(found.shape, found.columns, every=0)))
     total, problems = gather(parts, lambda part: seen.add(part.fingerprints))
     return report(str(path), found, total, problems, seen.duplicates)
 
@@ -55,7 +51,7 @@ def gather(parts: Iterable[Tally], take: Callable[[Tally], Any]) -> tuple[Tally,
         if total is None:
             total = Tally(part.reading)
         total.merge(part)
-    return total or Tally(Reading("unknown")), problems
+    return total or Tally(Reading(UNKNOWN)), problems
 
 
 def report(
@@ -75,7 +71,7 @@ def report(
         shape=found.shape,
         columns=found.columns,
         reason=found.reason,
-        share=(total.rows - count) / total.rows if total.rows and found.shape != "unknown" else 0.0,
+        share=(total.rows - count) / total.rows if total.rows and found.shape != UNKNOWN else 0.0,
         problems=problems,
         problem_count=count,
         problem_kinds=dict(total.kinds.most_common()),
@@ -87,5 +83,5 @@ def report(
         sampled=total.sample.rows,
         languages=languages,
         personal={kind: hint.as_json() for kind, hint in total.sample.hints.items()},
-        advice=advise(total.reading, total, duplicates.count, languages, found.unreadable),
+        advice=advise(total, duplicates.count, languages, found.unreadable),
     )

@@ -7,19 +7,19 @@ from array import array
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import orjson
 
-from tuitune.data.rows.plain import Measures, measure_for
+from tuitune.data.rows.plain import Measures
 from tuitune.data.rows.turns import RowProblem
 from tuitune.data.rows.unsaid import numbers, unread
 from tuitune.data.scan.lengths import Lengths
 from tuitune.data.scan.report import DataProblem
 from tuitune.data.scan.sample import Hint, Sample
-from tuitune.data.shapes.objectives import Objective, convert_for, refusal
-from tuitune.data.shapes.vision import check_files
+from tuitune.data.shapes import SHAPES
 from tuitune.data.sources.rows import Row
 
 UNREADABLE = 0
@@ -29,28 +29,19 @@ MOST_PROBLEMS = 40_000
 """Problems of one tally that are kept in full; the rest are counted."""
 
 _SORTED = orjson.OPT_SORT_KEYS
-_NATIVE: dict[str, Objective] = {"preference": "dpo", "unpaired-preference": "kto"}
 
 
 @dataclass(frozen=True)
 class Reading:
-    """What rows are read as. Where the objective does not take the shape, rows are held to what the shape is made for;
-    rows of no known shape are only counted. Every `every`-th row is looked at closely, for hints; none for 0. The
-    files that rows of images name are looked for from `folder`; None where they lie elsewhere.
+    """What rows are read as; rows of no known shape, and those of images, are only counted. Every `every`-th row is
+    looked at closely, for hints; none for 0. The files that rows of images name are looked for from `folder`; None
+    where they lie elsewhere.
     """
 
     shape: str
     columns: dict[str, str] = field(default_factory=dict)
-    objective: Objective = "sft"
     every: int = 1
     folder: Path | None = None
-
-    @property
-    def judge(self) -> Objective | None:
-        """The objective that rows are held to."""
-        if refusal(self.shape, self.objective) is None:
-            return self.objective
-        return _NATIVE.get(self.shape)
 
 
 class Tally:
@@ -67,7 +58,9 @@ class Tally:
         self.sample = Sample(reading.every)
         self.numbers: dict[str, Hint] = {}
         self.unread: dict[str, Hint] = {}
-        self._convert = convert_for(reading.judge) if reading.judge else None
+        shape = SHAPES.get(reading.shape)
+        self._shape = shape if shape and shape.read else None
+        self._check = partial(shape.check, folder=reading.folder) if shape and shape.check and reading.folder else None
         self._marks: list[int] = []
         self._measured: list[int] = []
         self._numbers: list[int] = []
@@ -86,7 +79,7 @@ class Tally:
         not. It is called for every row, so what it needs is at hand.
         """
         reading, sample = self.reading, self.sample
-        measure = measure_for(reading.shape, reading.columns) if reading.judge == "sft" else None
+        measure = self._shape.measure_for(reading.columns) if self._shape else None
         if measure is None:
             return lambda values, number: False
         mark, keep, numbered = self._marks.append, self._measured.extend, self._numbers.append
@@ -105,11 +98,11 @@ class Tally:
         """Count one row that could be read, by converting it."""
         self._marks.append(_fingerprint(values))
         try:
-            if self.reading.shape == "vision" and self.reading.folder is not None:
-                check_files(values, self.reading.folder)
-            if self._convert is None:
+            if self._check is not None:
+                self._check(values)
+            if self._shape is None:
                 return
-            canonical = self._convert(values, self.reading.shape, self.reading.columns)
+            canonical = self._shape.convert(values, self.reading.columns)
         except RowProblem as problem:
             self._note(DataProblem.of(Row(number, line, values, file=file), problem))
             return
@@ -130,7 +123,7 @@ class Tally:
         characters, answers, turns = (self._measured[first::3] for first in range(3))
         self.characters, self.answers = Lengths(characters, self._numbers), Lengths(answers, self._numbers)
         self.turns.update(turns)
-        del self.add_plain, self._convert, self._marks, self._measured, self._numbers
+        del self.add_plain, self._shape, self._check, self._marks, self._measured, self._numbers
 
     def place(self, rows_before: int, lines_before: int) -> None:
         """Say how many rows and lines come before those counted here, which were numbered from 1."""

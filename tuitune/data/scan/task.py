@@ -34,7 +34,7 @@ def run(task: Report) -> dict[str, Any]:
     blocks = blocks_of(source)
     folders = {path.parent for path in source.paths if source.kind in ("file", "files")}
     folder = folders.pop() if len(folders) == 1 else None
-    reading = Reading(found.shape, found.columns, wanted["objective"], _every(blocks, first), folder)
+    reading = Reading(found.shape, found.columns, _every(blocks, first), folder)
     if blocks:
         parts, size, unit = count_blocks(blocks, reading), sum(block.end - block.start for block in blocks), "bytes"
     else:

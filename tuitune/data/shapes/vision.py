@@ -8,6 +8,7 @@ from typing import Any
 
 from tuitune.data.rows.column_names import CONVERSATIONS
 from tuitune.data.rows.fields import RowProblem
+from tuitune.data.shapes.shape import Found, Shape, Sight, WayOut, reading
 from tuitune.text import clean
 
 _COLUMNS = ("image", "images", "image_path", "pixel_values", "video", "videos", "audio", "audios")
@@ -69,3 +70,24 @@ def _is_file(path: Path) -> bool:
         return path.is_file()
     except (OSError, ValueError):
         return False
+
+
+def _seen_in(sight: Sight) -> Found | None:
+    if (column := media_column(sight.values)) is None:
+        return None
+    if column in CONVERSATIONS:
+        return Found("vision", (), f"image parts in {column}")
+    return Found("vision", sight.answered.columns if sight.answered else (), f"images in {column}")
+
+
+def _ways_out(columns: dict[str, str]) -> list[WayOut]:
+    return [WayOut("learn from the text alone", reading(columns))] if columns else []
+
+
+VISION = Shape(
+    name="vision",
+    rows_are="these rows have images, and only text models are trained here; keep the columns of text",
+    seen_in=_seen_in,
+    check=check_files,
+    ways_out=_ways_out,
+)

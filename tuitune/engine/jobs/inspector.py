@@ -18,8 +18,9 @@ from tokenizers import Encoding
 
 from tuitune.data.rows.fields import RowProblem
 from tuitune.data.rows.turns import is_learned
-from tuitune.data.shapes.convert import to_canonical
+from tuitune.data.shapes import to_canonical
 from tuitune.data.shapes.detect import Detection, detect, recognise
+from tuitune.data.shapes.purpose import refusal
 from tuitune.data.sources.names import open_source, resolve
 from tuitune.data.sources.numbers import loads
 from tuitune.engine.load.tokenizer import choose_template, load_tokenizer, longest_of, place_of, stop_ids_of
@@ -29,6 +30,7 @@ from tuitune.engine.tokens.encode import Canonical, Encoder, Rendered
 from tuitune.engine.tokens.omissions import EARLIER_REASONS, REASONS, SYSTEM, WORDING, slug
 from tuitune.engine.tokens.reasons import reasons
 from tuitune.engine.tokens.verdicts import Level, Verdict, judge, longer
+from tuitune.objectives import objective_of
 from tuitune.problem import TuituneError
 from tuitune.recipe.schema import Recipe
 from tuitune.units import percent_text
@@ -116,6 +118,8 @@ class Desk:
         if not isinstance(values, Mapping):
             raise RowProblem("", "expected a row with columns")
         found = self._shape or detect([values])
+        if why := refusal(found.shape, objective_of(self._recipe).purpose):
+            raise RowProblem("", why)
         canonical = to_canonical(values, found.shape, found.columns)
         if self._template.origin == "none" and "messages" in canonical:
             self._template.take_plain()

@@ -1,6 +1,6 @@
 """From rows to tokens: which tokens a row becomes and which of them are learned.
 
-A canonical row (see `tuitune.data.shapes.convert`) has `messages` and perhaps `tools`, `prompt` and `completion`, or
+A canonical row (see `tuitune.data.shapes`) has `messages` and perhaps `tools`, `prompt` and `completion`, or
 `text`. Conversations go through the chat template; the end-of-turn token after an answer is learned with it.
 """
 
@@ -26,7 +26,7 @@ from tuitune.engine.tokens.omissions import ANSWERS, CALLS, EARLIER_ANSWERS, lef
 from tuitune.engine.tokens.template import ChatTemplate, Messages, RenderProblem, Spans, Tools
 
 Canonical = dict[str, Any]
-"""A row as `tuitune.data.shapes.convert` makes it: `messages` (and `tools`), `prompt` and `completion`, or `text`."""
+"""A row as `tuitune.data.shapes` makes it: `messages` (and `tools`), `prompt` and `completion`, or `text`."""
 
 Numbers = NDArray[np.int32]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
+from tuitune.data.shapes import SHAPES
 from tuitune.planning.checks.situation import Advice, Situation
 from tuitune.recipe.steps import held_out_rows
 from tuitune.text import clean
@@ -21,7 +22,8 @@ def data_advice(now: Situation) -> Iterator[Advice]:
 
 
 def _chat_template(now: Situation) -> Iterator[Advice]:
-    chats = now.data.shape not in (None, "text", "prompt-completion")
+    shape = SHAPES.get(now.data.shape or "")
+    chats = shape is not None and shape.templated
     bare = now.model.facts is not None and now.model.facts.chat_template is False
     if chats and bare and not now.recipe.data.template:
         message = (

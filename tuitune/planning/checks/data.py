@@ -13,12 +13,14 @@ from typing import Any
 
 from tuitune.data.rows.fields import RowProblem
 from tuitune.data.rows.unsaid import numbers, unread
+from tuitune.data.shapes import to_canonical
 from tuitune.data.shapes.detect import Detection, recognise
-from tuitune.data.shapes.objectives import convert_for, refusal_of
+from tuitune.data.shapes.purpose import refusal_of
 from tuitune.data.sources.names import open_source, resolve
 from tuitune.data.sources.rows import Row, mark, name_of
 from tuitune.hardware.models import hub_cache
 from tuitune.hub import rows_offline
+from tuitune.objectives import objective_of
 from tuitune.paths import expanded, not_utf8
 from tuitune.problem import Problem, TuituneError
 from tuitune.recipe.schema import Recipe
@@ -112,7 +114,7 @@ def _check_rows(key: str, rows: list[Row], count: int | None, recipe: Recipe) ->
     mapped = key != "data.mix"
     found = recognise(rows, *((recipe.data.shape, recipe.data.columns) if mapped else ()))
     first = next((row.values for row in rows if row.values is not None), None)
-    if reason := refusal_of(found, recipe.objective.kind, first):
+    if reason := refusal_of(found, objective_of(recipe).purpose, first):
         broken = next((row for row in rows if row.values is None), None)
         opening = f"{broken.place}: {broken.problem}; " if broken and not found.unreadable else ""
         return DataCheck(found.shape, count, errors=[Problem(key, f"{opening}{reason}")])
@@ -143,16 +145,15 @@ def _check_rows(key: str, rows: list[Row], count: int | None, recipe: Recipe) ->
 
 def _unread(values: Mapping[str, Any], found: Detection, recipe: Recipe) -> list[str]:
     with suppress(RowProblem):
-        canonical = convert_for(recipe.objective.kind)(values, found.shape, found.columns)
+        canonical = to_canonical(values, found.shape, found.columns)
         return unread(values, found.columns, canonical)
     return []
 
 
 def _sizes(rows: list[Row], found: Detection, recipe: Recipe) -> Iterator[tuple[int, int]]:
-    convert = convert_for(recipe.objective.kind)
     for row in rows:
         with suppress(RowProblem):
-            texts = list(_texts(convert(row.values or {}, found.shape, found.columns)))
+            texts = list(_texts(to_canonical(row.values or {}, found.shape, found.columns)))
             yield sum(len(text.encode("utf-8", "surrogatepass")) for text in texts), len(texts)
 
 
@@ -176,7 +177,7 @@ def _row_problem(row: Row, found: Detection, recipe: Recipe) -> tuple[str, bool]
     try:
         if row.values is None:
             raise RowProblem("", row.problem or "cannot be read", "unreadable")
-        convert_for(recipe.objective.kind)(row.values, found.shape, found.columns)
+        to_canonical(row.values, found.shape, found.columns)
     except RowProblem as problem:
         dropped = cleaning.unusable == "drop" or (cleaning.empty and problem.kind == "empty")
         return f"{row.place}: {clean(str(problem), limit=300)}", dropped

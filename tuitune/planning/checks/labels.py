@@ -9,7 +9,7 @@ from typing import Any
 
 from tuitune.data.rows.fields import RowProblem
 from tuitune.data.rows.turns import is_learned
-from tuitune.data.shapes.convert import to_canonical
+from tuitune.data.shapes import to_canonical
 from tuitune.data.shapes.detect import recognise
 from tuitune.data.sources.bundled import PREFIX
 from tuitune.data.sources.names import open_source, resolve

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from tuitune.recipe.declaration import MOST, Entails, HeldOut, Section, rule, setting
-from tuitune.recipe.roles import NEEDED, ROLES, ROLES_OF, shape_of
+from tuitune.recipe.roles import ROLES, ROLES_OF, ShapeName, shape_of
 from tuitune.recipe.values import shown
 
 _MOST_MIXED = 0.9
@@ -51,14 +51,14 @@ class DataSection(Section):
         Entails("tokens", change="until it trains"),
         advanced=True,
     )
-    shape: Literal["auto", "alpaca", "messages", "sharegpt", "tools", "prompt-completion", "columns", "text"] = setting(
+    shape: ShapeName = setting(
         "auto", "shape", "Shape of the rows; auto recognises it.", Entails("tokens", change="until it trains")
     )
     columns: dict[str, str] = setting(
         {},
         "columns",
-        "Column of each role (prompt, completion, system, text, messages, instruction, input, output, tools or label), "
-        "for data with other column names. Rows whose label marks the answer as bad are unusable.",
+        f"Column of each role ({', '.join(ROLES[:-1])} or {ROLES[-1]}), for data with other "
+        "column names. Rows whose label marks the answer as bad are unusable.",
         Entails("tokens", change="until it trains"),
         expected='roles and their columns, such as prompt = "question", completion = "answer"',
         lines=True,
@@ -166,7 +166,8 @@ class DataSection(Section):
 
     @rule("loss_on", "shape")
     def _plain_text(self) -> str | None:
-        if self.shape == "text" and self.loss_on != "all":
+        roles = ROLES_OF.get(self.shape)
+        if roles is not None and roles.whole and self.loss_on != "all":
             return f'plain text has no {self.loss_on} turns; set loss_on = "all"'
         return None
 
@@ -184,10 +185,11 @@ class DataSection(Section):
         if "text" in columns and len(columns) > 1:
             return "text cannot be combined with other roles; map either text, or prompt and completion"
         shape = shape_of(columns) if self.shape == "auto" else self.shape
-        if strange := [role for role in columns if role not in ROLES_OF[shape]]:
-            takes = " and ".join(NEEDED.get(shape, ROLES_OF[shape]))
+        roles = ROLES_OF[shape]
+        if strange := [role for role in columns if role not in roles.names]:
+            takes = " and ".join(roles.needed or roles.names)
             return f"the shape {shape} has no {strange[0]}, only {takes}; remove the column, or change the shape"
-        if missing := [role for role in NEEDED.get(shape, ()) if role not in columns]:
+        if missing := [role for role in roles.needed if role not in columns]:
             return f'{missing[0]} has no column; add {missing[0]} = "…"'
         if len(set(columns.values())) < len(columns):
             return "one column has two roles; give each role its own column"

@@ -12,6 +12,7 @@ from textual.worker import get_current_worker
 
 from tuitune.data.sources.bundled import BundledSet, bundled_sets
 from tuitune.hardware.models import looks_like_hub_id
+from tuitune.objectives import objective_of
 from tuitune.problem import TuituneError
 from tuitune.recipe.schema import Recipe
 from tuitune.recipe.settings import parse_value, setting
@@ -154,8 +155,8 @@ class DataPicker(PathPicker[Values]):
         wrong = sum(row.problem is not None for row in page.rows)
         found = page.detection
         lines = [Content.assemble(("shape ", "$faint"), f"{found.shape}: ", clean(found.reason))]
-        if page.refusal:
-            lines.append(Content.assemble(("✗ ", "$bad"), clean(page.refusal)))
+        if why := page.refusal(objective_of(self._recipe).purpose):
+            lines.append(Content.assemble(("✗ ", "$bad"), clean(why)))
         if wrong:
             lines.append(
                 Content.assemble(

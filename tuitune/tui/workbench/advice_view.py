@@ -7,6 +7,7 @@ from typing import Any
 
 from textual.content import Content
 
+from tuitune.objectives.fit import advice_for
 from tuitune.text import clean
 from tuitune.tui.widgets.bars import joined, labelled
 from tuitune.tui.widgets.row_list import Row
@@ -39,16 +40,21 @@ class AdviceView(View):
         scan = self.bench.scan or {}
         advice = [
             text_row(f"advice {at}", finding(one, one["message"]), selectable=True)
-            for at, one in enumerate(scan.get("advice", ()))
+            for at, one in enumerate(self._advice)
         ]
         nothing = [text_row("nothing", Content.assemble(("✓ ", "$ok"), "No advice on these rows."))]
         return [*(advice or nothing), *_personal(scan), *_languages(scan), *_lengths(scan)]
 
+    @property
+    def _advice(self) -> Sequence[dict[str, str]]:
+        scan = self.bench.scan
+        return advice_for(self.bench.objective, scan["shape"], scan["advice"]) if scan else ()
+
     def detail(self, key: str) -> Content:
         kind, _, name = key.partition(" ")
         scan = self.bench.scan or {}
-        if kind == "advice" and name.isdecimal() and int(name) < len(scan.get("advice", ())):
-            return Content(clean(scan["advice"][int(name)]["message"], newlines=True))
+        if kind == "advice" and name.isdecimal() and int(name) < len(self._advice):
+            return Content(clean(self._advice[int(name)]["message"], newlines=True))
         if kind == "personal" and name in (scan.get("personal") or {}):
             rows = ", ".join(f"{row:,}" for row in scan["personal"][name]["rows"][:20])
             return Content.assemble(f"rows {rows}", ("\nEnter goes to the first of them", "$faint"))

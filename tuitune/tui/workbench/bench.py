@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from tuitune.data.shapes.detect import Detection
+from tuitune.data.shapes.purpose import Purpose
 from tuitune.data.sources.rows import Row
 from tuitune.data.tasks import Progress, Task
+from tuitune.objectives import Objective, objective_of
 from tuitune.planning.data_plan import CLEANED_BY, TOKENIZED_BY, sources
 from tuitune.recipe.schema import Recipe
 from tuitune.recipe.sections.data import DataSection
@@ -85,6 +87,15 @@ class Bench:
     @property
     def recipe(self) -> Recipe:
         return self.draft.recipe
+
+    @property
+    def objective(self) -> Objective:
+        return objective_of(self.recipe)
+
+    @property
+    def purpose(self) -> Purpose:
+        """What its objective wants the rows for."""
+        return self.objective.purpose
 
     @property
     def sources(self) -> list[str]:

@@ -138,7 +138,7 @@ class WorkbenchKeys(RowKeys):
         bench = self.bench
         found = bench.detection
         if found is not None:
-            self.app.push_screen(MappingDialog(bench.data, bench.opening, found), self._map)
+            self.app.push_screen(MappingDialog(bench.data, bench.opening, found, bench.purpose), self._map)
 
     def _map(self, values: dict[str, Any] | None) -> None:
         if values:

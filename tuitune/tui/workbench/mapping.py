@@ -13,7 +13,8 @@ from textual.content import Content
 from textual.widgets import Static
 
 from tuitune.data.shapes.detect import Detection, recognise
-from tuitune.data.shapes.objectives import WayOut, refusal, refusal_of, ways_out
+from tuitune.data.shapes.purpose import Purpose, refusal_of, ways_out
+from tuitune.data.shapes.shape import WayOut
 from tuitune.data.sources.rows import Row as DataRow
 from tuitune.recipe.roles import ROLES, ROLES_OF, shape_of
 from tuitune.recipe.sections.data import DataSection
@@ -48,14 +49,14 @@ class MappingDialog(Dialog[dict[str, Any]]):
     MappingDialog #seen { height: auto; }
     """
 
-    def __init__(self, data: DataSection, rows: Sequence[DataRow], found: Detection) -> None:
+    def __init__(self, data: DataSection, rows: Sequence[DataRow], found: Detection, purpose: Purpose) -> None:
         super().__init__("How rows are read", "↑↓ move · ←→ change · J K scroll · Enter use · Esc back")
         self._rows = [row for row in rows if row.values is not None]
         self._shape: str = data.shape
         self._given = dict(data.columns)
-        self._found = found
+        self._found, self._purpose = found, purpose
         first = self._rows[0].values if self._rows else None
-        self._ways = ways_out(found, "sft", first) if refusal(found.shape) else []
+        self._ways = ways_out(found, purpose, first)
 
     def compose(self) -> ComposeResult:
         with self._window:
@@ -83,7 +84,7 @@ class MappingDialog(Dialog[dict[str, Any]]):
         another shape would let bad answers in. One is let go where it is set to none.
         """
         auto = self._shape == "auto"
-        known, roles = ({}, ROLES) if auto else (self._found.columns, ROLES_OF[self._shape])
+        known, roles = ({}, ROLES) if auto else (self._found.columns, ROLES_OF[self._shape].names)
         return {role: column for role, column in {**known, **self._given}.items() if column and role in roles}
 
     def _show(self, *, cursor: str | None = None) -> None:
@@ -101,7 +102,7 @@ class MappingDialog(Dialog[dict[str, Any]]):
         self._preview()
 
     def _roles(self, found: Detection) -> tuple[str, ...]:
-        return ROLES_OF.get(found.shape) or ROLES_OF.get(shape_of(found.columns), ROLES_OF["columns"])
+        return ROLES_OF[found.shape if found.shape in ROLES_OF else shape_of(found.columns)].names
 
     def _detection(self, changes: Mapping[str, Any] | None = None) -> Detection:
         changes = changes or {}
@@ -112,7 +113,7 @@ class MappingDialog(Dialog[dict[str, Any]]):
     def _preview(self) -> None:
         way = self._way()
         found = self._detection(way.changes if way else None)
-        self.query_one("#seen", Static).update(_seen(self._rows, found))
+        self.query_one("#seen", Static).update(_seen(self._rows, found, self._purpose))
 
     def _way(self) -> WayOut | None:
         kind, _, place = (self.list.current or "").partition(" ")
@@ -145,11 +146,11 @@ class MappingDialog(Dialog[dict[str, Any]]):
         self.query_one(VerticalScroll).scroll_relative(y=by * 3, animate=False)
 
 
-def _seen(rows: Sequence[DataRow], found: Detection) -> Content:
+def _seen(rows: Sequence[DataRow], found: Detection, purpose: Purpose) -> Content:
     """The first row as training would see it, or why it would see none."""
     if not rows:
         return Content.styled("No row can be read: nothing to show.", "$faint")
-    if (why := refusal_of(found, "sft", None)) is not None:
+    if (why := refusal_of(found, purpose, None)) is not None:
         return Content.assemble(("✗ ", "$bad"), clean(why), "\n", whole(converted(rows[0], found), original=True))
     return whole(converted(rows[0], found))
 

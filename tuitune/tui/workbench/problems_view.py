@@ -16,7 +16,7 @@ from textual.worker import get_current_worker
 
 from tuitune.data.scan import problems
 from tuitune.data.scan.report import DataProblem
-from tuitune.data.shapes.objectives import refusal
+from tuitune.data.shapes.purpose import refusal
 from tuitune.problem import TuituneError
 from tuitune.recipe.document import write_text
 from tuitune.text import clean
@@ -98,7 +98,7 @@ class ProblemsView(View):
     def _nothing(self) -> Content:
         if self.kind or self.words:
             return Content.styled("No matching problem; Esc shows all.", "$faint")
-        if refusal((self.bench.scan or {}).get("shape", "")) is not None:
+        if refusal((self.bench.scan or {}).get("shape", ""), self.bench.purpose) is not None:
             return Content.styled("Rows are checked once they have a usable shape: press m.", "$faint")
         return Content.assemble(("✓ ", "$ok"), "Every row is usable.")
 

@@ -5,15 +5,19 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from tuitune.cli.arguments import Parser
+from tuitune.cli.arguments import Names, Parser
 from tuitune.cli.exit_codes import Exit
 from tuitune.cli.verbs.data.making_arguments import add_output, add_source
 
-_WRITTEN = ("messages", "prompt-completion", "text", "preference", "unpaired-preference")
-
 
 def arguments(parser: Parser) -> None:
-    parser.add_argument("--to", choices=_WRITTEN, default="messages", help="the shape (default: messages)")
+    parser.add_argument(
+        "--to",
+        metavar="SHAPE",
+        choices=Names("tuitune.data.shapes:WRITABLE"),
+        default="messages",
+        help="the shape: %(choices)s (default: messages)",
+    )
     add_source(parser)
     add_output(parser)
 

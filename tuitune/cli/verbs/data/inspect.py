@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tuitune.cli.arguments import Parser, add_json
+from tuitune.cli.arguments import Names, Parser, add_json
 from tuitune.cli.exit_codes import Exit
 from tuitune.cli.output import complain, say, say_json, say_pairs
 from tuitune.problem import TuituneError
@@ -16,11 +16,6 @@ from tuitune.units import percent_text
 
 if TYPE_CHECKING:
     from tuitune.data.scan.report import DataProblem, Inspection
-
-_SHAPES = (
-    *("auto", "alpaca", "messages", "sharegpt", "tools", "prompt-completion", "columns", "text"),
-    *("preference", "unpaired-preference"),
-)
 
 _SHOWN = 20
 _ALIKE = 3
@@ -33,7 +28,13 @@ def arguments(parser: Parser) -> None:
     parser.add_argument(
         "paths", metavar="PATH", nargs="+", help="files, folders, https addresses, bundled sets or Hub data sets"
     )
-    parser.add_argument("--shape", choices=_SHAPES, default="auto", help="how rows are read (default: auto)")
+    parser.add_argument(
+        "--shape",
+        metavar="SHAPE",
+        choices=Names("tuitune.data.shapes:READABLE", "auto"),
+        default="auto",
+        help="how rows are read: %(choices)s (default: auto)",
+    )
     parser.add_argument(
         "--columns",
         metavar="ROLE=COLUMN",
@@ -45,9 +46,10 @@ def arguments(parser: Parser) -> None:
     )
     parser.add_argument(
         "--objective",
-        choices=("sft", "dpo", "kto"),
+        metavar="OBJECTIVE",
+        choices=Names("tuitune.objectives:OBJECTIVES"),
         default="sft",
-        help="what the rows are trained with (default: sft)",
+        help="what the rows are for: %(choices)s (default: sft)",
     )
     parser.add_argument("--split", default="train", help="the split of a Hub data set (default: train)")
     parser.add_argument("--model", metavar="M", help="count tokens with this model's tokenizer")
@@ -78,6 +80,8 @@ def _inspected(path: str, options: argparse.Namespace) -> Inspection:
     from tuitune.cli.task_progress import result_of
     from tuitune.data.scan import begin_scan
     from tuitune.data.scan.report import Inspection
+    from tuitune.objectives import OBJECTIVES
+    from tuitune.objectives.fit import advice_for
 
     task = begin_scan(
         path,
@@ -85,9 +89,9 @@ def _inspected(path: str, options: argparse.Namespace) -> Inspection:
         split=options.split,
         shape=options.shape,
         columns=dict(options.columns),
-        objective=options.objective,
     )
     found = Inspection.from_json(result_of(task, path))
+    found = replace(found, advice=advice_for(OBJECTIVES[options.objective], found.shape, found.advice))
     return _with_tokens(found, path, options) if options.model else found
 
 

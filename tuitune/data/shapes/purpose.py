@@ -1,0 +1,114 @@
+"""What rows are wanted for: the shapes that serve, why another does not, and the ways out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, get_args
+
+from tuitune.data.rows.beside import Values
+from tuitune.data.rows.fields import RowProblem, quoted
+from tuitune.data.shapes import SHAPES, Teaching, expected, to_canonical
+from tuitune.data.shapes.detect import Detection
+from tuitune.data.shapes.shape import ANSWERING, WayOut, reading
+from tuitune.text import clean
+
+_GUESSED = 3
+
+
+@dataclass(frozen=True)
+class Purpose:
+    """What rows are wanted for: its name in a sentence, and what rows teach that serve it."""
+
+    name: str
+    learns_from: tuple[Teaching, ...]
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> Purpose:
+        """As `as_json` wrote it, for another process."""
+        return cls(document["name"], tuple(document["learns_from"]))
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @property
+    def answers(self) -> bool:
+        """Whether single answers serve it, so that rows that teach something else can be read for theirs."""
+        return set(ANSWERING) <= set(self.learns_from)
+
+    def takes(self, shape: str) -> bool:
+        """Whether rows of a shape serve."""
+        return shape in SHAPES and SHAPES[shape].teaches in self.learns_from
+
+
+ANYTHING = Purpose("training", get_args(Teaching))
+"""To be read at all."""
+
+
+def refusal(shape: str, purpose: Purpose) -> str | None:
+    """Why rows of a shape do not serve, and the way out; None where they do."""
+    if purpose.takes(shape):
+        return None
+    if (known := SHAPES.get(shape)) is None:
+        mapped = ", or name the columns in data.columns" if purpose.answers else ""
+        return f"unknown shape of rows; {expected(purpose.learns_from)}{mapped}"
+    if known.teaches is None:
+        return known.rows_are
+    if purpose.answers:
+        return f"{known.rows_are}, which {purpose.name} does not take; {known.instead}"
+    return f"{known.rows_are}, which {purpose.name} does not take; {expected(purpose.learns_from)}"
+
+
+def refusal_of(found: Detection, purpose: Purpose, row: Values | None) -> str | None:
+    """The same for data as it was found, with the settings of the likeliest way out, by a `row` of it."""
+    if found.unreadable:
+        return found.unreadable
+    if (reason := refusal(found.shape, purpose)) is None or row is None:
+        return reason
+    ways = ways_out(found, purpose, row)
+    return f"{reason}: {_written(ways[0].changes)}" if ways and found.columns else reason
+
+
+def _written(changes: Mapping[str, Any]) -> str:
+    """Settings as a recipe has them: `data.shape = "columns", data.columns = { prompt = "q", completion = "a" }`."""
+    return ", ".join(f"{key} = {_value(value)}" for key, value in changes.items())
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, dict):
+        return f"{{ {', '.join(f'{name} = {_value(one)}' for name, one in value.items())} }}"
+    return json.dumps(clean(str(value), limit=80))
+
+
+def ways_out(found: Detection, purpose: Purpose, row: Values | None = None) -> list[WayOut]:
+    """What can be done, likeliest first, about data whose shape does not serve.
+
+    With a `row` of it, only what makes that row usable, and for data of no known shape what its columns allow.
+    """
+    if purpose.takes(found.shape) or not purpose.answers:
+        return []
+    known = SHAPES.get(found.shape)
+    ways = _guesses(row or {}) if known is None else known.ways_out(dict(found.columns)) if known.ways_out else []
+    return ways if row is None else [way for way in ways if _works(way, row)]
+
+
+def _guesses(row: Values) -> list[WayOut]:
+    """Every reading of the first few columns of text: one as the answer to another, or one alone."""
+    names = [str(name) for name, value in row.items() if isinstance(value, str) and value.strip()][:_GUESSED]
+    pairs = [(asked, said) for asked in names for said in names if asked != said]
+    answers = [
+        WayOut(f"learn {quoted(said)} as the answer to {quoted(asked)}", reading({"prompt": asked, "completion": said}))
+        for asked, said in pairs
+    ]
+    return answers + [WayOut(f"learn {quoted(name)} as plain text", reading({"text": name})) for name in names]
+
+
+def _works(way: WayOut, row: Values) -> bool:
+    """Whether the row becomes usable, but for a label that calls it bad."""
+    columns = {role: name for role, name in way.changes["data.columns"].items() if role != "label"}
+    try:
+        to_canonical(row, way.changes["data.shape"], columns)
+    except RowProblem:
+        return False
+    return True

@@ -1,0 +1,147 @@
+"""What is said of a shape of rows: how it is recognised, what its rows become, and what they teach."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+from tuitune.data.rows.beside import Columns, Values, check_learned
+from tuitune.data.rows.fields import RowProblem, quoted
+from tuitune.data.rows.plain import Measure
+from tuitune.data.rows.talk import Talk, talk_in
+from tuitune.recipe.roles import ROLES_OF, Roles, shape_of
+
+Canonical = dict[str, Any]
+"""A row as training takes it: `messages` (and `tools`); `prompt` and `completion`, with a `label` where it has one;
+`prompt`, `chosen` and `rejected`; or `text`."""
+
+Teaching = Literal["answers", "text", "preferences", "labels"]
+"""What rows teach: answers, plain text, which of two answers is better, or whether an answer is good."""
+
+ANSWERING: tuple[Teaching, ...] = ("answers", "text")
+"""What rows teach that hold one answer, or one text, to learn."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """What one row is taken for: the shape, the columns by role, and what tells it."""
+
+    shape: str
+    columns: tuple[tuple[str, str], ...]
+    evidence: str
+
+
+@dataclass(frozen=True)
+class Sight:
+    """A row as the shapes look for themselves in it.
+
+    `label` is the column that calls answers good or bad, `answered` what the row is taken for by its answer alone.
+    """
+
+    values: Values
+    label: str | None = None
+    answered: Found | None = None
+
+    @cached_property
+    def talk(self) -> Talk | None:
+        """The conversation in the row."""
+        return talk_in(self.values)
+
+
+@dataclass(frozen=True)
+class WayOut:
+    """Something that can be done about data whose shape is not taken: in words, and as changes to the recipe."""
+
+    label: str
+    changes: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Plain:
+    """How rows in the plainest spelling of a shape are measured at a look: those with columns for just these roles."""
+
+    roles: frozenset[str]
+    measure: Callable[[Columns], Measure]
+
+
+@dataclass(frozen=True)
+class Writing:
+    """How rows that teach one of `teachings` are written in a shape; `rows` gives none of a row it cannot hold.
+
+    `remedies` say what to do about such rows, by what they are.
+    """
+
+    teachings: tuple[Teaching, ...]
+    rows: Callable[[Canonical], list[Mapping[str, Any]]]
+    remedies: Mapping[str, str] = field(default_factory=dict)
+
+
+class FileCheck(Protocol):
+    def __call__(self, values: Values, folder: Path) -> None:
+        """RowProblem where a file that the row names, from `folder` on, is not there."""
+
+
+_ALONE = Roles(("system",))
+
+
+@dataclass(frozen=True)
+class Shape:
+    """A shape of rows.
+
+    `rows_are` names such rows in a sentence, and `expected` what they need to have. `seen_in` tells whether a row is
+    one, `read` makes it canonical, and raises RowProblem. `alike` names the shape whose rows may lie among these;
+    where rows of several do, the shape with a `prevails` names them all, which says what such rows show.
+    `templated`: conversations come of the rows, which a chat template writes. `instead` says what can be done where
+    answers are wanted and the rows teach something else, and `ways_out` gives the settings that do it, likeliest first.
+    """
+
+    name: str
+    rows_are: str
+    seen_in: Callable[[Sight], Found | None]
+    expected: str = ""
+    teaches: Teaching | None = None
+    read: Callable[[Values, Columns], Canonical] | None = None
+    roles: Roles = _ALONE
+    alike: str = ""
+    prevails: str = ""
+    templated: bool = True
+    plain: Plain | None = None
+    written: Writing | None = None
+    check: FileCheck | None = None
+    instead: str = ""
+    ways_out: Callable[[dict[str, str]], list[WayOut]] | None = None
+
+    @property
+    def family(self) -> str:
+        """Equal for shapes whose rows are read in one way."""
+        return self.alike or self.name
+
+    def convert(self, values: Values, columns: Columns) -> Canonical:
+        """A row as training takes it; RowProblem names the field that is wrong, or says that nothing is to be learned
+        from the row.
+        """
+        if self.read is None:
+            raise RowProblem("", f"rows of the shape {quoted(self.name)} have nothing to learn from")
+        if self.teaches in ANSWERING:
+            check_learned(values, columns)
+        return self.read(values, columns)
+
+    def measure_for(self, columns: Columns) -> Measure | None:
+        """The measure of plain rows; None where the shape has none, or its columns ask for more."""
+        return self.plain.measure(columns) if self.plain and self.plain.roles == set(columns) else None
+
+
+def reading(columns: dict[str, str]) -> dict[str, Any]:
+    """The settings that read these columns; what has no answers in it is learned whole."""
+    shape = shape_of(columns)
+    changes: dict[str, Any] = {"data.shape": shape, "data.columns": columns}
+    return {**changes, "data.loss_on": "all"} if ROLES_OF[shape].whole else changes
+
+
+def listed(names: Any) -> str:
+    """`a, b and c`."""
+    *most, last = names
+    return f"{', '.join(most)} and {last}" if most else last

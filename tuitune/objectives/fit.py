@@ -1,0 +1,29 @@
+"""Whether an objective can learn from data of a shape, said as advice of a data report."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from tuitune.data.scan.advice import UNREADABLE, Advice
+from tuitune.data.shapes.purpose import refusal
+from tuitune.objectives import OBJECTIVES, Objective
+
+
+def advice_for(objective: Objective, shape: str, found: Sequence[Advice]) -> list[Advice]:
+    """The advice that was `found` on data of a shape, after what is to be said of it for an objective."""
+    unreadable = any(one["id"] == UNREADABLE for one in found)
+    return [*(() if unreadable else _on_shape(objective, shape)), *found]
+
+
+def _on_shape(objective: Objective, shape: str) -> Iterator[Advice]:
+    if reason := refusal(shape, objective.purpose):
+        takers = [one.name for one in OBJECTIVES.values() if one.trained and one.purpose.takes(shape)]
+        instead = f"; train on it with {' or '.join(takers)}" if takers else ""
+        message = f"{objective.name} cannot train on this: {reason}{instead}"
+        yield {"id": "shape", "level": "warning", "message": message}
+    elif not objective.trained:
+        message = (
+            f"{objective.name} can learn from this, but is not trained here yet: tuitune data convert --to "
+            f"{objective.rows_in} writes it as trl's trainer takes it"
+        )
+        yield {"id": "objective", "level": "info", "message": message}
