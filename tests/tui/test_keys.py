@@ -244,7 +244,7 @@ async def test_a_double_click_opens_a_run_and_a_click_goes_to_it(make_run: MakeR
         await pilot.click("#runs", offset=(10, 1))
         await until(pilot, lambda: screen.current() is not None and screen.current().run.name == "one")
         await pilot.click("#runs", offset=(10, 0), times=2)
-        await until(pilot, lambda: getattr(app.screen, "NAME", "") == "monitor")
+        await until(pilot, lambda: getattr(app.screen, "NAME", "") == "monitor" and app.screen.is_mounted)
 
 
 async def test_the_wheel_scrolls_the_log(tmp_path) -> None:
