@@ -97,6 +97,8 @@ class RunPanes(Horizontal):
         self._arrange()
 
     def _arrange(self) -> None:
+        if len(self.query(Pane)) < len(self.names):
+            return  # the screen is left while its panes are still being mounted
         compact = self.has_class("-compact")
         self.set_class(self.zoomed, "-zoomed")
         shown = {self._active} if self.zoomed else {"loss", self._lower} if compact else set(self.names)
