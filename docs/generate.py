@@ -1,4 +1,4 @@
-"""Write what is made from declarations: docs/recipe.md, docs/keys.md, the key table of the README and that of metrics.
+"""Write what is made from declarations: docs/recipe.md, docs/keys.md, tables of the README, the table of metrics.
 
 python docs/generate.py
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from tuitune.cli.exit_codes import Exit
 from tuitune.metrics import METRICS
 from tuitune.recipe.presets import PRESETS
 from tuitune.recipe.settings import Setting, section_titles, settings, show_value
@@ -113,7 +114,8 @@ def readme(text: str) -> str:
         if action.name == name
     ]
     rows += [f"| {_keys(action.display_key)} | {SCREENS[action.screen]} | {_cell(action.help)} |" for action in chosen]
-    return _between("keys", rows, text)
+    codes = ["| exit code | meaning |", "|---|---|", *(f"| {code.value} | {code.meaning} |" for code in Exit)]
+    return _between("exit codes", codes, _between("keys", rows, text))
 
 
 def run_directory(text: str) -> str:

@@ -109,11 +109,11 @@ def test_kill_needs_a_yes_where_nobody_can_be_asked(start_run, cli) -> None:
     assert derive(run)[0] == "training"
 
 
-def test_kill_shows_the_ladder_with_its_countdown(start_run, cli) -> None:
+def test_kill_shows_each_rung_with_its_countdown(start_run, cli) -> None:
     run = start_run("faq")
     answer = cli("kill", "faq", "--yes")
     assert answer.code == 0
-    assert "; in 5 s: SIGTERM to all its processes" in answer.out
+    assert "; SIGTERM to all in 5 s" in answer.out
     assert derive(run)[0] in ("stopped", "crashed")
     assert "faq: stopped" in answer.out
 

@@ -126,9 +126,9 @@ def test_news_is_told_with_foreign_text_made_inert(lived, cli) -> None:
         "warning: flat␛[2J: raise the learning rate",
         "from step 2 on: samples.prompts = ",
         "retried: out of memory",
-        "recipe changed (out of memory): training.batch_size = 2",
+        "recipe changed (out of memory): training.batch_size 4 → 2",
         "nothing heard from the engine for 2 m 05 s",
-        "the engine is heard again",
+        "the engine responds again",
         "the command of run.notify failed",
     ):
         assert text in answer.out

@@ -28,12 +28,12 @@ from tuitune.tui.charts.axis import AXES
 from tuitune.tui.charts.plot import Plot, Window
 from tuitune.tui.charts.viewport import Viewport
 from tuitune.tui.monitor.event_marks import event_marks
-from tuitune.tui.monitor.event_words import event_texts
 from tuitune.tui.monitor.run_curves import RunCurves
 from tuitune.tui.monitor.run_header import header_lines
 from tuitune.tui.monitor.run_status import Moment
 from tuitune.tui.monitor.samples import SampleBook
 from tuitune.tui.runs.run_row import run_row
+from tuitune.views.event_texts import event_texts
 from tuitune.views.run_list import RunList
 from tuitune.views.watched_run import WatchedRun
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from importlib import import_module
 from typing import Any, NoReturn
 
+from tuitune.cli.completion import assignments, completed, run_names
 from tuitune.cli.exit_codes import Exit
 
 _RUN_HELP = "a run's id, a unique beginning of it, its directory name, or its name where only one bears it"
@@ -37,6 +38,14 @@ class Parser(argparse.ArgumentParser):
             module.arguments(self)
             if verb := getattr(module, name.rpartition(".")[2], None):
                 self.set_defaults(verb=verb)
+
+    def load_all(self) -> None:
+        """Declare it with all verbs below it."""
+        self.load()
+        for action in self._actions:
+            if isinstance(action, argparse._SubParsersAction):
+                for verb in action.choices.values():
+                    verb.load_all()
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         self.load()
@@ -77,7 +86,7 @@ class Names:
 
 
 def add_run(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("run", metavar="RUN", help=_RUN_HELP)
+    completed(parser.add_argument("run", metavar="RUN", help=_RUN_HELP), run_names)
 
 
 def add_recipe(parser: argparse.ArgumentParser) -> None:
@@ -101,7 +110,7 @@ def add_yes(parser: argparse.ArgumentParser) -> None:
 
 
 def add_set(parser: argparse.ArgumentParser, *, required: bool = False) -> None:
-    parser.add_argument(
+    setting = parser.add_argument(
         "--set",
         dest="overrides",
         action="append",
@@ -110,6 +119,7 @@ def add_set(parser: argparse.ArgumentParser, *, required: bool = False) -> None:
         metavar="KEY=VALUE",
         help="change a setting (repeatable); a TOML value or a bare word",
     )
+    completed(setting, assignments)
 
 
 def positive(text: str) -> int:

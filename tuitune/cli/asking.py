@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from typing import Any
 
 from tuitune.cli.output import note
 from tuitune.problem import TuituneError
 from tuitune.runs.control import spool
-from tuitune.runs.read.state import AT_REST, derive
 from tuitune.runs.store.directory import Run
 from tuitune.runs.store.records import Record, text
 from tuitune.text import clean
-
-_POLL_SECONDS = 0.2
 
 
 def ask(run: Run, verb: str, arguments: Mapping[str, Any] | None = None) -> Record | None:
@@ -24,7 +20,7 @@ def ask(run: Run, verb: str, arguments: Mapping[str, Any] | None = None) -> Reco
     """
     nonce = spool.request(run, verb, arguments)
     try:
-        answer = _await(run, nonce)
+        answer = spool.await_outcome(run, nonce)
     except KeyboardInterrupt:
         note(f"\nno longer watching; the request to {verb} {run.name} still stands")
         raise
@@ -36,11 +32,3 @@ def ask(run: Run, verb: str, arguments: Mapping[str, Any] | None = None) -> Reco
 def message_of(answer: Record) -> str:
     """What an answer says, safe to show; "" where it says nothing."""
     return clean(text(answer, "message"), newlines=True)
-
-
-def _await(run: Run, nonce: str) -> Record | None:
-    while (answer := spool.outcome(run, nonce)) is None:
-        if derive(run)[0] in AT_REST:
-            return spool.outcome(run, nonce)
-        time.sleep(_POLL_SECONDS)
-    return answer

@@ -20,3 +20,7 @@ class Exit(IntEnum):
     FAILED = 1, "the run failed, a check failed, or a request was not carried out"
     REFUSED = 2, "refused: nothing was started or changed"
     INTERRUPTED = 130, "interrupted; the run keeps training"
+
+
+def exit_codes_help() -> str:
+    return "\n".join(["exit codes:", *(f"  {code.value:<3} {code.meaning}" for code in Exit)]) + "\n"

@@ -1,8 +1,7 @@
-"""Watching a kill: each rung of the ladder with the time until the next, to where the run is gone or stuck."""
+"""Watching a kill: each rung of the escalation with the time until the next, to where the run is gone or stuck."""
 
 from __future__ import annotations
 
-import math
 import sys
 import time
 from collections.abc import Iterator
@@ -17,18 +16,12 @@ from tuitune.runs.read.state import AT_REST
 from tuitune.runs.read.summary import RunView
 from tuitune.runs.store.directory import Run
 from tuitune.runs.store.records import Record, number
+from tuitune.views.kill_escalation import next_text, seconds_left
 
 if TYPE_CHECKING:
     from rich.live import Live
 
 _POLL_SECONDS = 0.2
-
-_RUNGS = {
-    "terminate": "SIGTERM",
-    "terminate-group": "SIGTERM to all its processes",
-    "kill-group": "SIGKILL to all its processes",
-    "stuck": "nothing more can be done",
-}
 
 
 def watch_kill(run: Run, *, now: bool, quiet: bool) -> bool:
@@ -84,7 +77,7 @@ class _Lines(_Quiet):
     """A line a rung, with the time until the next."""
 
     def rung(self, event: Record) -> None:
-        say(_text(event, _seconds(event)))
+        say("; ".join(filter(None, (message_of(event), next_text(event, number(event, "seconds"))))))
 
 
 class _Countdown(_Quiet):
@@ -93,30 +86,13 @@ class _Countdown(_Quiet):
     def __init__(self, live: Live) -> None:
         self._live = live
         self._event: Record = {}
-        self._until = 0.0
 
     def rung(self, event: Record) -> None:
-        self._event, self._until = event, time.monotonic() + (_seconds(event) or 0)
+        self._event = event
         self._live.console.print(message_of(event), markup=False, highlight=False)
 
     def tick(self) -> None:
         from rich.text import Text
 
-        left = _seconds(self._event) and max(self._until - time.monotonic(), 0.0)
-        self._live.update(Text(_next(self._event, left)), refresh=True)
-
-
-def _text(event: Record, left: float | None) -> str:
-    return "; ".join(filter(None, (message_of(event), _next(event, left))))
-
-
-def _next(event: Record, left: float | None) -> str:
-    """What comes next and when; "" after the last rung."""
-    following = event.get("next")
-    if following is None or left is None:
-        return ""
-    return f"in {math.ceil(left)} s: {_RUNGS.get(following, 'the next rung')}"
-
-
-def _seconds(event: Record) -> float | None:
-    return number(event, "seconds")
+        left = seconds_left(self._event, time.time())
+        self._live.update(Text(next_text(self._event, left)), refresh=True)

@@ -7,7 +7,6 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from tuitune.cli.news import resumed_text, step_text
 from tuitune.cli.output import say, say_pairs
 from tuitune.runs.read.state import AT_REST, ENDED
 from tuitune.runs.read.summary import RunView, Summary
@@ -16,6 +15,7 @@ from tuitune.runs.store.directory import Run
 from tuitune.runs.store.records import number, parts, text, whole
 from tuitune.text import clean
 from tuitune.units import bytes_text, clock_text, number_text, percent_text
+from tuitune.views.event_texts import resumed_text, step_text
 
 
 def say_outcome(run: Run) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tuitune import __version__
 from tuitune.cli.arguments import Parser, add_verbs
+from tuitune.cli.exit_codes import exit_codes_help
 
 VERBS = {
     "start.demo": "fine-tune the bundled model on the bundled triage set: about two minutes",
@@ -29,6 +30,7 @@ VERBS = {
     "machine.models": "base models on this machine",
     "machine.gpus": "GPUs, their free memory and who uses them",
     "machine.doctor": "check this machine: versions, GPU, disk, terminal",
+    "machine.completion": "print what makes a shell complete commands, settings and runs",
 }
 """The help of every verb, by its module in `tuitune.cli.verbs`, which is loaded when the verb is used."""
 
@@ -37,6 +39,7 @@ def build_parser() -> Parser:
     """The whole command line. Its `verb` is a function from the options to an exit code; None: the screen."""
     parser = Parser(prog="tuitune", description="The terminal workbench for fine-tuning language models.")
     parser.add_argument("--version", action="version", version=f"tuitune {__version__}")
+    parser.appendix = exit_codes_help
     parser.set_defaults(verb=None)
     add_verbs(parser, VERBS)
     return parser

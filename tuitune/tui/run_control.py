@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -18,7 +17,6 @@ if TYPE_CHECKING:
     from tuitune.runs.store.directory import Run
 
 _ANSWER_SECONDS = 5.0
-_LOOK_SECONDS = 0.1
 
 CONTROLS = frozenset({"pause", "stop", "kill", "resume", "delete"})
 
@@ -198,13 +196,10 @@ def _await_answer(run: Run, nonce: str) -> None:
     from tuitune.runs.control import spool
     from tuitune.runs.store.records import text
 
-    worker, deadline = get_current_worker(), time.monotonic() + _ANSWER_SECONDS
-    while not worker.is_cancelled and time.monotonic() < deadline:
-        if (outcome := spool.outcome(run, nonce)) is not None:
-            if not outcome.get("ok"):
-                raise TuituneError(text(outcome, "message") or "refused without a reason")
-            return
-        time.sleep(_LOOK_SECONDS)
+    worker = get_current_worker()
+    outcome = spool.await_outcome(run, nonce, seconds=_ANSWER_SECONDS, given_up=lambda: worker.is_cancelled)
+    if outcome is not None and not outcome.get("ok"):
+        raise TuituneError(text(outcome, "message") or "refused without a reason")
 
 
 def _why_not(name: str, run: str, state: str) -> str | None:

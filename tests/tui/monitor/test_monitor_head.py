@@ -18,10 +18,10 @@ from tuitune.runs.store.journal import Writer
 from tuitune.text import clean
 from tuitune.tui.charts.frame import UNICODE_GLYPHS
 from tuitune.tui.monitor.event_marks import LETTERS, event_marks
-from tuitune.tui.monitor.event_words import event_texts
 from tuitune.tui.monitor.run_charts import RunCharts
 from tuitune.tui.monitor.run_header import header_lines
 from tuitune.tui.monitor.run_status import Moment, place_text
+from tuitune.views.event_texts import event_texts
 from tuitune.views.watched_run import WatchedRun
 
 
@@ -88,7 +88,7 @@ def test_memory_of_a_gpu_is_told_with_what_is_reserved_and_what_cuda_takes(make_
     assert "2.0 GB  (3.0 GB reserved, 500 MB CUDA context)" in capsys.readouterr().out
 
 
-def test_the_ladder_of_a_kill_counts_down(make_run: MakeRun) -> None:
+def test_the_escalation_of_a_kill_counts_down(make_run: MakeRun) -> None:
     run = make_run("stubborn", state="training", steps=5, total=30)
     event(run, "kill", rung="ask", seconds=20.0, next="terminate-group", message="asked to save and end")
     assert "◑ stopping" in head(run)
@@ -168,9 +168,9 @@ def test_events_are_told_in_plain_words(make_run: MakeRun) -> None:
         "nothing heard from the engine for 2 m 30 s", "engine killed by SIGSEGV",
         "the command of run.notify failed: no such command", "checkpoint at step 40, 84.0 MB in 1.4 s, healthy",
         "checkpoint at step 45, 84.0 MB in 1.4 s, NOT healthy",
-        "tuned from step 42 on: training.learning_rate 1.00e-4", "evaluate not done: no held-out rows",
+        "tuned from step 42 on: training.learning_rate = 1e-4", "evaluate not done: no held-out rows",
         "life 3 begins, resumed",
-        "resumed after step 45, approximately: torch changed; skipped checkpoint-45 (damaged)",
+        "resumed from step 45, approximately: torch changed (skipped checkpoint-45: damaged)",
     ):  # fmt: skip
         assert words in told, words
     assert "tune done" not in told

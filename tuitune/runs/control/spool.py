@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import errno
 import json
+import math
 import secrets
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from tuitune.problem import TuituneError
@@ -21,7 +23,7 @@ from tuitune.runs.read.state import AT_REST, STATES, State, derive
 from tuitune.runs.store import files, journal
 from tuitune.runs.store.directory import Run, read_recipe
 
-__all__ = ["ENGINE_VERBS", "FITS", "SIZE_LIMIT", "VERBS", "outcome", "request"]
+__all__ = ["ENGINE_VERBS", "FITS", "SIZE_LIMIT", "VERBS", "await_outcome", "outcome", "request"]
 
 ENGINE_VERBS = frozenset({"checkpoint", "evaluate", "sample", "tune"})
 """What the engine does itself, between two steps."""
@@ -37,6 +39,7 @@ FITS: Mapping[str, frozenset[State]] = {
 """The states in which a run can be asked for something, by verb."""
 
 _NEWEST = 16 << 20
+_LOOK_SECONDS = 0.1
 
 
 def request(run: Run, verb: str, arguments: Mapping[str, Any] | None = None) -> str:
@@ -76,6 +79,23 @@ def outcome(run: Run, nonce: str) -> journal.Record | None:
     if answer is None or answer.get("ok") is not True or answer.get("verb") not in ENGINE_VERBS:
         return answer
     return _bearing(run.metrics_file, nonce, "done")
+
+
+def await_outcome(
+    run: Run, nonce: str, *, seconds: float = math.inf, given_up: Callable[[], bool] = lambda: False
+) -> journal.Record | None:
+    """The same, waited for.
+
+    None where the run came to rest before it answered, `seconds` have passed, or the caller has `given_up`.
+    """
+    deadline = time.monotonic() + seconds
+    while (answer := outcome(run, nonce)) is None:
+        if derive(run)[0] in AT_REST:
+            return outcome(run, nonce)
+        if given_up() or time.monotonic() >= deadline:
+            return None
+        time.sleep(_LOOK_SECONDS)
+    return answer
 
 
 def _unfit(run: Run, verb: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
@@ -28,7 +27,6 @@ from tuitune.tui.widgets.dialogs import Confirm
 from tuitune.views.draft import Draft, value_of
 
 _ANSWER_SECONDS = 10.0
-_LOOK_SECONDS = 0.1
 
 
 class EditScreen(ComposeScreen):
@@ -99,11 +97,9 @@ class SaveDialog(Checking[bool]):
     def make(self) -> bool:
         """Ask for the changes and wait until the supervisor has made them, all or none."""
         nonce = spool.request(self._run, "edit", {"changes": dict(self._changed)})
-        deadline = time.monotonic() + _ANSWER_SECONDS
-        while (outcome := spool.outcome(self._run, nonce)) is None:
-            if time.monotonic() > deadline:
-                raise TuituneError(f"{self._run.name} has not answered yet; check its recipe before you try again")
-            time.sleep(_LOOK_SECONDS)
+        outcome = spool.await_outcome(self._run, nonce, seconds=_ANSWER_SECONDS)
+        if outcome is None:
+            raise TuituneError(f"{self._run.name} has not answered yet; check its recipe before you try again")
         if not outcome.get("ok"):
             raise TuituneError(self._why_refused(text(outcome, "message")))
         return True

@@ -18,7 +18,6 @@ from tuitune.runs.store.directory import Run
 from tuitune.runs.store.identity import Identity
 from tuitune.tui.charts.chart import Chart
 from tuitune.tui.charts.frame import ASCII_GLYPHS, UNICODE_GLYPHS
-from tuitune.tui.monitor.event_words import event_texts
 from tuitune.tui.monitor.gpu_panel import GpuPanel
 from tuitune.tui.monitor.log_view import LogView
 from tuitune.tui.monitor.log_window import LogWindow
@@ -28,6 +27,7 @@ from tuitune.tui.monitor.run_charts import RunCharts
 from tuitune.tui.monitor.run_status import life, newest
 from tuitune.tui.monitor.samples import SamplesView
 from tuitune.tui.widgets.pane import Pane
+from tuitune.views.event_texts import event_texts
 from tuitune.views.watched_run import WatchedRun
 
 OTHERS = {"machine": "machine", "samples": "samples", "log": "events & log"}

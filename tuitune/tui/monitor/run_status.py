@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -12,16 +11,8 @@ from tuitune.runs.store.records import Record, number, text, texts
 from tuitune.text import clean
 from tuitune.tui.widgets.bars import Figure, labelled
 from tuitune.units import clock_text, duration_text, number_text
+from tuitune.views.kill_escalation import next_text, seconds_left, sent_text
 from tuitune.views.watched_run import WatchedRun
-
-_SENT = {
-    "ask": "SIGTERM sent, to save and end",
-    "terminate-group": "SIGTERM sent to all its processes",
-    "kill-group": "SIGKILL sent to all its processes",
-    "stuck": "SIGKILL does not end its processes",
-}
-NEXT_RUNGS = {"terminate-group": "SIGTERM to all", "kill-group": "SIGKILL", "stuck": "stuck"}
-"""The rungs of a kill, as what was done and as what comes next."""
 
 
 @dataclass(frozen=True)
@@ -67,17 +58,12 @@ def told_place(events: Sequence[Record]) -> tuple[int, int]:
     return (place, of) if place is not None and of is not None else (0, 0)
 
 
-def ladder_text(events: Sequence[Record], now: float) -> str:
+def escalation_text(events: Sequence[Record], now: float) -> str:
     """`SIGTERM sent to all its processes · SIGKILL in 5 s`, while a run is being killed; else ""."""
     kill = newest(life(events), "kill", "exited")
     if kill is None or kill.get("event") != "kill":
         return ""
-    rung, following, seconds = kill.get("rung"), kill.get("next"), number(kill, "seconds")
-    sent = _SENT.get(str(rung)) or clean(text(kill, "message", "being killed"), limit=80)
-    if seconds is None or following is None:
-        return sent
-    left = min(max(seconds - (now - (number(kill, "time") or now)), 0.0), seconds)
-    return f"{sent} · {NEXT_RUNGS.get(following) or clean(following, limit=40)} in {math.ceil(left)} s"
+    return " · ".join(filter(None, (sent_text(kill), next_text(kill, seconds_left(kill, now)))))
 
 
 def engine_started(events: Sequence[Record]) -> float | None:
@@ -141,7 +127,7 @@ def remarks(view: WatchedRun, moment: Moment) -> Iterator[tuple[str, str]]:
 
 
 def _told_above(state: str, reason: str) -> bool:
-    """Whether the reason of a run that is being killed is what the ladder's line says."""
+    """Whether the reason of a run that is being killed is what the line of its escalation says."""
     return state == "stopping" and not reason.startswith("stuck")
 
 

@@ -8,7 +8,7 @@ from tuitune.text import clean
 from tuitune.tui.monitor.run_status import (
     Moment,
     engine_started,
-    ladder_text,
+    escalation_text,
     life,
     newest,
     place_text,
@@ -44,8 +44,8 @@ def waiting_line(view: WatchedRun, state: str, moment: Moment, width: int) -> Co
     asked = (moment.asked, "$accent bold") if moment.asked else None
     since = engine_started(view.events) or summary.created_at
     elapsed = labelled("elapsed", _clock(now, since)) if since else None
-    if state == "stopping" and (ladder := ladder_text(view.events, now)):
-        return joined([(ladder, "$warn bold"), asked, elapsed], width)
+    if state == "stopping" and (killing := escalation_text(view.events, now)):
+        return joined([(killing, "$warn bold"), asked, elapsed], width)
     if phase is None or phase["phase"] == "training":
         return joined([asked, _stopping_words(view) if state == "stopping" else "starting the engine", elapsed], width)
     figures: list[Figure | None] = [clean(phase["text"] or phase["phase"] or "starting", limit=max(width - 26, 20))]

@@ -34,8 +34,8 @@ def _result(run: Run, done: Record) -> Record | None:
 
 
 def _pairs(record: Record) -> Pairs:
-    from tuitune.cli.news import step_text
     from tuitune.runs.store.records import number, text
+    from tuitune.views.event_texts import step_text
 
     took = "" if (seconds := number(record, "seconds")) is None else f"in {duration_text(seconds)}"
     pairs = [

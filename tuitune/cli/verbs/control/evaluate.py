@@ -33,7 +33,7 @@ def _result(run: Run, done: Record) -> Record | None:
 
 
 def _pairs(record: Record) -> Pairs:
-    from tuitune.cli.news import step_text
+    from tuitune.views.event_texts import step_text
 
     rows = f"  ({rows} rows)" if (rows := record.get("rows")) else ""
     return [

@@ -44,8 +44,8 @@ def _result(run: Run, done: Record) -> list[Record] | None:
 
 
 def _pairs(records: list[Record]) -> Pairs:
-    from tuitune.cli.news import step_text
     from tuitune.runs.store.records import text
+    from tuitune.views.event_texts import step_text
 
     pairs: Pairs = [("step", step_text(records[0]))]
     for record in records:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from tuitune.cli.arguments import Parser, add_json, add_run, add_wait
+from tuitune.cli.completion import completed, tunable_assignments
 from tuitune.cli.output import Pairs
 from tuitune.cli.settings_help import tunable_help
 from tuitune.problem import Problem
@@ -22,12 +23,13 @@ def arguments(parser: Parser) -> None:
     add_run(parser)
     add_wait(parser)
     add_json(parser)
-    parser.add_argument(
+    changes = parser.add_argument(
         "changes",
         metavar="KEY=VALUE",
         nargs="+",
         help="such as learning_rate=1e-4 or checkpoints.every=50; the keys are listed below",
     )
+    completed(changes, tunable_assignments)
 
 
 def tune(options: argparse.Namespace) -> int:
@@ -76,7 +78,7 @@ def _result(run: Run, done: Record) -> dict[str, Any] | None:
 
 
 def _pairs(found: dict[str, Any]) -> Pairs:
-    from tuitune.cli.news import value_text
+    from tuitune.views.event_texts import value_text
 
     changes = [(key, value_text(value)) for key, value in found["changes"].items()]
     return [*changes, ("in effect", f"from step {found['from_step']:,} on")]

@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 from tuitune.cli.arguments import Parser, add_set
+from tuitune.cli.completion import completed, presets
 from tuitune.cli.exit_codes import Exit
 from tuitune.cli.output import note, say
 from tuitune.cli.settings_help import settings_help
@@ -15,7 +16,8 @@ from tuitune.problem import TuituneError
 
 def arguments(parser: Parser) -> None:
     parser.appendix = settings_help
-    parser.add_argument("--preset", metavar="NAME", help="start from a preset, listed below")
+    preset = parser.add_argument("--preset", metavar="NAME", help="start from a preset, listed below")
+    completed(preset, presets)
     add_set(parser)
     parser.add_argument(
         "-o", "--output", metavar="FILE", required=True, help="the recipe to write; - for standard output"
@@ -24,12 +26,13 @@ def arguments(parser: Parser) -> None:
 
 
 def new(options: argparse.Namespace) -> int:
-    from tuitune.recipe import document, overrides, presets
+    from tuitune.recipe import document, overrides
+    from tuitune.recipe.presets import apply_preset
     from tuitune.recipe.schema import Recipe
     from tuitune.runs.located import resolve_paths
 
     named = [f"run.name={name}"] if (name := _slug(options.output)) else []
-    recipe = presets.apply_preset(Recipe(), options.preset) if options.preset else Recipe()
+    recipe = apply_preset(Recipe(), options.preset) if options.preset else Recipe()
     recipe = overrides.apply(recipe, [*named, *options.overrides])
     if options.output == "-":
         say(document.render(recipe, comments=True).rstrip("\n"))

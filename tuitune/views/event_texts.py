@@ -1,15 +1,20 @@
-"""What happened to a run, in plain words: its lives and its device, requests and answers, checkpoints, alerts."""
+"""What happened to a run, in plain words: its lives and its device, requests and answers, checkpoints, alerts.
+
+The screen lists all of it; commands that follow a run print what is news to somebody who looks on.
+"""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
+from tuitune.recipe.values import to_text
 from tuitune.runs.store.records import Record, number, parts, table, text, texts, whole
 from tuitune.runs.supervise.exit_report import EXIT_CODES
 from tuitune.text import clean
-from tuitune.tui.monitor.run_status import NEXT_RUNGS, retry_text
 from tuitune.units import bytes_text, clock_text, duration_text, number_text
+from tuitune.views.kill_escalation import next_text
 from tuitune.views.watched_run import WatchedRun
 
 NEWEST = 20
@@ -19,7 +24,7 @@ NEWEST = 20
 def event_texts(view: WatchedRun) -> list[str]:
     """The newest events, oldest first, each with its time of day."""
     records = [record for kind in _sources(view) for record in kind[-NEWEST:]]
-    lines = [(_time(record), words) for record in records if (words := _words(record))]
+    lines = [(_time(record), words) for record in records if (words := _dated(record))]
     return [
         clean(f"{clock_text(moment)}  {words}", limit=300) for moment, words in sorted(lines, key=lambda line: line[0])
     ]
@@ -30,10 +35,21 @@ def _sources(view: WatchedRun) -> list[list[Record]]:
     return [view.events, view.checkpoints, view.alerts, resumed, view.done, view.tuned]
 
 
-def _words(record: Record) -> str:
-    name = str(record.get("kind", record.get("event")))
+def _dated(record: Record) -> str:
+    """An alert with its step, which the other records tell themselves."""
+    return f"step {step_text(record)}: {words(record)}" if record.get("kind") == "alert" else words(record)
+
+
+def words(record: Record) -> str:
+    """What a record tells; "" where another one tells it."""
+    name = kind_of(record)
     told = _TOLD.get(name)
     return told(record) if told else name
+
+
+def kind_of(record: Record) -> str:
+    """The kind of a record of the engine, the event of one of the supervisor."""
+    return str(record.get("kind", record.get("event")))
 
 
 def _supervisor(record: Record) -> str:
@@ -61,9 +77,8 @@ def _asked(what: str) -> Callable[[Record], str]:
 
 
 def _kill(record: Record) -> str:
-    seconds, message = number(record, "seconds"), text(record, "message") or text(record, "rung", "being killed")
-    following = NEXT_RUNGS.get(str(record.get("next")))
-    return message if seconds is None or following is None else f"{message}; {following} in {seconds:.0f} s"
+    message = text(record, "message") or text(record, "rung", "being killed")
+    return "; ".join(filter(None, (message, next_text(record, number(record, "seconds")))))
 
 
 def _exited(record: Record) -> str:
@@ -79,18 +94,17 @@ def _ended(record: Record) -> str:
 
 
 def _amended(record: Record) -> str:
-    told, changes = [], table(record, "changes")
-    for key in changes:
-        before, after = (value_text(table(changes, key).get(end)) for end in ("from", "to"))
-        told.append(f"{key} {before} → {after}")
-    return f"recipe changed ({text(record, 'why', 'no reason given')}): {', '.join(told)}"
+    changes = table(record, "changes")
+    told = [
+        f"{key} {' → '.join(value_text(table(changes, key).get(end)) for end in ('from', 'to'))}" for key in changes
+    ]
+    return f"recipe changed ({text(record, 'why', 'no reason recorded')}): {', '.join(told)}"
 
 
 def _tuned(record: Record) -> str:
     step = whole(record, "step")
-    told = [f"{key} {value_text(value)}" for key, value in table(record, "changes").items()]
-    start = "" if step is None else f" from step {step + 1} on"
-    return f"tuned{start}: {', '.join(told)}"
+    told = ", ".join(f"{key} = {value_text(value)}" for key, value in table(record, "changes").items())
+    return f"tuned from step {'?' if step is None else f'{step + 1:,}'} on: {told}"
 
 
 def _done(record: Record) -> str:
@@ -111,18 +125,26 @@ def _checkpoint(record: Record) -> str:
     return f"checkpoint at step {record.get('step', '?')}, {' '.join(figures)}{known}"
 
 
-def _resumed(record: Record) -> str:
-    step = record.get("step")
-    if not step:
-        return "starts over: no checkpoint to resume from"
-    why = "; ".join(texts(record, "reasons"))
-    how = "exactly" if record.get("exact") else f"approximately: {why}"
-    over = [f"{text(one, 'path').rpartition('/')[2]} ({text(one, 'reason')})" for one in parts(record, "skipped")]
-    return f"resumed after step {step}, {how}" + (f"; skipped {', '.join(over)}" if over else "")
+def resumed_text(record: Record) -> str:
+    """From where a life of the run went on, and whether exactly: `from step 40, exactly`."""
+    if "checkpoint" in record and record["checkpoint"] is None:
+        start = "from the beginning: there is no checkpoint"
+    elif record.get("exact"):
+        start = f"from step {step_text(record)}, exactly"
+    else:
+        reasons = "; ".join(texts(record, "reasons")) or "for a reason that was not recorded"
+        start = f"from step {step_text(record)}, approximately: {reasons}"
+    passed = [f"{text(one, 'path').rpartition('/')[2]}: {text(one, 'reason')}" for one in parts(record, "skipped")]
+    return start + (f" (skipped {'; '.join(passed)})" if passed else "")
 
 
-def _alert(record: Record) -> str:
-    return f"step {record.get('step', '?')}: {text(record, 'message', 'alert without a message')}"
+def _evaluation(record: Record) -> str:
+    loss, perplexity = (number_text(number(record, key)) for key in ("loss", "perplexity"))
+    return f"step {step_text(record):>6}  held-out loss {loss}  perplexity {perplexity}"
+
+
+def _message(record: Record) -> str:
+    return text(record, "message", "what it was is not recorded")
 
 
 _TOLD: dict[str, Callable[[Record], str]] = {
@@ -137,26 +159,33 @@ _TOLD: dict[str, Callable[[Record], str]] = {
     "pause-requested": _asked("pause"),
     "kill": _kill,
     "silent": lambda record: f"nothing heard from the engine for {duration_text(number(record, 'seconds'))}",
-    "heard": lambda _: "engine responds again",
-    "retry": retry_text,
+    "heard": lambda _: "the engine responds again",
+    "retry": lambda record: f"retried: {text(record, 'reason', 'out of memory')}",
     "exited": _exited,
-    "notify-failed": lambda record: f"the command of run.notify failed: {text(record, 'message')}",
+    "notify-failed": lambda record: f"the command of run.notify failed: {_message(record)}",
     "ended": _ended,
     "tuned": _tuned,
     "done": _done,
     "checkpoint": _checkpoint,
-    "resumed": _resumed,
-    "alert": _alert,
+    "resumed": lambda record: f"resumed {resumed_text(record)}",
+    "eval": _evaluation,
+    "alert": _message,
 }
 
 
+def step_text(record: Record) -> str:
+    """The step that a record is about; `?` where it does not say."""
+    step = whole(record, "step")
+    return "?" if step is None else f"{step:,}"
+
+
 def value_text(value: Any) -> str:
-    """A recipe's value in a few words."""
+    """A recipe's value as a person writes it; `none` for no value."""
     if isinstance(value, list):
-        return f"{len(value):,} {'entry' if len(value) == 1 else 'entries'}" if value else "none"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return number_text(value) if isinstance(value, float) else "none" if value in (None, "") else str(value)
+        return ", ".join(map(str, value)) or "none"
+    if isinstance(value, bool) or (isinstance(value, float) and math.isfinite(value)):
+        return to_text(value)
+    return "none" if value in (None, "") else str(value)
 
 
 def _time(record: Record) -> float:

@@ -1,0 +1,62 @@
+"""Completing a command line: the shell calls tuitune with the line in the environment, and argcomplete answers it.
+
+It goes by the parser that reads command lines, and by what stands here for values that are not listed there.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+
+Completer = Callable[..., Iterable[str]]
+"""Gives values by what is typed of one (`prefix`); a mapping describes each."""
+
+
+def complete() -> None:
+    """Answer the shell and end the process."""
+    import argcomplete
+
+    from tuitune.cli.parser import build_parser
+
+    parser = build_parser()
+    parser.load_all()
+    argcomplete.autocomplete(parser, always_complete_options=False)
+
+
+def completed(action: argparse.Action, completer: Completer) -> None:
+    """Complete the values of an argument by a completer."""
+    action.completer = completer  # type: ignore[attr-defined]
+
+
+def run_names(prefix: str = "", **_parsed: object) -> Mapping[str, str]:
+    """Every run by its name, or by its id where several bear the name."""
+    from tuitune.runs.store.directory import list_runs
+
+    runs = list_runs()
+    bearers = Counter(run.name for run in runs)
+    return {run.id if bearers[run.name] > 1 else run.name: run.name for run in runs}
+
+
+def presets(prefix: str = "", **_parsed: object) -> Mapping[str, str]:
+    from tuitune.recipe.presets import PRESETS
+
+    return {preset.name: preset.help for preset in PRESETS.values()}
+
+
+def assignments(prefix: str = "", **_parsed: object) -> Mapping[str, str]:
+    """`KEY=` of every setting; `KEY=VALUE` of one that is typed, where its values can be listed."""
+    from tuitune.recipe.settings import settings
+
+    if "=" not in prefix:
+        return {f"{one.key}=": one.help for one in settings()}
+    key = prefix.partition("=")[0]
+    return {f"{key}={value}": one.help for one in settings() if one.key == key for value in one.choices or ()}
+
+
+def tunable_assignments(prefix: str = "", **parsed: object) -> Mapping[str, str]:
+    """The same of the settings that a run takes while it trains."""
+    from tuitune.recipe.settings import settings
+
+    tunable = {one.key for one in settings() if one.is_tunable}
+    return {text: about for text, about in assignments(prefix).items() if text.partition("=")[0] in tunable}
