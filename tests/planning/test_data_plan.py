@@ -1,18 +1,15 @@
-"""What a recipe asks of its data, and the defaults that two rooms must share."""
+"""What a recipe asks of its data."""
 
 from __future__ import annotations
 
-from dataclasses import asdict
-
-from tuitune.data.preparation.data_spec import Cleaning, Wanted
+from tuitune.data.preparation.data_spec import Wanted
 from tuitune.objectives import SFT
 from tuitune.planning.data_plan import wanted
 from tuitune.recipe.schema import Recipe
 from tuitune.recipe.sections.cleaning import CleaningSection
 
 
-def test_the_defaults_of_both_rooms_are_one() -> None:
-    assert asdict(Cleaning()) == CleaningSection().model_dump()
+def test_the_defaults_of_data_and_recipe_are_one() -> None:
     assert wanted(Recipe()) == Wanted("bundled:triage", eval=0.05, purpose=SFT.purpose)
 
 
@@ -41,7 +38,7 @@ def test_every_setting_arrives() -> None:
     expected = {
         **data,
         "exclude": frozenset(data["exclude"]),
-        "cleaning": Cleaning(**cleaning),
+        "cleaning": CleaningSection(**cleaning),
         "seed": 7,
         "purpose": SFT.purpose,
     }

@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 
 from tests.data.preparation.sets import altered, questions, row, sentence, step, write
-from tuitune.data.preparation.prepare import Assembled, Cleaning, DataRefused, Wanted, assemble
+from tuitune.data.preparation.prepare import Assembled, DataRefused, Wanted, assemble
 from tuitune.data.preparation.task import summary
 from tuitune.data.shapes.purpose import ANYTHING
 from tuitune.data.sources.names import resolve, stamp
 from tuitune.data.tasks import begin
 from tuitune.recipe.schema import Recipe
+from tuitune.recipe.sections.cleaning import CleaningSection
 
 SHARED = Path(__file__).resolve().parents[3].parent / "shared" / "data"
 ROWS = [row(sentence(number)) for number in range(100)]
@@ -53,7 +54,7 @@ def test_too_few_rows_are_all_used_and_it_is_said(tmp_path: Path) -> None:
 def test_mixed_rows_are_cleaned_and_held_out_like_the_others(tmp_path: Path) -> None:
     train = write(tmp_path / "train.jsonl", ROWS)
     general = write(tmp_path / "general.jsonl", [*GENERAL, *GENERAL])
-    made = assemble(Wanted(train, eval=0.3, mix={general: 0.3}, cleaning=Cleaning(duplicates=True)))
+    made = assemble(Wanted(train, eval=0.3, mix={general: 0.3}, cleaning=CleaningSection(duplicates=True)))
     assert (len(made.train) + len(made.held_out), step(made, "duplicates").dropped) == (143, 60)
     assert {item.source for item in made.held_out} == {train, general}
 
@@ -73,7 +74,7 @@ def test_leakage_is_reported_in_pairs_and_dropped_only_where_asked(tmp_path: Pat
     assert (report.found, report.dropped, len(reported.train)) == (2, 0, 100)
     assert [(one["row"], one["other"]) for one in report.examples] == [(5, 1), (10, 2)]
     assert (report.examples[0]["similarity"], report.examples[1]["similarity"] < 1) == (1.0, True)
-    dropped = assemble(Wanted(train, eval=held_out, cleaning=Cleaning(leakage="drop")))
+    dropped = assemble(Wanted(train, eval=held_out, cleaning=CleaningSection(leakage="drop")))
     assert (step(dropped, "leakage").dropped, len(dropped.train), len(dropped.held_out)) == (2, 98, 3)
     assert not {ROWS[4]["question"], ROWS[9]["question"]} & set(questions(dropped.train))
 
@@ -81,14 +82,14 @@ def test_leakage_is_reported_in_pairs_and_dropped_only_where_asked(tmp_path: Pat
 def test_white_space_does_not_hide_leakage_where_it_is_tidied(tmp_path: Path) -> None:
     train = write(tmp_path / "train.jsonl", ROWS)
     held_out = write(tmp_path / "held.jsonl", [row(f"  {ROWS[4]['question']}  ")])
-    made = assemble(Wanted(train, eval=held_out, cleaning=Cleaning(whitespace=True)))
+    made = assemble(Wanted(train, eval=held_out, cleaning=CleaningSection(whitespace=True)))
     assert step(made, "leakage").examples[0]["similarity"] == 1.0
 
 
 def test_data_that_leaks_as_a_whole_is_refused(tmp_path: Path) -> None:
     train, held_out = write(tmp_path / "train.jsonl", ROWS), write(tmp_path / "held.jsonl", ROWS)
     with pytest.raises(DataRefused, match=r"cleaning\.leakage: every training row"):
-        assemble(Wanted(train, eval=held_out, cleaning=Cleaning(leakage="drop")))
+        assemble(Wanted(train, eval=held_out, cleaning=CleaningSection(leakage="drop")))
 
 
 @pytest.mark.skipif(not SHARED.is_dir(), reason="the folder of real data sets, ../shared/data, is not here")

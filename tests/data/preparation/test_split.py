@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from tests.data.preparation.sets import altered, questions, row, sentence, step, write
 from tuitune.data.preparation.data_spec import no_progress
 from tuitune.data.preparation.near_duplicates import USUAL, shingles, similarity
-from tuitune.data.preparation.prepare import Assembled, Cleaning, DataRefused, Item, Wanted, assemble
+from tuitune.data.preparation.prepare import Assembled, DataRefused, Item, Wanted, assemble
 from tuitune.data.preparation.split import split
+from tuitune.recipe.sections.cleaning import CleaningSection
 
 ROWS = [row(sentence(number)) for number in range(200)]
 
@@ -107,7 +108,7 @@ def test_rows_held_out_from_a_file_have_no_marks_to_repeat(tmp_path: Path) -> No
 
 def test_the_seed_decides_though_near_duplicates_were_dropped_before(tmp_path: Path) -> None:
     name = write(tmp_path / "rows.jsonl", [*ROWS, *[row(altered(one["question"], 1)) for one in ROWS]])
-    found = assemble(Wanted(name, eval=0.1, cleaning=Cleaning(near_duplicates=0.8)))
+    found = assemble(Wanted(name, eval=0.1, cleaning=CleaningSection(near_duplicates=0.8)))
     assert (len(found.train), len(found.held_out)) == (180, 20)
     assert step(found, "leakage").found == 0
 

@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 
 from tests.data.preparation.sets import altered, questions, row, sentence, step, write
 from tuitune.data.preparation.data_spec import EXAMPLES
-from tuitune.data.preparation.prepare import Assembled, Cleaning, DataRefused, Wanted, assemble
+from tuitune.data.preparation.prepare import Assembled, DataRefused, Wanted, assemble
 from tuitune.data.preparation.texts import tidied, tidy
 from tuitune.data.sources.names import open_rows
 from tuitune.data.sources.rows import mark
 from tuitune.objectives import DPO, SFT
+from tuitune.recipe.sections.cleaning import CleaningSection
 
 TALKS = [row(f"What is {sentence(number, 8)}?", f"It is {sentence(number + 500, 12)}.") for number in range(20)]
 BROKEN = '{"question": "cut off'
@@ -25,7 +26,7 @@ EMPTY = row("Why?", "  ")
 
 def made(tmp_path: Path, rows: list[Any], **cleaning: Any) -> Assembled:
     name = write(tmp_path / "rows.jsonl", rows)
-    return assemble(Wanted(name, cleaning=Cleaning(**cleaning)))
+    return assemble(Wanted(name, cleaning=CleaningSection(**cleaning)))
 
 
 def test_clean_data_comes_through_as_it_is(tmp_path: Path) -> None:
@@ -187,7 +188,7 @@ def test_progress_is_told_and_may_interrupt(tmp_path: Path) -> None:
 def test_a_preview_changes_nothing_and_says_what_every_step_would_find(tmp_path: Path) -> None:
     rows = [*TALKS, BROKEN, EMPTY, TALKS[3], row("What  is it? \r\n", "It is."), row("Short?", "No.")]
     name = write(tmp_path / "rows.jsonl", rows)
-    found = assemble(Wanted(name, cleaning=Cleaning(shortest=4)), preview=True)
+    found = assemble(Wanted(name, cleaning=CleaningSection(shortest=4)), preview=True)
     steps = {step.step: (step.found, step.dropped, step.changed) for step in found.steps}
     assert steps == {
         "unusable": (1, 0, 0),

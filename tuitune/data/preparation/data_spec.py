@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
-from typing import Any, Literal
+from dataclasses import dataclass, field
+from typing import Any
 
 from tuitune.data.shapes.detect import Detection
 from tuitune.data.shapes.purpose import ANYTHING, Purpose
 from tuitune.data.sources.rows import Row, name_of
 from tuitune.problem import TuituneError
+from tuitune.recipe.sections.cleaning import CleaningSection
 
 Say = Callable[[str, int, int | None], None]
 """Takes progress: what is being done, rows done, and rows in all (None where unknown). It may raise, to interrupt."""
@@ -26,21 +27,6 @@ class DataRefused(TuituneError):  # noqa: N818
 
 
 @dataclass(frozen=True)
-class Cleaning:
-    """The [cleaning] table of a recipe."""
-
-    unusable: Literal["refuse", "drop"] = "refuse"
-    empty: bool = False
-    whitespace: bool = False
-    shortest: int | None = None
-    duplicates: bool = False
-    near_duplicates: float | None = None
-    control_tokens: Literal["keep", "remove"] = "keep"
-    too_long: Literal["cut", "drop"] = "cut"
-    leakage: Literal["report", "drop"] = "report"
-
-
-@dataclass(frozen=True)
 class Wanted:
     """The [data] and [cleaning] tables of a recipe and its seed, and what the rows are for: what decides on them."""
 
@@ -52,7 +38,7 @@ class Wanted:
     columns: Mapping[str, str] = field(default_factory=dict)
     limit: int | None = None
     exclude: frozenset[str] = frozenset()
-    cleaning: Cleaning = Cleaning()
+    cleaning: CleaningSection = field(default_factory=CleaningSection)
     seed: int = 42
     purpose: Purpose = ANYTHING
 
@@ -65,9 +51,7 @@ class Wanted:
             taken["exclude"] = frozenset(data["exclude"])
         if "seed" in (run := recipe.get("run", {})):
             taken["seed"] = run["seed"]
-        known = {one.name for one in fields(Cleaning)}
-        steps = Cleaning(**{name: value for name, value in cleaning.items() if name in known})
-        return cls(**taken, cleaning=steps, purpose=purpose)
+        return cls(**taken, cleaning=CleaningSection.model_validate(cleaning), purpose=purpose)
 
 
 _OF_DATA = ("train", "eval", "mix", "split", "shape", "columns", "limit")

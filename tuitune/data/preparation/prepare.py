@@ -7,7 +7,6 @@ from pathlib import Path
 
 from tuitune.data.preparation.data_spec import (
     Assembled,
-    Cleaning,
     DataRefused,
     Item,
     Say,
@@ -23,8 +22,9 @@ from tuitune.data.preparation.split import Split, parted, split
 from tuitune.data.preparation.steps import clean_rows
 from tuitune.data.sources.rows import name_of
 from tuitune.problem import Problem
+from tuitune.recipe.sections.cleaning import CleaningSection
 
-__all__ = ["Assembled", "Cleaning", "DataRefused", "Item", "StepReport", "Wanted", "assemble"]
+__all__ = ["Assembled", "DataRefused", "Item", "StepReport", "Wanted", "assemble"]
 
 
 def assemble(
@@ -84,7 +84,7 @@ def _parts(train: list[Item], wanted: Wanted, reader: Reader, marks: Collection[
     if isinstance(wanted.eval, str):
         kept, _ = reader.read("data.eval", wanted.eval, shape=wanted.shape, columns=dict(wanted.columns))
         if wanted.cleaning.whitespace:
-            kept = clean_rows(kept, Cleaning(whitespace=True), {}, say)
+            kept = clean_rows(kept, CleaningSection(whitespace=True), {}, say)
         return Split(train, kept)
     if marks is None:
         threshold = wanted.cleaning.near_duplicates

@@ -8,19 +8,20 @@ from dataclasses import replace
 
 import orjson
 
-from tuitune.data.preparation.data_spec import Cleaning, Item, Say, StepReport
+from tuitune.data.preparation.data_spec import Item, Say, StepReport
 from tuitune.data.preparation.near_duplicates import USUAL, near_duplicates
 from tuitune.data.preparation.texts import answer, instruction, tidied
 from tuitune.data.sources.numbers import dumps
+from tuitune.recipe.sections.cleaning import CleaningSection
 from tuitune.units import percent_text
 
-Step = Callable[[list[Item], Cleaning, StepReport, Say], list[Item]]
+Step = Callable[[list[Item], CleaningSection, StepReport, Say], list[Item]]
 
 USUAL_SHORTEST = 50
 """Characters below which an answer in prose is usually too short to learn from."""
 
 
-def _whitespace(items: list[Item], _cleaning: Cleaning, report: StepReport, _say: Say) -> list[Item]:
+def _whitespace(items: list[Item], _cleaning: CleaningSection, report: StepReport, _say: Say) -> list[Item]:
     kept = []
     for item in items:
         canonical, change = tidied(item.canonical)
@@ -33,7 +34,7 @@ def _whitespace(items: list[Item], _cleaning: Cleaning, report: StepReport, _say
     return kept
 
 
-def _shortest(items: list[Item], cleaning: Cleaning, report: StepReport, _say: Say) -> list[Item]:
+def _shortest(items: list[Item], cleaning: CleaningSection, report: StepReport, _say: Say) -> list[Item]:
     least, kept = cleaning.shortest or USUAL_SHORTEST, []
     for item in items:
         said = answer(item.canonical)
@@ -44,7 +45,7 @@ def _shortest(items: list[Item], cleaning: Cleaning, report: StepReport, _say: S
     return kept
 
 
-def _duplicates(items: list[Item], _cleaning: Cleaning, report: StepReport, _say: Say) -> list[Item]:
+def _duplicates(items: list[Item], _cleaning: CleaningSection, report: StepReport, _say: Say) -> list[Item]:
     first: dict[bytes, Item] = {}
     kept = []
     for item in items:
@@ -57,7 +58,7 @@ def _duplicates(items: list[Item], _cleaning: Cleaning, report: StepReport, _say
     return kept
 
 
-def _near_duplicates(items: list[Item], cleaning: Cleaning, report: StepReport, say: Say) -> list[Item]:
+def _near_duplicates(items: list[Item], cleaning: CleaningSection, report: StepReport, say: Say) -> list[Item]:
     texts = [instruction(item.canonical) for item in items]
     dropped = set()
     said = f"comparing {len(items):,} instructions"
@@ -90,7 +91,7 @@ STEPS: dict[str, tuple[str, Step]] = {
 
 
 def clean_rows(
-    items: list[Item], cleaning: Cleaning, reports: dict[str, StepReport], say: Say, *, preview: bool = False
+    items: list[Item], cleaning: CleaningSection, reports: dict[str, StepReport], say: Say, *, preview: bool = False
 ) -> list[Item]:
     """The rows after every step that is asked for; what each did is added to its report.
 
