@@ -28,7 +28,7 @@ def model_card(
         base_model=_short(recipe.model.id),
         library_name=method.result.library,
         pipeline_tag="text-generation",
-        tags=["tuitune", "sft", *method.tags],
+        tags=["tuitune", recipe.objective.kind, *method.tags],
     )
     lines = [
         f"# {recipe.run.name}",
