@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from tuitune.data.shapes import READABLE, SHAPES, WRITABLE, Shape, expected, to_canonical
@@ -66,3 +68,10 @@ def test_what_is_written_in_a_shape_is_of_that_shape(name: str) -> None:
 
 def test_shapes_are_named_once() -> None:
     assert UNKNOWN not in SHAPES and set(WRITABLE) < set(READABLE) < set(SHAPES)
+
+
+def test_the_page_on_data_names_every_shape_and_says_which_are_trained_on() -> None:
+    page = (Path(__file__).resolve().parents[3] / "docs" / "data.md").read_text()
+    rows = [line.strip("| ").split(" | ") for line in page.splitlines() if line.startswith("| ")]
+    told = {row[0]: row[-1] == "yes" for row in rows if row[0] in SHAPES}
+    assert told == {name: name in ROLES_OF for name in SHAPES}
