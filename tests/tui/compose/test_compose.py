@@ -39,7 +39,7 @@ async def composing(recipe: Recipe | None = None, size: tuple[int, int] = (120, 
         await pilot.pause()
         screen = app.screen
         assert isinstance(screen, ComposeScreen)
-        await until(pilot, lambda: screen.outlook is not None)
+        await until(pilot, lambda: screen.composing.outlook is not None)
         yield pilot, screen
 
 
@@ -160,17 +160,17 @@ async def test_the_reason_shows_while_typing_and_escape_forgets_it():
 async def test_the_forecast_follows_what_is_typed():
     async with composing() as (pilot, screen):
         await go(pilot, screen, "adapter.rank")
-        before = screen.outlook.trainable
+        before = screen.composing.outlook.trainable
         await pilot.press("enter", "ctrl+u", "6", "4")
-        await until(pilot, lambda: screen.outlook.trainable == 4 * before)
+        await until(pilot, lambda: screen.composing.outlook.trainable == 4 * before)
         await pilot.press("escape")
-        await until(pilot, lambda: screen.outlook.trainable == before)
+        await until(pilot, lambda: screen.composing.outlook.trainable == before)
 
 
 async def test_rows_are_counted_and_steps_follow():
     async with composing() as (pilot, screen):
-        await until(pilot, lambda: screen.outlook.rows is not None)
-        assert screen.outlook.rows == 1520
+        await until(pilot, lambda: screen.composing.outlook.rows is not None)
+        assert screen.composing.outlook.rows == 1520
         await until(pilot, lambda: re.search(r"steps +about \d", text_of(pilot)))
 
 
@@ -221,8 +221,10 @@ async def test_a_gpu_is_picked_where_there_are_some_and_typed_where_there_are_no
         await enter(pilot, screen, "hardware.gpu", "cpu")
         assert screen.draft.recipe.hardware.gpu == "cpu"
         cards = tuple(Gpu(index, f"GPU-{index}", "NVIDIA H200", 150 << 30, 0, 150 << 30) for index in range(2))
-        await until(pilot, lambda: screen.outlook.rows is not None)
-        screen.outlook = replace(screen.outlook, gpus=(*cards, replace(cards[1], uuid="MIG-7", mig=True)))
+        await until(pilot, lambda: screen.composing.outlook.rows is not None)
+        screen.composing.outlook = replace(
+            screen.composing.outlook, gpus=(*cards, replace(cards[1], uuid="MIG-7", mig=True))
+        )
         await pilot.press("enter")
         await until(pilot, lambda: "the first free GPU" in text_of(pilot))
         assert "NVIDIA H200, 161 GB of 161 GB free" in text_of(pilot)
@@ -309,7 +311,7 @@ async def test_review_lists_every_error_and_leads_to_its_field():
 async def test_advice_is_applied_by_its_key():
     async with composing() as (pilot, screen):
         await enter(pilot, screen, "training.learning_rate", "0.05")
-        await until(pilot, lambda: any(one.key == "training.learning_rate" for one in screen.outlook.advice))
+        await until(pilot, lambda: any(one.key == "training.learning_rate" for one in screen.composing.outlook.advice))
         await go(pilot, screen, "training.learning_rate")
         await pilot.press("x")
         assert screen.draft.recipe.training.learning_rate < 0.01

@@ -98,7 +98,7 @@ async def test_compose_leads_to_the_workbench_and_back_with_what_was_changed(siz
         await pilot.press("escape")
         await until(pilot, lambda: pilot.app.screen is compose)
         assert len(compose.draft.recipe.data.exclude) == 1
-        await until(pilot, lambda: compose.outlook.recipe is compose.draft.recipe)
+        await until(pilot, lambda: compose.composing.outlook.recipe is compose.draft.recipe)
         await pilot.press("u")
         assert compose.draft.recipe.data.exclude == []
 

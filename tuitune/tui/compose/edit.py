@@ -63,9 +63,9 @@ class EditScreen(ComposeScreen):
         if self.draft.problems():
             self.show_errors("Not saved")
             return
-        recipe = resolve_paths(self.draft.recipe, self.base)
+        recipe = resolve_paths(self.draft.recipe, self.composing.base)
         if changed := changes(self._before, recipe):
-            self.app.push_screen(SaveDialog(self._run, self._before, recipe, changed, self.base), self._saved)
+            self.app.push_screen(SaveDialog(self._run, self._before, recipe, changed, self.composing.base), self._saved)
         else:
             self.notify("No changes yet")
 

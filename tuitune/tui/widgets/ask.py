@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
 from textual import on
-from textual.app import ComposeResult
+from textual.app import App, ComposeResult
 from textual.content import Content
 from textual.widgets import Input, Static
 
 from tuitune.text import clean
-from tuitune.tui.widgets.dialogs import Dialog
+from tuitune.tui.widgets.dialogs import Confirm, Dialog
 from tuitune.tui.widgets.line import Line
+from tuitune.views.typed_path import is_there, typed_path
 
 
 class Ask(Dialog[str]):
@@ -30,3 +35,28 @@ class Ask(Dialog[str]):
     @on(Input.Submitted)
     def _entered(self, event: Input.Submitted) -> None:
         self.dismiss(event.value.strip() or None)
+
+
+def ask_where(
+    app: App[Any], title: str, question: str, suggested: str, base: Path, write: Callable[[Path], object]
+) -> None:
+    """Ask for a file and `write` there, once it is confirmed that a file that exists is overwritten.
+
+    Relative paths start at `base`.
+    """
+
+    def named(name: str | None) -> None:
+        if name is None:
+            return
+        path = typed_path(name, base)
+        if is_there(path):
+
+            def confirmed(yes: bool | None) -> None:
+                if yes:
+                    write(path)
+
+            app.push_screen(Confirm(title, f"{path}\nexists. Overwrite it?"), confirmed)
+        else:
+            write(path)
+
+    app.push_screen(Ask(title, question, suggested), named)

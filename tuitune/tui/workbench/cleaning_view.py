@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from textual.content import Content
 
 from tuitune.recipe.settings import Setting, setting, settings, show_value
 from tuitune.text import clean
+from tuitune.tui.base import Handler, TuituneScreen
 from tuitune.tui.widgets.bars import joined
 from tuitune.tui.widgets.row_list import Row
 from tuitune.tui.workbench.view import View, heading, progress_content, refused, text_row
@@ -120,6 +121,33 @@ class CleaningView(View):
         wanted = max(wanted, low) if low is not None else wanted
         wanted = min(wanted, high) if high is not None else wanted
         return {key: type(value)(wanted)}
+
+
+class CleaningKeys(Handler):
+    """Turns cleaning steps on and off, and their values up and down; `changed` is called after it."""
+
+    def __init__(self, screen: TuituneScreen, view: CleaningView, changed: Callable[[], object]) -> None:
+        super().__init__(screen)
+        self._view = view
+        self._changed = changed
+
+    def why_disabled(self, name: str) -> str | None:
+        off = name in ("switch", "more", "less") and not self._view.display
+        return "Works on the cleaning steps: press 3" if off else None
+
+    def action_switch(self) -> None:
+        self._set(self._view.switched(self._view.list.current or ""))
+
+    def action_more(self) -> None:
+        self._set(self._view.stepped(self._view.list.current or "", 1))
+
+    def action_less(self) -> None:
+        self._set(self._view.stepped(self._view.list.current or "", -1))
+
+    def _set(self, values: dict[str, Any] | None) -> None:
+        if values:
+            self._view.bench.draft.set_values(values)
+            self._changed()
 
 
 def _done(step: Mapping[str, Any]) -> Content:

@@ -2,123 +2,96 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from typing import Any
 
-from tuitune.data.sources.rows import name_of
 from tuitune.recipe.schema import Recipe
-from tuitune.tui.saving import SavesRecipe
+from tuitune.tui.base import Handler, TuituneScreen
 from tuitune.tui.widgets.ask import Ask
-from tuitune.tui.widgets.dialogs import Choice, Choose
 from tuitune.tui.workbench.bench import Bench
 from tuitune.tui.workbench.cleaning_view import CleaningView
 from tuitune.tui.workbench.examples import Examples
-from tuitune.tui.workbench.problems_view import ProblemsView
-from tuitune.tui.workbench.rows_view import RowsView
-from tuitune.tui.workbench.tokens_view import TokensView
-from tuitune.tui.workbench.view import View
-from tuitune.views.data_page import PAGE_ROWS
+from tuitune.tui.workbench.views import Views
 from tuitune.views.inspector_client import Inspector
 
 
-class RowKeys(SavesRecipe):
-    """Those of `WorkbenchScreen`, which holds what is known and draws it."""
+class RowKeys(Handler):
+    """`go_to` shows a row by its number; `inspector` is what the mask inspector asks."""
 
-    bench: Bench
-    view: View
-    views: tuple[View, ...]
-    inspector: Inspector
+    def __init__(
+        self,
+        screen: TuituneScreen,
+        bench: Bench,
+        views: Views,
+        inspector: Inspector,
+        go_to: Callable[[int], None],
+    ) -> None:
+        super().__init__(screen)
+        self._bench = bench
+        self._views = views
+        self._inspector = inspector
+        self._go_to = go_to
 
-    if TYPE_CHECKING:
-
-        def redraw(self, *, cursor: str | None = None) -> None: ...
-        def show_view(self, view: View) -> None: ...
-        def read(self, number: int = 1) -> None: ...
-        def open_source(self, source: str) -> None: ...
-
-    @property
-    def rows_view(self) -> RowsView:
-        view = self.views[0]
-        assert isinstance(view, RowsView)
-        return view
-
-    def go_to(self, number: int) -> None:
-        """Show a row of the data."""
-        self.show_view(self.rows_view)
-        if not self.rows_view.list.move_to(str(number)):
-            self.read(number)
+    def why_disabled(self, name: str) -> str | None:
+        return "Put the cursor on a row" if name == "mask" and self._row_to_look_at() is None else None
 
     def action_look(self) -> None:
         """Whatever opening means for what is under the cursor."""
-        view = self.view
+        view = self._views.front
         target = view.current_target
-        if isinstance(view, RowsView | TokensView):
+        if view in (self._views.rows, self._views.tokens):
             if target is not None:
                 self.action_mask()
-        elif isinstance(view, CleaningView):
-            self._show_examples(view)
+        elif view is self._views.cleaning:
+            self._show_examples(self._views.cleaning)
         elif target is not None:
-            self.go_to(target.number)
+            self._go_to(target.number)
 
     def _show_examples(self, view: CleaningView) -> None:
         step = view.step_of(view.list.current or "")
         if step is None or not step["examples"]:
-            self.notify("This step found nothing to show")
+            self.screen.notify("This step found nothing to show")
         else:
-            self.app.push_screen(Examples(step), lambda number: self.go_to(number) if number is not None else None)
+            self.screen.app.push_screen(
+                Examples(step), lambda number: self._go_to(number) if number is not None else None
+            )
 
     def action_mask(self) -> None:
         from tuitune.tui.mask.screen import MaskInspector
 
-        number = self.row_to_look_at()
+        number = self._row_to_look_at()
         if number is not None:
-            tokens = self.views[3]
-            odd = tokens.odd if isinstance(tokens, TokensView) and self.bench.is_training_data else ()
-            recipe, source = self.draft.recipe, self.bench.source
-            self.app.push_screen(MaskInspector(recipe, self.base, source, number, self.inspector, odd, self._apply))
+            bench = self._bench
+            odd = self._views.tokens.odd if bench.is_training_data else ()
+            self.screen.app.push_screen(
+                MaskInspector(bench.recipe, bench.base, bench.source, number, self._inspector, odd, self._apply)
+            )
 
-    def row_to_look_at(self) -> int | None:
+    def _row_to_look_at(self) -> int | None:
         """The number of the row under the cursor; on the tokens view, of the first odd row where it is on none."""
-        if (target := self.view.current_target) is not None:
+        if (target := self._views.front.current_target) is not None:
             return target.number
-        if isinstance(self.view, TokensView) and self.view.odd:
-            return int(self.view.odd[0]["row"])
-        target = self.rows_view.current_target
+        tokens = self._views.tokens
+        if self._views.front is tokens and tokens.odd:
+            return int(tokens.odd[0]["row"])
+        target = self._views.rows.current_target
         return target.number if target is not None else None
 
     def _apply(self, values: Mapping[str, Any]) -> Recipe:
-        self.draft.set_values(values)
-        return self.draft.recipe
+        self._bench.draft.set_values(values)
+        return self._bench.draft.recipe
 
     def action_go_to(self) -> None:
-        self.app.push_screen(Ask("Go to row", "Row number:"), self._go_to_typed)
+        self.screen.app.push_screen(Ask("Go to row", "Row number:"), self._typed)
 
-    def _go_to_typed(self, text: str | None) -> None:
+    def _typed(self, text: str | None) -> None:
         if text is None:
             return
         digits = text.replace(",", "")
         if digits.isascii() and digits.isdigit() and int(digits[:15]) > 0:
-            self.go_to(int(digits[:15]))
+            self._go_to(int(digits[:15]))
         else:
-            self.notify(f"{text} is not a row number", severity="warning")
-
-    def action_page_next(self) -> None:
-        page = self.bench.page
-        if isinstance(self.view, ProblemsView):
-            self.view.turn(1)
-        elif page is not None and not page.complete:
-            self.read(page.first + PAGE_ROWS)
-        else:
-            self.notify("These are the last rows")
-
-    def action_page_previous(self) -> None:
-        page = self.bench.page
-        if isinstance(self.view, ProblemsView):
-            self.view.turn(-1)
-        elif page is not None and page.first > 1:
-            self.read(page.first - 1)
-        else:
-            self.notify("These are the first rows")
+            self.screen.notify(f"{text} is not a row number", severity="warning")
 
     def action_next_problem(self) -> None:
         self._to_problem(1)
@@ -128,30 +101,12 @@ class RowKeys(SavesRecipe):
 
     def _to_problem(self, by: int) -> None:
         """The next row with a problem: on this page, else by what the scan found."""
-        here = self.rows_view.current_target
+        here = self._views.rows.current_target
         start = here.number if here is not None else 0
-        scanned = [problem["row"] for problem in (self.bench.scan or {}).get("problems", ())]
+        scanned = [problem["row"] for problem in (self._bench.scan or {}).get("problems", ())]
         beyond = [number for number in scanned if (number - start) * by > 0]
-        number = self.rows_view.problem_from(start, by) or min(beyond, key=lambda one: abs(one - start), default=None)
+        number = self._views.rows.problem_from(start, by) or min(beyond, key=lambda one: abs(one - start), default=None)
         if number is not None:
-            self.go_to(number)
+            self._go_to(number)
         else:
-            self.notify("No problem here" if self.bench.scan is None else "No more problems; 2 lists them all")
-
-    def action_original(self) -> None:
-        self.rows_view.original = not self.rows_view.original
-        self.redraw()
-
-    def action_scroll_down(self) -> None:
-        self.view.scroll_detail(3)
-
-    def action_scroll_up(self) -> None:
-        self.view.scroll_detail(-3)
-
-    def action_source(self) -> None:
-        bench = self.bench
-        roles = {bench.recipe.data.train: "training", bench.recipe.data.eval: "held out"}
-        options = [Choice(name, name_of(name), roles.get(name, "mixed in")) for name in bench.sources]
-        self.app.push_screen(
-            Choose("Look at", options, bench.source), lambda name: self.open_source(name) if name else None
-        )
+            self.screen.notify("No problem here" if self._bench.scan is None else "No more problems; 2 lists them all")

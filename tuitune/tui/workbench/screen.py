@@ -9,40 +9,41 @@ from typing import ClassVar
 from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import Container
 from textual.message import Message
 from textual.timer import Timer
 from textual.worker import get_current_worker
 
 from tuitune.data.shapes.detect import Detection, recognise
+from tuitune.data.sources.rows import name_of
 from tuitune.data.tasks import Task
 from tuitune.problem import TuituneError
 from tuitune.recipe.schema import Recipe
 from tuitune.recipe.sections.data import DataSection
 from tuitune.tui.actions import bindings
+from tuitune.tui.base import TuituneScreen
+from tuitune.tui.draft_keys import DraftKeys
+from tuitune.tui.widgets.dialogs import Choice, Choose
 from tuitune.tui.widgets.key_bar import KeyBar
 from tuitune.tui.widgets.row_list import RowList
 from tuitune.tui.widgets.rows import Rows
-from tuitune.tui.workbench.advice_view import AdviceView
 from tuitune.tui.workbench.bench import Bench
-from tuitune.tui.workbench.cleaning_view import CleaningView
+from tuitune.tui.workbench.cleaning_view import CleaningKeys
+from tuitune.tui.workbench.data_keys import DataKeys
 from tuitune.tui.workbench.head import ViewTabs, head_lines
-from tuitune.tui.workbench.keys import WorkbenchKeys
-from tuitune.tui.workbench.problems_view import ProblemsView
-from tuitune.tui.workbench.rows_view import RowsView
-from tuitune.tui.workbench.tokens_view import TokensView
+from tuitune.tui.workbench.problems_view import ProblemKeys
+from tuitune.tui.workbench.row_keys import RowKeys
 from tuitune.tui.workbench.view import View
+from tuitune.tui.workbench.views import Views
 from tuitune.tui.workbench.work import begin_work
-from tuitune.views.data_page import DataPage, read_page
+from tuitune.views.data_page import PAGE_ROWS, DataPage, read_page
 from tuitune.views.draft import Draft, Version
 from tuitune.views.inspector_client import Inspector
 
-VIEWS = (RowsView, ProblemsView, CleaningView, TokensView, AdviceView)
 _LOOK_SECONDS = 0.25
 _SETTLE_SECONDS = 0.3
 
 
-class WorkbenchScreen(WorkbenchKeys):
+class WorkbenchScreen(TuituneScreen):
     """Looks at the training data of a draft, or at `source` among its data. What is changed are steps of the draft.
 
     The scan, the cleaning and the tokenizing are done by processes that go on when the screen is left, and are found
@@ -55,7 +56,6 @@ class WorkbenchScreen(WorkbenchKeys):
     DEFAULT_CSS = """
     WorkbenchScreen {
         #head { height: 3; padding: 0 1; }
-        #views { height: 1fr; }
         &.-wide RowsView {
             layout: grid; grid-size: 2 1; grid-columns: 2fr 3fr;
             RowList, #below { height: 100%; }
@@ -99,24 +99,27 @@ class WorkbenchScreen(WorkbenchKeys):
     def __init__(self, draft: Draft, base: Path, source: str | None = None) -> None:
         super().__init__()
         self.draft = draft
-        self.base = base
         self.bench = Bench(draft, base, source or draft.recipe.data.train)
-        self.views: tuple[View, ...] = tuple(view(self.bench) for view in VIEWS)
-        self.view = self.views[0]
+        self.views = Views(self.bench)
         self.inspector = Inspector()
+        data = DataKeys(self, self.bench, self.views, self.changed)
+        self.handlers = (
+            data,
+            DraftKeys(self, draft, base, data.moved),
+            RowKeys(self, self.bench, self.views, self.inspector, self.go_to),
+            ProblemKeys(self, self.views.problems, base),
+            CleaningKeys(self, self.views.cleaning, self.changed),
+        )
         self._drawn: Version | None = None
         self._pending: Timer | None = None
 
     def compose(self) -> ComposeResult:
         yield ViewTabs()
         yield Rows(id="head")
-        with Container(id="views"):
-            yield from self.views
+        yield self.views
         yield KeyBar()
 
     def on_mount(self) -> None:
-        for view in self.views:
-            view.display = view is self.view
         self.read()
         self.begin_all()
         self.set_interval(_LOOK_SECONDS, self._look)
@@ -141,18 +144,23 @@ class WorkbenchScreen(WorkbenchKeys):
 
     # What is shown
 
+    @property
+    def view(self) -> View:
+        """The view in front."""
+        return self.views.front
+
     def redraw(self, *, cursor: str | None = None) -> None:
         """Draw the head and the view in front; what stays the same is not sent again."""
         self._drawn = self.draft.version
         width = max(self.size.width - 2, 1)
-        self.query_one(ViewTabs).show(self.views, self.view)
+        self.query_one(ViewTabs).show(self.views.in_order, self.view)
         self.query_one("#head", Rows).show_lines(head_lines(self.bench, width))
         self.view.show(cursor=cursor)
         self.refresh_keys()
 
     @on(ViewTabs.Chosen)
     def _tab_chosen(self, event: ViewTabs.Chosen) -> None:
-        self.show_view(next(view for view in self.views if event.key == view.NAME))
+        self.show_view(next(view for view in self.views.in_order if event.key == view.NAME))
 
     @on(View.Moved)
     def _moved(self) -> None:
@@ -161,8 +169,7 @@ class WorkbenchScreen(WorkbenchKeys):
     def show_view(self, view: View) -> None:
         """Bring a view to the front, and begin the work that it shows the outcome of."""
         if view is not self.view:
-            self.view.display, view.display = False, True
-            self.view = view
+            self.views.bring(view)
         view.list.focus()
         self.begin_all()
         self.redraw()
@@ -188,6 +195,12 @@ class WorkbenchScreen(WorkbenchKeys):
 
     # Rows
 
+    def go_to(self, number: int) -> None:
+        """Show a row of the data."""
+        self.show_view(self.views.rows)
+        if not self.views.rows.list.move_to(str(number)):
+            self.read(number)
+
     def open_source(self, source: str) -> None:
         """Look at another data set of the draft."""
         self.bench.open(source)
@@ -204,7 +217,7 @@ class WorkbenchScreen(WorkbenchKeys):
         worker = get_current_worker()
         try:
             page = read_page(
-                data, base=self.base, number=number, detection=detection, cancelled=lambda: worker.is_cancelled
+                data, base=self.bench.base, number=number, detection=detection, cancelled=lambda: worker.is_cancelled
             )
         except TuituneError as error:
             if not worker.is_cancelled:
@@ -225,7 +238,7 @@ class WorkbenchScreen(WorkbenchKeys):
             bench.opening = tuple(one.row for one in event.page.rows)
         found = bench.detection or event.page.detection
         bench.page, bench.detection, bench.refusal = event.page.read_as(found), found, ""
-        self.redraw(cursor=str(event.number) if self.view is self.views[0] else None)
+        self.redraw(cursor=str(event.number) if self.view is self.views.rows else None)
 
     @on(Refused)
     def _page_refused(self, event: Refused) -> None:
@@ -248,7 +261,7 @@ class WorkbenchScreen(WorkbenchKeys):
         if idle is not None:
             idle.cancel()
         try:
-            self.post_message(self.Begun(kind, key, begin_work(kind, recipe, data, self.base)))
+            self.post_message(self.Begun(kind, key, begin_work(kind, recipe, data, self.bench.base)))
         except TuituneError as error:
             self.post_message(self.Begun(kind, key, None, str(error)))
 
@@ -271,3 +284,72 @@ class WorkbenchScreen(WorkbenchKeys):
     @on(RowList.DoubleClicked)
     async def _double_clicked(self) -> None:
         await self.action_perform("look")
+
+    # Keys: views, pages, sources
+
+    def why_disabled(self, name: str) -> str | None:
+        if name in ("page_next", "page_previous") and self.view not in (self.views.rows, self.views.problems):
+            return "This view has no pages"
+        if name == "source" and len(self.bench.sources) < 2:
+            return "The recipe has no other data"
+        return super().why_disabled(name)
+
+    def action_view_1(self) -> None:
+        self.show_view(self.views.rows)
+
+    def action_view_2(self) -> None:
+        self.show_view(self.views.problems)
+
+    def action_view_3(self) -> None:
+        self.show_view(self.views.cleaning)
+
+    def action_view_4(self) -> None:
+        self.show_view(self.views.tokens)
+
+    def action_view_5(self) -> None:
+        self.show_view(self.views.advice)
+
+    def action_next_view(self) -> None:
+        self.show_view(self.views.beside(1))
+
+    def action_previous_view(self) -> None:
+        self.show_view(self.views.beside(-1))
+
+    def leave(self) -> bool:
+        return self.view is self.views.problems and self.views.problems.close_filter()
+
+    def action_page_next(self) -> None:
+        page = self.bench.page
+        if self.view is self.views.problems:
+            self.views.problems.turn(1)
+        elif page is not None and not page.complete:
+            self.read(page.first + PAGE_ROWS)
+        else:
+            self.notify("These are the last rows")
+
+    def action_page_previous(self) -> None:
+        page = self.bench.page
+        if self.view is self.views.problems:
+            self.views.problems.turn(-1)
+        elif page is not None and page.first > 1:
+            self.read(page.first - 1)
+        else:
+            self.notify("These are the first rows")
+
+    def action_original(self) -> None:
+        self.views.rows.original = not self.views.rows.original
+        self.redraw()
+
+    def action_scroll_down(self) -> None:
+        self.view.scroll_detail(3)
+
+    def action_scroll_up(self) -> None:
+        self.view.scroll_detail(-3)
+
+    def action_source(self) -> None:
+        bench = self.bench
+        roles = {bench.recipe.data.train: "training", bench.recipe.data.eval: "held out"}
+        options = [Choice(name, name_of(name), roles.get(name, "mixed in")) for name in bench.sources]
+        self.app.push_screen(
+            Choose("Look at", options, bench.source), lambda name: self.open_source(name) if name else None
+        )

@@ -1,0 +1,121 @@
+"""What Compose knows: the draft, what is wrong with it and what its fields show, without a screen."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from tuitune.planning.preflight import Advice
+from tuitune.problem import Problem
+from tuitune.recipe.effect import without_effect
+from tuitune.recipe.settings import Setting, section_titles, settings
+from tuitune.tui.compose.notes import notes
+from tuitune.tui.compose.section_list import SectionMark
+from tuitune.tui.widgets.field_row import FieldView
+from tuitune.tui.widgets.prompts_editor import counted
+from tuitune.views.draft import Draft, Version, value_of, with_values
+from tuitune.views.estimate import Inspections, Outlook
+
+REVIEW = "review"
+
+
+class Composing:
+    """A draft whose relative paths start at `base`; the settings `settled` are not to be changed and not shown."""
+
+    def __init__(self, draft: Draft, base: Path, settled: Collection[str] = ()) -> None:
+        self.draft = draft
+        self.base = base
+        self.outlook: Outlook | None = None
+        """What is known of the recipe, once somebody has looked."""
+        self.inspections = Inspections(base)
+        self.section = "model"
+        """The section in hand, or `REVIEW`."""
+        self.advanced = False
+        """Whether the advanced settings are shown."""
+        self.trial: Version | None = None
+        """The draft with what is being typed and not entered yet."""
+        self._settled = settled
+
+    @property
+    def advice(self) -> Sequence[Advice]:
+        """What is advised against, as far as anybody has looked."""
+        return self.outlook.advice if self.outlook else ()
+
+    @property
+    def version(self) -> Version:
+        """The draft as it is on the screen."""
+        return self.trial or self.draft.version
+
+    def keep_typed(self, values: dict[str, Any]) -> None:
+        """Keep what stands in a window and is not entered yet, as far as the fields take it."""
+        with suppress(ValueError):
+            self.draft.told(Version(with_values(self.draft.recipe, values), self.draft.refused))
+
+    @property
+    def errors(self) -> list[Problem]:
+        """Everything wrong with the draft: in its fields, between them, and in the files and models they name."""
+        found = self.draft.problems()
+        if self.outlook is not None:
+            found += [one for one in self.outlook.errors if one not in found and self._still_holds(one)]
+        return found
+
+    def _still_holds(self, problem: Problem) -> bool:
+        known = any(one.key == problem.key for one in settings())
+        if self.outlook is None or not known:
+            return True
+        if problem.key.startswith("data."):
+            before, now = self.outlook.recipe, self.draft.recipe
+            return (before.data, before.cleaning) == (now.data, now.cleaning)
+        return bool(value_of(self.outlook.recipe, problem.key) == value_of(self.draft.recipe, problem.key))
+
+    def fix(self, row: str) -> dict[str, Any] | None:
+        """The fix of the advice on the setting `row`, or of the first advice."""
+        fixes = [(one.key, one.fix) for one in self.advice if one.fix]
+        return next((fix for key, fix in fixes if key == row), fixes[0][1] if fixes else None)
+
+    def marks(self, errors: Sequence[Problem]) -> list[SectionMark]:
+        changed = [key for key in self.draft.changed() if key not in self._settled]
+
+        def under(section: str, keys: Sequence[str]) -> int:
+            return sum(key.split(".")[0] == section for key in keys)
+
+        wrong = [error.key for error in errors]
+        marks = [
+            SectionMark(name, title, under(name, changed), under(name, wrong))
+            for name, title in section_titles().items()
+        ]
+        return [*marks, SectionMark(REVIEW, "Review", problems=len(errors))]
+
+    def fields(self, errors: Sequence[Problem], sections: Sequence[str], editing: str | None) -> dict[str, FieldView]:
+        """What the fields of `sections` show, by their keys; the editor is open on `editing`."""
+        version = self.version
+        messages = {error.key: error.message for error in reversed(errors)}
+        if editing is not None:
+            entry = version.refused.get(editing)
+            messages[editing] = entry.message if entry else ""
+        beside, idle = notes(version.recipe, self.outlook), without_effect(version.recipe)
+        return {
+            one.key: FieldView(
+                one,
+                self._text(one),
+                changed=self.draft.is_changed(one.key),
+                message=messages.get(one.key, ""),
+                note=beside.get(one.key, ""),
+                unused=idle.get(one.key, ""),
+            )
+            for one in settings()
+            if one.section in sections and self._is_shown(one, messages)
+        }
+
+    def _text(self, one: Setting) -> str:
+        prompts = one.of(self.draft.recipe) if one.entails.picked == "prompts" else []
+        if prompts and one.key not in self.draft.refused:
+            return f"{counted(len(prompts))}: {' · '.join(prompts)}"
+        return self.draft.text(one.key)
+
+    def _is_shown(self, one: Setting, messages: dict[str, str]) -> bool:
+        if one.key in self._settled:
+            return False
+        return self.advanced or not one.advanced or self.draft.is_changed(one.key) or bool(messages.get(one.key))
