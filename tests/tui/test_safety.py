@@ -32,8 +32,8 @@ from tuitune.tui.actions import Action, actions_of
 from tuitune.tui.app import TuituneApp
 from tuitune.tui.base import TuituneScreen
 from tuitune.tui.compose.checking import Checking
-from tuitune.tui.compose.compose_actions import gpu_choices
 from tuitune.tui.compose.edit import SaveDialog
+from tuitune.tui.compose.field_keys import gpu_choices
 from tuitune.tui.compose.launch import LaunchDialog
 from tuitune.tui.egress import EGRESS, ascii_text
 from tuitune.tui.help import KeyTable

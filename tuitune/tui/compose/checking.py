@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, TypeVar
+from typing import ClassVar, Generic, TypeVar
 
 from textual import work
 from textual.app import ComposeResult
@@ -22,16 +24,27 @@ from tuitune.tui.widgets.dialogs import Dialog, Reader
 Made = TypeVar("Made")
 
 
+@dataclass(frozen=True)
+class LastStep(Generic[Made]):
+    """What Enter does: `make`, which raises TuituneError or OSError where it cannot be done.
+
+    `summary` is what is shown before. Both are called in threads. `verb` says in a word what Enter does, `doing` what
+    happens meanwhile, `not_done` that nothing came of it.
+    """
+
+    verb: str
+    doing: str
+    not_done: str
+    summary: Callable[[Check], Content]
+    make: Callable[[], Made]
+
+
 class Checking(Dialog[Made | list[Problem]]):
     """Gives what was made of the recipe, or the errors that stand against it; None where it was left be.
 
-    A subclass says what is to be seen and what Enter does. Both work in threads. It may go on looking once it is
-    `ready`, note what it sees, and refuse after all.
+    A subclass may go on looking once it is `ready`, note what it sees, and refuse after all.
     """
 
-    VERB: ClassVar[str] = ""
-    DOING: ClassVar[str] = ""
-    NOT_DONE: ClassVar[str] = ""
     BINDINGS: ClassVar[list[BindingType]] = [Binding("enter,y", "go_ahead", show=False)]
     DEFAULT_CSS = """
     Checking Reader { height: auto; max-height: 1fr; scrollbar-size-vertical: 1; }
@@ -61,22 +74,15 @@ class Checking(Dialog[Made | list[Problem]]):
             super().__init__()
             self.reason = reason
 
-    def __init__(self, title: str, recipe: Recipe, base: Path, rows: int | None = None) -> None:
+    def __init__(self, title: str, recipe: Recipe, base: Path, step: LastStep[Made], rows: int | None = None) -> None:
         """`rows` are the usable rows of the training data, where they have been counted."""
         super().__init__(title, "Esc back")
+        self._step = step
         self._rows = rows
         self.recipe = recipe
         self.base = base
         self._ready = False
         self._at_work = False
-
-    def summary(self, found: Check) -> Content:
-        """What is shown before Enter."""
-        raise NotImplementedError
-
-    def make(self) -> Made:
-        """Do it; TuituneError or OSError where it cannot be done."""
-        raise NotImplementedError
 
     def ready(self) -> None:
         """Enter does it from now on."""
@@ -96,7 +102,7 @@ class Checking(Dialog[Made | list[Problem]]):
         """Say why it will not be done, in place of the summary."""
         self._ready = False
         self.note(Content(""))
-        self._say(Content.assemble((f"{self.NOT_DONE}\n", "bold"), text))
+        self._say(Content.assemble((f"{self._step.not_done}\n", "bold"), text))
 
     def compose(self) -> ComposeResult:
         with self._window:
@@ -111,7 +117,7 @@ class Checking(Dialog[Made | list[Problem]]):
         if self._ready:
             self._ready, self._at_work = False, True
             self.note(Content(""))
-            self._say(Content(self.DOING), "")
+            self._say(Content(self._step.doing), "")
             self._make()
 
     def action_leave(self) -> None:
@@ -127,7 +133,7 @@ class Checking(Dialog[Made | list[Problem]]):
     def _check(self) -> None:
         try:
             found = check(self.recipe, base=self.base, online=True, rows=self._rows)
-            message = self.Looked(found.errors, Content("") if found.errors else self.summary(found))
+            message = self.Looked(found.errors, Content("") if found.errors else self._step.summary(found))
         except (TuituneError, OSError) as error:
             self.post_message(self.Failed(str(error)))
             return
@@ -137,7 +143,7 @@ class Checking(Dialog[Made | list[Problem]]):
     @work(thread=True, exit_on_error=False)
     def _make(self) -> None:
         try:
-            self.post_message(self.Done(self.make()))
+            self.post_message(self.Done(self._step.make()))
         except (TuituneError, OSError) as error:
             self.post_message(self.Failed(str(error)))
 
@@ -150,7 +156,7 @@ class Checking(Dialog[Made | list[Problem]]):
             self.dismiss(event.errors)
             return
         self._ready = True
-        self._say(event.summary, f"Enter {self.VERB} · Esc back")
+        self._say(event.summary, f"Enter {self._step.verb} · Esc back")
         self.ready()
 
     def on_checking_done(self, event: Done) -> None:

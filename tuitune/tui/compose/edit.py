@@ -21,7 +21,7 @@ from tuitune.runs.store.directory import Run
 from tuitune.runs.store.records import text
 from tuitune.text import clean
 from tuitune.tui.actions import bindings
-from tuitune.tui.compose.checking import Checking
+from tuitune.tui.compose.checking import Checking, LastStep
 from tuitune.tui.compose.screen import ComposeScreen
 from tuitune.tui.widgets.dialogs import Confirm
 from tuitune.views.draft import Draft, value_of
@@ -80,12 +80,11 @@ class EditScreen(ComposeScreen):
 class SaveDialog(Checking[bool]):
     """Gives True once the waiting run has taken the changes."""
 
-    VERB = "save"
-    DOING = "Waiting for the run to accept the changes …"
-    NOT_DONE = "Not saved."
-
     def __init__(self, run: Run, before: Recipe, after: Recipe, changed: Mapping[str, Any], base: Path) -> None:
-        super().__init__(f"Save to {run.name}", after, base)
+        doing = "Waiting for the run to accept the changes …"
+        super().__init__(
+            f"Save to {run.name}", after, base, LastStep("save", doing, "Not saved.", self.summary, self.make)
+        )
         self._run = run
         self._before = before
         self._changed = changed

@@ -24,7 +24,7 @@ from tuitune.recipe.settings import setting, show_value
 from tuitune.runs.launcher import launch
 from tuitune.runs.store.directory import Run
 from tuitune.text import clean
-from tuitune.tui.compose.checking import Checking, fact
+from tuitune.tui.compose.checking import Checking, LastStep, fact
 from tuitune.tui.compose.forecast import ADVICE_SIGNS
 from tuitune.tui.widgets.bars import progress_bar
 from tuitune.units import bytes_text, count_text, number_text
@@ -40,10 +40,6 @@ class LaunchDialog(Checking[Run]):
     Nobody needs to wait for the labels: the run looks at them itself before it loads the model.
     """
 
-    VERB = "launch"
-    DOING = "Starting …"
-    NOT_DONE = "Not started."
-
     class LabelsLooked(Message):
         """How far the look at the labels is."""
 
@@ -52,7 +48,8 @@ class LaunchDialog(Checking[Run]):
             self.progress = progress
 
     def __init__(self, recipe: Recipe, base: Path, rows: int | None = None) -> None:
-        super().__init__("Launch", recipe, base, rows)
+        step = LastStep("launch", "Starting …", "Not started.", self.summary, self.make)
+        super().__init__("Launch", recipe, base, step, rows)
 
     def ready(self) -> None:
         self._look_at_labels()

@@ -19,7 +19,7 @@ from tuitune.text import clean, redact
 from tuitune.tui import clipboard
 from tuitune.tui.actions import bindings
 from tuitune.tui.base import TuituneScreen
-from tuitune.tui.monitor.pane_keys import ChartKeys, SampleKeys
+from tuitune.tui.monitor.chart_keys import ChartKeys, SampleKeys
 from tuitune.tui.monitor.run_header import RunHeader
 from tuitune.tui.monitor.run_panes import RunPanes
 from tuitune.tui.monitor.run_requests import VERBS, RunRequests
