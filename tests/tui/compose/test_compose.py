@@ -46,7 +46,7 @@ async def composing(recipe: Recipe | None = None, size: tuple[int, int] = (120, 
 async def go(pilot: Pilot[str], screen: ComposeScreen, key: str) -> None:
     screen.go_to(key)
     await pilot.pause()
-    assert screen.field == key
+    assert screen.fields.current == key
 
 
 async def enter(pilot: Pilot[str], screen: ComposeScreen, key: str, text: str, by: str = "enter") -> None:
@@ -61,21 +61,21 @@ def text_of(pilot: Pilot[str]) -> str:
 
 async def test_sections_and_fields_are_reached_by_keys():
     async with composing(size=(120, 29)) as (pilot, screen):
-        assert (screen.section, screen.field) == ("model", "model.id")
+        assert (screen.composing.section, screen.fields.current) == ("model", "model.id")
         await pilot.press("right_square_bracket", "G")
-        assert (screen.section, screen.field) == ("data", "data.loss_on")
+        assert (screen.composing.section, screen.fields.current) == ("data", "data.loss_on")
         await pilot.press("g", "j", "down", "down")
-        assert screen.field == "data.shape"
+        assert screen.fields.current == "data.shape"
         await pilot.press("left_square_bracket")
-        assert (screen.section, screen.field) == ("model", "model.id")
+        assert (screen.composing.section, screen.fields.current) == ("model", "model.id")
         await pilot.press("shift+tab", *["down"] * 4, "enter", "j")
         await pilot.pause()
-        assert (screen.section, screen.field) == ("adapter", "adapter.rank")
+        assert (screen.composing.section, screen.fields.current) == ("adapter", "adapter.rank")
 
 
 async def test_on_a_tall_screen_the_sections_are_one_list_and_the_cursor_says_which_is_in_hand():
     async with composing(size=(200, 60)) as (pilot, screen):
-        assert (screen.section, screen.field) == ("model", "model.id")
+        assert (screen.composing.section, screen.fields.current) == ("model", "model.id")
         text = text_of(pilot)
         for title in ("Data", "Adapter", "Training"):
             assert f"  {title}\n" in text or f"  {title} " in text
@@ -84,19 +84,19 @@ async def test_on_a_tall_screen_the_sections_are_one_list_and_the_cursor_says_wh
         black = [line for line in text.splitlines()[1:50] if not line[22:158].strip()]
         assert len(black) < 12
         await pilot.press("down")
-        await until(pilot, lambda: (screen.section, screen.field) == ("data", "data.train"))
+        await until(pilot, lambda: (screen.composing.section, screen.fields.current) == ("data", "data.train"))
         await pilot.press("right_square_bracket", "right_square_bracket")
-        assert (screen.section, screen.field) == ("objective", "objective.kind")
+        assert (screen.composing.section, screen.fields.current) == ("objective", "objective.kind")
         await pilot.press("G")
-        await until(pilot, lambda: screen.section == "hardware")
+        await until(pilot, lambda: screen.composing.section == "hardware")
         await pilot.press("right_square_bracket")
-        assert screen.section == "review"
+        assert screen.composing.section == "review"
         await pilot.press("left_square_bracket")
-        assert screen.section == "hardware"
+        assert screen.composing.section == "hardware"
         await pilot.resize_terminal(80, 24)
         await until(pilot, lambda: "learning rate" not in text_of(pilot))
-        assert screen.section == "hardware"
-        assert screen.field in text_of(pilot)
+        assert screen.composing.section == "hardware"
+        assert screen.fields.current in text_of(pilot)
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -297,14 +297,14 @@ async def test_review_lists_every_error_and_leads_to_its_field():
         await enter(pilot, screen, "training.epochs", "x", by="tab")
         await pilot.press("L")
         await pilot.pause()
-        assert screen.section == "review"
+        assert screen.composing.section == "review"
         text = text_of(pilot)
         assert "2 to fix before launch" in text
         assert "✗ adapter.rank" in text
         assert "✗ training.epochs" in text
         await pilot.press("g", "j", "enter")
         await pilot.pause()
-        assert screen.field == "training.epochs"
+        assert screen.fields.current == "training.epochs"
         assert not list_runs()
 
 
@@ -374,7 +374,7 @@ async def test_data_that_is_not_there_keeps_a_run_from_starting(tmp_path: Path):
     recipe = Recipe.model_validate({"data": {"train": str(tmp_path / "gone.jsonl")}})
     async with composing(recipe) as (pilot, screen):
         await pilot.press("L")
-        await until(pilot, lambda: screen.section == "review")
+        await until(pilot, lambda: screen.composing.section == "review")
         await pilot.pause()
         assert "data.train" in text_of(pilot)
         assert "no such file" in text_of(pilot)
@@ -426,4 +426,4 @@ async def test_no_more_than_one_input_is_ever_alive():
         await pilot.press("tab")
         await pilot.pause()
         assert not screen.query(Input)
-        assert screen.field == "adapter.alpha"
+        assert screen.fields.current == "adapter.alpha"

@@ -118,7 +118,7 @@ async def test_what_is_wrong_is_not_sent(waiting: Run) -> None:
         screen.changed()
         await pilot.press("L")
         await shown(pilot, "Not saved: 1 error to fix")
-        assert screen.section == "review"
+        assert screen.composing.section == "review"
         assert request_of(waiting) is None
 
 
