@@ -1,11 +1,10 @@
-"""What a recipe asks of its data, in the words of the room that sees to it; and the tasks that carry it out."""
+"""What a recipe asks of its data, and the tasks that carry it out."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
-from tuitune.data.preparation.data_spec import Wanted
 from tuitune.data.sources.names import resolve, stamp
 from tuitune.data.tasks import Task, begin, find
 from tuitune.objectives import objective_of
@@ -16,11 +15,6 @@ from tuitune.recipe.schema import Recipe
 CLEANED_BY = ("data", "cleaning")
 TOKENIZED_BY = ("model", "data", "cleaning", "objective")
 """The sections of a recipe that a task goes by; the seed of the run besides."""
-
-
-def wanted(recipe: Recipe) -> Wanted:
-    """What `tuitune.data.preparation.prepare.assemble` takes, from a recipe."""
-    return Wanted.from_tables(recipe.model_dump(), objective_of(recipe).purpose)
 
 
 def sources(recipe: Recipe) -> list[str]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tuitune.data.preparation.prepare import Assembled, Item
+from tuitune.recipe.schema import Recipe
 
 _WORDS = [
     "".join(random.Random(number).choices("abcdefghijklmnopqrstuvwxyz", k=2 + number % 7)) for number in range(2000)
@@ -43,3 +44,11 @@ def questions(items: Iterable[Item]) -> list[str]:
 
 def step(made: Assembled, name: str) -> Any:
     return next(one for one in made.steps if one.step == name)
+
+
+def asked(
+    train: str, *, eval: float | str | None = None, seed: int = 42, cleaning: dict[str, Any] | None = None, **data: Any
+) -> Recipe:
+    """A recipe on these rows, of which nothing is held out unless that is said."""
+    tables = {"data": {"train": train, "eval": eval, **data}, "cleaning": cleaning or {}, "run": {"seed": seed}}
+    return Recipe.model_validate(tables)

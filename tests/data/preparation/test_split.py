@@ -10,18 +10,18 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.data.preparation.sets import altered, questions, row, sentence, step, write
-from tuitune.data.preparation.data_spec import no_progress
-from tuitune.data.preparation.near_duplicates import USUAL, shingles, similarity
-from tuitune.data.preparation.prepare import Assembled, DataRefused, Item, Wanted, assemble
+from tests.data.preparation.sets import altered, asked, questions, row, sentence, step, write
+from tuitune.data.preparation.assembled import no_progress
+from tuitune.data.preparation.near_duplicates import shingles, similarity
+from tuitune.data.preparation.prepare import Assembled, DataRefused, Item, assemble
 from tuitune.data.preparation.split import split
-from tuitune.recipe.sections.cleaning import CleaningSection
+from tuitune.recipe.sections.cleaning import USUAL_SIMILARITY
 
 ROWS = [row(sentence(number)) for number in range(200)]
 
 
 def made(path: Path, rows: list[dict[str, str]], share: float = 0.1, seed: int = 42) -> Assembled:
-    return assemble(Wanted(write(path, rows), eval=share, seed=seed))
+    return assemble(asked(write(path, rows), eval=share, seed=seed))
 
 
 def test_the_share_asked_for_is_held_out_and_nothing_is_lost(tmp_path: Path) -> None:
@@ -54,7 +54,7 @@ def test_rows_that_are_alike_are_held_out_together_or_not_at_all(tmp_path: Path)
     kin = [row(altered(one["question"], seed)) for one in ROWS[:40] for seed in (1, 2)]
     found = made(tmp_path / "rows.jsonl", [*ROWS, *kin], 0.2)
     train, held_out = ([shingles(text) for text in questions(side)] for side in (found.train, found.held_out))
-    assert max(similarity(one, other) for one, other in product(train, held_out)) < USUAL
+    assert max(similarity(one, other) for one, other in product(train, held_out)) < USUAL_SIMILARITY
     assert 0.8 * 56 <= len(found.held_out) <= 56
     assert step(found, "leakage").found == 0
 
@@ -83,32 +83,32 @@ def test_too_few_rows_apart_from_the_others_are_noted(tmp_path: Path) -> None:
 
 def test_a_former_split_is_made_again_by_its_marks_whatever_the_seed(tmp_path: Path) -> None:
     first = made(tmp_path / "rows.jsonl", ROWS)
-    again = assemble(Wanted(first.train[0].source, eval=0.1, seed=7), held_out=first.held_out_marks)
+    again = assemble(asked(first.train[0].source, eval=0.1, seed=7), held_out=first.held_out_marks)
     assert (again.train, again.held_out) == (first.train, first.held_out)
 
 
 def test_a_former_split_of_data_that_has_grown_keeps_its_rows(tmp_path: Path) -> None:
     marks = made(tmp_path / "rows.jsonl", ROWS[:150]).held_out_marks
-    again = assemble(Wanted(write(tmp_path / "rows.jsonl", ROWS[::-1]), eval=0.1), held_out=marks)
+    again = assemble(asked(write(tmp_path / "rows.jsonl", ROWS[::-1]), eval=0.1), held_out=marks)
     assert again.held_out_marks == marks and len(again.train) == 185
 
 
 def test_a_former_split_of_other_data_is_refused(tmp_path: Path) -> None:
     name = write(tmp_path / "rows.jsonl", ROWS)
     with pytest.raises(DataRefused, match="held out before"):
-        assemble(Wanted(name, eval=0.1), held_out=["0" * 16])
+        assemble(asked(name, eval=0.1), held_out=["0" * 16])
 
 
 def test_rows_held_out_from_a_file_have_no_marks_to_repeat(tmp_path: Path) -> None:
     train, held_out = write(tmp_path / "train.jsonl", ROWS[:20]), write(tmp_path / "held.jsonl", ROWS[20:30])
-    found = assemble(Wanted(train, eval=held_out))
+    found = assemble(asked(train, eval=held_out))
     assert (len(found.train), len(found.held_out), found.held_out_marks) == (20, 10, [])
     assert {item.source for item in found.held_out} == {held_out}
 
 
 def test_the_seed_decides_though_near_duplicates_were_dropped_before(tmp_path: Path) -> None:
     name = write(tmp_path / "rows.jsonl", [*ROWS, *[row(altered(one["question"], 1)) for one in ROWS]])
-    found = assemble(Wanted(name, eval=0.1, cleaning=CleaningSection(near_duplicates=0.8)))
+    found = assemble(asked(name, eval=0.1, cleaning={"near_duplicates": 0.8}))
     assert (len(found.train), len(found.held_out)) == (180, 20)
     assert step(found, "leakage").found == 0
 
@@ -126,16 +126,16 @@ def test_any_rows_are_split_the_same_in_any_order(
         Item("rows", number, None, None, f"{base:08}{kin:08}", {"prompt": text, "completion": "x"})
         for number, ((base, kin), text) in enumerate(zip(drawn, texts, strict=True))
     ]
-    parts = split(items, share, seed, USUAL, no_progress)
+    parts = split(items, share, seed, USUAL_SIMILARITY, no_progress)
     train, held_out = parts.train, parts.held_out
     assert (train and held_out) or len({item.mark for item in items}) == 1
     assert sorted(item.number for item in train + held_out) == list(range(len(items)))
     shuffled = list(items)
     order.shuffle(shuffled)
-    assert {item.mark for item in split(shuffled, share, seed, USUAL, no_progress).held_out} == {
+    assert {item.mark for item in split(shuffled, share, seed, USUAL_SIMILARITY, no_progress).held_out} == {
         item.mark for item in held_out
     }
     if not any("all alike" in note for note in parts.notes):
         pairs = product(train, held_out)
         sets = [[shingles(item.canonical["prompt"]) for item in pair] for pair in pairs]
-        assert all(similarity(one, other) < USUAL for one, other in sets)
+        assert all(similarity(one, other) < USUAL_SIMILARITY for one, other in sets)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from tuitune.data.preparation.prepare import Assembled, DataRefused, Item, Wanted, assemble
+from tuitune.data.preparation.prepare import Assembled, DataRefused, Item, assemble
 from tuitune.data.preparation.task import summary
 from tuitune.data.preparation.texts import tidied_values
 from tuitune.data.preparation.writing import TABLES, ending, write_rows
@@ -17,6 +17,7 @@ from tuitune.data.sources.names import open_source, resolve
 from tuitune.data.sources.rows import mark, name_of
 from tuitune.data.tasks import Report
 from tuitune.problem import Problem
+from tuitune.recipe.schema import Recipe
 
 
 def run(report: Report) -> dict[str, Any]:
@@ -25,12 +26,12 @@ def run(report: Report) -> dict[str, Any]:
     base, force, to = Path(asked["base"]), asked["force"], asked["to"]
     writing = SHAPES[to].written if to else None
     purpose = Purpose(f"the shape {to}", writing.teachings) if writing else ANYTHING
-    wanted = Wanted.from_tables(asked["recipe"], purpose)
-    made = assemble(wanted, base=base, progress=report.progress)
+    recipe = Recipe.model_validate(asked["recipe"])
+    made = assemble(recipe, purpose=purpose, base=base, progress=report.progress)
     written = {}
     for side, items in (("train", made.train), ("held_out", made.held_out)):
         if output := asked["outputs"].get(side):
-            rows: Iterable[Mapping[str, Any]] = originals(items, wanted, made, base)
+            rows: Iterable[Mapping[str, Any]] = originals(items, recipe, made, base)
             if writing:
                 rows = _fitting(converted(items, to, writing), Path(output))
             report.progress("writing", 0, len(items))
@@ -38,21 +39,22 @@ def run(report: Report) -> dict[str, Any]:
     return {**summary(made), "shape": made.shape.shape, "written": written}
 
 
-def originals(items: list[Item], wanted: Wanted, made: Assembled, base: Path) -> Iterator[dict[str, Any]]:
+def originals(items: list[Item], recipe: Recipe, made: Assembled, base: Path) -> Iterator[dict[str, Any]]:
     """Rows as they lie in the training data, read once more; only texts that were tidied differ.
 
     DataRefused where the data has changed since it was read first.
     """
-    kept = {item.number: item.mark for item in items if item.source == wanted.train}
-    for row in open_source(resolve(wanted.train, base=base), split=wanted.split, limit=wanted.limit):
+    data = recipe.data
+    kept = {item.number: item.mark for item in items if item.source == data.train}
+    for row in open_source(resolve(data.train, base=base), split=data.split, limit=data.limit):
         if (marked := kept.pop(row.number, None)) is None:
             continue
         if row.values is None or mark(row) != marked:
             kept[row.number] = marked
             break
-        yield tidied_values(row.values, made.shape.columns.values()) if wanted.cleaning.whitespace else row.values
+        yield tidied_values(row.values, made.shape.columns.values()) if recipe.cleaning.whitespace else row.values
     if kept:
-        raise DataRefused(Problem(name_of(wanted.train), f"row {min(kept)} changed while the data was read; try again"))
+        raise DataRefused(Problem(name_of(data.train), f"row {min(kept)} changed while the data was read; try again"))
 
 
 def converted(items: Iterable[Item], to: str, writing: Writing) -> Iterator[Mapping[str, Any]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tuitune.data.preparation.data_spec import Item, Say, StepReport
+from tuitune.data.preparation.assembled import Item, Say, StepReport
 from tuitune.data.preparation.near_duplicates import resembling
 from tuitune.data.preparation.split import Split
 from tuitune.data.preparation.texts import instruction

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from tuitune.data.preparation.data_spec import Item
+from tuitune.data.preparation.assembled import Item
 from tuitune.data.preparation.split import draw_order
 from tuitune.data.sources.rows import name_of
 from tuitune.recipe.steps import mixed_rows

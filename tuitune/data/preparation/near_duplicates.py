@@ -16,9 +16,6 @@ from functools import lru_cache
 
 from rensa import RMinHash, RMinHashLSH
 
-USUAL = 0.8
-"""Similarity from which texts count as near-duplicates where a recipe does not say."""
-
 _BANDS = 20
 _LONGEST_BAND = 12
 _FOUND = 0.99
@@ -110,7 +107,7 @@ class Index:
 
 
 def near_duplicates(
-    texts: Sequence[str], threshold: float = USUAL, say: Callable[[int], None] = lambda _done: None
+    texts: Sequence[str], threshold: float, say: Callable[[int], None] = lambda _done: None
 ) -> Iterator[tuple[int, int, float]]:
     """(index, index of an earlier text, similarity) of every text that nearly equals one before it, in order.
 
@@ -131,7 +128,10 @@ def near_duplicates(
 
 
 def resembling(
-    texts: Sequence[str], kept: Sequence[str], threshold: float = USUAL, say: Callable[[int], None] = lambda _done: None
+    texts: Sequence[str],
+    kept: Sequence[str],
+    threshold: float,
+    say: Callable[[int], None] = lambda _done: None,
 ) -> Iterator[tuple[int, int, float]]:
     """(index, index in `kept`, similarity) of every text that equals or nearly equals one of `kept`, in order."""
     index = Index(kept.__getitem__, threshold, common_groups([*texts, *kept]))

@@ -5,31 +5,32 @@ from __future__ import annotations
 from collections.abc import Collection
 from pathlib import Path
 
-from tuitune.data.preparation.data_spec import (
+from tuitune.data.preparation.assembled import (
     Assembled,
     DataRefused,
     Item,
     Say,
     StepReport,
-    Wanted,
     no_progress,
 )
 from tuitune.data.preparation.leakage import leaks
 from tuitune.data.preparation.mix import mixed
-from tuitune.data.preparation.near_duplicates import USUAL
 from tuitune.data.preparation.reading import Reader
 from tuitune.data.preparation.split import Split, parted, split
 from tuitune.data.preparation.steps import clean_rows
+from tuitune.data.shapes.purpose import ANYTHING, Purpose
 from tuitune.data.sources.rows import name_of
 from tuitune.problem import Problem
-from tuitune.recipe.sections.cleaning import CleaningSection
+from tuitune.recipe.schema import Recipe
+from tuitune.recipe.sections.cleaning import USUAL_SIMILARITY, CleaningSection
 
-__all__ = ["Assembled", "DataRefused", "Item", "StepReport", "Wanted", "assemble"]
+__all__ = ["Assembled", "DataRefused", "Item", "StepReport", "assemble"]
 
 
 def assemble(
-    wanted: Wanted,
+    recipe: Recipe,
     *,
+    purpose: Purpose = ANYTHING,
     base: Path | None = None,
     held_out: Collection[str] | None = None,
     preview: bool = False,
@@ -37,59 +38,61 @@ def assemble(
 ) -> Assembled:
     """The rows of a run: read, converted, cleaned, mixed and split, in this order.
 
-    `base` is where relative names start. `held_out` are the marks of a former split, which is then made again instead
-    of a new one. `progress` may raise to interrupt. DataRefused (a TuituneError) names the setting and the rows.
+    `purpose` is what they are for; `base` is where relative names start. `held_out` are the marks of a former split,
+    which is then made again instead of a new one. `progress` may raise to interrupt. DataRefused (a TuituneError) names
+    the setting and the rows.
 
     With `preview`, steps that are switched off report what they would find, and rows for which the data would be
     refused are reported and passed over: what a person wants to know before deciding on the steps.
 
     Rows that are too long are not dropped here: their length in tokens is the engine's to tell.
     """
-    reader = Reader(wanted, base, progress, preview=preview)
+    reader = Reader(recipe, purpose, base, progress, preview=preview)
     reports: dict[str, StepReport] = {}
-    cleaning = wanted.cleaning
+    data, cleaning = recipe.data, recipe.cleaning
     main, shape = reader.read(
         "data.train",
-        wanted.train,
-        shape=wanted.shape,
-        columns=dict(wanted.columns),
-        split=wanted.split,
-        limit=wanted.limit,
+        data.train,
+        shape=data.shape,
+        columns=data.columns,
+        split=data.split,
+        limit=data.limit,
     )
     main = clean_rows(main, cleaning, reports, progress, preview=preview)
     if not main:
-        raise DataRefused(Problem("cleaning", f"{name_of(wanted.train)}: no row is left after cleaning"))
+        raise DataRefused(Problem("cleaning", f"{name_of(data.train)}: no row is left after cleaning"))
     others = {}
-    for name in wanted.mix:
+    for name in data.mix:
         items, _ = reader.read("data.mix", name, shape="auto", columns={})
         others[name] = clean_rows(items, cleaning, reports, progress, preview=preview)
-    train, notes = mixed(main, others, wanted.mix, wanted.seed)
-    parts = _parts(train, wanted, reader, held_out, progress)
+    train, notes = mixed(main, others, data.mix, recipe.run.seed)
+    parts = _parts(train, recipe, reader, held_out, progress)
     train, kept = parts.train, parts.held_out
     steps = [*reader.reports, *reports.values()]
     if kept:
         drop = cleaning.leakage == "drop"
-        train, report = leaks(parts, cleaning.near_duplicates or USUAL, drop=drop, say=progress)
+        train, report = leaks(parts, cleaning.near_duplicates or USUAL_SIMILARITY, drop=drop, say=progress)
         steps.append(report)
     if not train:
         raise DataRefused(Problem("cleaning.leakage", "every training row resembles a held-out row, so none is left"))
-    drawn = isinstance(wanted.eval, float)
+    drawn = isinstance(data.eval, float)
     return Assembled(train, kept, steps, [*notes, *parts.notes], shape, drawn=drawn, unread=list(reader.unread))
 
 
-def _parts(train: list[Item], wanted: Wanted, reader: Reader, marks: Collection[str] | None, say: Say) -> Split:
+def _parts(train: list[Item], recipe: Recipe, reader: Reader, marks: Collection[str] | None, say: Say) -> Split:
     """The rows on either side: as a former split had them, as another source holds them, or drawn now."""
-    if wanted.eval is None:
+    data, cleaning = recipe.data, recipe.cleaning
+    if data.eval is None:
         return Split(train, [])
-    if isinstance(wanted.eval, str):
-        kept, _ = reader.read("data.eval", wanted.eval, shape=wanted.shape, columns=dict(wanted.columns))
-        if wanted.cleaning.whitespace:
+    if isinstance(data.eval, str):
+        kept, _ = reader.read("data.eval", data.eval, shape=data.shape, columns=data.columns)
+        if cleaning.whitespace:
             kept = clean_rows(kept, CleaningSection(whitespace=True), {}, say)
         return Split(train, kept)
     if marks is None:
-        threshold = wanted.cleaning.near_duplicates
-        distinct = threshold is not None and not wanted.mix
-        return split(train, wanted.eval, wanted.seed, threshold or USUAL, say, distinct=distinct)
+        threshold = cleaning.near_duplicates
+        distinct = threshold is not None and not data.mix
+        return split(train, data.eval, recipe.run.seed, threshold or USUAL_SIMILARITY, say, distinct=distinct)
     rest, kept = parted(train, set(marks))
     if not kept:
         raise DataRefused(Problem("data.train", "none of the rows held out before is still in the data"))

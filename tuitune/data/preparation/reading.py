@@ -6,15 +6,16 @@ from collections.abc import Iterator
 from itertools import chain, islice
 from pathlib import Path
 
-from tuitune.data.preparation.data_spec import DataRefused, Item, Say, StepReport, Wanted
+from tuitune.data.preparation.assembled import DataRefused, Item, Say, StepReport
 from tuitune.data.rows.fields import RowProblem
 from tuitune.data.rows.unsaid import unread
 from tuitune.data.shapes import to_canonical
 from tuitune.data.shapes.detect import Detection, recognise
-from tuitune.data.shapes.purpose import refusal_of
+from tuitune.data.shapes.purpose import Purpose, refusal_of
 from tuitune.data.sources.names import open_source, resolve
 from tuitune.data.sources.rows import Row, mark, name_of
 from tuitune.problem import Problem, TuituneError
+from tuitune.recipe.schema import Recipe
 from tuitune.text import clean
 
 SAMPLE = 200
@@ -30,8 +31,10 @@ class Reader:
     With `preview`, rows for which the data would be refused are passed over and counted as found.
     """
 
-    def __init__(self, wanted: Wanted, base: Path | None, say: Say, *, preview: bool = False) -> None:
-        self.wanted, self.base, self.say, self.preview = wanted, base, say, preview
+    def __init__(self, recipe: Recipe, purpose: Purpose, base: Path | None, say: Say, *, preview: bool = False) -> None:
+        self.cleaning, self.purpose = recipe.cleaning, purpose
+        self.base, self.say, self.preview = base, say, preview
+        self.marks = frozenset(recipe.data.exclude)
         self.unusable = StepReport("unusable", "cleaning.unusable", "unusable rows")
         self.empty = StepReport("empty", "cleaning.empty", "an empty instruction or answer")
         self.excluded = StepReport("exclude", "data.exclude", "dropped by hand")
@@ -40,8 +43,7 @@ class Reader:
 
     @property
     def reports(self) -> list[StepReport]:
-        cleaning = self.wanted.cleaning
-        asked = (cleaning.unusable == "drop", cleaning.empty, bool(self.wanted.exclude))
+        asked = (self.cleaning.unusable == "drop", self.cleaning.empty, bool(self.marks))
         pairs = zip((self.unusable, self.empty, self.excluded), asked, strict=True)
         return [report for report, wanted in pairs if wanted or report.found]
 
@@ -64,7 +66,7 @@ class Reader:
             first = list(islice(rows, SAMPLE))
             found = recognise(first, shape, columns)
             opening = next((row.values for row in first if row.values is not None), None)
-            if reason := refusal_of(found, self.wanted.purpose, opening):
+            if reason := refusal_of(found, self.purpose, opening):
                 raise DataRefused(
                     Problem(key, f"{name_of(name)}: {'' if found.unreadable else _broken(first)}{reason}")
                 )
@@ -85,7 +87,7 @@ class Reader:
             if read % _SAID_EVERY == 0:
                 self.say(f"reading {name_of(name)}", read, None)
             marked = mark(row)
-            if marked in self.wanted.exclude:
+            if marked in self.marks:
                 self.excluded.drop(row, name, reason="data.exclude has its mark")
                 continue
             try:
@@ -110,9 +112,9 @@ class Reader:
             raise DataRefused(Problem(key, _refusal(name, found.shape, refused, count, read)))
 
     def _drops(self, row: Row, name: str, problem: RowProblem) -> bool:
-        if problem.kind == "empty" and self.wanted.cleaning.empty:
+        if problem.kind == "empty" and self.cleaning.empty:
             self.empty.drop(row, name, reason=str(problem))
-        elif self.wanted.cleaning.unusable == "drop":
+        elif self.cleaning.unusable == "drop":
             self.unusable.drop(row, name, reason=str(problem))
         else:
             return False

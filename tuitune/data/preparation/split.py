@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from tuitune.data.preparation.data_spec import DataRefused, Item, Say
+from tuitune.data.preparation.assembled import DataRefused, Item, Say
 from tuitune.data.preparation.near_duplicates import near_duplicates, resembling
 from tuitune.data.preparation.texts import instruction
 from tuitune.problem import Problem

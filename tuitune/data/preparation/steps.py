@@ -8,17 +8,14 @@ from dataclasses import replace
 
 import orjson
 
-from tuitune.data.preparation.data_spec import Item, Say, StepReport
-from tuitune.data.preparation.near_duplicates import USUAL, near_duplicates
+from tuitune.data.preparation.assembled import Item, Say, StepReport
+from tuitune.data.preparation.near_duplicates import near_duplicates
 from tuitune.data.preparation.texts import answer, instruction, tidied
 from tuitune.data.sources.numbers import dumps
-from tuitune.recipe.sections.cleaning import CleaningSection
+from tuitune.recipe.sections.cleaning import USUAL_SHORTEST, USUAL_SIMILARITY, CleaningSection
 from tuitune.units import percent_text
 
 Step = Callable[[list[Item], CleaningSection, StepReport, Say], list[Item]]
-
-USUAL_SHORTEST = 50
-"""Characters below which an answer in prose is usually too short to learn from."""
 
 
 def _whitespace(items: list[Item], _cleaning: CleaningSection, report: StepReport, _say: Say) -> list[Item]:
@@ -63,7 +60,7 @@ def _near_duplicates(items: list[Item], cleaning: CleaningSection, report: StepR
     dropped = set()
     said = f"comparing {len(items):,} instructions"
     for index, earlier, alike in near_duplicates(
-        texts, cleaning.near_duplicates or USUAL, lambda done: say(said, done, len(texts))
+        texts, cleaning.near_duplicates or USUAL_SIMILARITY, lambda done: say(said, done, len(texts))
     ):
         dropped.add(index)
         report.drop(

@@ -6,15 +6,17 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from tuitune.data.preparation.prepare import Assembled, Wanted, assemble
+from tuitune.data.preparation.prepare import Assembled, assemble
 from tuitune.data.shapes.purpose import Purpose
 from tuitune.data.tasks import Report
+from tuitune.recipe.schema import Recipe
 
 
 def run(report: Report) -> dict[str, Any]:
     base = report.wanted.get("base")
-    wanted = Wanted.from_tables(report.wanted["recipe"], Purpose.from_json(report.wanted["purpose"]))
-    return summary(assemble(wanted, base=Path(base) if base else None, preview=True, progress=report.progress))
+    recipe, purpose = Recipe.model_validate(report.wanted["recipe"]), Purpose.from_json(report.wanted["purpose"])
+    made = assemble(recipe, purpose=purpose, base=Path(base) if base else None, preview=True, progress=report.progress)
+    return summary(made)
 
 
 def summary(made: Assembled) -> dict[str, Any]:

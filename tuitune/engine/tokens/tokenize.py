@@ -21,7 +21,8 @@ from tuitune.engine.tokens.omissions import EARLIER_REASONS, REASONS, SYSTEM, WO
 from tuitune.engine.tokens.store import Draft, Tokenized
 from tuitune.engine.tokens.template import ChatTemplate
 from tuitune.engine.tokens.token_statistics import Census
-from tuitune.planning.data_plan import sources, wanted
+from tuitune.objectives import objective_of
+from tuitune.planning.data_plan import sources
 from tuitune.recipe.schema import Recipe
 from tuitune.recipe.settings import settings
 from tuitune.text import clean
@@ -85,7 +86,8 @@ def tokenize(
         found = store.find(key)
     if found is None:
         data = assemble(
-            wanted(recipe),
+            recipe,
+            purpose=objective_of(recipe).purpose,
             base=base,
             held_out=held_out,
             progress=lambda text, done, total: listener.progress("reading", text, done, total, "rows"),

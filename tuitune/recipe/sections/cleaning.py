@@ -6,6 +6,12 @@ from typing import Literal
 
 from tuitune.recipe.declaration import MOST, Entails, Section, setting
 
+USUAL_SHORTEST = 50
+"""Characters below which an answer in prose is usually too short to learn from."""
+
+USUAL_SIMILARITY = 0.8
+"""Jaccard similarity of word triples from which two instructions are usually alike."""
+
 
 class CleaningSection(Section):
     """Cleaning"""
@@ -28,7 +34,7 @@ class CleaningSection(Section):
         "shortest answer",
         "Drop rows whose last answer is shorter; 50 is usual for prose. Empty keeps all.",
         Entails("tokens"),
-        usual=50,
+        usual=USUAL_SHORTEST,
         step=10,
         unit="characters",
         ge=1,
@@ -41,7 +47,7 @@ class CleaningSection(Section):
         "Drop rows whose instruction is at least this similar to an earlier one: Jaccard similarity of word triples, "
         "without those that most rows share. 0.8 is usual; empty keeps them.",
         Entails("tokens"),
-        usual=0.8,
+        usual=USUAL_SIMILARITY,
         step=0.05,
         ge=0.5,
         le=1,

@@ -12,7 +12,7 @@ from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
 
-from tuitune.data.preparation.data_spec import LONGEST_EXAMPLE
+from tuitune.data.preparation.assembled import LONGEST_EXAMPLE
 from tuitune.text import clean
 from tuitune.tui.widgets.dialogs import Dialog
 from tuitune.tui.widgets.row_list import Row, RowList

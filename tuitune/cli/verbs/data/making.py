@@ -11,7 +11,7 @@ from typing import Any
 
 from tuitune.cli.output import note, say, say_json, say_table
 from tuitune.cli.task_progress import result_of
-from tuitune.data.preparation.data_spec import EXAMPLES
+from tuitune.data.preparation.assembled import EXAMPLES
 from tuitune.data.preparation.writing import ending, part_of
 from tuitune.data.sources.names import resolve
 from tuitune.data.sources.rows import SourceError

@@ -9,9 +9,6 @@ from tuitune.cli.arguments import Parser
 from tuitune.cli.exit_codes import Exit
 from tuitune.cli.verbs.data.making_arguments import add_source
 
-_USUAL = 0.05
-"""The share that is held out where nobody says."""
-
 
 def arguments(parser: Parser) -> None:
     parser.add_argument("--eval", metavar="SHARE", type=float, help="share held out (default: the recipe's, or 0.05)")
@@ -26,10 +23,11 @@ def split(options: argparse.Namespace) -> int:
     """Write training and held-out rows to a folder, which is made where there is none."""
     from tuitune.cli.verbs.data.making import given_recipe, make, recipe_of, tell
     from tuitune.data.sources.rows import SourceError
+    from tuitune.recipe.settings import setting
 
     folder = Path(options.output)
     given = given_recipe(options)
-    usual = given.data.eval if isinstance(given.data.eval, float) else _USUAL
+    usual = given.data.eval if isinstance(given.data.eval, float) else setting("data.eval").default
     share = usual if options.eval is None else options.eval
     seed = given.run.seed if options.seed is None else options.seed
     recipe = recipe_of(options, [f"data.eval={share}", f"run.seed={seed}"])

@@ -1,16 +1,14 @@
-"""What is asked of the data of a run, and what comes of it."""
+"""What comes of the data of a run: rows, what each step did to them, and refusals."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 from tuitune.data.shapes.detect import Detection
-from tuitune.data.shapes.purpose import ANYTHING, Purpose
 from tuitune.data.sources.rows import Row, name_of
 from tuitune.problem import TuituneError
-from tuitune.recipe.sections.cleaning import CleaningSection
 
 Say = Callable[[str, int, int | None], None]
 """Takes progress: what is being done, rows done, and rows in all (None where unknown). It may raise, to interrupt."""
@@ -24,37 +22,6 @@ LONGEST_EXAMPLE = 2000
 
 class DataRefused(TuituneError):  # noqa: N818
     """Data that cannot be trained on as it is; the problem names the setting, the rows and the way out."""
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """The [data] and [cleaning] tables of a recipe and its seed, and what the rows are for: what decides on them."""
-
-    train: str
-    eval: str | float | None = None
-    mix: Mapping[str, float] = field(default_factory=dict)
-    split: str = "train"
-    shape: str = "auto"
-    columns: Mapping[str, str] = field(default_factory=dict)
-    limit: int | None = None
-    exclude: frozenset[str] = frozenset()
-    cleaning: CleaningSection = field(default_factory=CleaningSection)
-    seed: int = 42
-    purpose: Purpose = ANYTHING
-
-    @classmethod
-    def from_tables(cls, recipe: Mapping[str, Mapping[str, Any]], purpose: Purpose = ANYTHING) -> Wanted:
-        """What the tables of a whole recipe ask for; a setting that is not there is at its default here."""
-        data, cleaning = recipe["data"], recipe.get("cleaning", {})
-        taken = {name: data[name] for name in _OF_DATA if name in data}
-        if "exclude" in data:
-            taken["exclude"] = frozenset(data["exclude"])
-        if "seed" in (run := recipe.get("run", {})):
-            taken["seed"] = run["seed"]
-        return cls(**taken, cleaning=CleaningSection.model_validate(cleaning), purpose=purpose)
-
-
-_OF_DATA = ("train", "eval", "mix", "split", "shape", "columns", "limit")
 
 
 @dataclass(frozen=True)
