@@ -11,6 +11,7 @@ from tuitune.cli.news import News, Past, is_alert
 from tuitune.cli.output import note, say
 from tuitune.runs.read.state import AT_REST
 from tuitune.runs.read.summary import RunView, summarize
+from tuitune.runs.store.records.training import Phase
 from tuitune.text import clean
 from tuitune.units import bytes_text, count_text, duration_text, number_text
 
@@ -119,12 +120,12 @@ class _Bar(_Silent):
         if self._watching and (view.summary.state in AT_REST or any(map(is_alert, news))):
             self._progress.console.bell()
         self._watching = True
-        summary, phase = view.summary, view.phase or {}
-        training = summary.state == "training" and phase.get("phase") == "training"
+        summary, phase = view.summary, view.phase or Phase()
+        training = summary.state == "training" and phase.phase == "training"
         if summary.total_steps and (training or summary.state in AT_REST):
             self._show(summary.state, summary.step or 0, summary.total_steps, _step_line(view))
         elif summary.state in ("starting", "training"):
-            self._show(_doing(view), phase.get("done") or 0, phase.get("total"))
+            self._show(_doing(view), phase.done or 0, phase.total)
         else:
             self._show(_doing(view), 0, None)
 
@@ -137,7 +138,7 @@ def _doing(view: RunView) -> str:
     """What the run is at, in words: the phase of its engine, or its state with what it waits for."""
     summary = view.summary
     if view.phase and view.end is None and summary.state in ("starting", "training"):
-        return clean(view.phase["text"])
+        return clean(view.phase.text)
     if summary.state == "queued":
         return f"queued: {summary.reason}" if summary.reason else "starting"
     return f"stopping: {summary.reason}" if summary.state == "stopping" and summary.reason else summary.state
@@ -145,8 +146,8 @@ def _doing(view: RunView) -> str:
 
 def _how_far(view: RunView) -> str:
     """`12 of 51 batches` while a phase of the engine counts what it does; "" else."""
-    phase = view.phase or {}
-    done, total, unit = phase.get("done"), phase.get("total"), phase.get("unit")
+    phase = view.phase or Phase()
+    done, total, unit = phase.done, phase.total, phase.unit
     if done is None or view.end is not None:
         return ""
     amount = bytes_text if unit == "bytes" else count_text

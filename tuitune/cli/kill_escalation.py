@@ -15,7 +15,8 @@ from tuitune.runs.control import spool
 from tuitune.runs.read.state import AT_REST
 from tuitune.runs.read.summary import RunView
 from tuitune.runs.store.directory import Run
-from tuitune.runs.store.records import Record, number
+from tuitune.runs.store.records.lifecycle import Kill
+from tuitune.text import clean
 from tuitune.views.kill_escalation import next_text, seconds_left
 
 if TYPE_CHECKING:
@@ -41,15 +42,19 @@ def watch_kill(run: Run, *, now: bool, quiet: bool) -> bool:
             display.tick()
             if view.summary.state in AT_REST:
                 return True
-            if answer is not None and rungs and rungs[-1].get("rung") == "stuck":
+            if answer is not None and rungs and rungs[-1].rung == "stuck":
                 return False
             time.sleep(_POLL_SECONDS)
 
 
-def _rungs(view: RunView) -> list[Record]:
+def _rungs(view: RunView) -> list[Kill]:
     """The rungs climbed in the present life of the run."""
     started = max((place for place, event in enumerate(view.events) if event.get("event") == "supervisor"), default=0)
-    return [event for event in view.events[started:] if event.get("event") == "kill"]
+    return [Kill.read(event) for event in view.events[started:] if event.get("event") == Kill.kind]
+
+
+def _message(event: Kill) -> str:
+    return clean(event.message, newlines=True)
 
 
 @contextmanager
@@ -66,7 +71,7 @@ def _display(quiet: bool) -> Iterator[_Quiet]:
 
 
 class _Quiet:
-    def rung(self, event: Record) -> None:
+    def rung(self, event: Kill) -> None:
         return
 
     def tick(self) -> None:
@@ -76,8 +81,8 @@ class _Quiet:
 class _Lines(_Quiet):
     """A line a rung, with the time until the next."""
 
-    def rung(self, event: Record) -> None:
-        say("; ".join(filter(None, (message_of(event), next_text(event, number(event, "seconds"))))))
+    def rung(self, event: Kill) -> None:
+        say("; ".join(filter(None, (_message(event), next_text(event, event.seconds)))))
 
 
 class _Countdown(_Quiet):
@@ -85,11 +90,11 @@ class _Countdown(_Quiet):
 
     def __init__(self, live: Live) -> None:
         self._live = live
-        self._event: Record = {}
+        self._event = Kill()
 
-    def rung(self, event: Record) -> None:
+    def rung(self, event: Kill) -> None:
         self._event = event
-        self._live.console.print(message_of(event), markup=False, highlight=False)
+        self._live.console.print(_message(event), markup=False, highlight=False)
 
     def tick(self) -> None:
         from rich.text import Text

@@ -6,9 +6,11 @@ import heapq
 
 from tuitune.runs.store.directory import Run
 from tuitune.runs.store.journal import Reader, last_seq
-from tuitune.runs.store.records import Record, number, text, whole
+from tuitune.runs.store.records import Record, event_line, metric_line, number, whole
+from tuitune.runs.store.records.lifecycle import Amended, Heard, NotifyFailed, Retry, Silent
+from tuitune.runs.store.records.training import Alert, Evaluation, Resumed, Step, Tuned
 from tuitune.text import clean
-from tuitune.views.event_texts import kind_of, words
+from tuitune.views.event_texts import words
 
 Past = tuple[int, int]
 """How far a run's journals had come: the numbers of the last event and of the last of its metrics."""
@@ -35,15 +37,17 @@ def is_alert(line: str) -> bool:
 
 
 def _line(record: Record) -> str:
-    kind = kind_of(record)
-    if kind not in _NEWS:
+    if record.get("kind") == Step.kind:
         return ""
-    level = text(record, "level", "warning") if kind == "alert" else _LEVELS.get(kind)
-    return f"{level}: {words(record)}" if level else words(record)
+    line = event_line(record) if "event" in record else metric_line(record)
+    if not isinstance(line, _NEWS):
+        return ""
+    level = (line.level or "warning") if isinstance(line, Alert) else _LEVELS.get(type(line))
+    return f"{level}: {words(line)}" if level else words(line)
 
 
-_LEVELS = {"silent": "warning", "notify-failed": "warning"}
-_NEWS = {"eval", "resumed", "alert", "tuned", "amended", "retry", "heard", *_LEVELS}
+_LEVELS = {Silent: "warning", NotifyFailed: "warning"}
+_NEWS = (Evaluation, Resumed, Alert, Tuned, Amended, Retry, Heard, *_LEVELS)
 
 
 def _time(record: Record) -> float:

@@ -12,7 +12,7 @@ from tuitune.runs.read.state import AT_REST, ENDED
 from tuitune.runs.read.summary import RunView, Summary
 from tuitune.runs.read.usage import usage
 from tuitune.runs.store.directory import Run
-from tuitune.runs.store.records import number, parts, text, whole
+from tuitune.runs.store.records.training import Answered, Artefact
 from tuitune.text import clean
 from tuitune.units import bytes_text, clock_text, number_text, percent_text
 from tuitune.views.event_texts import resumed_text, step_text
@@ -97,49 +97,47 @@ def _perplexity(view: RunView) -> Iterator[tuple[str, str]]:
     if not base and not tuned:
         return
     newest = view.evaluations[-1]
-    rows, step = number(newest, "rows"), whole(newest, "step")
-    notes = [f"step {step:,}"] if newest["label"] == "during" and step is not None else []
-    notes += [f"{rows:,.0f} held-out rows"] if rows else []
+    notes = [f"step {newest.step:,}"] if newest.label == "during" and newest.step is not None else []
+    notes += [f"{newest.rows:,} held-out rows"] if newest.rows else []
     measured = f"  ({', '.join(notes)})" if notes else ""
     yield "perplexity", f"{number_text(base)} → {number_text(tuned)}{measured}"
 
 
 def _answers(view: RunView) -> Iterator[tuple[str, str]]:
-    scored = {record.get("label"): record for record in view.answers}
-    base, tuned = scored.get("base", {}), scored.get("tuned", {})
-    for key, label in (("valid_json", "valid JSON"), ("exact", "exact answers")):
-        before, after = number(base, key), number(tuned, key)
+    scored = {answered.label: answered for answered in view.answers}
+    base, tuned = scored.get("base", Answered()), scored.get("tuned", Answered())
+    pairs = (("valid JSON", base.valid_json, tuned.valid_json), ("exact answers", base.exact, tuned.exact))
+    for label, before, after in pairs:
         if before is not None or after is not None:
-            rows = whole(tuned, "rows") or whole(base, "rows")
+            rows = tuned.rows or base.rows
             measured = f"  ({rows:,} held-out rows)" if rows else ""
             yield label, f"{percent_text(before)} → {percent_text(after)}{measured}"
 
 
 def _sample(view: RunView) -> Iterator[tuple[str, str]]:
     """The first prompt of the recipe, as the base and the model at its newest step answer it."""
-    samples = [sample for sample in view.samples if sample.get("index") == 0 and not sample.get("nonce")]
+    samples = [sample for sample in view.samples if sample.index == 0 and not sample.nonce]
     if not samples:
         return
-    yield "sample", text(samples[0], "prompt")
-    yield "  before", text(samples[0], "answer")
+    yield "sample", samples[0].prompt or ""
+    yield "  before", samples[0].answer or ""
     if len(samples) > 1:
-        yield "  after", text(samples[-1], "answer")
+        yield "  after", samples[-1].answer or ""
 
 
 def _checkpoint(view: RunView) -> Iterator[tuple[str, str]]:
     """The newest one, which `resume` goes on from."""
-    healthy = [record for record in view.checkpoints if record.get("healthy") is not False]
-    if healthy and (path := text(healthy[-1], "path")):
-        size = bytes_text(number(healthy[-1], "bytes"))
-        yield "checkpoint", f"step {step_text(healthy[-1])}  ({Path(path).name}, {size})"
+    healthy = [saved for saved in view.checkpoints if saved.healthy is not False and saved.path]
+    if healthy:
+        name, size = Path(healthy[-1].path).name, bytes_text(healthy[-1].bytes)
+        yield "checkpoint", f"step {step_text(healthy[-1].step)}  ({name}, {size})"
 
 
 def _adapter(view: RunView) -> Iterator[tuple[str, str]]:
-    artefact = view.artefact or {}
-    path, files = text(artefact, "path"), parts(artefact, "files")
-    if path and files:
-        weights = [file for file in files if text(file, "name").startswith("adapter_")]
-        size = bytes_text(sum(number(file, "bytes") or 0 for file in weights or files))
-        yield ("adapter" if weights else "model"), f"{path}  ({len(weights or files)} files, {size})"
+    artefact = view.artefact or Artefact()
+    if artefact.path and (files := artefact.sizes):
+        weights = {name: size for name, size in files.items() if name.startswith("adapter_")}
+        size = bytes_text(sum((weights or files).values()))
+        yield ("adapter" if weights else "model"), f"{artefact.path}  ({len(weights or files)} files, {size})"
     elif view.summary.adapter:
         yield "adapter", view.summary.adapter

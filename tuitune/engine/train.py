@@ -43,6 +43,7 @@ from tuitune.runs.read.length import nothing_left
 from tuitune.runs.store import checkpoints
 from tuitune.runs.store.directory import Run, read_recipe
 from tuitune.runs.store.provenance import record_sources
+from tuitune.runs.store.records.training import Answered, Plan
 
 
 def train(run: Run, report: Report, stop: StopSwitch, mailbox: Mailbox) -> Outcome:
@@ -101,7 +102,7 @@ def train(run: Run, report: Report, stop: StopSwitch, mailbox: Mailbox) -> Outco
         report.resumed(start.step, start.path, not reasons, reasons, start.skipped)
         loop.restore(resume.progress(start, now))
         loop.replay(tunes(run))
-    report.plan(
+    plan = Plan(
         total_steps=total,
         steps_per_epoch=per_epoch,
         train_rows=data.train_rows,
@@ -114,6 +115,7 @@ def train(run: Run, report: Report, stop: StopSwitch, mailbox: Mailbox) -> Outco
         dtype=str(formats.weights).removeprefix("torch."),
         attention=base.model.config._attn_implementation,
     )
+    report.plan(plan)
 
     answered = data.held_out_rows[: recipe.evaluation.answers]
     answers_basis = resume.basis_of_answers(now, answered, recipe.samples.max_new_tokens)
@@ -126,7 +128,7 @@ def train(run: Run, report: Report, stop: StopSwitch, mailbox: Mailbox) -> Outco
             report.phase("evaluating", f"answering {len(answered)} held-out questions")
             greedy = generator(recipe.samples.model_copy(update={"temperature": 0.0}))
             if (answers := compare_answers(greedy, answered, template)) is not None:
-                report.answered(step=step, label=label, basis=answers_basis, **vars(answers))
+                report.answered(Answered(step=step, label=label, basis=answers_basis, **vars(answers)))
         if "samples" not in known:
             sampler.take(step, label)
 

@@ -6,11 +6,30 @@ The screen lists all of it; commands that follow a run print what is news to som
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from tuitune.recipe.values import to_text
-from tuitune.runs.store.records import Record, number, parts, table, text, texts, whole
+from tuitune.runs.store.records import event_line
+from tuitune.runs.store.records.lifecycle import (
+    Acknowledged,
+    Amended,
+    Ended,
+    EngineStarted,
+    Exited,
+    Heard,
+    Kill,
+    NotifyFailed,
+    PauseRequested,
+    Retry,
+    Silent,
+    Slot,
+    StopRequested,
+    Supervisor,
+    Waiting,
+)
+from tuitune.runs.store.records.line import Line
+from tuitune.runs.store.records.training import Alert, Done, Evaluation, Resumed, Saved, Tuned
 from tuitune.runs.supervise.exit_report import EXIT_CODES
 from tuitune.text import clean
 from tuitune.units import bytes_text, clock_text, duration_text, number_text
@@ -23,159 +42,144 @@ NEWEST = 20
 
 def event_texts(view: WatchedRun) -> list[str]:
     """The newest events, oldest first, each with its time of day."""
-    records = [record for kind in _sources(view) for record in kind[-NEWEST:]]
-    lines = [(_time(record), words) for record in records if (words := _dated(record))]
+    lines = [(line.time or 0.0, words) for line in _newest(view) if (words := _dated(line))]
     return [
         clean(f"{clock_text(moment)}  {words}", limit=300) for moment, words in sorted(lines, key=lambda line: line[0])
     ]
 
 
-def _sources(view: WatchedRun) -> list[list[Record]]:
-    resumed = [view.resumed] if view.resumed is not None else []
-    return [view.events, view.checkpoints, view.alerts, resumed, view.done, view.tuned]
+def _newest(view: WatchedRun) -> Iterator[Line]:
+    yield from map(event_line, view.events[-NEWEST:])
+    for lines in (view.checkpoints, view.alerts, view.done, view.tuned):
+        yield from lines[-NEWEST:]
+    if view.resumed is not None:
+        yield view.resumed
 
 
-def _dated(record: Record) -> str:
+def _dated(line: Line) -> str:
     """An alert with its step, which the other records tell themselves."""
-    return f"step {step_text(record)}: {words(record)}" if record.get("kind") == "alert" else words(record)
+    return f"step {step_text(line.step)}: {words(line)}" if isinstance(line, Alert) else words(line)
 
 
-def words(record: Record) -> str:
-    """What a record tells; "" where another one tells it."""
-    name = kind_of(record)
-    told = _TOLD.get(name)
-    return told(record) if told else name
+def words(line: Line) -> str:
+    """What a record tells; "" where another one tells it; its name where this version does not know its kind."""
+    tell = _TOLD.get(type(line))
+    return tell(line) if tell else line.name
 
 
-def kind_of(record: Record) -> str:
-    """The kind of a record of the engine, the event of one of the supervisor."""
-    return str(record.get("kind", record.get("event")))
+def _supervisor(line: Supervisor) -> str:
+    life = line.life or 1
+    return "supervisor started" if life < 2 else f"life {life} begins" + (", resumed" if line.resumes else "")
 
 
-def _supervisor(record: Record) -> str:
-    life = whole(record, "life") or 1
-    if life < 2:
-        return "supervisor started"
-    return f"life {life} begins" + (", resumed" if record.get("resumes") else "")
+def _waiting(line: Waiting) -> str:
+    queue = f" (place {line.place} of {line.of})" if line.place is not None and line.of is not None else ""
+    return f"queued{queue}: {line.reason or 'reason not recorded'}"
 
 
-def _waiting(record: Record) -> str:
-    place, of = record.get("place"), record.get("of")
-    queue = f" (place {place} of {of})" if place is not None and of is not None else ""
-    return f"queued{queue}: {text(record, 'reason', 'reason not recorded')}"
+def _acknowledged(line: Acknowledged) -> str:
+    verb = line.verb or "a request"
+    if line.ok is False:
+        return f"{verb} refused: {line.message}"
+    return f"{verb}: {line.message}" if line.message else f"{verb} accepted"
 
 
-def _acknowledged(record: Record) -> str:
-    verb, message = text(record, "verb", "a request"), text(record, "message")
-    if record.get("ok") is False:
-        return f"{verb} refused: {message}"
-    return f"{verb}: {message}" if message else f"{verb} accepted"
+def _asked(line: StopRequested) -> str:
+    what = line.kind.removesuffix("-requested")
+    return f"{what} requested" + (" by a signal" if line.by == "signal" else "")
 
 
-def _asked(what: str) -> Callable[[Record], str]:
-    return lambda record: f"{what} requested" + (" by a signal" if record.get("by") == "signal" else "")
+def _kill(line: Kill) -> str:
+    return "; ".join(filter(None, (line.message or line.rung or "being killed", next_text(line, line.seconds))))
 
 
-def _kill(record: Record) -> str:
-    message = text(record, "message") or text(record, "rung", "being killed")
-    return "; ".join(filter(None, (message, next_text(record, number(record, "seconds")))))
+def _exited(line: Exited) -> str:
+    if line.code is None:
+        return f"engine killed by {line.signal}" if line.signal else "engine ended, cause unknown"
+    return (
+        f"engine ended: {EXIT_CODES[line.code]}" if line.code in EXIT_CODES else f"engine ended, exit code {line.code}"
+    )
 
 
-def _exited(record: Record) -> str:
-    code, signal = record.get("code"), record.get("signal")
-    if code is None:
-        return f"engine killed by {signal}" if signal else "engine ended, cause unknown"
-    return f"engine ended: {EXIT_CODES[code]}" if code in EXIT_CODES else f"engine ended, exit code {code}"
-
-
-def _ended(record: Record) -> str:
-    state, reason = text(record, "state", "ended"), text(record, "reason")
+def _ended(line: Ended) -> str:
+    state, reason = line.state or "ended", line.reason
     return reason if reason.startswith(state) else f"{state}: {reason}" if reason else state
 
 
-def _amended(record: Record) -> str:
-    changes = table(record, "changes")
-    told = [
-        f"{key} {' → '.join(value_text(table(changes, key).get(end)) for end in ('from', 'to'))}" for key in changes
-    ]
-    return f"recipe changed ({text(record, 'why', 'no reason recorded')}): {', '.join(told)}"
+def _amended(line: Amended) -> str:
+    told = [f"{key} {value_text(old)} → {value_text(new)}" for key, (old, new) in line.changed.items()]
+    return f"recipe changed ({line.why or 'no reason recorded'}): {', '.join(told)}"
 
 
-def _tuned(record: Record) -> str:
-    step = whole(record, "step")
-    told = ", ".join(f"{key} = {value_text(value)}" for key, value in table(record, "changes").items())
-    return f"tuned from step {'?' if step is None else f'{step + 1:,}'} on: {told}"
+def _tuned(line: Tuned) -> str:
+    told = ", ".join(f"{key} = {value_text(value)}" for key, value in (line.changes or {}).items())
+    return f"tuned from step {'?' if line.step is None else f'{line.step + 1:,}'} on: {told}"
 
 
-def _done(record: Record) -> str:
+def _done(line: Done) -> str:
     """The answer to a request; what was tuned has words of its own."""
-    verb, message = text(record, "verb", "a request"), text(record, "message")
-    if record.get("ok") is True:
-        return "" if verb == "tune" else f"{verb} done: {message}"
-    return f"{verb} not done: {message}"
+    verb = line.verb or "a request"
+    if line.ok:
+        return "" if verb == "tune" else f"{verb} done: {line.message}"
+    return f"{verb} not done: {line.message}"
 
 
-def _checkpoint(record: Record) -> str:
-    size, seconds = number(record, "bytes"), number(record, "seconds")
-    figures = ["size unknown" if size is None else bytes_text(size)]
-    if seconds is not None:
-        figures.append(f"in {duration_text(seconds)}")
-    health = {"True": ", healthy", "False": ", NOT healthy: weights, loss or gradient are not finite"}
-    known = health.get(str(record.get("healthy")), "")
-    return f"checkpoint at step {record.get('step', '?')}, {' '.join(figures)}{known}"
+def _saved(line: Saved) -> str:
+    size = "size unknown" if line.bytes is None else bytes_text(line.bytes)
+    took = "" if line.seconds is None else f" in {duration_text(line.seconds)}"
+    health = {True: ", healthy", False: ", NOT healthy: weights, loss or gradient are not finite", None: ""}
+    return f"checkpoint at step {step_text(line.step)}, {size}{took}{health[line.healthy]}"
 
 
-def resumed_text(record: Record) -> str:
+def resumed_text(line: Resumed) -> str:
     """From where a life of the run went on, and whether exactly: `from step 40, exactly`."""
-    if "checkpoint" in record and record["checkpoint"] is None:
+    if line.checkpoint is None and not line.step:
         start = "from the beginning: there is no checkpoint"
-    elif record.get("exact"):
-        start = f"from step {step_text(record)}, exactly"
+    elif line.exact:
+        start = f"from step {step_text(line.step)}, exactly"
     else:
-        reasons = "; ".join(texts(record, "reasons")) or "for a reason that was not recorded"
-        start = f"from step {step_text(record)}, approximately: {reasons}"
-    passed = [f"{text(one, 'path').rpartition('/')[2]}: {text(one, 'reason')}" for one in parts(record, "skipped")]
+        reasons = "; ".join(line.reasons) or "for a reason that was not recorded"
+        start = f"from step {step_text(line.step)}, approximately: {reasons}"
+    passed = [f"{name}: {reason}" for name, reason in line.passed_over]
     return start + (f" (skipped {'; '.join(passed)})" if passed else "")
 
 
-def _evaluation(record: Record) -> str:
-    loss, perplexity = (number_text(number(record, key)) for key in ("loss", "perplexity"))
-    return f"step {step_text(record):>6}  held-out loss {loss}  perplexity {perplexity}"
+def _evaluation(line: Evaluation) -> str:
+    figures = f"loss {number_text(line.loss)}  perplexity {number_text(line.perplexity)}"
+    return f"step {step_text(line.step):>6}  held-out {figures}"
 
 
-def _message(record: Record) -> str:
-    return text(record, "message", "what it was is not recorded")
+def _message(line: Alert | NotifyFailed) -> str:
+    return line.message or "what it was is not recorded"
 
 
-_TOLD: dict[str, Callable[[Record], str]] = {
-    "queued": lambda _: "queued",
-    "supervisor": _supervisor,
-    "waiting": _waiting,
-    "slot": lambda record: f"got {text(record, 'label') or text(record, 'device', 'a device')}",
-    "engine": lambda _: "engine started",
-    "acknowledged": _acknowledged,
-    "amended": _amended,
-    "stop-requested": _asked("stop"),
-    "pause-requested": _asked("pause"),
-    "kill": _kill,
-    "silent": lambda record: f"nothing heard from the engine for {duration_text(number(record, 'seconds'))}",
-    "heard": lambda _: "the engine responds again",
-    "retry": lambda record: f"retried: {text(record, 'reason', 'out of memory')}",
-    "exited": _exited,
-    "notify-failed": lambda record: f"the command of run.notify failed: {_message(record)}",
-    "ended": _ended,
-    "tuned": _tuned,
-    "done": _done,
-    "checkpoint": _checkpoint,
-    "resumed": lambda record: f"resumed {resumed_text(record)}",
-    "eval": _evaluation,
-    "alert": _message,
+_TOLD: dict[type[Line], Callable[[Any], str]] = {
+    Supervisor: _supervisor,
+    Waiting: _waiting,
+    Slot: lambda line: f"got {line.label or line.device or 'a device'}",
+    EngineStarted: lambda _: "engine started",
+    Acknowledged: _acknowledged,
+    Amended: _amended,
+    StopRequested: _asked,
+    PauseRequested: _asked,
+    Kill: _kill,
+    Silent: lambda line: f"nothing heard from the engine for {duration_text(line.seconds)}",
+    Heard: lambda _: "the engine responds again",
+    Retry: lambda line: f"retried: {line.reason or 'out of memory'}",
+    Exited: _exited,
+    NotifyFailed: lambda line: f"the command of run.notify failed: {_message(line)}",
+    Ended: _ended,
+    Tuned: _tuned,
+    Done: _done,
+    Saved: _saved,
+    Resumed: lambda line: f"resumed {resumed_text(line)}",
+    Evaluation: _evaluation,
+    Alert: _message,
 }
 
 
-def step_text(record: Record) -> str:
+def step_text(step: int | None) -> str:
     """The step that a record is about; `?` where it does not say."""
-    step = whole(record, "step")
     return "?" if step is None else f"{step:,}"
 
 
@@ -186,7 +190,3 @@ def value_text(value: Any) -> str:
     if isinstance(value, bool) or (isinstance(value, float) and math.isfinite(value)):
         return to_text(value)
     return "none" if value in (None, "") else str(value)
-
-
-def _time(record: Record) -> float:
-    return number(record, "time") or 0.0

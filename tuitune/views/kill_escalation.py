@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from tuitune.runs.store.records import Record, number, text
+from tuitune.runs.store.records.lifecycle import Kill
 from tuitune.text import clean
 
 _SENT = {
@@ -16,21 +16,19 @@ _SENT = {
 _NEXT = {"terminate-group": "SIGTERM to all", "kill-group": "SIGKILL", "stuck": "stuck"}
 
 
-def sent_text(kill: Record) -> str:
-    return _SENT.get(str(kill.get("rung"))) or clean(text(kill, "message", "being killed"), limit=80)
+def sent_text(kill: Kill) -> str:
+    return _SENT.get(kill.rung) or clean(kill.message or "being killed", limit=80)
 
 
-def seconds_left(kill: Record, now: float) -> float | None:
+def seconds_left(kill: Kill, now: float) -> float | None:
     """Seconds until the next rung, at the time `now`; None after the last. A clock that was put back adds none."""
-    seconds = number(kill, "seconds")
-    if seconds is None or kill.get("next") is None:
+    if kill.seconds is None or kill.next is None:
         return None
-    return min(max(seconds - (now - (number(kill, "time") or now)), 0.0), seconds)
+    return min(max(kill.seconds - (now - (kill.time or now)), 0.0), kill.seconds)
 
 
-def next_text(kill: Record, left: float | None) -> str:
+def next_text(kill: Kill, left: float | None) -> str:
     """`SIGKILL in 5 s`, where `left` seconds are left; "" after the last rung."""
-    following = kill.get("next")
-    if left is None or following is None:
+    if left is None or kill.next is None:
         return ""
-    return f"{_NEXT.get(str(following)) or clean(str(following), limit=40)} in {math.ceil(left)} s"
+    return f"{_NEXT.get(kill.next) or clean(kill.next, limit=40)} in {math.ceil(left)} s"

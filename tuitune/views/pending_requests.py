@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tuitune.runs.control.spool import ENGINE_VERBS
 from tuitune.runs.read.state import AT_REST
-from tuitune.runs.store.journal import Record
+from tuitune.runs.store.records import event_line
+from tuitune.runs.store.records.lifecycle import Acknowledged
+from tuitune.runs.store.records.training import Done
 from tuitune.views.watched_run import WatchedRun
 
 
@@ -56,9 +57,10 @@ class Asks:
 
     @staticmethod
     def _answer(ask: Ask, view: WatchedRun) -> Answer | None:
-        done = _bearing(view.done, ask.nonce) or _refusal(view.events, ask.nonce)
-        if done is not None:
-            return Answer(ask, done.get("ok") is True, str(done.get("message") or ""))
+        answers = (*view.done, *(event_line(event) for event in view.events if event.get("nonce") == ask.nonce))
+        for line in reversed(answers):
+            if isinstance(line, Done | Acknowledged) and line.nonce == ask.nonce and not _passed_on(line):
+                return Answer(ask, line.ok is True, line.message)
         if view.complete and view.summary.state in AT_REST:
             return Answer(ask, False, f"the run ended first: {view.summary.state}")
         return None
@@ -69,10 +71,6 @@ class Asks:
         return ask.verb not in ENGINE_VERBS and view.summary.state in (*AT_REST, "stopping")
 
 
-def _bearing(records: Sequence[Record], nonce: str) -> Record | None:
-    return next((record for record in reversed(records) if record.get("nonce") == nonce), None)
-
-
-def _refusal(events: Sequence[Record], nonce: str) -> Record | None:
-    answer = _bearing([event for event in events if event.get("event") == "acknowledged"], nonce)
-    return answer if answer is not None and answer.get("ok") is False else None
+def _passed_on(line: Done | Acknowledged) -> bool:
+    """Whether the supervisor has given the request to the engine, whose answer is yet to come."""
+    return isinstance(line, Acknowledged) and line.ok is not False

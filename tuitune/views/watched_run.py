@@ -6,20 +6,22 @@ from tuitune.problem import TuituneError
 from tuitune.recipe.schema import Recipe
 from tuitune.runs.read.summary import RunView
 from tuitune.runs.store.directory import read_recipe
-from tuitune.runs.store.records import Record, number, text
+from tuitune.runs.store.records import number
+from tuitune.runs.store.records.line import Line
+from tuitune.runs.store.records.training import Done
 
 
 class WatchedRun(RunView):
     """Beside what `RunView` has: `done`, the engine's answers to requests."""
 
     def _restart(self) -> None:
-        self.done: list[Record] = []
+        self.done: list[Done] = []
         super()._restart()
 
-    def take(self, record: Record) -> None:
-        super().take(record)
-        if record.get("kind") == "done":
-            self.done.append(record)
+    def take(self, line: Line) -> None:
+        super().take(line)
+        if isinstance(line, Done):
+            self.done.append(line)
 
     def figure(self, key: str) -> float | None:
         """The number that a setting is; None where it is none, or not known."""
@@ -30,8 +32,8 @@ class WatchedRun(RunView):
         from tuitune.recipe.tunable import TUNABLE, tune
 
         recipe = read_recipe(self.run)
-        for record in self.tuned:
-            known = {key: value for key, value in record["changes"].items() if key in TUNABLE}
+        for line in self.tuned:
+            known = {key: value for key, value in (line.changes or {}).items() if key in TUNABLE}
             try:
                 recipe = tune(recipe, known) if known else recipe
             except TuituneError:  # a record that this version does not understand
@@ -40,5 +42,4 @@ class WatchedRun(RunView):
 
     def verb_of(self, step: float, message: str) -> str:
         """What was asked where the answer at `step` was `message`; "" where that is not known."""
-        found = (record for record in self.done if record.get("step") == step and record.get("message") == message)
-        return text(next(found, {}), "verb")
+        return next((line.verb for line in self.done if line.step == step and line.message == message), "")

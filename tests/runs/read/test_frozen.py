@@ -50,8 +50,8 @@ def test_its_records_are_all_there(frozen: Run) -> None:
     view.refresh()
     assert view.complete and view.broken == 0
     assert list(view.steps["step"]) == [1, 2, 3]
-    assert [evaluation["label"] for evaluation in view.evaluations] == ["base", "during", "tuned"]
-    assert [sample["step"] for sample in view.samples] == [0, 2, 3]
+    assert [evaluation.label for evaluation in view.evaluations] == ["base", "during", "tuned"]
+    assert [sample.step for sample in view.samples] == [0, 2, 3]
     assert [event["event"] for event in view.events] == ["supervisor", "engine", "exited", "ended"]
 
 

@@ -17,6 +17,7 @@ from tuitune.runs.read.state import AT_REST, derive
 from tuitune.runs.store import journal
 from tuitune.runs.store.directory import Run, create
 from tuitune.runs.store.events import EventLog
+from tuitune.runs.store.records.lifecycle import NotifyFailed
 from tuitune.runs.supervise import waiting  # noqa: F401 - imported here once, not in every fork
 from tuitune.runs.supervise.supervisor import supervise
 
@@ -30,7 +31,7 @@ def test_no_event_that_was_acknowledged_is_lost(run: Run, mode: str) -> None:
     def write(tell: Callable[[str], None]) -> None:
         log = EventLog(run)
         for number in range(EVENTS):
-            log.append("note", number=number, text="é" * 500)
+            log.append(NotifyFailed(message=f"{number} {'é' * 500}"))
             tell(str(number))
         log.close()
 
@@ -40,15 +41,15 @@ def test_no_event_that_was_acknowledged_is_lost(run: Run, mode: str) -> None:
         run.events_file.unlink(missing_ok=True)
         run.reserve_file.unlink(missing_ok=True)
         told, survived = die_at(points, mode, write)
-        found = [str(record["number"]) for record in journal.read_all(run.events_file)]
+        found = [record["message"].split()[0] for record in journal.read_all(run.events_file)]
         assert found[: len(told)] == told
         assert len(found) <= len(told) + 1
         log = EventLog(run)
-        log.append("note", number="after")
+        log.append(NotifyFailed(message="after"))
         log.close()
         records = journal.read_all(run.events_file)
         assert [record["seq"] for record in records] == list(range(1, len(records) + 1))
-        assert [str(record["number"]) for record in records] == [*found, "after"]
+        assert [record["message"].split()[0] for record in records] == [*found, "after"]
     print(f"{points - 1} points, {mode}")
     assert points - 1 == 2 + 2 * EVENTS
 

@@ -20,6 +20,7 @@ from tuitune.runs.read.summary import summarize
 from tuitune.runs.store import files, identity, journal, lease
 from tuitune.runs.store.directory import Run
 from tuitune.runs.store.events import EventLog
+from tuitune.runs.store.records.lifecycle import Amended, Ended
 from tuitune.runs.supervise import watch
 from tuitune.runs.supervise.supervisor import REFUSED, supervise
 
@@ -208,8 +209,8 @@ def test_a_violent_death_is_named_soon_and_leaves_nothing_running(
 
 def test_an_event_that_is_too_long_is_no_end_of_the_supervisor(run: Run, capfd: pytest.CaptureFixture[str]) -> None:
     log = EventLog(run)
-    log.append("amended", changes={str(number): "x" * 60_000 for number in range(20)})
-    log.append("ended", state="finished", reason="")
+    log.append(Amended(changes={str(number): "x" * 60_000 for number in range(20)}))
+    log.append(Ended(state="finished"))
     log.close()
     assert [event["event"] for event in journal.read_all(run.events_file)] == ["ended"]
     assert len(capfd.readouterr().err) < 5000
@@ -262,7 +263,7 @@ import time
 from pathlib import Path
 from tuitune.runs.store.directory import Run
 from tuitune.runs.store.events import EventLog
-from tuitune.runs.store.events import EventLog
+from tuitune.runs.store.records.lifecycle import Ended, NotifyFailed
 run = Run(Path(sys.argv[1]))
 log = EventLog(run)
 with open(run.log_file, "ab", buffering=0) as filler:
@@ -271,10 +272,10 @@ with open(run.log_file, "ab", buffering=0) as filler:
             pass
     except OSError as error:
         print(error)
-log.append("ended", state="failed", reason="r" * 5000)
+log.append(Ended(state="failed", reason="r" * 5000))
 print(run.events_file.read_text().strip())
-log.append("extra", message="x" * 60_000)
-log.append("extra", message="x" * 60_000)
+log.append(NotifyFailed(message="x" * 60_000))
+log.append(NotifyFailed(message="x" * 60_000))
 """
 
 
@@ -294,7 +295,7 @@ def test_the_end_is_recorded_on_a_full_disk(tmp_path: Path) -> None:
     full, recorded = found.stdout.splitlines()[:2]
     assert "No space left" in full
     assert json.loads(recorded)["event"] == "ended"
-    assert "event extra" in found.stderr
+    assert "event notify-failed" in found.stderr
 
 
 def test_signals_are_named_even_where_python_has_no_name(run: Run) -> None:

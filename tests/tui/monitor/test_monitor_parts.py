@@ -14,6 +14,7 @@ from textual.content import Content
 from tests.tui.payloads import PAYLOADS
 from tuitune.hardware.gpus import Gpu, GpuProcess
 from tuitune.hardware.host import Host
+from tuitune.runs.store.records.samples import Sample
 from tuitune.text import clean
 from tuitune.tui import clipboard
 from tuitune.tui.charts.spark import spark
@@ -200,8 +201,8 @@ def test_of_samples_the_answer_in_view_is_whole_and_the_rest_fills_the_room(
 
 
 def test_samples_are_kept_apart_by_prompt_and_start_again_where_records_vanish() -> None:
-    def record(step: int, prompt: str, index: int = 0, **more: object) -> dict[str, object]:
-        return {"step": step, "index": index, "prompt": prompt, "answer": f"at {step}", "label": "during", **more}
+    def record(step: int, prompt: str, index: int = 0, nonce: str | None = None) -> Sample:
+        return Sample(step=step, index=index, prompt=prompt, answer=f"at {step}", label="during", nonce=nonce)
 
     book = SampleBook()
     records = [record(0, "one"), record(5, "one"), record(5, "another")]

@@ -10,6 +10,7 @@ from tuitune.engine.evaluation.generate import Generator
 from tuitune.engine.journal.report import Report
 from tuitune.engine.tokens.template import ChatTemplate
 from tuitune.recipe.sections.samples import SamplesSection
+from tuitune.runs.store.records.samples import Sample
 
 _ASKED = 1_000_000
 
@@ -46,11 +47,12 @@ class Sampler:
         started = time.perf_counter()
         answers = self._generator(self.settings).answer([self._rendered(text) for text in prompts.values()])
         seconds = time.perf_counter() - started
-        request = {} if nonce is None else {"nonce": nonce}
         for (index, text), (answer, tokens) in zip(prompts.items(), answers, strict=True):
             self._report.sample(
-                step=step, index=index, prompt=text, answer=answer, label=label, tokens=tokens, seconds=seconds,
-                **request,
+                Sample(
+                    step=step, index=index, prompt=text, answer=answer, label=label, tokens=tokens, seconds=seconds,
+                    nonce=nonce,
+                )
             )  # fmt: skip
 
     def too_long(self, prompts: Sequence[str], settings: SamplesSection, most: int | None) -> str | None:

@@ -11,6 +11,22 @@ from typing import Any
 from tuitune.engine.journal.resilient_writer import PatientWriter
 from tuitune.metrics import METRICS
 from tuitune.runs.store.directory import Run
+from tuitune.runs.store.records.line import Line
+from tuitune.runs.store.records.samples import Sample, Superseded
+from tuitune.runs.store.records.training import (
+    Alert,
+    Answered,
+    Artefact,
+    Done,
+    End,
+    Evaluation,
+    Phase,
+    Plan,
+    Resumed,
+    Saved,
+    Step,
+    Tuned,
+)
 from tuitune.text import clean, redact
 from tuitune.units import bytes_text, count_text, percent_text
 
@@ -40,7 +56,7 @@ class Report:
     def phase(self, slug: str, text: str) -> None:
         """Announce what is about to happen, before it does."""
         self.phase_now, self._last_line, text = slug, time.monotonic(), redact(text)
-        self._metrics.append(kind="phase", phase=slug, text=text, done=None, total=None, unit="")
+        self._write(Phase(phase=slug, text=text))
         say(text)
 
     def progress(self, slug: str, text: str, done: int, total: int | None, unit: str) -> None:
@@ -51,7 +67,7 @@ class Report:
         if now - self._last_progress < _PROGRESS_INTERVAL and done != total:
             return
         self._last_progress, text = now, redact(text)
-        self._metrics.append(kind="phase", phase=slug, text=text, done=done, total=total, unit=unit)
+        self._write(Phase(phase=slug, text=text, done=done, total=total, unit=unit))
         if now - self._last_line < _LINE_INTERVAL:
             return
         self._last_line = now
@@ -72,78 +88,65 @@ class Report:
         """
         self.step, self.saved = step, None if checkpoint is None else step
         passed_over = [{"path": str(path), "reason": reason} for path, reason in skipped]
-        self._metrics.append(
-            kind="resumed",
-            step=step,
-            checkpoint=None if checkpoint is None else str(checkpoint),
-            exact=exact,
-            reasons=list(reasons),
-            skipped=passed_over,
-        )
-        self._samples.append(kind="resumed", step=step)
+        where = None if checkpoint is None else str(checkpoint)
+        self._write(Resumed(step=step, checkpoint=where, exact=exact, reasons=list(reasons), skipped=passed_over))
+        self._samples.append(**Superseded(step=step).body())
         how = "exactly as it was" if exact else "approximately: " + "; ".join(reasons)
         say(f"resumed after step {step:,}, {how}" if step else "starting over")
         for path, reason in skipped:
             say(f"not used: {path.name}: {reason}")
 
-    def plan(self, **figures: Any) -> None:
-        self._metrics.append(kind="plan", **figures)
+    def plan(self, plan: Plan) -> None:
+        self._write(plan)
 
     def trained(self, **figures: Any) -> None:
         """One training record; `loss` may be null (see the journal) where it is not finite."""
-        self._metrics.append(kind="step", **figures)
+        self._metrics.append(kind=Step.kind, **figures)
         told = [metric.key for metric in METRICS.values() if not metric.unit and figures.get(metric.key) is not None]
         shown = "  ".join(f"{key} {figures[key]:.3g}" for key in told)
         say(f"step {figures['step']:,}  {shown}")
 
-    def evaluated(self, **figures: Any) -> None:
-        self._metrics.append(kind="eval", **figures)
-        say(f"held-out ({figures['label']})  loss {figures['loss']:.4f}  perplexity {figures['perplexity']:.4g}")
+    def evaluated(self, evaluation: Evaluation) -> None:
+        self._write(evaluation)
+        say(f"held-out ({evaluation.label})  loss {evaluation.loss:.4f}  perplexity {evaluation.perplexity:.4g}")
 
-    def answered(self, **figures: Any) -> None:
-        self._metrics.append(kind="answers", **figures)
-        valid = figures["valid_json"]
+    def answered(self, answered: Answered) -> None:
+        self._write(answered)
+        valid = answered.valid_json
         say(
-            f"answers ({figures['label']})  exact {percent_text(figures['exact'])}"
+            f"answers ({answered.label})  exact {percent_text(answered.exact)}"
             + ("" if valid is None else f"  valid JSON {percent_text(valid)}")
         )
 
-    def sample(self, **figures: Any) -> None:
-        self._samples.append(**figures)
+    def sample(self, sample: Sample) -> None:
+        self._samples.append(**sample.body())
 
     def checkpoint(self, path: Path, size: int, seconds: float, healthy: bool) -> None:
         """A checkpoint of `step` is on disk, of `size` bytes; saving it took `seconds`."""
         self.saved = self.step
-        self._metrics.append(
-            kind="checkpoint",
-            step=self.step,
-            path=str(path),
-            bytes=size,
-            seconds=round(seconds, 3),
-            healthy=healthy,
-            sync=True,
-        )
+        saved = Saved(step=self.step, path=str(path), bytes=size, seconds=round(seconds, 3), healthy=healthy)
+        self._write(saved, sync=True)
         say(f"checkpoint {path.name}: {bytes_text(size)} in {seconds:.1f} s" + ("" if healthy else ", not healthy"))
 
     def tuned(self, nonce: str, changes: Mapping[str, Any]) -> None:
         """Settings were changed at the request `nonce`, from the next step on."""
-        self._metrics.append(kind="tuned", nonce=nonce, step=self.step, changes=dict(changes), sync=True)
+        self._write(Tuned(nonce=nonce, step=self.step, changes=dict(changes)), sync=True)
         say(f"from step {self.step + 1:,} on: " + ", ".join(f"{key} = {value}" for key, value in changes.items()))
 
     def done(self, nonce: str, verb: str, ok: bool, message: str) -> None:
         """A request was carried out, or could not be: `message` says what came of it."""
         message = redact(message)
-        self._metrics.append(kind="done", nonce=nonce, verb=verb, ok=ok, message=message, step=self.step)
+        self._write(Done(nonce=nonce, verb=verb, ok=ok, message=message, step=self.step))
         say(f"{verb}: {message}")
 
     def alert(self, id: str, level: str, message: str) -> None:
         """Something that a person should know; `level` is "info", "warning" or "error"."""
         message = redact(message)
-        self._metrics.append(kind="alert", id=id, level=level, message=message, step=self.step)
+        self._write(Alert(id=id, level=level, message=message, step=self.step))
         say(f"{level}: {message}")
 
     def artefact(self, path: Path, files: list[dict[str, Any]], reload_difference: float) -> None:
-        self._metrics.append(kind="artefact", path=str(path), files=files, reload_difference=reload_difference)
+        self._write(Artefact(path=str(path), files=files, reload_difference=reload_difference))
 
     def because(self, reason: str, cause: str | None = None) -> None:
         """Remember why the run ends, for the end record."""
@@ -153,9 +156,12 @@ class Report:
         """The last record; waits for room on a full disk. OSError where it, or one before it, cannot be written."""
         reason = None if reason is None else redact(reason)
         say(outcome if reason is None else f"{outcome}: {reason}")
-        self._metrics.append(kind="end", outcome=outcome, reason=reason, step=self.step, cause=cause)
+        self._write(End(outcome=outcome, reason=reason, step=self.step, cause=cause))
         self._samples.settle()
         self._metrics.settle()
+
+    def _write(self, line: Line, *, sync: bool = False) -> None:
+        self._metrics.append(**line.body(), sync=sync)
 
     def _not_synced(self, error: OSError) -> None:
         """Say once that the disk fails to confirm what was written."""

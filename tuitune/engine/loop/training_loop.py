@@ -47,6 +47,7 @@ from tuitune.engine.process.stop import Stopped, StopSwitch
 from tuitune.metrics import METRICS
 from tuitune.recipe.schema import Recipe
 from tuitune.runs.store.journal import Record
+from tuitune.runs.store.records.training import Evaluation
 
 
 class TrainingLoop(TrainerCallback):
@@ -150,7 +151,7 @@ class TrainingLoop(TrainerCallback):
         self._report.phase("evaluating", "evaluating on held-out rows")
         with self.watch:
             held_out = self.trainer.held_out_loss()
-        self._report.evaluated(
+        evaluation = Evaluation(
             step=state.global_step,
             epoch=state.epoch or 0.0,
             loss=held_out.loss,
@@ -161,6 +162,7 @@ class TrainingLoop(TrainerCallback):
             label=label,
             basis=self._basis,
         )
+        self._report.evaluated(evaluation)
         self.perplexities[label] = held_out.perplexity
         self._requests.settle("evaluate", True, f"held-out loss {held_out.loss:.4f} at step {state.global_step:,}")
         return held_out.loss

@@ -8,6 +8,7 @@ from tuitune.runs.store import journal
 from tuitune.runs.store.directory import Run
 from tuitune.runs.store.events import EventLog
 from tuitune.runs.store.records import text
+from tuitune.runs.store.records.lifecycle import Acknowledged
 
 
 class Inbox:
@@ -41,7 +42,7 @@ class Inbox:
                 self.answer(request, False, message)
 
     def _answer(self, nonce: str, verb: str | None, ok: bool, message: str) -> None:
-        self._events.append("acknowledged", nonce=nonce, verb=verb, ok=ok, message=message)
+        self._events.append(Acknowledged(nonce=nonce, verb=verb, ok=ok, message=message))
         self._answered.add(nonce)
         if not intake.discard(self._run, nonce):
             self._immovable.add(nonce)

@@ -26,7 +26,6 @@ from tuitune.runs.read.state import AT_REST, derive
 from tuitune.runs.read.summary import RunView, Summary, adapter_of
 from tuitune.runs.store import files
 from tuitune.runs.store.directory import Run
-from tuitune.runs.store.records import text
 
 _LIMIT = 1 << 18
 _WORTH_KEEPING = 1 << 13
@@ -50,14 +49,14 @@ class Glance:
 
     @classmethod
     def of(cls, view: RunView) -> Glance:
-        errors = [alert for alert in view.alerts if alert.get("level") == "error"]
+        errors = [alert for alert in view.alerts if alert.level == "error"]
         return cls(
             summary=view.summary,
-            phase=text(view.phase or {}, "text"),
+            phase=view.phase.text if view.phase else "",
             losses=_curve(view.steps["loss"]),
             spent=view.time_spent(None if view.summary.state in AT_REST else time.time()),
             alerts=len(errors),
-            alert=text(errors[-1], "message") if errors else "",
+            alert=errors[-1].message if errors else "",
         )
 
 

@@ -8,16 +8,34 @@ from collections.abc import Sequence
 from itertools import chain, groupby
 from typing import Any
 
-from tuitune.metrics import METRICS
 from tuitune.runs.read.columns import Steps
 from tuitune.runs.read.marks import Mark, Marks
 from tuitune.runs.read.state import PROGRESS
-from tuitune.runs.store.records import Record, column, number, table, text, whole
+from tuitune.runs.store.records import Record, column, metric_line, whole
+from tuitune.runs.store.records.checks import Number
+from tuitune.runs.store.records.line import Line
+from tuitune.runs.store.records.samples import Sample, Superseded
+from tuitune.runs.store.records.training import (
+    Alert,
+    Answered,
+    Artefact,
+    End,
+    Evaluation,
+    Phase,
+    Plan,
+    Resumed,
+    Saved,
+    Tuned,
+)
 
 MEMORY = {part: f"{part}_memory_bytes" for part in ("peak", "reserved", "context")}
 """The most bytes that a run's tensors took, and on a GPU what its allocator reserved and what CUDA itself took."""
 
-_EVALUATION = ("time", "step", "epoch", "perplexity", "tokens", "rows", "seconds")
+
+class PlacedEvaluation(Evaluation):
+    """An evaluation with its place on an axis of tokens."""
+
+    trained_tokens: Number = 0.0
 
 
 class History:
@@ -34,17 +52,17 @@ class History:
     def __init__(self) -> None:
         self.rewinds = 0
         self.steps = Steps()
-        self.phase: Record | None = None
-        self.plan: Record | None = None
-        self.artefact: Record | None = None
-        self.resumed: Record | None = None
-        self.end: Record | None = None
-        self.evaluations: list[Record] = []
-        self.answers: list[Record] = []
-        self.checkpoints: list[Record] = []
-        self.alerts: list[Record] = []
-        self.samples: list[Record] = []
-        self.tuned: list[Record] = []
+        self.phase: Phase | None = None
+        self.plan: Plan | None = None
+        self.artefact: Artefact | None = None
+        self.resumed: Resumed | None = None
+        self.end: End | None = None
+        self.evaluations: list[PlacedEvaluation] = []
+        self.answers: list[Answered] = []
+        self.checkpoints: list[Saved] = []
+        self.alerts: list[Alert] = []
+        self.samples: list[Sample] = []
+        self.tuned: list[Tuned] = []
         self.memory: dict[str, float] = dict.fromkeys(MEMORY, 0)
         self.progress = 0
         self._marks = Marks()
@@ -52,8 +70,8 @@ class History:
     @property
     def perplexities(self) -> tuple[float | None, float | None]:
         """Held-out perplexity of the base model, and of the model in training when it was last measured."""
-        base = [one["perplexity"] for one in self.evaluations if one["label"] == "base"]
-        later = [one["perplexity"] for one in self.evaluations if one["label"] != "base"]
+        base = [one.perplexity for one in self.evaluations if one.label == "base"]
+        later = [one.perplexity for one in self.evaluations if one.label != "base"]
         return (base or [None])[-1], (later or [None])[-1]
 
     @property
@@ -73,58 +91,62 @@ class History:
                 self._take_steps(list(alike))
             else:
                 for record in alike:
-                    self.take(record)
+                    self.take(metric_line(record))
 
     def _take_steps(self, records: Sequence[Record]) -> None:
         self.steps.extend(records)
         for part, key in MEMORY.items():
             self.memory[part] = max(chain([self.memory[part]], column(records, key)))
 
-    def take(self, record: Record) -> None:
+    def take(self, line: Line) -> None:
         """A record of metrics.jsonl that is not a step."""
-        match kind := record.get("kind"):
-            case "phase":
-                self.phase = shaped(record, texts=("phase", "text", "unit"), numbers=("done", "total"))
-                return
-            case "eval":
-                measured = (*_EVALUATION, *(metric.key for metric in METRICS.values() if metric.held_out))
-                evaluation = shaped(record, ("label", "basis"), measured)
-                trained = len(self.steps) and evaluation["step"] != 0
-                self._drop_incomparable(self.evaluations, evaluation)
-                tokens = self.steps["tokens"][-1] if trained else 0.0
-                self.evaluations.append({**evaluation, "trained_tokens": tokens})
-                return
-            case "resumed":
-                self._resume(record)
-            case "plan" | "artefact" | "end":
-                setattr(self, str(kind), record)
-            case "answers":
-                self._drop_incomparable(self.answers, record)
-                self.answers.append(record)
-            case "tuned" if table(record, "changes"):
-                self.tuned.append(record)
-            case "checkpoint" | "alert":
-                getattr(self, f"{kind}s").append(record)
-        self._marks.take(record)
+        match line:
+            case Phase():
+                self.phase = line
+            case Plan():
+                self.plan = line
+            case Evaluation():
+                self._evaluated(line)
+            case Answered():
+                self._drop_incomparable(self.answers, line)
+                self.answers.append(line)
+            case Saved():
+                self.checkpoints.append(line)
+            case Alert():
+                self.alerts.append(line)
+            case Tuned() if line.changes:
+                self.tuned.append(line)
+            case Artefact():
+                self.artefact = line
+            case Resumed():
+                self._resume(line)
+            case End():
+                self.end = line
+        self._marks.take(line)
 
     def take_sample(self, record: Record) -> None:
         """A record of samples.jsonl."""
-        if record.get("kind") == "resumed":
-            self.rewinds += _drop_after([self.samples], number(record, "step"))
+        if record.get("kind") == Superseded.kind:
+            self.rewinds += _drop_after([self.samples], Superseded.read(record).step)
         else:
-            self.samples.append(record)
+            self.samples.append(Sample.read(record))
 
-    def _drop_incomparable(self, former: list[Record], newest: Record) -> None:
-        if former and former[-1].get("basis") != newest.get("basis"):
+    def _evaluated(self, line: Evaluation) -> None:
+        trained = len(self.steps) and line.step != 0
+        self._drop_incomparable(self.evaluations, line)
+        tokens = self.steps["tokens"][-1] if trained else 0.0
+        self.evaluations.append(PlacedEvaluation(**vars(line), trained_tokens=tokens))
+
+    def _drop_incomparable(self, former: list[Any], newest: Evaluation | Answered) -> None:
+        if former and former[-1].basis != newest.basis:
             former.clear()
             self.rewinds += 1
 
-    def _resume(self, record: Record) -> None:
-        self.resumed, self.end = record, None
-        step = number(record, "step")
-        if step is not None:
-            cut = self.steps.cut(step)
-            dropped = _drop_after([self.evaluations, self.answers, self.checkpoints, self.alerts], step)
+    def _resume(self, line: Resumed) -> None:
+        self.resumed, self.end = line, None
+        if line.step is not None:
+            cut = self.steps.cut(line.step)
+            dropped = _drop_after([self.evaluations, self.answers, self.checkpoints, self.alerts], line.step)
             self.rewinds += cut or dropped
 
 
@@ -132,17 +154,11 @@ def _is_step(record: Record) -> bool:
     return record.get("kind") == "step"
 
 
-def _drop_after(lists: list[list[Record]], step: float | None) -> bool:
+def _drop_after(lists: Sequence[list[Any]], step: float | None) -> bool:
     """Remove the records of a later step; whether there were any."""
     dropped = False
-    for records in lists:
-        kept = [record for record in records if step is None or (number(record, "step") or 0) <= step]
-        dropped = dropped or len(kept) < len(records)
-        records[:] = kept
+    for lines in lists:
+        kept = [line for line in lines if step is None or (line.step or 0) <= step]
+        dropped = dropped or len(kept) < len(lines)
+        lines[:] = kept
     return dropped
-
-
-def shaped(record: Record, texts: tuple[str, ...], numbers: tuple[str, ...]) -> Record:
-    """The named fields of a record, all there: "" and None stand for what is missing or odd."""
-    fields: dict[str, Any] = {key: text(record, key) for key in texts}
-    return fields | {key: number(record, key) for key in numbers}

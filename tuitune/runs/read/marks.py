@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from tuitune.runs.store.records import Record, number, table, text, texts, whole
+from tuitune.runs.store.records import Record, number, text, whole
+from tuitune.runs.store.records.line import Line
+from tuitune.runs.store.records.training import Alert, Done, Resumed, Tuned
 from tuitune.text import clean
 
 Mark = dict[str, Any]
@@ -41,14 +43,12 @@ class Marks:
         ordered = sorted(self._marks, key=lambda mark: mark.step)
         return [{"step": mark.step, "kind": mark.kind, "text": mark.text} for mark in ordered]
 
-    def take(self, record: Record) -> None:
+    def take(self, line: Line) -> None:
         """A record of metrics.jsonl."""
-        kind = record.get("kind")
-        if kind == "resumed":
-            self._rewind(record)
-        words = _METRICS[kind](record) if kind in _METRICS else ""
-        if words:
-            self._add(record, str(kind), words, whole(record, "seq") or 0)
+        if isinstance(line, Resumed):
+            self._rewind(line)
+        if words := _words(line):
+            self._add(line.figure("step"), line.kind, words, line.seq or 0)
 
     def take_event(self, event: Record) -> None:
         """An event, with the `step` and number of the last metrics record (`after`) that the supervisor knew of."""
@@ -59,16 +59,17 @@ class Marks:
         if kind is None or (kind == "kill" and self._killed):
             return
         self._killed = self._killed or kind == "kill"
-        self._add(event, kind, _TEXTS.get(kind) or text(event, "reason"), whole(event, "after") or 0)
+        words = _TEXTS.get(kind) or text(event, "reason")
+        self._add(number(event, "step"), kind, words, whole(event, "after") or 0)
 
-    def _add(self, record: Record, kind: str, words: str, seq: int) -> None:
-        mark = _Placed(number(record, "step") or 0.0, kind, clean(words, limit=_LONGEST), seq)
+    def _add(self, step: float | None, kind: str, words: str, seq: int) -> None:
+        mark = _Placed(step or 0.0, kind, clean(words, limit=_LONGEST), seq)
         again = kind == "tuned" and any(replace(known, seq=seq) == mark for known in self._marks)
         if not again:
             self._marks.append(mark)
 
-    def _rewind(self, record: Record) -> None:
-        step, seq = number(record, "step"), whole(record, "seq") or 0
+    def _rewind(self, line: Resumed) -> None:
+        step, seq = line.step, line.seq or 0
         if step is None:
             return
         kept = []
@@ -80,23 +81,16 @@ class Marks:
         self._marks = kept
 
 
-def _tuned(record: Record) -> str:
-    return ", ".join(f"{key} = {value}" for key, value in table(record, "changes").items())
-
-
-def _done(record: Record) -> str:
-    """What was done on request; a change of settings and a pause have marks of their own."""
-    marked = record.get("verb") in ("tune", "pause")
-    return "" if marked or record.get("ok") is not True else text(record, "message")
-
-
-def _resumed(record: Record) -> str:
-    why = "; ".join(filter(None, texts(record, "reasons")))
-    return "resumed exactly" if record.get("exact") is True else f"resumed approximately{f': {why}' if why else ''}"
-
-
-def _alert(record: Record) -> str:
-    return text(record, "message") if record.get("level") in ("warning", "error") else ""
-
-
-_METRICS = {"tuned": _tuned, "done": _done, "resumed": _resumed, "alert": _alert}
+def _words(line: Line) -> str:
+    """What a mark says; "" for a record that gets none. A change of settings and a pause have marks of their own."""
+    match line:
+        case Tuned():
+            return ", ".join(f"{key} = {value}" for key, value in (line.changes or {}).items())
+        case Done():
+            return line.message if line.ok and line.verb not in ("tune", "pause") else ""
+        case Resumed():
+            why = "; ".join(filter(None, line.reasons))
+            return "resumed exactly" if line.exact else f"resumed approximately{f': {why}' if why else ''}"
+        case Alert():
+            return line.message if line.level in ("warning", "error") else ""
+    return ""

@@ -154,7 +154,7 @@ class RunView(History):
 
     def setting(self, key: str) -> Any:
         """The value that the run goes by now, with what was tuned; None where that is not known."""
-        tuned = next((record["changes"] for record in reversed(self.tuned) if key in record["changes"]), None)
+        tuned = next((line.changes for line in reversed(self.tuned) if line.changes and key in line.changes), None)
         section, name = key.split(".")
         return tuned[key] if tuned is not None else self.recipe.get(section, {}).get(name)
 
@@ -189,10 +189,10 @@ class RunView(History):
         return self._glance
 
     def _summarize(self) -> Summary:
-        plan, steps = self.plan or {}, self.steps
+        steps = self.steps
         state, reason = self._judged()
-        step, total = _whole(_last(steps["step"])), self._total(plan)
-        measured = {evaluation["label"]: evaluation for evaluation in self.evaluations}
+        step, total = _whole(_last(steps["step"])), self._total()
+        measured = {evaluation.label: evaluation.perplexity for evaluation in self.evaluations}
         return Summary(
             id=self.run.id,
             name=self.run.name,
@@ -203,8 +203,8 @@ class RunView(History):
             total_steps=total,
             epoch=_last(steps["epoch"]),
             loss=_last(steps["loss"]),
-            eval_loss=self.evaluations[-1]["loss"] if self.evaluations else None,
-            perplexity={label: measured.get(label, {}).get("perplexity") for label in ("base", "tuned")},
+            eval_loss=self.evaluations[-1].loss if self.evaluations else None,
+            perplexity={label: measured.get(label) for label in ("base", "tuned")},
             tokens_per_second=_last(steps["tokens_per_second"]),
             peak_memory_bytes=_whole(self.memory["peak"] or None),
             started_at=self._started_at,
@@ -212,8 +212,8 @@ class RunView(History):
             eta_seconds=self._eta(step, total) if state == "training" else None,
             adapter=adapter_of(self.run),
             life=self._lives,
-            checkpoint=whole(self.checkpoints[-1], "step") if self.checkpoints else None,
-            exact=(self.resumed or {}).get("exact"),
+            checkpoint=self.checkpoints[-1].step if self.checkpoints else None,
+            exact=self.resumed.exact if self.resumed else None,
             trained_seconds=self._spent.trained if self._spent else None,
             waited_seconds=self._spent.waited if self._spent else None,
             recipe=self._told_recipe,
@@ -226,9 +226,9 @@ class RunView(History):
         told: dict[str, Any] = redact_all(self.recipe)
         return told
 
-    def _total(self, plan: Record) -> int | None:
+    def _total(self) -> int | None:
         """The steps there will be: as the engine has planned them, before that as many as the recipe sets."""
-        return whole(plan, "total_steps") or self.recipe.get("training", {}).get("max_steps")
+        return (self.plan and self.plan.total_steps) or self.recipe.get("training", {}).get("max_steps")
 
     @cached_property
     def _created_at(self) -> float | None:
@@ -250,13 +250,13 @@ class RunView(History):
         if step is None or total is None or left is None:
             return None
         epoch = _last(self.steps["epoch"])
-        per_epoch = whole(self.plan or {}, "steps_per_epoch") or (step / epoch if epoch else None)
+        per_epoch = (self.plan and self.plan.steps_per_epoch) or (step / epoch if epoch else None)
         pauses = (
             ("evaluation.every", self.evaluations, evaluation_seconds(self.evaluations)),
             ("samples.every", self.samples, samples_seconds(self.samples)),
         )
         for every, done, seconds in pauses:
-            at_end = not any(one.get("label") == "tuned" and one.get("step") == total for one in done[-_LAST:])
+            at_end = not any(one.label == "tuned" and one.step == total for one in done[-_LAST:])
             left += seconds * (times_due(self.setting(every), step, total, per_epoch) + at_end)
         return left
 

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Sequence
 from itertools import islice
 from typing import Any
 
-from tuitune.runs.store.records import Record, number
+from tuitune.runs.store.records.samples import Sample
+from tuitune.runs.store.records.training import Evaluation
 
 _RECENT_STEPS, _TELLING = 20, 3
 """How many steps the rest is reckoned from: at most, and at least."""
@@ -34,21 +35,17 @@ def times_due(every: Any, step: int, total: int, per_epoch: float | None) -> int
     return max(math.ceil(total / length) - 1 - math.floor(step / length), 0) if length and length > 0 else 0
 
 
-def evaluation_seconds(evaluations: Sequence[Record]) -> float:
+def evaluation_seconds(evaluations: Sequence[Evaluation]) -> float:
     """What an evaluation takes, by the latest ones; 0 where none was made."""
-    return _mean(number(one, "seconds") for one in reversed(evaluations))
+    return _mean(one.seconds for one in reversed(evaluations))
 
 
-def samples_seconds(samples: Sequence[Record]) -> float:
+def samples_seconds(samples: Sequence[Sample]) -> float:
     """What it takes to answer the recipe's prompts, by the latest rounds; 0 where there was none.
 
     The records of a round each hold the seconds of the whole round.
     """
-    rounds = {
-        (one.get("step"), one.get("label")): number(one, "seconds")
-        for one in islice(reversed(samples), _RECORDS)
-        if "nonce" not in one
-    }
+    rounds = {(one.step, one.label): one.seconds for one in islice(reversed(samples), _RECORDS) if one.nonce is None}
     return _mean(rounds.values())
 
 

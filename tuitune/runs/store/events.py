@@ -5,11 +5,11 @@ from __future__ import annotations
 import errno
 import sys
 from contextlib import suppress
-from typing import Any
 
 from tuitune.runs.store import files
 from tuitune.runs.store.directory import Run
 from tuitune.runs.store.journal import Writer
+from tuitune.runs.store.records.lifecycle import Event
 
 _RESERVE = 1 << 16
 _LOGGED = 4096
@@ -27,15 +27,15 @@ class EventLog:
             files.write_new(self._reserve, bytes(_RESERVE))
         self._writer = Writer(run.events_file)
 
-    def append(self, event: str, **fields: Any) -> None:
+    def append(self, event: Event) -> None:
         try:
-            self._writer.append(event=event, **fields, sync=True)
+            self._writer.append(**event.body(), sync=True)
         except (OSError, ValueError) as error:
             full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
             if full and self._give_up_reserve():
-                self.append(event, **fields)
+                self.append(event)
             else:
-                print(f"event {event} {fields} not recorded: {error}"[:_LOGGED], file=sys.stderr, flush=True)
+                print(f"event {event.kind} {event.body()} not recorded: {error}"[:_LOGGED], file=sys.stderr, flush=True)
 
     def close(self) -> None:
         self._give_up_reserve()

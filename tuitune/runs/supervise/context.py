@@ -9,6 +9,7 @@ from typing import Any
 from tuitune.runs.control.inbox import Inbox
 from tuitune.runs.store.directory import Run
 from tuitune.runs.store.events import EventLog
+from tuitune.runs.store.records.lifecycle import Amended
 from tuitune.runs.supervise.notices import Notices
 
 
@@ -30,7 +31,7 @@ class Desk:
 
         made = amend(self.run, changes)
         if made:
-            self.events.append("amended", changes=made, why=why)
+            self.events.append(Amended(changes=made, why=why))
         return made
 
     def _on_signal(self, number: int, frame: object) -> None:

@@ -15,6 +15,7 @@ from tuitune.runs.store import files, identity, journal
 from tuitune.runs.store.directory import Run, read_recipe
 from tuitune.runs.store.events import EventLog
 from tuitune.runs.store.records import whole
+from tuitune.runs.store.records.lifecycle import Ended, EngineStarted, Exited, Slot, Supervisor
 from tuitune.runs.supervise.context import Desk
 from tuitune.runs.supervise.engine_process import EngineProcess, engine_command
 from tuitune.runs.supervise.engine_progress import Pulse
@@ -45,7 +46,7 @@ class Life:
         me = identity.current().as_record()
         files.write_whole(run.owner_file, json.dumps(me).encode())
         number = 1 if before is None else max(whole(before, "life") or 1, 1) + 1
-        events.append("supervisor", identity=me, tuitune=__version__, life=number, resumes=number > 1)
+        events.append(Supervisor(identity=me, tuitune=__version__, life=number, resumes=number > 1))
 
     def see_through(self, changes: Mapping[str, Any]) -> None:
         """Live to the last event, with `changes` to the recipe."""
@@ -54,11 +55,11 @@ class Life:
             ending = held
         else:
             with held:
-                self._events.append("slot", device=held.slot.device, label=held.slot.label)
+                self._events.append(Slot(device=held.slot.device, label=held.slot.label))
                 ending = self._train(held.slot.environment)
         self._desk.inbox.turn_away("the run had already ended")
         seconds = round(time.monotonic() - self._began, 3)
-        self._events.append("ended", state=ending.state, reason=redact(ending.reason), seconds=seconds)
+        self._events.append(Ended(state=ending.state, reason=redact(ending.reason), seconds=seconds))
         if ending.state != "paused":
             facts = {"state": ending.state, "reason": redact(ending.reason), "step": self._pulse.step}
             self._desk.notices.say("ended", facts, last=True)
@@ -107,10 +108,10 @@ class Life:
             except (OSError, subprocess.SubprocessError) as error:
                 return Ending("failed", f"the engine could not be started: {error}"), ""
             who = engine.identity
-            self._events.append("engine", identity=who and who.as_record(), after=after)
+            self._events.append(EngineStarted(identity=who.as_record() if who else None, after=after))
             watch = Watch(self._desk, engine, self._pulse, after)
             gone = Exit.of(watch.until_gone())
-            self._events.append("exited", code=gone.code, signal=gone.signal)
+            self._events.append(Exited(code=gone.code, signal=gone.signal))
             xids = kernel_log.xids(who.pid if who else None)
         around = Circumstances(watch.asked, oom_kills() > kills_before, xids, after)
         return obituary(self._run, gone, around), watch.asked

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from tuitune.runs.store.directory import Run
 from tuitune.runs.store.events import EventLog
+from tuitune.runs.store.records.lifecycle import NotifyFailed
 
 if TYPE_CHECKING:
     from tuitune.runs.supervise.notify import Notification
@@ -60,4 +61,4 @@ class Notices:
                 print(f"[tuitune] notification failed: {message}", file=sys.stderr, flush=True)
 
     def _failed(self, message: str) -> None:
-        self._events.append("notify-failed", message=message)
+        self._events.append(NotifyFailed(message=message))

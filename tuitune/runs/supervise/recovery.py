@@ -13,6 +13,7 @@ from tuitune.runs.store import identity
 from tuitune.runs.store.directory import Run
 from tuitune.runs.store.events import EventLog
 from tuitune.runs.store.identity import Identity
+from tuitune.runs.store.records.lifecycle import Ended
 from tuitune.runs.supervise import kill_escalation
 from tuitune.runs.supervise.engine_process import MARK
 from tuitune.runs.supervise.engine_progress import Pulse
@@ -51,7 +52,7 @@ def write_missing_end(run: Run, events: EventLog) -> None:
     kinds = {event.get("event") for event in life}
     if "supervisor" in kinds and "ended" not in kinds:
         _, reason = judge(run, life, at_work=False, progress=0)
-        events.append("ended", state="crashed", reason=reason, seconds=None)
+        events.append(Ended(state="crashed", reason=reason))
 
 
 def _gone_within(engine: Identity, seconds: float) -> bool:

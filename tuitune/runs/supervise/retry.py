@@ -5,6 +5,7 @@ from __future__ import annotations
 from tuitune.problem import TuituneError
 from tuitune.runs.store import checkpoints
 from tuitune.runs.store.directory import read_recipe
+from tuitune.runs.store.records.lifecycle import Retry
 from tuitune.runs.supervise.context import Desk
 
 _MOST_ACCUMULATION = 4096
@@ -39,7 +40,7 @@ def prepare(desk: Desk, after: int) -> str | None:
         return f" (not retried: {error})"
     step = max((checkpoint.step for checkpoint in checkpoints.listing(desk.run) if checkpoint.healthy), default=0)
     reason = f"out of memory: resumes from step {step:,} with batches of {size}, {accumulation} per step"
+    desk.events.append(Retry(reason=reason, step=step, batch_size=size, accumulation=accumulation, after=after))
     facts = {"reason": reason, "step": step, "batch_size": size, "accumulation": accumulation}
-    desk.events.append("retry", **facts, after=after)
     desk.notices.say("retry", facts)
     return None

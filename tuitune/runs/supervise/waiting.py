@@ -10,6 +10,8 @@ from tuitune.recipe.values import shown
 from tuitune.runs.control.intake import Request
 from tuitune.runs.queue.order import Turn, Waiting
 from tuitune.runs.store.directory import read_recipe
+from tuitune.runs.store.records.lifecycle import PauseRequested, StopRequested
+from tuitune.runs.store.records.lifecycle import Waiting as Told
 from tuitune.runs.supervise.context import Desk
 from tuitune.runs.supervise.exit_report import Ending
 
@@ -24,6 +26,8 @@ _ENDS = {
     "kill": Ending("stopped", "killed on request while queued"),
 }
 
+_REQUESTED: dict[str, type[StopRequested]] = {"stop": StopRequested, "pause": PauseRequested}
+
 
 def await_device(desk: Desk, recipe: Recipe) -> SlotHolder | Ending:
     """The device, once it is this run's turn; or how the run ended before. RecipeError where the recipe is damaged."""
@@ -33,7 +37,7 @@ def await_device(desk: Desk, recipe: Recipe) -> SlotHolder | Ending:
         while isinstance(found, Waiting):
             if found.reason != told:
                 told = found.reason
-                desk.events.append("waiting", reason=told, place=found.place, of=found.of)
+                desk.events.append(Told(reason=told, place=found.place, of=found.of))
             time.sleep(TICK_SECONDS)
             desk.notices.poll()
             edited, ending = _heed(desk)
@@ -52,7 +56,7 @@ def _heed(desk: Desk) -> tuple[bool, Ending | None]:
     """Answer what was asked: whether the recipe was edited, and how the run ended, if it was asked to."""
     edited, ending = False, None
     if desk.terminated:
-        desk.events.append("stop-requested", by="signal")
+        desk.events.append(StopRequested(by="signal"))
         ending = _ENDS["stop"]
     for request in desk.inbox.take():
         if ending is not None:
@@ -61,8 +65,8 @@ def _heed(desk: Desk) -> tuple[bool, Ending | None]:
             edited = _edit(desk, request) or edited
         elif request.verb in _ENDS:
             ending = _ENDS[request.verb]
-            if request.verb != "kill":
-                desk.events.append(f"{request.verb}-requested", by=f"request {request.nonce}")
+            if request.verb in _REQUESTED:
+                desk.events.append(_REQUESTED[request.verb](by=f"request {request.nonce}"))
             desk.inbox.answer(request, True, ending.reason)
         else:
             desk.inbox.answer(request, False, "it is queued and not training yet")

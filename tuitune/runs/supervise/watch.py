@@ -8,6 +8,8 @@ from typing import Any
 
 from tuitune.runs.control.intake import Request
 from tuitune.runs.store.records import Record, whole
+from tuitune.runs.store.records.lifecycle import Heard, Kill, PauseRequested, Silent, StopRequested
+from tuitune.runs.store.records.training import Alert
 from tuitune.runs.supervise import kill_escalation
 from tuitune.runs.supervise.context import Desk
 from tuitune.runs.supervise.engine_process import EngineProcess
@@ -76,14 +78,14 @@ class Watch:
 
     def _stop(self, by: str) -> None:
         self.asked = "stop"
-        self._record("stop-requested", by=by)
+        self._record(StopRequested, by=by)
         self._engine.stop()
 
     def _pause(self, request: Request) -> tuple[bool, str]:
         if not self._tell(request):
             return False, "the engine does not respond; stop it instead"
         self.asked = "pause"
-        self._record("pause-requested", by=f"request {request.nonce}")
+        self._record(PauseRequested, by=f"request {request.nonce}")
         self._engine.stop()
         return True, "pausing at the end of this step"
 
@@ -94,27 +96,27 @@ class Watch:
         self._ladder.begin(now=now)
 
     def _rung(self, **fields: Any) -> None:
-        self._record("kill", **fields)
+        self._record(Kill, **fields)
         if fields["rung"] == "stuck":
             self._desk.notices.say("stuck", {"message": fields["message"]})
 
     def _tell(self, request: Request) -> bool:
         return self._engine.tell({"nonce": request.nonce, "verb": request.verb, "arguments": request.arguments})
 
-    def _record(self, event: str, **fields: Any) -> None:
+    def _record(self, event: type[StopRequested | Kill], **fields: Any) -> None:
         """Write an event with where the engine is in its records."""
-        self._desk.events.append(event, **fields, step=self._pulse.step, after=self._pulse.seq)
+        self._desk.events.append(event(**fields, step=self._pulse.step, after=self._pulse.seq))
 
     def _listen(self) -> None:
         fresh = [record for record in self._pulse.listen() if _after(record, self._after)]
         for record in fresh:
-            if record.get("kind") == "alert" and record.get("level") in ("warning", "error"):
-                facts = {key: record.get(key) for key in ("level", "message", "step")}
-                self._desk.notices.say("alert", {"alert": record.get("id"), **facts})
+            if record.get("kind") == Alert.kind and (alert := Alert.read(record)).level in ("warning", "error"):
+                facts = {"alert": alert.id, "level": alert.level, "message": alert.message, "step": alert.step}
+                self._desk.notices.say("alert", facts)
         if fresh and self._silence.broken():
-            self._desk.events.append("heard")
+            self._desk.events.append(Heard())
         elif not fresh and (seconds := self._silence.news(self._pulse.longest_step)) is not None:
-            self._desk.events.append("silent", seconds=round(seconds, 1))
+            self._desk.events.append(Silent(seconds=round(seconds, 1)))
             self._desk.notices.say("silent", {"seconds": round(seconds, 1)})
 
     def _sweep(self) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from tuitune.metrics import METRICS, Metric, charted
+from tuitune.runs.read.history import PlacedEvaluation
 from tuitune.runs.read.summary import RunView
-from tuitune.runs.store.records import Record, number
 from tuitune.tui.charts.pyramid import LIMIT, Pyramid
 from tuitune.tui.charts.series import Line, Positions
 from tuitune.tui.charts.smoothing import Smoothed
@@ -73,23 +73,22 @@ class RunCurves:
         self.steps.extend(records["step"][done:upto], records["tokens"][done:upto], moments)
         for key, pyramid in self.values.items():
             pyramid.extend(records[key][done:upto])
-        for record in view.evaluations[len(self.evaluations) :]:
-            self._evaluated(record, began)
+        for evaluation in view.evaluations[len(self.evaluations) :]:
+            self._evaluated(evaluation, began)
         caught_up = [curve.catch_up() for curve in self.smoothed.values()]
         return all(caught_up) and upto == len(records)
 
     def _begin(self, view: RunView) -> None:
         if self._began is None:
-            moments = [record["time"] for record in view.evaluations[:1] if record["time"] is not None]
+            moments = [one.time for one in view.evaluations[:1] if one.time is not None]
             moments += [moment for moment in view.steps["time"][:1] if moment == moment]
             self._began = min(moments, default=None)
 
-    def _evaluated(self, record: Record, began: float) -> None:
-        moment = number(record, "time")
-        passed = 0.0 if moment is None else moment - began
-        self.evaluations.append(number(record, "step") or 0.0, number(record, "trained_tokens") or 0.0, passed)
+    def _evaluated(self, evaluation: PlacedEvaluation, began: float) -> None:
+        passed = 0.0 if evaluation.time is None else evaluation.time - began
+        self.evaluations.append(evaluation.step or 0.0, evaluation.trained_tokens or 0.0, passed)
         for key, measured in self.held_out.items():
-            measured.append(number(record, key))
+            measured.append(evaluation.figure(key))
 
     def extent(self, axis: str) -> tuple[float, float] | None:
         """Where the curves begin and end on an axis; None before there is a point. A run from its start begins at 0."""

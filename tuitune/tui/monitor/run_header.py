@@ -10,7 +10,7 @@ from textual.content import Content
 from tuitune.metrics import METRICS
 from tuitune.runs.read.state import AT_REST
 from tuitune.runs.read.usage import result
-from tuitune.runs.store.records import Record, number
+from tuitune.runs.store.records.training import Answered, Phase
 from tuitune.text import clean
 from tuitune.tui.glyphs import state_content
 from tuitune.tui.monitor.run_status import (
@@ -35,7 +35,7 @@ class RunHeader(Rows):
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
-        self._phase: Record | None = None
+        self._phase: Phase | None = None
         self._phase_began_at = 0
 
     def show_run(
@@ -51,9 +51,9 @@ class RunHeader(Rows):
         if view.phase is not self._phase:
             seen_before = self._phase is not None
             self._phase, self._phase_began_at = view.phase, len(view.steps) if seen_before else -1
-        if view.phase is None or view.phase["phase"] == "training" or self._phase_began_at != len(view.steps):
+        if view.phase is None or view.phase.phase == "training" or self._phase_began_at != len(view.steps):
             return ""
-        return str(view.phase["text"])
+        return view.phase.text
 
 
 def header_lines(view: WatchedRun, width: int, moment: Moment) -> list[Content]:
@@ -163,15 +163,18 @@ def _figure(value: float | None) -> str | None:
 
 def _answers(view: WatchedRun) -> Iterator[Figure]:
     """Base → tuned shares of the answers check, where it was made."""
-    measured = {str(record.get("label")): record for record in view.answers}
-    for title, key in (("valid JSON", "valid_json"), ("exact", "exact")):
-        base, tuned = (_share(measured.get(label), key) for label in ("base", "tuned"))
+    measured = {answered.label: answered for answered in view.answers}
+    base_model, tuned_model = (measured.get(label, Answered()) for label in ("base", "tuned"))
+    for title, before, after in (
+        ("valid JSON", base_model.valid_json, tuned_model.valid_json),
+        ("exact", base_model.exact, tuned_model.exact),
+    ):
+        base, tuned = _share(before), _share(after)
         if base is not None or tuned is not None:
             yield labelled(title, _change(base, tuned))
 
 
-def _share(record: Record | None, key: str) -> str | None:
-    value = number(record, key) if record else None
+def _share(value: float | None) -> str | None:
     return None if value is None else percent_text(value)
 
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from textual.content import Content
 
-from tuitune.runs.store.records import Record, number, text, texts
+from tuitune.runs.store.records import Record, number
+from tuitune.runs.store.records.lifecycle import Kill, Retry
 from tuitune.text import clean
 from tuitune.tui.widgets.bars import Figure, labelled
 from tuitune.units import clock_text, duration_text, number_text
@@ -61,9 +62,10 @@ def told_place(events: Sequence[Record]) -> tuple[int, int]:
 def escalation_text(events: Sequence[Record], now: float) -> str:
     """`SIGTERM sent to all its processes · SIGKILL in 5 s`, while a run is being killed; else ""."""
     kill = newest(life(events), "kill", "exited")
-    if kill is None or kill.get("event") != "kill":
+    if kill is None or kill.get("event") != Kill.kind:
         return ""
-    return " · ".join(filter(None, (sent_text(kill), next_text(kill, seconds_left(kill, now)))))
+    rung = Kill.read(kill)
+    return " · ".join(filter(None, (sent_text(rung), next_text(rung, seconds_left(rung, now)))))
 
 
 def engine_started(events: Sequence[Record]) -> float | None:
@@ -117,13 +119,13 @@ def remarks(view: WatchedRun, moment: Moment) -> Iterator[tuple[str, str]]:
     if moment.foreign:
         yield f"read-only: {moment.foreign}", "$faint"
     resumed = view.resumed
-    if resumed is not None and not resumed.get("exact"):
-        reasons = "; ".join(texts(resumed, "reasons"))
+    if resumed is not None and not resumed.exact:
+        reasons = "; ".join(resumed.reasons)
         if reasons:
-            yield f"approximate since step {resumed.get('step', '?')}: {reasons}", "$warn"
+            yield f"approximate since step {_step(resumed.step)}: {reasons}", "$warn"
     retry = newest(events, "retry")
     if retry is not None and state == "training":
-        yield retry_text(retry), "$faint"
+        yield retry_text(Retry.read(retry)), "$faint"
 
 
 def _told_above(state: str, reason: str) -> bool:
@@ -141,19 +143,22 @@ def _silence(events: Sequence[Record], now: float) -> str:
     return f"nothing heard from the engine for {duration_text(seconds)}: see the log (7); K kills it"
 
 
-def retry_text(retry: Record) -> str:
+def retry_text(retry: Retry) -> str:
     """`out of memory: goes on from step 40 with batches of 2, 8 to a step`."""
-    return text(retry, "reason") or f"restarted from step {retry.get('step', '?')}"
+    return retry.reason or f"restarted from step {_step(retry.step)}"
+
+
+def _step(step: int | None) -> str:
+    return "?" if step is None else str(step)
 
 
 def resumed_figure(view: WatchedRun) -> Content | None:
     """`resumed at step 40 (exact)`; None for a run in its first life, or one that could not go on exactly."""
     if view.resumed is None:
         return None
-    step = view.resumed.get("step")
-    if not step:
+    if not (step := view.resumed.step):
         return labelled("resumed", "from the beginning")
-    return labelled("resumed at step", f"{step} ({'exact' if view.resumed.get('exact') else 'approximate'})")
+    return labelled("resumed at step", f"{step} ({'exact' if view.resumed.exact else 'approximate'})")
 
 
 def _colour(state: str, reason: str) -> str:

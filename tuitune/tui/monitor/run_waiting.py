@@ -46,15 +46,15 @@ def waiting_line(view: WatchedRun, state: str, moment: Moment, width: int) -> Co
     elapsed = labelled("elapsed", _clock(now, since)) if since else None
     if state == "stopping" and (killing := escalation_text(view.events, now)):
         return joined([(killing, "$warn bold"), asked, elapsed], width)
-    if phase is None or phase["phase"] == "training":
+    if phase is None or phase.phase == "training":
         return joined([asked, _stopping_words(view) if state == "stopping" else "starting the engine", elapsed], width)
-    figures: list[Figure | None] = [clean(phase["text"] or phase["phase"] or "starting", limit=max(width - 26, 20))]
-    done, total = phase.get("done"), phase.get("total")
+    figures: list[Figure | None] = [clean(phase.text or phase.phase or "starting", limit=max(width - 26, 20))]
+    done, total = phase.done, phase.total
     if done is not None and total:
         figures.append(Content.assemble(progress_bar(done / total, 16), f" {percent_text(done / total)}"))
     figures.append(elapsed)
     if done is not None:
-        amount = bytes_text if phase["unit"] == "bytes" else count_text
+        amount = bytes_text if phase.unit == "bytes" else count_text
         figures.append(f"{amount(done)} of {amount(total)}" if total else amount(done))
     return joined([asked, *figures], width)
 

@@ -10,7 +10,7 @@ from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
 
-from tuitune.runs.store.records import Record, text, whole
+from tuitune.runs.store.records.samples import Sample
 from tuitune.text import clean
 from tuitune.tui.monitor.sample_layout import laid_out
 from tuitune.tui.widgets.word_diff import changed_spans
@@ -21,7 +21,7 @@ FOREIGN = 1_000_000
 
 
 @dataclass(frozen=True)
-class Sample:
+class ShownSample:
     """One answer: the step it was made at, and which of the run's stages ("base", "during", "tuned").
 
     `index` is the prompt's number in the recipe, or one of its own; `asked`: somebody wanted it while the run trained.
@@ -35,14 +35,13 @@ class Sample:
     asked: bool
 
     @classmethod
-    def of(cls, record: Record) -> Sample | None:
+    def of(cls, sample: Sample) -> ShownSample | None:
         """The sample of a record, its texts made safe; None for a record that is none."""
-        step, index = whole(record, "step"), whole(record, "index")
-        prompt, answer = record.get("prompt"), record.get("answer")
-        if step is None or index is None or prompt is None or answer is None:
+        if sample.step is None or sample.index is None or sample.prompt is None or sample.answer is None:
             return None
-        label = label if (label := text(record, "label")) in ("base", "during", "tuned") else ""
-        return cls(step, index, label, _shown(prompt), _shown(answer), "nonce" in record)
+        label = sample.label if sample.label in ("base", "during", "tuned") else ""
+        asked = sample.nonce is not None
+        return cls(sample.step, sample.index, label, _shown(sample.prompt), _shown(sample.answer), asked)
 
     @property
     def foreign(self) -> bool:
@@ -59,19 +58,19 @@ class SampleBook:
     """The samples of a run by prompt, with a place in them: it stays on the newest answer until it is moved."""
 
     def __init__(self) -> None:
-        self._answers: dict[tuple[int, str], list[Sample]] = {}
+        self._answers: dict[tuple[int, str], list[ShownSample]] = {}
         self._taken = 0
         self._prompt = 0
         self._place: int | None = None
 
-    def take(self, records: Sequence[Record]) -> bool:
+    def take(self, records: Sequence[Sample]) -> bool:
         """Add what `records` has gained since the last call, or all of it where it is shorter than it was; whether
         that changed anything.
         """
         anew = len(records) < self._taken
         if anew:
             self._answers, self._taken = {}, 0
-        fresh = [sample for record in records[self._taken :] if (sample := Sample.of(record))]
+        fresh = [sample for record in records[self._taken :] if (sample := ShownSample.of(record))]
         self._taken = len(records)
         for sample in fresh:
             self._answers.setdefault((sample.index, sample.prompt), []).append(sample)
@@ -88,7 +87,7 @@ class SampleBook:
         return len(self._answers)
 
     @property
-    def answers(self) -> list[Sample]:
+    def answers(self) -> list[ShownSample]:
         """The answers to the prompt in view, in the order they were made."""
         return list(self._answers.values())[self._prompt] if self._answers else []
 

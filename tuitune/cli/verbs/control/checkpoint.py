@@ -34,13 +34,13 @@ def _result(run: Run, done: Record) -> Record | None:
 
 
 def _pairs(record: Record) -> Pairs:
-    from tuitune.runs.store.records import number, text
+    from tuitune.runs.store.records import number, text, whole
     from tuitune.views.event_texts import step_text
 
     took = "" if (seconds := number(record, "seconds")) is None else f"in {duration_text(seconds)}"
     pairs = [
         ("checkpoint", text(record, "path")),
-        ("step", step_text(record)),
+        ("step", step_text(whole(record, "step"))),
         ("size", " ".join(filter(None, (bytes_text(record.get("bytes")), took)))),
     ]
     if record.get("healthy") is False:

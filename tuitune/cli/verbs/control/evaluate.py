@@ -33,11 +33,12 @@ def _result(run: Run, done: Record) -> Record | None:
 
 
 def _pairs(record: Record) -> Pairs:
+    from tuitune.runs.store.records import whole
     from tuitune.views.event_texts import step_text
 
     rows = f"  ({rows} rows)" if (rows := record.get("rows")) else ""
     return [
-        ("step", step_text(record)),
+        ("step", step_text(whole(record, "step"))),
         ("held-out loss", number_text(record.get("loss")) + rows),
         ("perplexity", number_text(record.get("perplexity"))),
     ]

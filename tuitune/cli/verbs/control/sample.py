@@ -44,10 +44,10 @@ def _result(run: Run, done: Record) -> list[Record] | None:
 
 
 def _pairs(records: list[Record]) -> Pairs:
-    from tuitune.runs.store.records import text
+    from tuitune.runs.store.records import text, whole
     from tuitune.views.event_texts import step_text
 
-    pairs: Pairs = [("step", step_text(records[0]))]
+    pairs: Pairs = [("step", step_text(whole(records[0], "step")))]
     for record in records:
         pairs += [("prompt", text(record, "prompt")), ("answer", text(record, "answer"))]
     return pairs

@@ -63,7 +63,7 @@ def _curves(run: Run, metric: str) -> dict[str, list[tuple[float, float]]]:
     view.refresh()
     curves = {"train": _points(zip(view.steps["step"], view.steps[metric], strict=True))}
     if METRICS[metric].held_out:
-        curves["held-out"] = _points((measured["step"], measured.get(metric)) for measured in view.evaluations)
+        curves["held-out"] = _points((measured.step, measured.figure(metric)) for measured in view.evaluations)
     return {label: points for label, points in curves.items() if points}
 
 

@@ -1,0 +1,172 @@
+"""The records of metrics.jsonl, which the engine alone writes. docs/run-directory.md says when."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from tuitune.runs.store.records.checks import Count, Flag, Named, Number, Parts, Seconds, Table, Text, Texts
+from tuitune.runs.store.records.line import Line
+
+
+class Phase(Line):
+    """What the engine is about to do, and how far it has come where that is known."""
+
+    kind: ClassVar[str] = "phase"
+
+    phase: Text = ""
+    text: Text = ""
+    done: Number = None
+    total: Number = None
+    unit: Text = ""
+
+
+class Plan(Line):
+    """What training comes to."""
+
+    kind: ClassVar[str] = "plan"
+
+    total_steps: Count = None
+    steps_per_epoch: Count = None
+    train_rows: Count = None
+    eval_rows: Count = None
+    dropped_rows: Count = None
+    train_tokens: Number = None
+    trainable_parameters: Number = None
+    total_parameters: Number = None
+    device: Text = ""
+    dtype: Text = ""
+    attention: Text = ""
+
+
+class Step(Line):
+    """Training since the last record: with these the metrics of `tuitune.metrics`. There are a million of them, so
+    they are read as columns, never as objects.
+    """
+
+    kind: ClassVar[str] = "step"
+
+    step: Count = None
+    epoch: Number = None
+    tokens: Number = None
+    step_seconds: Seconds = None
+    peak_memory_bytes: Number = None
+    reserved_memory_bytes: Number = None
+    context_memory_bytes: Number = None
+
+
+class Evaluation(Line):
+    """The held-out loss; figures on one `basis` compare. Other metrics that were measured stand in `extra`."""
+
+    kind: ClassVar[str] = "eval"
+
+    step: Count = None
+    epoch: Number = None
+    loss: Number = None
+    perplexity: Number = None
+    tokens: Number = None
+    rows: Count = None
+    seconds: Seconds = None
+    label: Text = ""
+    basis: Named = None
+
+
+class Answered(Line):
+    """Held-out rows answered: the shares of exact answers and of valid JSON."""
+
+    kind: ClassVar[str] = "answers"
+
+    step: Count = None
+    label: Text = ""
+    basis: Named = None
+    rows: Count = None
+    exact: Number = None
+    valid_json: Number = None
+
+
+class Saved(Line):
+    """A checkpoint on disk."""
+
+    kind: ClassVar[str] = "checkpoint"
+
+    step: Count = None
+    path: Text = ""
+    bytes: Number = None
+    seconds: Seconds = None
+    healthy: Flag = None
+
+
+class Resumed(Line):
+    """The run goes on after `step`. `checkpoint` is None where that is its beginning."""
+
+    kind: ClassVar[str] = "resumed"
+
+    step: Count = None
+    checkpoint: Named = None
+    exact: Flag = None
+    reasons: Texts = ()
+    skipped: Parts = ()
+
+    @property
+    def passed_over(self) -> list[tuple[str, str]]:
+        """The checkpoints that could not be used: their names, and why."""
+        return [(str(one.get("path") or "").rpartition("/")[2], str(one.get("reason") or "")) for one in self.skipped]
+
+
+class Tuned(Line):
+    """Settings that hold from the step after `step` on."""
+
+    kind: ClassVar[str] = "tuned"
+
+    nonce: Text = ""
+    step: Count = None
+    changes: Table = None
+
+
+class Done(Line):
+    """The engine's answer to a request."""
+
+    kind: ClassVar[str] = "done"
+
+    nonce: Text = ""
+    verb: Text = ""
+    ok: Flag = None
+    message: Text = ""
+    step: Count = None
+
+
+class Alert(Line):
+    """Something that a person should know: `level` is info, warning or error."""
+
+    kind: ClassVar[str] = "alert"
+
+    id: Text = ""
+    level: Text = ""
+    message: Text = ""
+    step: Count = None
+
+
+class Artefact(Line):
+    """The result, whole on disk."""
+
+    kind: ClassVar[str] = "artefact"
+
+    path: Text = ""
+    files: Parts = ()
+    reload_difference: Number = None
+
+    @property
+    def sizes(self) -> dict[str, float]:
+        """Bytes by name of a file."""
+        named = ((file.get("name"), file.get("bytes")) for file in self.files)
+        return {name: size or 0 for name, size in named if name}
+
+
+class End(Line):
+    """The engine's own word on how it ended."""
+
+    kind: ClassVar[str] = "end"
+
+    outcome: Text = ""
+    reason: Named = None
+    step: Count = None
+    cause: Named = None
