@@ -23,11 +23,11 @@ from textual.app import App, ComposeResult
 from textual.containers import Grid
 
 from tuitune.tui.charts.chart import Chart
-from tuitune.tui.charts.envelope import Window
+from tuitune.tui.charts.envelope import StepWindow
 from tuitune.tui.charts.plot import Plot
 from tuitune.tui.charts.pyramid import Pyramid
 from tuitune.tui.charts.series import Line, Positions
-from tuitune.tui.charts.smoothing import Smoothed
+from tuitune.tui.charts.smoothing import SmoothedSeries
 
 FRAME_MS, CORE_PERCENT, BYTES_PER_SECOND = 3.0, 2.0, 4000
 SIZE = (120, 30)
@@ -39,7 +39,7 @@ class Curve:
 
     def __init__(self, points: int, total: int) -> None:
         self.positions, self.raw, self.total = Positions(), Pyramid(), total
-        self.smooth = Smoothed(self.raw, 0.9)
+        self.smooth = SmoothedSeries(self.raw, 0.9)
         for _ in range(points):
             self.grow()
         while not self.smooth.catch_up():
@@ -69,11 +69,11 @@ def milliseconds(work: Callable[[], object], times: int) -> float:
 def frames() -> None:
     print(f"one frame of {SIZE[0]}×{SIZE[1]}, raw and smoothed curve (budget {FRAME_MS} ms)")
     for points in (1_000, 10_000, 100_000, 1_000_000):
-        curve, window = Curve(points, points), Window("step", 0, points)
+        curve, window = Curve(points, points), StepWindow("step", 0, points)
         cold = milliseconds(lambda curve=curve, window=window: Plot(curve.lines()).frame(window, *SIZE, 0.0), 25)
         plot = Plot(curve.lines())
 
-        def live(curve: Curve = curve, plot: Plot = plot, window: Window = window) -> None:
+        def live(curve: Curve = curve, plot: Plot = plot, window: StepWindow = window) -> None:
             curve.grow()
             curve.smooth.catch_up()
             plot.frame(window, *SIZE, 0.0)
@@ -121,7 +121,7 @@ class SixCharts(App[None]):
         for curve, chart in zip(self.curves, self.query(Chart), strict=True):
             curve.grow()
             curve.smooth.catch_up()
-            chart.window = Window("step", 0, 2_200)
+            chart.window = StepWindow("step", 0, 2_200)
             chart.draw()
 
 

@@ -24,8 +24,8 @@ from tuitune.tui.monitor.log_window import LogWindow
 from tuitune.tui.runs.screen import RunsScreen
 from tuitune.tui.widgets.dialogs import Choice, Choose, Confirm, TextView
 from tuitune.tui.widgets.key_bar import KeyBar, place_keys
-from tuitune.tui.widgets.line import Line
-from tuitune.tui.widgets.row_list import Row, RowList
+from tuitune.tui.widgets.line import LineInput
+from tuitune.tui.widgets.row_list import ListRow, RowList
 
 
 def last_line(app: TuituneApp) -> str:
@@ -55,7 +55,7 @@ async def test_a_key_that_is_typed_is_not_without_a_meaning() -> None:
         app.push_screen(Choose("Pick", [Choice("a", "a")]))
         await pilot.pause()
         await pilot.press("Z", "q", "space")
-        assert app.screen.query_one(Line).value == "Zq "
+        assert app.screen.query_one(LineInput).value == "Zq "
         assert "does nothing" not in last_line(app)
         await pilot.press("f7")
         await until(pilot, lambda: "does nothing in this window" in last_line(app))
@@ -269,7 +269,7 @@ async def test_the_wheel_scrolls_the_log(tmp_path) -> None:
 
 
 async def test_the_wheel_scrolls_a_list_and_leaves_the_cursor_where_it_is() -> None:
-    rows = [Row(str(number), lambda width, number=number: [Content(f"row {number}")]) for number in range(100)]
+    rows = [ListRow(str(number), lambda width, number=number: [Content(f"row {number}")]) for number in range(100)]
 
     class Long(TuituneScreen):
         def compose(self) -> ComposeResult:

@@ -22,7 +22,7 @@ from tuitune.tui.base import TuituneScreen
 from tuitune.tui.compose.model_picker import ModelPicker
 from tuitune.tui.monitor.prompt_dialog import PromptDialog
 from tuitune.tui.runs.screen import RunsScreen
-from tuitune.tui.widgets.ask import Ask
+from tuitune.tui.widgets.ask import AskLine
 from tuitune.tui.widgets.dialogs import Choice, Choose, Confirm
 from tuitune.tui.widgets.extend import Extend
 from tuitune.tui.widgets.field_row import FieldView, field_row
@@ -39,7 +39,7 @@ TEXTS = {
 }
 WIDTHS = (80, 120, 200)
 DIALOGS: dict[str, Callable[[], Screen[Any]]] = {
-    "ask": lambda: Ask("Save", "Write it to:"),
+    "ask": lambda: AskLine("Save", "Write it to:"),
     "confirm": lambda: Confirm("Delete?", "Gone for good.", word="word"),
     "choose": lambda: Choose("Palette", [Choice("a", "a")]),
     "prompt": lambda: PromptDialog("run", "", 3),
@@ -94,7 +94,7 @@ def test_these_are_all_the_lines_there_are() -> None:
 @pytest.mark.parametrize("width", WIDTHS)
 async def test_a_line_wider_than_its_window_is_seen_where_the_cursor_is(width: int) -> None:
     async with TuituneApp().run_test(size=(width, 24)) as pilot:
-        pilot.app.push_screen(Ask("Save", "Write it to:", TEXTS["a long path"]))
+        pilot.app.push_screen(AskLine("Save", "Write it to:", TEXTS["a long path"]))
         await until(pilot, lambda: "ends.jsonl" in shot_of(pilot.app).text)
         for dialog in DIALOGS.values():
             pilot.app.push_screen(dialog())

@@ -13,7 +13,7 @@ from textual.geometry import Size
 from textual.widget import Widget
 
 from tuitune.tui.actions import EVERYWHERE, Action, actions_of
-from tuitune.tui.widgets.dialogs import Dialog, Reader
+from tuitune.tui.widgets.dialogs import Dialog, TextReader
 
 Line = tuple[str, str]
 Section = tuple[str, Sequence[Line]]
@@ -78,7 +78,7 @@ class HelpScreen(Dialog[None]):
     DEFAULT_CSS = """
     HelpScreen #window { width: 76; max-width: 100%; max-height: 100%; }
     HelpScreen.-wide #window { width: 116; }
-    HelpScreen Reader, HelpScreen Horizontal { height: auto; max-height: 1fr; }
+    HelpScreen TextReader, HelpScreen Horizontal { height: auto; max-height: 1fr; }
     """
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (120, "-wide")]
 
@@ -95,11 +95,11 @@ class HelpScreen(Dialog[None]):
         self.call_after_refresh(self._name_keys)
 
     def _name_keys(self) -> None:
-        scrolls = self.query_one(Reader).max_scroll_y > 0
+        scrolls = self.query_one(TextReader).max_scroll_y > 0
         self._window.border_subtitle = Content("j k g G scroll · Esc close" if scrolls else "Esc close")
 
     def compose(self) -> ComposeResult:
-        with self._window, Reader():
+        with self._window, TextReader():
             if self.app.size.width >= 120:
                 with Horizontal():
                     yield KeyTable(self._here)

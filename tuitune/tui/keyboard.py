@@ -16,7 +16,7 @@ _QUIET = MODIFIER_FUNCTIONAL_KEYS | {"caps_lock", "scroll_lock", "num_lock", "<i
 _QUIET_PREFIXES = ("media_", "lower_", "raise_", "mute_")
 
 
-class Parser(XTermParser):
+class KeyParser(XTermParser):
     """Textual's parser reads Alt+Enter as Enter, Alt+] as ], and lets Alt with a letter type that letter.
 
     Most terminals send Alt with a key as Escape and the key. Here that is a key of its own, without a character:
@@ -35,7 +35,7 @@ class Driver(linux_driver.LinuxDriver):
     """Textual's driver with the parser above."""
 
     def run_input_thread(self) -> None:
-        linux_driver.XTermParser = Parser  # type: ignore[misc]
+        linux_driver.XTermParser = KeyParser  # type: ignore[misc]
         super().run_input_thread()
 
 

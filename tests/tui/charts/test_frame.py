@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tuitune.tui.charts.canvas import ASCII, Canvas
-from tuitune.tui.charts.envelope import Envelopes, Window, envelope, trace
-from tuitune.tui.charts.frame import ASCII_GLYPHS, AXIS, GHOST, MARK, SERIES, UNICODE_GLYPHS, Glyphs, Row
+from tuitune.tui.charts.envelope import ChartWindow, Envelopes, envelope, trace
+from tuitune.tui.charts.frame import ASCII_GLYPHS, AXIS, GHOST, MARK, SERIES, UNICODE_GLYPHS, FrameRow, Glyphs
 from tuitune.tui.charts.marks import Mark
 from tuitune.tui.charts.plot import Plot
 from tuitune.tui.charts.pyramid import Pyramid
@@ -26,7 +26,7 @@ def line(values: list[float | None], **settings: object) -> Line:
     return Line(positions, Pyramid(values), 1, **settings)  # type: ignore[arg-type]
 
 
-def drawn(plot: Plot, window: Window, width: int, height: int) -> list[str]:
+def drawn(plot: Plot, window: ChartWindow, width: int, height: int) -> list[str]:
     rows = plot.frame(window, width, height, 0.0)
     assert rows is not None
     return [row.text.rstrip() for row in rows]
@@ -34,13 +34,13 @@ def drawn(plot: Plot, window: Window, width: int, height: int) -> list[str]:
 
 def y_labels(plot: Plot, height: int, steps: int = 1) -> list[str]:
     """The labels of the y axis, from the top."""
-    rows = drawn(plot, Window("step", 0, steps), 60, height)[:-1]
+    rows = drawn(plot, ChartWindow("step", 0, steps), 60, height)[:-1]
     return [row.split("┤")[0].strip() for row in rows if "┤" in row]
 
 
 def test_a_rising_line() -> None:
     plot = Plot([line([float(value) for value in range(11)])])
-    assert drawn(plot, Window("step", 0, 10), 34, 7) == [
+    assert drawn(plot, ChartWindow("step", 0, 10), 34, 7) == [
         "  10┤                          ⢀⣀⡤",
         "    │                     ⣀⣠⠤⠖⠋⠉",
         "    │               ⢀⣀⠤⠴⠒⠉⠁",
@@ -97,7 +97,7 @@ def test_a_spike_a_gap_and_ascii() -> None:
     values[10] = 3.0
     values[18:22] = [None] * 4
     plot = Plot([line(values)], glyphs=ASCII_GLYPHS)
-    rows = drawn(plot, Window("step", 0, 29), 40, 6)
+    rows = drawn(plot, ChartWindow("step", 0, 29), 40, 6)
     assert any("|" in row[15:20] for row in rows[:2]), rows
     assert all(row.isascii() for row in rows)
     column = 5 + round(20 / 29 * 34)
@@ -106,7 +106,7 @@ def test_a_spike_a_gap_and_ascii() -> None:
 
 def test_the_newest_line_covers_what_lies_behind_it() -> None:
     raw, smooth = line([1.0, 2.0, 1.0, 2.0], ghost=True), line([1.0, 2.0, 1.0, 2.0])
-    rows = Plot([raw, smooth]).frame(Window("step", 0, 3), 30, 8, 0.0)
+    rows = Plot([raw, smooth]).frame(ChartWindow("step", 0, 3), 30, 8, 0.0)
     assert rows is not None
     inks = {ink for row in rows for _, ink in row.runs()}
     assert SERIES + 1 in inks
@@ -116,7 +116,7 @@ def test_the_newest_line_covers_what_lies_behind_it() -> None:
 def test_letters_points_best_and_marks() -> None:
     train = line([3.0, 2.0, 1.5, 1.2, 1.0], name="train", letter="a")
     evaluated = line([3.1, 2.1, 1.4, 1.6, 1.7], name="eval", letter="b", points=True, best=2)
-    rows = Plot([train, evaluated], marks=[Mark(3.0, MARK)]).frame(Window("step", 0, 4), 50, 12, 0.0)
+    rows = Plot([train, evaluated], marks=[Mark(3.0, MARK)]).frame(ChartWindow("step", 0, 4), 50, 12, 0.0)
     assert rows is not None
     text = "\n".join(row.text for row in rows)
     assert text.count("◆") == 4
@@ -134,14 +134,14 @@ def test_evaluations_stand_out_from_a_line_that_runs_over_them(glyphs: Glyphs, c
     values = [2.0 - step / count for step in range(count)]
     evaluated = line(list(values), name="eval", letter="b", points=True, best=count - 1)
     plot = Plot([evaluated, line(list(values), name="train", letter="a")], glyphs=glyphs)
-    text = "".join(drawn(plot, Window("step", 0, count - 1), 80, 8)[:-1])
+    text = "".join(drawn(plot, ChartWindow("step", 0, count - 1), 80, 8)[:-1])
     markers = sum(text.count(glyph) for glyph in (glyphs.point, glyphs.best))
     assert min(count, 15) <= markers <= 25
 
 
 def test_lines_bear_their_names_where_there_is_room() -> None:
     one, other = line([1.0, 3.0], name="train", letter="a"), line([1.0, 2.0], name="eval", letter="b")
-    wide, narrow = (drawn(Plot([one, other]), Window("step", 0, 1), width, 8) for width in (80, 40))
+    wide, narrow = (drawn(Plot([one, other]), ChartWindow("step", 0, 1), width, 8) for width in (80, 40))
     assert [row.rstrip()[-7:] for row in wide if row.rstrip().endswith(("train", "eval"))] == ["a train", " b eval"]
     assert [row.rstrip()[-2:] for row in narrow if row.rstrip()[-1:] in ("a", "b")] == [" a", " b"]
     assert max(map(len, wide)) <= 80
@@ -149,19 +149,19 @@ def test_lines_bear_their_names_where_there_is_room() -> None:
 
 def test_letters_at_the_same_height_stand_one_below_the_other() -> None:
     one, other = line([1.0, 1.0], letter="a"), line([1.0, 1.0], letter="b")
-    rows = drawn(Plot([one, other]), Window("step", 0, 1), 30, 6)
+    rows = drawn(Plot([one, other]), ChartWindow("step", 0, 1), 30, 6)
     assert sorted(row[-1] for row in rows if row[-1:] in ("a", "b")) == ["a", "b"]
 
 
 def test_a_log_scale_leaves_out_what_is_not_positive_and_waits_for_something_positive() -> None:
     plot = Plot([line([0.0, -1.0, 0.001, 0.1, 10.0])], log=True)
-    text = "\n".join(drawn(plot, Window("step", 0, 4), 40, 12))
+    text = "\n".join(drawn(plot, ChartWindow("step", 0, 4), 40, 12))
     assert "1e-3" in text and "0.1" in text and "10" in text
-    assert "-1" in "\n".join(drawn(Plot([line([0.0, -1.0])], log=True), Window("step", 0, 1), 40, 12))
+    assert "-1" in "\n".join(drawn(Plot([line([0.0, -1.0])], log=True), ChartWindow("step", 0, 1), 40, 12))
 
 
 def test_nothing_in_view_is_no_frame() -> None:
-    window = Window("step", 0, 1)
+    window = ChartWindow("step", 0, 1)
     assert Plot([]).frame(window, 40, 10, 0.0) is None
     assert Plot([line([None, math.nan])]).frame(window, 40, 10, 0.0) is None
     assert Plot([line([1.0])]).frame(window, 5, 10, 0.0) is None
@@ -169,9 +169,9 @@ def test_nothing_in_view_is_no_frame() -> None:
 
 def test_a_line_enters_and_leaves_a_zoomed_window() -> None:
     plot = Plot([line([0.0, 0.0, 10.0, 10.0])])
-    rows = drawn(plot, Window("step", 1.2, 1.8), 40, 4)
+    rows = drawn(plot, ChartWindow("step", 1.2, 1.8), 40, 4)
     assert all(any("⠀" < cell <= "⣿" for cell in row) for row in rows[:-1])
-    rows = Plot([line([float(step) for step in range(100)])]).frame(Window("step", 20, 29.5), 40, 10, 0.0)
+    rows = Plot([line([float(step) for step in range(100)])]).frame(ChartWindow("step", 20, 29.5), 40, 10, 0.0)
     assert rows is not None
     inked = [any(char >= "⠀" for char in column) for column in zip(*(row.text[5:] for row in rows[:-1]), strict=True)]
     assert all(inked[:-1])
@@ -183,7 +183,9 @@ def test_any_values_make_whole_frames(
     values: list[float | None], width: int, height: int, log: bool, points: bool, data: st.DataObject
 ) -> None:
     low = data.draw(st.floats(-10, 400))
-    window = Window(data.draw(st.sampled_from(["step", "tokens", "time"])), low, low + data.draw(st.floats(0.5, 500)))
+    window = ChartWindow(
+        data.draw(st.sampled_from(["step", "tokens", "time"])), low, low + data.draw(st.floats(0.5, 500))
+    )
     lines = [line(values, ghost=True), line(values, letter="a"), line(values[:5], letter="b", points=points, best=0)]
     rows = Plot(lines, marks=[Mark(3.0, MARK)], log=log).frame(window, width, height, 0.0)
     if rows is not None:
@@ -195,7 +197,7 @@ def test_any_values_make_whole_frames(
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.floats(-4, 4), min_size=1, max_size=900), st.integers(2, 60))
 def test_every_value_is_inked_in_its_column(values: list[float], width: int) -> None:
-    curve, window = line([*values]), Window("step", 0, max(len(values) - 1, 1))
+    curve, window = line([*values]), ChartWindow("step", 0, max(len(values) - 1, 1))
     canvas = Canvas(width, 10)
     trace(canvas, envelope(curve, window, canvas.dots_wide, positive=False), -5.0, 5.0)
     edges = window.edges(canvas.dots_wide)
@@ -210,7 +212,7 @@ def test_every_value_is_inked_in_its_column(values: list[float], width: int) -> 
 @settings(max_examples=40, deadline=None)
 @given(st.lists(st.one_of(st.none(), st.floats(-4, 4)), min_size=2, max_size=300), st.data())
 def test_a_frame_that_grew_is_the_frame_drawn_at_once(values: list[float | None], data: st.DataObject) -> None:
-    window, wide = Window("step", 0, len(values) * 1.1), data.draw(st.integers(4, 200))
+    window, wide = ChartWindow("step", 0, len(values) * 1.1), data.draw(st.integers(4, 200))
     positive = data.draw(st.booleans())
     cut = data.draw(st.integers(1, len(values)))
     growing, whole = line(values[:cut]), line(values)
@@ -225,10 +227,10 @@ def test_a_frame_that_grew_is_the_frame_drawn_at_once(values: list[float | None]
 
 
 def test_rows_say_which_columns_changed() -> None:
-    before = Row("  12", bytes([AXIS] * 4))
+    before = FrameRow("  12", bytes([AXIS] * 4))
     assert before.changed(before) is None
-    assert Row(" x12", bytes([AXIS] * 4)).changed(before) == (1, 2)
-    assert Row("  12", bytes([AXIS, MARK, AXIS, MARK])).changed(before) == (1, 4)
+    assert FrameRow(" x12", bytes([AXIS] * 4)).changed(before) == (1, 2)
+    assert FrameRow("  12", bytes([AXIS, MARK, AXIS, MARK])).changed(before) == (1, 4)
 
 
 @given(st.integers(-10, 50), st.integers(-10, 50), st.integers(-3, 12))

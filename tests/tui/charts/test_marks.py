@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.tui.charts.test_frame import line
-from tuitune.tui.charts.envelope import Window
-from tuitune.tui.charts.frame import ALARM, ASCII_GLYPHS, EVENT, MARK, SERIES, UNICODE_GLYPHS, Glyphs, Row
+from tuitune.tui.charts.envelope import ChartWindow
+from tuitune.tui.charts.frame import ALARM, ASCII_GLYPHS, EVENT, MARK, SERIES, UNICODE_GLYPHS, FrameRow, Glyphs
 from tuitune.tui.charts.marks import Mark
 from tuitune.tui.charts.plot import Plot
 
@@ -15,17 +15,17 @@ FALLING = [3.0 - step / 10 for step in range(31)]
 TUNE = Mark(10.0, EVENT, "T", "tune")
 
 
-def frame(marks: list[Mark], glyphs: Glyphs = UNICODE_GLYPHS, width: int = 70, height: int = 14) -> list[Row]:
-    rows = Plot([line(FALLING)], marks=marks, glyphs=glyphs).frame(Window("step", 0, 30), width, height, 0.0)
+def frame(marks: list[Mark], glyphs: Glyphs = UNICODE_GLYPHS, width: int = 70, height: int = 14) -> list[FrameRow]:
+    rows = Plot([line(FALLING)], marks=marks, glyphs=glyphs).frame(ChartWindow("step", 0, 30), width, height, 0.0)
     assert rows is not None
     return rows
 
 
-def text(rows: list[Row]) -> str:
+def text(rows: list[FrameRow]) -> str:
     return "\n".join(row.text for row in rows)
 
 
-def column_of(rows: list[Row], letter: str) -> int:
+def column_of(rows: list[FrameRow], letter: str) -> int:
     return next(row.text.index(letter) for row in rows if letter in row.text)
 
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tuitune.tui.charts.pyramid import Pyramid
-from tuitune.tui.charts.smoothing import Smoothed
+from tuitune.tui.charts.smoothing import SmoothedSeries
 
 ANY = st.one_of(st.none(), st.floats(), st.floats(-5, 5), st.integers(-3, 3).map(float))
 
@@ -55,14 +55,14 @@ def test_what_is_not_finite_is_a_gap() -> None:
 
 
 def test_smoothing_is_not_drawn_towards_zero_at_its_start() -> None:
-    smooth = Smoothed(Pyramid([2.0, 2.0, 2.0]), 0.9)
+    smooth = SmoothedSeries(Pyramid([2.0, 2.0, 2.0]), 0.9)
     assert smooth.catch_up()
     assert list(smooth.series.values) == pytest.approx([2.0, 2.0, 2.0])
 
 
 def test_smoothing_follows_its_formula_and_passes_over_gaps() -> None:
     source = Pyramid([1.0, math.nan, 3.0])
-    smooth = Smoothed(source, 0.5)
+    smooth = SmoothedSeries(source, 0.5)
     smooth.catch_up()
     first, gap, second = smooth.series.values
     assert first == 1.0
@@ -73,7 +73,7 @@ def test_smoothing_follows_its_formula_and_passes_over_gaps() -> None:
 @given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=200), st.floats(0, 0.999))
 def test_a_smoothed_curve_stays_within_its_source(values: list[float], weight: float) -> None:
     source = Pyramid(values)
-    smooth = Smoothed(source, weight)
+    smooth = SmoothedSeries(source, weight)
     while not smooth.catch_up(limit=7):
         continue
     slack = 1e-9 * max(1.0, max(map(abs, values)))

@@ -25,7 +25,7 @@ from tuitune.runs.store.directory import list_runs
 from tuitune.tui.app import TuituneApp
 from tuitune.tui.compose import launch as launch_screen
 from tuitune.tui.compose.launch import LaunchDialog
-from tuitune.tui.widgets.dialogs import Reader
+from tuitune.tui.widgets.dialogs import TextReader
 from tuitune.views.machine_status import machine_text, users_text
 from tuitune.views.start import when
 
@@ -102,7 +102,7 @@ async def test_what_does_not_fit_is_scrolled_to(home: Path) -> None:
         dialog.post_message(LaunchDialog.Looked([], summary))
         await until(pilot, lambda: "advice number 3" in text_of(pilot))
         assert "Enter launch" in text_of(pilot)
-        assert isinstance(pilot.app.focused, Reader)
+        assert isinstance(pilot.app.focused, TextReader)
         await pilot.press("G")
         await until(pilot, lambda: "advice number 29" in text_of(pilot))
 

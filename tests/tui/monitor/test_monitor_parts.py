@@ -19,7 +19,7 @@ from tuitune.text import clean
 from tuitune.tui import clipboard
 from tuitune.tui.charts.spark import spark
 from tuitune.tui.monitor.log_window import LogWindow
-from tuitune.tui.monitor.machine_lines import Reading, machine_line, machine_lines
+from tuitune.tui.monitor.machine_lines import MachineReading, machine_line, machine_lines
 from tuitune.tui.monitor.sample_layout import laid_out
 from tuitune.tui.monitor.samples import SampleBook
 from tuitune.tui.widgets.bars import gauge, joined, progress_bar
@@ -31,7 +31,7 @@ GB = 10**9
 def test_a_gpu_with_our_share_and_peak() -> None:
     mine, other = GpuProcess(10, "me", 20 * GB, "python"), GpuProcess(11, "you", 9 * GB, "python")
     gpu = Gpu(0, "GPU-1", "H200", 140 * GB, 29 * GB, 111 * GB, 98.0, 64.0, 420.0, 700.0, processes=(mine, other))
-    reading = Reading(gpus=(gpu,), family=frozenset([10]))
+    reading = MachineReading(gpus=(gpu,), family=frozenset([10]))
     text = "\n".join(line.plain for line in machine_lines(reading, 60, 21 * GB))
     for figure in (
         "GPU 0 · H200",
@@ -50,35 +50,41 @@ def test_who_else_is_on_the_gpus_is_told() -> None:
     other = Gpu(
         1, "GPU-2", "H200", 140 * GB, 80 * GB, 60 * GB, 55.0, processes=(GpuProcess(12, "bob", 80 * GB, "vllm"),)
     )
-    lines = [line.plain for line in machine_lines(Reading((other, one), family=frozenset([10])), 70, None)]
+    lines = [line.plain for line in machine_lines(MachineReading((other, one), family=frozenset([10])), 70, None)]
     assert lines[0].startswith("GPU 0 · H200"), "the run's own GPU comes first, whole"
     assert "others anna: python, 23.0 GB" in lines
     assert lines[-1] == "GPU 1 80.0 GB / 140 GB · bob: vllm, 80.0 GB ·  55 % busy"
-    assert "anna: python, 23.0 GB" in machine_line(Reading((one,), family=frozenset([10])), None).plain
-    waiting = [line.plain for line in machine_lines(Reading((one, other)), 70, None)]
+    assert "anna: python, 23.0 GB" in machine_line(MachineReading((one,), family=frozenset([10])), None).plain
+    waiting = [line.plain for line in machine_lines(MachineReading((one, other)), 70, None)]
     assert waiting[0].startswith("GPU 0 43.0 GB / 140 GB · anna: python, 23.0 GB and me: python, 20.0 GB")
-    given = [line.plain for line in machine_lines(Reading((one, other)), 70, None, "GPU-2")]
+    given = [line.plain for line in machine_lines(MachineReading((one, other)), 70, None, "GPU-2")]
     assert given[0].startswith("GPU 1 · H200")
 
 
 def test_a_run_that_is_hidden_from_the_driver_is_nobody_else() -> None:
     gpu = Gpu(0, "GPU-1", "H200", 140 * GB, 29 * GB, 111 * GB)
-    in_a_container = Reading((gpu,), family=frozenset([10]))
+    in_a_container = MachineReading((gpu,), family=frozenset([10]))
     assert not any("others" in line.plain for line in machine_lines(in_a_container, 70, None))
-    assert any("others" in line.plain for line in machine_lines(Reading((gpu,)), 70, None))
+    assert any("others" in line.plain for line in machine_lines(MachineReading((gpu,)), 70, None))
 
 
 @pytest.mark.parametrize("payload", PAYLOADS.values(), ids=PAYLOADS)
 def test_foreign_programs_are_inert(payload: str) -> None:
     gpu = Gpu(0, "GPU-1", payload, 140 * GB, 29 * GB, 111 * GB, processes=(GpuProcess(3, payload, 9 * GB, payload),))
-    for reading in (Reading((gpu,)), Reading((gpu, gpu)), Reading(reason=payload, host=Host(8, 5.0, GB, GB, payload))):
+    for reading in (
+        MachineReading((gpu,)),
+        MachineReading((gpu, gpu)),
+        MachineReading(reason=payload, host=Host(8, 5.0, GB, GB, payload)),
+    ):
         lines = [*machine_lines(reading, 300, None, "GPU-1"), machine_line(reading, None)]
         assert all(clean(line.plain) == line.plain for line in lines)
 
 
 def test_a_gpu_that_tells_nothing_and_no_gpu_at_all() -> None:
-    assert "n/a" in "\n".join(line.plain for line in machine_lines(Reading(gpus=(Gpu(1, None, "GPU"),)), 40, None))
-    reading = Reading(
+    assert "n/a" in "\n".join(
+        line.plain for line in machine_lines(MachineReading(gpus=(Gpu(1, None, "GPU"),)), 40, None)
+    )
+    reading = MachineReading(
         reason="no NVIDIA driver on this machine", host=Host(8, 50.0, 32 * GB, 12 * GB, "box"), ours=4 * GB
     )
     text = "\n".join(line.plain for line in machine_lines(reading, 60, 5 * GB))

@@ -11,8 +11,8 @@ from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
-from tuitune.tui.charts.envelope import Window
-from tuitune.tui.charts.frame import ALARM, AXIS, BLANK, EVENT, GHOST, MARK, SERIES, Row
+from tuitune.tui.charts.envelope import ChartWindow
+from tuitune.tui.charts.frame import ALARM, AXIS, BLANK, EVENT, GHOST, MARK, SERIES, FrameRow
 from tuitune.tui.charts.plot import Plot
 
 _PLAIN = {AXIS: "chart--axis", MARK: "chart--mark", EVENT: "chart--event", ALARM: "chart--alarm"}
@@ -42,9 +42,9 @@ class Chart(Widget, can_focus=True):
     def __init__(self, plot: Plot, *, empty: str = "nothing yet", id: str | None = None) -> None:
         super().__init__(id=id)
         self.plot = plot
-        self.window: Window | None = None
+        self.window: ChartWindow | None = None
         self.empty = empty
-        self._rows: list[Row] = []
+        self._rows: list[FrameRow] = []
         self._framed = False
 
     @property
@@ -69,10 +69,12 @@ class Chart(Widget, can_focus=True):
         if regions:
             self.refresh(*regions)
 
-    def _words(self, width: int, height: int) -> list[Row]:
+    def _words(self, width: int, height: int) -> list[FrameRow]:
         """An empty chart: `empty` in its middle."""
         inks, middle = bytes([AXIS]) * width, (height - 1) // 2
-        return [Row((self.empty[:width].center(width) if y == middle else " " * width), inks) for y in range(height)]
+        return [
+            FrameRow((self.empty[:width].center(width) if y == middle else " " * width), inks) for y in range(height)
+        ]
 
     def on_resize(self) -> None:
         self.draw()

@@ -10,7 +10,7 @@ from math import isnan
 
 from tuitune.tui.charts.axis import Ticks, dot_row, place, value_ticks, x_ticks
 from tuitune.tui.charts.canvas import ASCII, BRAILLE, Canvas
-from tuitune.tui.charts.envelope import Envelopes, Span, Window, logarithmic, trace
+from tuitune.tui.charts.envelope import ChartWindow, Envelopes, Span, logarithmic, trace
 from tuitune.tui.charts.marks import Cells, Mark, MarkLayer
 from tuitune.tui.charts.series import Line
 
@@ -48,7 +48,7 @@ ASCII_GLYPHS = Glyphs(ASCII, "|", "+", ":", ";", "o", "*")
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class FrameRow:
     """A row of cells: their characters and, byte by byte, their colour numbers."""
 
     text: str
@@ -58,7 +58,7 @@ class Row:
         """The row cut where the colour changes: (text, colour number)."""
         return [(self.text[found.start() : found.end()], found[0][0]) for found in _SAME.finditer(self.inks)]
 
-    def changed(self, before: Row) -> tuple[int, int] | None:
+    def changed(self, before: FrameRow) -> tuple[int, int] | None:
         """The columns [start, stop) that differ from another row as long; None if none does."""
         if self == before:
             return None
@@ -76,7 +76,7 @@ class Frame:
     """What to draw and where: `lines` back to front, over `window`, from `low` to `high` (powers of ten with `log`)."""
 
     lines: Sequence[Line]
-    window: Window
+    window: ChartWindow
     low: float
     high: float
     log: bool
@@ -119,7 +119,7 @@ class Frame:
         """What stands at the end of a line."""
         return _label(line) if self.named else line.letter
 
-    def render(self) -> list[Row]:
+    def render(self) -> list[FrameRow]:
         """Exactly `height` rows of exactly `width` cells."""
         plot = _Plot(self)
         left = {
@@ -138,8 +138,8 @@ class Frame:
     def _x_ticks(self) -> Ticks:
         return x_ticks(self.window.low, self.window.high, self.columns, self.window.axis)
 
-    def _fitted(self, text: str, inks: bytes) -> Row:
-        return Row(text.ljust(self.width)[: self.width], inks.ljust(self.width, bytes([AXIS]))[: self.width])
+    def _fitted(self, text: str, inks: bytes) -> FrameRow:
+        return FrameRow(text.ljust(self.width)[: self.width], inks.ljust(self.width, bytes([AXIS]))[: self.width])
 
     def column(self, x: float) -> int:
         return self.window.column(x, self.columns * 2)

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from math import log10
 
 from tuitune.tui.charts.axis import value_ticks
-from tuitune.tui.charts.envelope import Envelopes, Window
-from tuitune.tui.charts.frame import UNICODE_GLYPHS, Frame, Glyphs, Row
+from tuitune.tui.charts.envelope import ChartWindow, Envelopes
+from tuitune.tui.charts.frame import UNICODE_GLYPHS, Frame, FrameRow, Glyphs
 from tuitune.tui.charts.marks import Mark
 from tuitune.tui.charts.scale import StickyRange
 from tuitune.tui.charts.series import Line
@@ -32,7 +32,7 @@ class Plot:
         """Whether a later frame of the same lines looks different: its y range is still to shrink."""
         return self._sticky.waits
 
-    def bounds(self, window: Window, *, positive: bool) -> tuple[float, float] | None:
+    def bounds(self, window: ChartWindow, *, positive: bool) -> tuple[float, float] | None:
         """Smallest and largest value in view; between two points, theirs."""
         found = []
         for line in self.lines:
@@ -43,7 +43,7 @@ class Plot:
                 found.append(extremes)
         return (min(low for low, _ in found), max(high for _, high in found)) if found else None
 
-    def frame(self, window: Window, width: int, height: int, now: float) -> list[Row] | None:
+    def frame(self, window: ChartWindow, width: int, height: int, now: float) -> list[FrameRow] | None:
         """`height` rows of `width` cells, or None where nothing can be drawn. `now`: seconds of a steady clock."""
         log, bounds = self.log, self.bounds(window, positive=self.log)
         if bounds is None and log:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tuitune.tui.charts.pyramid import Pyramid
 
 
-class Smoothed:
+class SmoothedSeries:
     """`source` smoothed with `weight` in [0, 1): the share of the past in each point.
 
     s_n = w·s_(n-1) + (1-w)·y_n, shown as s_n / (1-wⁿ), so that the first points are not drawn towards zero

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tuitune.tui.charts.canvas import BRAILLE, Canvas
-from tuitune.tui.charts.envelope import Window, envelope, trace
+from tuitune.tui.charts.envelope import ChartWindow, envelope, trace
 from tuitune.tui.charts.pyramid import Pyramid
 from tuitune.tui.charts.scale import padded
 from tuitune.tui.charts.series import Line, Positions
@@ -21,6 +21,6 @@ def spark(values: Sequence[float], width: int, glyphs: str = BRAILLE) -> str:
         return ""
     canvas = Canvas(width, 1)
     low, high = padded(*bounds, floor_at_zero=False)
-    window = Window("step", 0, max(len(values) - 1, 1))
+    window = ChartWindow("step", 0, max(len(values) - 1, 1))
     trace(canvas, envelope(Line(positions, series, 1), window, canvas.dots_wide, positive=False), low, high)
     return canvas.lines(glyphs)[0]

@@ -19,7 +19,7 @@ from tuitune.planning.preflight import Check, check
 from tuitune.problem import Problem, TuituneError
 from tuitune.recipe.schema import Recipe
 from tuitune.text import clean, redact
-from tuitune.tui.widgets.dialogs import Dialog, Reader
+from tuitune.tui.widgets.dialogs import Dialog, TextReader
 
 Made = TypeVar("Made")
 
@@ -47,7 +47,7 @@ class Checking(Dialog[Made | list[Problem]]):
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("enter,y", "go_ahead", show=False)]
     DEFAULT_CSS = """
-    Checking Reader { height: auto; max-height: 1fr; scrollbar-size-vertical: 1; }
+    Checking TextReader { height: auto; max-height: 1fr; scrollbar-size-vertical: 1; }
     Checking Static { height: auto; }
     Checking #note { max-height: 8; display: none; dock: bottom; }
     """
@@ -106,7 +106,7 @@ class Checking(Dialog[Made | list[Problem]]):
 
     def compose(self) -> ComposeResult:
         with self._window:
-            with Reader():
+            with TextReader():
                 yield Static("Checking the recipe, the model and the data …", id="said")
             yield Static(id="note")
 

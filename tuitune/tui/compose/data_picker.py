@@ -19,7 +19,7 @@ from tuitune.recipe.settings import parse_value, setting
 from tuitune.text import clean
 from tuitune.tui.compose.path_picker import PathPicker
 from tuitune.tui.widgets.columns import Column, line
-from tuitune.tui.widgets.row_list import Row, RowList
+from tuitune.tui.widgets.row_list import ListRow, RowList
 from tuitune.units import bytes_text, percent_text
 from tuitune.views.data_page import read_page
 from tuitune.views.file_listing import MOST, FileEntry, Listing
@@ -64,12 +64,14 @@ class DataPicker(PathPicker[Values]):
                 )
             )
 
-    def _row(self, name: str, what: str, size: str, values: Values | None) -> Row:
+    def _row(self, name: str, what: str, size: str, values: Values | None) -> ListRow:
         if values is not None:
             self._choices[name] = values
-        return Row(name, lambda width: [line(_COLUMNS, [name, Content(clean(what)).stylize("$faint"), size], width)])
+        return ListRow(
+            name, lambda width: [line(_COLUMNS, [name, Content(clean(what)).stylize("$faint"), size], width)]
+        )
 
-    def _fractions(self, typed: str) -> list[Row]:
+    def _fractions(self, typed: str) -> list[ListRow]:
         if self._key != "data.eval":
             return []
         if not typed:
@@ -88,7 +90,7 @@ class DataPicker(PathPicker[Values]):
             else []
         )
 
-    def _sets(self, typed: str) -> list[Row]:
+    def _sets(self, typed: str) -> list[ListRow]:
         found = [one for one in bundled_sets() if typed.lower() in f"{one.id} {one.title}".lower()]
         if self._key == "data.eval":
             return [
@@ -97,12 +99,12 @@ class DataPicker(PathPicker[Values]):
             ]
         return [self._row(one.id, one.title, f"{one.rows:,} rows", self._bundled(one)) for one in found]
 
-    def _file(self, entry: FileEntry) -> Row:
+    def _file(self, entry: FileEntry) -> ListRow:
         if entry.is_folder:
             return self._row(entry.name, "folder", "", None)
         return self._row(entry.name, entry.path.suffix[1:], bytes_text(entry.bytes), self._training(entry.name))
 
-    def _hub(self, typed: str) -> list[Row]:
+    def _hub(self, typed: str) -> list[ListRow]:
         if not looks_like_hub_id(typed) or is_there(typed_path(typed, self.base)):
             return []
         return [self._row(typed, "Hub: downloaded when the run starts", "", self._training(typed))]

@@ -18,7 +18,7 @@ from tuitune.recipe.sections.model import ModelSection
 from tuitune.text import clean
 from tuitune.tui.compose.path_picker import PathPicker
 from tuitune.tui.widgets.columns import Column, line, titles
-from tuitune.tui.widgets.row_list import Row, RowList
+from tuitune.tui.widgets.row_list import ListRow, RowList
 from tuitune.units import bytes_text, count_text
 from tuitune.views.estimate import ask_hub
 from tuitune.views.file_listing import Listing
@@ -87,10 +87,10 @@ class ModelPicker(PathPicker[str]):
         words = typed.lower().split()
         shown = [model for model in self._models if all(word in _haystack(model) for word in words)]
         self._folders = self._typed_folders(typed, listing, {model.path for model in shown})
-        rows = [Row(model.id, lambda width, model=model: [_line(model, width)]) for model in shown]  # type: ignore[misc]
+        rows = [ListRow(model.id, lambda width, model=model: [_line(model, width)]) for model in shown]  # type: ignore[misc]
         rows += map(_folder_row, self._folders)
         if looks_like_hub_id(typed) and not is_there(typed_path(typed, self.base)) and typed not in map(_id, shown):
-            rows.append(Row(_TYPED, lambda _width: [_offer(typed)]))
+            rows.append(ListRow(_TYPED, lambda _width: [_offer(typed)]))
         self.show_heading(titles(_COLUMNS, max(1, self.list.size.width - 2)) if shown else Content(""))
         self.list.set_rows(rows, cursor=self._current if self.list.current is None and not typed else None)
         if rows:
@@ -187,8 +187,8 @@ def _offer(typed: str) -> Content:
     return Content.assemble("use ", name, " (Hub id: downloaded when the run starts)")
 
 
-def _folder_row(name: str) -> Row:
-    return Row(name, lambda width: [line(_COLUMNS, [name, "folder", "", "", "", ""], width)])
+def _folder_row(name: str) -> ListRow:
+    return ListRow(name, lambda width: [line(_COLUMNS, [name, "folder", "", "", "", ""], width)])
 
 
 def _folder_facts(name: str, folder: Path) -> Content:

@@ -10,7 +10,7 @@ from tuitune.recipe.schema import Recipe
 from tuitune.recipe.settings import setting, show_value
 from tuitune.tui.widgets.columns import Column, line
 from tuitune.tui.widgets.picker import Picker
-from tuitune.tui.widgets.row_list import Row, RowList
+from tuitune.tui.widgets.row_list import ListRow, RowList
 from tuitune.views.draft import value_of
 
 _COLUMNS = (Column("preset", 16), Column("what", 0), Column("changes", 10, right=True))
@@ -48,10 +48,10 @@ class PresetPicker(Picker[str]):
         ]
         self.show_facts(Content("\n").join([Content(preset.help), Content("  ").join(parts)]))
 
-    def _row(self, preset: Preset) -> Row:
+    def _row(self, preset: Preset) -> ListRow:
         count = len(self._differing(preset))
         changes = Content(f"{count} changes" if count > 1 else "1 change" if count else "no changes")
-        return Row(preset.name, lambda width: [line(_COLUMNS, [preset.title, preset.help, changes], width)])
+        return ListRow(preset.name, lambda width: [line(_COLUMNS, [preset.title, preset.help, changes], width)])
 
     def _differing(self, preset: Preset) -> list[str]:
         return [key for key, value in preset.values.items() if value_of(self._recipe, key) != value]

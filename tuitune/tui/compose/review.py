@@ -11,13 +11,13 @@ from tuitune.problem import Problem
 from tuitune.recipe.settings import setting
 from tuitune.text import clean
 from tuitune.tui.compose.forecast import ADVICE_SIGNS
-from tuitune.tui.widgets.row_list import Row
+from tuitune.tui.widgets.row_list import ListRow
 from tuitune.views.draft import Draft
 
 _KEY_WIDTH = 28
 
 
-def review_rows(draft: Draft, errors: Sequence[Problem], advice: Sequence[Advice]) -> list[Row]:
+def review_rows(draft: Draft, errors: Sequence[Problem], advice: Sequence[Advice]) -> list[ListRow]:
     """The rows of Review. Their keys are a number and the setting they lead to, apart by a space."""
     rows = [_heading(f"{len(errors)} to fix before launch" if errors else "Ready: press L to launch")]
     rows += [_row(number, error.key, "✗", "$bad", error.message) for number, error in enumerate(errors)]
@@ -52,15 +52,15 @@ def explanation(row_key: str, errors: Sequence[Problem], advice: Sequence[Advice
     return Content("\n").join([*lines, Content.styled(f"Enter goes to {key}" if key else "", "$faint")])
 
 
-def _row(number: int, key: str, sign: str, colour: str, message: str) -> Row:
+def _row(number: int, key: str, sign: str, colour: str, message: str) -> ListRow:
     def draw(width: int) -> list[Content]:
         text = Content(clean(message)).truncate(max(1, width - 2), ellipsis=True)
         return [Content.assemble((f"{sign} ", colour), clean(key or "recipe")), Content("  ") + text.stylize("$faint")]
 
-    return Row(f"{number} {key}", draw, height=2)
+    return ListRow(f"{number} {key}", draw, height=2)
 
 
-def _change(number: int, key: str, value: str) -> Row:
+def _change(number: int, key: str, value: str) -> ListRow:
     default = Draft().text(key) or "none"
 
     def draw(width: int) -> list[Content]:
@@ -73,12 +73,12 @@ def _change(number: int, key: str, value: str) -> Row:
         text = text.truncate(room, ellipsis=True, pad=True)
         return [Content.assemble(("• ", "$accent"), name, " ", text, " ", was.stylize("$faint"))]
 
-    return Row(f"{number} {setting(key).key}", draw)
+    return ListRow(f"{number} {setting(key).key}", draw)
 
 
-def _heading(text: str) -> Row:
-    return Row("", lambda _width: [Content.styled(text, "bold")], selectable=False)
+def _heading(text: str) -> ListRow:
+    return ListRow("", lambda _width: [Content.styled(text, "bold")], selectable=False)
 
 
-def _space() -> Row:
-    return Row("", lambda _width: [Content("")], selectable=False)
+def _space() -> ListRow:
+    return ListRow("", lambda _width: [Content("")], selectable=False)

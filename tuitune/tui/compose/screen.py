@@ -35,7 +35,7 @@ from tuitune.tui.widgets.field_row import FieldView, field_row, heading_key, hel
 from tuitune.tui.widgets.form import Form
 from tuitune.tui.widgets.key_bar import KeyBar
 from tuitune.tui.widgets.pane import Pane
-from tuitune.tui.widgets.row_list import Row, RowList
+from tuitune.tui.widgets.row_list import ListRow, RowList
 from tuitune.views.draft import Draft, Version
 from tuitune.views.estimate import Outlook, ask_hub, look
 
@@ -138,9 +138,9 @@ class ComposeScreen(TuituneScreen):
         """The sections in sight: all of them where the screen is tall, the one in hand with its neighbours."""
         return list(section_titles()) if self.size.height >= TALL else [self.composing.section]
 
-    def _rows(self) -> list[Row]:
+    def _rows(self) -> list[ListRow]:
         """The fields in sight, under the names of their sections where there are several."""
-        rows: list[Row] = []
+        rows: list[ListRow] = []
         for section in self._sections:
             fields = [field_row(view) for view in self._views.values() if view.setting.section == section]
             if len(self._sections) > 1 and fields:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from textual.content import Content
 
 from tuitune.tui.widgets.pane import Pane
-from tuitune.tui.widgets.row_list import Row, RowList
+from tuitune.tui.widgets.row_list import ListRow, RowList
 from tuitune.tui.widgets.tabs import Tabs
 
 SHORT_NAMES = {
@@ -61,7 +61,7 @@ def _tab(section: SectionMark, current: bool) -> Content:
     return Content.assemble((name, "$accent bold underline" if current else ""), mark)
 
 
-def _row(section: SectionMark) -> Row:
+def _row(section: SectionMark) -> ListRow:
     def draw(width: int) -> list[Content]:
         marks = Content("")
         if section.problems:
@@ -71,4 +71,4 @@ def _row(section: SectionMark) -> Row:
         name = Content(section.title).truncate(max(1, width - marks.cell_length), ellipsis=True, pad=True)
         return [name + marks]
 
-    return Row(section.name, draw)
+    return ListRow(section.name, draw)

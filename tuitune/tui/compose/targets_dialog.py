@@ -15,7 +15,7 @@ from tuitune.hardware.model_facts import Linear
 from tuitune.text import clean
 from tuitune.tui.widgets.columns import Column, line
 from tuitune.tui.widgets.dialogs import Dialog
-from tuitune.tui.widgets.row_list import Row, RowList
+from tuitune.tui.widgets.row_list import ListRow, RowList
 
 Targets = list[str] | str
 
@@ -80,14 +80,14 @@ class TargetsDialog(Dialog[Targets]):
         self.dismiss("all-linear" if self._everything else ticked)
 
     def _show(self) -> None:
-        groups = [Row(title, lambda _width, title=title: [Content(title)]) for title in GROUPS]  # type: ignore[misc]
+        groups = [ListRow(title, lambda _width, title=title: [Content(title)]) for title in GROUPS]  # type: ignore[misc]
         self.query_one(RowList).set_rows([*groups, *map(self._module, self._names)])
 
-    def _module(self, name: str) -> Row:
+    def _module(self, name: str) -> ListRow:
         linear, box = self._linears.get(name), "[x]" if name in self._ticked else "[ ]"
         cells: list[str | Content] = [
             Content.assemble(f"{box} ", clean(name)),
             f"{linear.inputs} × {linear.outputs}" if linear else "",
             f"× {linear.count}" if linear else "",
         ]
-        return Row(name, lambda width: [line(_COLUMNS, cells, width)])
+        return ListRow(name, lambda width: [line(_COLUMNS, cells, width)])

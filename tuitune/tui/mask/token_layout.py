@@ -27,7 +27,7 @@ class Piece(NamedTuple):
     width: int
 
 
-class Line(NamedTuple):
+class TokenLine(NamedTuple):
     """A line of pieces, and the `first` token that begins in it, None where a token only goes on.
 
     The one `rule` has no pieces and stands before the first token that is cut off.
@@ -42,7 +42,7 @@ class Line(NamedTuple):
 class Layout:
     """The lines of a row, and for each token the line it begins in."""
 
-    lines: tuple[Line, ...]
+    lines: tuple[TokenLine, ...]
     line_of: tuple[int, ...]
 
 
@@ -59,7 +59,7 @@ def lay_out(texts: Sequence[str], width: int, *, kept: int | None = None) -> Lay
     A token is broken only where it is longer than a line. The rule stands before the token number `kept`.
     """
     width = max(width, 2)
-    lines: list[Line] = []
+    lines: list[TokenLine] = []
     line_of: list[int] = []
     pieces: list[Piece] = []
     used = 0
@@ -68,13 +68,13 @@ def lay_out(texts: Sequence[str], width: int, *, kept: int | None = None) -> Lay
     def end_line() -> None:
         nonlocal pieces, used, first
         if pieces:
-            lines.append(Line(tuple(pieces), first))
+            lines.append(TokenLine(tuple(pieces), first))
             pieces, used, first = [], 0, None
 
     for token, text in enumerate(texts):
         if token == kept:
             end_line()
-            lines.append(Line((), None, rule=True))
+            lines.append(TokenLine((), None, rule=True))
         begun = False
         for part, cells in _parts(text, width):
             if used + cells > width:

@@ -17,7 +17,7 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from tuitune.tui.mask.token_layout import NEWLINE, WHITE_SPACE, Layout, Line, lay_out, visible
+from tuitune.tui.mask.token_layout import NEWLINE, WHITE_SPACE, Layout, TokenLine, lay_out, visible
 from tuitune.views.inspector_replies import Token, TokenizedRow
 
 _WHITE = re.compile(f"([{WHITE_SPACE}]+)")
@@ -226,13 +226,13 @@ class TokenView(ScrollView, can_focus=True):
         segments = self._rule() if line.rule else [*self._gutter(line), *self._pieces(line)]
         return Strip(segments).adjust_cell_length(width, blank)
 
-    def _gutter(self, line: Line) -> list[Segment]:
+    def _gutter(self, line: TokenLine) -> list[Segment]:
         learned = any(self._tokens[piece.token].learned and piece.token < self._kept for piece in line.pieces)
         number = ("" if line.first is None else f"{line.first + 1:,}").rjust(self._gutter_width - 2) + " "
         mark = Segment(_LEARNED_MARK if learned else " ", self._style("gutter" if not learned else "learned-mark"))
         return [Segment(number, self._style("gutter")), mark]
 
-    def _pieces(self, line: Line) -> list[Segment]:
+    def _pieces(self, line: TokenLine) -> list[Segment]:
         return [
             Segment(part, self._style_of(piece.token, "space" if part[0] in WHITE_SPACE else ""))
             for piece in line.pieces

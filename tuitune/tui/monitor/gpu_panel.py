@@ -10,18 +10,18 @@ from textual.worker import get_current_worker
 from tuitune.hardware.gpus import Sampler
 from tuitune.hardware.host import host, process_memory
 from tuitune.runs.store.identity import Identity, alive
-from tuitune.tui.monitor.machine_lines import Reading, machine_lines
+from tuitune.tui.monitor.machine_lines import MachineReading, machine_lines
 from tuitune.tui.widgets.rows import Rows
 
 INTERVAL = 1.0
 _PATIENCE = 0.2
 
 
-def read_machine(sampler: Sampler, engine: Identity | None) -> Reading:
+def read_machine(sampler: Sampler, engine: Identity | None) -> MachineReading:
     """Look once. Takes milliseconds; on a machine whose driver sleeps, seconds: not for an event loop."""
     found = sampler.sample()
     pid = engine.pid if engine is not None and alive(engine) else None
-    return Reading(
+    return MachineReading(
         gpus=tuple(found),
         reason=sampler.reason,
         host=host(),
@@ -47,7 +47,7 @@ class GpuPanel(Rows, can_focus=True):
     class Sampled(Message):
         """A reading from the thread."""
 
-        def __init__(self, reading: Reading) -> None:
+        def __init__(self, reading: MachineReading) -> None:
             super().__init__()
             self.reading = reading
 
@@ -56,7 +56,7 @@ class GpuPanel(Rows, can_focus=True):
         self.engine: Identity | None = None
         self.peak: float | None = None
         self.device: str | None = None
-        self.reading: Reading | None = None
+        self.reading: MachineReading | None = None
         self._stopped = Event()
 
     def on_mount(self) -> None:

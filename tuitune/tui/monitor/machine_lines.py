@@ -18,7 +18,7 @@ _LABEL = 9
 
 
 @dataclass(frozen=True)
-class Reading:
+class MachineReading:
     """The machine at one moment. `ours`: bytes of main memory of the run's process tree; `family`: that tree's pids."""
 
     gpus: Sequence[Gpu] = ()
@@ -28,7 +28,7 @@ class Reading:
     family: frozenset[int] = frozenset()
 
 
-def machine_lines(reading: Reading, width: int, peak: float | None, device: str | None = None) -> list[Content]:
+def machine_lines(reading: MachineReading, width: int, peak: float | None, device: str | None = None) -> list[Content]:
     """The panel at `width` cells: the run's GPU whole, the others in a line each.
 
     `peak`: the most memory that the run says it held; `device`: the UUID of the GPU it was given, None before that.
@@ -46,7 +46,7 @@ def machine_lines(reading: Reading, width: int, peak: float | None, device: str 
     return lines
 
 
-def machine_line(reading: Reading | None, peak: float | None, device: str | None = None) -> Content:
+def machine_line(reading: MachineReading | None, peak: float | None, device: str | None = None) -> Content:
     """The machine in one line, for where there is no room for the panel."""
     if reading is None:
         return Content("")
@@ -63,18 +63,18 @@ def machine_line(reading: Reading | None, peak: float | None, device: str | None
     return joined([*figures, ("no GPU", "$faint")])
 
 
-def _run_gpu(reading: Reading, device: str | None) -> Gpu | None:
+def _run_gpu(reading: MachineReading, device: str | None) -> Gpu | None:
     """The GPU the run is on: the one it was given, else one that its processes use, else the only one."""
     given = [gpu for gpu in reading.gpus if device is not None and gpu.uuid == device]
     used = [gpu for gpu in reading.gpus if _ours(gpu, reading)]
     return next(iter(given or used or (reading.gpus if len(reading.gpus) == 1 else ())), None)
 
 
-def _ours(gpu: Gpu, reading: Reading) -> int:
+def _ours(gpu: Gpu, reading: MachineReading) -> int:
     return sum(process.memory or 0 for process in gpu.processes if process.pid in reading.family)
 
 
-def _others(gpu: Gpu, reading: Reading) -> list[Content]:
+def _others(gpu: Gpu, reading: MachineReading) -> list[Content]:
     """Who else is at work on a GPU; empty where nobody is.
 
     What nobody claims is somebody's who is hidden from here, unless the run itself is: in a container it may be.
@@ -86,7 +86,7 @@ def _others(gpu: Gpu, reading: Reading) -> list[Content]:
     return [Content.styled(words, "$warn")] if words else []
 
 
-def _gpu_lines(gpu: Gpu, reading: Reading, width: int, peak: float | None) -> list[Content]:
+def _gpu_lines(gpu: Gpu, reading: MachineReading, width: int, peak: float | None) -> list[Content]:
     ours = _ours(gpu, reading)
     used, total = gpu.memory_used, gpu.memory_total
     lines = [_spread(joined([(f"GPU {gpu.index}", "bold"), clean(gpu.name, limit=40)]), joined(_climate(gpu)), width)]
@@ -108,7 +108,7 @@ def _gpu_lines(gpu: Gpu, reading: Reading, width: int, peak: float | None) -> li
     return lines
 
 
-def _gpu_line(gpu: Gpu, reading: Reading) -> Content:
+def _gpu_line(gpu: Gpu, reading: MachineReading) -> Content:
     """A GPU the run is not on: how full and how busy it is, and with whose programs."""
     used = f"{bytes_text(gpu.memory_used)} / {bytes_text(gpu.memory_total)}" if gpu.memory_total else "memory n/a"
     busy = f"{_percent(gpu.utilization)} busy" if gpu.utilization is not None else None
@@ -124,7 +124,7 @@ def _climate(gpu: Gpu) -> list[Content]:
     return figures
 
 
-def _host_lines(machine: Host, reading: Reading, width: int, peak: float | None) -> list[Content]:
+def _host_lines(machine: Host, reading: MachineReading, width: int, peak: float | None) -> list[Content]:
     used = machine.memory_total - machine.memory_available
     ours = min(reading.ours or 0, used) / machine.memory_total
     busy = (machine.cpu_percent or 0.0) / 100

@@ -9,7 +9,7 @@ from textual.widgets import Input, Static
 
 from tuitune.text import clean
 from tuitune.tui.widgets.dialogs import Dialog
-from tuitune.tui.widgets.line import Line
+from tuitune.tui.widgets.line import LineInput
 
 
 class PromptDialog(Dialog[str]):
@@ -31,7 +31,7 @@ class PromptDialog(Dialog[str]):
     def compose(self) -> ComposeResult:
         with self._window:
             yield Static(Content(clean(self._text, newlines=True)))
-            yield Line(self._last, select_on_focus=True, placeholder="a prompt")
+            yield LineInput(self._last, select_on_focus=True, placeholder="a prompt")
 
     @on(Input.Submitted)
     def _entered(self, event: Input.Submitted) -> None:

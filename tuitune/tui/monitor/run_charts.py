@@ -8,7 +8,7 @@ from tuitune.metrics import METRICS, charted
 from tuitune.runs.read.state import AT_REST
 from tuitune.tui.charts.axis import AXES
 from tuitune.tui.charts.chart import Chart
-from tuitune.tui.charts.envelope import Window
+from tuitune.tui.charts.envelope import ChartWindow
 from tuitune.tui.charts.frame import MARK, Glyphs
 from tuitune.tui.charts.marks import Mark
 from tuitune.tui.charts.plot import Plot
@@ -30,7 +30,7 @@ class RunCharts:
         self.viewport = Viewport()
         self.axis = AXES[0]
         self.log = False
-        self.window: Window | None = None
+        self.window: ChartWindow | None = None
         self.marks: list[dict[str, float]] = []
         self._drawn: tuple[object, ...] = ()
         self._anew: RunCurves | None = None
@@ -84,7 +84,7 @@ class RunCharts:
             return
         ended = view.summary.state in AT_REST
         end = view.summary.total_steps if self.axis == "step" else None
-        self.window = Window(self.axis, *self.viewport.window(*extent, end=end, final=ended))
+        self.window = ChartWindow(self.axis, *self.viewport.window(*extent, end=end, final=ended))
 
     def zoom(self, factor: float) -> None:
         extent = self.curves.extent(self.axis)

@@ -9,7 +9,7 @@ from tuitune.runs.read.history import PlacedEvaluation
 from tuitune.runs.read.summary import RunView
 from tuitune.tui.charts.pyramid import LIMIT, Pyramid
 from tuitune.tui.charts.series import Line, Positions
-from tuitune.tui.charts.smoothing import Smoothed
+from tuitune.tui.charts.smoothing import SmoothedSeries
 
 WEIGHTS = (0.9, 0.98, 0.0, 0.6)
 """The smoothing weights that one key cycles through; 0 is none."""
@@ -51,7 +51,7 @@ class RunCurves:
     held_out: dict[str, HeldOut] = field(
         default_factory=lambda: {metric.key: HeldOut(metric) for metric in charted() if metric.held_out}
     )
-    smoothed: dict[str, Smoothed] = field(default_factory=dict)
+    smoothed: dict[str, SmoothedSeries] = field(default_factory=dict)
     _began: float | None = None
 
     def __post_init__(self) -> None:
@@ -61,7 +61,7 @@ class RunCurves:
         """Smooth anew with `weight`; the curves follow at the next `catch_up`."""
         self.weight = weight
         noisy = [key for key in self.values if weight and METRICS[key].smoothed]
-        self.smoothed = {key: Smoothed(self.values[key], weight) for key in noisy}
+        self.smoothed = {key: SmoothedSeries(self.values[key], weight) for key in noisy}
 
     def catch_up(self, view: RunView) -> bool:
         """Take what `view` has gained, at most `CHUNK` steps; True once nothing is left to do."""

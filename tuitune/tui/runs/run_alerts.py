@@ -17,7 +17,7 @@ _SEVERITIES: dict[str, SeverityLevel] = {"failed": "error", "crashed": "error", 
 
 
 @dataclass(frozen=True)
-class News:
+class RunNews:
     """One thing to say, in one line that is safe to show."""
 
     message: str
@@ -31,29 +31,29 @@ class Herald:
         self._since = time.time()
         self._known: dict[Run, RunLine] = {}
 
-    def news(self, lines: Iterable[RunLine]) -> list[News]:
+    def news(self, lines: Iterable[RunLine]) -> list[RunNews]:
         """What has happened since the last call, to any run."""
         read = [line for line in lines if line.state != READING]
         found = [news for line in read for news in self._of(line)]
         self._known |= {line.run: line for line in read}
         return found
 
-    def _of(self, line: RunLine) -> list[News]:
+    def _of(self, line: RunLine) -> list[RunNews]:
         before = self._known.get(line.run)
         if before is None:
             new = (line.created_at or 0.0) >= self._since
             return [_rest(line)] if new and not line.live else []
         found = []
         if line.alerts > before.alerts:
-            found.append(News(clean(f"{line.run.name}: {line.alert}", limit=_LONGEST), "error"))
+            found.append(RunNews(clean(f"{line.run.name}: {line.alert}", limit=_LONGEST), "error"))
         if not line.live and (before.live or line.ended_at != before.ended_at):
             found.append(_rest(line))
         return found
 
 
-def _rest(line: RunLine) -> News:
+def _rest(line: RunLine) -> RunNews:
     state = "is paused" if line.state == "paused" else line.state
     known = line.reason.startswith(line.state)
     words = f"{line.run.name}: {line.reason}" if known else f"{line.run.name} {state}"
     reason = f": {line.reason}" if line.reason and not known else ""
-    return News(clean(f"{words}{reason}", limit=_LONGEST), _SEVERITIES.get(line.state, "warning"))
+    return RunNews(clean(f"{words}{reason}", limit=_LONGEST), _SEVERITIES.get(line.state, "warning"))

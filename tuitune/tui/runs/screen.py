@@ -27,9 +27,9 @@ from tuitune.tui.runs.queue_keys import QUEUE, QueueKeys
 from tuitune.tui.runs.run_alerts import Herald
 from tuitune.tui.runs.run_row import heading, run_row
 from tuitune.tui.widgets.key_bar import KeyBar
-from tuitune.tui.widgets.line import Line
+from tuitune.tui.widgets.line import LineInput
 from tuitune.tui.widgets.pane import Pane
-from tuitune.tui.widgets.row_list import Row, RowList
+from tuitune.tui.widgets.row_list import ListRow, RowList
 from tuitune.views import machine_status
 from tuitune.views.run_line import READING, RunLine
 
@@ -111,7 +111,7 @@ class RunsScreen(TuituneScreen):
         yield Static(_place_line(""), id="place")
         yield Static(id="users")
         with Pane("Runs"):
-            yield Line(placeholder="name, model, data or state", id="filter")
+            yield LineInput(placeholder="name, model, data or state", id="filter")
             yield Static(id="titles")
             yield RowList(id="runs")
             yield Static(_INVITATION, id="empty")
@@ -182,7 +182,7 @@ class RunsScreen(TuituneScreen):
     def _show(self) -> None:
         now = time.time()
         found = [line for line in self._lines if line.contains(self._words)]
-        rows = [Row(line.run.path.name, partial(_draw, line, now)) for line in found[:_MOST_ROWS]]
+        rows = [ListRow(line.run.path.name, partial(_draw, line, now)) for line in found[:_MOST_ROWS]]
         self.set_class(not self._lines, "-empty")
         self.query_one(RowList).set_rows(rows, cursor=rows[0].key if rows and self._keeps_first() else None)
         self.query_one(Pane).set_title("Runs", self._counts(len(found)))

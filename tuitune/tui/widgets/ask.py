@@ -13,14 +13,14 @@ from textual.widgets import Input, Static
 
 from tuitune.text import clean
 from tuitune.tui.widgets.dialogs import Confirm, Dialog
-from tuitune.tui.widgets.line import Line
+from tuitune.tui.widgets.line import LineInput
 from tuitune.views.typed_path import is_there, typed_path
 
 
-class Ask(Dialog[str]):
+class AskLine(Dialog[str]):
     """Gives what was typed; None for Esc."""
 
-    DEFAULT_CSS = "Ask Input { margin-top: 1; }"
+    DEFAULT_CSS = "AskLine Input { margin-top: 1; }"
 
     def __init__(self, title: str, text: str, value: str = "") -> None:
         super().__init__(title, "Enter use · Esc back")
@@ -30,7 +30,7 @@ class Ask(Dialog[str]):
     def compose(self) -> ComposeResult:
         with self._window:
             yield Static(Content(clean(self._text, newlines=True)))
-            yield Line(self._value, select_on_focus=False)
+            yield LineInput(self._value, select_on_focus=False)
 
     @on(Input.Submitted)
     def _entered(self, event: Input.Submitted) -> None:
@@ -59,4 +59,4 @@ def ask_where(
         else:
             write(path)
 
-    app.push_screen(Ask(title, question, suggested), named)
+    app.push_screen(AskLine(title, question, suggested), named)

@@ -16,7 +16,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, OptionList, Static
 
 from tuitune.text import clean
-from tuitune.tui.widgets.line import Line
+from tuitune.tui.widgets.line import LineInput
 
 Result = TypeVar("Result")
 
@@ -79,7 +79,7 @@ class Confirm(Dialog[bool]):
             yield Static(Content(clean(self._text, newlines=True)))
             if self._word is not None:
                 yield Static(Content.from_markup("\nType [b]$word[/b] to confirm:", word=clean(self._word)))
-                yield Line(id="word")
+                yield LineInput(id="word")
                 yield Static(id="wrong")
 
     @on(Input.Submitted)
@@ -97,7 +97,7 @@ class Confirm(Dialog[bool]):
         self.dismiss(False)
 
 
-class Reader(VerticalScroll, can_focus=True):
+class TextReader(VerticalScroll, can_focus=True):
     """What is too long for its window, scrolled with the usual keys."""
 
     BINDINGS = [
@@ -114,7 +114,7 @@ class TextView(Dialog[None]):
 
     DEFAULT_CSS = """
     TextView #window { width: 96%; max-width: 140; height: 90%; }
-    TextView Reader { height: 1fr; }
+    TextView TextReader { height: 1fr; }
     """
 
     def __init__(self, title: str, text: str) -> None:
@@ -122,7 +122,7 @@ class TextView(Dialog[None]):
         self._text = clean(text, newlines=True, limit=_LONGEST_TEXT)
 
     def compose(self) -> ComposeResult:
-        with self._window, Reader():
+        with self._window, TextReader():
             yield Static(Content(self._text))
 
 
@@ -172,7 +172,7 @@ class Choose(Dialog[Result]):
 
     def compose(self) -> ComposeResult:
         with self._window:
-            yield Line(placeholder="filter", id="filter")
+            yield LineInput(placeholder="filter", id="filter")
             choices = OptionList(id="choices", compact=True)
             choices.can_focus = False
             yield choices

@@ -13,7 +13,7 @@ from tuitune.recipe.schema import Recipe
 from tuitune.recipe.settings import parse_value, setting, show_value
 from tuitune.text import clean
 from tuitune.tui.widgets.dialogs import Dialog
-from tuitune.tui.widgets.line import Line
+from tuitune.tui.widgets.line import LineInput
 from tuitune.views.draft import value_of
 
 
@@ -39,7 +39,7 @@ class Extend(Dialog[dict[str, Any]]):
         text = f"{self._name} has finished. It resumes from its last checkpoint; its adapter is written again.\n"
         with self._window:
             yield Static(Content(clean(f"{text}\n{title.capitalize()} in total ({had} done):", newlines=True)))
-            yield Line(show_value(self._setting, self._had * 2), select_on_focus=True)
+            yield LineInput(show_value(self._setting, self._had * 2), select_on_focus=True)
             yield Static(id="wrong")
 
     @on(Input.Submitted)

@@ -10,7 +10,7 @@ from tuitune.recipe.declaration import Change
 from tuitune.recipe.settings import Setting, section_titles, settings, show_value
 from tuitune.text import clean
 from tuitune.tui.widgets.cut import keep_end
-from tuitune.tui.widgets.row_list import Row
+from tuitune.tui.widgets.row_list import ListRow
 
 LABEL_WIDTH = 1 + max(len(one.title) for one in settings())
 _WIDEST = 88
@@ -41,7 +41,7 @@ class FieldView:
         return show_value(self.setting, self.setting.default) or "none"
 
 
-def field_row(view: FieldView) -> Row:
+def field_row(view: FieldView) -> ListRow:
     """The row of a field, with what is wrong with it on a second line."""
 
     def draw(width: int) -> list[Content]:
@@ -54,7 +54,7 @@ def field_row(view: FieldView) -> Row:
             lines.append(_message_line(view.message, width))
         return lines
 
-    return Row(view.setting.key, draw, height=2 if view.message else 1)
+    return ListRow(view.setting.key, draw, height=2 if view.message else 1)
 
 
 def heading_key(section: str) -> str:
@@ -62,11 +62,11 @@ def heading_key(section: str) -> str:
     return f"section {section}"
 
 
-def section_heading(section: str, *, current: bool, first: bool) -> Row:
+def section_heading(section: str, *, current: bool, first: bool) -> ListRow:
     """The name of a section above its fields, lit where it is the `current` one. The `first` needs no line above it."""
     name = Content.styled(section_titles()[section], "bold $accent" if current else "bold")
     lines = [name] if first else [Content(""), name]
-    return Row(heading_key(section), lambda _width: lines, height=len(lines), selectable=False)
+    return ListRow(heading_key(section), lambda _width: lines, height=len(lines), selectable=False)
 
 
 def _message_line(message: str, width: int) -> Content:

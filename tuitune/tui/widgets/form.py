@@ -14,11 +14,11 @@ from textual.message import Message
 from textual.widgets import Input, Static
 
 from tuitune.tui.widgets.field_row import VALUE_AT
-from tuitune.tui.widgets.line import Line
-from tuitune.tui.widgets.row_list import Row, RowList
+from tuitune.tui.widgets.line import LineInput
+from tuitune.tui.widgets.row_list import ListRow, RowList
 
 
-class FieldInput(Line):
+class FieldInput(LineInput):
     """The line editor of a field: Enter and Tab keep what was typed, Esc does not.
 
     What the field does not take stays open on Enter; Tab and the arrows leave it as it stands, to be put right later.
@@ -111,7 +111,7 @@ class Form(Vertical):
         """The key of the field that the line editor is open on."""
         return self._editing
 
-    def show(self, rows: Sequence[Row], *, cursor: str | None = None) -> None:
+    def show(self, rows: Sequence[ListRow], *, cursor: str | None = None) -> None:
         self.rows.set_rows(rows, cursor=cursor)
         self._place_editor()
 

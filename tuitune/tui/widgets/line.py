@@ -9,7 +9,7 @@ from textual.geometry import Region
 from textual.widgets import Input
 
 
-class Line(Input):
+class LineInput(Input):
     """Textual's input, one row high. That one stays at the beginning of a text that arrives at once, wider than itself:
     pasted, or there from the start.
     """

@@ -12,11 +12,11 @@ from textual.message import Message
 from textual.widgets import Input, Static
 
 from tuitune.tui.widgets.dialogs import Dialog, Result
-from tuitune.tui.widgets.line import Line
+from tuitune.tui.widgets.line import LineInput
 from tuitune.tui.widgets.row_list import RowList
 
 
-class PickerLine(Line):
+class PickerLine(LineInput):
     """Types into the filter while the arrow keys move in the list."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

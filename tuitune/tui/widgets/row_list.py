@@ -20,7 +20,7 @@ _GUTTER = 2
 
 
 @dataclass(frozen=True)
-class Row:
+class ListRow:
     """A row: `draw(width)` gives its `height` lines; the cursor passes over rows that are not `selectable`."""
 
     key: str
@@ -72,7 +72,7 @@ class RowList(ScrollView, can_focus=True):
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
-        self._rows: list[Row] = []
+        self._rows: list[ListRow] = []
         self._tops: list[int] = []
         self._line_owner: list[int] = []
         self._drawn: dict[int, Sequence[Content]] = {}
@@ -80,7 +80,7 @@ class RowList(ScrollView, can_focus=True):
         self._cursor = 0
 
     @property
-    def rows(self) -> Sequence[Row]:
+    def rows(self) -> Sequence[ListRow]:
         return self._rows
 
     @property
@@ -88,7 +88,7 @@ class RowList(ScrollView, can_focus=True):
         """The key of the row under the cursor; None in a list with nothing to select."""
         return self._rows[self._cursor].key if self._rows and self._rows[self._cursor].selectable else None
 
-    def set_rows(self, rows: Sequence[Row], *, cursor: str | None = None) -> None:
+    def set_rows(self, rows: Sequence[ListRow], *, cursor: str | None = None) -> None:
         """Show `rows`; the cursor stays on its row, or as near to where it was as can be.
 
         With `cursor` it goes to the row of that key, or to the first where there is none.

@@ -10,7 +10,7 @@ from textual.content import Content
 from tuitune.objectives.fit import advice_for
 from tuitune.text import clean
 from tuitune.tui.widgets.bars import joined, labelled
-from tuitune.tui.widgets.row_list import Row
+from tuitune.tui.widgets.row_list import ListRow
 from tuitune.tui.workbench.bench import Target
 from tuitune.tui.workbench.histogram import histogram
 from tuitune.tui.workbench.signs import finding
@@ -36,7 +36,7 @@ class AdviceView(View):
     JOB = "scan"
     DOING = "Scanning every row"
 
-    def rows(self) -> Sequence[Row]:
+    def rows(self) -> Sequence[ListRow]:
         scan = self.bench.scan or {}
         advice = [
             text_row(f"advice {at}", finding(one, one["message"]), selectable=True)
@@ -66,7 +66,7 @@ class AdviceView(View):
         return Target(found["rows"][0], "") if found and found["rows"] else None
 
 
-def _personal(scan: Mapping[str, Any]) -> list[Row]:
+def _personal(scan: Mapping[str, Any]) -> list[ListRow]:
     found = {kind: one for kind, one in (scan.get("personal") or {}).items() if one["count"]}
     if not found:
         return []
@@ -81,7 +81,7 @@ def _personal(scan: Mapping[str, Any]) -> list[Row]:
     return [heading("possible personal data"), *rows]
 
 
-def _languages(scan: Mapping[str, Any]) -> list[Row]:
+def _languages(scan: Mapping[str, Any]) -> list[ListRow]:
     found = scan.get("languages") or {}
     if not found:
         return []
@@ -90,7 +90,7 @@ def _languages(scan: Mapping[str, Any]) -> list[Row]:
     return [heading("languages"), text_row("languages", joined(figures))]
 
 
-def _lengths(scan: Mapping[str, Any]) -> list[Row]:
+def _lengths(scan: Mapping[str, Any]) -> list[ListRow]:
     found = scan.get("characters") or {}
     if not found.get("counts"):
         return []

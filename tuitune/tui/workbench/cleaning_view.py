@@ -11,7 +11,7 @@ from tuitune.recipe.settings import Setting, setting, settings, show_value
 from tuitune.text import clean
 from tuitune.tui.base import Handler, TuituneScreen
 from tuitune.tui.widgets.bars import joined
-from tuitune.tui.widgets.row_list import Row
+from tuitune.tui.widgets.row_list import ListRow
 from tuitune.tui.workbench.view import View, heading, progress_content, refused, text_row
 from tuitune.views.draft import value_of
 
@@ -34,7 +34,7 @@ class CleaningView(View):
         """The steps can be switched whatever becomes of the rows."""
         return None
 
-    def rows(self) -> Sequence[Row]:
+    def rows(self) -> Sequence[ListRow]:
         steps = [self._step(one) for one in settings() if one.section == "cleaning"]
         return [*steps, heading(""), *self._left()]
 
@@ -43,7 +43,7 @@ class CleaningView(View):
         found = (self.job.result or {}).get("steps", ())
         return next((step for step in found if step["key"] in (key, key.partition(".")[2])), None)
 
-    def _step(self, one: Setting) -> Row:
+    def _step(self, one: Setting) -> ListRow:
         value = value_of(self.bench.recipe, one.key)
         on = value != one.default
         sign = ("● ", "$accent") if on else ("○ ", "$faint")
@@ -55,7 +55,7 @@ class CleaningView(View):
             state = clean(shown or "off", limit=_VALUE_WIDTH).ljust(_VALUE_WIDTH)
             return [Content.assemble(sign, title, " ", (state, "" if on else "$faint"), "  ", count)]
 
-        return Row(one.key, draw)
+        return ListRow(one.key, draw)
 
     def _count(self, one: Setting, on: bool) -> Content:
         step = self.step_of(one.key)
@@ -69,7 +69,7 @@ class CleaningView(View):
             return Content.styled("see 4 Tokens", "$faint")
         return Content("…" if on and self.job.working else "")
 
-    def _left(self) -> list[Row]:
+    def _left(self) -> list[ListRow]:
         if self.job.error:
             lines = enumerate(self.job.error.splitlines())
             return [text_row(f"error {at}", refused(line), selectable=True) for at, line in lines]

@@ -15,7 +15,7 @@ from textual.widgets import Static
 from tuitune.data.preparation.assembled import LONGEST_EXAMPLE
 from tuitune.text import clean
 from tuitune.tui.widgets.dialogs import Dialog
-from tuitune.tui.widgets.row_list import Row, RowList
+from tuitune.tui.widgets.row_list import ListRow, RowList
 from tuitune.tui.widgets.word_diff import changed_spans
 from tuitune.tui.workbench.diffs import difference
 
@@ -114,9 +114,9 @@ def _side_by_side(one_text: Content, other_text: Content, width: int) -> Content
     return Content("\n").join(lines)
 
 
-def _row(at: int, example: Mapping[str, Any]) -> Row:
+def _row(at: int, example: Mapping[str, Any]) -> ListRow:
     def draw(width: int) -> list[Content]:
         text = str(example.get("reason") or example.get("before") or "")
         return [Content.assemble((f"{clean(str(example['place']))}  ", "$faint"), clean(text[:1000], limit=width))]
 
-    return Row(str(at), draw)
+    return ListRow(str(at), draw)

@@ -8,7 +8,7 @@ from itertools import count, pairwise
 
 from textual.content import Content
 
-from tuitune.tui.widgets.row_list import Row
+from tuitune.tui.widgets.row_list import ListRow
 
 Range = tuple[float, float, int]
 """From, up to, and how many."""
@@ -17,7 +17,7 @@ _EIGHTHS = " ▏▎▍▌▋▊▉"
 _RANGE = 17
 
 
-def histogram(edges: Sequence[float], counts: Sequence[int], most: int, limit: float | None = None) -> list[Row]:
+def histogram(edges: Sequence[float], counts: Sequence[int], most: int, limit: float | None = None) -> list[ListRow]:
     """At most `most` bars for `counts[i]` things from `edges[i]` up to the next edge, with a line at `limit`.
 
     The last range is open where it has no upper edge. Empty ranges at the ends are left out.
@@ -75,7 +75,7 @@ def _ranges(edges: Sequence[float], counts: Sequence[int]) -> list[Range]:
     return [(edges[at], upper[at], counts[at]) for at in range(filled[0], filled[-1] + 1)]
 
 
-def _bar_row(one: Range, largest: int, colour: str) -> Row:
+def _bar_row(one: Range, largest: int, colour: str) -> ListRow:
     low, high, count = one
 
     def draw(width: int) -> list[Content]:
@@ -84,11 +84,11 @@ def _bar_row(one: Range, largest: int, colour: str) -> Row:
         figure = f" {count:,}" if count else ""
         return [Content.assemble((f"{span} ", "$faint"), (bar(count / largest, room), colour), figure)]
 
-    return Row(f"from {low}", draw, selectable=False)
+    return ListRow(f"from {low}", draw, selectable=False)
 
 
-def _limit_row(limit: float) -> Row:
+def _limit_row(limit: float) -> ListRow:
     def draw(width: int) -> list[Content]:
         return [Content.styled(f"{'─' * (_RANGE - 2)} cut after {limit:,.0f} ".ljust(width, "─")[:width], "$warn")]
 
-    return Row("limit", draw, selectable=False)
+    return ListRow("limit", draw, selectable=False)

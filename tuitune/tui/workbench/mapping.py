@@ -21,7 +21,7 @@ from tuitune.recipe.sections.data import DataSection
 from tuitune.recipe.settings import setting
 from tuitune.text import clean
 from tuitune.tui.widgets.dialogs import Dialog
-from tuitune.tui.widgets.row_list import Row, RowList
+from tuitune.tui.widgets.row_list import ListRow, RowList
 from tuitune.tui.workbench.row_text import whole
 from tuitune.tui.workbench.view import heading, text_row
 from tuitune.views.data_page import converted
@@ -155,11 +155,11 @@ def _seen(rows: Sequence[DataRow], found: Detection, purpose: Purpose) -> Conten
     return whole(converted(rows[0], found))
 
 
-def _way_row(at: int, way: WayOut) -> Row:
+def _way_row(at: int, way: WayOut) -> ListRow:
     return text_row(f"way {at}", Content.assemble(clean(way.label), ("  Enter", "$accent")), selectable=True)
 
 
-def _line(role: str, value: str, set_: bool) -> Row:
+def _line(role: str, value: str, set_: bool) -> ListRow:
     label = (role.ljust(_LABEL_WIDTH), "$faint")
     shown = (clean(value, limit=80), "" if set_ else "$faint")
     return text_row(

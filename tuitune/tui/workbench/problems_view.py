@@ -23,8 +23,8 @@ from tuitune.text import clean
 from tuitune.tui.base import Handler, TuituneScreen
 from tuitune.tui.widgets.ask import ask_where
 from tuitune.tui.widgets.columns import Column, line, titles
-from tuitune.tui.widgets.line import Line
-from tuitune.tui.widgets.row_list import Row
+from tuitune.tui.widgets.line import LineInput
+from tuitune.tui.widgets.row_list import ListRow
 from tuitune.tui.workbench.bench import Target
 from tuitune.tui.workbench.view import View
 
@@ -72,7 +72,7 @@ class ProblemsView(View):
     _asked: object = None
 
     def compose(self) -> ComposeResult:
-        yield Line(placeholder="words in the message or field", id="filter")
+        yield LineInput(placeholder="words in the message or field", id="filter")
         yield from super().compose()
 
     def on_resize(self) -> None:
@@ -104,10 +104,10 @@ class ProblemsView(View):
             return Content.styled("Rows are checked once they have a usable shape: press m.", "$faint")
         return Content.assemble(("✓ ", "$ok"), "Every row is usable.")
 
-    def rows(self) -> Sequence[Row]:
+    def rows(self) -> Sequence[ListRow]:
         return [self._row(at, problem) for at, problem in enumerate(self.found)]
 
-    def _row(self, at: int, problem: DataProblem) -> Row:
+    def _row(self, at: int, problem: DataProblem) -> ListRow:
         left_out = bool(problem.mark) and self.bench.is_left_out(problem.mark)
 
         def draw(width: int) -> list[Content]:
@@ -116,7 +116,7 @@ class ProblemsView(View):
             cells: list[str | Content] = [f"{problem.row:,}", where, problem.kind, problem.field, said]
             return [line(_COLUMNS, cells, width, "$faint" if left_out else "")]
 
-        return Row(str(at), draw)
+        return ListRow(str(at), draw)
 
     def problem(self, key: str) -> DataProblem | None:
         return self.found[int(key)] if key.isdecimal() and int(key) < len(self.found) else None

@@ -7,7 +7,7 @@ from typing import Any
 
 from tuitune.recipe.schema import Recipe
 from tuitune.tui.base import Handler, TuituneScreen
-from tuitune.tui.widgets.ask import Ask
+from tuitune.tui.widgets.ask import AskLine
 from tuitune.tui.workbench.bench import Bench
 from tuitune.tui.workbench.cleaning_view import CleaningView
 from tuitune.tui.workbench.examples import Examples
@@ -82,7 +82,7 @@ class RowKeys(Handler):
         return self._bench.draft.recipe
 
     def action_go_to(self) -> None:
-        self.screen.app.push_screen(Ask("Go to row", "Row number:"), self._typed)
+        self.screen.app.push_screen(AskLine("Go to row", "Row number:"), self._typed)
 
     def _typed(self, text: str | None) -> None:
         if text is None:

@@ -9,7 +9,7 @@ from textual.content import Content
 
 from tuitune.text import clean
 from tuitune.tui.mask.mask_words import KINDS
-from tuitune.tui.widgets.row_list import Row
+from tuitune.tui.widgets.row_list import ListRow
 from tuitune.tui.workbench.bench import Target
 from tuitune.tui.workbench.row_text import gist, whole
 from tuitune.tui.workbench.view import View, refused
@@ -51,7 +51,7 @@ class RowsView(View):
             return Content.styled("Reading the rows …", "$faint")
         return None if bench.page.rows else Content.styled("No rows here.", "$faint")
 
-    def rows(self) -> Sequence[Row]:
+    def rows(self) -> Sequence[ListRow]:
         rows = self.bench.page.rows if self.bench.page is not None else ()
         remarks = self._remarks()
         return [_row(one, ", ".join(remarks.get(one.row.number, ())), out=self._is_out(one)) for one in rows]
@@ -93,7 +93,7 @@ class RowsView(View):
         return min(beyond, key=lambda one: abs(one - number), default=None)
 
 
-def _row(page_row: PageRow, remark: str, *, out: bool) -> Row:
+def _row(page_row: PageRow, remark: str, *, out: bool) -> ListRow:
     def draw(width: int) -> list[Content]:
         sign = _DROPPED if out else _UNUSABLE if page_row.problem else _REMARKED if remark else (" ", "")
         room = max(width - _NUMBER - 3, 1)
@@ -103,4 +103,4 @@ def _row(page_row: PageRow, remark: str, *, out: bool) -> Row:
         line = Content.assemble(number, sign, " ", said, (text, "$faint") if out else text)
         return [line.truncate(width, ellipsis=True)]
 
-    return Row(str(page_row.row.number), draw)
+    return ListRow(str(page_row.row.number), draw)

@@ -12,7 +12,7 @@ from tuitune.recipe.schema import Recipe
 from tuitune.recipe.settings import setting, show_value
 from tuitune.text import clean
 from tuitune.tui.widgets.bars import joined, labelled
-from tuitune.tui.widgets.row_list import Row
+from tuitune.tui.widgets.row_list import ListRow
 from tuitune.tui.workbench.bench import Target
 from tuitune.tui.workbench.histogram import histogram
 from tuitune.tui.workbench.signs import finding
@@ -34,7 +34,7 @@ class TokensView(View):
         super().show(cursor=cursor)
         self.set_title(self.TITLE, self.bench.recipe.model.id)
 
-    def rows(self) -> Sequence[Row]:
+    def rows(self) -> Sequence[ListRow]:
         report = self.job.result
         if report is None:
             return []
@@ -49,12 +49,12 @@ class TokensView(View):
             *self._lost(report),
         ]
 
-    def _verdict(self, at: int, one: Mapping[str, Any]) -> Row:
+    def _verdict(self, at: int, one: Mapping[str, Any]) -> ListRow:
         fix = _fix_words(one.get("fix") or {})
         line = finding(one, one["text"], f"x {fix}" if fix else "")
         return text_row(f"verdict {at}", line, selectable=True)
 
-    def _lost(self, report: Mapping[str, Any]) -> list[Row]:
+    def _lost(self, report: Mapping[str, Any]) -> list[ListRow]:
         if not report["lost_count"]:
             return []
         more = f", the first {len(report['lost']):,} here" if report["lost_count"] > len(report["lost"]) else ""

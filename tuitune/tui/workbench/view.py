@@ -15,7 +15,7 @@ from textual.widgets import Static
 from tuitune.text import clean
 from tuitune.tui.widgets.bars import progress_bar
 from tuitune.tui.widgets.pane import Pane
-from tuitune.tui.widgets.row_list import Row, RowList
+from tuitune.tui.widgets.row_list import ListRow, RowList
 from tuitune.tui.workbench.bench import Bench, Job, Target
 
 _BAR = 20
@@ -86,7 +86,7 @@ class View(Pane):
         """What is said instead of the list: why there is nothing in it. By default, how far the work is."""
         return work_notice(self.job, self.DOING) if self.JOB and self.job.result is None else None
 
-    def rows(self) -> Sequence[Row]:
+    def rows(self) -> Sequence[ListRow]:
         """The list; asked for where there is no notice."""
         raise NotImplementedError
 
@@ -129,13 +129,13 @@ class View(Pane):
         self.query_one("#below", VerticalScroll).scroll_relative(y=lines, animate=False)
 
 
-def text_row(key: str, content: Content | str, *, selectable: bool = False) -> Row:
+def text_row(key: str, content: Content | str, *, selectable: bool = False) -> ListRow:
     """A line of text in a list; strings are ours, not foreign."""
     shown = content if isinstance(content, Content) else Content(content)
-    return Row(key, lambda width: [shown], selectable=selectable)
+    return ListRow(key, lambda width: [shown], selectable=selectable)
 
 
-def heading(text: str) -> Row:
+def heading(text: str) -> ListRow:
     return text_row(f"heading {text}", Content.styled(text, "$faint"))
 
 
