@@ -25,7 +25,8 @@ from tuitune.runs.store.directory import Run, create
 from tuitune.runs.store.journal import Writer
 from tuitune.runs.store.records import FIELDS
 from tuitune.tui.charts.axis import AXES
-from tuitune.tui.charts.plot import Plot, Window
+from tuitune.tui.charts.envelope import ChartWindow
+from tuitune.tui.charts.plot import Plot
 from tuitune.tui.charts.viewport import Viewport
 from tuitune.tui.monitor.event_marks import event_marks
 from tuitune.tui.monitor.run_curves import RunCurves
@@ -122,7 +123,7 @@ def look(odd: Run) -> None:
         if extent is None:
             continue
         end = view.summary.total_steps if axis == "step" else None
-        window = Window(axis, *Viewport().window(*extent, end=end, final=True))
+        window = ChartWindow(axis, *Viewport().window(*extent, end=end, final=True))
         for metric in curves.values:
             drawn, marks = curves.lines(metric), event_marks(view, curves.steps, axis)
             Plot(drawn, marks=marks).frame(window, 60, 12, 0.0)

@@ -134,7 +134,9 @@ async def test_it_is_offered_and_gone_on_with() -> None:
         app.screen.draft.set_text("training.epochs", "9")
         await until(pilot, lambda: b'"epochs": 9' in draft_files()[0].read_bytes())
         app.drafting.end()
-        assert draft_files() == []
+        app.screen.draft.set_text("training.epochs", "8")
+        app.drafting.flush()
+        assert draft_files() == [], "what has become a run was kept as a draft again"
 
 
 async def test_discarding_is_confirmed_and_a_new_run_leaves_it_where_it_is() -> None:
