@@ -26,7 +26,7 @@ from tuitune.tui.charts.chart import Chart
 from tuitune.tui.charts.envelope import StepWindow
 from tuitune.tui.charts.plot import Plot
 from tuitune.tui.charts.pyramid import Pyramid
-from tuitune.tui.charts.series import Line, Positions
+from tuitune.tui.charts.series import Positions, Series
 from tuitune.tui.charts.smoothing import SmoothedSeries
 
 FRAME_MS, CORE_PERCENT, BYTES_PER_SECOND = 3.0, 2.0, 4000
@@ -51,9 +51,9 @@ class Curve:
         self.positions.append(step, step * 512, step * 0.3)
         self.raw.append(2.4 * math.exp(-4 * step / self.total) + 0.3 + random.gauss(0, 0.08) + spike)
 
-    def lines(self) -> list[Line]:
-        ghost = Line(self.positions, self.raw, 1, ghost=True)
-        return [ghost, Line(self.positions, self.smooth.series, 1, "train", "a")]
+    def lines(self) -> list[Series]:
+        ghost = Series(self.positions, self.raw, 1, ghost=True)
+        return [ghost, Series(self.positions, self.smooth.series, 1, "train", "a")]
 
 
 def milliseconds(work: Callable[[], object], times: int) -> float:

@@ -21,7 +21,7 @@ def make_runs() -> None:
     """The journals are links to one file, so that the folder stays small."""
     from tuitune.recipe.schema import Recipe
     from tuitune.runs.store.directory import create
-    from tuitune.runs.store.journal import Writer
+    from tuitune.runs.store.journal import JournalWriter
 
     lines = [
         json.dumps({
@@ -35,7 +35,7 @@ def make_runs() -> None:
     first = None
     for number in range(RUNS):
         run = create(Recipe.model_validate({"run": {"name": f"long-{number}"}}))
-        with Writer(run.events_file) as events:
+        with JournalWriter(run.events_file) as events:
             events.append(event="ended", state="finished", reason="", seconds=1.0)
         if first is None:
             run.metrics_file.write_bytes(journal)

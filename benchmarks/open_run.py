@@ -21,7 +21,7 @@ ROUNDS = 3
 def make_run() -> object:
     from tuitune.recipe.schema import Recipe
     from tuitune.runs.store.directory import create
-    from tuitune.runs.store.journal import Writer
+    from tuitune.runs.store.journal import JournalWriter
 
     run = create(Recipe.model_validate({"run": {"name": "long"}}))
     began = time.time() - STEPS
@@ -37,7 +37,7 @@ def make_run() -> object:
                 "step_seconds": 0.33, "memory_bytes": 10**10, "peak_memory_bytes": 11 * 10**9,
             }  # fmt: skip
             file.write(json.dumps(record) + "\n")
-    with Writer(run.events_file) as events:
+    with JournalWriter(run.events_file) as events:
         events.append(event="ended", state="finished", reason="")
     return run
 

@@ -33,15 +33,15 @@ def resident_bytes(wanted: bytes, command: tuple[str, ...]) -> float:
 def make_runs() -> None:
     from tuitune.recipe.schema import Recipe
     from tuitune.runs.store.directory import create
-    from tuitune.runs.store.journal import Writer
+    from tuitune.runs.store.journal import JournalWriter
 
     for number in range(RUNS):
         run = create(Recipe.model_validate({"run": {"name": f"run-{number}"}}))
-        with Writer(run.metrics_file) as metrics:
+        with JournalWriter(run.metrics_file) as metrics:
             metrics.append(kind="plan", total_steps=STEPS)
             for step in range(1, STEPS + 1):
                 metrics.append(kind="step", step=step, loss=2 / step, step_seconds=0.3, tokens=step * 1000)
-        with Writer(run.events_file) as events:
+        with JournalWriter(run.events_file) as events:
             events.append(event="ended", state="finished", reason="")
 
 

@@ -76,7 +76,7 @@ def main() -> None:
     os.environ["TUITUNE_HOME"] = tempfile.mkdtemp(prefix="tuitune-tokenization-")
     os.environ["TOKENIZERS_PARALLELISM"] = "true"
     from tuitune.engine.tokens.encode import Encoder
-    from tuitune.engine.tokens.store import Draft
+    from tuitune.engine.tokens.store import TokenDraft
     from tuitune.engine.tokens.template import ChatTemplate
 
     rows = conversations()
@@ -91,7 +91,7 @@ def main() -> None:
                 encoding.ids  # noqa: B018
 
     def ours() -> None:
-        with Draft("benchmark") as draft, draft.rows("train") as written:
+        with TokenDraft("benchmark") as draft, draft.rows("train") as written:
             for encoded in encoder.encode_all(rows[start : start + 512] for start in range(0, len(rows), 512)):
                 written.write(encoded)
 

@@ -22,7 +22,7 @@ from tuitune.runs.read.state import derive
 from tuitune.runs.store import identity, lease
 from tuitune.runs.store.directory import Run, create, list_runs, read_record
 from tuitune.runs.store.identity import Identity, send_signal
-from tuitune.runs.store.journal import Writer, read_all
+from tuitune.runs.store.journal import JournalWriter, read_all
 
 
 @pytest.fixture
@@ -135,12 +135,12 @@ def test_a_run_that_nothing_ends_is_called_stuck(cli) -> None:
 
     def answer() -> None:
         (asked,) = wait_for(lambda: list(run.control.glob("[!.]*.json")))
-        with Writer(run.events_file) as journal:
+        with JournalWriter(run.events_file) as journal:
             journal.append(event="acknowledged", nonce=asked.stem, verb="kill", ok=True, message="killing it")
             journal.append(**stuck)
 
     with lease.hold(run), ThreadPoolExecutor() as supervisor:
-        with Writer(run.events_file) as journal:
+        with JournalWriter(run.events_file) as journal:
             journal.append(event="supervisor", life=1)
             journal.append(event="slot", device="cpu", label="CPU")
         answered = supervisor.submit(answer)
@@ -153,7 +153,7 @@ def test_a_run_that_nothing_ends_is_called_stuck(cli) -> None:
 def test_a_run_without_a_supervisor_is_not_waited_for(cli) -> None:
     run = create(apply(Recipe(), ["run.name=faq"]))
     with subprocess.Popen(["sleep", "60"]) as engine:
-        with Writer(run.events_file) as journal:
+        with JournalWriter(run.events_file) as journal:
             journal.append(event="supervisor", life=1)
             journal.append(event="engine", identity=identity.of(engine.pid).as_record(), after=0)
         answer = cli("kill", "faq", "--yes")
@@ -301,7 +301,7 @@ def test_a_resume_is_refused_for_a_reason(start_run, cli) -> None:
     assert held_out.code == 2
     assert "data.eval" in held_out.err
     assert cli("resume", "faq", "--set", "training.epoch=3").code == 2
-    with Writer(run.events_file) as journal:
+    with JournalWriter(run.events_file) as journal:
         journal.append(event="ended", state="finished", reason="")
     finished = cli("resume", "faq")
     assert finished.code == 2

@@ -11,7 +11,7 @@ from tuitune.recipe.overrides import apply
 from tuitune.recipe.schema import Recipe
 from tuitune.runs.store import identity
 from tuitune.runs.store.directory import Run, create
-from tuitune.runs.store.journal import Writer
+from tuitune.runs.store.journal import JournalWriter
 
 FIRST_LIFE = [
     {"kind": "plan", "total_steps": 4, "steps_per_epoch": 2},
@@ -31,12 +31,12 @@ def lived():
 
     def make(state: str, *second: dict[str, Any], **settings: str) -> Run:
         run = create(apply(Recipe(), ["run.name=twice", *(f"{key}={value}" for key, value in settings.items())]))
-        with Writer(run.events_file) as events:
+        with JournalWriter(run.events_file) as events:
             for number in (1, 2):
                 events.append(event="supervisor", life=number, resumes=number > 1)
                 ended = ("crashed", "the engine was killed by SIGKILL") if number == 1 else (state, "")
                 events.append(event="ended", state=ended[0], reason=ended[1])
-        with Writer(run.metrics_file) as metrics:
+        with JournalWriter(run.metrics_file) as metrics:
             for record in (*FIRST_LIFE, *second):
                 metrics.append(**record)
         return run
@@ -82,14 +82,14 @@ def test_while_it_trains_the_newest_perplexity_is_told_with_its_step(lived, cli)
 def test_the_time_is_that_of_its_lives_where_they_told_it_and_of_a_run_at_rest(lived, cli) -> None:
     run = lived("crashed")
     assert "time           ended " in cli("show", "twice").out
-    with Writer(run.events_file) as events:
+    with JournalWriter(run.events_file) as events:
         for seconds in (90, 30):
             events.append(event="supervisor", life=3, resumes=True)
             events.append(event="slot", device="cpu", label="CPU")
             events.append(event="ended", state="stopped", reason="", seconds=seconds)
     assert "trained 2 m 00 s, ended " in cli("show", "twice").out
     assert json.loads(cli("show", "twice", "--json").out)["trained_seconds"] > 119
-    with Writer(run.events_file) as events:
+    with JournalWriter(run.events_file) as events:
         events.append(event="supervisor", life=4, resumes=True, identity=identity.current().as_record())
     run.owner_file.write_text(json.dumps(identity.current().as_record()))
     assert "ended " not in cli("show", "twice").out
@@ -113,7 +113,7 @@ def test_news_is_told_with_foreign_text_made_inert(lived, cli) -> None:
         {"kind": "alert", "id": "plateau", "level": "warning", "message": "flat\x1b[2J: raise the learning rate"},
         {"kind": "tuned", "nonce": "n", "step": 1, "changes": {"samples.prompts": ["\x9b31m", "b"]}},
     )
-    with Writer(run.events_file) as events:
+    with JournalWriter(run.events_file) as events:
         events.append(event="retry", reason="out of memory \x1b]0;x\x07", step=1, batch_size=2, accumulation=4)
         events.append(event="amended", changes={"training.batch_size": {"from": 4, "to": 2}}, why="out of memory")
         events.append(event="silent", seconds=125)

@@ -9,7 +9,7 @@ import pytest
 from tuitune.cli.news import News, past
 from tuitune.recipe.schema import Recipe
 from tuitune.runs.store.directory import create
-from tuitune.runs.store.journal import Writer
+from tuitune.runs.store.journal import JournalWriter
 
 
 def alert(message: str) -> dict[str, str]:
@@ -19,7 +19,7 @@ def alert(message: str) -> dict[str, str]:
 @pytest.mark.parametrize("step", [-3600, 0, 3600])
 def test_what_came_after_is_told_though_the_clock_has_stepped(step: int, monkeypatch: pytest.MonkeyPatch) -> None:
     run = create(Recipe())
-    with Writer(run.metrics_file) as metrics, Writer(run.events_file) as events:
+    with JournalWriter(run.metrics_file) as metrics, JournalWriter(run.events_file) as events:
         metrics.append(**alert("of old"))
         events.append(event="retry", reason="of old")
         before, now = past(run), time.time()

@@ -22,7 +22,7 @@ from tuitune.cli import main
 from tuitune.recipe.schema import Recipe
 from tuitune.runs.read.state import STATES
 from tuitune.runs.store.directory import Run, create
-from tuitune.runs.store.journal import Writer
+from tuitune.runs.store.journal import JournalWriter
 from tuitune.runs.store.records import FIELDS
 from tuitune.tui.charts.axis import AXES
 from tuitune.tui.charts.envelope import ChartWindow
@@ -81,7 +81,7 @@ def odd(home: Path) -> Run:
     """A run whose journals are about to become odd, beside one that is as it should be."""
     for name in ("good", "odd"):
         run = create(Recipe.model_validate({"run": {"name": name}}))
-        with Writer(run.events_file) as events:
+        with JournalWriter(run.events_file) as events:
             events.append(event="ended", state="finished", reason="")
     return Run(run.path.rename(run.path.with_name(f"{LONG_AGO}-odd")))
 

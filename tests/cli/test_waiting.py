@@ -13,7 +13,7 @@ from tuitune.engine.journal.report import Report
 from tuitune.recipe.schema import Recipe
 from tuitune.runs.store import identity
 from tuitune.runs.store.directory import Run, create
-from tuitune.runs.store.journal import Writer
+from tuitune.runs.store.journal import JournalWriter
 
 MEASURING = "evaluating on held-out rows"
 
@@ -23,7 +23,7 @@ def measuring() -> Run:
     """A run that this process works on."""
     run, me = create(Recipe()), identity.current().as_record()
     run.owner_file.write_text(json.dumps(me))
-    with Writer(run.events_file) as events:
+    with JournalWriter(run.events_file) as events:
         events.append(event="supervisor", identity=me)
         events.append(event="engine", identity=me)
     return run
@@ -48,10 +48,10 @@ def test_a_phase_that_gets_on_has_a_line_every_five_seconds(measuring: Run, cli,
     def go_on(second: int) -> None:
         if second <= 11:
             phase = {"phase": "evaluating", "text": MEASURING, "done": second, "total": 51, "unit": "batches"}
-            with Writer(measuring.metrics_file) as metrics:
+            with JournalWriter(measuring.metrics_file) as metrics:
                 metrics.append(kind="phase", **phase)
         else:
-            with Writer(measuring.events_file) as events:
+            with JournalWriter(measuring.events_file) as events:
                 events.append(event="ended", state="finished", reason="")
 
     monkeypatch.setattr(follow, "time", Clock(go_on))

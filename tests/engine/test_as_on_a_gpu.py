@@ -388,12 +388,12 @@ def test_warned_of_only_a_run_goes_on_past_steps_that_are_skipped(carried: Carry
 
 
 def test_the_count_of_skipped_steps_outlives_a_resume() -> None:
-    from tuitune.engine.loop.health import Checkups
+    from tuitune.engine.loop.health import Health
     from tuitune.engine.process.failures import NotFiniteError
 
     said: list[str] = []
     report: Any = SimpleNamespace(step=100, saved=90, alert=lambda kind, *_: said.append(kind))
-    first, second = Checkups(report), Checkups(report)
+    first, second = Health(report), Health(report)
     first.begin_scaled(2.0**16)
     for halvings in range(1, 16):
         first.scaled_step(2.0 ** (16 - halvings), Recipe(), last=False)

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tuitune.engine.loop.health_alerts import Alert, Seen, Watchdog, not_finite
+from tuitune.engine.loop.health_alerts import HealthAlert, HealthAlerts, SeenFigures, not_finite
 
 Curve = Callable[[int], float]
 
@@ -22,16 +22,18 @@ def cosine(step: int, total: int, warmup: int) -> float:
     return 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(total - warmup, 1)))
 
 
-def records(total: int, loss: Curve, *, every: int = 1, constant: bool = False, waited: float = 0.0) -> Iterable[Seen]:
+def records(
+    total: int, loss: Curve, *, every: int = 1, constant: bool = False, waited: float = 0.0
+) -> Iterable[SeenFigures]:
     """A run's records: the loss of each step averaged over `every` steps, a second a step."""
     for end in range(every, total + 1, every):
         mean = sum(loss(step) for step in range(end - every + 1, end + 1)) / every
         rate = 1.0 if constant else cosine(end, total, total // 20)
-        yield Seen(end, every, mean, rate, seconds=float(every), waited=every * waited)
+        yield SeenFigures(end, every, mean, rate, seconds=float(every), waited=every * waited)
 
 
-def alerts(total: int, seen: Iterable[Seen], epochs: int = 1) -> list[Alert]:
-    dog = Watchdog()
+def alerts(total: int, seen: Iterable[SeenFigures], epochs: int = 1) -> list[HealthAlert]:
+    dog = HealthAlerts()
     dog.begin(total, epochs)
     return [alert for record in seen for alert in dog.look(record)]
 
@@ -97,11 +99,13 @@ def test_a_loss_that_climbs_away_is_reported_once_an_episode() -> None:
 @given(noise=st.floats(0, 0.5), rise=st.floats(2, 20), at=st.integers(60, 300), seed=st.integers(0, 2**32))
 def test_divergence_is_noticed_within_fifty_steps(noise: float, rise: float, at: int, seed: int) -> None:
     steady = healthy(2.0, 1.0, 10, noise, 0.0, 400, seed)
-    dog = Watchdog()
+    dog = HealthAlerts()
     dog.begin(400, 1)
     for record in records(at, steady):
         assert dog.look(record) == []
-    found = [alert.id for step in range(at, at + 50) for alert in dog.look(Seen(step, 1, steady(step) * rise + 2))]
+    found = [
+        alert.id for step in range(at, at + 50) for alert in dog.look(SeenFigures(step, 1, steady(step) * rise + 2))
+    ]
     assert found == ["diverging"]
 
 
@@ -130,8 +134,8 @@ def test_nothing_left_to_learn_is_reported_once() -> None:
 
 
 def test_waiting_for_data_is_reported_once_until_it_is_better() -> None:
-    def waited(share: float, count: int) -> list[Seen]:
-        return [Seen(step, 1, 3.0 - step / 1000, 1.0, 1.0, share) for step in range(1, count)]
+    def waited(share: float, count: int) -> list[SeenFigures]:
+        return [SeenFigures(step, 1, 3.0 - step / 1000, 1.0, 1.0, share) for step in range(1, count)]
 
     assert [alert.id for alert in alerts(999, waited(0.7, 300))] == ["starved"]
     found = alerts(999, waited(0.7, 100) + waited(0.05, 100) + waited(0.7, 100))
@@ -140,12 +144,12 @@ def test_waiting_for_data_is_reported_once_until_it_is_better() -> None:
     assert alerts(999, waited(1.0, 20)) == []
 
 
-def overfit(evaluations: Iterable[tuple[int, float]], slope: float = -0.001) -> list[Alert]:
+def overfit(evaluations: Iterable[tuple[int, float]], slope: float = -0.001) -> list[HealthAlert]:
     """The alerts at held-out losses by step, beside a training loss of that slope."""
-    dog, found, done = Watchdog(), [], 0
+    dog, found, done = HealthAlerts(), [], 0
     for step, loss in evaluations:
         for number in range(done + 1, step + 1):
-            dog.look(Seen(number, 1, 2.0 + slope * number))
+            dog.look(SeenFigures(number, 1, 2.0 + slope * number))
         done = step
         dog.restore(json.loads(json.dumps(dog.state(), allow_nan=False)))
         found.append(dog.evaluated(step, loss))
@@ -189,11 +193,13 @@ def test_only_what_is_not_finite_counts_as_such() -> None:
 def test_a_life_goes_on_where_the_last_one_ended(cut: int, seed: int) -> None:
     draw = random.Random(seed)
     seen = [
-        Seen(step, 1, abs(draw.gauss(5.0 if 300 < step < 400 else 0.5, 0.3)) if step < 700 else 0.0, 1.0, 1.0, 0.5)
+        SeenFigures(
+            step, 1, abs(draw.gauss(5.0 if 300 < step < 400 else 0.5, 0.3)) if step < 700 else 0.0, 1.0, 1.0, 0.5
+        )
         for step in range(1, 900)
     ]
     whole = alerts(900, seen)
-    before, after = Watchdog(), Watchdog()
+    before, after = HealthAlerts(), HealthAlerts()
     before.begin(900, 1)
     first = [alert for record in seen[:cut] for alert in before.look(record)]
     after.restore(json.loads(json.dumps(before.state(), allow_nan=False)))

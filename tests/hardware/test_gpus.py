@@ -13,11 +13,11 @@ from typing import Any
 import psutil
 import pytest
 
-from tuitune.hardware.gpus import Gpu, GpuProcess, Sampler
+from tuitune.hardware.gpus import Gpu, GpuProcess, GpuSampler
 
 
 def gpus() -> list[Gpu]:
-    return Sampler().sample()
+    return GpuSampler().sample()
 
 
 def card(nvml: ModuleType, **changes: Any) -> dict[str, Any]:
@@ -38,7 +38,7 @@ def card(nvml: ModuleType, **changes: Any) -> dict[str, Any]:
 
 def test_a_card_with_all_its_metrics_and_processes(nvml: ModuleType) -> None:
     nvml.state["cards"] = [card(nvml)]
-    sampler = Sampler()
+    sampler = GpuSampler()
     (gpu,) = sampler.sample()
     assert sampler.reason == ""
     assert (gpu.index, gpu.name, gpu.uuid, gpu.capability, gpu.mig) == (0, "NVIDIA H200", "GPU-1", (9, 0), False)
@@ -70,7 +70,7 @@ def test_every_metric_may_be_withheld(nvml: ModuleType) -> None:
 
 def test_what_is_slow_to_read_is_read_once_in_a_while(nvml: ModuleType) -> None:
     nvml.state["cards"] = [card(nvml)]
-    patient, eager = Sampler(slow_seconds=3600), Sampler(slow_seconds=0)
+    patient, eager = GpuSampler(slow_seconds=3600), GpuSampler(slow_seconds=0)
     for _ in range(3):
         patient.sample()
     assert nvml.calls.count("power") == nvml.calls.count("temperature") == 1
@@ -111,7 +111,7 @@ def test_nvml_that_does_not_start_gives_no_cards_and_a_reason(
     nvml: ModuleType, code: str, words: str, tmp_path: Path
 ) -> None:
     nvml.state["init"] = getattr(nvml, code)
-    sampler = Sampler(root=tmp_path)
+    sampler = GpuSampler(root=tmp_path)
     assert sampler.sample() == []
     assert sampler.reason == words
     nvml.state.update(init=None, cards=[card(nvml)])
@@ -122,7 +122,7 @@ def test_nvml_that_does_not_start_gives_no_cards_and_a_reason(
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_driver_that_refuses_is_no_machine_without_a_gpu(nvml: ModuleType, fault: str, tmp_path: Path) -> None:
     nvml.state["init"] = getattr(nvml, f"NVML_ERROR_{fault}")
-    sampler = Sampler(root=tmp_path)
+    sampler = GpuSampler(root=tmp_path)
     assert (sampler.sample(), sampler.certain, sampler.blind) == ([], False, False)
     assert sampler.reason
 
@@ -140,14 +140,14 @@ def test_without_the_library_a_device_file_tells(
     if trace:
         (tmp_path / trace).parent.mkdir(parents=True)
         (tmp_path / trace).touch()
-    sampler = Sampler(root=tmp_path)
+    sampler = GpuSampler(root=tmp_path)
     assert (sampler.sample(), sampler.certain, sampler.blind) == ([], trace is None, trace is not None)
     assert (f"/{trace}" in sampler.reason) == (trace is not None)
 
 
 def test_without_the_package_there_are_no_cards_and_a_reason(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setitem(sys.modules, "pynvml", None)
-    sampler = Sampler(root=tmp_path)
+    sampler = GpuSampler(root=tmp_path)
     assert sampler.sample() == []
     assert sampler.reason == "the Python package nvidia-ml-py is not installed"
 
@@ -159,25 +159,25 @@ def test_driver_mode_and_screen_of_a_card(nvml: ModuleType, tmp_path: Path) -> N
         card(nvml, uuid="GPU-2", mode=3, active=1),
         card(nvml, uuid="GPU-3", mode=2, attached=1),
     ]
-    one, two, three = Sampler(root=tmp_path).sample()
+    one, two, three = GpuSampler(root=tmp_path).sample()
     assert (one.driver, one.cuda) == ("570.86.10", (12, 8))
     assert [gpu.mode for gpu in (one, two, three)] == ["default", "exclusive", "prohibited"]
     assert [gpu.display for gpu in (one, two, three)] == [False, True, True]
     (tmp_path / "dev").mkdir()
     (tmp_path / "dev/dxg").touch()
-    assert Sampler(root=tmp_path).sample()[0].display
+    assert GpuSampler(root=tmp_path).sample()[0].display
 
 
 def test_a_driver_without_cards(nvml: ModuleType) -> None:
     nvml.state["cards"] = []
-    sampler = Sampler()
+    sampler = GpuSampler()
     assert (sampler.sample(), sampler.certain) == ([], False)
     assert sampler.reason == "the NVIDIA driver sees no GPU"
 
 
 def test_a_card_lost_on_the_way_is_named_and_the_others_go_on(nvml: ModuleType) -> None:
     cards = nvml.state["cards"] = [card(nvml), card(nvml, uuid="GPU-2")]
-    sampler = Sampler(slow_seconds=0)
+    sampler = GpuSampler(slow_seconds=0)
     assert len(sampler.sample()) == 2
     cards[0]["lost"] = nvml.NVMLError(nvml.NVML_ERROR_GPU_IS_LOST)
     assert [gpu.index for gpu in sampler.sample()] == [1]
@@ -189,7 +189,7 @@ def test_a_card_lost_on_the_way_is_named_and_the_others_go_on(nvml: ModuleType) 
 
 def test_a_driver_that_goes_away_while_we_look(nvml: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     nvml.state["cards"] = [card(nvml)]
-    sampler = Sampler()
+    sampler = GpuSampler()
     assert sampler.sample()
 
     def gone() -> int:
@@ -231,7 +231,7 @@ def test_names_that_cannot_be_decoded(nvml: ModuleType, monkeypatch: pytest.Monk
 
 
 def test_the_real_library_never_raises() -> None:
-    sampler = Sampler()
+    sampler = GpuSampler()
     assert sampler.sample() or sampler.reason
 
 
@@ -270,7 +270,7 @@ def test_a_process_that_trains_a_run_is_known_by_the_run(nvml: ModuleType, tmp_p
 
 def test_a_driver_that_hangs_is_waited_for_once(nvml: ModuleType) -> None:
     nvml.state.update(cards=[card(nvml)], hang=0.6)
-    sampler = Sampler()
+    sampler = GpuSampler()
     started = time.monotonic()
     assert sampler.sample(patience=0.1) == []
     assert not sampler.certain
@@ -289,7 +289,7 @@ def test_a_driver_that_hangs_is_waited_for_once(nvml: ModuleType) -> None:
 
 def test_several_threads_may_ask_at_once(nvml: ModuleType) -> None:
     nvml.state.update(cards=[card(nvml)], hang=0.2)
-    sampler = Sampler()
+    sampler = GpuSampler()
     with ThreadPoolExecutor(4) as pool:
         answers = list(pool.map(lambda _: len(sampler.sample()), range(4)))
     assert answers == [1, 1, 1, 1]
@@ -300,7 +300,7 @@ def test_an_answer_that_came_while_nobody_asked_is_not_told_as_new(
     nvml: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     nvml.state.update(cards=[card(nvml)], hang=0.05)
-    sampler = Sampler()
+    sampler = GpuSampler()
     assert sampler.sample(patience=0) == []
     for thread in threading.enumerate():
         if thread.name == "patience":
@@ -317,7 +317,7 @@ def test_a_library_that_breaks_is_no_more_than_a_reason(nvml: ModuleType, monkey
         raise RuntimeError("segment 7")
 
     monkeypatch.setattr(nvml, "nvmlDeviceGetCount", broken)
-    sampler = Sampler()
+    sampler = GpuSampler()
     assert sampler.sample() == []
     assert sampler.reason == "NVML: segment 7"
 

@@ -17,11 +17,11 @@ from pathlib import Path
 from typing import Any
 
 from tuitune.runs.store.directory import Run
-from tuitune.runs.store.journal import Writer, read_all
+from tuitune.runs.store.journal import JournalWriter, read_all
 
 run, behaviour = Run(Path(sys.argv[1])), sys.argv[2]
 known = read_all(run.metrics_file)
-metrics = Writer(run.metrics_file)
+metrics = JournalWriter(run.metrics_file)
 step = 0
 asked = 0
 told: list[dict[str, Any]] = []

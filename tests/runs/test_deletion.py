@@ -73,7 +73,7 @@ def test_what_is_gone_already_is_said(run: Run) -> None:
 
 def test_a_paused_run_can_be_removed(run: Run) -> None:
     with lease.hold(run):
-        writer = journal.Writer(run.events_file)
+        writer = journal.JournalWriter(run.events_file)
         writer.append(event="supervisor", identity=identity.current().as_record(), life=1)
         writer.append(event="ended", state="paused", reason="", sync=True)
     delete(run)
@@ -93,7 +93,7 @@ def test_a_run_of_another_machine_is_not_removed(run: Run) -> None:
     """Seen from here it has crashed; there it may be at work."""
     there = {**identity.current().as_record(), "host": "other", "boot_id": "another"}
     run.owner_file.write_text(json.dumps(there))
-    journal.Writer(run.events_file).append(event="supervisor", identity=there, life=1, sync=True)
+    journal.JournalWriter(run.events_file).append(event="supervisor", identity=there, life=1, sync=True)
     with pytest.raises(TuituneError, match="it runs on other"):
         delete(run)
     assert run.recipe_file.exists()

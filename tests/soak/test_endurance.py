@@ -28,7 +28,7 @@ from tuitune.runs.read.summary import RunView
 from tuitune.runs.store import identity
 from tuitune.runs.store.directory import Run, create, read_record
 from tuitune.runs.store.identity import Identity
-from tuitune.runs.store.journal import Writer
+from tuitune.runs.store.journal import JournalWriter
 
 pytestmark = [pytest.mark.slow, pytest.mark.soak]
 
@@ -100,7 +100,7 @@ def a_million_records() -> Run:
                 "peak_memory_bytes": 11 * 10**9,
             }  # fmt: skip
             file.write(json.dumps(record) + "\n")
-    with Writer(run.events_file) as events:
+    with JournalWriter(run.events_file) as events:
         events.append(event="supervisor", identity=identity.current().as_record(), tuitune="0", life=1, resumes=False)
         events.append(event="ended", state="finished", reason="")
     return run

@@ -19,7 +19,7 @@ from tuitune.recipe.sections.hardware import HardwareSection
 from tuitune.runs.queue import order
 from tuitune.runs.store import identity
 from tuitune.runs.store.directory import Run, create
-from tuitune.runs.store.journal import Writer
+from tuitune.runs.store.journal import JournalWriter
 from tuitune.tui.workbench import screen
 from tuitune.views.inspector_client import Inspector
 
@@ -55,7 +55,7 @@ def make_run(home: object) -> MakeRun:
 
 
 def write_metrics(run: Run, steps: int, total: int, phase: str = "") -> None:
-    with Writer(run.metrics_file) as metrics:
+    with JournalWriter(run.metrics_file) as metrics:
         if phase:
             metrics.append(kind="phase", phase="load", text=phase, done=None, total=None, unit="")
         if not steps:
@@ -81,7 +81,7 @@ def write_events(run: Run, state: str, reason: str) -> None:
     me = identity.current().as_record()
     if state == "crashed":
         me["start_ticks"] = 1
-    with Writer(run.events_file) as events:
+    with JournalWriter(run.events_file) as events:
         if state != "queued":
             events.append(event="supervisor", identity=me)
         if state in ("starting", "training", "stopping", "queued"):
@@ -96,8 +96,8 @@ def write_events(run: Run, state: str, reason: str) -> None:
 
 def wait_in_queue(run: Run, reason: str) -> None:
     """Put a queued run at the end of the queue, on behalf of this process, for a GPU that no machine has."""
-    assert isinstance(order.Turn(run, Recipe(hardware=HardwareSection(gpu="99"))).attempt(), order.Waiting)
-    with Writer(run.events_file) as events:
+    assert isinstance(order.Turn(run, Recipe(hardware=HardwareSection(gpu="99"))).attempt(), order.WaitingRun)
+    with JournalWriter(run.events_file) as events:
         events.append(event="supervisor", identity=identity.current().as_record())
         events.append(event="waiting", reason=reason, place=1, of=1)
 

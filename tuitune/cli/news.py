@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 
 from tuitune.runs.store.directory import Run
-from tuitune.runs.store.journal import Reader, last_seq
+from tuitune.runs.store.journal import JournalReader, last_seq
 from tuitune.runs.store.records import Record, event_line, metric_line, number, whole
 from tuitune.runs.store.records.lifecycle import Amended, Heard, NotifyFailed, Retry, Silent
 from tuitune.runs.store.records.training import Alert, Evaluation, Resumed, Step, Tuned
@@ -24,7 +24,9 @@ class News:
     """The run's news since the last `poll`; the first gives all that was recorded `after` some moment of its past."""
 
     def __init__(self, run: Run, after: Past = (0, 0)) -> None:
-        self._readers = tuple(zip((Reader(run.events_file), Reader(run.metrics_file)), after, strict=True))
+        self._readers = tuple(
+            zip((JournalReader(run.events_file), JournalReader(run.metrics_file)), after, strict=True)
+        )
 
     def poll(self) -> list[str]:
         new = [[one for one in reader.poll() if (whole(one, "seq") or 0) > seen] for reader, seen in self._readers]

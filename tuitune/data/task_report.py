@@ -21,7 +21,7 @@ _EVERY_SECONDS = 0.1
 _LEAST_MEMORY = 4 << 30
 
 
-class Report:
+class TaskReport:
     """What the process of a task reads and writes in its folder.
 
     `wanted` is what was asked of it. Once it is read, the file keeps it without what looks like a credential.
@@ -55,11 +55,11 @@ class Report:
         write_whole(self.folder / "progress.json", orjson.dumps({"state": state, **more}))
 
 
-def carry_out(folder: Path, work: Callable[[Report], Mapping[str, Any]]) -> int:
+def carry_out(folder: Path, work: Callable[[TaskReport], Mapping[str, Any]]) -> int:
     """Do the work of a task and write down its result, or why there is none: in words for what was refused and for
     want of memory, with a traceback in the log for anything else. The exit code is 1 where it failed.
     """
-    report = Report(folder)
+    report = TaskReport(folder)
     limit = limit_memory()
     try:
         report.done(work(report))

@@ -30,13 +30,13 @@ import orjson
 
 from tuitune import __version__, plain
 from tuitune.data import task_lock
-from tuitune.data.task_report import Report, carry_out, digest, write_whole
+from tuitune.data.task_report import TaskReport, carry_out, digest, write_whole
 from tuitune.outlet import start_filter
 from tuitune.paths import data_home, private_directory
 from tuitune.problem import TuituneError
 from tuitune.text import clean, redact, strip_ansi
 
-__all__ = ["KEPT", "Progress", "Report", "Task", "begin", "carry_out", "find"]
+__all__ = ["KEPT", "Progress", "Task", "TaskReport", "begin", "carry_out", "find"]
 
 KEPT = 50
 """Task folders that stay in the cache; the oldest go first, and none that is at work."""

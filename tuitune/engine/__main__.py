@@ -55,9 +55,9 @@ def main() -> int:
 
 def _tokens(folder: Path) -> int:
     """The tokens task; its report is there before anything heavy is imported."""
-    from tuitune.data.tasks import Report, carry_out
+    from tuitune.data.tasks import TaskReport, carry_out
 
-    Report(folder).progress("importing transformers and trl")
+    TaskReport(folder).progress("importing transformers and trl")
     with heavy_imports():
         from tuitune.engine.jobs.token_report import run
 

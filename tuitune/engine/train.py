@@ -23,12 +23,12 @@ from tuitune.engine.load.model import Base, fetch, load
 from tuitune.engine.load.tokenizer import choose_template, load_tokenizer, stop_ids_of
 from tuitune.engine.load.vocabulary import refuse_unknown_rows
 from tuitune.engine.loop import loss_head, resume
-from tuitune.engine.loop.durable import Life
+from tuitune.engine.loop.durable import Durability
 from tuitune.engine.loop.training_loop import TrainingLoop
 from tuitune.engine.methods import adapt
 from tuitune.engine.objectives import TRAINERS
 from tuitune.engine.process.failures import EngineError, NotFiniteError, disk_full
-from tuitune.engine.process.request_pipe import Mailbox
+from tuitune.engine.process.request_pipe import RequestPipe
 from tuitune.engine.process.stop import Stopped, StopSwitch
 from tuitune.engine.result import artefact
 from tuitune.engine.result.model_card import model_card
@@ -46,7 +46,7 @@ from tuitune.runs.store.provenance import record_sources
 from tuitune.runs.store.records.training import Answered, Plan
 
 
-def train(run: Run, report: Report, stop: StopSwitch, mailbox: Mailbox) -> Outcome:
+def train(run: Run, report: Report, stop: StopSwitch, mailbox: RequestPipe) -> Outcome:
     """Carry out the run's recipe, from its newest checkpoint on where there is one.
 
     Says how training ended: paused, with a checkpoint to go on from; or finished or stopped, with the result saved.
@@ -95,7 +95,7 @@ def train(run: Run, report: Report, stop: StopSwitch, mailbox: Mailbox) -> Outco
     if (problem := sampler.too_long(recipe.samples.prompts, recipe.samples, base.positions)) is not None:
         raise EngineError(f"samples.prompts: {problem}")
     loop = TrainingLoop(recipe, report, stop, sampler, mailbox, now["basis"])
-    life = Life(loop, run, recipe.checkpoints.keep, now, lambda steps: warm_up_steps(steps, loop.recipe.training))
+    life = Durability(loop, run, recipe.checkpoints.keep, now, lambda steps: warm_up_steps(steps, loop.recipe.training))
     trainer = TRAINERS[recipe.objective.kind](base, model, data, recipe, life, formats, on)
     if past.again:
         reasons = resume.differences(start, now)

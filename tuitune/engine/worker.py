@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tuitune.engine.journal.report import Report
 from tuitune.engine.process.environment import heavy_imports, prepare_environment
-from tuitune.engine.process.request_pipe import Mailbox
+from tuitune.engine.process.request_pipe import RequestPipe
 from tuitune.engine.process.stop import Stopped, StopSwitch
 from tuitune.runs.store.directory import Run
 
@@ -18,7 +18,7 @@ EXIT_CODES = {"finished": 0, "failed": 1, "stopped": 3, "paused": 4}
 
 
 @dataclass(frozen=True)
-class Ending:
+class WorkerEnd:
     """How a run ended, why (a sentence, None for finished), and the cause of it where programs act on that."""
 
     outcome: str
@@ -33,7 +33,7 @@ def carry_out(directory: Path, *, listen: bool = False) -> int:
     traceback in the log alone.
     """
     run = Run(directory.absolute())
-    mailbox = Mailbox(0 if listen else None)
+    mailbox = RequestPipe(0 if listen else None)
     with StopSwitch() as stop:
         report = Report(run)
         ending = _ending(run, report, stop, mailbox)
@@ -47,7 +47,7 @@ def carry_out(directory: Path, *, listen: bool = False) -> int:
     return EXIT_CODES[ending.outcome]
 
 
-def _ending(run: Run, report: Report, stop: StopSwitch, mailbox: Mailbox) -> Ending:
+def _ending(run: Run, report: Report, stop: StopSwitch, mailbox: RequestPipe) -> WorkerEnd:
     try:
         stop.open()
         report.phase("importing", "importing torch, transformers, peft and trl")
@@ -63,25 +63,25 @@ def _ending(run: Run, report: Report, stop: StopSwitch, mailbox: Mailbox) -> End
         _print_traceback()
         from tuitune.engine.process.failures import cause_of, explain
 
-        return Ending("failed", explain(error), cause_of(error))
+        return WorkerEnd("failed", explain(error), cause_of(error))
     if outcome == "finished":
-        return Ending(outcome)
-    return Ending(outcome, *(report.why or (None, None)))
+        return WorkerEnd(outcome)
+    return WorkerEnd(outcome, *(report.why or (None, None)))
 
 
-def _interrupted(report: Report, stop: StopSwitch, mailbox: Mailbox) -> Ending:
+def _interrupted(report: Report, stop: StopSwitch, mailbox: RequestPipe) -> WorkerEnd:
     """Stopped where nothing more was saved: before the first step of this process, or at once on a second signal."""
     kept = "there is no adapter" if report.saved is None else f"the checkpoint of step {report.saved:,} is kept"
     if stop.urgent:
-        return Ending("stopped", f"ended at once on a second request, after step {report.step:,}; {kept}")
+        return WorkerEnd("stopped", f"ended at once on a second request, after step {report.step:,}; {kept}")
     mailbox.poll()
     when = "resumed" if report.step else "began"
     if any(request.verb == "pause" for request in mailbox.unanswered.values()):
-        return Ending("paused", f"paused before training {when}" + (f"; {kept}" if report.saved else ""))
-    return Ending("stopped", f"stopped on request before training {when}; {kept}")
+        return WorkerEnd("paused", f"paused before training {when}" + (f"; {kept}" if report.saved else ""))
+    return WorkerEnd("stopped", f"stopped on request before training {when}; {kept}")
 
 
-def _answer_the_rest(mailbox: Mailbox, report: Report, ending: Ending) -> None:
+def _answer_the_rest(mailbox: RequestPipe, report: Report, ending: WorkerEnd) -> None:
     """Requests that come to their end with the run: it has come to what they wanted, or it is too late for them."""
     mailbox.poll()
     for request in list(mailbox.unanswered.values()):

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from tuitune.hardware.timed_call import Patience
+from tuitune.hardware.timed_call import TimedCall
 
 PATIENCE = 5.0
 """Seconds that a look waits for the driver: one that has slept takes a second or two for each card."""
@@ -64,7 +64,7 @@ class Gpu:
     graphics_memory: int = 0
 
 
-class Sampler:
+class GpuSampler:
     """Reads the GPUs again and again, cheaply: what changes slowly and is slow to read is kept for `slow_seconds`.
 
     `reason` says why the last sample was empty or lacks a card, in words for a person; it is "" when all is well.
@@ -82,7 +82,7 @@ class Sampler:
         self._slow: dict[Any, tuple[float, dict[str, Any]]] = {}
         self._nvml: Any = None
         self._retry_at = 0.0
-        self._look = Patience(self._read_all)
+        self._look = TimedCall(self._read_all)
 
     def sample(self, patience: float = PATIENCE) -> list[Gpu]:
         """The GPUs as they are now; none while the driver has not answered within `patience` seconds. Never raises.

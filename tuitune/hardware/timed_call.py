@@ -13,7 +13,7 @@ _FRESH_SECONDS = 2.0
 """An answer that came while nobody waited for it is worth something this long."""
 
 
-class Patience(Generic[T]):
+class TimedCall(Generic[T]):
     """Makes a call in a thread of its own, one at a time, for any number of threads that ask; the call must not raise.
 
     A call that hangs costs one thread that sleeps, and no exit: the thread is a daemon.

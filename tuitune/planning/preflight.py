@@ -10,14 +10,14 @@ from typing import Any
 
 from tuitune.hardware import fitness, occupancy
 from tuitune.hardware.fitness import Build
-from tuitune.hardware.gpus import Gpu, Sampler
+from tuitune.hardware.gpus import Gpu, GpuSampler
 from tuitune.hardware.host import disk_free
 from tuitune.hardware.model_facts import ModelFacts
 from tuitune.hardware.session import Session, session
 from tuitune.paths import data_home
 from tuitune.planning.advice.rules import advise
 from tuitune.planning.checks.data import DataCheck, check_data
-from tuitune.planning.checks.device import Machine, check_device, no_gpu, too_large_unasked
+from tuitune.planning.checks.device import KnownDevices, check_device, no_gpu, too_large_unasked
 from tuitune.planning.checks.half_precision import computes_in_float16, float16_trouble
 from tuitune.planning.checks.model import check_model
 from tuitune.planning.checks.remote import ask, known
@@ -89,7 +89,7 @@ def check(
     surroundings, unless given; `rows` are the usable rows of the training data, where those have been counted.
     `online` asks the Hub about a model that is not here, and waits for the answer.
     """
-    machine = _this_machine() if gpus is None else Machine(gpus, "", True, build)
+    machine = _this_machine() if gpus is None else KnownDevices(gpus, "", True, build)
     present, awaited = machine.open_to(recipe), machine.is_awaited(recipe)
     why = no_gpu(recipe, machine)
     chosen = occupancy.training_gpu(present, recipe.hardware.gpu)
@@ -145,13 +145,13 @@ def _steps(recipe: Recipe, base: Path, data: DataCheck, facts: ModelFacts | None
 
 
 @cache
-def _sampler() -> Sampler:
-    return Sampler()
+def _sampler() -> GpuSampler:
+    return GpuSampler()
 
 
-def _this_machine() -> Machine:
+def _this_machine() -> KnownDevices:
     sampler = _sampler()
-    return Machine(sampler.sample(), sampler.reason, sampler.certain, fitness.installed())
+    return KnownDevices(sampler.sample(), sampler.reason, sampler.certain, fitness.installed())
 
 
 def _once_free(gpus: Sequence[Gpu], recipe: Recipe) -> list[Gpu]:

@@ -17,7 +17,7 @@ from tuitune.data.scan.inspect import inspect
 from tuitune.data.scan.report import Inspection
 from tuitune.data.sources.names import resolve, stamp
 from tuitune.data.sources.packed import is_packed
-from tuitune.hardware.gpus import Gpu, Sampler
+from tuitune.hardware.gpus import Gpu, GpuSampler
 from tuitune.hardware.host import Host, host
 from tuitune.hardware.model_facts import ModelFacts
 from tuitune.planning.checks import remote
@@ -36,7 +36,7 @@ _LOOK_SECONDS = 0.25
 
 
 @dataclass(frozen=True)
-class Outlook:
+class Estimate:
     """All that is known about a recipe on this machine. Sizes in bytes; `rows` are training rows."""
 
     recipe: Recipe
@@ -151,14 +151,14 @@ def ask_hub(model: ModelSection, done: Callable[[], object]) -> None:
     threading.Thread(target=asked, name="ask the Hub", daemon=True).start()
 
 
-def look(recipe: Recipe, *, base: Path, sampler: Sampler, inspections: Inspections) -> Outlook:
+def look(recipe: Recipe, *, base: Path, sampler: GpuSampler, inspections: Inspections) -> Estimate:
     """Everything known about `recipe` now, reading no more than the first rows of its data.
 
     Relative paths start at `base`.
     """
     found = check(recipe, base=base, rows=inspections.usable(recipe.data))
     gpus = tuple(sampler.sample())
-    return Outlook(
+    return Estimate(
         recipe=recipe,
         errors=tuple(found.errors),
         advice=tuple(found.advice),

@@ -23,13 +23,13 @@ def folder() -> str:
     return f"~/{path.relative_to(home)}" if home and path.is_relative_to(home) else str(path)
 
 
-class Machine:
+class MachineStatus:
     """This machine, looked at again every five seconds at most."""
 
     def __init__(self) -> None:
-        from tuitune.hardware.gpus import Sampler
+        from tuitune.hardware.gpus import GpuSampler
 
-        self._sampler = Sampler()
+        self._sampler = GpuSampler()
         self._described = ("", "")
         self._due = 0.0
 

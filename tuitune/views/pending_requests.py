@@ -13,7 +13,7 @@ from tuitune.views.watched_run import WatchedRun
 
 
 @dataclass(frozen=True)
-class Ask:
+class PendingRequest:
     """A request in the run's spool. `nonce` is "" where it is not known; `detail` is what it is about."""
 
     verb: str
@@ -25,18 +25,18 @@ class Ask:
 class Answer:
     """What became of a request that the engine carries out."""
 
-    ask: Ask
+    ask: PendingRequest
     ok: bool
     message: str
 
 
-class Asks:
+class PendingRequests:
     """Requests from when they are sent until the run's journals tell what became of them."""
 
     def __init__(self) -> None:
-        self._open: list[Ask] = []
+        self._open: list[PendingRequest] = []
 
-    def add(self, ask: Ask) -> None:
+    def add(self, ask: PendingRequest) -> None:
         self._open.append(ask)
 
     def __contains__(self, verb: str) -> bool:
@@ -56,7 +56,7 @@ class Asks:
         return list(found.values())
 
     @staticmethod
-    def _answer(ask: Ask, view: WatchedRun) -> Answer | None:
+    def _answer(ask: PendingRequest, view: WatchedRun) -> Answer | None:
         answers = (*view.done, *(event_line(event) for event in view.events if event.get("nonce") == ask.nonce))
         for line in reversed(answers):
             if isinstance(line, Done | Acknowledged) and line.nonce == ask.nonce and not _passed_on(line):
@@ -66,7 +66,7 @@ class Asks:
         return None
 
     @staticmethod
-    def _over(ask: Ask, view: WatchedRun) -> bool:
+    def _over(ask: PendingRequest, view: WatchedRun) -> bool:
         """Whether a request that the supervisor carries out shows in the run's state."""
         return ask.verb not in ENGINE_VERBS and view.summary.state in (*AT_REST, "stopping")
 

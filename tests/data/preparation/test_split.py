@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tests.data.preparation.sets import altered, asked, questions, row, sentence, step, write
 from tuitune.data.preparation.assembled import no_progress
 from tuitune.data.preparation.near_duplicates import shingles, similarity
-from tuitune.data.preparation.prepare import Assembled, DataRefused, Item, assemble
+from tuitune.data.preparation.prepare import Assembled, DataRefused, Item, prepare
 from tuitune.data.preparation.split import split
 from tuitune.recipe.sections.cleaning import USUAL_SIMILARITY
 
@@ -21,7 +21,7 @@ ROWS = [row(sentence(number)) for number in range(200)]
 
 
 def made(path: Path, rows: list[dict[str, str]], share: float = 0.1, seed: int = 42) -> Assembled:
-    return assemble(asked(write(path, rows), eval=share, seed=seed))
+    return prepare(asked(write(path, rows), eval=share, seed=seed))
 
 
 def test_the_share_asked_for_is_held_out_and_nothing_is_lost(tmp_path: Path) -> None:
@@ -83,32 +83,32 @@ def test_too_few_rows_apart_from_the_others_are_noted(tmp_path: Path) -> None:
 
 def test_a_former_split_is_made_again_by_its_marks_whatever_the_seed(tmp_path: Path) -> None:
     first = made(tmp_path / "rows.jsonl", ROWS)
-    again = assemble(asked(first.train[0].source, eval=0.1, seed=7), held_out=first.held_out_marks)
+    again = prepare(asked(first.train[0].source, eval=0.1, seed=7), held_out=first.held_out_marks)
     assert (again.train, again.held_out) == (first.train, first.held_out)
 
 
 def test_a_former_split_of_data_that_has_grown_keeps_its_rows(tmp_path: Path) -> None:
     marks = made(tmp_path / "rows.jsonl", ROWS[:150]).held_out_marks
-    again = assemble(asked(write(tmp_path / "rows.jsonl", ROWS[::-1]), eval=0.1), held_out=marks)
+    again = prepare(asked(write(tmp_path / "rows.jsonl", ROWS[::-1]), eval=0.1), held_out=marks)
     assert again.held_out_marks == marks and len(again.train) == 185
 
 
 def test_a_former_split_of_other_data_is_refused(tmp_path: Path) -> None:
     name = write(tmp_path / "rows.jsonl", ROWS)
     with pytest.raises(DataRefused, match="held out before"):
-        assemble(asked(name, eval=0.1), held_out=["0" * 16])
+        prepare(asked(name, eval=0.1), held_out=["0" * 16])
 
 
 def test_rows_held_out_from_a_file_have_no_marks_to_repeat(tmp_path: Path) -> None:
     train, held_out = write(tmp_path / "train.jsonl", ROWS[:20]), write(tmp_path / "held.jsonl", ROWS[20:30])
-    found = assemble(asked(train, eval=held_out))
+    found = prepare(asked(train, eval=held_out))
     assert (len(found.train), len(found.held_out), found.held_out_marks) == (20, 10, [])
     assert {item.source for item in found.held_out} == {held_out}
 
 
 def test_the_seed_decides_though_near_duplicates_were_dropped_before(tmp_path: Path) -> None:
     name = write(tmp_path / "rows.jsonl", [*ROWS, *[row(altered(one["question"], 1)) for one in ROWS]])
-    found = assemble(asked(name, eval=0.1, cleaning={"near_duplicates": 0.8}))
+    found = prepare(asked(name, eval=0.1, cleaning={"near_duplicates": 0.8}))
     assert (len(found.train), len(found.held_out)) == (180, 20)
     assert step(found, "leakage").found == 0
 

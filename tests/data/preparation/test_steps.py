@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tests.data.preparation.sets import altered, asked, questions, row, sentence, step, write
 from tuitune.data.preparation.assembled import EXAMPLES
-from tuitune.data.preparation.prepare import Assembled, DataRefused, assemble
+from tuitune.data.preparation.prepare import Assembled, DataRefused, prepare
 from tuitune.data.preparation.texts import tidied, tidy
 from tuitune.data.sources.names import open_rows
 from tuitune.data.sources.rows import mark
@@ -25,7 +25,7 @@ EMPTY = row("Why?", "  ")
 
 def made(tmp_path: Path, rows: list[Any], **cleaning: Any) -> Assembled:
     name = write(tmp_path / "rows.jsonl", rows)
-    return assemble(asked(name, cleaning=cleaning))
+    return prepare(asked(name, cleaning=cleaning))
 
 
 def test_clean_data_comes_through_as_it_is(tmp_path: Path) -> None:
@@ -56,7 +56,7 @@ def test_of_many_unusable_rows_the_first_are_named(tmp_path: Path) -> None:
 def test_names_and_values_of_a_refusal_are_harmless(tmp_path: Path) -> None:
     write(tmp_path / "a\x1b[31m.jsonl", [*TALKS, {"question": "Why?", "answer": {"\x1b[31m": 1}}])
     with pytest.raises(DataRefused) as refused:
-        assemble(asked(str(tmp_path)))
+        prepare(asked(str(tmp_path)))
     assert "\x1b" not in str(refused.value)
 
 
@@ -79,7 +79,7 @@ def test_excluded_rows_go_first_by_their_mark_wherever_they_are(tmp_path: Path) 
     write(tmp_path / "rows.jsonl", [BROKEN, TALKS[3], WITHOUT])
     marks = frozenset(mark(one) for one in open_rows(tmp_path / "rows.jsonl"))
     name = write(tmp_path / "more.jsonl", [BROKEN, *TALKS[::-1], WITHOUT])
-    found = assemble(asked(name, exclude=[*marks]))
+    found = prepare(asked(name, exclude=[*marks]))
     assert step(found, "exclude").dropped == 3
     assert TALKS[3]["question"] not in questions(found.train) and len(found.train) == 19
 
@@ -166,28 +166,28 @@ def test_data_with_nothing_left_is_refused(tmp_path: Path) -> None:
 def test_a_shape_that_cannot_be_learned_from_is_refused_with_the_way_out(tmp_path: Path) -> None:
     pairs = [{"prompt": "Why?", "chosen": "So.", "rejected": "No."}]
     with pytest.raises(DataRefused, match="chosen answers"):
-        assemble(asked(write(tmp_path / "rows.jsonl", pairs)), purpose=SFT.purpose)
-    found = assemble(asked(str(tmp_path / "rows.jsonl")), purpose=DPO.purpose)
+        prepare(asked(write(tmp_path / "rows.jsonl", pairs)), purpose=SFT.purpose)
+    found = prepare(asked(str(tmp_path / "rows.jsonl")), purpose=DPO.purpose)
     assert set(found.train[0].canonical) == {"prompt", "chosen", "rejected"}
 
 
 def test_progress_is_told_and_may_interrupt(tmp_path: Path) -> None:
     name = write(tmp_path / "rows.jsonl", [row(sentence(number)) for number in range(2500)])
     said: list[str] = []
-    assemble(asked(name, eval=0.1), progress=lambda text, done, total: said.append(text))
+    prepare(asked(name, eval=0.1), progress=lambda text, done, total: said.append(text))
     assert any(text.startswith("reading") for text in said) and any("similar" in text for text in said)
 
     def interrupt(_text: str, _done: int, _total: int | None) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        assemble(asked(name, eval=0.1), progress=interrupt)
+        prepare(asked(name, eval=0.1), progress=interrupt)
 
 
 def test_a_preview_changes_nothing_and_says_what_every_step_would_find(tmp_path: Path) -> None:
     rows = [*TALKS, BROKEN, EMPTY, TALKS[3], row("What  is it? \r\n", "It is."), row("Short?", "No.")]
     name = write(tmp_path / "rows.jsonl", rows)
-    found = assemble(asked(name, cleaning={"shortest": 4}), preview=True)
+    found = prepare(asked(name, cleaning={"shortest": 4}), preview=True)
     steps = {step.step: (step.found, step.dropped, step.changed) for step in found.steps}
     assert steps == {
         "unusable": (1, 0, 0),

@@ -12,7 +12,7 @@ from tuitune.data.scan.advice import advise
 from tuitune.data.scan.decisions import about_people
 from tuitune.data.scan.languages import languages
 from tuitune.data.scan.personal import personal_in
-from tuitune.data.scan.sample import NAMED, TEXTS, Sample
+from tuitune.data.scan.sample import NAMED, TEXTS, ScanSample
 from tuitune.data.scan.streams import count_rows
 from tuitune.data.scan.tally import Reading, Tally
 from tuitune.data.sources.rows import Row
@@ -148,20 +148,20 @@ def test_other_advice() -> None:
 
 
 def test_a_sample_of_many_rows_thins_out() -> None:
-    sample = Sample()
+    sample = ScanSample()
     seen = 0
     for number in range(1, 40_001):
         if sample.wants(number):
             seen += 1
             sample.add({"text": "x"}, number)
     assert 5_000 <= seen <= 25_000
-    assert not Sample(0).wants(1)
+    assert not ScanSample(0).wants(1)
 
 
 def test_texts_are_kept_from_all_over_the_rows() -> None:
-    whole = Sample()
+    whole = ScanSample()
     for part in range(40):
-        sample = Sample()
+        sample = ScanSample()
         for number in range(300):
             sample.add({"text": f"{part * 300 + number}"}, number)
         whole.merge(sample)

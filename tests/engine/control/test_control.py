@@ -19,7 +19,7 @@ from tuitune.engine.control.learning_rate import set_peak
 from tuitune.recipe import document
 from tuitune.runs.store import checkpoints
 from tuitune.runs.store.directory import Run
-from tuitune.runs.store.journal import Record, Writer, read_all
+from tuitune.runs.store.journal import JournalWriter, Record, read_all
 
 Prepared = Callable[..., Run]
 
@@ -185,7 +185,7 @@ def test_a_rate_amended_between_two_lives_takes_the_place_of_a_tuned_one(prepare
     engine = fork(run, told=[("tune", {"changes": {RATE: 3e-3, "training.log_every": 2}}), ("pause", {})])
     assert engine.end().code == 4
     document.load(run.recipe_file).with_value(RATE, 1e-3).save(run.recipe_file)
-    with Writer(run.events_file) as events:
+    with JournalWriter(run.events_file) as events:
         events.append(event="amended", changes={RATE: {"from": PEAK, "to": 1e-3}}, why="resume")
     assert fork(run).end().code == 0
     rates = {record["step"]: record["learning_rate"] for record in in_force(run)}

@@ -12,15 +12,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tuitune.engine.control.replay import tunes
-from tuitune.engine.process.request_pipe import LINE_LIMIT, Mailbox
+from tuitune.engine.process.request_pipe import LINE_LIMIT, RequestPipe
 from tuitune.runs.store.directory import Run
-from tuitune.runs.store.journal import Writer
+from tuitune.runs.store.journal import JournalWriter
 
 
 @pytest.fixture
-def pipe() -> Iterator[tuple[Mailbox, int]]:
+def pipe() -> Iterator[tuple[RequestPipe, int]]:
     reading, writing = os.pipe()
-    yield Mailbox(reading), writing
+    yield RequestPipe(reading), writing
     os.close(reading)
 
 
@@ -28,7 +28,7 @@ def line(nonce: str, verb: str = "checkpoint", **arguments: Any) -> bytes:
     return json.dumps({"nonce": nonce, "verb": verb, "arguments": arguments}).encode() + b"\n"
 
 
-def test_requests_come_in_order_and_wait_to_be_answered(pipe: tuple[Mailbox, int]) -> None:
+def test_requests_come_in_order_and_wait_to_be_answered(pipe: tuple[RequestPipe, int]) -> None:
     mailbox, writing = pipe
     assert mailbox.poll() == []
     os.write(writing, line("a", "tune", changes={"evaluation.every": 5}) + line("b") + line("c")[:9])
@@ -44,10 +44,10 @@ def test_requests_come_in_order_and_wait_to_be_answered(pipe: tuple[Mailbox, int
 
 
 def test_without_a_descriptor_nothing_comes() -> None:
-    assert Mailbox().poll() == [] == Mailbox(987_654).poll()
+    assert RequestPipe().poll() == [] == RequestPipe(987_654).poll()
 
 
-def test_nonsense_is_passed_over(pipe: tuple[Mailbox, int]) -> None:
+def test_nonsense_is_passed_over(pipe: tuple[RequestPipe, int]) -> None:
     mailbox, writing = pipe
     nonsense = [
         b"", b"\0", b"null", b"[]", b'"stop"', b"{", b"\xff\xfe", b"[" * 50_000, b'{"nonce": "x"}',
@@ -64,7 +64,7 @@ def test_nonsense_is_passed_over(pipe: tuple[Mailbox, int]) -> None:
     assert [request.nonce for request in found] == ["good"]
 
 
-def test_an_endless_line_is_dropped_and_what_follows_is_read(pipe: tuple[Mailbox, int]) -> None:
+def test_an_endless_line_is_dropped_and_what_follows_is_read(pipe: tuple[RequestPipe, int]) -> None:
     mailbox, writing = pipe
     for _ in range(2 * LINE_LIMIT // 32_768):
         os.write(writing, b" " * 32_768)
@@ -77,7 +77,7 @@ def test_an_endless_line_is_dropped_and_what_follows_is_read(pipe: tuple[Mailbox
 @given(pieces=st.lists(st.binary(max_size=60) | st.sampled_from([line("a"), line("b", "x"), b"\n"]), max_size=12))
 def test_any_bytes_do_no_harm(pieces: list[bytes]) -> None:
     reading, writing = os.pipe()
-    mailbox = Mailbox(reading)
+    mailbox = RequestPipe(reading)
     found = []
     for piece in pieces:
         os.write(writing, piece)
@@ -91,14 +91,14 @@ def test_any_bytes_do_no_harm(pieces: list[bytes]) -> None:
 def test_what_was_changed_last_holds(prepared: Callable[..., Run]) -> None:
     run = prepared()
     rate, every = "training.learning_rate", "evaluation.every"
-    with Writer(run.metrics_file) as metrics:
+    with JournalWriter(run.metrics_file) as metrics:
         metrics.append(kind="tuned", nonce="a", step=50, changes={rate: 1e-5, every: 10})
         metrics.append(kind="tuned", nonce="b", step=90, changes={rate: 2e-5})
         metrics.append(kind="resumed", step=60)
         metrics.append(kind="tuned", nonce="c", step=80, changes={rate: 3e-5})
         metrics.append(kind="tuned", nonce="d", step=95, changes={every: 7, "samples.every": 5})
         metrics.append(kind="tuned", step="?", changes=5)
-    with Writer(run.events_file) as events:
+    with JournalWriter(run.events_file) as events:
         events.append(event="engine", after=0)
         events.append(event="amended", changes={every: {"from": 10, "to": 20}})
         events.append(event="engine", after=2)

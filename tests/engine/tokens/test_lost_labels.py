@@ -15,7 +15,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from trl import SFTConfig, SFTTrainer
 
 from tests.engine.support import TEMPLATE, Carry, conversation, make_tokenizer, write_rows
-from tuitune.data.tasks import Report
+from tuitune.data.tasks import TaskReport
 from tuitune.engine.process.failures import EngineError
 from tuitune.engine.tokens.encode import Encoder
 from tuitune.engine.tokens.template import ChatTemplate, time_limit
@@ -65,7 +65,7 @@ def tokens_of(folder: Path, **settings: Any) -> dict[str, Any]:
     recipe = apply(Recipe(), [f"{key.replace('__', '.')}={json.dumps(value)}" for key, value in settings.items()])
     folder.mkdir()
     (folder / "wanted.json").write_text(json.dumps({"recipe": recipe.model_dump(mode="json"), "base": str(folder)}))
-    return run(Report(folder))
+    return run(TaskReport(folder))
 
 
 def test_the_report_counts_rows_lost_and_cut(tmp_path: Path, tiny: Path) -> None:

@@ -133,7 +133,7 @@ def roomy() -> Iterator[None]:
 def test_the_inspector_shows_what_is_learned(
     carried: Carry, learned: list[tuple[list[int], list[int]]], tmp_path: Path, name: str, loss_on: str
 ) -> None:
-    from tuitune.engine.jobs.inspector import Desk
+    from tuitune.engine.jobs.inspector import RowInspector
 
     *_, rows, marked = FAMILIES[name]
     outcome = carried(
@@ -144,7 +144,7 @@ def test_the_inspector_shows_what_is_learned(
     )  # fmt: skip
     assert outcome.code == 0, outcome.reason
 
-    desk = Desk(read(outcome.run.recipe_file), tmp_path)
+    desk = RowInspector(read(outcome.run.recipe_file), tmp_path)
     assert desk.opened()["marked"] == marked
     shown = []
     for row in rows:

@@ -12,7 +12,7 @@ import pytest
 
 from tuitune.engine.tokens import store
 from tuitune.engine.tokens.encode import Encoded
-from tuitune.engine.tokens.store import Draft, Tokenized
+from tuitune.engine.tokens.store import TokenDraft, Tokenized
 
 pytestmark = pytest.mark.usefixtures("home")
 
@@ -20,7 +20,7 @@ ROWS = [np.arange(1, 9, dtype=np.int32), np.arange(20, 25, dtype=np.int32)]
 
 
 def write() -> Tokenized:
-    with Draft("key") as draft:
+    with TokenDraft("key") as draft:
         for name in ("train", "held_out"):
             with draft.rows(name) as rows:
                 rows.write([Encoded(row, row, len(row)) for row in ROWS])

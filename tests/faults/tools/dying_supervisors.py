@@ -66,7 +66,7 @@ def take_over(run: Run, done: Path, names: list[str], at: int) -> None:
     assert [event["seq"] for event in found] == list(range(1, len(found) + 1))
     assert len(events(run, "supervisor")) == lives + 1 == len(events(run, "ended"))
     assert found[: len(recorded)] == recorded
-    assert journal.Reader(run.events_file).broken == 0
+    assert journal.JournalReader(run.events_file).broken == 0
 
 
 def die_again(run: Run, done: Path, at: int) -> bool:

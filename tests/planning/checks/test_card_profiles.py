@@ -19,7 +19,7 @@ from tests.runs.queue.contenders import new_run
 from tuitune.cli import main
 from tuitune.cli.doctor import gpu_findings
 from tuitune.hardware import fitness
-from tuitune.hardware.gpus import Sampler
+from tuitune.hardware.gpus import GpuSampler
 from tuitune.planning import preflight
 from tuitune.planning.advice.savings import with_values
 from tuitune.recipe.presets import demo_recipe
@@ -30,7 +30,7 @@ EACH = pytest.mark.parametrize("profile", PROFILES.values(), ids=PROFILES)
 
 @pytest.fixture
 def nvml(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    monkeypatch.setattr(preflight, "_sampler", Sampler)
+    monkeypatch.setattr(preflight, "_sampler", GpuSampler)
     return fake_nvml.install(monkeypatch)
 
 

@@ -11,7 +11,7 @@ import transformers
 from peft import LoraConfig, get_peft_model
 
 from tuitune.hardware.model_facts import Linear, ModelFacts, read_facts
-from tuitune.planning.forecast.activations import Step, saved, widths
+from tuitune.planning.forecast.activations import TrainingStep, saved, widths
 from tuitune.planning.forecast.formats import Formats
 from tuitune.planning.targets import resolve_targets
 
@@ -82,7 +82,7 @@ def test_saved_bytes_are_those_of_autograd(
     wide = widths(facts)
     assert wide is not None
     trunk, chosen = (model.model, ()) if targets is None else adapted(model, facts, targets, dropout)
-    step = Step(
+    step = TrainingStep(
         tokens=TOKENS,
         row=TOKENS,
         adapted=chosen,

@@ -12,9 +12,9 @@ from transformers import Trainer
 
 from tuitune.data import tasks
 from tuitune.data.preparation.assembled import Item
-from tuitune.data.preparation.prepare import assemble
+from tuitune.data.preparation.prepare import prepare
 from tuitune.data.preparation.split import split
-from tuitune.data.task_report import Report
+from tuitune.data.task_report import TaskReport
 from tuitune.engine.jobs import token_report
 from tuitune.engine.load.tokenizer import choose_template, load_tokenizer
 from tuitune.engine.tokens.prepare import arrange
@@ -112,7 +112,7 @@ def as_done(recipe: Recipe, base: Path, result: dict[str, Any]) -> None:
     folder = tasks._folder("tokens", wanted, stamps)
     folder.mkdir(parents=True)
     (folder / "wanted.json").write_text(json.dumps(wanted))
-    Report(folder).done(result)
+    TaskReport(folder).done(result)
 
 
 @pytest.mark.parametrize(
@@ -156,7 +156,7 @@ def test_rows_that_are_alike_are_held_out_together(tmp_path: Path) -> None:
     (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     tried = of(tmp_path, data__packing=False, data__eval=0.25, training__batch_size=1, training__accumulation=1)
     before = check(tried, base=tmp_path)
-    drawn = assemble(tried, base=tmp_path)
+    drawn = prepare(tried, base=tmp_path)
     assert before.rows is not None and len(drawn.train) > before.rows
     assert before.steps is not None and before.steps.sure == "about"
 

@@ -16,7 +16,7 @@ from tuitune.runs.control.intake import Refusal, Request
 from tuitune.runs.read.ownership import foreign
 from tuitune.runs.store import identity, lease
 from tuitune.runs.store.directory import Run
-from tuitune.runs.store.journal import Writer
+from tuitune.runs.store.journal import JournalWriter
 from tuitune.runs.supervise.supervisor import supervise
 
 
@@ -148,7 +148,7 @@ def test_what_cannot_be_removed_does_not_block_the_door(run: Run) -> None:
 def live(run: Run, *names: str, **fields: object) -> None:
     """Makes this process the run's supervisor, which has written these events."""
     run.owner_file.write_text(json.dumps(identity.current().as_record()))
-    with Writer(run.events_file) as events:
+    with JournalWriter(run.events_file) as events:
         for name in names:
             events.append(event=name, **fields)
 
@@ -221,7 +221,7 @@ def test_the_outcome_is_the_answer_of_whoever_carries_it_out(run: Run) -> None:
     for nonce, verb, ok in ((stop, "stop", True), (refused, "sample", False), (tune, "tune", True)):
         live(run, "acknowledged", nonce=nonce, verb=verb, ok=ok, message="m")
     assert [(spool.outcome(run, nonce) or {}).get("ok") for nonce in (stop, refused, tune)] == [True, False, None]
-    with Writer(run.metrics_file) as metrics:
+    with JournalWriter(run.metrics_file) as metrics:
         metrics.append(kind="tuned", nonce=tune, step=3)
         metrics.append(kind="done", nonce=tune, verb="tune", ok=True, message="the learning rate is 1e-4", step=3)
     done = spool.outcome(run, tune)

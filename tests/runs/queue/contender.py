@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 
 from tuitune.recipe.document import read
-from tuitune.runs.queue.order import Turn, Waiting
+from tuitune.runs.queue.order import Turn, WaitingRun
 from tuitune.runs.store import files, identity
 from tuitune.runs.store.directory import Run
 
@@ -30,7 +30,7 @@ run = Run(Path(sys.argv[1]))
 files.write_whole(run.owner_file, json.dumps(identity.current().as_record()).encode())
 turn = Turn(run, read(run.recipe_file))
 told = None
-while isinstance(found := turn.attempt(), Waiting):
+while isinstance(found := turn.attempt(), WaitingRun):
     if found != told:
         say(reason=found.reason, place=found.place, of=found.of)
         told = found

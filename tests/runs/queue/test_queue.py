@@ -22,7 +22,7 @@ from tuitune.problem import TuituneError
 from tuitune.recipe.document import read, write_text
 from tuitune.recipe.document import render as rendered
 from tuitune.runs.queue import order, waiting_list
-from tuitune.runs.queue.order import Turn, Waiting, leave, move, turn, waiting
+from tuitune.runs.queue.order import Turn, WaitingRun, leave, move, turn, waiting
 from tuitune.runs.queue.slots import SlotHolder, holders
 from tuitune.runs.store import files, identity
 from tuitune.runs.store.directory import Run
@@ -56,7 +56,7 @@ def start() -> Iterator[Start]:
 def waits(run: Run) -> Turn:
     """A turn of the run that has been attempted without success."""
     begun = Turn(run, read(run.recipe_file))
-    assert isinstance(begun.attempt(), Waiting)
+    assert isinstance(begun.attempt(), WaitingRun)
     return begun
 
 
@@ -149,7 +149,7 @@ def test_a_device_that_the_runs_ahead_cannot_take_is_no_reason_to_wait(nvml: Mod
     later = waits(new_run("d"))
     held.release()
     found = later.attempt()
-    assert isinstance(found, Waiting)
+    assert isinstance(found, WaitingRun)
     assert found.reason == "GPU 0 (card) goes to a first"
     got(stuck).release()
     got(later).release()
@@ -191,7 +191,7 @@ def test_a_run_ahead_whose_supervisor_is_stopped_is_passed_in_the_end(
     ahead.process.send_signal(signal.SIGSTOP)
     holder.release()
     found = behind.attempt()
-    assert isinstance(found, Waiting)
+    assert isinstance(found, WaitingRun)
     assert found.reason == "CPU goes to ahead first"
     clock = time.monotonic
     monkeypatch.setattr(time, "monotonic", lambda: clock() + 31)
@@ -232,7 +232,7 @@ def test_waiting_costs_next_to_nothing(holder: SlotHolder) -> None:
     turns = [waits(new_run(f"run-{number}")) for number in range(5)]
     before = time.process_time()
     for _ in range(100):
-        assert isinstance(turns[-1].attempt(), Waiting)
+        assert isinstance(turns[-1].attempt(), WaitingRun)
     assert time.process_time() - before < budget(0.2)
 
 
@@ -296,7 +296,7 @@ def test_a_queue_that_cannot_be_written_is_said(holder: SlotHolder, home: Path) 
     run = new_run("one")
     (home / "queue.json").mkdir()
     found = Turn(run, read(run.recipe_file)).attempt()
-    assert isinstance(found, Waiting)
+    assert isinstance(found, WaitingRun)
     assert found.reason.startswith("the queue cannot be written: ")
     assert waiting() == []
     with pytest.raises(TuituneError, match="cannot be moved"):
@@ -391,7 +391,7 @@ def test_two_processes_that_change_the_queue_wait_for_each_other(holder: SlotHol
 
     begun = waits(new_run("one"))
     waiting_before = begun.attempt()
-    assert isinstance(waiting_before, Waiting)
+    assert isinstance(waiting_before, WaitingRun)
     with FileLock(home / "queue.lock"):
         holder.release()
         started = time.monotonic()

@@ -23,7 +23,7 @@ from tests.runs.harness import wait_for
 from tests.runs.queue.contenders import GIB, Contender, cpu_is_busy, new_run, write_cards
 from tuitune.hardware import fitness
 from tuitune.recipe.document import read
-from tuitune.runs.queue.order import Turn, Waiting
+from tuitune.runs.queue.order import Turn, WaitingRun
 from tuitune.runs.queue.slots import SEATS, Busy, SlotHolder, acquire, holders
 from tuitune.runs.store import identity, journal
 from tuitune.runs.store.directory import Run
@@ -183,7 +183,7 @@ def test_an_engine_that_outlives_its_supervisor_still_has_the_device(start: Star
     engine = subprocess.Popen([sys.executable, "-c", "import sys; sys.stdin.read()"], stdin=subprocess.PIPE)
     found = identity.of(engine.pid)
     assert found
-    journal.Writer(one.events_file).append(event="engine", identity=found.as_record(), sync=True)
+    journal.JournalWriter(one.events_file).append(event="engine", identity=found.as_record(), sync=True)
     holder = start(one)
     assert holder.holds() == "cpu"
     holder.kill()
@@ -393,7 +393,7 @@ def test_the_driver_is_left_alone_while_every_device_is_leased(
     one, two = new_run("one"), new_run("two")
     with taken(one) as held:
         turn = Turn(two, read(two.recipe_file))
-        assert isinstance(turn.attempt(), Waiting)
+        assert isinstance(turn.attempt(), WaitingRun)
         before = len(nvml.calls)
         for _ in range(50):
             turn.attempt()
@@ -403,11 +403,11 @@ def test_the_driver_is_left_alone_while_every_device_is_leased(
         clock = time.monotonic
         monkeypatch.setattr(time, "monotonic", lambda: clock() + 1)
         waiting = turn.attempt()
-        assert isinstance(waiting, Waiting)
+        assert isinstance(waiting, WaitingRun)
         before = len(nvml.calls)
         assert "not visible from here" in waiting.reason
         for _ in range(50):
-            assert isinstance(turn.attempt(), Waiting)
+            assert isinstance(turn.attempt(), WaitingRun)
         assert len(nvml.calls) == before
 
 
@@ -431,7 +431,7 @@ def test_attempts_return_at_once_while_the_driver_hangs(nvml: ModuleType) -> Non
     turn = Turn(run, read(run.recipe_file))
     longest = 0.0
     begun = time.monotonic()
-    while isinstance(found := turn.attempt(), Waiting):
+    while isinstance(found := turn.attempt(), WaitingRun):
         assert found.reason == SILENT
         longest, begun = max(longest, time.monotonic() - begun), time.monotonic()
     assert longest < 0.5

@@ -14,7 +14,7 @@ from tuitune.runs.control.amendment import amend
 from tuitune.runs.read import glance
 from tuitune.runs.read.summary import RunView, summarize
 from tuitune.runs.store.directory import Run, create
-from tuitune.runs.store.journal import Writer
+from tuitune.runs.store.journal import JournalWriter
 from tuitune.views.run_list import RunList
 
 KEPT = ".glance.json"
@@ -24,7 +24,7 @@ KEPT = ".glance.json"
 def long(home: object) -> Run:
     """A finished run of 200 steps, with an error on the way."""
     run = create(Recipe.model_validate({"run": {"name": "long"}}))
-    with Writer(run.metrics_file) as metrics:
+    with JournalWriter(run.metrics_file) as metrics:
         metrics.append(kind="plan", total_steps=200)
         for number in range(1, 201):
             metrics.append(
@@ -36,7 +36,7 @@ def long(home: object) -> Run:
 
 
 def end(run: Run, **fields: Any) -> None:
-    with Writer(run.events_file) as events:
+    with JournalWriter(run.events_file) as events:
         events.append(**{"event": "ended", "state": "finished", "reason": "", **fields})
 
 
@@ -69,7 +69,7 @@ def test_the_list_keeps_what_it_has_read_too(long: Run, monkeypatch: pytest.Monk
 
 def test_what_came_since_counts(long: Run) -> None:
     assert glance.look(long).summary.step == 200
-    with Writer(long.metrics_file) as metrics:
+    with JournalWriter(long.metrics_file) as metrics:
         metrics.append(kind="step", step=201, loss=0.5)
     assert glance.look(long).summary.step == 201
     amend(long, {"run.notes": "changed"})

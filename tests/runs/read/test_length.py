@@ -17,7 +17,7 @@ from tuitune.runs import launcher
 from tuitune.runs.control.amendment import prepared
 from tuitune.runs.store import checkpoints
 from tuitune.runs.store.directory import Run, create
-from tuitune.runs.store.journal import Writer
+from tuitune.runs.store.journal import JournalWriter
 
 DONE = 4
 
@@ -25,10 +25,10 @@ DONE = 4
 def at_rest(state: str, *settings: str) -> Run:
     """A run of two steps an epoch that came to rest in a state after four steps, which its checkpoint holds."""
     run = create(apply(Recipe(), settings))
-    with Writer(run.events_file) as events:
+    with JournalWriter(run.events_file) as events:
         events.append(event="supervisor", life=1, resumes=False)
         events.append(event="ended", state=state, reason="")
-    with Writer(run.metrics_file) as metrics:
+    with JournalWriter(run.metrics_file) as metrics:
         metrics.append(kind="plan", total_steps=DONE, steps_per_epoch=2)
         metrics.append(kind="step", step=DONE, loss=1.0)
     checkpoints.commit(run.checkpoints, checkpoints.stage(run.checkpoints), {"step": DONE, "healthy": True})

@@ -18,7 +18,7 @@ from tuitune.text import clean
 
 
 def write_events(run: Run, *names: str, **fields: Any) -> None:
-    with journal.Writer(run.events_file) as writer:
+    with journal.JournalWriter(run.events_file) as writer:
         for name in names:
             writer.append(event=name, **fields)
 
@@ -40,7 +40,7 @@ def test_a_live_run_goes_from_queued_to_stopping(run: Run) -> None:
     assert derive(run) == ("starting", "")
     write_events(run, "engine")
     assert derive(run) == ("starting", "")
-    with journal.Writer(run.metrics_file) as metrics:
+    with journal.JournalWriter(run.metrics_file) as metrics:
         metrics.append(kind="phase")
         assert derive(run) == ("starting", "")
         metrics.append(kind="plan")
@@ -170,7 +170,7 @@ def test_an_ended_run_stays_ended_whoever_is_alive(run: Run) -> None:
 
 
 def test_only_the_last_life_counts(run: Run) -> None:
-    with journal.Writer(run.metrics_file) as metrics:
+    with journal.JournalWriter(run.metrics_file) as metrics:
         metrics.append(kind="plan")
         metrics.append(kind="end", outcome="paused", step=1)
     write_events(run, "supervisor", "slot", "engine", "pause-requested", "exited")
@@ -183,7 +183,7 @@ def test_only_the_last_life_counts(run: Run) -> None:
     write_events(run, "slot")
     write_events(run, "engine", after=2, identity=identity.current().as_record())
     assert derive(run) == ("starting", ""), "the plan is the former engine's"
-    with journal.Writer(run.metrics_file) as metrics:
+    with journal.JournalWriter(run.metrics_file) as metrics:
         metrics.append(kind="resumed", step=1)
         metrics.append(kind="step", step=2)
     assert derive(run) == ("training", "")
@@ -208,7 +208,7 @@ def test_an_engine_that_is_started_again_is_starting_not_stopping(run: Run) -> N
 
 def test_silence_and_being_stuck_are_said(run: Run) -> None:
     own(run)
-    with journal.Writer(run.metrics_file) as metrics:
+    with journal.JournalWriter(run.metrics_file) as metrics:
         metrics.append(kind="step", step=1)
     write_events(run, "supervisor", "slot", "engine")
     assert derive(run) == ("training", "")
@@ -226,7 +226,7 @@ def test_silence_and_being_stuck_are_said(run: Run) -> None:
 
 def test_many_events_are_judged_by_their_end(run: Run) -> None:
     write_events(run, "supervisor", "slot", "engine")
-    with journal.Writer(run.events_file) as writer:
+    with journal.JournalWriter(run.events_file) as writer:
         writer.append(event="acknowledged", nonce="f" * 32, verb="tune", ok=True, message="passed on to the engine")
     content = run.events_file.read_bytes()
     run.events_file.write_bytes(content + content.splitlines(keepends=True)[-1] * 200_000)

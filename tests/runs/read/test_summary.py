@@ -16,11 +16,11 @@ from tuitune.metrics import METRICS
 from tuitune.recipe.overrides import apply
 from tuitune.recipe.schema import Recipe
 from tuitune.runs.control.amendment import amend
-from tuitune.runs.read.columns import Steps
+from tuitune.runs.read.columns import StepColumns
 from tuitune.runs.read.summary import RunView, summarize
 from tuitune.runs.store import identity
 from tuitune.runs.store.directory import Run, create
-from tuitune.runs.store.journal import Writer
+from tuitune.runs.store.journal import JournalWriter
 from tuitune.runs.supervise.supervisor import supervise
 
 CONTRACT = [
@@ -43,7 +43,7 @@ CONTRACT = [
 
 
 def write(run: Run, *records: dict[str, Any]) -> None:
-    with Writer(run.metrics_file) as writer:
+    with JournalWriter(run.metrics_file) as writer:
         for record in records:
             writer.append(**record)
 
@@ -80,7 +80,7 @@ def test_only_figures_on_one_basis_are_beside_each_other(home: object) -> None:
 
 def supervised_by_me(run: Run) -> None:
     run.owner_file.write_text(json.dumps(identity.current().as_record()))
-    with Writer(run.events_file) as events:
+    with JournalWriter(run.events_file) as events:
         events.append(event="supervisor")
         events.append(event="engine")
 
@@ -161,7 +161,7 @@ def test_a_view_follows_a_growing_run(run: Run) -> None:
         view.phase and view.phase.body().items() >= {"phase": "loading", "done": 1, "total": 4, "unit": "bytes"}.items()
     )
     write(run, step(2, loss=math.nan), {"kind": "eval", "step": 2, "loss": 0.5, "label": "during"})
-    with Writer(run.samples_file) as samples:
+    with JournalWriter(run.samples_file) as samples:
         samples.append(step=2, index=0, prompt="p", answer="a")
     write(run, {"kind": "checkpoint", "step": 2}, {"kind": "alert", "id": "x"}, {"kind": "answers", "label": "base"})
     write(run, {"kind": "artefact", "path": "adapter"}, {"kind": "end", "outcome": "finished"})
@@ -231,14 +231,14 @@ def test_what_was_recorded_after_the_step_it_resumed_from_is_superseded(run: Run
         {"kind": "alert", "step": 3, "id": "starved", "level": "info", "message": "slow"},
         {"kind": "end", "outcome": "paused", "step": 8},
     )
-    with Writer(run.samples_file) as samples:
+    with JournalWriter(run.samples_file) as samples:
         for number in (0, 4, 8):
             samples.append(step=number, prompt="p", answer=str(number))
     view = RunView(run)
     view.refresh()
     assert (len(view.steps), view.reloads, view.summary.checkpoint, view.summary.exact) == (8, 0, 8, None)
     write(run, resumed(4, exact=False, reasons=["training.batch_size was 4"]))
-    with Writer(run.samples_file) as samples:
+    with JournalWriter(run.samples_file) as samples:
         samples.append(kind="resumed", step=4)
         samples.append(step=6, prompt="p", answer="6")
     write(run, step(5, loss=9.0))
@@ -269,14 +269,14 @@ def test_going_on_from_the_last_step_supersedes_nothing(run: Run) -> None:
 
 def test_lives_are_counted_and_the_first_start_and_the_last_end_count(run: Run) -> None:
     assert summarize(run).life == 0
-    with Writer(run.events_file) as events:
+    with JournalWriter(run.events_file) as events:
         events.append(event="supervisor", tuitune="0.1.0")
         events.append(event="engine", identity=None)
         events.append(event="ended", state="paused", reason="paused")
     summary = summarize(run)
     assert (summary.state, summary.life, summary.ended_at) == ("paused", 1, None)
     assert summary.started_at is not None
-    with Writer(run.events_file) as events:
+    with JournalWriter(run.events_file) as events:
         events.append(event="supervisor", life=2)
         events.append(event="engine", identity=None, after=7)
         events.append(event="ended", state="finished", reason="")
@@ -286,7 +286,7 @@ def test_lives_are_counted_and_the_first_start_and_the_last_end_count(run: Run) 
 
 
 def test_marks_tell_what_happened_and_where(run: Run) -> None:
-    with Writer(run.events_file) as events:
+    with JournalWriter(run.events_file) as events:
         events.append(event="supervisor")
         events.append(event="pause-requested", by="request x", step=8, after=10)
         events.append(event="supervisor")
@@ -323,7 +323,7 @@ def test_an_amended_recipe_is_the_one_that_is_shown(run: Run) -> None:
     view = RunView(run)
     assert view.summary.recipe["training"]["epochs"] == 3.0
     amend(run, {"training.epochs": 5.0})
-    with Writer(run.events_file) as events:
+    with JournalWriter(run.events_file) as events:
         events.append(event="amended", changes={})
     view.refresh()
     assert view.summary.recipe["training"]["epochs"] == 5.0
@@ -401,7 +401,7 @@ def test_a_hundred_thousand_steps_are_viewed_within_a_second(run: Run) -> None:
 
 
 def test_columns_are_of_equal_length_whatever_is_missing() -> None:
-    steps = Steps()
+    steps = StepColumns()
     steps.extend([{}, {"step": True, "loss": "x", "memory_bytes": 5}])
     assert {len(steps[key]) for key in ("step", "epoch", "tokens", "time", "step_seconds", *METRICS)} == {2}
     assert steps["memory_bytes"][1] == 5
@@ -409,7 +409,7 @@ def test_columns_are_of_equal_length_whatever_is_missing() -> None:
 
 @pytest.mark.parametrize("odd", [None, True, "3", 1e301, -1e301, [3]])
 def test_one_odd_figure_among_many_is_missing_and_the_others_are_there(odd: object) -> None:
-    steps = Steps()
+    steps = StepColumns()
     steps.extend([{"step": 1, "loss": 0.5}, {"step": odd, "loss": odd}, {"step": 3, "loss": 2.0}])
     assert [list(column) for column in (steps["step"][::2], steps["loss"][::2])] == [[1, 3], [0.5, 2]]
     assert math.isnan(steps["step"][1])
@@ -417,7 +417,7 @@ def test_one_odd_figure_among_many_is_missing_and_the_others_are_there(odd: obje
 
 
 def test_steps_of_fractions_below_zero_or_beyond_counting_are_missing() -> None:
-    steps = Steps()
+    steps = StepColumns()
     steps.extend([{"step": step} for step in (2.5, -1, 1 << 53)])
     steps.extend([{"step": step} for step in (2, -1)])
     assert [math.isnan(step) for step in steps["step"]] == [True, True, True, False, True]

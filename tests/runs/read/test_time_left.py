@@ -11,7 +11,7 @@ from tuitune.recipe.schema import Recipe
 from tuitune.runs.read.summary import RunView
 from tuitune.runs.read.time_left import times_due
 from tuitune.runs.store.directory import Run, create
-from tuitune.runs.store.journal import Writer
+from tuitune.runs.store.journal import JournalWriter
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def test_evaluations_and_samples_still_to_come_are_reckoned_with(home: object) -
     assert eta(run) == steps
     write(run, evaluated(0, "base", 8.0), evaluated(10, "during", 12.0))
     assert eta(run) == steps + 3 * 10.0
-    with Writer(run.samples_file) as samples:
+    with JournalWriter(run.samples_file) as samples:
         for index in range(2):
             samples.append(step=0, index=index, label="base", prompt="a", answer="b", seconds=5.0)
             samples.append(step=10, index=index, label="during", prompt="a", answer="b", seconds=3.0)

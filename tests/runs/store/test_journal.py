@@ -13,7 +13,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.runs.harness import budget
-from tuitune.runs.store.journal import LINE_LIMIT, TEXT_LIMIT, Reader, Writer, backwards, last, last_seq, read_all
+from tuitune.runs.store.journal import (
+    LINE_LIMIT,
+    TEXT_LIMIT,
+    JournalReader,
+    JournalWriter,
+    backwards,
+    last,
+    last_seq,
+    read_all,
+)
 
 QUIET = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
@@ -28,7 +37,7 @@ def lines(*records: object) -> bytes:
 
 
 def test_records_are_versioned_numbered_and_timed(path: Path) -> None:
-    with Writer(path) as writer:
+    with JournalWriter(path) as writer:
         writer.append(kind="step", step=1, loss=0.5)
         writer.append(kind="end", sync=True)
     first, second = read_all(path)
@@ -39,22 +48,22 @@ def test_records_are_versioned_numbered_and_timed(path: Path) -> None:
 
 def test_the_numbering_goes_on_in_a_second_session(path: Path) -> None:
     for _ in range(3):
-        with Writer(path) as writer:
+        with JournalWriter(path) as writer:
             writer.append(kind="step")
     assert [record["seq"] for record in read_all(path)] == [1, 2, 3]
 
 
 def test_a_torn_tail_is_closed_by_the_next_writer(path: Path) -> None:
     path.write_bytes(lines({"seq": 4, "kind": "a"}) + b'{"seq": 5, "ki')
-    with Writer(path) as writer:
+    with JournalWriter(path) as writer:
         writer.append(kind="b")
-    reader = Reader(path)
+    reader = JournalReader(path)
     assert [(record["seq"], record["kind"]) for record in reader.poll()] == [(4, "a"), (5, "b")]
     assert reader.broken == 1
 
 
 def test_numbers_that_are_not_finite_become_null_and_are_named(path: Path) -> None:
-    with Writer(path) as writer:
+    with JournalWriter(path) as writer:
         writer.append(kind="step", loss=math.nan, grad_norm=math.inf, parts={"a": [1.0, -math.inf]})
     (record,) = read_all(path)
     assert record["loss"] is None
@@ -63,7 +72,7 @@ def test_numbers_that_are_not_finite_become_null_and_are_named(path: Path) -> No
 
 
 def test_the_file_is_plain_ascii_whatever_is_written(path: Path) -> None:
-    with Writer(path) as writer:
+    with JournalWriter(path) as writer:
         writer.append(kind="sample", answer="\x1b]52;c;x\x07 \x9b2J \u202e é \ud800")
     content = path.read_bytes()
     assert content.isascii()
@@ -72,7 +81,7 @@ def test_the_file_is_plain_ascii_whatever_is_written(path: Path) -> None:
 
 
 def test_long_texts_are_cut_and_overlong_records_refused(path: Path) -> None:
-    with Writer(path) as writer:
+    with JournalWriter(path) as writer:
         writer.append(kind="sample", answer="x" * 200_000)
         with pytest.raises(ValueError, match="limit"):
             writer.append(kind="sample", parts=["x" * TEXT_LIMIT] * 20)
@@ -84,7 +93,7 @@ def test_long_texts_are_cut_and_overlong_records_refused(path: Path) -> None:
 
 
 def test_threads_may_share_a_writer(path: Path) -> None:
-    with Writer(path) as writer:
+    with JournalWriter(path) as writer:
         threads = [threading.Thread(target=lambda: [writer.append(kind="phase") for _ in range(50)]) for _ in range(8)]
         for thread in threads:
             thread.start()
@@ -97,7 +106,7 @@ def test_threads_may_share_a_writer(path: Path) -> None:
 def test_journals_are_their_owners_alone(path: Path, mask: int) -> None:
     before = os.umask(mask)
     try:
-        Writer(path).close()
+        JournalWriter(path).close()
     finally:
         os.umask(before)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
@@ -117,7 +126,7 @@ def test_nothing_is_written_through_what_was_planted(path: Path, tmp_path: Path,
         case "directory":
             path.mkdir()
     with pytest.raises(OSError):
-        Writer(path)
+        JournalWriter(path)
     assert target.read_text() == "precious\n"
 
 
@@ -137,7 +146,7 @@ def test_readers_see_nothing_in_what_is_not_a_file(path: Path, tmp_path: Path, p
 
 
 def test_reading_is_incremental_and_a_torn_tail_waits(path: Path) -> None:
-    reader = Reader(path)
+    reader = JournalReader(path)
     assert reader.poll() == []
     with path.open("ab", buffering=0) as file:
         file.write(lines({"n": 1}) + b'{"n": ')
@@ -150,7 +159,7 @@ def test_reading_is_incremental_and_a_torn_tail_waits(path: Path) -> None:
 
 def test_a_bounded_poll_stops_and_goes_on(path: Path) -> None:
     path.write_bytes(lines(*({"n": n} for n in range(10))))
-    reader = Reader(path)
+    reader = JournalReader(path)
     assert [record["n"] for record in reader.poll(4)] == [0, 1, 2, 3]
     assert not reader.at_end
     assert [record["n"] for record in reader.poll(6)] == [4, 5, 6, 7, 8, 9]
@@ -175,7 +184,7 @@ BROKEN = {
 @pytest.mark.parametrize("damage", BROKEN, ids=str)
 def test_a_broken_line_is_counted_and_skipped(path: Path, damage: str) -> None:
     path.write_bytes(lines({"n": 1}) + BROKEN[damage] + lines({"n": 2}))
-    reader = Reader(path)
+    reader = JournalReader(path)
     assert reader.poll() == [{"n": 1}, {"n": 2}]
     assert reader.broken == 1
 
@@ -186,7 +195,7 @@ def test_a_record_after_a_run_of_nuls_is_kept(path: Path) -> None:
 
 
 def test_an_endless_line_costs_no_memory_and_ends_somewhere(path: Path) -> None:
-    reader = Reader(path)
+    reader = JournalReader(path)
     with path.open("ab", buffering=0) as file:
         for _ in range(3):
             file.write(b"x" * (5 << 20))
@@ -199,7 +208,7 @@ def test_an_endless_line_costs_no_memory_and_ends_somewhere(path: Path) -> None:
 @pytest.mark.parametrize("how", ["truncated", "replaced", "rewritten"])
 def test_a_file_that_was_cut_or_replaced_is_read_anew(path: Path, how: str) -> None:
     path.write_bytes(lines({"n": 1}, {"n": 2}))
-    reader = Reader(path)
+    reader = JournalReader(path)
     reader.poll()
     fresh = lines({"fresh": "a record that is rather longer than the old file was"})
     match how:
@@ -221,7 +230,7 @@ def test_whatever_follows_the_valid_prefix_survives(tmp_path: Path, prefix: list
     path = tmp_path / "noise.jsonl"
     wanted = [{"n": n} for n in prefix]
     path.write_bytes(lines(*wanted) + noise)
-    reader = Reader(path)
+    reader = JournalReader(path)
     assert reader.poll()[: len(wanted)] == wanted
     assert reader.broken <= noise.count(b"\n")
 
@@ -233,7 +242,7 @@ def test_every_truncation_keeps_the_whole_lines(tmp_path: Path, data: st.DataObj
     content = lines(*({"n": n, "text": "é" * n} for n in range(6)))
     cut = data.draw(st.integers(0, len(content)))
     path.write_bytes(content[:cut])
-    reader = Reader(path)
+    reader = JournalReader(path)
     assert [record["n"] for record in reader.poll()] == list(range(content[:cut].count(b"\n")))
     path.write_bytes(content)
     assert len(reader.poll()) == 6 - content[:cut].count(b"\n")
@@ -244,7 +253,7 @@ def test_every_truncation_keeps_the_whole_lines(tmp_path: Path, data: st.DataObj
 def test_arriving_in_pieces_changes_nothing(tmp_path: Path, pieces: list[bytes], at_most: int) -> None:
     path = tmp_path / "pieces.jsonl"
     path.unlink(missing_ok=True)
-    reader, found = Reader(path), []
+    reader, found = JournalReader(path), []
     for piece in pieces:
         with path.open("ab") as file:
             file.write(piece)
@@ -264,10 +273,10 @@ def test_last_looks_past_what_came_later(path: Path) -> None:
 def test_numbers_that_repeat_or_are_absurd_break_nothing(path: Path) -> None:
     odd = [{"seq": 3, "kind": "a"}, {"seq": 3, "kind": "b"}, {"seq": 2**64 - 1}, {"seq": -1}, {"seq": "4"}]
     path.write_bytes(lines(*odd) + b'{"seq": 1' + b"0" * 5000 + b"}\n" + lines({"seq": True}, {"seq": 5, "kind": "c"}))
-    reader = Reader(path)
+    reader = JournalReader(path)
     assert len(reader.poll()) + reader.broken == 8
     assert last(path, "b") == {"seq": 3, "kind": "b"}
-    with Writer(path) as writer:
+    with JournalWriter(path) as writer:
         writer.append(kind="d")
     assert last_seq(path) == 6
 

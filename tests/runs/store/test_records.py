@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tuitune.runs.store.journal import Writer, read_all
+from tuitune.runs.store.journal import JournalWriter, read_all
 from tuitune.runs.store.records import event_line, lifecycle, metric_line, training
 from tuitune.runs.store.records.lifecycle import Amended, Ended, Event, Kill, PauseRequested, StopRequested
 from tuitune.runs.store.records.line import Line
@@ -41,7 +41,7 @@ WRITTEN = [
 def test_keys_are_written_in_their_order_and_nothing_is_left_out_that_readers_of_json_expect(
     line: Line, keys: str, tmp_path: Path
 ) -> None:
-    with Writer(tmp_path / "journal.jsonl") as writer:
+    with JournalWriter(tmp_path / "journal.jsonl") as writer:
         writer.append(**line.body())
     (record,) = read_all(tmp_path / "journal.jsonl")
     assert list(record) == ["v", "seq", "time", *keys.split()]

@@ -19,9 +19,9 @@ from tuitune.runs.read.state import derive
 from tuitune.runs.store import identity, lease
 from tuitune.runs.store.directory import Run
 from tuitune.runs.store.identity import Identity
-from tuitune.runs.store.journal import Writer
+from tuitune.runs.store.journal import JournalWriter
 from tuitune.runs.supervise import kill_escalation
-from tuitune.runs.supervise.engine_progress import Pulse
+from tuitune.runs.supervise.engine_progress import EngineProgress
 from tuitune.runs.supervise.supervisor import UNABLE
 
 HURRY: dict[str, Any] = {"kill_escalation.PATIENCE": [0.5, 0.5], "kill_escalation.GROUP_SECONDS": 0.5}
@@ -78,9 +78,9 @@ def test_a_stopped_process_is_killed_all_the_same(run: Run) -> None:
 
 
 def test_patience_is_two_saves_and_a_step(run: Run) -> None:
-    pulse = Pulse(run)
+    pulse = EngineProgress(run)
     assert kill_escalation.patience(pulse) == 5.0
-    with Writer(run.metrics_file) as metrics:
+    with JournalWriter(run.metrics_file) as metrics:
         metrics.append(kind="step", step=10, step_seconds=0.5)
         metrics.append(kind="checkpoint", step=10, seconds=7.0)
         metrics.append(kind="checkpoint", step=10, seconds="long")
@@ -88,7 +88,7 @@ def test_patience_is_two_saves_and_a_step(run: Run) -> None:
     pulse.catch_up()
     assert kill_escalation.patience(pulse) == pytest.approx(2 * 7.0 + 10 * 0.5)
     assert (pulse.step, pulse.seq) == (12, 4)
-    with Writer(run.metrics_file) as metrics:
+    with JournalWriter(run.metrics_file) as metrics:
         metrics.append(kind="resumed", step=10)
         metrics.append(kind="checkpoint", step=12, seconds=700.0)
     pulse.catch_up()

@@ -38,7 +38,7 @@ from tuitune.runs.read.state import AT_REST, derive
 from tuitune.runs.read.summary import RunView, summarize
 from tuitune.runs.store import files, identity, journal, lease
 from tuitune.runs.store.directory import Run, create
-from tuitune.runs.store.journal import Writer
+from tuitune.runs.store.journal import JournalWriter
 from tuitune.runs.supervise.supervisor import REFUSED, supervise
 
 
@@ -181,7 +181,7 @@ def test_nobody_is_signalled_for_what_a_forged_record_says(run: Run, forgery: st
         known = identity.of(bystander.pid)
         assert known is not None
         forged = {**known.as_record(), **FORGERIES[forgery]}
-        with Writer(run.events_file) as log:
+        with JournalWriter(run.events_file) as log:
             log.append(event="supervisor", identity=forged)
             log.append(event="engine", identity=forged)
         run.owner_file.write_text(json.dumps(forged))
@@ -346,7 +346,7 @@ def test_a_run_that_is_at_work_or_damaged_is_not_resumed(run: Run, tmp_path: Pat
 
 
 def test_more_to_do_is_more_steps(run: Run, resume) -> None:
-    with Writer(run.metrics_file) as metrics:
+    with JournalWriter(run.metrics_file) as metrics:
         metrics.append(kind="plan", total_steps=30, steps_per_epoch=10)
     supervise(run, engine(run, "finish"))
     for changes in ({"training.epochs": 2.0}, {"training.epochs": 3.0}, {"training.max_steps": 30}, {"run.notes": "x"}):

@@ -119,7 +119,7 @@ def test_a_slow_command_holds_up_neither_the_run_nor_the_next_life() -> None:
 def test_many_alerts_at_once_are_not_many_processes(tmp_path: Path) -> None:
     run = notifying("sleep 1")
     command = engine(run, "finish")
-    with journal.Writer(run.metrics_file) as metrics:
+    with journal.JournalWriter(run.metrics_file) as metrics:
         metrics.append(kind="alert", level="error", message="of an earlier life")
     write = (
         "import sys; from pathlib import Path; from tuitune.runs.store.journal import Writer\n"

@@ -14,16 +14,16 @@ from tuitune.tui.charts.frame import ASCII_GLYPHS, AXIS, GHOST, MARK, SERIES, UN
 from tuitune.tui.charts.marks import Mark
 from tuitune.tui.charts.plot import Plot
 from tuitune.tui.charts.pyramid import Pyramid
-from tuitune.tui.charts.series import Line, Positions
+from tuitune.tui.charts.series import Positions, Series
 
 VALUES = st.lists(st.one_of(st.none(), st.floats(), st.floats(-3, 3), st.just(0.0)), min_size=1, max_size=400)
 
 
-def line(values: list[float | None], **settings: object) -> Line:
+def line(values: list[float | None], **settings: object) -> Series:
     positions = Positions()
     for step in range(len(values)):
         positions.append(step, step * 100, step * 0.5)
-    return Line(positions, Pyramid(values), 1, **settings)  # type: ignore[arg-type]
+    return Series(positions, Pyramid(values), 1, **settings)  # type: ignore[arg-type]
 
 
 def drawn(plot: Plot, window: ChartWindow, width: int, height: int) -> list[str]:

@@ -15,7 +15,7 @@ from tests.tui.payloads import shot_of
 from tuitune.recipe.document import read
 from tuitune.recipe.schema import Recipe
 from tuitune.runs.store.directory import Run
-from tuitune.runs.store.journal import Writer
+from tuitune.runs.store.journal import JournalWriter
 from tuitune.tui.app import TuituneApp
 from tuitune.tui.compose.edit import EditScreen, changes
 from tuitune.tui.compose.screen import ComposeScreen
@@ -55,7 +55,7 @@ def request_of(run: Run) -> dict[str, Any] | None:
 
 def answer(run: Run, *, ok: bool, message: str = "") -> None:
     (file,) = run.control.glob("*.json")
-    with Writer(run.events_file) as events:
+    with JournalWriter(run.events_file) as events:
         events.append(event="acknowledged", nonce=file.stem, verb="edit", ok=ok, message=message)
     file.unlink()
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.hardware import fake_nvml
-from tuitune.hardware.gpus import Sampler
+from tuitune.hardware.gpus import GpuSampler
 from tuitune.planning import preflight
 from tuitune.planning.checks.remote import Remote
 from tuitune.recipe.effect import without_effect
@@ -47,11 +47,11 @@ def test_rows_are_known_once_the_file_has_been_inspected(tmp_path: Path):
     (tmp_path / "rows.jsonl").write_text('{"text": "a"}\nnot json\n{"text": "b"}\n' * 10)
     chosen = recipe(data__train="rows.jsonl", data__eval=None, data__loss_on="all")
     inspections, done = Inspections(tmp_path), threading.Event()
-    before = look(chosen, base=tmp_path, sampler=Sampler(), inspections=inspections)
+    before = look(chosen, base=tmp_path, sampler=GpuSampler(), inspections=inspections)
     assert before.rows is None
     inspections.begin(chosen.data, done.set)
     assert done.wait(10)
-    after = look(chosen, base=tmp_path, sampler=Sampler(), inspections=inspections)
+    after = look(chosen, base=tmp_path, sampler=GpuSampler(), inspections=inspections)
     assert after.rows == 20
     assert after.trainable
     assert after.capacity
@@ -61,7 +61,7 @@ def test_rows_are_known_once_the_file_has_been_inspected(tmp_path: Path):
 def test_why_nothing_is_known_of_a_model_is_said_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, width: int):
     reason = "the Hub did not answer within 8 s"
     monkeypatch.setattr(preflight, "known", lambda name, revision: Remote(unknown=reason))
-    seen = look(recipe(model__id="owner/name"), base=tmp_path, sampler=Sampler(), inspections=Inspections(tmp_path))
+    seen = look(recipe(model__id="owner/name"), base=tmp_path, sampler=GpuSampler(), inspections=Inspections(tmp_path))
     assert seen.unknown == reason
     for lines in (forecast_lines(seen, 0, width), forecast_summary(seen, 0), forecast_summary(seen, 1)):
         assert "\n".join(line.plain for line in lines).count(reason) == 1
@@ -70,8 +70,8 @@ def test_why_nothing_is_known_of_a_model_is_said_once(tmp_path: Path, monkeypatc
 def test_whether_it_fits_a_gpu_that_cannot_be_seen_is_not_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     nvml = fake_nvml.install(monkeypatch)
     nvml.state["init"] = nvml.NVML_ERROR_LIB_RM_VERSION_MISMATCH
-    monkeypatch.setattr(preflight, "_sampler", Sampler)
-    seen = look(recipe(), base=tmp_path, sampler=Sampler(), inspections=Inspections(tmp_path))
+    monkeypatch.setattr(preflight, "_sampler", GpuSampler)
+    seen = look(recipe(), base=tmp_path, sampler=GpuSampler(), inspections=Inspections(tmp_path))
     assert seen.forecast
     assert (seen.errors, seen.forecast.device, seen.fit) == ((), "cuda", None)
     shown = "\n".join(line.plain for line in forecast_lines(seen, 0, 80))

@@ -11,7 +11,7 @@ from tests.tui.payloads import shot_of
 from tuitune.runs.control import intake
 from tuitune.runs.store import identity
 from tuitune.runs.store.directory import Run
-from tuitune.runs.store.journal import Writer
+from tuitune.runs.store.journal import JournalWriter
 from tuitune.tui.monitor.screen import MonitorScreen
 
 LIVE = {"state": "training", "steps": 5, "total": 30}
@@ -52,7 +52,7 @@ def answer(run: Run, event: str = "", *, ok: bool = True, message: str = "") -> 
     """What a supervisor does with the one request in the spool; its nonce."""
     (found,) = intake.pending(run)
     assert isinstance(found, intake.Request)
-    with Writer(run.events_file) as events:
+    with JournalWriter(run.events_file) as events:
         events.append(event="acknowledged", nonce=found.nonce, verb=found.verb, ok=ok, message=message)
         if event:
             events.append(event=event, by=found.nonce)
@@ -61,7 +61,7 @@ def answer(run: Run, event: str = "", *, ok: bool = True, message: str = "") -> 
 
 
 def append_steps(run: Run, first: int, last: int, **fields: Any) -> None:
-    with Writer(run.metrics_file) as metrics:
+    with JournalWriter(run.metrics_file) as metrics:
         for step in range(first, last + 1):
             record = {
                 "step": step, "epoch": step / 100, "loss": 1.0, "learning_rate": 1e-4, "grad_norm": 0.5,
@@ -74,17 +74,17 @@ def append_steps(run: Run, first: int, last: int, **fields: Any) -> None:
 def sample(
     run: Run, step: int, answer: str, *, index: int = 0, prompt: str = "a question", label: str = "during", **more: Any
 ) -> None:
-    with Writer(run.samples_file) as samples:
+    with JournalWriter(run.samples_file) as samples:
         samples.append(step=step, index=index, prompt=prompt, answer=answer, label=label, **more)
 
 
 def event(run: Run, name: str, **fields: Any) -> None:
-    with Writer(run.events_file) as events:
+    with JournalWriter(run.events_file) as events:
         events.append(event=name, **fields)
 
 
 def metric(run: Run, kind: str, **fields: Any) -> None:
-    with Writer(run.metrics_file) as metrics:
+    with JournalWriter(run.metrics_file) as metrics:
         metrics.append(kind=kind, **fields)
 
 

@@ -14,7 +14,7 @@ from tests.tui.monitor.monitor_support import LIVE, answer, append_steps, asked_
 from tests.tui.payloads import PAYLOADS, assert_inert, assert_literal, shot_of
 from tuitune.cli import main
 from tuitune.metrics import METRICS, Metric
-from tuitune.runs.store.journal import Writer
+from tuitune.runs.store.journal import JournalWriter
 from tuitune.text import clean
 from tuitune.tui.app import TuituneApp
 from tuitune.tui.charts.chart import Chart
@@ -43,7 +43,7 @@ async def test_a_finished_run_says_what_came_of_it(make_run: MakeRun, size: tupl
     run = make_run("triage")
     run.adapter.mkdir()
     (run.adapter / "adapter_config.json").write_text("{}")
-    with Writer(run.metrics_file) as metrics:
+    with JournalWriter(run.metrics_file) as metrics:
         for label, loss, perplexity in (("base", 3.6, 36.6), ("tuned", 0.3, 1.35)):
             metrics.append(
                 kind="eval", step=0, epoch=0, loss=loss, perplexity=perplexity, tokens=9, rows=3, seconds=1, label=label
@@ -60,7 +60,7 @@ async def test_a_held_out_loss_that_rises_is_told_on_a_small_screen(
     make_run: MakeRun, losses: tuple[float, ...]
 ) -> None:
     run, rises = make_run("triage", state="training", steps=30, total=60), losses[-1] == max(losses)
-    with Writer(run.metrics_file) as metrics:
+    with JournalWriter(run.metrics_file) as metrics:
         for number, loss in enumerate(losses, start=1):
             metrics.append(kind="eval", step=10 * number, epoch=number, loss=loss, perplexity=9, rows=3, label="during")
         if rises:
@@ -87,7 +87,7 @@ async def test_an_end_that_was_not_the_plan_gives_its_reason_whole(make_run: Mak
 @pytest.mark.parametrize("size", SIZES)
 async def test_a_run_that_starts_says_what_it_is_at(make_run: MakeRun, size: tuple[int, int]) -> None:
     run = make_run("triage", state="starting", steps=0)
-    with Writer(run.metrics_file) as metrics:
+    with JournalWriter(run.metrics_file) as metrics:
         metrics.append(
             kind="phase", phase="downloading", text="downloading model.safetensors", done=340, total=1000, unit="bytes"
         )
@@ -133,7 +133,7 @@ async def test_it_follows_a_run_and_rings_once_at_its_end(make_run: MakeRun, mon
         await shows(pilot, "5 / 30")
         append_steps(run, 6, 12)
         await shows(pilot, "12 / 30", "1.00")
-        with Writer(run.events_file) as events:
+        with JournalWriter(run.events_file) as events:
             events.append(event="ended", state="finished", reason="")
         await shows(pilot, "✓ finished")
         await until(pilot, lambda: rung)
@@ -146,7 +146,7 @@ async def test_what_the_engine_does_between_steps_is_told(make_run: MakeRun) -> 
     run = make_run("triage", state="training", steps=5, total=30, phase="loading")
     async with TuituneApp(run).run_test(size=(120, 36)) as pilot:
         await shows(pilot, "5 / 30")
-        with Writer(run.metrics_file) as metrics:
+        with JournalWriter(run.metrics_file) as metrics:
             metrics.append(kind="phase", phase="evaluating", text="measuring the loss", done=None, total=None, unit="")
         await shows(pilot, "measuring the loss")
         append_steps(run, 6, 6)
@@ -373,7 +373,7 @@ async def test_a_journal_that_was_cut_short_is_read_anew(make_run: MakeRun) -> N
 async def test_foreign_text_is_inert_everywhere(make_run: MakeRun, start: int) -> None:
     payloads = list(PAYLOADS.values())[start : start + 12]
     run = make_run("triage", state="failed", reason=payloads[0])
-    with Writer(run.metrics_file) as metrics:
+    with JournalWriter(run.metrics_file) as metrics:
         for payload in payloads:
             metrics.append(kind="phase", phase=payload, text=payload, done=None, total=None, unit=payload)
             metrics.append(kind="alert", id=payload, level="warning", message=payload, step=3)

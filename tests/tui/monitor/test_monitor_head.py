@@ -14,7 +14,7 @@ from tests.tui.monitor.monitor_support import append_steps, event, metric, next_
 from tests.tui.payloads import PAYLOADS
 from tuitune.cli import main
 from tuitune.runs.store.directory import Run
-from tuitune.runs.store.journal import Writer
+from tuitune.runs.store.journal import JournalWriter
 from tuitune.text import clean
 from tuitune.tui.charts.frame import UNICODE_GLYPHS
 from tuitune.tui.monitor.event_marks import LETTERS, event_marks
@@ -245,13 +245,13 @@ def test_settings_are_those_after_every_tune(make_run: MakeRun) -> None:
 @pytest.mark.parametrize("payload", PAYLOADS.values(), ids=PAYLOADS)
 def test_foreign_text_is_inert_in_the_head_and_the_events(make_run: MakeRun, payload: str) -> None:
     run = make_run("triage", state="training", steps=5, total=30, phase=payload)
-    with Writer(run.events_file) as events:
+    with JournalWriter(run.events_file) as events:
         for name in ("supervisor", "waiting", "slot", "acknowledged", "retry", "exited", "notify-failed", "silent"):
             texts = dict.fromkeys(("reason", "label", "message", "by", "verb", "signal", "place", "of"), payload)
             events.append(event=name, **texts, seconds=payload, step=payload, code=None)
         events.append(event="amended", why=payload, changes={payload: {"from": payload, "to": [payload]}})
         events.append(event="engine", identity=json.loads(run.owner_file.read_text()))
-    with Writer(run.metrics_file) as metrics:
+    with JournalWriter(run.metrics_file) as metrics:
         metrics.append(kind="tuned", nonce=payload, step=3, changes={payload: payload, "limits.until": payload})
         metrics.append(kind="done", nonce=payload, verb=payload, ok=False, message=payload, step=payload)
         metrics.append(kind="checkpoint", step=payload, bytes=payload, seconds=payload, healthy=payload)

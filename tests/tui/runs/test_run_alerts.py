@@ -10,9 +10,9 @@ import pytest
 from tests.tui.conftest import MakeRun, until, write_events
 from tests.tui.payloads import shot_of
 from tuitune.runs.store.directory import Run
-from tuitune.runs.store.journal import Writer
+from tuitune.runs.store.journal import JournalWriter
 from tuitune.tui.app import TuituneApp
-from tuitune.tui.runs.run_alerts import Herald
+from tuitune.tui.runs.run_alerts import RunAlerts
 from tuitune.tui.runs.screen import RunsScreen
 from tuitune.views.run_line import READING, RunLine
 
@@ -21,7 +21,7 @@ RUN = Run(Path("/runs/one"))
 
 def said(*lines: RunLine) -> list[str]:
     """What is said of a run that goes through these states, all but the first time."""
-    herald = Herald()
+    herald = RunAlerts()
     return [one.message for number, line in enumerate(lines) for one in herald.news([line]) if number or one]
 
 
@@ -41,7 +41,7 @@ def at_work(**fields: object) -> RunLine:
     ],
 )
 def test_a_run_that_comes_to_rest_is_news_once(state: str, reason: str, message: str, severity: str) -> None:
-    herald, rest = Herald(), RunLine(RUN, state, reason=reason, created_at=1.0, ended_at=2.0)
+    herald, rest = RunAlerts(), RunLine(RUN, state, reason=reason, created_at=1.0, ended_at=2.0)
     assert not herald.news([at_work()])
     (news,) = herald.news([rest])
     assert (news.message, news.severity) == (message, severity)
@@ -83,7 +83,7 @@ async def test_news_reach_the_person_on_any_screen(make_run: MakeRun, monkeypatc
         assert not bells
         write_events(ends, "failed", "CUDA out of memory")
         await until(pilot, lambda: "ends failed: CUDA out of memory" in shot_of(pilot.app).text, 8)
-        with Writer(alerts.metrics_file) as metrics:
+        with JournalWriter(alerts.metrics_file) as metrics:
             metrics.append(kind="alert", id="not-finite", level="error", message="the loss is not a number")
         await until(pilot, lambda: "alerts: the loss is not a number" in shot_of(pilot.app).text, 8)
         assert len(bells) == 2
@@ -94,7 +94,7 @@ async def test_the_list_stays_alive_behind_a_window(make_run: MakeRun) -> None:
     async with TuituneApp().run_test(size=(120, 36)) as pilot:
         await until(pilot, lambda: "10/50" in shot_of(pilot.app).text)
         await pilot.press("question_mark")
-        with Writer(run.metrics_file) as metrics:
+        with JournalWriter(run.metrics_file) as metrics:
             metrics.append(kind="step", step=11, loss=0.125, step_seconds=0.3)
         await until(pilot, lambda: "11/50" in shot_of(pilot.app).text)
         assert "Keys: runs" in shot_of(pilot.app).text

@@ -15,7 +15,7 @@ from tuitune.runs.control import spool
 from tuitune.runs.queue import order
 from tuitune.runs.read.state import AT_REST, derive
 from tuitune.runs.store.directory import Run
-from tuitune.runs.store.journal import Writer
+from tuitune.runs.store.journal import JournalWriter
 from tuitune.tui.app import TuituneApp
 from tuitune.tui.widgets.dialogs import Confirm
 from tuitune.views.run_list import RunList
@@ -39,7 +39,7 @@ def answer(run: Run, *, ok: bool, message: str = "") -> None:
     """What a supervisor does with the request in the spool."""
     (file,) = run.control.glob("*.json")
     verb = json.loads(file.read_text())["verb"]
-    with Writer(run.events_file) as events:
+    with JournalWriter(run.events_file) as events:
         events.append(event="acknowledged", nonce=file.stem, verb=verb, ok=ok, message=message)
     file.unlink()
 
@@ -81,7 +81,7 @@ async def test_kill_says_what_each_step_does_and_wants_the_name(make_run: MakeRu
         await until(pilot, lambda: requests(run))
         assert requests(run)[0] == {"v": 1, "verb": "kill", "arguments": {"now": False}}
         answer(run, ok=True)
-        with Writer(run.events_file) as events:
+        with JournalWriter(run.events_file) as events:
             events.append(event="kill", rung="ask", seconds=20.0, next="terminate", message="asked to end")
         await until(pilot, lambda: not pilot.app.screen.why_disabled("kill"))  # type: ignore[attr-defined]
         await pilot.press("K")

@@ -15,7 +15,7 @@ from tests.tui.conftest import MakeRun, until, write_events
 from tests.tui.payloads import shot_of
 from tuitune.runs.read.state import derive
 from tuitune.runs.store.directory import list_runs
-from tuitune.runs.store.journal import Writer
+from tuitune.runs.store.journal import JournalWriter
 from tuitune.tui.app import TuituneApp
 from tuitune.tui.runs.screen import RunsScreen
 from tuitune.tui.widgets.dialogs import Confirm
@@ -126,7 +126,7 @@ async def test_the_list_follows_what_happens_on_disk(make_run: MakeRun) -> None:
     run = make_run("moving", state="training", steps=10, total=50)
     async with TuituneApp().run_test(size=(120, 36)) as pilot:
         await shown(pilot, "10/50")
-        with Writer(run.metrics_file) as metrics:
+        with JournalWriter(run.metrics_file) as metrics:
             metrics.append(kind="step", step=11, loss=0.125, step_seconds=0.3)
         await shown(pilot, "11/50", "0.1250")
         make_run("another", state="failed", steps=0, reason="CUDA out of memory")

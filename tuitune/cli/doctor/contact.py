@@ -24,7 +24,7 @@ from tuitune.cli.output import note, say, say_json
 from tuitune.hardware import fitness, occupancy
 from tuitune.hardware.compiler import compiler
 from tuitune.hardware.fitness import Build
-from tuitune.hardware.gpus import Gpu, Sampler
+from tuitune.hardware.gpus import Gpu, GpuSampler
 from tuitune.problem import TuituneError
 from tuitune.runs.queue.device_lock import DeviceLock
 from tuitune.text import clean, redact
@@ -71,7 +71,7 @@ def engine_command() -> list[str]:
 
 def _card(wanted: str, build: Build | None) -> Gpu:
     """The card that is meant, one that can be tried out now. TuituneError says why there is none."""
-    sampler = Sampler()
+    sampler = GpuSampler()
     cards = sampler.sample()
     if not cards:
         raise TuituneError(f"no GPU to test: {sampler.reason}")

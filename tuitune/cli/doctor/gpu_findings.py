@@ -13,7 +13,7 @@ from tuitune.cli.doctor.finding import Finding
 from tuitune.hardware import fitness, occupancy
 from tuitune.hardware.compiler import why_not_compiled
 from tuitune.hardware.fitness import Build
-from tuitune.hardware.gpus import Gpu, Sampler
+from tuitune.hardware.gpus import Gpu, GpuSampler
 from tuitune.text import clean
 from tuitune.units import bytes_text
 
@@ -38,7 +38,7 @@ _ON_CPU = 'hardware.gpu = "cpu" trains on the CPU'
 
 def gpu_findings() -> Iterator[Finding]:
     """torch as an engine would import it, held against the cards that NVML sees."""
-    sampler = Sampler()
+    sampler = GpuSampler()
     cards = sampler.sample()
     try:
         facts = probe()
@@ -82,7 +82,7 @@ def build_of(facts: Mapping[str, Any]) -> Build:
     return Build(facts["version"], cuda, tuple(facts["architectures"]))
 
 
-def _without_cards(sampler: Sampler, facts: Mapping[str, Any]) -> Iterator[Finding]:
+def _without_cards(sampler: GpuSampler, facts: Mapping[str, Any]) -> Iterator[Finding]:
     reason, works = sampler.reason, facts["devices"] > 0
     if sampler.certain:
         yield Finding("warning", "GPU", f"none: {reason}")

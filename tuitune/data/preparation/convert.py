@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from tuitune.data.preparation.prepare import Assembled, DataRefused, Item, assemble
+from tuitune.data.preparation.prepare import Assembled, DataRefused, Item, prepare
 from tuitune.data.preparation.task import summary
 from tuitune.data.preparation.texts import tidied_values
 from tuitune.data.preparation.writing import TABLES, ending, write_rows
@@ -15,19 +15,19 @@ from tuitune.data.shapes.purpose import ANYTHING, Purpose
 from tuitune.data.shapes.shape import Writing
 from tuitune.data.sources.names import open_source, resolve
 from tuitune.data.sources.rows import mark, name_of
-from tuitune.data.tasks import Report
+from tuitune.data.tasks import TaskReport
 from tuitune.problem import Problem
 from tuitune.recipe.schema import Recipe
 
 
-def run(report: Report) -> dict[str, Any]:
+def run(report: TaskReport) -> dict[str, Any]:
     """Write `train`, and `held_out` where asked for, in the rows' own shape or the shape `to`."""
     asked = report.wanted
     base, force, to = Path(asked["base"]), asked["force"], asked["to"]
     writing = SHAPES[to].written if to else None
     purpose = Purpose(f"the shape {to}", writing.teachings) if writing else ANYTHING
     recipe = Recipe.model_validate(asked["recipe"])
-    made = assemble(recipe, purpose=purpose, base=base, progress=report.progress)
+    made = prepare(recipe, purpose=purpose, base=base, progress=report.progress)
     written = {}
     for side, items in (("train", made.train), ("held_out", made.held_out)):
         if output := asked["outputs"].get(side):

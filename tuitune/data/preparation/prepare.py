@@ -15,7 +15,7 @@ from tuitune.data.preparation.assembled import (
 )
 from tuitune.data.preparation.leakage import leaks
 from tuitune.data.preparation.mix import mixed
-from tuitune.data.preparation.reading import Reader
+from tuitune.data.preparation.reading import RowReader
 from tuitune.data.preparation.split import Split, parted, split
 from tuitune.data.preparation.steps import clean_rows
 from tuitune.data.shapes.purpose import ANYTHING, Purpose
@@ -24,10 +24,10 @@ from tuitune.problem import Problem
 from tuitune.recipe.schema import Recipe
 from tuitune.recipe.sections.cleaning import USUAL_SIMILARITY, CleaningSection
 
-__all__ = ["Assembled", "DataRefused", "Item", "StepReport", "assemble"]
+__all__ = ["Assembled", "DataRefused", "Item", "StepReport", "prepare"]
 
 
-def assemble(
+def prepare(
     recipe: Recipe,
     *,
     purpose: Purpose = ANYTHING,
@@ -47,7 +47,7 @@ def assemble(
 
     Rows that are too long are not dropped here: their length in tokens is the engine's to tell.
     """
-    reader = Reader(recipe, purpose, base, progress, preview=preview)
+    reader = RowReader(recipe, purpose, base, progress, preview=preview)
     reports: dict[str, StepReport] = {}
     data, cleaning = recipe.data, recipe.cleaning
     main, shape = reader.read(
@@ -79,7 +79,7 @@ def assemble(
     return Assembled(train, kept, steps, [*notes, *parts.notes], shape, drawn=drawn, unread=list(reader.unread))
 
 
-def _parts(train: list[Item], recipe: Recipe, reader: Reader, marks: Collection[str] | None, say: Say) -> Split:
+def _parts(train: list[Item], recipe: Recipe, reader: RowReader, marks: Collection[str] | None, say: Say) -> Split:
     """The rows on either side: as a former split had them, as another source holds them, or drawn now."""
     data, cleaning = recipe.data, recipe.cleaning
     if data.eval is None:

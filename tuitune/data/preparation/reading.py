@@ -25,7 +25,7 @@ _NAMED = 5
 _SAID_EVERY = 1000
 
 
-class Reader:
+class RowReader:
     """Reads the sources of one run and keeps count of what it drops on the way.
 
     With `preview`, rows for which the data would be refused are passed over and counted as found.

@@ -6,16 +6,16 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from tuitune.data.preparation.prepare import Assembled, assemble
+from tuitune.data.preparation.prepare import Assembled, prepare
 from tuitune.data.shapes.purpose import Purpose
-from tuitune.data.tasks import Report
+from tuitune.data.tasks import TaskReport
 from tuitune.recipe.schema import Recipe
 
 
-def run(report: Report) -> dict[str, Any]:
+def run(report: TaskReport) -> dict[str, Any]:
     base = report.wanted.get("base")
     recipe, purpose = Recipe.model_validate(report.wanted["recipe"]), Purpose.from_json(report.wanted["purpose"])
-    made = assemble(recipe, purpose=purpose, base=Path(base) if base else None, preview=True, progress=report.progress)
+    made = prepare(recipe, purpose=purpose, base=Path(base) if base else None, preview=True, progress=report.progress)
     return summary(made)
 
 

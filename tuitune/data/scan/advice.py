@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from tuitune.data.scan.sample import LOST, SHORT, Sample
+from tuitune.data.scan.sample import LOST, SHORT, ScanSample
 from tuitune.data.scan.tally import Tally
 from tuitune.text import clean
 from tuitune.units import percent_text
@@ -86,7 +86,7 @@ def _on_repeats(total: Tally, duplicates: int) -> Iterator[Advice]:
         yield _advice("duplicates", message, warning=share >= 0.01)
 
 
-def _on_classes(sample: Sample) -> Iterator[Advice]:
+def _on_classes(sample: ScanSample) -> Iterator[Advice]:
     """Answers out of a few classes, most of them the same."""
     answers, seen = sample.short_answers, sample.short_answers.total()
     if sample.rows < _FEW or not 2 <= len(answers) <= _CLASSES or seen < 0.8 * sample.rows:
@@ -130,7 +130,7 @@ def _on_languages(languages: Mapping[str, float]) -> Iterator[Advice]:
         yield _advice("languages", f"several languages: {listed}; the model answers in each as often as it sees it")
 
 
-def _on_personal_data(sample: Sample) -> Iterator[Advice]:
+def _on_personal_data(sample: ScanSample) -> Iterator[Advice]:
     for kind, hint in sample.hints.items():
         message = (
             f"{_rows_of(hint.count, sample)} {'has' if hint.count == 1 else 'have'} {_PERSONAL[kind]} "
@@ -145,7 +145,7 @@ def _on_personal_data(sample: Sample) -> Iterator[Advice]:
         yield _advice("control-characters", message)
 
 
-def _on_lost_characters(sample: Sample) -> Iterator[Advice]:
+def _on_lost_characters(sample: ScanSample) -> Iterator[Advice]:
     if sample.lost.count:
         has, named = "has" if sample.lost.count == 1 else "have", _named(sample.lost.rows, sample.lost.count)
         message = (
@@ -155,7 +155,7 @@ def _on_lost_characters(sample: Sample) -> Iterator[Advice]:
         yield _advice("lost-characters", message, warning=True)
 
 
-def _on_people(sample: Sample) -> Iterator[Advice]:
+def _on_people(sample: ScanSample) -> Iterator[Advice]:
     hint = sample.decisions
     if hint.count >= 10 and hint.count >= 0.1 * sample.rows:
         message = (
@@ -166,7 +166,7 @@ def _on_people(sample: Sample) -> Iterator[Advice]:
         yield _advice("people", message, warning=True)
 
 
-def _rows_of(count: int, sample: Sample) -> str:
+def _rows_of(count: int, sample: ScanSample) -> str:
     return f"{count:,} of {sample.rows:,} sampled rows"
 
 

@@ -34,7 +34,7 @@ _DISTINCT = 1_000
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\U000e0000-\U000e007f]")
 
 
-class Sample:
+class ScanSample:
     """What was seen in every `every`-th row; in none for 0."""
 
     def __init__(self, every: int = 1) -> None:
@@ -83,7 +83,7 @@ class Sample:
         for hint in (*self.hints.values(), *self._noted):
             hint.rows = [row + rows_before for row in hint.rows]
 
-    def merge(self, later: Sample) -> None:
+    def merge(self, later: ScanSample) -> None:
         self.rows += later.rows
         for text in later.texts:
             self._keep_text(text)

@@ -18,7 +18,7 @@ from tuitune.data.rows.turns import RowProblem
 from tuitune.data.rows.unsaid import numbers, unread
 from tuitune.data.scan.lengths import Lengths
 from tuitune.data.scan.report import DataProblem
-from tuitune.data.scan.sample import Hint, Sample
+from tuitune.data.scan.sample import Hint, ScanSample
 from tuitune.data.shapes import SHAPES
 from tuitune.data.sources.rows import Row
 
@@ -55,7 +55,7 @@ class Tally:
         self.characters, self.answers = Lengths(), Lengths()
         self.turns: Counter[int] = Counter()
         self.fingerprints = array("q")
-        self.sample = Sample(reading.every)
+        self.sample = ScanSample(reading.every)
         self.numbers: dict[str, Hint] = {}
         self.unread: dict[str, Hint] = {}
         shape = SHAPES.get(reading.shape)

@@ -21,10 +21,10 @@ from tuitune.data.scan.tally import Reading, Tally
 from tuitune.data.shapes.detect import recognise
 from tuitune.data.sources.names import fetched, open_source, resolve
 from tuitune.data.sources.rows import Row, name_of
-from tuitune.data.tasks import Report
+from tuitune.data.tasks import TaskReport
 
 
-def run(task: Report) -> dict[str, Any]:
+def run(task: TaskReport) -> dict[str, Any]:
     """Scan the source that is wanted; the result is an `Inspection` as JSON."""
     wanted = task.wanted
     task.progress("opening")
@@ -69,7 +69,7 @@ def _every(blocks: list[Block], first: list[Row]) -> int:
     return max(1, round(sum(block.end - block.start for block in blocks) / max(usual, 1) / ROWS))
 
 
-def _watched(parts: Iterator[tuple[Tally, int]], task: Report, total: int | None, unit: str) -> Iterator[Tally]:
+def _watched(parts: Iterator[tuple[Tally, int]], task: TaskReport, total: int | None, unit: str) -> Iterator[Tally]:
     done = 0
     task.progress("reading", 0, total, unit)
     for part, size in parts:

@@ -12,7 +12,7 @@ from tuitune.engine.evaluation.samples import Sampler
 from tuitune.engine.journal.report import Report
 from tuitune.engine.load.device import give_back_memory
 from tuitune.engine.process.failures import explain
-from tuitune.engine.process.request_pipe import Mailbox
+from tuitune.engine.process.request_pipe import RequestPipe
 from tuitune.problem import TuituneError
 from tuitune.recipe.sections.samples import SamplesSection
 from tuitune.recipe.tunable import tune
@@ -30,7 +30,7 @@ class Requests:
     run was asked to come to, "pause" or "stop", if anything; that is answered when it has come to it.
     """
 
-    def __init__(self, mailbox: Mailbox, report: Report, tuning: Tuning, sampler: Sampler) -> None:
+    def __init__(self, mailbox: RequestPipe, report: Report, tuning: Tuning, sampler: Sampler) -> None:
         self.ending: str | None = None
         self._mailbox = mailbox
         self._report = report

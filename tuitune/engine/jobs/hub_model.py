@@ -13,7 +13,7 @@ import httpx2
 from huggingface_hub import HfApi, errors, hf_hub_download
 from huggingface_hub.hf_api import ModelInfo, SafetensorsRepoMetadata
 
-from tuitune.data.tasks import Report
+from tuitune.data.tasks import TaskReport
 from tuitune.engine.load.download import needed
 from tuitune.engine.process.failures import hub_words
 from tuitune.hardware.layout import misfits
@@ -27,7 +27,7 @@ _HINTS = 3
 _REFUSALS = (errors.GatedRepoError, errors.RepositoryNotFoundError, errors.RevisionNotFoundError)
 
 
-def run(report: Report) -> dict[str, Any]:
+def run(report: TaskReport) -> dict[str, Any]:
     """Carry out the task; `wanted` is `{"id": owner/name, "revision": …}`.
 
     TuituneError begins with `refused:` where a run would fail on this model, with `unknown:` where nothing was found

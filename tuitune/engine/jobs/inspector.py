@@ -29,7 +29,7 @@ from tuitune.engine.tokens.control_tokens import ControlTokens
 from tuitune.engine.tokens.encode import Canonical, Encoder, Rendered
 from tuitune.engine.tokens.omissions import EARLIER_REASONS, REASONS, SYSTEM, WORDING, slug
 from tuitune.engine.tokens.reasons import reasons
-from tuitune.engine.tokens.verdicts import Level, Verdict, judge, longer
+from tuitune.engine.tokens.verdicts import Level, TemplateVerdict, judge, longer
 from tuitune.objectives import objective_of
 from tuitune.problem import TuituneError
 from tuitune.recipe.schema import Recipe
@@ -42,14 +42,14 @@ _MEMORY = 1 << 30
 
 def serve(requests: IO[str], replies: IO[str]) -> int:
     """Answer requests until there are none left; every one gets one reply, in order."""
-    desk: Desk | None = None
+    desk: RowInspector | None = None
     for line in requests:
         request: dict[str, Any] = {}
         try:
             request = loads(line)
             if request["op"] == "open":
                 desk = None
-                desk = Desk(Recipe.model_validate(request["recipe"]), Path(request["base"]))
+                desk = RowInspector(Recipe.model_validate(request["recipe"]), Path(request["base"]))
                 reply = desk.opened()
             elif desk is None:
                 raise EngineError("no recipe is open")
@@ -67,7 +67,7 @@ def serve(requests: IO[str], replies: IO[str]) -> int:
     return 0
 
 
-class Desk:
+class RowInspector:
     """A recipe's tokenizer, template and data shape, ready for rows."""
 
     def __init__(self, recipe: Recipe, base: Path) -> None:
@@ -156,7 +156,7 @@ class Desk:
 
     def _judge(
         self, canonical: Mapping[str, Any], rendered: Rendered, ids: Sequence[int], learned: bytearray, kept: int
-    ) -> list[Verdict]:
+    ) -> list[TemplateVerdict]:
         """What is good or bad about this row."""
         verdicts = []
         tokenizer, length = self._template.tokenizer, len(ids)
@@ -165,31 +165,35 @@ class Desk:
         last = next((token for token in taught if tokenizer.decode([token]).strip()), -1)
         fix = longer(length, kept, self._most)
         if not trained and any(learned):
-            verdicts.append(Verdict("lost", "error", f"no token to learn in the first {kept:,} of {length:,}", fix))
+            verdicts.append(
+                TemplateVerdict("lost", "error", f"no token to learn in the first {kept:,} of {length:,}", fix)
+            )
         elif not trained:
-            verdicts.append(Verdict("lost", "error", "this row has no token to learn"))
+            verdicts.append(TemplateVerdict("lost", "error", "this row has no token to learn"))
         elif kept < length:
             share = learned.count(1, kept) / learned.count(1)
             end = ", its end too" if share else ""
             text = f"cut after {kept:,} tokens: {percent_text(share)} of its learned tokens are lost{end}"
-            verdicts.append(Verdict("cut", "warning", text, fix))
+            verdicts.append(TemplateVerdict("cut", "warning", text, fix))
         elif last not in self._stop_ids:
-            verdicts.append(Verdict("no-stop", "warning", "the token that ends its answer is not learned"))
+            verdicts.append(TemplateVerdict("no-stop", "warning", "the token that ends its answer is not learned"))
         else:
             verdicts.append(
-                Verdict("learned", "ok", f"{trained:,} of {length:,} tokens are learned, including the end token")
+                TemplateVerdict(
+                    "learned", "ok", f"{trained:,} of {length:,} tokens are learned, including the end token"
+                )
             )
         if tokenizer.bos_token_id is not None and list(ids[:2]) == [tokenizer.bos_token_id] * 2:
-            verdicts.append(Verdict("double-bos", "warning", f"it begins with {tokenizer.bos_token} twice"))
+            verdicts.append(TemplateVerdict("double-bos", "warning", f"it begins with {tokenizer.bos_token} twice"))
         apart = sum(not is_learned(turn) for turn in canonical.get("messages", ()))
         if apart and self._encoder.loss_on != "all":
             text = f"{apart} {'answer is' if apart == 1 else 'answers are'} not learned: weight 0"
-            verdicts.append(Verdict("weight", "ok", text))
+            verdicts.append(TemplateVerdict("weight", "ok", text))
         for what in rendered.left_out:
             fix = {"data.left_out": "inline"} if what in (SYSTEM, REASONS) else None
             level: Level = "ok" if what == EARLIER_REASONS else "warning"
             verdicts.append(
-                Verdict(
+                TemplateVerdict(
                     f"left-out-{slug(what)}",
                     level,
                     f"the template {'changes' if what == WORDING else 'leaves out'} {what}",
@@ -199,10 +203,10 @@ class Desk:
         return verdicts
 
 
-def _of_control(found: Sequence[str]) -> Iterator[Verdict]:
+def _of_control(found: Sequence[str]) -> Iterator[TemplateVerdict]:
     for what in found:
         text = f"{what}: the model reads it as a control token"
-        yield Verdict(f"control-{slug(what)}", "warning", text, {"cleaning.control_tokens": "remove"})
+        yield TemplateVerdict(f"control-{slug(what)}", "warning", text, {"cleaning.control_tokens": "remove"})
 
 
 def _texts(encoding: Encoding, rendered: Rendered) -> list[str]:

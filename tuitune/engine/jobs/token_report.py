@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from tuitune.data.sources.names import resolve
-from tuitune.data.tasks import Report
+from tuitune.data.tasks import TaskReport
 from tuitune.engine.load.tokenizer import choose_template, load_tokenizer, longest_of, place_of, stop_ids_of
 from tuitune.engine.process.failures import EngineError, explain
 from tuitune.engine.tokens.encode import Encoder
 from tuitune.engine.tokens.omissions import SYSTEM, TOOLS
 from tuitune.engine.tokens.prepare import packed
 from tuitune.engine.tokens.tokenize import UNREAD, Remark, refusal, remarks, tokenize
-from tuitune.engine.tokens.verdicts import Level, Verdict, judge, longer
+from tuitune.engine.tokens.verdicts import Level, TemplateVerdict, judge, longer
 from tuitune.problem import TuituneError
 from tuitune.recipe.schema import Recipe
 
@@ -24,7 +24,7 @@ _COUNTED = {"system": SYSTEM, "tools": TOOLS}
 """Verdicts on a template, and what is said to be left out of rows where they hold."""
 
 
-def run(report: Report) -> dict[str, Any]:
+def run(report: TaskReport) -> dict[str, Any]:
     """Carry out the task; `wanted` is `{"recipe": tables, "base": folder}`.
 
     What only a person can decide (more than one row in a hundred lost) is in `errors` of the result; TuituneError
@@ -73,7 +73,7 @@ def run(report: Report) -> dict[str, Any]:
 class _Listener:
     """Passes what tokenizing tells on to a task's report."""
 
-    def __init__(self, report: Report) -> None:
+    def __init__(self, report: TaskReport) -> None:
         self._report = report
 
     def phase(self, slug: str, text: str) -> None:
@@ -89,14 +89,14 @@ def _untold(recipe: Recipe, base: Path, facts: dict[str, Any]) -> list[Remark]:
     return [one for one in remarks(facts) if one.level == "warning" and not (light and one.id == UNREAD)]
 
 
-def _of_template(judged: list[Verdict], facts: dict[str, Any]) -> Iterator[Remark]:
+def _of_template(judged: list[TemplateVerdict], facts: dict[str, Any]) -> Iterator[Remark]:
     """What a chat template makes of these rows otherwise than it should, unless the rows were counted for it."""
     for one in judged:
         if one.level == "warning" and _COUNTED.get(one.id) not in facts["left_out"]:
             yield Remark(one.id, "warning", one.text, dict(one.fix) if one.fix else None)
 
 
-def _of_rows(facts: dict[str, Any], recipe: Recipe, most: int | None) -> list[Verdict]:
+def _of_rows(facts: dict[str, Any], recipe: Recipe, most: int | None) -> list[TemplateVerdict]:
     """Verdicts on the rows together, for a model made for `most` tokens."""
     verdicts = []
     rows, longest = facts["rows"], recipe.data.max_length
@@ -105,19 +105,22 @@ def _of_rows(facts: dict[str, Any], recipe: Recipe, most: int | None) -> list[Ve
         level: Level = "error" if refusal(facts, recipe) else "warning"
         text = f"rows dropped, with no token to learn: {lost:,} of {rows:,}"
         whole = facts["lost_cut"] == lost and facts["longest"] <= (most or facts["longest"])
-        verdicts.append(Verdict("lost", level, text, fix if whole else _without(facts, recipe)))
+        verdicts.append(TemplateVerdict("lost", level, text, fix if whole else _without(facts, recipe)))
     if cut := facts["cut"]:
-        verdicts.append(Verdict("cut", "warning", f"rows cut to {longest:,} tokens: {cut:,} of {rows:,}", fix))
+        verdicts.append(TemplateVerdict("cut", "warning", f"rows cut to {longest:,} tokens: {cut:,} of {rows:,}", fix))
     if count := facts["no_stop"]:
         verdicts.append(
-            Verdict("no-stop", "warning", f"rows that do not teach where their answer ends: {count:,} of {rows:,}")
+            TemplateVerdict(
+                "no-stop", "warning", f"rows that do not teach where their answer ends: {count:,} of {rows:,}"
+            )
         )
     verdicts += [
-        Verdict(one.id, "warning" if one.level == "warning" else "ok", one.text, one.fix) for one in remarks(facts)
+        TemplateVerdict(one.id, "warning" if one.level == "warning" else "ok", one.text, one.fix)
+        for one in remarks(facts)
     ]
     if lost := facts["held_out"]["lost_count"]:
         text = f"held-out rows dropped, with no token to evaluate: {lost:,} of {facts['held_out']['rows']:,}"
-        verdicts.append(Verdict("lost-held-out", "warning", text))
+        verdicts.append(TemplateVerdict("lost-held-out", "warning", text))
     return verdicts
 
 

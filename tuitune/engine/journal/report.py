@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from tuitune.engine.journal.resilient_writer import PatientWriter
+from tuitune.engine.journal.resilient_writer import ResilientWriter
 from tuitune.metrics import METRICS
 from tuitune.runs.store.directory import Run
 from tuitune.runs.store.records.line import Line
@@ -43,8 +43,8 @@ class Report:
     """
 
     def __init__(self, run: Run) -> None:
-        self._metrics = PatientWriter(run.metrics_file, self._not_synced)
-        self._samples = PatientWriter(run.samples_file, self._not_synced)
+        self._metrics = ResilientWriter(run.metrics_file, self._not_synced)
+        self._samples = ResilientWriter(run.samples_file, self._not_synced)
         self._disk_fails = False
         self._last_progress = 0.0
         self._last_line = 0.0

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from tuitune.runs.store.journal import Writer
+from tuitune.runs.store.journal import JournalWriter
 
 PATIENCE_SECONDS = 600.0
 """How long a disk may be full before what waits for room is given up."""
@@ -21,7 +21,7 @@ _LONGEST_PAUSE = 15.0
 Saved = TypeVar("Saved")
 
 
-class PatientWriter:
+class ResilientWriter:
     """Appends records; those that a full disk does not take are kept in memory and written first when there is room.
 
     OSError once that has lasted ten minutes or ten thousand records, and at once for anything but a full disk. A sync
@@ -29,13 +29,13 @@ class PatientWriter:
     """
 
     def __init__(self, path: Path, not_synced: Callable[[OSError], None]) -> None:
-        self._writer = Writer(path)
+        self._writer = JournalWriter(path)
         self._not_synced = not_synced
         self._waiting: deque[dict[str, Any]] = deque()
         self._full_since: float | None = None
 
     def append(self, *, sync: bool = False, **fields: Any) -> None:
-        """Write one record (see `Writer.append`), or keep it for later."""
+        """Write one record (see `JournalWriter.append`), or keep it for later."""
         self._waiting.append(fields)
         try:
             self._flush()

@@ -11,7 +11,7 @@ import torch
 
 from tuitune.engine.process.failures import EngineError, first_line
 from tuitune.hardware.fitness import Build, refusal, release
-from tuitune.hardware.gpus import Gpu, Sampler
+from tuitune.hardware.gpus import Gpu, GpuSampler
 from tuitune.hardware.occupancy import candidates, hides_all, visible_devices
 from tuitune.recipe.schema import Recipe
 
@@ -65,7 +65,7 @@ def _why_unusable(visible: str | None) -> str | None:
     if torch.cuda.is_available():
         name, capability = torch.cuda.get_device_name(0), torch.cuda.get_device_capability(0)
         return refusal(Gpu(0, visible, name, capability=capability), build) or None
-    sampler = Sampler()
+    sampler = GpuSampler()
     found = candidates(sampler.sample(), "auto", visible)
     card = found[0] if found else Gpu(0, visible, "the GPU")
     if told := refusal(card, build):
@@ -160,7 +160,7 @@ def _context(on: torch.device) -> int | None:
     """
     mine = [
         process.memory
-        for gpu in Sampler().sample()
+        for gpu in GpuSampler().sample()
         for process in gpu.processes
         if process.pid == os.getpid() and process.memory is not None
     ]

@@ -8,7 +8,7 @@ from pathlib import Path
 from tuitune.engine.journal.report import Report
 
 
-class Keeping:
+class CheckpointLog:
     """`best` is the step and the held-out loss of the best checkpoint, of those whose step was evaluated.
 
     `skipped` is why the last checkpoint could not be saved, "" where it could.

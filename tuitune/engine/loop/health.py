@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from tuitune.engine.journal.report import Report
-from tuitune.engine.loop.health_alerts import Seen, Watchdog, not_finite
+from tuitune.engine.loop.health_alerts import HealthAlerts, SeenFigures, not_finite
 from tuitune.engine.loop.step_window import Figures
 from tuitune.engine.process.failures import NotFiniteError
 from tuitune.recipe.schema import Recipe
@@ -36,12 +36,12 @@ class Skipped:
         return self.in_a_row
 
 
-class Checkups:
+class Health:
     """`finite` says whether loss and gradient of the last record were finite numbers, `watchdog` sees the others."""
 
     def __init__(self, report: Report) -> None:
         self.finite = True
-        self.watchdog = Watchdog()
+        self.watchdog = HealthAlerts()
         self._skipped = Skipped()
         self._report = report
 
@@ -59,7 +59,7 @@ class Checkups:
             return
         self.finite = True
         share = rate / recipe.training.learning_rate
-        seen = Seen(step, figures.steps, figures.loss, share, figures.seconds, figures.waited)
+        seen = SeenFigures(step, figures.steps, figures.loss, share, figures.seconds, figures.waited)
         for alert in self.watchdog.look(seen):
             self._report.alert(alert.id, alert.level, alert.message)
 

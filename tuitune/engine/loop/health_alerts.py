@@ -16,14 +16,14 @@ Level = Literal["info", "warning", "error"]
 
 
 @dataclass(frozen=True)
-class Alert:
+class HealthAlert:
     id: str
     level: Level
     message: str
 
 
 @dataclass(frozen=True)
-class Seen:
+class SeenFigures:
     """One record of training: the last step in it, how many it covers, and their mean loss.
 
     `rate` is the learning rate as a share of its peak; `seconds` the steps took, `waited` of them for data.
@@ -38,14 +38,14 @@ class Seen:
 
 
 @dataclass
-class Smoothed:
+class FadingMean:
     """A mean of the losses in which older ones fade: half of them after some seven steps."""
 
     total: float = 0.0
     weight: float = 0.0
     steps: int = 0
 
-    def add(self, seen: Seen, fade: float = 0.9) -> None:
+    def add(self, seen: SeenFigures, fade: float = 0.9) -> None:
         keep = fade**seen.steps
         self.total = keep * self.total + (1 - keep) * seen.loss
         self.weight = keep * self.weight + 1 - keep
@@ -66,8 +66,8 @@ class Smoothed:
 class Divergence:
     """The loss has climbed far above its lowest, beyond what its noise explains, and stays there for 20 steps."""
 
-    level: Smoothed = field(default_factory=Smoothed)
-    noise: Smoothed = field(default_factory=Smoothed)
+    level: FadingMean = field(default_factory=FadingMean)
+    noise: FadingMean = field(default_factory=FadingMean)
     lowest: float | None = None
     lowest_step: int = 0
     noise_then: float = 0.0
@@ -78,10 +78,10 @@ class Divergence:
     NOISE_FADE = 0.99
     STEPS = 20
 
-    def look(self, seen: Seen) -> Alert | None:
+    def look(self, seen: SeenFigures) -> HealthAlert | None:
         if self.level.mean is not None:
             deviation = abs(seen.loss - self.level.mean) * math.sqrt(seen.steps)
-            self.noise.add(Seen(seen.step, seen.steps, deviation), self.NOISE_FADE)
+            self.noise.add(SeenFigures(seen.step, seen.steps, deviation), self.NOISE_FADE)
         self.level.add(seen, self.FADE)
         mean = self.level.mean
         if mean is None or self.level.steps < self.STEPS:
@@ -95,7 +95,7 @@ class Divergence:
         if self.reported or self.high_for < self.STEPS:
             return None
         self.reported = True
-        return Alert(
+        return HealthAlert(
             "diverging",
             "warning",
             f"the loss has climbed from {number_text(self.lowest)} (around step {self.lowest_step:,}) to "
@@ -117,7 +117,7 @@ class Explosion:
     TIMES = 4
     RECORDS = 8
 
-    def look(self, seen: Seen) -> Alert | None:
+    def look(self, seen: SeenFigures) -> HealthAlert | None:
         if self.reported or seen.step > self.LAST_STEP:
             return None
         self.records += 1
@@ -128,7 +128,7 @@ class Explosion:
         if self.high_for < self.RECORDS:
             return None
         self.reported = True
-        return Alert(
+        return HealthAlert(
             "exploding",
             "warning",
             f"the loss began at {number_text(self.began)} and is {number_text(seen.loss)} after {seen.step} steps: "
@@ -153,7 +153,7 @@ class Plateau:
     LEAST = 0.005
     LOW = 0.05
 
-    def look(self, seen: Seen) -> Alert | None:
+    def look(self, seen: SeenFigures) -> HealthAlert | None:
         self.total += seen.loss * seen.steps
         self.steps += seen.steps
         if self.steps < self.length:
@@ -170,7 +170,7 @@ class Plateau:
         if self.reported or before < self.LOW or abs(fallen) + doubt >= self.LEAST * before:
             return None
         self.reported = True
-        return Alert(
+        return HealthAlert(
             "plateau",
             "info",
             f"the loss has not gone down for {self.BLOCKS * self.length:,} steps, it stays at "
@@ -188,7 +188,7 @@ class Zero:
     LOW = 1e-3
     STEPS = 20
 
-    def look(self, seen: Seen) -> Alert | None:
+    def look(self, seen: SeenFigures) -> HealthAlert | None:
         if seen.loss > self.LOW:
             self.steps, self.reported = 0, False
             return None
@@ -196,7 +196,7 @@ class Zero:
         if self.reported or self.steps < self.STEPS:
             return None
         self.reported = True
-        return Alert(
+        return HealthAlert(
             "loss-zero",
             "warning",
             f"the loss has been below {self.LOW:g} for {self.steps} steps, the model memorises the rows: "
@@ -217,7 +217,7 @@ class Starvation:
     STEPS = 20
     MUCH, LITTLE = 0.4, 0.2
 
-    def look(self, seen: Seen) -> Alert | None:
+    def look(self, seen: SeenFigures) -> HealthAlert | None:
         self.seconds += seen.seconds
         self.waited += seen.waited
         self.steps += seen.steps
@@ -230,7 +230,7 @@ class Starvation:
         if self.reported or share <= self.MUCH:
             return None
         self.reported = True
-        return Alert(
+        return HealthAlert(
             "starved",
             "warning",
             f"{percent_text(share)} of the time training waits for data: pause, and resume with more training.workers",
@@ -251,7 +251,7 @@ class Overfitting:
     RISES = 2
     LEAST = 0.02
 
-    def evaluated(self, step: int, loss: float, trained: float | None) -> Alert | None:
+    def evaluated(self, step: int, loss: float, trained: float | None) -> HealthAlert | None:
         """`loss` of held-out rows after `step`, `trained` the smoothed one of training."""
         if not math.isfinite(loss):
             return None
@@ -263,7 +263,7 @@ class Overfitting:
         if self.reported or self.rises < self.RISES or loss < (1 + self.LEAST) * self.lowest or not falls:
             return None
         self.reported = True
-        return Alert(
+        return HealthAlert(
             "overfitting",
             "warning",
             f"the held-out loss has risen from {number_text(self.lowest)} (step {self.lowest_step:,}) to "
@@ -272,11 +272,11 @@ class Overfitting:
         )
 
 
-class Watchdog:
+class HealthAlerts:
     """Looks at every record of a run; remembers across lives what it has seen and said."""
 
     def __init__(self) -> None:
-        self.smoothed = Smoothed()
+        self.smoothed = FadingMean()
         self.overfitting = Overfitting()
         self.detectors: dict[str, Any] = {
             "explosion": Explosion(),
@@ -293,11 +293,11 @@ class Watchdog:
             two_epochs = 2 * total_steps / epochs if epochs > 1 else 0
             plateau.length = max(Plateau.length, math.ceil(max(total_steps / 3, two_epochs) / Plateau.BLOCKS))
 
-    def evaluated(self, step: int, loss: float) -> Alert | None:
+    def evaluated(self, step: int, loss: float) -> HealthAlert | None:
         """What a held-out loss shows beside the losses of training up to `step`."""
         return self.overfitting.evaluated(step, loss, self.smoothed.so_far)
 
-    def look(self, seen: Seen) -> list[Alert]:
+    def look(self, seen: SeenFigures) -> list[HealthAlert]:
         """What this record shows; its loss is a finite number."""
         self.smoothed.add(seen)
         found = (detector.look(seen) for detector in self.detectors.values())
@@ -327,8 +327,8 @@ def not_finite(seen_loss: float, gradient: float | None, *, scaled: bool) -> str
 def _fill(part: Any, state: Mapping[str, Any]) -> None:
     for one in fields(part):
         if one.name in state:
-            nested = isinstance(getattr(part, one.name), Smoothed)
-            setattr(part, one.name, Smoothed(**state[one.name]) if nested else state[one.name])
+            nested = isinstance(getattr(part, one.name), FadingMean)
+            setattr(part, one.name, FadingMean(**state[one.name]) if nested else state[one.name])
 
 
 def _mean(numbers: list[float]) -> float:

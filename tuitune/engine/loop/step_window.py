@@ -9,7 +9,7 @@ from typing import Any
 
 from torch import Tensor
 
-from tuitune.engine.loop.stopwatch import Stopwatch, Tally
+from tuitune.engine.loop.stopwatch import Stopwatch, TimeTally
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Figures:
     waited: float
 
 
-class Window:
+class StepWindow:
     """Adds up loss, tokens and seconds from one record to the next, also across lives, and never waits for the device.
 
     `watch` is paused for everything that is not training, `fetching` entered while a batch is waited for. `steps` is
@@ -33,7 +33,7 @@ class Window:
 
     def __init__(self) -> None:
         self.watch = Stopwatch()
-        self.fetching = Tally()
+        self.fetching = TimeTally()
         self.tokens = 0
         self.steps = 0
         self._loss: Tensor | float = 0.0

@@ -35,14 +35,14 @@ class Stopwatch:
         return seconds
 
 
-class Tally:
+class TimeTally:
     """Adds up the seconds spent within it (`with tally:`)."""
 
     def __init__(self) -> None:
         self.seconds = 0.0
         self._began = 0.0
 
-    def __enter__(self) -> Tally:
+    def __enter__(self) -> TimeTally:
         self._began = time.perf_counter()
         return self
 

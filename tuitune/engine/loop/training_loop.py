@@ -36,13 +36,13 @@ from tuitune.engine.evaluation.early_stopping import EarlyStopping
 from tuitune.engine.evaluation.samples import Sampler
 from tuitune.engine.journal.report import Report
 from tuitune.engine.load.device import Memory, give_back_memory
-from tuitune.engine.loop.checkpoint_log import Keeping
+from tuitune.engine.loop.checkpoint_log import CheckpointLog
 from tuitune.engine.loop.durable import Durable
-from tuitune.engine.loop.health import Checkups
-from tuitune.engine.loop.step_window import Window
-from tuitune.engine.loop.stopwatch import Stopwatch, Tally
+from tuitune.engine.loop.health import Health
+from tuitune.engine.loop.step_window import StepWindow
+from tuitune.engine.loop.stopwatch import Stopwatch, TimeTally
 from tuitune.engine.process.failures import explain
-from tuitune.engine.process.request_pipe import Mailbox
+from tuitune.engine.process.request_pipe import RequestPipe
 from tuitune.engine.process.stop import Stopped, StopSwitch
 from tuitune.metrics import METRICS
 from tuitune.recipe.schema import Recipe
@@ -61,7 +61,13 @@ class TrainingLoop(TrainerCallback):
     _memory: Memory
 
     def __init__(
-        self, recipe: Recipe, report: Report, stop: StopSwitch, sampler: Sampler, mailbox: Mailbox, basis: str | None
+        self,
+        recipe: Recipe,
+        report: Report,
+        stop: StopSwitch,
+        sampler: Sampler,
+        mailbox: RequestPipe,
+        basis: str | None,
     ) -> None:
         self.perplexities: dict[str, float] = {}
         self._basis = basis
@@ -71,9 +77,9 @@ class TrainingLoop(TrainerCallback):
         self._tuning = Tuning(recipe, report, sampler)
         self._requests = Requests(mailbox, report, self._tuning, sampler)
         self._ending = Ending(report, stop, self._requests)
-        self._window = Window()
-        self._checkups = Checkups(report)
-        self._keeping = Keeping(report)
+        self._window = StepWindow()
+        self._checkups = Health(report)
+        self._keeping = CheckpointLog(report)
         self._early = EarlyStopping()
         self._scheduled = False
         self._owed = Due()
@@ -91,7 +97,7 @@ class TrainingLoop(TrainerCallback):
         return self._window.watch
 
     @property
-    def fetching(self) -> Tally:
+    def fetching(self) -> TimeTally:
         """Entered while the trainer waits for its next batches."""
         return self._window.fetching
 

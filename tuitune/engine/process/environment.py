@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from tuitune.hardware.gpus import Sampler
+from tuitune.hardware.gpus import GpuSampler
 from tuitune.hardware.models import hub_cache
 from tuitune.paths import user_home
 
@@ -41,7 +41,7 @@ def prepare_environment() -> None:
 
 def _first_gpu() -> str:
     """For an engine that no supervisor has given a device: "" where this machine surely has no GPU."""
-    sampler = Sampler()
+    sampler = GpuSampler()
     return "0" if sampler.sample() or not sampler.certain else ""
 
 

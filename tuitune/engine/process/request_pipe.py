@@ -16,7 +16,7 @@ _CHUNK = 1 << 16
 _AT_ONCE = 64 * _CHUNK
 
 
-class Mailbox:
+class RequestPipe:
     """Requests from a file descriptor, each `{"nonce": …, "verb": …, "arguments": {…}}`; no descriptor, no requests.
 
     Never waits and never raises: whatever is no request is passed over, and so is a nonce that was there before.

@@ -49,14 +49,14 @@ class Tokenized:
     facts: dict[str, Any]
 
 
-class Draft:
+class TokenDraft:
     """A set of tokens that is being written; nothing of it is left unless it is kept."""
 
     def __init__(self, key: str) -> None:
         self._folder = private_directory(cache()) / key
         self._draft = self._folder.with_name(f".{key}.{uuid.uuid4().hex[:8]}")
 
-    def __enter__(self) -> Draft:
+    def __enter__(self) -> TokenDraft:
         self._draft.mkdir(mode=0o700)
         return self
 

@@ -24,7 +24,7 @@ _LONG = 8
 """A row is long at this many times the median."""
 
 
-class Census:
+class TokenStatistics:
     """Counts the rows of one source as they are tokenized. Lists name rows; those of mixed-in data by their source."""
 
     def __init__(self, source: str, encoder: Encoder, stop_ids: set[int], *, drop_long: bool) -> None:

@@ -11,16 +11,16 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from tuitune import __version__
-from tuitune.data.preparation.prepare import Assembled, Item, StepReport, assemble
+from tuitune.data.preparation.prepare import Assembled, Item, StepReport, prepare
 from tuitune.data.sources.names import content_hash, resolve
 from tuitune.data.sources.rows import name_of
 from tuitune.engine.tokens import store
 from tuitune.engine.tokens.control_tokens import ControlTokens
 from tuitune.engine.tokens.encode import Canonical, Encoder
 from tuitune.engine.tokens.omissions import EARLIER_REASONS, REASONS, SYSTEM, WORDING, slug
-from tuitune.engine.tokens.store import Draft, Tokenized
+from tuitune.engine.tokens.store import TokenDraft, Tokenized
 from tuitune.engine.tokens.template import ChatTemplate
-from tuitune.engine.tokens.token_statistics import Census
+from tuitune.engine.tokens.token_statistics import TokenStatistics
 from tuitune.objectives import objective_of
 from tuitune.planning.data_plan import sources
 from tuitune.recipe.schema import Recipe
@@ -85,7 +85,7 @@ def tokenize(
         key = _digest([key, list(held_out)])
         found = store.find(key)
     if found is None:
-        data = assemble(
+        data = prepare(
             recipe,
             purpose=objective_of(recipe).purpose,
             base=base,
@@ -175,7 +175,7 @@ def _written(
     tidied = _without_control_tokens(data, template) if recipe.cleaning.control_tokens == "remove" else []
 
     def encode(name: str, items: Sequence[Item], source: str, which: str) -> dict[str, Any]:
-        census = Census(source, encoder, stop_ids, drop_long=recipe.cleaning.too_long == "drop")
+        census = TokenStatistics(source, encoder, stop_ids, drop_long=recipe.cleaning.too_long == "drop")
         text = f"tokenizing {which} rows"
         if items:
             listener.phase("tokenizing", text)
@@ -188,7 +188,7 @@ def _written(
                 listener.progress("tokenizing", text, done, len(items), "rows")
         return census.facts()
 
-    with Draft(key) as draft:
+    with TokenDraft(key) as draft:
         facts = encode("train", data.train, recipe.data.train, "training")
         eval_source = recipe.data.eval if isinstance(recipe.data.eval, str) else recipe.data.train
         facts["held_out"] = encode("held_out", data.held_out, eval_source, "held-out")

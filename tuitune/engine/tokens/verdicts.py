@@ -23,7 +23,7 @@ _TALK: Messages = [
 
 
 @dataclass(frozen=True)
-class Verdict:
+class TemplateVerdict:
     """A judgement: `fix` is settings, by key, that would put it right; None where no setting does."""
 
     id: str
@@ -32,7 +32,7 @@ class Verdict:
     fix: Mapping[str, Any] | None = None
 
 
-def judge(encoder: Encoder, stop_ids: set[int], used: Collection[str] = ()) -> list[Verdict]:
+def judge(encoder: Encoder, stop_ids: set[int], used: Collection[str] = ()) -> list[TemplateVerdict]:
     """Every judgement that needs no rows. `used` names what the rows have that a template may not take: system, tools.
 
     A template that cannot be rendered at all is one error.
@@ -40,14 +40,16 @@ def judge(encoder: Encoder, stop_ids: set[int], used: Collection[str] = ()) -> l
     template = encoder.template
     if template.origin == "none":
         return [
-            Verdict("template", "ok", "the tokenizer has no chat template: text and prompts are used as they are"),
+            TemplateVerdict(
+                "template", "ok", "the tokenizer has no chat template: text and prompts are used as they are"
+            ),
             *_pad(encoder),
         ]
     try:
         template.render(_TALK[:2])
     except (RenderProblem, EngineError) as problem:
-        return [Verdict("template", "error", str(problem))]
-    checks: tuple[Callable[[], Iterator[Verdict]], ...] = (
+        return [TemplateVerdict("template", "error", str(problem))]
+    checks: tuple[Callable[[], Iterator[TemplateVerdict]], ...] = (
         lambda: _markers(encoder),
         lambda: _prefix(encoder),
         lambda: _opening(encoder),
@@ -60,18 +62,20 @@ def judge(encoder: Encoder, stop_ids: set[int], used: Collection[str] = ()) -> l
     return [verdict for check in checks for verdict in check()]
 
 
-def _markers(encoder: Encoder) -> Iterator[Verdict]:
+def _markers(encoder: Encoder) -> Iterator[TemplateVerdict]:
     template = encoder.template
     if template.marked == "own":
         try:
             encoder.render({"messages": _TALK})
         except RenderProblem as problem:
-            yield Verdict("markers", "error", str(problem))
+            yield TemplateVerdict("markers", "error", str(problem))
             return
     yield {
-        "own": Verdict("markers", "ok", "the template marks its answers itself ({% generation %})"),
-        "trl": Verdict("markers", "ok", "the template does not mark its answers; trl's training version of it does"),
-        "rendered": Verdict(
+        "own": TemplateVerdict("markers", "ok", "the template marks its answers itself ({% generation %})"),
+        "trl": TemplateVerdict(
+            "markers", "ok", "the template does not mark its answers; trl's training version of it does"
+        ),
+        "rendered": TemplateVerdict(
             "markers",
             "ok",
             "the template does not mark its answers; they are found by rendering each conversation up to them",
@@ -79,20 +83,20 @@ def _markers(encoder: Encoder) -> Iterator[Verdict]:
     }[template.marked]
 
 
-def _prefix(encoder: Encoder) -> Iterator[Verdict]:
+def _prefix(encoder: Encoder) -> Iterator[TemplateVerdict]:
     """Whether the earlier part of a conversation stays as it is when the conversation goes on."""
     first, whole = encoder.template.render(_TALK[:2]), encoder.template.render(_TALK)
     if whole.startswith(first):
-        yield Verdict("prefix", "ok", "earlier turns stay as they are when a conversation continues")
+        yield TemplateVerdict("prefix", "ok", "earlier turns stay as they are when a conversation continues")
     elif encoder.loss_on == "assistant" and not _can_mark(encoder, "assistant"):
-        yield Verdict(
+        yield TemplateVerdict(
             "prefix",
             "error",
             "earlier answers are rendered differently once a conversation continues, so they cannot be marked",
             {"data.loss_on": "completion" if _can_mark(encoder, "completion") else "all"},
         )
     else:
-        yield Verdict(
+        yield TemplateVerdict(
             "prefix", "warning", "the template renders earlier turns differently once a conversation continues"
         )
 
@@ -105,11 +109,11 @@ def _can_mark(encoder: Encoder, loss_on: str) -> bool:
     return True
 
 
-def _opening(encoder: Encoder) -> Iterator[Verdict]:
+def _opening(encoder: Encoder) -> Iterator[TemplateVerdict]:
     """Whether a model is asked with what it is taught with: a template may open reasoning that no row has."""
     asked, taught = encoder.template.render(_TALK[:1], prompt=True), encoder.template.render(_TALK[:2])
     if not taught.startswith(asked):
-        yield Verdict(
+        yield TemplateVerdict(
             "opening",
             "warning",
             f"the template prompts for an answer with {clean(asked[-30:])}, but answers without reasoning do not start "
@@ -117,22 +121,22 @@ def _opening(encoder: Encoder) -> Iterator[Verdict]:
         )
 
 
-def _stop(encoder: Encoder, stop_ids: set[int]) -> Iterator[Verdict]:
+def _stop(encoder: Encoder, stop_ids: set[int]) -> Iterator[TemplateVerdict]:
     (row,) = encoder.encode([{"messages": _TALK[:2]}])
     if row.problem:
         return
     names = ", ".join(sorted(encoder.tokenizer.convert_ids_to_tokens(sorted(stop_ids)))) or "none is known"
     if learns_to_stop(row, stop_ids, encoder.tokenizer):
-        yield Verdict("stop-token", "ok", f"the end of answers is learned ({names})")
+        yield TemplateVerdict("stop-token", "ok", f"the end of answers is learned ({names})")
     else:
-        yield Verdict(
+        yield TemplateVerdict(
             "stop-token",
             "warning",
             f"no token that ends an answer is learned ({names}): the model would not learn to stop",
         )
 
 
-def _beginning(encoder: Encoder) -> Iterator[Verdict]:
+def _beginning(encoder: Encoder) -> Iterator[TemplateVerdict]:
     tokenizer = encoder.tokenizer
     if tokenizer.bos_token_id is None:
         return
@@ -140,25 +144,25 @@ def _beginning(encoder: Encoder) -> Iterator[Verdict]:
     text = encoder.template.render(_TALK[:2])
     adds, writes = tokenizer("x")["input_ids"][:1] == [bos], text.startswith(str(tokenizer.bos_token))
     if tokenizer(text, add_special_tokens=False)["input_ids"][:2] == [bos, bos]:
-        yield Verdict("bos", "warning", f"the template begins with {tokenizer.bos_token} twice")
+        yield TemplateVerdict("bos", "warning", f"the template begins with {tokenizer.bos_token} twice")
     elif adds and writes:
-        yield Verdict(
+        yield TemplateVerdict(
             "bos", "ok", f"template and tokenizer both begin with {tokenizer.bos_token}: tuitune adds it once"
         )
     elif adds:
-        yield Verdict(
+        yield TemplateVerdict(
             "bos", "warning", f"the tokenizer begins every text with {tokenizer.bos_token}, the template does not"
         )
     else:
-        yield Verdict(
+        yield TemplateVerdict(
             "bos", "ok", f"a conversation begins with {tokenizer.bos_token}" if writes else "no token begins a text"
         )
 
 
-def _pad(encoder: Encoder) -> Iterator[Verdict]:
+def _pad(encoder: Encoder) -> Iterator[TemplateVerdict]:
     tokenizer = encoder.tokenizer
     if tokenizer.pad_token_id is not None and tokenizer.pad_token_id == tokenizer.eos_token_id:
-        yield Verdict(
+        yield TemplateVerdict(
             "pad-eos",
             "ok",
             f"{tokenizer.eos_token} is both end and pad token: tuitune masks padding by position, so the end is "
@@ -166,21 +170,21 @@ def _pad(encoder: Encoder) -> Iterator[Verdict]:
         )
 
 
-def _system(template: ChatTemplate, used: bool) -> Iterator[Verdict]:
+def _system(template: ChatTemplate, used: bool) -> Iterator[TemplateVerdict]:
     if template.takes_system:
         return
     if template.inline:
-        yield Verdict("system", "ok", "the template takes no system turns: they go before the first question")
+        yield TemplateVerdict("system", "ok", "the template takes no system turns: they go before the first question")
     else:
         fix = {"data.left_out": "inline"}
-        yield Verdict("system", "warning" if used else "ok", "the template takes no system turns", fix)
+        yield TemplateVerdict("system", "warning" if used else "ok", "the template takes no system turns", fix)
 
 
-def _tools(template: ChatTemplate, used: bool) -> Iterator[Verdict]:
+def _tools(template: ChatTemplate, used: bool) -> Iterator[TemplateVerdict]:
     if not template.takes_tools:
-        yield Verdict("tools", "warning" if used else "ok", "the template takes no tool calls")
+        yield TemplateVerdict("tools", "warning" if used else "ok", "the template takes no tool calls")
     elif used:
-        yield Verdict("tools", "ok", "the template writes tool calls and their results")
+        yield TemplateVerdict("tools", "ok", "the template writes tool calls and their results")
 
 
 def longer(length: int, now: int, most: int | None) -> Mapping[str, Any] | None:

@@ -21,7 +21,7 @@ _NONE = "no GPU on this machine"
 
 
 @dataclass(frozen=True)
-class Machine:
+class KnownDevices:
     """The GPUs of this machine, why there are none or fewer ("" where all is well), whether these are certainly all,
     and the torch that would compute on them.
     """
@@ -41,7 +41,7 @@ class Machine:
         return not self.certain and not self.open_to(recipe) and not _leaves_gpus_alone(recipe)
 
 
-def check_device(recipe: Recipe, machine: Machine) -> list[Problem]:
+def check_device(recipe: Recipe, machine: KnownDevices) -> list[Problem]:
     """What keeps the recipe from every device of this machine; nothing where the run could wait for one."""
     cards = machine.open_to(recipe)
     if cards:
@@ -61,7 +61,7 @@ def too_large_unasked(recipe: Recipe, parameters: int | None, reason: str = _NON
     return Problem(_KEY, f'{reason}, and {days}; set it to "cpu" to train there anyway')
 
 
-def no_gpu(recipe: Recipe, machine: Machine) -> str:
+def no_gpu(recipe: Recipe, machine: KnownDevices) -> str:
     """Why a run of the recipe would have no GPU; "" where it is refused for that."""
     if not machine.is_awaited(recipe) and _missing(recipe, machine):
         return ""
@@ -84,7 +84,7 @@ def _useless(cards: Sequence[Gpu], build: Build | None) -> list[Problem]:
     return [Problem(_KEY, f'{occupancy.title(cards[0])}{more} cannot be used: {refusals[0]}; or set it to "cpu"')]
 
 
-def _missing(recipe: Recipe, machine: Machine) -> list[Problem]:
+def _missing(recipe: Recipe, machine: KnownDevices) -> list[Problem]:
     """A named GPU must exist: the run would wait for it without end."""
     wanted = recipe.hardware.gpu
     if _leaves_gpus_alone(recipe) or (wanted == "auto" and not machine.gpus):

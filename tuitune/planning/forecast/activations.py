@@ -31,7 +31,7 @@ _SHARED_INPUTS = {
 
 
 @dataclass(frozen=True)
-class Step:
+class TrainingStep:
     """What decides the memory of one forward and backward pass.
 
     `mask` is the bytes that dropout keeps for each number (1 on a GPU, 4 on a CPU, 0 without dropout); `row` the
@@ -98,7 +98,7 @@ def widths(facts: ModelFacts) -> Widths | None:
     )
 
 
-def peak(facts: ModelFacts, wide: Widths, step: Step, *, on_gpu: bool) -> Peak:
+def peak(facts: ModelFacts, wide: Widths, step: TrainingStep, *, on_gpu: bool) -> Peak:
     """The largest of three moments: the head, with all that the layers keep and both ends of the model; one layer's
     feed-forward at work; one layer's attention, when what the feed-forward kept is gone.
 
@@ -116,12 +116,12 @@ def peak(facts: ModelFacts, wide: Widths, step: Step, *, on_gpu: bool) -> Peak:
     return Peak(round(at_head), round(head)) if at_head + head > at_work else Peak(round(at_work), 0)
 
 
-def ends_bytes(wide: Widths, step: Step) -> int:
+def ends_bytes(wide: Widths, step: TrainingStep) -> int:
     """The embeddings, the last normalisation and its result."""
     return step.tokens * wide.hidden * (step.stream + step.formats.compute + _FLOAT32)
 
 
-def saved(facts: ModelFacts, wide: Widths, step: Step) -> int:
+def saved(facts: ModelFacts, wide: Widths, step: TrainingStep) -> int:
     """Bytes that the blocks keep for the backward pass without checkpointing, the ends of the model included."""
     return round(sum(one.count * one.kept for one in _layers(facts, wide, step)) + ends_bytes(wide, step))
 
@@ -139,7 +139,7 @@ class _Layers:
         return self.besides + self.feed_forward
 
 
-def _layers(facts: ModelFacts, wide: Widths, step: Step) -> list[_Layers]:
+def _layers(facts: ModelFacts, wide: Widths, step: TrainingStep) -> list[_Layers]:
     """The layers of each kind that there is; those with experts first."""
     experts = facts.experts
     sparse = min(experts.layers, wide.layers) if experts else 0
@@ -150,12 +150,12 @@ def _layers(facts: ModelFacts, wide: Widths, step: Step) -> list[_Layers]:
     return [one for one in (*routed, dense) if one.count]
 
 
-def _norms(facts: ModelFacts, wide: Widths, step: Step) -> int:
+def _norms(facts: ModelFacts, wide: Widths, step: TrainingStep) -> int:
     width = facts.norms * wide.hidden + facts.head_norms * (wide.queries + wide.keys)
     return width * (_FLOAT32 + step.formats.weights * step.trained)
 
 
-def _attention(facts: ModelFacts, wide: Widths, step: Step) -> int:
+def _attention(facts: ModelFacts, wide: Widths, step: TrainingStep) -> int:
     """Queries, keys, values and the result; where scores are written out, they and their softmax, head by head."""
     compute, heads = step.formats.compute, facts.heads or 0
     written = step.eager or step.softcap
@@ -168,7 +168,7 @@ def _attention(facts: ModelFacts, wide: Widths, step: Step) -> int:
     return kept
 
 
-def _experts(experts: Experts, step: Step) -> float:
+def _experts(experts: Experts, step: TrainingStep) -> float:
     """A token is copied to each of its experts; an adapter on those makes a copy of all their weights in every layer
     (`peft.tuners.lora.layer.ParamWrapper`), and keeps the copied tokens.
     """
@@ -181,7 +181,7 @@ def _experts(experts: Experts, step: Step) -> float:
     return step.tokens * (experts.chosen * compute * copied + routing) + weights
 
 
-def _base_inputs(wide: Widths, step: Step) -> int:
+def _base_inputs(wide: Widths, step: TrainingStep) -> int:
     """What the base's own layers read: one tensor before attention, one before the feed-forward, one inside it.
 
     Under autocast each of the five layers that read the hidden state casts a copy of its own.
@@ -192,7 +192,7 @@ def _base_inputs(wide: Widths, step: Step) -> int:
     return step.formats.compute * (readers * wide.hidden + wide.inner)
 
 
-def _adapter_inputs(wide: Widths, step: Step) -> float:
+def _adapter_inputs(wide: Widths, step: TrainingStep) -> float:
     """What the adapters read and what their first matrix makes of it: layers share a tensor, unless each casts or drops
     out a copy of its own.
     """
@@ -206,7 +206,7 @@ def _adapter_inputs(wide: Widths, step: Step) -> float:
     return number * sum(tensors.values()) + between
 
 
-def _casts(step: Step) -> bool:
+def _casts(step: TrainingStep) -> bool:
     """Whether each adapter casts what it reads: to its format, as PEFT does (and autocast back), but for quantized
     layers under autocast.
     """
@@ -215,7 +215,7 @@ def _casts(step: Step) -> bool:
     return step.formats.adapter != step.formats.compute
 
 
-def _dora(wide: Widths, step: Step) -> float:
+def _dora(wide: Widths, step: TrainingStep) -> float:
     """What DoRA keeps in a layer: the results of base and adapter and, behind dropout, a copy of the base's weights
     (`peft.tuners.lora.dora`).
     """
@@ -229,7 +229,7 @@ def _dora(wide: Widths, step: Step) -> float:
     return step.tokens * outputs * (number + (number if step.mask else step.results)) + number * weights
 
 
-def _feed_forward_at_work(facts: ModelFacts, wide: Widths, step: Step) -> float:
+def _feed_forward_at_work(facts: ModelFacts, wide: Widths, step: TrainingStep) -> float:
     """Bytes that come and go there, at their most: gradients, in the arithmetic's format and (where the adapter casts)
     in its own; a quantized layer unpacked; what DoRA multiplies; the gradient of experts with their adapters.
     """
@@ -243,7 +243,7 @@ def _feed_forward_at_work(facts: ModelFacts, wide: Widths, step: Step) -> float:
     return max(step.tokens * inner * numbers, unpacked, _dora_at_work(step), folded * formats.compute)
 
 
-def _attention_at_work(facts: ModelFacts, step: Step) -> int:
+def _attention_at_work(facts: ModelFacts, step: TrainingStep) -> int:
     """Gradients of scores that are written out, and of their softmax in float32, a document at a time where we do."""
     if not (step.eager or step.softcap):
         return 0
@@ -251,7 +251,7 @@ def _attention_at_work(facts: ModelFacts, step: Step) -> int:
     return documents * (facts.heads or 0) * step.row**2 * (_FLOAT32 + step.formats.compute)
 
 
-def _dora_at_work(step: Step) -> int:
+def _dora_at_work(step: TrainingStep) -> int:
     """The adapter's product for a layer, made by way of a unit matrix, then the norm of its sum with the weights."""
     if not step.dora:
         return 0
@@ -267,7 +267,7 @@ def _dora_at_work(step: Step) -> int:
     return max(map(one, step.adapted), default=0)
 
 
-def loss_head(wide: Widths, step: Step, *, on_gpu: bool) -> int:
+def loss_head(wide: Widths, step: TrainingStep, *, on_gpu: bool) -> int:
     """The output head. On a GPU it is TRL's fused one: a tile of logits, and the hidden states' gradient in float32 and
     as handed on. On a CPU all logits are made.
     """

@@ -10,7 +10,7 @@ from tuitune.hardware.gpus import Gpu
 from tuitune.hardware.host import host
 from tuitune.hardware.model_facts import Linear, ModelFacts
 from tuitune.hardware.occupancy import training_gpu
-from tuitune.planning.forecast.activations import Step, Widths, peak, widths
+from tuitune.planning.forecast.activations import TrainingStep, Widths, peak, widths
 from tuitune.planning.forecast.formats import Device, Formats, formats
 from tuitune.planning.forecast.parameters import adapted_experts, adapted_layers, trainable_parameters
 from tuitune.recipe.schema import Recipe
@@ -110,11 +110,11 @@ def fits(forecast: Forecast, gpus: Sequence[Gpu], wanted: str = "auto") -> Fit:
     return Fit(state, f"{needed} of {room} free on GPU {gpu.index}", free, share, gpu)
 
 
-def _step(recipe: Recipe, facts: ModelFacts, wide: Widths, device: Device, numbers: Formats) -> Step:
+def _step(recipe: Recipe, facts: ModelFacts, wide: Widths, device: Device, numbers: Formats) -> TrainingStep:
     adapter, training = recipe.adapter, recipe.training
     trained = recipe.method.trains_base
     dropout = adapter.dropout > 0 and recipe.method.uses("dropout")
-    return Step(
+    return TrainingStep(
         tokens=training.batch_size * recipe.data.max_length,
         row=recipe.data.max_length,
         adapted=adapted_layers(recipe, facts) if facts.linears else _usual_layers(wide) * (not trained),
@@ -144,14 +144,14 @@ def _usual_layers(wide: Widths) -> tuple[Linear, ...]:
     return tuple(Linear(name, inputs, outputs, count) for name, (inputs, outputs) in shapes.items())
 
 
-def _trained(recipe: Recipe, facts: ModelFacts, step: Step) -> int:
+def _trained(recipe: Recipe, facts: ModelFacts, step: TrainingStep) -> int:
     known, _ = trainable_parameters(recipe, facts)
     if known is not None:
         return known
     return sum(recipe.adapter.rank * (linear.inputs + linear.outputs) * linear.count for linear in step.adapted)
 
 
-def _weights(recipe: Recipe, facts: ModelFacts, numbers: Formats, step: Step) -> int:
+def _weights(recipe: Recipe, facts: ModelFacts, numbers: Formats, step: TrainingStep) -> int:
     """The base's weights, with the copies that autocast makes of them. bitsandbytes quantizes the linear layers of the
     blocks; embeddings, head and norms stay as loaded.
 
@@ -171,7 +171,7 @@ def _weights(recipe: Recipe, facts: ModelFacts, numbers: Formats, step: Step) ->
     return round(quantized + numbers.weights * (total - packed))
 
 
-def _experts(facts: ModelFacts, numbers: Formats, step: Step) -> int:
+def _experts(facts: ModelFacts, numbers: Formats, step: TrainingStep) -> int:
     """The experts of a mixture, which stay as loaded whatever the bits; none where every weight is trained alike."""
     return 0 if facts.experts is None or step.trained else numbers.weights * facts.experts.weights
 
@@ -191,7 +191,7 @@ def _gradients(recipe: Recipe, size: int, activations: int) -> int:
     return size if recipe.training.accumulation > 1 else max(0, size - activations)
 
 
-def _optimizer(recipe: Recipe, facts: ModelFacts, step: Step, trained: int, weight: int) -> int:
+def _optimizer(recipe: Recipe, facts: ModelFacts, step: TrainingStep, trained: int, weight: int) -> int:
     """States of the optimizer: two a parameter for AdamW, in its format, in float32 or in 8 bits with a scale for every
     256.
 
@@ -213,7 +213,7 @@ def _optimizer(recipe: Recipe, facts: ModelFacts, step: Step, trained: int, weig
     return round(trained * bytes_each)
 
 
-def _assumptions(recipe: Recipe, facts: ModelFacts, step: Step) -> tuple[str, ...]:
+def _assumptions(recipe: Recipe, facts: ModelFacts, step: TrainingStep) -> tuple[str, ...]:
     found = [f"{step.tokens:,} tokens in a batch: batch size × max length, all rows full"]
     if not facts.linears:
         found.append("the layout of this model is unknown; its layers are taken to be like Llama's")

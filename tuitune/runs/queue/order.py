@@ -30,7 +30,7 @@ _SIZE = re.compile(r"[\d.,]+ [kMGT]?B\b")
 
 
 @dataclass(frozen=True)
-class Waiting:
+class WaitingRun:
     """A run has no device yet: why, and its place (from 1) among so many that wait."""
 
     reason: str
@@ -55,7 +55,7 @@ class Turn:
         self._yielding_since: float | None = None
         self._reason = _Reason()
 
-    def attempt(self) -> SlotHolder | Waiting:
+    def attempt(self) -> SlotHolder | WaitingRun:
         """Take a device if one is free and it is this run's turn; the run has left the queue then.
 
         To be called every 0.4 s or so: costs a fraction of a millisecond while no device is free, and returns within
@@ -120,9 +120,9 @@ class Turn:
         devices = tuple(place.slot.device for place in self._slots.places(self._wish))
         return Entry(self._run.path.name, devices, self._wish.share, self._owner)
 
-    def _wait(self, reason: str) -> Waiting:
+    def _wait(self, reason: str) -> WaitingRun:
         here = [entry for entry in self._entries if entry.is_here]
-        return Waiting(self._reason.steady(reason), len(_before(self._run, here)) + 1, max(len(here), 1))
+        return WaitingRun(self._reason.steady(reason), len(_before(self._run, here)) + 1, max(len(here), 1))
 
 
 def _could_take(entry: Entry, place: Place) -> bool:

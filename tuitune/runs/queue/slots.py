@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from tuitune.hardware import fitness, occupancy
-from tuitune.hardware.gpus import PATIENCE, Gpu, Sampler
+from tuitune.hardware.gpus import PATIENCE, Gpu, GpuSampler
 from tuitune.paths import runs_home
 from tuitune.problem import TuituneError
 from tuitune.runs.queue.device_lock import DeviceLock, noted_devices
@@ -34,7 +34,7 @@ _SHOWN = 3
 
 
 @dataclass(frozen=True)
-class Slot:
+class DeviceSlot:
     """A place to train: `device` is one of SEATS or the GPU's UUID (its number where it has none), `label` its name for
     people, `environment` what the engine must find in its environment to train there and nowhere else.
     """
@@ -68,7 +68,7 @@ class Wish:
 class SlotHolder:
     """The lease of `slot`, from when it is made until `release`, or until this process is gone."""
 
-    def __init__(self, slot: Slot, lock: DeviceLock) -> None:
+    def __init__(self, slot: DeviceSlot, lock: DeviceLock) -> None:
         self.slot = slot
         self._lock = lock
 
@@ -90,7 +90,7 @@ class Place:
     that the driver cannot be asked about.
     """
 
-    slot: Slot
+    slot: DeviceSlot
     card: Gpu | None
 
     def is_open(self, share: bool) -> bool:
@@ -119,7 +119,7 @@ class Slots:
 
     def __init__(self, patience: float) -> None:
         self._cards: list[Gpu] = []
-        self._sampler = Sampler()
+        self._sampler = GpuSampler()
         self._patience = patience
         self._looked_at: float | None = None
 
@@ -166,7 +166,7 @@ class Slots:
         if cards:
             return [Place(_gpu_slot(card), card) for card in fitness.usable(cards, fitness.installed())]
         if self._looked_at is not None and self._sampler.blind and wish.gpu != "auto":
-            return [Place(Slot(wish.gpu, f"GPU {wish.gpu}", {"CUDA_VISIBLE_DEVICES": wish.gpu}), None)]
+            return [Place(DeviceSlot(wish.gpu, f"GPU {wish.gpu}", {"CUDA_VISIBLE_DEVICES": wish.gpu}), None)]
         return []
 
     def _missing(self, wish: Wish) -> str:
@@ -201,9 +201,9 @@ def holders() -> dict[str, dict[str, str]]:
     return {device: {"run": run.id, "name": run.name, "directory": str(run.path)} for device, run in found.items()}
 
 
-def _gpu_slot(card: Gpu) -> Slot:
+def _gpu_slot(card: Gpu) -> DeviceSlot:
     device = card.uuid or str(card.index)
-    return Slot(device, occupancy.title(card), {"CUDA_VISIBLE_DEVICES": device})
+    return DeviceSlot(device, occupancy.title(card), {"CUDA_VISIBLE_DEVICES": device})
 
 
 def is_cpu(device: str) -> bool:
@@ -212,10 +212,10 @@ def is_cpu(device: str) -> bool:
 
 
 def _cpu_place(seat: str) -> Place:
-    return Place(Slot(seat, "CPU", {"CUDA_VISIBLE_DEVICES": ""}), None)
+    return Place(DeviceSlot(seat, "CPU", {"CUDA_VISIBLE_DEVICES": ""}), None)
 
 
-def _held_text(slot: Slot, run: Run, *, share: bool) -> str:
+def _held_text(slot: DeviceSlot, run: Run, *, share: bool) -> str:
     """Who holds a slot, or is still at work on it; "" where nobody does. A run that does not share waits for all whom
     it would disturb.
     """

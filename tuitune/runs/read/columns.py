@@ -12,7 +12,7 @@ _PLACES = ("step", "epoch", "tokens", "time", "step_seconds")
 """Where a record stands, beside its metrics: trained tokens since the start, seconds since the epoch."""
 
 
-class Steps:
+class StepColumns:
     """The training records as columns of equal length; NaN where a figure was missing, odd or not finite.
 
     `steps[key]` is a column: of a metric, or step, epoch, tokens, time, step_seconds.

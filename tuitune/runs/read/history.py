@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from itertools import chain, groupby
 from typing import Any
 
-from tuitune.runs.read.columns import Steps
+from tuitune.runs.read.columns import StepColumns
 from tuitune.runs.read.marks import Mark, Marks
 from tuitune.runs.read.state import PROGRESS
 from tuitune.runs.store.records import Record, column, metric_line, whole
@@ -51,7 +51,7 @@ class History:
 
     def __init__(self) -> None:
         self.rewinds = 0
-        self.steps = Steps()
+        self.steps = StepColumns()
         self.phase: Phase | None = None
         self.plan: Plan | None = None
         self.artefact: Artefact | None = None

@@ -86,7 +86,9 @@ def note(life: dict[str, Record], event: Record) -> None:
     life[kind] = event
 
 
-def catch_up(run: Run, reader: journal.Reader, events: list[Record], max_records: int | None = None) -> bool | None:
+def catch_up(
+    run: Run, reader: journal.JournalReader, events: list[Record], max_records: int | None = None
+) -> bool | None:
     """Add to `events` what has come since, at most `max_records`; whether a supervisor is at work on the run.
 
     None where there is more to read, so that the events do not tell the state yet. As in `derive`, who is at work is

@@ -16,7 +16,7 @@ from tuitune.runs.read.state import ENDED, State, catch_up, derive, judge, note
 from tuitune.runs.read.time_left import evaluation_seconds, samples_seconds, steps_seconds, times_due
 from tuitune.runs.store import files
 from tuitune.runs.store.directory import Run, created_at, read_recipe
-from tuitune.runs.store.journal import Reader
+from tuitune.runs.store.journal import JournalReader
 from tuitune.runs.store.records import Record, number, whole
 from tuitune.text import redact_all
 
@@ -92,7 +92,9 @@ class RunView(History):
 
     def _restart(self) -> None:
         super().__init__()
-        self._readers = [Reader(path) for path in (self.run.events_file, self.run.metrics_file, self.run.samples_file)]
+        self._readers = [
+            JournalReader(path) for path in (self.run.events_file, self.run.metrics_file, self.run.samples_file)
+        ]
         self.events: list[Record] = []
         self._life: dict[str, Record] = {}
         self._lives = 0

@@ -8,7 +8,7 @@ from contextlib import suppress
 
 from tuitune.runs.store import files
 from tuitune.runs.store.directory import Run
-from tuitune.runs.store.journal import Writer
+from tuitune.runs.store.journal import JournalWriter
 from tuitune.runs.store.records.lifecycle import Event
 
 _RESERVE = 1 << 16
@@ -25,7 +25,7 @@ class EventLog:
         self._reserve = run.reserve_file
         with suppress(OSError):
             files.write_new(self._reserve, bytes(_RESERVE))
-        self._writer = Writer(run.events_file)
+        self._writer = JournalWriter(run.events_file)
 
     def append(self, event: Event) -> None:
         try:

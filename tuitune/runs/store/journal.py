@@ -28,7 +28,7 @@ _CHUNK = LINE_LIMIT + 1
 _PIECE = 1 << 17
 
 
-class Writer:
+class JournalWriter:
     """Appends records to a journal file, creating it with mode 0600; safe to use from several threads of one process.
 
     A tail that an earlier writer left torn is closed, and the numbering goes on where it ended. OSError where the file
@@ -76,7 +76,7 @@ class Writer:
     def close(self) -> None:
         os.close(self._fd)
 
-    def __enter__(self) -> Writer:
+    def __enter__(self) -> JournalWriter:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -117,7 +117,7 @@ def _parse(line: bytes) -> Record | None:
     return sound(record) if isinstance(record, dict) else None
 
 
-class Reader:
+class JournalReader:
     """Follows a journal file that may not exist yet, grow, be cut short or be replaced.
 
     `broken` counts the lines skipped. `reloads` counts the times that the file turned out to be another or a shorter
@@ -191,7 +191,7 @@ class Reader:
 
 def read_all(path: Path) -> list[Record]:
     """Every record of a journal file that can be read; empty where there is none."""
-    return Reader(path).poll()
+    return JournalReader(path).poll()
 
 
 def last(path: Path, *kinds: str) -> Record | None:

@@ -13,7 +13,7 @@ from tuitune.runs.store.records.lifecycle import Amended
 from tuitune.runs.supervise.notices import Notices
 
 
-class Desk:
+class SupervisorContext:
     """`terminated` is true once this process was asked by a signal (SIGTERM, SIGINT) to end."""
 
     def __init__(self, run: Run, events: EventLog) -> None:

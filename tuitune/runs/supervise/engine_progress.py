@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from tuitune.runs.store.directory import Run
-from tuitune.runs.store.journal import Reader
+from tuitune.runs.store.journal import JournalReader
 from tuitune.runs.store.records import Record, number, whole
 
 _AT_ONCE = 20_000
 
 
-class Pulse:
+class EngineProgress:
     """Follows a run's metrics. `step` is the last step heard of, `seq` the number of the last record; `longest_step` is
     the longest time between two step records and `longest_save` that of a checkpoint, in seconds, of all lives.
     """
 
     def __init__(self, run: Run) -> None:
-        self._reader = Reader(run.metrics_file)
+        self._reader = JournalReader(run.metrics_file)
         self.step = 0
         self.seq = 0
         self.longest_step = 0.0

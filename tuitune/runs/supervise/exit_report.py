@@ -28,14 +28,14 @@ _WORKER_KILLED = "signal: Killed"
 
 
 @dataclass(frozen=True)
-class Exit:
+class EngineExit:
     """An exit code, or the name of the signal that ended the process."""
 
     code: int | None
     signal: str | None
 
     @classmethod
-    def of(cls, returncode: int) -> Exit:
+    def of(cls, returncode: int) -> EngineExit:
         """From a `Popen.returncode`, which is negative for a signal."""
         return cls(returncode, None) if returncode >= 0 else cls(None, _signal_name(-returncode))
 
@@ -45,7 +45,7 @@ class Exit:
 
 
 @dataclass(frozen=True)
-class Ending:
+class ExitReport:
     """The state that an engine left the run in, the reason in words, and whether memory ran out."""
 
     state: State
@@ -65,7 +65,7 @@ class Circumstances:
     after: int = 0
 
 
-def obituary(run: Run, exit: Exit, around: Circumstances) -> Ending:
+def exit_report(run: Run, exit: EngineExit, around: Circumstances) -> ExitReport:
     """How the run stands after its engine has exited.
 
     "finished" needs both the exit code and the engine's own word: whatever else was asked or reported wins over it.
@@ -76,20 +76,20 @@ def obituary(run: Run, exit: Exit, around: Circumstances) -> Ending:
     if state == "finished" and outcome != "finished":
         state = outcome if outcome in ("stopped", "failed", "paused") else "crashed"
     if as_asked := _as_asked(run, exit, around.asked, outcome):
-        return Ending(as_asked[0], reason or as_asked[1])
+        return ExitReport(as_asked[0], reason or as_asked[1])
     if state == "stopped" and around.asked == "pause" and cause != "limit":
         state = "paused"
     if state in ("finished", "stopped", "paused"):
-        return Ending(state, reason)
+        return ExitReport(state, reason)
     if not reason and exit.code == 1 and out_of_room(run.path):
-        return Ending(state, _DISK_FULL)
+        return ExitReport(state, _DISK_FULL)
     told = reason or _told(run, exit, around)
     out_of_memory = (
         cause == "out-of-memory"
         or (not reason and memory_that_ran_out(last_words(run)) is not None)
         or (around.oom_killed and (exit.killed or _WORKER_KILLED in told + last_words(run)))
     )
-    return Ending(state, f"disk full: {told}" if _disk_full(run, told) else told, out_of_memory)
+    return ExitReport(state, f"disk full: {told}" if _disk_full(run, told) else told, out_of_memory)
 
 
 def oom_kills() -> int:
@@ -136,7 +136,7 @@ def _own_word(run: Run, after: int) -> Record:
     return end if seq is None or seq > after else {}
 
 
-def _as_asked(run: Run, exit: Exit, asked: Asked, outcome: object) -> tuple[State, str] | None:
+def _as_asked(run: Run, exit: EngineExit, asked: Asked, outcome: object) -> tuple[State, str] | None:
     """The state and reason of an engine that a signal of ours ended before it could end well itself."""
     if asked == "kill" and (exit.signal == "SIGTERM" or exit.killed or (exit.code == 1 and outcome != "finished")):
         return "stopped", f"killed on request while {_activity(run)}"
@@ -146,7 +146,7 @@ def _as_asked(run: Run, exit: Exit, asked: Asked, outcome: object) -> tuple[Stat
     return None
 
 
-def _told(run: Run, exit: Exit, around: Circumstances) -> str:
+def _told(run: Run, exit: EngineExit, around: Circumstances) -> str:
     words = last_words(run)
     if place := memory_that_ran_out(words):
         how = f"{place} ran out of memory"

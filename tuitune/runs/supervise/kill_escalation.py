@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
-from tuitune.runs.supervise.engine_progress import Pulse
+from tuitune.runs.supervise.engine_progress import EngineProgress
 
 PATIENCE = (5.0, 60.0)
 """The least and the most seconds that an engine is given to save and end when it is asked to."""
@@ -30,13 +30,13 @@ class Engine(Protocol):
     def signal_group(self, number: signal.Signals) -> None: ...
 
 
-def patience(pulse: Pulse) -> float:
+def patience(pulse: EngineProgress) -> float:
     """Seconds that the engine may need to end by itself: two saves and a step, as long as they have taken."""
     least, most = PATIENCE
     return min(max(2 * pulse.longest_save + pulse.longest_step, least), most)
 
 
-class Ladder:
+class KillEscalation:
     """The rungs, climbed by calling `climb` now and then.
 
     `tell` is given the fields of each rung's event: rung, seconds, next, message.

@@ -16,10 +16,10 @@ from tuitune.runs.store.directory import Run, read_recipe
 from tuitune.runs.store.events import EventLog
 from tuitune.runs.store.records import whole
 from tuitune.runs.store.records.lifecycle import Ended, EngineStarted, Exited, Slot, Supervisor
-from tuitune.runs.supervise.context import Desk
+from tuitune.runs.supervise.context import SupervisorContext
 from tuitune.runs.supervise.engine_process import EngineProcess, engine_command
-from tuitune.runs.supervise.engine_progress import Pulse
-from tuitune.runs.supervise.exit_report import Asked, Circumstances, Ending, Exit, obituary, oom_kills
+from tuitune.runs.supervise.engine_progress import EngineProgress
+from tuitune.runs.supervise.exit_report import Asked, Circumstances, EngineExit, ExitReport, exit_report, oom_kills
 from tuitune.runs.supervise.kernel_log import KernelLog
 from tuitune.runs.supervise.watch import Watch
 from tuitune.text import redact
@@ -36,10 +36,10 @@ class Life:
         self._events = events
         self._command = command or engine_command(run)
         self._began = time.monotonic()
-        self._pulse = Pulse(run)
+        self._pulse = EngineProgress(run)
         with suppress(OSError):
             run.control.mkdir(mode=0o700)
-        self._desk = Desk(run, events)
+        self._desk = SupervisorContext(run, events)
         before = journal.last(run.events_file, "supervisor")
         if before is not None:
             self._desk.inbox.turn_away("the request was for an earlier life of this run")
@@ -51,7 +51,7 @@ class Life:
     def see_through(self, changes: Mapping[str, Any]) -> None:
         """Live to the last event, with `changes` to the recipe."""
         held = self._prepare(changes)
-        if isinstance(held, Ending):
+        if isinstance(held, ExitReport):
             ending = held
         else:
             with held:
@@ -73,7 +73,7 @@ class Life:
         glance.look(self._run)
         self._desk.notices.wait()
 
-    def _prepare(self, changes: Mapping[str, Any]) -> SlotHolder | Ending:
+    def _prepare(self, changes: Mapping[str, Any]) -> SlotHolder | ExitReport:
         """Make the changes and wait for a device; or how the run ended before it had one."""
         from tuitune.runs.supervise.waiting import await_device
 
@@ -84,9 +84,9 @@ class Life:
             self._desk.notices.command = recipe.run.notify
             return await_device(self._desk, recipe)
         except (TuituneError, OSError) as error:
-            return Ending("failed", str(error))
+            return ExitReport("failed", str(error))
 
-    def _train(self, environment: Mapping[str, str]) -> Ending:
+    def _train(self, environment: Mapping[str, str]) -> ExitReport:
         """Run engines until one ends otherwise than out of memory, or there is no other try."""
         from tuitune.runs.supervise import retry
 
@@ -96,9 +96,9 @@ class Life:
                 return ending
             refused = retry.prepare(self._desk, journal.last_seq(self._run.metrics_file))
             if refused is not None:
-                return Ending(ending.state, ending.reason + refused)
+                return ExitReport(ending.state, ending.reason + refused)
 
-    def _run_engine(self, environment: Mapping[str, str]) -> tuple[Ending, Asked]:
+    def _run_engine(self, environment: Mapping[str, str]) -> tuple[ExitReport, Asked]:
         """How an engine ended, and what it was last asked to do."""
         self._pulse.catch_up()
         after, kills_before = journal.last_seq(self._run.metrics_file), oom_kills()
@@ -106,12 +106,12 @@ class Life:
             try:
                 engine = EngineProcess(self._run, self._command, environment)
             except (OSError, subprocess.SubprocessError) as error:
-                return Ending("failed", f"the engine could not be started: {error}"), ""
+                return ExitReport("failed", f"the engine could not be started: {error}"), ""
             who = engine.identity
             self._events.append(EngineStarted(identity=who.as_record() if who else None, after=after))
             watch = Watch(self._desk, engine, self._pulse, after)
-            gone = Exit.of(watch.until_gone())
+            gone = EngineExit.of(watch.until_gone())
             self._events.append(Exited(code=gone.code, signal=gone.signal))
             xids = kernel_log.xids(who.pid if who else None)
         around = Circumstances(watch.asked, oom_kills() > kills_before, xids, after)
-        return obituary(self._run, gone, around), watch.asked
+        return exit_report(self._run, gone, around), watch.asked

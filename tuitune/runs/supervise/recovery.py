@@ -16,7 +16,7 @@ from tuitune.runs.store.identity import Identity
 from tuitune.runs.store.records.lifecycle import Ended
 from tuitune.runs.supervise import kill_escalation
 from tuitune.runs.supervise.engine_process import MARK
-from tuitune.runs.supervise.engine_progress import Pulse
+from tuitune.runs.supervise.engine_progress import EngineProgress
 
 
 def engine_of(run: Run) -> Identity | None:
@@ -31,7 +31,7 @@ def clear_away(run: Run, engine: Identity) -> bool:
     The lease must be held, so that nobody else is at work on the run.
     """
     if identity.alive(engine):
-        pulse = Pulse(run)
+        pulse = EngineProgress(run)
         pulse.catch_up()
         rungs: list[tuple[float, Callable[[], object]]] = [
             (kill_escalation.patience(pulse), lambda: identity.send_signal(engine, signal.SIGTERM)),

@@ -6,7 +6,7 @@ from tuitune.problem import TuituneError
 from tuitune.runs.store import checkpoints
 from tuitune.runs.store.directory import read_recipe
 from tuitune.runs.store.records.lifecycle import Retry
-from tuitune.runs.supervise.context import Desk
+from tuitune.runs.supervise.context import SupervisorContext
 
 _MOST_ACCUMULATION = 4096
 
@@ -21,7 +21,7 @@ def smaller(batch_size: int, accumulation: int) -> tuple[int, int] | None:
     return (size, effective // size) if size and effective // size <= _MOST_ACCUMULATION else None
 
 
-def prepare(desk: Desk, after: int) -> str | None:
+def prepare(desk: SupervisorContext, after: int) -> str | None:
     """Change the recipe to smaller batches, so that another engine can go on from the last checkpoint.
 
     None when that is done; else what is to follow the reason of the end: "" where the recipe allows no other try, or

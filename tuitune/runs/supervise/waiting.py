@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 from tuitune.recipe.schema import Recipe
 from tuitune.recipe.values import shown
 from tuitune.runs.control.intake import Request
-from tuitune.runs.queue.order import Turn, Waiting
+from tuitune.runs.queue.order import Turn, WaitingRun
 from tuitune.runs.store.directory import read_recipe
 from tuitune.runs.store.records.lifecycle import PauseRequested, StopRequested
 from tuitune.runs.store.records.lifecycle import Waiting as Told
-from tuitune.runs.supervise.context import Desk
-from tuitune.runs.supervise.exit_report import Ending
+from tuitune.runs.supervise.context import SupervisorContext
+from tuitune.runs.supervise.exit_report import ExitReport
 
 if TYPE_CHECKING:
     from tuitune.runs.queue.slots import SlotHolder
@@ -21,20 +21,20 @@ if TYPE_CHECKING:
 TICK_SECONDS = 0.4
 
 _ENDS = {
-    "stop": Ending("stopped", "stopped while queued"),
-    "pause": Ending("paused", "paused while queued"),
-    "kill": Ending("stopped", "killed on request while queued"),
+    "stop": ExitReport("stopped", "stopped while queued"),
+    "pause": ExitReport("paused", "paused while queued"),
+    "kill": ExitReport("stopped", "killed on request while queued"),
 }
 
 _REQUESTED: dict[str, type[StopRequested]] = {"stop": StopRequested, "pause": PauseRequested}
 
 
-def await_device(desk: Desk, recipe: Recipe) -> SlotHolder | Ending:
+def await_device(desk: SupervisorContext, recipe: Recipe) -> SlotHolder | ExitReport:
     """The device, once it is this run's turn; or how the run ended before. RecipeError where the recipe is damaged."""
     turn, told = Turn(desk.run, recipe), ""
-    found: SlotHolder | Waiting | Ending = turn.attempt()
+    found: SlotHolder | WaitingRun | ExitReport = turn.attempt()
     try:
-        while isinstance(found, Waiting):
+        while isinstance(found, WaitingRun):
             if found.reason != told:
                 told = found.reason
                 desk.events.append(Told(reason=told, place=found.place, of=found.of))
@@ -47,12 +47,12 @@ def await_device(desk: Desk, recipe: Recipe) -> SlotHolder | Ending:
                 turn = Turn(desk.run, recipe)
             found = ending or turn.attempt()
     finally:
-        if isinstance(found, Waiting | Ending):
+        if isinstance(found, WaitingRun | ExitReport):
             turn.leave()
     return found
 
 
-def _heed(desk: Desk) -> tuple[bool, Ending | None]:
+def _heed(desk: SupervisorContext) -> tuple[bool, ExitReport | None]:
     """Answer what was asked: whether the recipe was edited, and how the run ended, if it was asked to."""
     edited, ending = False, None
     if desk.terminated:
@@ -73,7 +73,7 @@ def _heed(desk: Desk) -> tuple[bool, Ending | None]:
     return edited, ending
 
 
-def _edit(desk: Desk, request: Request) -> bool:
+def _edit(desk: SupervisorContext, request: Request) -> bool:
     from tuitune.recipe.check import RecipeError
 
     try:

@@ -11,11 +11,11 @@ from tuitune.runs.store.records import Record, whole
 from tuitune.runs.store.records.lifecycle import Heard, Kill, PauseRequested, Silent, StopRequested
 from tuitune.runs.store.records.training import Alert
 from tuitune.runs.supervise import kill_escalation
-from tuitune.runs.supervise.context import Desk
+from tuitune.runs.supervise.context import SupervisorContext
 from tuitune.runs.supervise.engine_process import EngineProcess
-from tuitune.runs.supervise.engine_progress import Pulse
+from tuitune.runs.supervise.engine_progress import EngineProgress
 from tuitune.runs.supervise.exit_report import Asked
-from tuitune.runs.supervise.kill_escalation import Ladder
+from tuitune.runs.supervise.kill_escalation import KillEscalation
 from tuitune.runs.supervise.silence import Silence
 
 TICK_SECONDS = 0.4
@@ -28,14 +28,14 @@ _ALREADY = {"stop": "it is already stopping", "pause": "it is already pausing", 
 class Watch:
     """Watches over `engine`, whose records are those after number `after`. `asked` is what it was last asked to do."""
 
-    def __init__(self, desk: Desk, engine: EngineProcess, pulse: Pulse, after: int) -> None:
+    def __init__(self, desk: SupervisorContext, engine: EngineProcess, pulse: EngineProgress, after: int) -> None:
         self.asked: Asked = ""
         self._desk = desk
         self._engine = engine
         self._pulse = pulse
         self._after = after
         self._silence = Silence()
-        self._ladder: Ladder | None = None
+        self._ladder: KillEscalation | None = None
 
     def until_gone(self) -> int:
         """Wait until the engine has exited and nothing of it is left; its return code, negative for a signal."""
@@ -92,7 +92,7 @@ class Watch:
     def _kill(self, *, now: bool) -> None:
         self.asked = "kill"
         if self._ladder is None:
-            self._ladder = Ladder(self._engine, kill_escalation.patience(self._pulse), self._rung)
+            self._ladder = KillEscalation(self._engine, kill_escalation.patience(self._pulse), self._rung)
         self._ladder.begin(now=now)
 
     def _rung(self, **fields: Any) -> None:

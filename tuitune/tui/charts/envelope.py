@@ -10,7 +10,7 @@ from math import ceil, isnan, log10, nan
 
 from tuitune.tui.charts.canvas import Canvas
 from tuitune.tui.charts.pyramid import Pyramid
-from tuitune.tui.charts.series import Line
+from tuitune.tui.charts.series import Series
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ Span = tuple[int, float, float, float, float]
 """Dot column; smallest, largest, first and last value on it. A gap is NaN: in all four, or in first or last alone."""
 
 
-def envelope(line: Line, window: ChartWindow, wide: int, *, positive: bool, known: Sequence[Span] = ()) -> list[Span]:
+def envelope(line: Series, window: ChartWindow, wide: int, *, positive: bool, known: Sequence[Span] = ()) -> list[Span]:
     """The columns of `line` that have points, in order, with a neighbour beyond either edge: lines enter and leave.
 
     `known` are columns found before, by the same window, for the line when it was shorter: all but the last of them
@@ -69,7 +69,7 @@ class Envelopes:
     def __init__(self) -> None:
         self._known: dict[int, tuple[Pyramid, tuple[object, ...], list[Span]]] = {}
 
-    def of(self, line: Line, window: ChartWindow, wide: int, *, positive: bool) -> list[Span]:
+    def of(self, line: Series, window: ChartWindow, wide: int, *, positive: bool) -> list[Span]:
         setting = (window, wide, positive)
         values, known_setting, spans = self._known.get(id(line.values), (None, None, []))
         known = spans if values is line.values and known_setting == setting else []
@@ -80,14 +80,14 @@ class Envelopes:
         return spans
 
 
-def _single(line: Line, window: ChartWindow, wide: int, index: int, positive: bool) -> Span:
+def _single(line: Series, window: ChartWindow, wide: int, index: int, positive: bool) -> Span:
     value = line.values.values[index]
     if positive and not value > 0:
         value = nan
     return window.column(line.xs(window.axis)[index], wide), value, value, value, value
 
 
-def _sparse(line: Line, window: ChartWindow, wide: int, start: int, stop: int, positive: bool) -> list[Span]:
+def _sparse(line: Series, window: ChartWindow, wide: int, start: int, stop: int, positive: bool) -> list[Span]:
     """Fewer points than columns: one by one, points that share a column joined."""
     spans: list[Span] = []
     for index in range(start, stop):
@@ -104,7 +104,7 @@ def _sparse(line: Line, window: ChartWindow, wide: int, start: int, stop: int, p
     return spans
 
 
-def _dense(line: Line, edges: list[float], xs: array[float], start: int, stop: int, positive: bool) -> list[Span]:
+def _dense(line: Series, edges: list[float], xs: array[float], start: int, stop: int, positive: bool) -> list[Span]:
     """More points than columns: the extremes of each column from the pyramid."""
     values, bounds = line.values.values, line.values.bounds
     spans: list[Span] = []

@@ -12,7 +12,7 @@ from tuitune.tui.charts.axis import Ticks, dot_row, place, value_ticks, x_ticks
 from tuitune.tui.charts.canvas import ASCII, BRAILLE, Canvas
 from tuitune.tui.charts.envelope import ChartWindow, Envelopes, Span, logarithmic, trace
 from tuitune.tui.charts.marks import Cells, Mark, MarkLayer
-from tuitune.tui.charts.series import Line
+from tuitune.tui.charts.series import Series
 
 BLANK, AXIS, MARK, EVENT, ALARM = range(5)
 """Colour numbers that are not a line's: empty cells, axes and their labels, marks by hand, of events, of alarms."""
@@ -67,7 +67,7 @@ class FrameRow:
         return different[0], different[-1] + 1
 
 
-def _label(line: Line) -> str:
+def _label(line: Series) -> str:
     return f"{line.letter} {line.name}".rstrip()
 
 
@@ -75,7 +75,7 @@ def _label(line: Line) -> str:
 class Frame:
     """What to draw and where: `lines` back to front, over `window`, from `low` to `high` (powers of ten with `log`)."""
 
-    lines: Sequence[Line]
+    lines: Sequence[Series]
     window: ChartWindow
     low: float
     high: float
@@ -115,7 +115,7 @@ class Frame:
     def _longest(self) -> int:
         return 1 + max((len(_label(line)) for line in self.lines if line.letter), default=0)
 
-    def label(self, line: Line) -> str:
+    def label(self, line: Series) -> str:
         """What stands at the end of a line."""
         return _label(line) if self.named else line.letter
 
@@ -176,7 +176,7 @@ class _Plot:
         self.text[row] = self.text[row][:column] + label + self.text[row][end:]
         self.inks[row][column:end] = bytes([ink]) * len(label)
 
-    def _draw(self, line: Line) -> None:
+    def _draw(self, line: Series) -> None:
         frame = self.frame
         canvas = Canvas(frame.columns, frame.rows)
         spans = frame.envelopes.of(line, frame.window, canvas.dots_wide, positive=frame.log)
@@ -194,7 +194,7 @@ class _Plot:
         if line.letter and frame.lettered:
             self._end(line, spans, ink)
 
-    def _points(self, line: Line, spans: list[Span], ink: int) -> None:
+    def _points(self, line: Series, spans: list[Span], ink: int) -> None:
         """A marker on every point that stands apart from the marker before it, and always on the best one."""
         frame = self.frame
         inside = [span for span in spans if 0 <= span[0] < frame.columns * 2 and not isnan(span[4])]
@@ -215,7 +215,7 @@ class _Plot:
         row = min(max(self.frame.dot_row(position) // 4, 0), self.frame.rows - 1)
         self._glyphs[row * self.frame.columns + column // 2] = glyph, ink
 
-    def _end(self, line: Line, spans: list[Span], ink: int) -> None:
+    def _end(self, line: Series, spans: list[Span], ink: int) -> None:
         """Note where the line ends, for its name."""
         ends = [span[4] for span in spans if not isnan(span[4]) and span[0] < self.frame.columns * 2]
         if ends:

@@ -11,14 +11,14 @@ from tuitune.tui.charts.envelope import ChartWindow, Envelopes
 from tuitune.tui.charts.frame import UNICODE_GLYPHS, Frame, FrameRow, Glyphs
 from tuitune.tui.charts.marks import Mark
 from tuitune.tui.charts.scale import StickyRange
-from tuitune.tui.charts.series import Line
+from tuitune.tui.charts.series import Series
 
 
 @dataclass
 class Plot:
     """`frame()` draws the lines as they are now. `log` waits, on a linear scale, for something positive in view."""
 
-    lines: Sequence[Line] = ()
+    lines: Sequence[Series] = ()
     marks: Sequence[Mark] = ()
     log: bool = False
     glyphs: Glyphs = UNICODE_GLYPHS

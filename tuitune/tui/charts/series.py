@@ -51,7 +51,7 @@ class Positions:
 
 
 @dataclass(frozen=True)
-class Line:
+class Series:
     """One curve. `ink` is its colour number; `letter` and `name` stand in the legend and at its end; `points` are drawn
     as markers, the one at index `best` with a marker of its own; a `ghost` is drawn faint.
     """

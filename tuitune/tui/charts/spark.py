@@ -8,7 +8,7 @@ from tuitune.tui.charts.canvas import BRAILLE, Canvas
 from tuitune.tui.charts.envelope import ChartWindow, envelope, trace
 from tuitune.tui.charts.pyramid import Pyramid
 from tuitune.tui.charts.scale import padded
-from tuitune.tui.charts.series import Line, Positions
+from tuitune.tui.charts.series import Positions, Series
 
 
 def spark(values: Sequence[float], width: int, glyphs: str = BRAILLE) -> str:
@@ -22,5 +22,5 @@ def spark(values: Sequence[float], width: int, glyphs: str = BRAILLE) -> str:
     canvas = Canvas(width, 1)
     low, high = padded(*bounds, floor_at_zero=False)
     window = ChartWindow("step", 0, max(len(values) - 1, 1))
-    trace(canvas, envelope(Line(positions, series, 1), window, canvas.dots_wide, positive=False), low, high)
+    trace(canvas, envelope(Series(positions, series, 1), window, canvas.dots_wide, positive=False), low, high)
     return canvas.lines(glyphs)[0]

@@ -16,7 +16,7 @@ from tuitune.tui.compose.section_list import SectionMark
 from tuitune.tui.widgets.field_row import FieldView
 from tuitune.tui.widgets.prompts_editor import counted
 from tuitune.views.draft import Draft, Version, value_of, with_values
-from tuitune.views.estimate import Inspections, Outlook
+from tuitune.views.estimate import Estimate, Inspections
 
 REVIEW = "review"
 
@@ -27,7 +27,7 @@ class Composing:
     def __init__(self, draft: Draft, base: Path, settled: Collection[str] = ()) -> None:
         self.draft = draft
         self.base = base
-        self.outlook: Outlook | None = None
+        self.outlook: Estimate | None = None
         """What is known of the recipe, once somebody has looked."""
         self.inspections = Inspections(base)
         self.section = "model"

@@ -12,7 +12,7 @@ from tuitune.recipe.settings import setting, show_value
 from tuitune.text import clean
 from tuitune.tui.widgets.pane import Pane
 from tuitune.units import bytes_text, count_text, percent_text
-from tuitune.views.estimate import Outlook
+from tuitune.views.estimate import Estimate
 
 _FILL = "█▓▒░█▓▒░"
 _UNKNOWN = "unknown"
@@ -28,12 +28,12 @@ class ForecastPane(Pane):
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__("Forecast", id=id)
-        self._shown: tuple[Outlook, int] | None = None
+        self._shown: tuple[Estimate, int] | None = None
 
     def compose(self) -> Iterator[Static]:
         yield Static()
 
-    def show(self, outlook: Outlook, errors: int) -> None:
+    def show(self, outlook: Estimate, errors: int) -> None:
         """Show what is known; `errors` counts what is wrong with the draft."""
         if (outlook, errors) != self._shown:
             self._shown = (outlook, errors)
@@ -53,18 +53,18 @@ class ForecastLine(Static):
 
     DEFAULT_CSS = "ForecastLine { height: 2; padding: 0 1; text-wrap: nowrap; text-overflow: ellipsis; }"
 
-    def show(self, outlook: Outlook, errors: int) -> None:
+    def show(self, outlook: Estimate, errors: int) -> None:
         self.update(Content("\n").join(forecast_summary(outlook, errors)))
 
 
-def forecast_lines(outlook: Outlook, errors: int, width: int) -> list[Content]:
+def forecast_lines(outlook: Estimate, errors: int, width: int) -> list[Content]:
     """Everything known, `width` cells wide."""
     blank = Content("")
     groups = [_machine(outlook, width), _memory(outlook, width), _figures(outlook, width), _advice(outlook, errors)]
     return [line for group in groups if group for line in (*group, blank)]
 
 
-def forecast_summary(outlook: Outlook, errors: int) -> list[Content]:
+def forecast_summary(outlook: Estimate, errors: int) -> list[Content]:
     """The two lines that matter most."""
     parts: list[Content] = []
     if outlook.forecast is not None:
@@ -88,7 +88,7 @@ def forecast_summary(outlook: Outlook, errors: int) -> list[Content]:
     return [first, Content(f"effective batch {outlook.effective_batch:,} · {_steps(outlook)}") + sign]
 
 
-def _machine(outlook: Outlook, width: int) -> list[Content]:
+def _machine(outlook: Estimate, width: int) -> list[Content]:
     host = outlook.host
     if not outlook.gpus:
         words = clean(outlook.gpu_reason or "no GPU on this machine")
@@ -106,7 +106,7 @@ def _machine(outlook: Outlook, width: int) -> list[Content]:
     ]
 
 
-def _memory(outlook: Outlook, width: int) -> list[Content]:
+def _memory(outlook: Estimate, width: int) -> list[Content]:
     if outlook.forecast is None:
         reason = outlook.unknown or "tuitune has no memory forecast for this architecture yet"
         told = any(_tells_why(one, outlook) for one in outlook.advice)
@@ -123,7 +123,7 @@ def _memory(outlook: Outlook, width: int) -> list[Content]:
     return [*lines, _fit(outlook)]
 
 
-def _tells_why(one: Advice, outlook: Outlook) -> bool:
+def _tells_why(one: Advice, outlook: Estimate) -> bool:
     """Whether a piece of advice gives the reason why nothing is known of the model: it is said once."""
     return one.id == "download" and bool(outlook.not_told)
 
@@ -139,7 +139,7 @@ def _bar(sizes: list[int], capacity: int, width: int) -> Content:
     return Content.assemble(*parts, ("·" * (width - drawn), "$faint"))
 
 
-def _verdict(outlook: Outlook) -> Content:
+def _verdict(outlook: Estimate) -> Content:
     fit = outlook.fit
     if fit is None:
         return Content("fits: unknown")
@@ -147,12 +147,12 @@ def _verdict(outlook: Outlook) -> Content:
     return Content.assemble("fits: ", (_FIT_WORDS[state], f"{_FIT_COLOURS[state]} bold"))
 
 
-def _fit(outlook: Outlook) -> Content:
+def _fit(outlook: Estimate) -> Content:
     where = "" if outlook.gpus else " in RAM, no GPU here"
     return _verdict(outlook) + Content.styled(where, "$faint")
 
 
-def _figures(outlook: Outlook, width: int) -> list[Content]:
+def _figures(outlook: Estimate, width: int) -> list[Content]:
     tokens = outlook.effective_batch * outlook.recipe.data.max_length
     return [
         _pair("trainable", _trainable(outlook), width),
@@ -163,7 +163,7 @@ def _figures(outlook: Outlook, width: int) -> list[Content]:
     ]
 
 
-def _advice(outlook: Outlook, errors: int) -> list[Content]:
+def _advice(outlook: Estimate, errors: int) -> list[Content]:
     lines = []
     if errors:
         lines.append(Content.styled(f"✗ {_plural(errors, 'error')}: see Review", "$bad"))
@@ -181,14 +181,14 @@ def _fix_words(fix: dict[str, object]) -> str:
     return clean(", ".join(f"{key} {show_value(setting(key), value)}" for key, value in fix.items()))
 
 
-def _trainable(outlook: Outlook) -> str:
+def _trainable(outlook: Estimate) -> str:
     if outlook.trainable is None or not outlook.total:
         return _UNKNOWN
     share = percent_text(outlook.trainable / outlook.total)
     return f"{count_text(outlook.trainable)} of {count_text(outlook.total)} ({share})"
 
 
-def _steps(outlook: Outlook) -> str:
+def _steps(outlook: Estimate) -> str:
     steps = outlook.steps
     if steps is None:
         return "steps unknown until the rows are counted"

@@ -8,10 +8,10 @@ from dataclasses import replace
 from tuitune.recipe.schema import Recipe
 from tuitune.recipe.steps import warm_up_steps
 from tuitune.units import count_text, number_text
-from tuitune.views.estimate import Outlook
+from tuitune.views.estimate import Estimate
 
 
-def notes(recipe: Recipe, outlook: Outlook | None) -> dict[str, str]:
+def notes(recipe: Recipe, outlook: Estimate | None) -> dict[str, str]:
     """Key → what follows from its value. `outlook` may be of an earlier version of the recipe."""
     adapter, training = recipe.adapter, recipe.training
     root = math.sqrt(adapter.rank) if adapter.rslora else adapter.rank

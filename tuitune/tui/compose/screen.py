@@ -15,7 +15,7 @@ from textual.message import Message
 from textual.timer import Timer
 from textual.worker import Worker, WorkerState, get_current_worker
 
-from tuitune.hardware.gpus import Sampler
+from tuitune.hardware.gpus import GpuSampler
 from tuitune.problem import Problem
 from tuitune.recipe.schema import Recipe
 from tuitune.recipe.settings import section_titles, setting, settings
@@ -37,7 +37,7 @@ from tuitune.tui.widgets.key_bar import KeyBar
 from tuitune.tui.widgets.pane import Pane
 from tuitune.tui.widgets.row_list import ListRow, RowList
 from tuitune.views.draft import Draft, Version
-from tuitune.views.estimate import Outlook, ask_hub, look
+from tuitune.views.estimate import Estimate, ask_hub, look
 
 TALL = 30
 """Rows of a screen that has room for more than the section in hand."""
@@ -59,7 +59,7 @@ class ComposeScreen(TuituneScreen):
     class Looked(Message):
         """A forecast is ready."""
 
-        def __init__(self, outlook: Outlook) -> None:
+        def __init__(self, outlook: Estimate) -> None:
             super().__init__()
             self.outlook = outlook
 
@@ -79,7 +79,7 @@ class ComposeScreen(TuituneScreen):
             RecipeKeys(self, self.composing, self.form, self.set_values),
             DraftKeys(self, draft, self.composing.base, self._moved),
         )
-        self._sampler = Sampler()
+        self._sampler = GpuSampler()
         self._pending: Timer | None = None
         self._drawn: Version | None = None
         self._views: dict[str, FieldView] = {}

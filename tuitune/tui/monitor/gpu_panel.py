@@ -7,7 +7,7 @@ from threading import Event
 from textual.message import Message
 from textual.worker import get_current_worker
 
-from tuitune.hardware.gpus import Sampler
+from tuitune.hardware.gpus import GpuSampler
 from tuitune.hardware.host import host, process_memory
 from tuitune.runs.store.identity import Identity, alive
 from tuitune.tui.monitor.machine_lines import MachineReading, machine_lines
@@ -17,7 +17,7 @@ INTERVAL = 1.0
 _PATIENCE = 0.2
 
 
-def read_machine(sampler: Sampler, engine: Identity | None) -> MachineReading:
+def read_machine(sampler: GpuSampler, engine: Identity | None) -> MachineReading:
     """Look once. Takes milliseconds; on a machine whose driver sleeps, seconds: not for an event loop."""
     found = sampler.sample()
     pid = engine.pid if engine is not None and alive(engine) else None
@@ -66,7 +66,7 @@ class GpuPanel(Rows, can_focus=True):
         self._stopped.set()
 
     def _watch(self) -> None:
-        worker, sampler = get_current_worker(), Sampler()
+        worker, sampler = get_current_worker(), GpuSampler()
         while not worker.is_cancelled and not self._stopped.is_set():
             self.post_message(self.Sampled(read_machine(sampler, self.engine)))
             for _ in range(round(INTERVAL / _PATIENCE)):

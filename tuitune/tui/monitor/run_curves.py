@@ -8,7 +8,7 @@ from tuitune.metrics import METRICS, Metric, charted
 from tuitune.runs.read.history import PlacedEvaluation
 from tuitune.runs.read.summary import RunView
 from tuitune.tui.charts.pyramid import LIMIT, Pyramid
-from tuitune.tui.charts.series import Line, Positions
+from tuitune.tui.charts.series import Positions, Series
 from tuitune.tui.charts.smoothing import SmoothedSeries
 
 WEIGHTS = (0.9, 0.98, 0.0, 0.6)
@@ -98,14 +98,14 @@ class RunCurves:
         first, newest = min(column[0] for column in columns), max(column[-1] for column in columns)
         return (min(first, 0.0) if first <= newest / 5 else first), newest
 
-    def lines(self, metric: str) -> list[Line]:
+    def lines(self, metric: str) -> list[Series]:
         """The lines of one chart, back to front; with the evaluations, where they measure the same."""
         raw, smooth, measured = self.values[metric], self.smoothed.get(metric), self.evaluated(metric)
         name, letter = ("train", "a") if measured else ("", "")
-        front = Line(self.steps, raw if smooth is None else smooth.series, 1, name, letter)
-        lines = [Line(self.steps, raw, 1, ghost=True)] if smooth is not None else []
+        front = Series(self.steps, raw if smooth is None else smooth.series, 1, name, letter)
+        lines = [Series(self.steps, raw, 1, ghost=True)] if smooth is not None else []
         if measured:
-            lines.append(Line(self.evaluations, measured.values, 2, "eval", "b", points=True, best=measured.best))
+            lines.append(Series(self.evaluations, measured.values, 2, "eval", "b", points=True, best=measured.best))
         return [*lines, front]
 
     def evaluated(self, metric: str) -> HeldOut | None:

@@ -11,7 +11,7 @@ from tuitune.runs.store.directory import Run
 from tuitune.text import clean
 from tuitune.tui.base import Handler, TuituneScreen
 from tuitune.tui.run_control import RunControl
-from tuitune.views.pending_requests import Answer, Ask, Asks
+from tuitune.views.pending_requests import Answer, PendingRequest, PendingRequests
 from tuitune.views.watched_run import WatchedRun
 
 _HAS = {"paused": "is paused", "stopped": "was stopped"}
@@ -34,12 +34,12 @@ class RunRequests(Handler):
         look_again: Callable[[], object],
     ) -> None:
         super().__init__(screen)
-        self.control = RunControl(screen, self._controlled, lambda run, verb: self._take_down(Ask(verb)))
+        self.control = RunControl(screen, self._controlled, lambda run, verb: self._take_down(PendingRequest(verb)))
         self._run = view.run
         self._view = view
         self._last_prompt = last_prompt
         self._look_again = look_again
-        self._asks = Asks()
+        self._asks = PendingRequests()
         self._prompt: str | None = None
 
     def _controlled(self) -> tuple[Run, str]:
@@ -71,10 +71,10 @@ class RunRequests(Handler):
     # What is asked
 
     def action_checkpoint(self) -> None:
-        self._request(Ask("checkpoint"), {})
+        self._request(PendingRequest("checkpoint"), {})
 
     def action_evaluate(self) -> None:
-        self._request(Ask("evaluate"), {})
+        self._request(PendingRequest("evaluate"), {})
 
     def action_sample_now(self) -> None:
         from tuitune.tui.monitor.prompt_dialog import PromptDialog
@@ -82,7 +82,7 @@ class RunRequests(Handler):
         def ask(prompt: str | None) -> None:
             if prompt is not None:
                 self._prompt = prompt
-                self._request(Ask("sample", detail=prompt), {"prompt": prompt} if prompt else {})
+                self._request(PendingRequest("sample", detail=prompt), {"prompt": prompt} if prompt else {})
 
         prompts = self._view.setting("samples.prompts")
         count = len(prompts) if isinstance(prompts, list) else 0
@@ -99,19 +99,19 @@ class RunRequests(Handler):
             return
         self.screen.app.push_screen(
             TuneDialog(self._run.name, recipe),
-            lambda changes: self._request(Ask("tune"), {"changes": changes}) if changes else None,
+            lambda changes: self._request(PendingRequest("tune"), {"changes": changes}) if changes else None,
         )
 
-    def _request(self, ask: Ask, arguments: Mapping[str, Any]) -> None:
+    def _request(self, ask: PendingRequest, arguments: Mapping[str, Any]) -> None:
         from tuitune.runs.control import spool
 
         def job() -> None:
             nonce = spool.request(self._run, ask.verb, arguments)
-            self.screen.app.call_later(self._take_down, Ask(ask.verb, nonce, ask.detail))
+            self.screen.app.call_later(self._take_down, PendingRequest(ask.verb, nonce, ask.detail))
 
         self.control.begin(self._run, ask.verb, job, f"{self._run.name}: {ask.verb} was not sent")
 
-    def _take_down(self, ask: Ask) -> None:
+    def _take_down(self, ask: PendingRequest) -> None:
         self._asks.add(ask)
         self._look_again()
 

@@ -24,7 +24,7 @@ class RunNews:
     severity: SeverityLevel
 
 
-class Herald:
+class RunAlerts:
     """Compares the list of runs with what it was. What was so when it first looked is no news."""
 
     def __init__(self) -> None:

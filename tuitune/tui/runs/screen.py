@@ -24,7 +24,7 @@ from tuitune.tui.base import TuituneScreen
 from tuitune.tui.run_control import CONTROLS, RunControl
 from tuitune.tui.runs.demo import DemoKey
 from tuitune.tui.runs.queue_keys import QUEUE, QueueKeys
-from tuitune.tui.runs.run_alerts import Herald
+from tuitune.tui.runs.run_alerts import RunAlerts
 from tuitune.tui.runs.run_row import heading, run_row
 from tuitune.tui.widgets.key_bar import KeyBar
 from tuitune.tui.widgets.line import LineInput
@@ -102,7 +102,7 @@ class RunsScreen(TuituneScreen):
         self._lines: list[RunLine] = []
         self._words: list[str] = []
         self._written: dict[str, Content] = {}
-        self._herald = Herald()
+        self._herald = RunAlerts()
         self._listed = False
         self._reading = True
         self._in_sight = threading.Event()
@@ -146,7 +146,7 @@ class RunsScreen(TuituneScreen):
         from tuitune.views.run_list import RunList
 
         worker = get_current_worker()
-        runs, machine = RunList(), machine_status.Machine()
+        runs, machine = RunList(), machine_status.MachineStatus()
         while not worker.is_cancelled:
             self.post_message(self.Listed(runs.poll(lambda: worker.is_cancelled)))
             if self._in_sight.is_set() and runs.complete:

@@ -20,9 +20,9 @@ def arguments(parser: Parser) -> None:
 
 
 def gpus(options: argparse.Namespace) -> int:
-    from tuitune.hardware.gpus import Sampler
+    from tuitune.hardware.gpus import GpuSampler
 
-    sampler = Sampler()
+    sampler = GpuSampler()
     found = sampler.sample()
     if options.json:
         say_json([asdict(gpu) for gpu in found])

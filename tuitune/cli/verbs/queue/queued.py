@@ -52,10 +52,10 @@ def _labels(devices: Collection[str]) -> dict[str, str]:
     cpu = {device: "CPU" for device in devices if slots.is_cpu(device)}
     if len(cpu) == len(devices):
         return cpu
-    from tuitune.hardware.gpus import Sampler
+    from tuitune.hardware.gpus import GpuSampler
     from tuitune.hardware.occupancy import title
 
-    return {**cpu, **{gpu.uuid or str(gpu.index): title(gpu) for gpu in Sampler().sample()}}
+    return {**cpu, **{gpu.uuid or str(gpu.index): title(gpu) for gpu in GpuSampler().sample()}}
 
 
 def _entry(place: int, run: Run) -> dict[str, Any]:
