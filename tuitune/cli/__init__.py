@@ -30,8 +30,11 @@ def main(arguments: list[str] | None = None) -> int:
 def _call(arguments: list[str]) -> int:
     if "_ARGCOMPLETE" in os.environ:
         from tuitune.cli.completion import complete
+        from tuitune.cli.parser import build_parser
 
-        complete()
+        parser = build_parser()
+        parser.load_all()
+        complete(parser)
     if arguments:  # the screen needs no parser, which takes as long to build as a frame to paint
         from tuitune.cli.parser import build_parser
 

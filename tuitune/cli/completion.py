@@ -13,14 +13,10 @@ Completer = Callable[..., Iterable[str]]
 """Gives values by what is typed of one (`prefix`); a mapping describes each."""
 
 
-def complete() -> None:
-    """Answer the shell and end the process."""
+def complete(parser: argparse.ArgumentParser) -> None:
+    """Answer the shell by what a parser reads, and end the process."""
     import argcomplete
 
-    from tuitune.cli.parser import build_parser
-
-    parser = build_parser()
-    parser.load_all()
     argcomplete.autocomplete(parser, always_complete_options=False)
 
 

@@ -120,7 +120,7 @@ def test_tokens_are_found_again_and_over_long_rows_dropped(
     def read_again(*_: Any, **__: Any) -> None:
         raise AssertionError("the rows are read again")
 
-    monkeypatch.setattr("tuitune.engine.tokens.tokenize.assemble", read_again)
+    monkeypatch.setattr("tuitune.engine.tokens.tokenize.prepare", read_again)
     assert tokens_of(tmp_path / "two", **settings) == first
     with data.open("a") as file:
         file.write("\n{}\n")
