@@ -23,7 +23,7 @@ from textual.app import App, ComposeResult
 from textual.containers import Grid
 
 from tuitune.tui.charts.chart import Chart
-from tuitune.tui.charts.envelope import StepWindow
+from tuitune.tui.charts.envelope import ChartWindow
 from tuitune.tui.charts.plot import Plot
 from tuitune.tui.charts.pyramid import Pyramid
 from tuitune.tui.charts.series import Positions, Series
@@ -69,11 +69,11 @@ def milliseconds(work: Callable[[], object], times: int) -> float:
 def frames() -> None:
     print(f"one frame of {SIZE[0]}×{SIZE[1]}, raw and smoothed curve (budget {FRAME_MS} ms)")
     for points in (1_000, 10_000, 100_000, 1_000_000):
-        curve, window = Curve(points, points), StepWindow("step", 0, points)
+        curve, window = Curve(points, points), ChartWindow("step", 0, points)
         cold = milliseconds(lambda curve=curve, window=window: Plot(curve.lines()).frame(window, *SIZE, 0.0), 25)
         plot = Plot(curve.lines())
 
-        def live(curve: Curve = curve, plot: Plot = plot, window: StepWindow = window) -> None:
+        def live(curve: Curve = curve, plot: Plot = plot, window: ChartWindow = window) -> None:
             curve.grow()
             curve.smooth.catch_up()
             plot.frame(window, *SIZE, 0.0)
@@ -121,7 +121,7 @@ class SixCharts(App[None]):
         for curve, chart in zip(self.curves, self.query(Chart), strict=True):
             curve.grow()
             curve.smooth.catch_up()
-            chart.window = StepWindow("step", 0, 2_200)
+            chart.window = ChartWindow("step", 0, 2_200)
             chart.draw()
 
 

@@ -16,7 +16,8 @@ from collections.abc import Callable
 
 from rensa import RMinHash, RMinHashLSH
 
-from tuitune.data.preparation.near_duplicates import USUAL, near_duplicates, shingles
+from tuitune.data.preparation.near_duplicates import near_duplicates, shingles
+from tuitune.recipe.sections.cleaning import USUAL_SIMILARITY
 
 BUDGET = 0.7
 PERMUTATIONS, BANDS = 140, 20
@@ -41,7 +42,7 @@ def instructions(count: int) -> list[str]:
 
 def bare_loop(texts: list[str]) -> int:
     """Rows that rensa alone takes for repeats: those with an earlier candidate."""
-    index, found = RMinHashLSH(USUAL, PERMUTATIONS, BANDS), 0
+    index, found = RMinHashLSH(USUAL_SIMILARITY, PERMUTATIONS, BANDS), 0
     for number, text in enumerate(texts):
         signature = RMinHash(PERMUTATIONS, 1)
         signature.update(shingles(text))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -66,10 +67,10 @@ def test_a_run_is_tuned_saved_measured_asked_paused_and_resumed(cli, home: Path,
     out, err = resumed.communicate(timeout=120)
     assert resumed.returncode == 0, err
     assert f"resumed from step {step}, exactly" in out
-    assert f"training.max_steps = {step + 3}" in out
+    assert re.search(rf"training\.max_steps\b.*\b{step + 3}\b", out)
     assert "perplexity" in out
     assert f"step {step:>6}/" not in out, "what the life before did was told then"
-    assert "training.log_every = 2" not in out
+    assert "log_every" not in out, "what was tuned in the life before"
 
     summary = summarize(run)
     assert (summary.state, summary.step, summary.life, summary.exact) == ("finished", step + 3, 2, True)

@@ -175,7 +175,7 @@ def test_an_engine_without_a_slot_takes_the_first_gpu_and_the_cpu_where_there_su
     for found, certain, expected in ((["card"], True, "0"), ([], False, "0"), ([], True, "")):
         monkeypatch.setattr(
             environment,
-            "Sampler",
+            "GpuSampler",
             lambda found=found, certain=certain: SimpleNamespace(sample=lambda: found, certain=certain),
         )
         monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
@@ -463,7 +463,7 @@ def test_a_gpus_peak_is_that_of_training_with_reserved_memory_and_context_beside
     monkeypatch.setattr(torch.cuda, "memory_reserved", lambda on: 150)
     monkeypatch.setattr(torch.cuda, "max_memory_reserved", lambda on: told["peak"] + 50)
     processes = [GpuProcess(os.getpid(), "me", 190, "python"), GpuProcess(1, "root", 10**9, "other")]
-    monkeypatch.setattr(device.Sampler, "sample", lambda self: [Gpu(0, "GPU-1", "card", processes=tuple(processes))])
+    monkeypatch.setattr(device.GpuSampler, "sample", lambda self: [Gpu(0, "GPU-1", "card", processes=tuple(processes))])
     memory = device.Memory(GPU)
     assert memory.figures()["peak_memory_bytes"] == 100
     told["peak"] = 400

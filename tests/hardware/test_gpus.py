@@ -324,7 +324,7 @@ def test_a_library_that_breaks_is_no_more_than_a_reason(nvml: ModuleType, monkey
 
 def test_a_hanging_driver_does_not_hold_up_the_exit(tmp_path: Path) -> None:
     (tmp_path / "nvml.json").write_text('{"hang": 600}')
-    code = "from tuitune.hardware.gpus import Sampler; s = Sampler(); print(s.sample(patience=0.1), s.reason)"
+    code = "from tuitune.hardware.gpus import GpuSampler; s = GpuSampler(); print(s.sample(patience=0.1), s.reason)"
     folder = Path(__file__).parent / "nvml"
     root = Path(__file__).parents[2]
     environment = {**os.environ, "PYTHONPATH": f"{folder}:{root}", "FAKE_NVML": str(tmp_path / "nvml.json")}

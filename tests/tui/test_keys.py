@@ -121,7 +121,7 @@ async def test_the_help_names_the_digits_in_sight(name: str, line: str) -> None:
     ],
 )
 def test_alt_with_a_key_is_not_that_key(sent: str, keys: list[str]) -> None:
-    parser = keyboard.Parser()
+    parser = keyboard.KeyParser()
     found = [*parser.feed(sent), *parser.feed("")]
     assert [event.key for event in found] == keys
     assert not any(event.is_printable for event in found if event.key.startswith("alt+"))

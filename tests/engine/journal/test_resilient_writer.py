@@ -16,12 +16,12 @@ from tests.runs.harness import ROOT
 SMALL_DISK = """
 import os, sys
 from pathlib import Path
-from tuitune.engine.journal.resilient_writer import PatientWriter
+from tuitune.engine.journal.resilient_writer import ResilientWriter
 from tuitune.runs.store.journal import read_all
 
 folder = Path(sys.argv[1])
 journal = folder / "metrics.jsonl"
-writer = PatientWriter(journal, not_synced=print)
+writer = ResilientWriter(journal, not_synced=print)
 writer.append(kind="step", step=1)
 filler = open(folder / "filler", "wb", buffering=0)
 try:

@@ -131,8 +131,9 @@ def test_a_gpu_error_of_the_kernel_is_in_the_reason(run: Run) -> None:
 def test_a_full_disk_is_noticed_where_nothing_could_be_written_about_it(tmp_path: Path) -> None:
     code = (
         "import sys; from pathlib import Path; from tuitune.runs.store.directory import Run; "
-        "from tuitune.runs.supervise.exit_report import Circumstances, Exit, obituary; "
-        "found = obituary(Run(Path(sys.argv[1])), Exit.of(42), Circumstances()); print(found.state, found.reason)"
+        "from tuitune.runs.supervise.exit_report import Circumstances, EngineExit, exit_report; "
+        "found = exit_report(Run(Path(sys.argv[1])), EngineExit.of(42), Circumstances()); "
+        "print(found.state, found.reason)"
     )
     command = 'mount -t tmpfs -o size=256k tmpfs "$2" && exec "$0" -c "$1" "$2"'
     found = subprocess.run(

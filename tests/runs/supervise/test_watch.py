@@ -122,8 +122,8 @@ def test_many_alerts_at_once_are_not_many_processes(tmp_path: Path) -> None:
     with journal.JournalWriter(run.metrics_file) as metrics:
         metrics.append(kind="alert", level="error", message="of an earlier life")
     write = (
-        "import sys; from pathlib import Path; from tuitune.runs.store.journal import Writer\n"
-        "with Writer(Path(sys.argv[1])) as metrics:\n"
+        "import sys; from pathlib import Path; from tuitune.runs.store.journal import JournalWriter\n"
+        "with JournalWriter(Path(sys.argv[1])) as metrics:\n"
         "    for number in range(20):\n"
         "        metrics.append(kind='alert', level='error' if number < 10 else 'info', message=str(number))\n"
         "sys.stdin.read()"
@@ -220,7 +220,7 @@ import json, os, signal, subprocess, sys, time
 from pathlib import Path
 from tuitune.runs.store import identity
 from tuitune.runs.store.directory import Run
-from tuitune.runs.store.journal import Writer
+from tuitune.runs.store.journal import JournalWriter
 from tuitune.runs.read.state import derive
 run = Run(Path(sys.argv[1]))
 
@@ -231,7 +231,7 @@ def sleeper(number):
 first = sleeper(300)
 known = identity.of(first.pid)
 run.owner_file.write_text(json.dumps(known.as_record()))
-with Writer(run.events_file) as log:
+with JournalWriter(run.events_file) as log:
     log.append(event="supervisor", identity=known.as_record())
     log.append(event="slot")
     log.append(event="engine", identity=known.as_record())
