@@ -30,7 +30,7 @@ from transformers import AutoConfig, AutoModelForCausalLM
 
 from tuitune.engine.load import attention
 from tuitune.engine.load.device import Precision, precision
-from tuitune.engine.methods.lora import adapt
+from tuitune.engine.methods import adapt
 from tuitune.engine.objectives.sft import SftTrainer
 from tuitune.engine.tokens.collator import IGNORED, flatten
 from tuitune.recipe.schema import Recipe
