@@ -300,12 +300,12 @@ def test_a_waiting_run_ends_at_once(run: Run, verb: str, state: str) -> None:
 
 def test_a_resume_may_change_the_recipe_and_says_what(run: Run, resume) -> None:
     supervise(run, engine(run, "finish"))
-    changes = {"training.max_steps": 2000, "samples.prompts": ["a = 'b'", 'say "hi"\n'], "data.eval": None}
+    changes = {"training.max_steps": 2000, "samples.prompts": ["a = 'b'", 'say "hi"\n'], "checkpoints.keep": 5}
     resume("finish", changes=changes)
     wait_for(lambda: len(events(run, "ended")) == 2)
     recipe = document.read(run.recipe_file)
     assert (recipe.training.max_steps, recipe.samples.prompts) == (2000, ["a = 'b'", 'say "hi"\n'])
-    assert recipe.data.eval is None
+    assert recipe.checkpoints.keep == 5
     (amended,) = events(run, "amended")
     assert amended["why"] == "resume"
     assert amended["changes"]["training.max_steps"] == {"from": None, "to": 2000}
@@ -318,6 +318,7 @@ def test_a_resume_may_change_the_recipe_and_says_what(run: Run, resume) -> None:
         {"adapter.rank": 8},
         {"data.train": "bundled:style"},
         {"data.shape": "text"},
+        {"data.eval": None},
         {"data.columns": {"text": "a"}},
         {"run.name": "other"},
         {"training.learning_rate": -1.0},
