@@ -52,9 +52,11 @@ def _ending(run: Run, report: Report, stop: StopSwitch, mailbox: RequestPipe) ->
         stop.open()
         report.phase("importing", "importing torch, transformers, peft and trl")
         prepare_environment()
-        with heavy_imports():
-            from tuitune.engine.train import train
-
+        try:
+            with heavy_imports():
+                from tuitune.engine.train import train
+        finally:  # a signal within an import may be swallowed there, and the import fail of something else
+            stop.check()
         outcome = train(run, report, stop, mailbox)
     except Stopped:
         return _interrupted(report, stop, mailbox)

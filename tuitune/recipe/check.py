@@ -52,10 +52,11 @@ def _fields(section: str, table: Mapping[str, Any], found: list[Problem]) -> dic
     known = {one.name for one in settings() if one.section == section}
     right = {}
     for name, value in table.items():
-        key = f"{section}.{values.shown_key(name)}"
         if name not in known:
+            key = f"{section}.{values.shown_key(name)}"
             found.append(Problem(key, unknown(key)))
             continue
+        key = f"{section}.{name}"
         try:
             right[name] = checked(setting(key), value)
         except ValueError as error:

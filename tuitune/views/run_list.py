@@ -70,7 +70,8 @@ class RunList:
         """The run at a glance; None where it was not read to the end in time."""
         if run not in self._views and (kept := glance.kept_of(run)) is not None:
             return kept
-        made_of, view = glance.stamps(run), self._views.setdefault(run, RunView(run))
+        made_of = glance.stamps(run)
+        view = self._views[run] = self._views.get(run) or RunView(run)
         view.refresh(_RECORDS_AT_ONCE)
         while not view.complete and not late():
             view.refresh(_RECORDS_AT_ONCE)
