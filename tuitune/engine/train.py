@@ -23,7 +23,7 @@ from tuitune.engine.load.model import Base, fetch, load
 from tuitune.engine.load.tokenizer import choose_template, load_tokenizer, stop_ids_of
 from tuitune.engine.load.vocabulary import refuse_unknown_rows
 from tuitune.engine.loop import loss_head, resume
-from tuitune.engine.loop.durable import Durability
+from tuitune.engine.loop.durable import TrainerLife
 from tuitune.engine.loop.training_loop import TrainingLoop
 from tuitune.engine.methods import adapt
 from tuitune.engine.objectives import TRAINERS
@@ -95,7 +95,9 @@ def train(run: Run, report: Report, stop: StopSwitch, mailbox: RequestPipe) -> O
     if (problem := sampler.too_long(recipe.samples.prompts, recipe.samples, base.positions)) is not None:
         raise EngineError(f"samples.prompts: {problem}")
     loop = TrainingLoop(recipe, report, stop, sampler, mailbox, now["basis"])
-    life = Durability(loop, run, recipe.checkpoints.keep, now, lambda steps: warm_up_steps(steps, loop.recipe.training))
+    life = TrainerLife(
+        loop, run, recipe.checkpoints.keep, now, lambda steps: warm_up_steps(steps, loop.recipe.training)
+    )
     trainer = TRAINERS[recipe.objective.kind](base, model, data, recipe, life, formats, on)
     if past.again:
         reasons = resume.differences(start, now)

@@ -14,7 +14,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, TrainerCallback
 from trl import DPOConfig, DPOTrainer
 
 from tuitune.engine.evaluation.evaluate import HeldOutLoss
-from tuitune.engine.loop.durable import Durability, Durable
+from tuitune.engine.loop.durable import Durable, TrainerLife
 from tuitune.recipe.schema import Recipe
 from tuitune.runs.store import checkpoints
 from tuitune.runs.store.directory import Run, create
@@ -58,7 +58,7 @@ def trainer(run: Run, model: Path, watcher: Watcher) -> DurableDpo:
     circumstances = {"recipe": {"training.optimizer": "adamw_torch"}}
     base = AutoModelForCausalLM.from_pretrained(model)
     return DurableDpo(
-        life=Durability(watcher, run, keep=2, circumstances=circumstances, warm_up=lambda steps: 1),
+        life=TrainerLife(watcher, run, keep=2, circumstances=circumstances, warm_up=lambda steps: 1),
         model=base,
         args=DPOConfig(
             output_dir=str(run.path),

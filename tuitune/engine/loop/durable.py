@@ -64,7 +64,7 @@ class Recorder(Protocol):
 
 
 @dataclass(frozen=True)
-class Durability:
+class TrainerLife:
     """What one life of a run gives its trainer: who records it, where its checkpoints go and how many are kept, what
     goes into their manifests, and how many steps of a schedule are warm-up.
     """
@@ -87,7 +87,7 @@ class Durable(Trainer):
     untrained: Tensor
     _former: Checkpoint | None = None
 
-    def __init__(self, *positional: Any, life: Durability, model: Any, **named: Any) -> None:
+    def __init__(self, *positional: Any, life: TrainerLife, model: Any, **named: Any) -> None:
         trained = {name: weight.data for name, weight in model.named_parameters() if weight.requires_grad}
         super().__init__(*positional, model=model, **named)
         for name, weight in model.named_parameters():

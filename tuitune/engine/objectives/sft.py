@@ -16,7 +16,7 @@ from tuitune.engine.evaluation.generate import undisturbed
 from tuitune.engine.load.device import Precision, row_multiple
 from tuitune.engine.load.model import Base, unwrapped
 from tuitune.engine.loop.arguments import arguments
-from tuitune.engine.loop.durable import Durability, Durable
+from tuitune.engine.loop.durable import Durable, TrainerLife
 from tuitune.engine.loop.noise import Noise
 from tuitune.engine.loop.training_loop import TrainingLoop
 from tuitune.engine.tokens.collator import IGNORED, collator
@@ -49,7 +49,7 @@ class SftTrainer(Durable, SFTTrainer):
         model: Any,
         data: Prepared,
         recipe: Recipe,
-        life: Durability,
+        life: TrainerLife,
         precision: Precision,
         on: torch.device,
     ) -> None:
