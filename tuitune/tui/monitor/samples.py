@@ -154,7 +154,7 @@ class SamplesView(VerticalScroll, can_focus=True):
 
     DEFAULT_CSS = """
     SamplesView { height: 1fr; }
-    SamplesView Static { height: auto; text-wrap: nowrap; }
+    SamplesView Static { height: auto; text-wrap: nowrap; text-overflow: clip; }
     """
 
     def __init__(self, *, id: str | None = None) -> None:
