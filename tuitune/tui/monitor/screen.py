@@ -128,7 +128,7 @@ class MonitorScreen(TuituneScreen):
                 drawn_at = monotonic()
             if done:
                 return
-            await asyncio.sleep(0.001)
+            await asyncio.sleep(0)
 
     def draw(self) -> None:
         header = self.query_one(RunHeader)
