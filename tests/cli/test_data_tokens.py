@@ -24,33 +24,29 @@ def test_the_summary_of_all_rows(cli, tmp_path: Path) -> None:
     assert answer.code == 0, answer.err
     assert (found["rows"], found["lost_count"], found["errors"]) == (3, 0, [])
     assert 0 < found["trained_tokens"] < found["tokens"] == 3 * found["longest"]
-    printed = cli("data", "tokens", path, "--model", "bundled:nano", *usable).out
-    assert f"tokens    {found['tokens']:,}, {percent_text(found['trained_share'], 3)} learned" in printed
     short = cli("data", "tokens", path, "--model", "bundled:nano", *usable, "--set", "data.max_length=8")
     assert short.code == 2 and "row 1 (line 1)" in short.out and "max_length = 8" in short.err
 
 
 def test_one_row_token_by_token(cli, tmp_path: Path) -> None:
     path = written(tmp_path / "rows.jsonl")
-    answer = cli("data", "tokens", path, "--model", "bundled:nano", "--row", "2")
+    row = ("data", "tokens", path, "--model", "bundled:nano", "--row", "2")
+    answer = cli(*row, "--json")
     assert answer.code == 0, answer.err
-    place, *lines = answer.out.splitlines()
-    assert "kept, rows are cut to 512" in answer.out
-    learned = [line.split("●  ")[1].strip("‹›") for line in lines if "●  " in line]
-    assert place.split(maxsplit=1) == ["row", "row 2 (line 2)"]
-    assert "".join(learned).replace("␣", " ") == f"{ANSWER}<|end|>"
-    found = json.loads(cli("data", "tokens", path, "--model", "bundled:nano", "--row", "2", "--json").out)
+    found = json.loads(answer.out)
     asked = [one["text"] for one in found["tokens"] if one["why"] == "user"]
     assert "".join(asked) == "The capital of France?"
     assert all(bool(one["why"]) != one["learned"] for one in found["tokens"])
-    numbers = [int(line.split()[0]) for line in lines if "●  " in line or "·  " in line]
-    assert numbers == list(range(1, len(found["tokens"]) + 1)), "tokens count from 1, as in the mask inspector"
+    learned = [one["learned"] for one in found["tokens"]]
 
-    first = numbers[[one["learned"] for one in found["tokens"]].index(True)]
-    answer = cli("data", "tokens", path, "--model", "bundled:nano", "--row", "2", "--set", f"data.max_length={first}")
-    above, _, below = answer.out.partition("┄ cut\n")
+    first = 1 + learned.index(True)
+    printed = cli(*row, "--set", f"data.max_length={first}").out
+    above, _, below = printed.partition("┄ cut\n")
+    assert above.splitlines()[0].split(maxsplit=1) == ["row", "row 2 (line 2)"]
     assert above.splitlines()[-2].split()[0] == str(first) and "●" not in below
     assert "are lost, its end too" in above
+    numbers = [int(line.split()[0]) for line in above.splitlines() if "●  " in line or "·  " in line]
+    assert numbers == list(range(1, first + 1)), "tokens count from 1, as in the mask inspector"
 
 
 def test_rows_that_are_not_there_or_not_readable_are_named(cli, tmp_path: Path) -> None:
@@ -70,9 +66,13 @@ def test_a_recipe_says_what_is_tokenized_and_how(cli, tmp_path: Path) -> None:
     assert (found["rows"], found["max_length"]) == (3, 64)
     other = tmp_path / "other.jsonl"
     other.write_text(path.read_text().partition("\n")[0] + "\n")
-    found = json.loads(cli("data", "tokens", other, "--recipe", recipe, "--json").out)
-    assert (found["rows"], found["max_length"]) == (1, 64)
-    assert cli("data", "tokens", "--recipe", recipe, "--row", "1").code == 0
+    printed = cli("data", "tokens", other, "--recipe", recipe).out
+    tokens, share = found["tokens"] // 3, percent_text(found["trained_share"], 3)
+    assert f"tokens    {tokens:,}, {share} learned" in printed
+    whole = cli("data", "tokens", "--recipe", recipe, "--row", "1")
+    lines = whole.out.splitlines()
+    learned = [line.split("●  ")[1].strip("‹›") for line in lines if "●  " in line]
+    assert "".join(learned).replace("␣", " ") == f"{ANSWER}<|end|>" and "kept, rows are cut to 64" in whole.out
     assert cli("data", "tokens").code == 2
 
 

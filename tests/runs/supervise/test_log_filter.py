@@ -73,12 +73,12 @@ def test_a_secret_that_comes_in_parts_is_blanked_all_the_same(cuts: list[int], p
 
 def test_a_line_without_an_end_takes_bounded_memory_and_hides_what_is_at_its_seams() -> None:
     lines, written, most = LogFilter(redactor()), b"", 0
-    for _ in range(40):
+    for _ in range(16):
         written += lines.take((f"{TOKEN} " + "x" * 1000 + " ").encode() * 60)
         most = max(most, len(lines._held))
     written += lines.rest()
     assert TOKEN.encode() not in written and most < 1 << 19
-    assert written.count(b"x" * 1000) == 2400
+    assert written.count(b"x" * 1000) == 960
 
 
 def test_what_is_no_text_passes_through() -> None:

@@ -218,8 +218,8 @@ def test_it_is_there_after_the_screen_was_killed() -> None:
             while not draft_files() and time.monotonic() < patience:
                 session.read(0.1)
             assert time.monotonic() < deadline
-        session.send(b"-typed-and-not-entered")
-        while not any(b"typed-and-not-entered" in path.read_bytes() for path in draft_files()):
+        session.send(b"-kept")
+        while not any(b"-kept" in path.read_bytes() for path in draft_files()):
             assert time.monotonic() < deadline
             session.read(0.05)
         session.signal(signal.SIGKILL)
@@ -227,4 +227,4 @@ def test_it_is_there_after_the_screen_was_killed() -> None:
     with start() as session:
         session.wait_for(b"Unfinished draft")
         session.ask(b"n", b"1 setting changed")
-        session.ask(b"\r", b"-typed-and-not-entered")
+        session.ask(b"\r", b"-kept")
