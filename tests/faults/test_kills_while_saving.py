@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from tests.faults.tools.engines import Engines
 from tests.faults.tools.lives import Experiment, survive
 
-SAMPLED = 12
+SAMPLED = 9
 
 
 @pytest.fixture(scope="module")
@@ -22,11 +24,16 @@ def test_a_killed_engine_leaves_a_run_that_ends_the_same(experiment: Experiment)
 
 
 def test_the_moments_around_every_commit(experiment: Experiment) -> None:
-    """At the rename, at what comes right after, and in the middle of dropping the checkpoint before."""
+    """At the rename, at what comes right after, and in the middle of dropping the checkpoint before; and in the middle
+    of every file that is written whole."""
     result = next(number for number, point in enumerate(experiment.points, start=1) if point.endswith(" to adapter"))
     for at in (experiment.commit_of(4), result):
         for point in (at, at + 1, at + 5):
             survive(experiment, min(point, len(experiment.points)))
+    drafts = [number for number, point in enumerate(experiment.points, start=1) if re.match(r"half of \.", point)]
+    assert len(drafts) >= 2
+    for point in drafts:
+        survive(experiment, point)
 
 
 def test_a_recovery_that_is_killed_too_is_recovered_from(experiment: Experiment) -> None:

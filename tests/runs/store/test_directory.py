@@ -13,7 +13,7 @@ from tuitune.problem import TuituneError
 from tuitune.recipe import document
 from tuitune.recipe.schema import Recipe
 from tuitune.recipe.sections.run import RunSection
-from tuitune.runs.store import files
+from tuitune.runs.store import checkpoints, files
 from tuitune.runs.store.directory import Run, create, created_at, find, list_runs, read_record
 
 
@@ -127,6 +127,18 @@ def test_a_record_behind_a_link_or_a_fifo_is_an_empty_one(run: Run, tmp_path: Pa
     os.mkfifo(run.run_file)
     assert read_record(run.run_file) == {}
     assert created_at(Run(paths.runs_home() / "gone")) is None
+
+
+def test_drafts_of_writers_that_are_gone_are_cleared_away(run: Run, tmp_path: Path) -> None:
+    dead = [run.path / f".{name}.4194305" for name in ("run.json", "data.json", "recipe.toml", "owner.json")]
+    kept = [run.path / f".run.json.{os.getpid()}", run.path / ".notes.1", run.path / ".run.json.mine"]
+    outside = tmp_path / ".aside.json.4194305"
+    for path in (*dead, *kept, outside):
+        path.touch()
+    run.control.rmdir()
+    run.control.symlink_to(tmp_path)
+    checkpoints.clear_debris(run)
+    assert not any(path.exists() for path in dead) and all(path.exists() for path in (*kept, outside))
 
 
 def test_a_file_is_replaced_whole_and_no_draft_stays(tmp_path: Path) -> None:

@@ -151,9 +151,9 @@ def rotate(run: Run, keep: int, also_keep: Collection[int] = ()) -> list[Path]:
 
 
 def clear_debris(run: Run) -> None:
-    """Remove what an engine that was killed while saving or dropping a checkpoint, or recording its data, left."""
-    for path in run.path.glob(f".{run.data_file.name}.*"):
-        path.unlink(missing_ok=True)
+    """Remove what a process that was killed while saving or dropping a checkpoint, or writing a file whole, left."""
+    for folder in (run.path, run.control):
+        files.clear_drafts(folder)
     for path in _entries(run.checkpoints):
         if _DEBRIS.fullmatch(path.name):
             _remove(path)

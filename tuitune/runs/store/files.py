@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import stat
 from pathlib import Path
 
 from tuitune import plain
+
+_DRAFT = re.compile(r"\..+\.(?:json|toml)\.(\d+)")
+"""The name of a file that is being written whole, with the writer's pid."""
 
 
 def open_regular(path: Path | str, flags: int, *, directory: int | None = None) -> int:
@@ -60,6 +64,14 @@ def write_whole(path: Path, content: bytes) -> None:
     except BaseException:
         draft.unlink(missing_ok=True)
         raise
+
+
+def clear_drafts(folder: Path) -> None:
+    """Remove what processes that are gone left when they were killed in `write_whole`."""
+    for path in () if folder.is_symlink() else folder.glob(".*"):
+        draft = _DRAFT.fullmatch(path.name)
+        if draft and not Path("/proc", draft[1]).exists():
+            path.unlink(missing_ok=True)
 
 
 def sync_directory(folder: Path) -> None:
