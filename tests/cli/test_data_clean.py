@@ -115,7 +115,7 @@ def test_what_an_interrupted_process_left_is_removed(cli, talks: Path, tmp_path:
         part_of(tmp_path / "out.jsonl", wanted["once"]).write_text("half a row")
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("tuitune.cli.verbs.data.making.result_of", interrupted)
+    monkeypatch.setattr("tuitune.cli.verbs.data.preparation.result_of", interrupted)
     assert cli("data", "clean", talks, "-o", tmp_path / "out.jsonl").code == 130
     assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["talks.jsonl"]
 

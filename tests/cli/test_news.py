@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from tuitune.cli.news import News, past
+from tuitune.cli.follow import News, past
 from tuitune.recipe.schema import Recipe
 from tuitune.runs.store.directory import create
 from tuitune.runs.store.journal import JournalWriter

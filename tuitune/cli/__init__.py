@@ -29,12 +29,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _call(arguments: list[str]) -> int:
     if "_ARGCOMPLETE" in os.environ:
-        from tuitune.cli.completion import complete
-        from tuitune.cli.parser import build_parser
-
-        parser = build_parser()
-        parser.load_all()
-        complete(parser)
+        _complete()
     if arguments:  # the screen needs no parser, which takes as long to build as a frame to paint
         from tuitune.cli.parser import build_parser
 
@@ -44,3 +39,14 @@ def _call(arguments: list[str]) -> int:
     from tuitune.cli.screen import open_screen
 
     return open_screen(None)
+
+
+def _complete() -> None:
+    """Answer the shell, which gives a line in the environment, by the verbs that stand on it; it ends the process."""
+    import argcomplete
+
+    from tuitune.cli.parser import build_parser
+
+    parser = build_parser()
+    parser.load_named(os.environ.get("COMP_LINE", "").split())
+    argcomplete.autocomplete(parser, always_complete_options=False)

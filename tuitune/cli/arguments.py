@@ -1,16 +1,36 @@
-"""What verbs are declared with: the parser, the options that many verbs share, and types of values."""
+"""What verbs are declared with: the parser, the arguments that several verbs take, and types of values."""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
 from importlib import import_module
 from typing import Any, NoReturn
 
-from tuitune.cli.completion import assignments, completed, run_names
+from tuitune.cli.completion import Completer, assignments, run_names
 from tuitune.cli.exit_codes import Exit
 
-_RUN_HELP = "a run's id, a unique beginning of it, its directory name, or its name where only one bears it"
+SHARED: dict[str, dict[str, Any]] = {
+    "run": {
+        "metavar": "RUN",
+        "help": "a run's id, a unique beginning of it, its directory name, or its name where only one bears it",
+        "completer": run_names,
+    },
+    "recipe": {"metavar": "RECIPE", "help": "a recipe file; relative paths in it start at its folder"},
+    "--json": {"action": "store_true", "help": "one JSON document on standard output"},
+    "--detach": {"action": "store_true", "help": "start it, print its id and return"},
+    "--no-wait": {"dest": "wait", "action": "store_false", "help": "ask and return at once"},
+    "--yes": {"action": "store_true", "help": "do not ask; needed where there is no terminal to ask on"},
+    "--set": {
+        "dest": "overrides",
+        "action": "append",
+        "default": [],
+        "metavar": "KEY=VALUE",
+        "help": "change a setting (repeatable); a TOML value or a bare word",
+        "completer": assignments,
+    },
+}
+"""The arguments that verbs of several folders take, by name."""
 
 
 class Parser(argparse.ArgumentParser):
@@ -30,6 +50,16 @@ class Parser(argparse.ArgumentParser):
         options.setdefault("allow_abbrev", False)
         super().__init__(*arguments, **options)  # type: ignore[arg-type]
 
+    def add_argument(self, *names: str, completer: Completer | None = None, **options: Any) -> argparse.Action:
+        action = super().add_argument(*names, **options)
+        action.completer = completer  # type: ignore[attr-defined]
+        return action
+
+    def take(self, *names: str, **changed: Any) -> None:
+        """Declare the arguments of `SHARED` that are named; options that are `changed` hold for all of them."""
+        for name in names:
+            self.add_argument(name, **SHARED[name], **changed)
+
     def load(self) -> None:
         """Declare the verb, unless that is done."""
         if self.file:
@@ -39,13 +69,13 @@ class Parser(argparse.ArgumentParser):
             if verb := getattr(module, name.rpartition(".")[2], None):
                 self.set_defaults(verb=verb)
 
-    def load_all(self) -> None:
-        """Declare it with all verbs below it."""
+    def load_named(self, words: Collection[str]) -> None:
+        """Declare it, with the verbs below it that are among the words of a line."""
         self.load()
         for action in self._actions:
             if isinstance(action, argparse._SubParsersAction):
-                for verb in action.choices.values():
-                    verb.load_all()
+                for name in action.choices.keys() & words:
+                    action.choices[name].load_named(words)
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         self.load()
@@ -66,60 +96,6 @@ def add_verbs(parser: Parser, verbs: Mapping[str, str], **options: Any) -> None:
     for name, about in verbs.items():
         verb = commands.add_parser(name.rpartition(".")[2], help=about, description=f"{about[0].upper()}{about[1:]}.")
         verb.file = name
-
-
-class Names:
-    """The names in `module:attribute` as an option's choices, looked up only when the option or its help is wanted.
-
-    The option needs a metavar: without one argparse lists the choices when it is declared.
-    """
-
-    def __init__(self, target: str, *more: str) -> None:
-        self._target, self._more = target, more
-
-    def __iter__(self) -> Iterator[str]:
-        module, _, name = self._target.partition(":")
-        return iter((*self._more, *getattr(import_module(module), name)))
-
-    def __contains__(self, name: object) -> bool:
-        return name in list(self)
-
-
-def add_run(parser: argparse.ArgumentParser) -> None:
-    completed(parser.add_argument("run", metavar="RUN", help=_RUN_HELP), run_names)
-
-
-def add_recipe(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("recipe", metavar="RECIPE", help="a recipe file; relative paths in it start at its folder")
-
-
-def add_json(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--json", action="store_true", help="one JSON document on standard output")
-
-
-def add_detach(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--detach", action="store_true", help="start it, print its id and return")
-
-
-def add_wait(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--no-wait", dest="wait", action="store_false", help="ask and return at once")
-
-
-def add_yes(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--yes", action="store_true", help="do not ask; needed where there is no terminal to ask on")
-
-
-def add_set(parser: argparse.ArgumentParser, *, required: bool = False) -> None:
-    setting = parser.add_argument(
-        "--set",
-        dest="overrides",
-        action="append",
-        default=[],
-        required=required,
-        metavar="KEY=VALUE",
-        help="change a setting (repeatable); a TOML value or a bare word",
-    )
-    completed(setting, assignments)
 
 
 def positive(text: str) -> int:

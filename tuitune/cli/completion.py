@@ -1,28 +1,12 @@
-"""Completing a command line: the shell calls tuitune with the line in the environment, and argcomplete answers it.
-
-It goes by the parser that reads command lines, and by what stands here for values that are not listed there.
-"""
+"""What completes values of a command line: argcomplete goes by the parser, and by this where that lists no values."""
 
 from __future__ import annotations
 
-import argparse
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 
 Completer = Callable[..., Iterable[str]]
 """Gives values by what is typed of one (`prefix`); a mapping describes each."""
-
-
-def complete(parser: argparse.ArgumentParser) -> None:
-    """Answer the shell by what a parser reads, and end the process."""
-    import argcomplete
-
-    argcomplete.autocomplete(parser, always_complete_options=False)
-
-
-def completed(action: argparse.Action, completer: Completer) -> None:
-    """Complete the values of an argument by a completer."""
-    action.completer = completer  # type: ignore[attr-defined]
 
 
 def run_names(prefix: str = "", **_parsed: object) -> Mapping[str, str]:

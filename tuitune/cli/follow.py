@@ -1,54 +1,75 @@
-"""Following a run to where it rests: a progress bar on a terminal, plain lines in a pipe."""
+"""Following a run to where it rests: a progress bar on a terminal, plain lines in a pipe, with its news a line each."""
 
 from __future__ import annotations
 
+import argparse
+import heapq
 import sys
 import time
-from typing import TYPE_CHECKING
+from contextlib import AbstractContextManager
 
 from tuitune.cli.exit_codes import Exit
-from tuitune.cli.news import News, Past, is_alert
-from tuitune.cli.output import note, say
+from tuitune.cli.output import note, say, say_answer, say_json
+from tuitune.cli.run_report import say_outcome
 from tuitune.runs.read.state import AT_REST
 from tuitune.runs.read.summary import RunView, summarize
-from tuitune.runs.store.records.training import Phase
+from tuitune.runs.store.directory import Run
+from tuitune.runs.store.journal import JournalReader, last_seq
+from tuitune.runs.store.records import Record, event_line, metric_line, number, whole
+from tuitune.runs.store.records.lifecycle import Amended, Heard, NotifyFailed, Retry, Silent
+from tuitune.runs.store.records.training import Alert, Evaluation, Phase, Resumed, Step, Tuned
 from tuitune.text import clean
 from tuitune.units import bytes_text, count_text, duration_text, number_text
-
-if TYPE_CHECKING:
-    from tuitune.runs.store.directory import Run
+from tuitune.views.event_texts import words
 
 POLL_SECONDS = 0.25
 LINE_SECONDS = 5.0
 _TEXT_WIDTH = 72
+
+Past = tuple[int, int]
+"""How far a run's journals had come: the numbers of the last event and of the last of its metrics."""
+
+
+def past(run: Run) -> Past:
+    return last_seq(run.events_file), last_seq(run.metrics_file)
+
+
+def follow_started(run: Run, options: argparse.Namespace, *, after: Past | None = None) -> int:
+    """Follow a run that was just started and print what became of it, of its past what came `after`; with `--detach`
+    its id alone. The verb's exit code.
+    """
+    if options.detach:
+        say_answer(options, summarize(run).as_json(), run.id)
+        note(f"{run.name} starts when a device is free; `tuitune follow {run.id}` watches it")
+        return Exit.DONE
+    code = follow_to_rest(run, quiet=options.json, after=after)
+    if options.json:
+        say_json(summarize(run).as_json())
+    elif code != Exit.INTERRUPTED:
+        say_outcome(run)
+    return code
 
 
 def follow_to_rest(run: Run, *, quiet: bool = False, after: Past | None = None) -> int:
     """Watch `run` until no process works on it: 0 finished, stopped or paused, 1 failed or crashed, 130 on Ctrl-C
     (the run goes on). Of its past, only what came `after` is told.
     """
-    view = RunView(run)
     news, told = News(run, after or (0, 0)), summarize(run).step if after else None
-    watcher = _Silent() if quiet else _Bar(news) if sys.stdout.isatty() else _Lines(news, told)
     try:
-        with watcher:
-            while True:
-                view.refresh()
-                watcher.update(view)
-                if view.summary.state in AT_REST:
-                    break
-                time.sleep(POLL_SECONDS)
+        summary = watch(run, Watcher() if quiet else _Bar(news) if sys.stdout.isatty() else _Lines(news, told)).summary
     except KeyboardInterrupt:
         note(f"\n{run.name} keeps running: `tuitune follow {run.id}` watches it again, `tuitune stop {run.id}` ends it")
         return Exit.INTERRUPTED
-    if view.summary.state == "paused" and not quiet:
+    if summary.state == "paused" and not quiet:
         note(f"{run.name} is paused: `tuitune resume {run.id}` resumes it")
-    return Exit.FAILED if view.summary.state in ("failed", "crashed") else Exit.DONE
+    return Exit.FAILED if summary.state in ("failed", "crashed") else Exit.DONE
 
 
-class _Silent:
-    def __enter__(self) -> _Silent:
-        return self
+class Watcher(AbstractContextManager["Watcher"]):
+    """Shows how a run gets on, each time that its `update` is called; this one shows nothing."""
+
+    done = False
+    """Whether it needs to see no more, though the run is at work."""
 
     def __exit__(self, *exception: object) -> None:
         return
@@ -57,7 +78,19 @@ class _Silent:
         return
 
 
-class _Lines(_Silent):
+def watch(run: Run, watcher: Watcher) -> RunView:
+    """Show a run until no process works on it, or the watcher is done; what is known of it then."""
+    view = RunView(run)
+    with watcher:
+        while True:
+            view.refresh()
+            watcher.update(view)
+            if view.summary.state in AT_REST or watcher.done:
+                return view
+            time.sleep(POLL_SECONDS)
+
+
+class _Lines(Watcher):
     """A line for each phase and each piece of news, and one every few seconds while training or while a phase gets on;
     none for the step that was `told` before.
     """
@@ -88,7 +121,7 @@ class _Lines(_Silent):
             say(doing if new else f"{doing}: {far}")
 
 
-class _Bar(_Silent):
+class _Bar(Watcher):
     """One live line: phase, bar, step, loss, rate, time left; news is printed above it.
 
     The terminal's bell rings for an alert, and when the run comes to rest, unless it was so from the first.
@@ -117,7 +150,8 @@ class _Bar(_Silent):
         news = self._news.poll()
         for line in news:
             self._progress.console.print(line, markup=False, highlight=False)
-        if self._watching and (view.summary.state in AT_REST or any(map(is_alert, news))):
+        alarming = any(line.startswith(("warning: ", "error: ")) for line in news)
+        if self._watching and (alarming or view.summary.state in AT_REST):
             self._progress.console.bell()
         self._watching = True
         summary, phase = view.summary, view.phase or Phase()
@@ -165,3 +199,35 @@ def _step_line(view: RunView) -> str:
     if summary.state not in AT_REST and summary.eta_seconds is not None:
         figures.append(f"ETA {duration_text(summary.eta_seconds)}")
     return "  ".join(figures)
+
+
+class News:
+    """What happens to a run, a line each, since the last `poll`; the first gives all that was recorded `after` some
+    moment of its past. Older news first.
+    """
+
+    def __init__(self, run: Run, after: Past = (0, 0)) -> None:
+        readers = JournalReader(run.events_file), JournalReader(run.metrics_file)
+        self._readers = tuple(zip(readers, after, strict=True))
+
+    def poll(self) -> list[str]:
+        new = [[one for one in reader.poll() if (whole(one, "seq") or 0) > seen] for reader, seen in self._readers]
+        return [clean(line) for record in heapq.merge(*new, key=_time) if (line := _line(record))]
+
+
+def _line(record: Record) -> str:
+    if record.get("kind") == Step.kind:
+        return ""
+    line = event_line(record) if "event" in record else metric_line(record)
+    if not isinstance(line, _NEWS):
+        return ""
+    level = (line.level or "warning") if isinstance(line, Alert) else _LEVELS.get(type(line))
+    return f"{level}: {words(line)}" if level else words(line)
+
+
+_LEVELS = {Silent: "warning", NotifyFailed: "warning"}
+_NEWS = (Evaluation, Resumed, Alert, Tuned, Amended, Retry, Heard, *_LEVELS)
+
+
+def _time(record: Record) -> float:
+    return number(record, "time") or 0.0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import argparse
+import json
 import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -32,9 +34,15 @@ def note(line: str) -> None:
 
 def say_json(document: Any) -> None:
     """One JSON document; only finite numbers, everything outside ASCII escaped, so that it is safe to look at."""
-    import json
-
     say(json.dumps(document, indent=2, allow_nan=False, ensure_ascii=True))
+
+
+def say_answer(options: argparse.Namespace, document: Any, *lines: str) -> None:
+    """The document with `--json`, else the lines."""
+    if options.json:
+        say_json(document)
+    else:
+        say(*lines)
 
 
 def say_table(headings: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[int] = ()) -> None:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from tuitune.problem import TuituneError
-from tuitune.recipe.schema import Recipe
 from tuitune.runs.read.summary import RunView
 from tuitune.runs.store.directory import read_recipe
 from tuitune.runs.store.records import number
 from tuitune.runs.store.records.line import Line
 from tuitune.runs.store.records.training import Done
+
+if TYPE_CHECKING:
+    from tuitune.recipe.schema import Recipe
 
 
 class WatchedRun(RunView):

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tuitune.cli import attend, launching
+from tuitune.cli import launching
 from tuitune.cli.verbs.start import resume
 from tuitune.problem import TuituneError
 from tuitune.recipe.overrides import apply
@@ -112,7 +112,7 @@ def test_epochs_that_decide_nothing_are_told(
     run = at_rest("stopped", *settings)
     monkeypatch.setattr(launcher, "resume", lambda run, changes: None)
     monkeypatch.setattr(launching, "look_over", lambda recipe, *, resumes: None)
-    monkeypatch.setattr(attend, "attend", lambda run, options, after: 0)
+    monkeypatch.setattr(resume, "follow_started", lambda run, options, after: 0)
     given = [f"{key}={'' if value is None else value}" for key, value in changes.items()]
     resume.resume(Namespace(run=run.name, overrides=given, detach=False))
     assert ("training.epochs has no effect while training.max_steps = 10" in capsys.readouterr().err) == said

@@ -20,7 +20,7 @@ from typing import Any
 
 from tuitune import __version__
 from tuitune.cli.exit_codes import Exit
-from tuitune.cli.output import note, say, say_json
+from tuitune.cli.output import note, say, say_answer
 from tuitune.hardware import fitness, occupancy
 from tuitune.hardware.compiler import compiler
 from tuitune.hardware.fitness import Build
@@ -39,29 +39,39 @@ _FOLDERS = re.compile(r"(?<![\w.])/(?:[^\s/:'\"()]+/)+")
 
 @dataclass
 class Contact:
-    """What came of it: versions of the libraries by name, and a record of each check in order."""
+    """What came of it: versions of the libraries by name, and a record of each check in order, which is told as it
+    comes.
+    """
 
+    tell: Callable[[dict[str, Any]], None]
     versions: dict[str, str | None] = field(default_factory=dict)
     checks: list[dict[str, Any]] = field(default_factory=list)
 
     @property
+    def failed(self) -> list[str]:
+        return [check["title"] for check in self.checks if check["state"] != "ok"]
+
+    @property
     def passed(self) -> bool:
-        return bool(self.checks) and all(check["state"] == "ok" for check in self.checks)
+        return bool(self.checks) and not self.failed
+
+    def take(self, title: str, state: str, seconds: float | None, text: str) -> None:
+        self.checks.append({"title": title, "state": state, "seconds": seconds, "text": text})
+        self.tell(self.checks[-1])
 
 
 def contact(options: argparse.Namespace) -> int:
     """Try a card and print what came of it; exits 1 where a check failed. TuituneError where none can be tried."""
     build = fitness.installed()
     card = _card(options.gpu, build)
+    found = Contact(tell=(lambda check: None) if options.json else lambda check: say(_line(check)))
     with _leased(card):
         if not options.json:
             note(f"{occupancy.title(card)}: testing what a run needs; takes a few minutes")
-        found = _carried_out(card, tell=None if options.json else _say)
+        _carry_out(card, found)
     report = _report(card, build, found)
-    if options.json:
-        say_json({"passed": found.passed, "versions": found.versions, "checks": found.checks, "report": report})
-    else:
-        say("", *report)
+    document = {"passed": found.passed, "versions": found.versions, "checks": found.checks, "report": report}
+    say_answer(options, document, "", *report)
     return Exit.DONE if found.passed else Exit.FAILED
 
 
@@ -102,7 +112,7 @@ def _leased(card: Gpu) -> Iterator[None]:
         lock.release()
 
 
-def _carried_out(card: Gpu, tell: Callable[[dict[str, Any]], None] | None) -> Contact:
+def _carry_out(card: Gpu, found: Contact) -> None:
     """Have an engine make the checks in a home of its own, which goes with them."""
     with tempfile.TemporaryDirectory(prefix="tuitune-contact-") as home, tempfile.TemporaryFile() as log:
         environment = {"TUITUNE_HOME": home, "CUDA_VISIBLE_DEVICES": card.uuid or str(card.index)}
@@ -115,23 +125,17 @@ def _carried_out(card: Gpu, tell: Callable[[dict[str, Any]], None] | None) -> Co
             process_group=0,
         )
         try:
-            found, title, late = _heard(process, tell)
+            title, late = _hear(process, found)
         finally:
             _end(process)
-        if process.wait() != 0 and (title or not _failed(found)):
+        if process.wait() != 0 and (title or not found.failed):
             text = f"took more than {CHECK_SECONDS:.0f} s" if late else _obituary(process.returncode, log)
-            broken = {"title": title or "engine", "state": "failed", "seconds": None, "text": text}
-            found.checks.append(broken)
-            if tell:
-                tell(broken)
-    return found
+            found.take(title or "engine", "failed", None, text)
 
 
-def _heard(
-    process: subprocess.Popen[bytes], tell: Callable[[dict[str, Any]], None] | None
-) -> tuple[Contact, str, bool]:
-    """What the engine said; the check that it was at when it ended, "" for none; and whether that took too long."""
-    found, title, late = Contact(), "", threading.Event()
+def _hear(process: subprocess.Popen[bytes], found: Contact) -> tuple[str, bool]:
+    """Take what the engine says. The check that it was at when it ended ("": none), and whether that took too long."""
+    title, late = "", threading.Event()
 
     def give_up() -> None:
         late.set()
@@ -146,7 +150,7 @@ def _heard(
         timer.cancel()
         if not line:
             process.wait()
-            return found, title, late.is_set()
+            return title, late.is_set()
         record = json.loads(line)
         if record["kind"] == "versions":
             found.versions = record["versions"]
@@ -154,9 +158,7 @@ def _heard(
             title = record["title"]
         else:
             title = ""
-            found.checks.append({name: record[name] for name in ("title", "state", "seconds", "text")})
-            if tell:
-                tell(found.checks[-1])
+            found.take(*(record[name] for name in ("title", "state", "seconds", "text")))
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
@@ -174,10 +176,6 @@ def _obituary(code: int, log: Any) -> str:
     return f"its process ended: {how}" + (f"; {lines[-1]}" if lines else "")
 
 
-def _say(check: dict[str, Any]) -> None:
-    say(_line(check))
-
-
 def _line(check: dict[str, Any]) -> str:
     seconds = "" if check["seconds"] is None else f"{check['seconds']:.1f} s"
     return f"{check['state']:<6}  {check['title']:<18} {seconds:>8}  {impersonal(check['text'])}"
@@ -191,7 +189,7 @@ def _report(card: Gpu, build: Build | None, found: Contact) -> list[str]:
     versions = [f"{name} {release or 'missing'}" for name, release in found.versions.items()]
     architectures = " ".join(build.architectures) if build and build.architectures else "not known"
     cc = compiler()
-    verdict = "all checks passed" if found.passed else f"failed: {', '.join(_failed(found))}"
+    verdict = "all checks passed" if found.passed else f"failed: {', '.join(found.failed)}"
     return [
         "----- tuitune doctor --gpu: copy from here -----",
         f"tuitune {__version__}, Python {platform.python_version()}, {platform.system()} {platform.machine()}",
@@ -204,10 +202,6 @@ def _report(card: Gpu, build: Build | None, found: Contact) -> list[str]:
         f"result: {verdict}",
         "----- to here -----",
     ]
-
-
-def _failed(found: Contact) -> list[str]:
-    return [check["title"] for check in found.checks if check["state"] != "ok"]
 
 
 def impersonal(text: str) -> str:

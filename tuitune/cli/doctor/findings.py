@@ -13,10 +13,14 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from tuitune import paths
-from tuitune.cli.doctor.finding import Finding
+from tuitune.cli.doctor import Finding
 from tuitune.cli.doctor.gpu_findings import gpu_findings
+from tuitune.hardware.models import hub_cache
+from tuitune.hardware.session import session
+from tuitune.planning.advice.survival import survival
 from tuitune.problem import TuituneError
 from tuitune.recipe.schema import Recipe
+from tuitune.runs.queue.device_lock import DeviceLock
 from tuitune.units import bytes_text
 
 FLOORS = {
@@ -73,8 +77,6 @@ def _home() -> Iterator[Finding]:
 
 def _leases() -> Finding:
     """Whether a run could keep a device to itself here; the processor's lease is tried, if no run holds it."""
-    from tuitune.runs.queue.device_lock import DeviceLock
-
     lock = DeviceLock("cpu")
     try:
         free = lock.acquire()
@@ -85,9 +87,6 @@ def _leases() -> Finding:
 
 
 def _survival() -> Iterator[Finding]:
-    from tuitune.hardware.session import session
-    from tuitune.planning.advice.survival import survival
-
     advice = survival(session(paths.data_home()), Recipe())
     for one in advice:
         yield Finding("warning", one.id.replace("-", " "), one.message)
@@ -96,8 +95,6 @@ def _survival() -> Iterator[Finding]:
 
 
 def _token() -> Finding:
-    from tuitune.hardware.models import hub_cache
-
     chosen = os.environ.get("HF_HOME")
     stored = (Path(chosen) if chosen else hub_cache().parent) / "token"
     if os.environ.get("HF_TOKEN") or stored.is_file():

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from tuitune.cli.doctor.finding import Finding
+from tuitune.cli.doctor import Finding
 from tuitune.hardware import fitness, occupancy
 from tuitune.hardware.compiler import why_not_compiled
 from tuitune.hardware.fitness import Build

@@ -1,5 +1,5 @@
 """One file a verb: `arguments` declares its arguments, and the function of its name carries it out.
 
-They are loaded to show their help, too, so they import at their top only what costs nothing: `tuitune.cli.arguments`,
-`tuitune.cli.output` and the ground floor.
+A file is loaded when its verb is called, or to show its help or complete its arguments. So what takes a third of a
+second to load (the schema of recipes, and what needs it: planning, launching) is imported where it is used.
 """

@@ -3,42 +3,30 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING
+from functools import partial
 
-from tuitune.cli.arguments import Parser, add_json, add_run, add_wait
+from tuitune.cli.arguments import Parser
 from tuitune.cli.output import Pairs
+from tuitune.cli.requests import carry_out, latest
+from tuitune.runs.store.records import Record
+from tuitune.runs.store.records.training import Evaluation
 from tuitune.units import number_text
-
-if TYPE_CHECKING:
-    from tuitune.runs.store.directory import Run
-    from tuitune.runs.store.records import Record
+from tuitune.views.event_texts import step_text
 
 
 def arguments(parser: Parser) -> None:
-    add_run(parser)
-    add_wait(parser)
-    add_json(parser)
+    parser.take("run", "--no-wait", "--json")
 
 
 def evaluate(options: argparse.Namespace) -> int:
-    from tuitune.cli.requests import carry_out
-
-    return carry_out(options, "evaluate", {}, _result, _pairs)
-
-
-def _result(run: Run, done: Record) -> Record | None:
-    from tuitune.cli.requests import latest
-
-    return latest(run.metrics_file, "eval", done)
+    return carry_out(options, "evaluate", partial(latest, Evaluation.kind), _pairs)
 
 
 def _pairs(record: Record) -> Pairs:
-    from tuitune.runs.store.records import whole
-    from tuitune.views.event_texts import step_text
-
-    rows = f"  ({rows} rows)" if (rows := record.get("rows")) else ""
+    measured = Evaluation.read(record)
+    rows = f"  ({measured.rows} rows)" if measured.rows else ""
     return [
-        ("step", step_text(whole(record, "step"))),
-        ("held-out loss", number_text(record.get("loss")) + rows),
-        ("perplexity", number_text(record.get("perplexity"))),
+        ("step", step_text(measured.step)),
+        ("held-out loss", number_text(measured.loss) + rows),
+        ("perplexity", number_text(measured.perplexity)),
     ]

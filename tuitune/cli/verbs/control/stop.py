@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import argparse
 
-from tuitune.cli.arguments import Parser, add_json, add_run, add_wait
+from tuitune.cli.arguments import Parser
+from tuitune.cli.requests import end
 
 
 def arguments(parser: Parser) -> None:
-    add_run(parser)
-    add_wait(parser)
-    add_json(parser)
+    parser.take("run", "--no-wait", "--json")
 
 
 def stop(options: argparse.Namespace) -> int:
-    from tuitune.cli.ending import end
-
     return end(options, "stop", "stop at its next step and save")

@@ -4,41 +4,37 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from tuitune.cli.arguments import Parser, add_json, add_run, add_wait
-from tuitune.cli.completion import completed, tunable_assignments
+from tuitune.cli.arguments import Parser
+from tuitune.cli.completion import tunable_assignments
 from tuitune.cli.output import Pairs
+from tuitune.cli.requests import carry_out, changed
 from tuitune.cli.settings_help import tunable_help
 from tuitune.problem import Problem
+from tuitune.runs.store import journal
+from tuitune.runs.store.directory import Run, find
+from tuitune.runs.store.records import Record
+from tuitune.runs.store.records.training import Tuned
 from tuitune.text import clean
-
-if TYPE_CHECKING:
-    from tuitune.runs.store.directory import Run
-    from tuitune.runs.store.records import Record
+from tuitune.views.event_texts import value_text
 
 
 def arguments(parser: Parser) -> None:
     parser.appendix = tunable_help
-    add_run(parser)
-    add_wait(parser)
-    add_json(parser)
-    changes = parser.add_argument(
+    parser.take("run", "--no-wait", "--json")
+    parser.add_argument(
         "changes",
         metavar="KEY=VALUE",
         nargs="+",
         help="such as learning_rate=1e-4 or checkpoints.every=50; the keys are listed below",
+        completer=tunable_assignments,
     )
-    completed(changes, tunable_assignments)
 
 
 def tune(options: argparse.Namespace) -> int:
-    from tuitune.cli.changes import changed
-    from tuitune.cli.requests import carry_out
-    from tuitune.runs.store.directory import find
-
     changes = changed(find(options.run), _full_keys(options.changes))
-    return carry_out(options, "tune", {"changes": changes}, _result, _pairs)
+    return carry_out(options, "tune", _result, _pairs, changes=changes)
 
 
 def _full_keys(assignments: Sequence[str]) -> list[str]:
@@ -68,17 +64,12 @@ def _full_keys(assignments: Sequence[str]) -> list[str]:
 
 def _result(run: Run, done: Record) -> dict[str, Any] | None:
     """The changes and the first step that they hold for."""
-    from tuitune.runs.store import journal
-    from tuitune.runs.store.records import table, whole
-
-    for record in journal.backwards(run.metrics_file, "tuned"):
-        if record.get("nonce") == done.get("nonce"):
-            return {"changes": table(record, "changes"), "from_step": (whole(record, "step") or 0) + 1}
+    for tuned in map(Tuned.read, journal.backwards(run.metrics_file, Tuned.kind)):
+        if tuned.nonce == done.get("nonce"):
+            return {"changes": tuned.changes or {}, "from_step": (tuned.step or 0) + 1}
     return None
 
 
 def _pairs(found: dict[str, Any]) -> Pairs:
-    from tuitune.views.event_texts import value_text
-
     changes = [(key, value_text(value)) for key, value in found["changes"].items()]
     return [*changes, ("in effect", f"from step {found['from_step']:,} on")]

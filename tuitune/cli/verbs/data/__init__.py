@@ -1,4 +1,4 @@
-"""`tuitune data`: verbs on data sets."""
+"""`tuitune data`: verbs on data sets, and the arguments of those that write rows."""
 
 from __future__ import annotations
 
@@ -15,3 +15,15 @@ _VERBS = {
 
 def arguments(parser: Parser) -> None:
     add_verbs(parser, _VERBS, required=True)
+
+
+def add_source(parser: Parser) -> None:
+    parser.add_argument("source", metavar="IN", help="a file, folder, https address, bundled set or Hub data set")
+    parser.add_argument("--recipe", metavar="RECIPE", help="take the steps and the shape from this recipe")
+    parser.add_argument("--force", action="store_true", help="write over existing files")
+    parser.take("--set", "--json")
+
+
+def add_output(parser: Parser) -> None:
+    about = "the file to write, by its ending: .jsonl, .json, .csv, .tsv or .parquet"
+    parser.add_argument("-o", "--output", metavar="OUT", required=True, help=about)

@@ -8,7 +8,8 @@ from pathlib import Path
 from tuitune.cli.arguments import Parser
 from tuitune.cli.exit_codes import Exit
 from tuitune.cli.output import note
-from tuitune.cli.verbs.data.making_arguments import add_output, add_source
+from tuitune.cli.verbs.data import add_output, add_source
+from tuitune.data.sources.rows import SourceError
 
 USUAL = (
     "cleaning.unusable=drop",
@@ -30,8 +31,7 @@ def arguments(parser: Parser) -> None:
 
 
 def clean(options: argparse.Namespace) -> int:
-    from tuitune.cli.verbs.data.making import check_place, make, recipe_of, save_report, tell
-    from tuitune.data.sources.rows import SourceError
+    from tuitune.cli.verbs.data.preparation import check_place, make, recipe_of, save_report, tell
 
     output, report = Path(options.output), Path(options.report) if options.report else None
     if report:

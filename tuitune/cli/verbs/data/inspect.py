@@ -6,16 +6,19 @@ import argparse
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from tuitune.cli.arguments import Names, Parser, add_json
+from tuitune.cli.arguments import Parser
 from tuitune.cli.exit_codes import Exit
 from tuitune.cli.output import complain, say, say_json, say_pairs
+from tuitune.cli.task_progress import result_of
+from tuitune.data.scan import begin_scan
+from tuitune.data.scan.report import DataProblem, Inspection
+from tuitune.data.shapes import READABLE
+from tuitune.objectives import OBJECTIVES
+from tuitune.objectives.fit import advice_for
 from tuitune.problem import TuituneError
 from tuitune.units import percent_text
-
-if TYPE_CHECKING:
-    from tuitune.data.scan.report import DataProblem, Inspection
 
 _SHOWN = 20
 _ALIKE = 3
@@ -25,16 +28,10 @@ _NAMED = 5
 
 
 def arguments(parser: Parser) -> None:
-    parser.add_argument(
-        "paths", metavar="PATH", nargs="+", help="files, folders, https addresses, bundled sets or Hub data sets"
-    )
-    parser.add_argument(
-        "--shape",
-        metavar="SHAPE",
-        choices=Names("tuitune.data.shapes:READABLE", "auto"),
-        default="auto",
-        help="how rows are read: %(choices)s (default: auto)",
-    )
+    about = "files, folders, https addresses, bundled sets or Hub data sets"
+    parser.add_argument("paths", metavar="PATH", nargs="+", help=about)
+    about = "how rows are read: %(choices)s (default: auto)"
+    parser.add_argument("--shape", metavar="SHAPE", choices=("auto", *READABLE), default="auto", help=about)
     parser.add_argument(
         "--columns",
         metavar="ROLE=COLUMN",
@@ -44,16 +41,11 @@ def arguments(parser: Parser) -> None:
         default=[],
         help="which column plays which role, such as prompt=question completion=answer",
     )
-    parser.add_argument(
-        "--objective",
-        metavar="OBJECTIVE",
-        choices=Names("tuitune.objectives:OBJECTIVES"),
-        default="sft",
-        help="what the rows are for: %(choices)s (default: sft)",
-    )
+    about = "what the rows are for: %(choices)s (default: sft)"
+    parser.add_argument("--objective", metavar="OBJECTIVE", choices=tuple(OBJECTIVES), default="sft", help=about)
     parser.add_argument("--split", default="train", help="the split of a Hub data set (default: train)")
     parser.add_argument("--model", metavar="M", help="count tokens with this model's tokenizer")
-    add_json(parser)
+    parser.take("--json")
 
 
 def inspect(options: argparse.Namespace) -> int:
@@ -77,19 +69,8 @@ def inspect(options: argparse.Namespace) -> int:
 
 
 def _inspected(path: str, options: argparse.Namespace) -> Inspection:
-    from tuitune.cli.task_progress import result_of
-    from tuitune.data.scan import begin_scan
-    from tuitune.data.scan.report import Inspection
-    from tuitune.objectives import OBJECTIVES
-    from tuitune.objectives.fit import advice_for
-
-    task = begin_scan(
-        path,
-        base=Path.cwd(),
-        split=options.split,
-        shape=options.shape,
-        columns=dict(options.columns),
-    )
+    columns = dict(options.columns)
+    task = begin_scan(path, base=Path.cwd(), split=options.split, shape=options.shape, columns=columns)
     found = Inspection.from_json(result_of(task, path))
     found = replace(found, advice=advice_for(OBJECTIVES[options.objective], found.shape, found.advice))
     return _with_tokens(found, path, options) if options.model else found
@@ -97,17 +78,11 @@ def _inspected(path: str, options: argparse.Namespace) -> Inspection:
 
 def _with_tokens(found: Inspection, path: str, options: argparse.Namespace) -> Inspection:
     """The report with what the usable rows come to as tokens of a model."""
-    from tuitune.cli.task_progress import result_of
     from tuitune.planning.data_plan import token_task
     from tuitune.recipe.schema import Recipe
 
-    data = {
-        "train": path,
-        "eval": None,
-        "split": options.split,
-        "shape": options.shape,
-        "columns": dict(options.columns),
-    }
+    read = {"split": options.split, "shape": options.shape, "columns": dict(options.columns)}
+    data = {"train": path, "eval": None, **read}
     tables = {"model": {"id": options.model}, "data": data, "cleaning": {"unusable": "drop"}}
     try:
         recipe = Recipe.model_validate(tables)

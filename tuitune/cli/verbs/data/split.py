@@ -7,22 +7,21 @@ from pathlib import Path
 
 from tuitune.cli.arguments import Parser
 from tuitune.cli.exit_codes import Exit
-from tuitune.cli.verbs.data.making_arguments import add_source
+from tuitune.cli.verbs.data import add_source
+from tuitune.data.sources.rows import SourceError
 
 
 def arguments(parser: Parser) -> None:
     parser.add_argument("--eval", metavar="SHARE", type=float, help="share held out (default: the recipe's, or 0.05)")
     parser.add_argument("--seed", metavar="N", type=int, help="seed that picks the rows (default: the recipe's, or 42)")
     add_source(parser)
-    parser.add_argument(
-        "-o", "--output", metavar="DIR", required=True, help="the folder for train.jsonl and heldout.jsonl"
-    )
+    about = "the folder for train.jsonl and heldout.jsonl"
+    parser.add_argument("-o", "--output", metavar="DIR", required=True, help=about)
 
 
 def split(options: argparse.Namespace) -> int:
     """Write training and held-out rows to a folder, which is made where there is none."""
-    from tuitune.cli.verbs.data.making import given_recipe, make, recipe_of, tell
-    from tuitune.data.sources.rows import SourceError
+    from tuitune.cli.verbs.data.preparation import given_recipe, make, recipe_of, tell
     from tuitune.recipe.settings import setting
 
     folder = Path(options.output)

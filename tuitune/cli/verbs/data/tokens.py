@@ -6,10 +6,11 @@ import argparse
 import os
 import sys
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tuitune.cli.arguments import Parser, add_json, add_set, positive
+from tuitune.cli.arguments import Parser, positive
 from tuitune.cli.exit_codes import Exit
 from tuitune.cli.output import complain, say, say_json, say_pairs
 from tuitune.problem import TuituneError
@@ -30,17 +31,12 @@ _NAMED = 20
 
 
 def arguments(parser: Parser) -> None:
-    parser.add_argument(
-        "path",
-        metavar="PATH",
-        nargs="?",
-        help="a file, folder, https address, bundled set or Hub data set (default: the recipe's)",
-    )
+    about = "a file, folder, https address, bundled set or Hub data set (default: the recipe's)"
+    parser.add_argument("path", metavar="PATH", nargs="?", help=about)
     parser.add_argument("--recipe", metavar="RECIPE", help="take model, template and settings from this recipe")
     parser.add_argument("--model", metavar="M", help="the model whose tokenizer is used (default: bundled:nano)")
     parser.add_argument("--row", metavar="N", type=positive, help="show this row alone, token by token")
-    add_set(parser)
-    add_json(parser)
+    parser.take("--set", "--json")
 
 
 def tokens(options: argparse.Namespace) -> int:
@@ -65,7 +61,7 @@ def tokens(options: argparse.Namespace) -> int:
 
 def _recipe(options: argparse.Namespace) -> Recipe:
     """The recipe that `--recipe` names, on PATH where one is given: nothing of it is held out then."""
-    from tuitune.cli.verbs.data.making import given_recipe
+    from tuitune.cli.verbs.data.preparation import given_recipe
     from tuitune.recipe import overrides
 
     if options.path is None and not options.recipe:
@@ -177,15 +173,10 @@ def _shown(token: Token) -> str:
 
 def _as_json(found: TokenizedRow) -> dict[str, Any]:
     return {
-        "tokens": [
-            {"text": one.text, "id": one.id, "learned": one.learned, "special": one.special, "why": one.why}
-            for one in found.tokens
-        ],
+        "tokens": [token._asdict() for token in found.tokens],
         "kept": found.kept,
         "max_length": found.max_length,
         "trained": found.trained,
         "rendered": found.rendered,
-        "verdicts": [
-            {"id": one.id, "level": one.level, "text": one.text, "fix": dict(one.fix)} for one in found.verdicts
-        ],
+        "verdicts": [asdict(verdict) for verdict in found.verdicts],
     }

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import argparse
 
-from tuitune.cli.arguments import Parser, add_json, add_run
+from tuitune.cli.arguments import Parser
+from tuitune.cli.follow import follow_to_rest
 from tuitune.cli.output import say_json
+from tuitune.runs.read.summary import summarize
+from tuitune.runs.store.directory import find
 
 
 def arguments(parser: Parser) -> None:
-    add_run(parser)
-    add_json(parser)
+    parser.take("run", "--json")
 
 
 def follow(options: argparse.Namespace) -> int:
-    from tuitune.cli.follow import follow_to_rest
-    from tuitune.runs.read.summary import summarize
-    from tuitune.runs.store.directory import find
-
     run = find(options.run)
     code = follow_to_rest(run, quiet=options.json)
     if options.json:

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import argparse
 
-from tuitune.cli.arguments import Parser, add_run, positive
+from tuitune.cli.arguments import Parser, positive
 from tuitune.cli.exit_codes import Exit
 from tuitune.cli.output import note, say
 from tuitune.problem import TuituneError
+from tuitune.runs.read.log import log_lines
+from tuitune.runs.store.directory import find
 
 
 def arguments(parser: Parser) -> None:
-    add_run(parser)
+    parser.take("run")
     parser.add_argument("-n", "--lines", type=positive, metavar="N", help="only the last N lines")
 
 
 def log(options: argparse.Namespace) -> int:
-    from tuitune.runs.read.log import log_lines
-    from tuitune.runs.store.directory import find
-
     run = find(options.run)
     try:
         for line in log_lines(run.log_file, options.lines):

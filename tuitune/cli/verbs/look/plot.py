@@ -7,32 +7,24 @@ import math
 import shutil
 import sys
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
-from tuitune.cli.arguments import Parser, add_run
+from tuitune.cli.arguments import Parser
 from tuitune.cli.exit_codes import Exit
 from tuitune.cli.output import say
 from tuitune.metrics import METRICS
 from tuitune.problem import TuituneError
-
-if TYPE_CHECKING:
-    from tuitune.runs.store.directory import Run
+from tuitune.runs.read.summary import RunView
+from tuitune.runs.store.directory import Run, find
 
 
 def arguments(parser: Parser) -> None:
-    add_run(parser)
-    parser.add_argument(
-        "--metric",
-        default="loss",
-        choices=tuple(METRICS),
-        help="what to draw (default: loss, with the held-out loss)",
-    )
+    parser.take("run")
+    about = "what to draw (default: loss, with the held-out loss)"
+    parser.add_argument("--metric", default="loss", choices=tuple(METRICS), help=about)
 
 
 def plot(options: argparse.Namespace) -> int:
     """Draw it as wide as the terminal; without colours where the output is not a terminal."""
-    from tuitune.runs.store.directory import find
-
     run = find(options.run)
     curves = _curves(run, options.metric)
     if not curves:
@@ -57,8 +49,6 @@ def plot(options: argparse.Namespace) -> int:
 
 def _curves(run: Run, metric: str) -> dict[str, list[tuple[float, float]]]:
     """The recorded points by curve, without what a later life of the run has done again."""
-    from tuitune.runs.read.summary import RunView
-
     view = RunView(run)
     view.refresh()
     curves = {"train": _points(zip(view.steps["step"], view.steps[metric], strict=True))}

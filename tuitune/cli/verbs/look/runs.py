@@ -3,28 +3,24 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING
 
-from tuitune.cli.arguments import Parser, add_json
+from tuitune.cli.arguments import Parser
 from tuitune.cli.exit_codes import Exit
 from tuitune.cli.output import note, say_json, say_table
+from tuitune.runs.read.glance import look
+from tuitune.runs.read.summary import Summary
+from tuitune.runs.store.directory import list_runs
 from tuitune.text import clean
 from tuitune.units import age_text, duration_text, number_text
-
-if TYPE_CHECKING:
-    from tuitune.runs.read.summary import Summary
 
 _NOTE_WIDTH = 60
 
 
 def arguments(parser: Parser) -> None:
-    add_json(parser)
+    parser.take("--json")
 
 
 def runs(options: argparse.Namespace) -> int:
-    from tuitune.runs.read.glance import look
-    from tuitune.runs.store.directory import list_runs
-
     summaries = [look(run).summary for run in list_runs()]
     if options.json:
         say_json([summary.as_json(recipe=False) for summary in summaries])
@@ -38,18 +34,10 @@ def runs(options: argparse.Namespace) -> int:
 
 def _row(summary: Summary) -> tuple[str, ...]:
     total = f"{summary.total_steps:,}" if summary.total_steps is not None else "–"
+    step = f"{summary.step or 0:,}/{total}"
     age = age_text(summary.created_at) if summary.created_at else "–"
-    eta = duration_text(summary.eta_seconds)
-    return (
-        summary.id,
-        summary.name,
-        summary.state,
-        f"{summary.step or 0:,}/{total}",
-        number_text(summary.loss),
-        eta,
-        age,
-        clean(_note(summary), limit=_NOTE_WIDTH),
-    )
+    figures = step, number_text(summary.loss), duration_text(summary.eta_seconds), age
+    return summary.id, summary.name, summary.state, *figures, clean(_note(summary), limit=_NOTE_WIDTH)
 
 
 def _note(summary: Summary) -> str:

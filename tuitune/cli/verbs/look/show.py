@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import argparse
 
-from tuitune.cli.arguments import Parser, add_json, add_run
+from tuitune.cli.arguments import Parser
 from tuitune.cli.exit_codes import Exit
 from tuitune.cli.output import note, say, say_json
+from tuitune.cli.run_report import say_run
+from tuitune.runs.read.summary import summarize
+from tuitune.runs.store import files
+from tuitune.runs.store.directory import find
 from tuitune.text import clean, redact
 
 
 def arguments(parser: Parser) -> None:
-    add_run(parser)
-    add_json(parser)
+    parser.take("run", "--json")
 
 
 def show(options: argparse.Namespace) -> int:
-    from tuitune.cli.outcome import say_run
     from tuitune.recipe.document import LARGEST
-    from tuitune.runs.read.summary import summarize
-    from tuitune.runs.store import files
-    from tuitune.runs.store.directory import find
 
     run = find(options.run)
     if options.json:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from dataclasses import asdict
 
-from tuitune.cli.arguments import Parser, add_json
+from tuitune.cli.arguments import Parser
 from tuitune.cli.exit_codes import Exit
 from tuitune.cli.output import say, say_json, say_pairs
 
@@ -13,7 +13,7 @@ from tuitune.cli.output import say, say_json, say_pairs
 def arguments(parser: Parser) -> None:
     first_contact = "test a GPU in a few minutes and print a block to paste into a report"
     parser.add_argument("--gpu", nargs="?", const="auto", metavar="GPU", help=f"{first_contact}: a number or UUID")
-    add_json(parser)
+    parser.take("--json")
 
 
 def doctor(options: argparse.Namespace) -> int:

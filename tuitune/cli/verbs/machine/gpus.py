@@ -4,24 +4,19 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import asdict
-from typing import TYPE_CHECKING
 
-from tuitune.cli.arguments import Parser, add_json
+from tuitune.cli.arguments import Parser
 from tuitune.cli.exit_codes import Exit
 from tuitune.cli.output import note, say_json, say_table
+from tuitune.hardware.gpus import Gpu, GpuSampler
 from tuitune.units import bytes_text
-
-if TYPE_CHECKING:
-    from tuitune.hardware.gpus import Gpu
 
 
 def arguments(parser: Parser) -> None:
-    add_json(parser)
+    parser.take("--json")
 
 
 def gpus(options: argparse.Namespace) -> int:
-    from tuitune.hardware.gpus import GpuSampler
-
     sampler = GpuSampler()
     found = sampler.sample()
     if options.json:
@@ -35,20 +30,10 @@ def gpus(options: argparse.Namespace) -> int:
 
 
 def _gpu_row(gpu: Gpu) -> tuple[str, ...]:
-    users = (
-        ", ".join(f"{process.user or '?'}:{process.pid} {bytes_text(process.memory)}" for process in gpu.processes)
-        or "–"
-    )
-    utilization = "n/a" if gpu.utilization is None else f"{gpu.utilization:.0f} %"
-    temperature = "n/a" if gpu.temperature is None else f"{gpu.temperature:.0f} °C"
-    power = "n/a" if gpu.power is None else f"{gpu.power:.0f} W"
-    return (
-        str(gpu.index),
-        gpu.name,
-        bytes_text(gpu.memory_total),
-        bytes_text(gpu.memory_free),
-        utilization,
-        temperature,
-        power,
-        users,
-    )
+    measured = [
+        "n/a" if value is None else f"{value:.0f} {unit}"
+        for value, unit in ((gpu.utilization, "%"), (gpu.temperature, "°C"), (gpu.power, "W"))
+    ]
+    users = [f"{process.user or '?'}:{process.pid} {bytes_text(process.memory)}" for process in gpu.processes]
+    memory = bytes_text(gpu.memory_total), bytes_text(gpu.memory_free)
+    return str(gpu.index), gpu.name, *memory, *measured, ", ".join(users) or "–"

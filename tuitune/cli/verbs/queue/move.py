@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import argparse
 
-from tuitune.cli.arguments import Parser, add_json, add_run, positive
+from tuitune.cli.arguments import Parser, positive
+from tuitune.cli.verbs.queue import find_queued, tell
 
 _END = 1 << 30
 
 
 def arguments(parser: Parser) -> None:
-    add_run(parser)
+    parser.take("run")
     parser.add_argument("place", metavar="PLACE", type=_place, help="first, last, up, down, or a number from 1")
-    add_json(parser)
+    parser.take("--json")
 
 
 def move(options: argparse.Namespace) -> int:
-    from tuitune.cli.verbs.queue.queued import find_queued, tell
     from tuitune.runs.queue import order
 
     run = find_queued(options.run)

@@ -4,26 +4,24 @@ from __future__ import annotations
 
 import argparse
 
-from tuitune.cli.arguments import Parser, add_json, add_run
+from tuitune.cli.arguments import Parser
 from tuitune.cli.exit_codes import Exit
+from tuitune.cli.follow import follow_to_rest
+from tuitune.cli.requests import ask
+from tuitune.cli.verbs.queue import find_queued, tell
 from tuitune.problem import TuituneError
+from tuitune.runs.read.state import derive
 
 
 def arguments(parser: Parser) -> None:
-    add_run(parser)
-    add_json(parser)
+    parser.take("run", "--json")
 
 
 def remove(options: argparse.Namespace) -> int:
-    from tuitune.cli.asking import ask
-    from tuitune.cli.follow import follow_to_rest
-    from tuitune.cli.verbs.queue.queued import find_queued, tell
-    from tuitune.runs.read.summary import summarize
-
     run = find_queued(options.run)
     ask(run, "stop")
     if follow_to_rest(run, quiet=True) == Exit.INTERRUPTED:
         return Exit.INTERRUPTED
-    if summarize(run).state != "stopped":
-        raise TuituneError(f"{run.name} has already left the queue: it is {summarize(run).state}")
+    if (state := derive(run)[0]) != "stopped":
+        raise TuituneError(f"{run.name} has already left the queue: it is {state}")
     return tell(options, f"{run.name} has left the queue; `tuitune resume {run.id}` puts it back at the end")

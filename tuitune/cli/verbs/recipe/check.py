@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tuitune.cli.arguments import Parser, add_json, add_recipe, add_set
+from tuitune.cli.arguments import Parser
 from tuitune.cli.exit_codes import Exit
 from tuitune.cli.output import complain, say, say_json, say_pairs
 from tuitune.cli.settings_help import settings_help
@@ -20,9 +21,7 @@ if TYPE_CHECKING:
 
 def arguments(parser: Parser) -> None:
     parser.appendix = settings_help
-    add_recipe(parser)
-    add_set(parser)
-    add_json(parser)
+    parser.take("recipe", "--set", "--json")
 
 
 def check(options: argparse.Namespace) -> int:
@@ -52,28 +51,29 @@ def _say(report: Check) -> None:
     complain(report.errors)
     for advice in report.advice:
         say_pairs([(advice.level, f"{advice.key}: {advice.message}")])
-    pairs = []
+    say_pairs(_pairs(report))
+    say(_verdict(report))
+
+
+def _pairs(report: Check) -> Iterator[tuple[str, str]]:
     if report.total is not None and report.trainable is not None:
         share = percent_text(report.trainable / report.total)
-        pairs.append(
-            ("trainable", f"{count_text(report.trainable)} of {count_text(report.total)} parameters ({share})")
-        )
-    if report.forecast is None and not report.errors:
-        missing = "before the model is on this machine" if report.facts is None else "for this architecture"
-        pairs.append(("memory", f"not known {missing}"))
-    elif report.forecast is not None:
+        yield "trainable", f"{count_text(report.trainable)} of {count_text(report.total)} parameters ({share})"
+    if report.forecast is not None:
         parts = " + ".join(f"{name} {bytes_text(size)}" for name, size in report.forecast.parts.items() if size)
-        pairs.append(("memory", f"about {bytes_text(report.forecast.total)}: {parts}"))
-    say_pairs(pairs)
-    say(f"{_verdict(report)}{_warned(report)}" if not report.errors else "refused: this recipe would not start")
+        yield "memory", f"about {bytes_text(report.forecast.total)}: {parts}"
+    elif not report.errors:
+        yield (
+            "memory",
+            f"not known {'for this architecture' if report.facts else 'before the model is on this machine'}",
+        )
 
 
 def _verdict(report: Check) -> str:
+    if report.errors:
+        return "refused: this recipe would not start"
+    warnings = sum(advice.level == "warning" for advice in report.advice)
+    read = f", but read the {'warning' if warnings == 1 else f'{warnings} warnings'} above" if warnings else ""
     if report.forecast is None:
-        return "no problem found; whether it fits in memory is not known"
-    return "the recipe can be trained"
-
-
-def _warned(report: Check) -> str:
-    count = sum(advice.level == "warning" for advice in report.advice)
-    return f", but read the {'warning' if count == 1 else f'{count} warnings'} above" if count else ""
+        return f"no problem found; whether it fits in memory is not known{read}"
+    return f"the recipe can be trained{read}"

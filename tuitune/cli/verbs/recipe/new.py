@@ -6,8 +6,8 @@ import argparse
 import re
 from pathlib import Path
 
-from tuitune.cli.arguments import Parser, add_set
-from tuitune.cli.completion import completed, presets
+from tuitune.cli.arguments import Parser
+from tuitune.cli.completion import presets
 from tuitune.cli.exit_codes import Exit
 from tuitune.cli.output import note, say
 from tuitune.cli.settings_help import settings_help
@@ -16,12 +16,11 @@ from tuitune.problem import TuituneError
 
 def arguments(parser: Parser) -> None:
     parser.appendix = settings_help
-    preset = parser.add_argument("--preset", metavar="NAME", help="start from a preset, listed below")
-    completed(preset, presets)
-    add_set(parser)
-    parser.add_argument(
-        "-o", "--output", metavar="FILE", required=True, help="the recipe to write; - for standard output"
-    )
+    about = "start from a preset, listed below"
+    parser.add_argument("--preset", metavar="NAME", help=about, completer=presets)
+    parser.take("--set")
+    about = "the recipe to write; - for standard output"
+    parser.add_argument("-o", "--output", metavar="FILE", required=True, help=about)
     parser.add_argument("--force", action="store_true", help="write over an existing file")
 
 

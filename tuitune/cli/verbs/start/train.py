@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import argparse
 
-from tuitune.cli.arguments import Parser, add_detach, add_json, add_recipe, add_set
+from tuitune.cli.arguments import Parser
+from tuitune.cli.follow import follow_started
 from tuitune.cli.settings_help import settings_help
 
 
 def arguments(parser: Parser) -> None:
     parser.appendix = settings_help
-    add_recipe(parser)
-    add_set(parser)
-    add_detach(parser)
-    add_json(parser)
+    parser.take("recipe", "--set", "--detach", "--json")
 
 
 def train(options: argparse.Namespace) -> int:
-    from tuitune.cli.attend import attend
     from tuitune.cli.launching import given_recipe, launch
 
-    return attend(launch(given_recipe(options)), options)
+    return follow_started(launch(given_recipe(options)), options)
