@@ -1,18 +1,23 @@
-"""The process between one that prints and its log: `python -P -m tuitune.log_filter <PIPE >>LOG`.
+"""What our processes print: through a filter into a log, and into nothing where nobody reads it any more.
 
-It blanks secrets, whoever printed them: our own lines, a library's message, a traceback. It is a process of its own, so
-that an engine whose supervisor is killed still has somebody to print to while it saves, and it lives as long as anybody
-can write to its pipe, so that the last words of an engine that is killed are not lost.
+The filter, `python -P -m tuitune.log_filter <PIPE >>LOG`, blanks secrets, whoever printed them: our own lines, a
+library's message, a traceback. It is a process of its own, so that an engine whose supervisor is killed still has
+somebody to print to while it saves, and it lives as long as anybody can write to its pipe, so that the last words of an
+engine that is killed are not lost.
 """
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import select
 import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from contextlib import suppress
+from typing import Any, TextIO
 
 from tuitune.text import redactor
 
@@ -26,6 +31,50 @@ _KEY_BLOCK = re.compile(rb"-----BEGIN (?:[A-Z]+ ){0,3}PRIVATE KEY(?!.*-----END )
 
 _PATIENCE = 0.5
 _LAST_WORDS = re.compile(rb"(?<!\S)(?:\S+[ \t]+){0,3}\S*\Z")
+
+
+def start_filter(source: int, log: int) -> subprocess.Popen[bytes]:
+    """Have what is printed into the pipe `source` written to `log` without secrets, by a process of its own.
+
+    It ends once nobody can write to the pipe and all that came is in the log. OSError or SubprocessError where it
+    cannot be started.
+    """
+    return subprocess.Popen(
+        [sys.executable, "-P", "-m", "tuitune.log_filter"],
+        stdin=source,
+        stdout=log,
+        stderr=subprocess.DEVNULL,
+        cwd="/",
+        start_new_session=True,
+    )
+
+
+def outlive_readers() -> None:
+    """Let standard output and error lead to nothing from when nobody can read them any more, instead of raising.
+
+    A library's print in the middle of a save would fail a run otherwise, where its supervisor and the log's filter were
+    killed.
+    """
+    sys.stdout, sys.stderr = _outliving(sys.stdout), _outliving(sys.stderr)
+
+
+def _outliving(stream: TextIO) -> TextIO:
+    stream.flush()
+    buffer = io.BufferedWriter(_Outliving(stream.fileno(), "w", closefd=False))
+    return io.TextIOWrapper(buffer, encoding=stream.encoding, errors=stream.errors, line_buffering=True)
+
+
+class _Outliving(io.FileIO):
+    """A descriptor that leads to /dev/null, for native code too, once its pipe has no reader."""
+
+    def write(self, content: Any) -> int:
+        try:
+            return super().write(content)
+        except BrokenPipeError:
+            nowhere = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
+            os.dup2(nowhere, self.fileno())
+            os.close(nowhere)
+            return len(content)
 
 
 class LogFilter:

@@ -31,16 +31,13 @@ def expanded(name: str) -> Path:
 
 def not_utf8(path: Path) -> str:
     """Why a path cannot be handed to the libraries, which take UTF-8 alone; "" where it can."""
-    try:
-        if str(path).encode() == os.fsencode(path):
-            return ""
-        os.fsencode(path).decode()
-    except UnicodeEncodeError:
-        if sys.getfilesystemencoding() == "utf-8":
-            return "this path is not UTF-8, and the libraries cannot open it; rename it"
-    except UnicodeDecodeError:
-        return "this path is not UTF-8, and the libraries cannot open it; rename it"
     encoding = sys.getfilesystemencoding()
+    try:
+        if os.fsencode(path).decode() == str(path):
+            return ""
+    except UnicodeError as error:
+        if isinstance(error, UnicodeDecodeError) or encoding == "utf-8":
+            return "this path is not UTF-8, and the libraries cannot open it; rename it"
     return f"this path is not ASCII, and file names are {encoding} here; set PYTHONUTF8=1, or a UTF-8 locale (LC_ALL)"
 
 

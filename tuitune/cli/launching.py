@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterable
 from pathlib import Path
 
 from tuitune.cli.output import complain
@@ -25,9 +26,15 @@ def given_recipe(options: argparse.Namespace) -> Recipe:
 
 
 def launch(recipe: Recipe) -> Run:
-    """Start a run, unless the recipe, this machine or the labels of its rows stand against it: TuituneError then."""
+    """Start a run, unless the recipe, this machine or the labels of its rows stand against it: TuituneError then.
+
+    The engine looks at the labels again, so where they could not be looked at here, that is only told.
+    """
     look_over(recipe)
-    _check_labels(recipe)
+    errors, advice = judge_labels(recipe)
+    if errors:
+        raise TuituneError(errors)
+    _advise(advice)
     return launcher.launch(recipe)
 
 
@@ -41,8 +48,7 @@ def look_over(recipe: Recipe, *, resumes: bool = False) -> None:
     if errors := [problem for problem in report.errors if problem not in room]:
         raise TuituneError(errors)
     complain(f"warning: {problem}" for problem in room)
-    for advice in report.advice:
-        complain([f"{advice.level}: {advice.key}: {advice.message}"])
+    _advise(report.advice)
 
 
 def judge_labels(recipe: Recipe) -> tuple[list[Problem], list[Advice]]:
@@ -61,9 +67,5 @@ def judge_labels(recipe: Recipe) -> tuple[list[Problem], list[Advice]]:
     return errors, [Advice("labels", "warning", "data.train", text) for text in found["warnings"]]
 
 
-def _check_labels(recipe: Recipe) -> None:
-    """Refuse rows that would teach nothing, where some may; the engine looks again, so a look that fails is no end."""
-    errors, advice = judge_labels(recipe)
-    if errors:
-        raise TuituneError(errors)
-    complain(f"{one.level}: {one.key}: {one.message}" for one in advice)
+def _advise(found: Iterable[Advice]) -> None:
+    complain(f"{advice.level}: {advice.key}: {advice.message}" for advice in found)

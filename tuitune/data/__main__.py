@@ -10,7 +10,7 @@ from importlib import import_module
 from pathlib import Path
 
 from tuitune.data.tasks import carry_out
-from tuitune.outlet import outlive_readers
+from tuitune.log_filter import outlive_readers
 
 TASKS = {
     "scan": "tuitune.data.scan.task",

@@ -31,7 +31,7 @@ import orjson
 from tuitune import __version__, plain
 from tuitune.data import task_lock
 from tuitune.data.task_report import TaskReport, carry_out, digest, write_whole
-from tuitune.outlet import start_filter
+from tuitune.log_filter import start_filter
 from tuitune.paths import data_home, private_directory
 from tuitune.problem import TuituneError
 from tuitune.text import clean, redact, strip_ansi

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tuitune.engine.process.environment import heavy_imports, prepare_environment
 from tuitune.engine.process.stop import hold_back
-from tuitune.outlet import outlive_readers
+from tuitune.log_filter import outlive_readers
 
 
 def main() -> int:

@@ -8,7 +8,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from tuitune import outlet
+from tuitune.log_filter import start_filter
 from tuitune.runs.store import files
 from tuitune.runs.store.directory import Run
 
@@ -60,6 +60,6 @@ class FilteredLog:
     def _start(self) -> subprocess.Popen[bytes]:
         log = files.open_regular(self._run.log_file, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
         try:
-            return outlet.start_filter(self._exit, log)
+            return start_filter(self._exit, log)
         finally:
             os.close(log)

@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import json
 from pathlib import Path
 
 from tuitune.cli.arguments import Parser
-from tuitune.cli.exit_codes import Exit
 from tuitune.cli.output import note
 from tuitune.cli.verbs.data import add_output, add_source
 from tuitune.data.sources.rows import SourceError
 
-USUAL = (
-    "cleaning.unusable=drop",
-    "cleaning.empty=true",
-    "cleaning.whitespace=true",
-    "cleaning.duplicates=true",
-)
+USUAL = ("cleaning.unusable=drop", "cleaning.empty=true", "cleaning.whitespace=true", "cleaning.duplicates=true")
 """Steps taken where neither a recipe nor --set says which: those that lose nothing worth having."""
 
 
@@ -31,7 +26,8 @@ def arguments(parser: Parser) -> None:
 
 
 def clean(options: argparse.Namespace) -> int:
-    from tuitune.cli.verbs.data.preparation import check_place, make, recipe_of, save_report, tell
+    from tuitune.cli.verbs.data.preparation import check_place, make, recipe_of, tell
+    from tuitune.recipe.document import write_text
 
     output, report = Path(options.output), Path(options.report) if options.report else None
     if report:
@@ -41,10 +37,10 @@ def clean(options: argparse.Namespace) -> int:
     recipe = recipe_of(options, () if options.recipe else USUAL)
     result = make(options, recipe, {"train": output})
     if report:
-        save_report(report, result)
-    tell(options, result)
+        write_text(report, json.dumps(result, indent=2, ensure_ascii=False) + "\n")
+    code = tell(options, result)
     if recipe.cleaning.too_long == "drop":
         note("over-long rows are kept; training drops them, once it counts tokens")
     if recipe.cleaning.control_tokens == "remove":
         note("control tokens are kept; training removes them, once it knows the tokenizer")
-    return Exit.DONE
+    return code

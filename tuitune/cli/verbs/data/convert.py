@@ -6,7 +6,6 @@ import argparse
 from pathlib import Path
 
 from tuitune.cli.arguments import Parser
-from tuitune.cli.exit_codes import Exit
 from tuitune.cli.verbs.data import add_output, add_source
 from tuitune.data.shapes import WRITABLE
 
@@ -21,5 +20,4 @@ def arguments(parser: Parser) -> None:
 def convert(options: argparse.Namespace) -> int:
     from tuitune.cli.verbs.data.preparation import make, recipe_of, tell
 
-    tell(options, make(options, recipe_of(options), {"train": Path(options.output)}, to=options.to))
-    return Exit.DONE
+    return tell(options, make(options, recipe_of(options), {"train": Path(options.output)}, to=options.to))

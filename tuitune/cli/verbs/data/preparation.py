@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import json
 import uuid
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from tuitune.cli.exit_codes import Exit
 from tuitune.cli.output import note, say, say_json, say_table
 from tuitune.cli.task_progress import result_of
 from tuitune.data.preparation.assembled import EXAMPLES
@@ -17,7 +17,6 @@ from tuitune.data.sources.names import resolve
 from tuitune.data.sources.rows import SourceError
 from tuitune.data.tasks import begin
 from tuitune.recipe import overrides
-from tuitune.recipe.document import write_text
 from tuitune.recipe.schema import Recipe
 from tuitune.recipe.settings import settings
 from tuitune.runs.located import read_located
@@ -80,18 +79,16 @@ def check_place(path: Path, options: argparse.Namespace) -> None:
         raise SourceError(path, "there is no such folder")
 
 
-def tell(options: argparse.Namespace, result: Mapping[str, Any]) -> None:
-    """What every step did and what was written: as JSON, or as a table with a few examples."""
+def tell(options: argparse.Namespace, result: Mapping[str, Any]) -> int:
+    """What every step did and what was written, as JSON or as a table with a few examples; the verb's exit code."""
     if options.json:
         say_json(result)
-        return
+        return Exit.DONE
     steps = result["steps"]
     if steps:
-        rows = [
-            [one["title"], f"{one['before']:,}", f"{one['found']:,}", f"{one['dropped']:,}", f"{one['changed']:,}"]
-            for one in steps
-        ]
-        say_table(["step", "rows", "found", "dropped", "changed"], rows, right=[1, 2, 3, 4])
+        counts = ("before", "found", "dropped", "changed")
+        rows = [[one["title"], *(f"{one[name]:,}" for name in counts)] for one in steps]
+        say_table(["step", "rows", *counts[1:]], rows, right=[1, 2, 3, 4])
         say("")
     say_table(["file", "rows"], [[path, f"{count:,}"] for path, count in result["written"].items()], right=[1])
     for one in steps:
@@ -102,8 +99,4 @@ def tell(options: argparse.Namespace, result: Mapping[str, Any]) -> None:
             note(f"{one['title']}: {one['found'] - _NAMED:,} more; --json lists up to {EXAMPLES}")
     for line in result["notes"]:
         note(clean(line, limit=400))
-
-
-def save_report(path: Path, result: Mapping[str, Any]) -> None:
-    """The result, with all examples, as a JSON file."""
-    write_text(path, json.dumps(result, indent=2, ensure_ascii=False) + "\n")
+    return Exit.DONE

@@ -6,7 +6,6 @@ import argparse
 from pathlib import Path
 
 from tuitune.cli.arguments import Parser
-from tuitune.cli.exit_codes import Exit
 from tuitune.cli.verbs.data import add_source
 from tuitune.data.sources.rows import SourceError
 
@@ -35,5 +34,4 @@ def split(options: argparse.Namespace) -> int:
     except OSError as error:
         raise SourceError(folder, f"cannot be made: {error.strerror or error}") from None
     outputs = {"train": folder / "train.jsonl", "held_out": folder / "heldout.jsonl"}
-    tell(options, make(options, recipe, outputs))
-    return Exit.DONE
+    return tell(options, make(options, recipe, outputs))

@@ -25,7 +25,7 @@ PRINTS = "print('a line', flush=True); print('another', file=sys.stderr); os.wri
 
 
 def test_printing_raises_nothing_once_the_readers_are_gone() -> None:
-    code = f"import os, sys; from tuitune.outlet import outlive_readers; outlive_readers(); {PRINTS}; os._exit(7)"
+    code = f"import os, sys; from tuitune.log_filter import outlive_readers; outlive_readers(); {PRINTS}; os._exit(7)"
     assert code_without_readers("-c", code) == 7
     assert code_without_readers("-c", f"import os, sys; {PRINTS}; os._exit(7)") != 7
 
@@ -53,6 +53,6 @@ def test_a_task_whose_filter_is_gone_says_how_it_ended(module: str, tmp_path: Pa
 
 def test_what_is_printed_arrives_in_order_while_somebody_reads() -> None:
     printing = "print('ä'); sys.stderr.write('b')"
-    code = f"import sys; from tuitune.outlet import outlive_readers; outlive_readers(); {printing}"
+    code = f"import sys; from tuitune.log_filter import outlive_readers; outlive_readers(); {printing}"
     found = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=True)
     assert found.stdout.decode() == "ä\nb"
