@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
+from typing import TYPE_CHECKING
 
 from tuitune.cli.exit_codes import Exit
+from tuitune.cli.output import complain, note, say
 from tuitune.problem import TuituneError
+
+if TYPE_CHECKING:
+    from tuitune.runs.store.directory import Run
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -16,8 +21,6 @@ def main(arguments: list[str] | None = None) -> int:
     except SystemExit as ended:  # argparse: --help, --version and usage errors
         return ended.code if isinstance(ended.code, int) else Exit.REFUSED
     except TuituneError as refusal:
-        from tuitune.cli.output import complain
-
         complain(refusal.problems)
         return Exit.REFUSED
     except KeyboardInterrupt:
@@ -36,9 +39,22 @@ def _call(arguments: list[str]) -> int:
         options = build_parser().parse_args(arguments)
         if options.verb:
             return options.verb(options)
-    from tuitune.cli.screen import open_screen
-
     return open_screen(None)
+
+
+def open_screen(run: Run | None) -> int:
+    """Open the screen, on the monitor of `run` where one is given. Exits 2 where this terminal cannot show it."""
+    from tuitune.tui.terminal import unfit
+
+    if reason := unfit():
+        note(f"tuitune: {reason}")
+        return Exit.REFUSED
+    from tuitune.tui.app import TuituneApp
+
+    app = TuituneApp(run)
+    if farewell := app.run():
+        say(farewell)
+    return app.return_code or 0
 
 
 def _complete() -> None:

@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager
 
 from tuitune.cli.exit_codes import Exit
 from tuitune.cli.output import note, say, say_answer, say_json
-from tuitune.cli.run_report import say_outcome
+from tuitune.cli.run_report import say_run
 from tuitune.runs.read.state import AT_REST
 from tuitune.runs.read.summary import RunView, summarize
 from tuitune.runs.store.directory import Run
@@ -39,14 +39,15 @@ def follow_started(run: Run, options: argparse.Namespace, *, after: Past | None 
     its id alone. The verb's exit code.
     """
     if options.detach:
-        say_answer(options, summarize(run).as_json(), run.id)
+        say_answer(options.json, summarize(run).as_json(), run.id)
         note(f"{run.name} starts when a device is free; `tuitune follow {run.id}` watches it")
         return Exit.DONE
     code = follow_to_rest(run, quiet=options.json, after=after)
     if options.json:
         say_json(summarize(run).as_json())
     elif code != Exit.INTERRUPTED:
-        say_outcome(run)
+        say("")
+        say_run(run)
     return code
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 from collections.abc import Iterable, Sequence
@@ -37,9 +36,9 @@ def say_json(document: Any) -> None:
     say(json.dumps(document, indent=2, allow_nan=False, ensure_ascii=True))
 
 
-def say_answer(options: argparse.Namespace, document: Any, *lines: str) -> None:
-    """The document with `--json`, else the lines."""
-    if options.json:
+def say_answer(as_json: bool, document: Any, *lines: str) -> None:
+    """The document where JSON is wanted, else the lines."""
+    if as_json:
         say_json(document)
     else:
         say(*lines)

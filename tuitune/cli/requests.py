@@ -76,7 +76,7 @@ def end(options: argparse.Namespace, verb: str, deed: str) -> int:
     code = follow_to_rest(run, quiet=True)
     if code != Exit.INTERRUPTED:
         summary = summarize(run)
-        say_answer(options, summary.as_json(), ended_text(summary))
+        say_answer(options.json, summary.as_json(), ended_text(summary))
     return code
 
 
@@ -106,12 +106,9 @@ def carry_out(
         if options.json:
             say_json({**document, "result": None})
         return Exit.DONE
-    answer = ask(run, verb, **arguments)
-    if answer is None:
-        document |= {"ok": False, "message": f"too late: it is {derive(run)[0]}"}
-    else:
-        document |= {"ok": bool(answer.get("ok")), "message": message_of(answer), "step": answer.get("step")}
-    found = result(run, answer) if answer is not None and document["ok"] else None
+    answer = ask(run, verb, **arguments) or {"message": f"too late: it is {derive(run)[0]}"}
+    document |= {"ok": bool(answer.get("ok")), "message": message_of(answer), "step": answer.get("step")}
+    found = result(run, answer) if document["ok"] else None
     if options.json:
         say_json({**document, "result": found})
     elif found is not None:

@@ -18,12 +18,6 @@ from tuitune.units import bytes_text, clock_text, number_text, percent_text
 from tuitune.views.event_texts import resumed_text, step_text
 
 
-def say_outcome(run: Run) -> None:
-    """What became of a run that was followed."""
-    say("")
-    say_run(run)
-
-
 def say_run(run: Run) -> None:
     """Everything known about the run and its result, and how to use that."""
     view = RunView(run)

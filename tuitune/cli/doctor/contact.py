@@ -7,12 +7,12 @@ import json
 import os
 import platform
 import re
+import select
 import signal
 import subprocess
 import sys
 import tempfile
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -39,11 +39,9 @@ _FOLDERS = re.compile(r"(?<![\w.])/(?:[^\s/:'\"()]+/)+")
 
 @dataclass
 class Contact:
-    """What came of it: versions of the libraries by name, and a record of each check in order, which is told as it
-    comes.
-    """
+    """What came of it: versions of the libraries by name, and a record of each check in order, told unless `quiet`."""
 
-    tell: Callable[[dict[str, Any]], None]
+    quiet: bool
     versions: dict[str, str | None] = field(default_factory=dict)
     checks: list[dict[str, Any]] = field(default_factory=list)
 
@@ -57,21 +55,22 @@ class Contact:
 
     def take(self, title: str, state: str, seconds: float | None, text: str) -> None:
         self.checks.append({"title": title, "state": state, "seconds": seconds, "text": text})
-        self.tell(self.checks[-1])
+        if not self.quiet:
+            say(_line(self.checks[-1]))
 
 
 def contact(options: argparse.Namespace) -> int:
     """Try a card and print what came of it; exits 1 where a check failed. TuituneError where none can be tried."""
     build = fitness.installed()
     card = _card(options.gpu, build)
-    found = Contact(tell=(lambda check: None) if options.json else lambda check: say(_line(check)))
+    found = Contact(quiet=options.json)
     with _leased(card):
         if not options.json:
             note(f"{occupancy.title(card)}: testing what a run needs; takes a few minutes")
         _carry_out(card, found)
     report = _report(card, build, found)
     document = {"passed": found.passed, "versions": found.versions, "checks": found.checks, "report": report}
-    say_answer(options, document, "", *report)
+    say_answer(options.json, document, "", *report)
     return Exit.DONE if found.passed else Exit.FAILED
 
 
@@ -123,6 +122,7 @@ def _carry_out(card: Gpu, found: Contact) -> None:
             stderr=log,
             env={**os.environ, **environment},
             process_group=0,
+            bufsize=0,
         )
         try:
             title, late = _hear(process, found)
@@ -135,22 +135,12 @@ def _carry_out(card: Gpu, found: Contact) -> None:
 
 def _hear(process: subprocess.Popen[bytes], found: Contact) -> tuple[str, bool]:
     """Take what the engine says. The check that it was at when it ended ("": none), and whether that took too long."""
-    title, late = "", threading.Event()
-
-    def give_up() -> None:
-        late.set()
-        _end(process)
-
-    assert process.stdout is not None
-    while True:
-        timer = threading.Timer(CHECK_SECONDS, give_up)
-        timer.daemon = True
-        timer.start()
-        line = process.stdout.readline()
-        timer.cancel()
-        if not line:
+    title, said = "", process.stdout
+    assert said is not None
+    while select.select([said], [], [], CHECK_SECONDS)[0]:
+        if not (line := said.readline()):
             process.wait()
-            return title, late.is_set()
+            return title, False
         record = json.loads(line)
         if record["kind"] == "versions":
             found.versions = record["versions"]
@@ -159,6 +149,7 @@ def _hear(process: subprocess.Popen[bytes], found: Contact) -> tuple[str, bool]:
         else:
             title = ""
             found.take(*(record[name] for name in ("title", "state", "seconds", "text")))
+    return title, True
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

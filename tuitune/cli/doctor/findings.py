@@ -52,12 +52,10 @@ def _versions() -> Iterator[Finding]:
             yield Finding("error", package, "not installed; `pip install tuitune` installs it")
             continue
         numbers = tuple(int(part) for part in installed.split("+")[0].split(".")[:2] if part.isdigit())
-        wanted = ".".join(map(str, floor))
-        yield (
-            Finding("ok", package, installed)
-            if numbers >= floor
-            else Finding("error", package, f"{installed}; tuitune needs {wanted} or newer")
-        )
+        if numbers >= floor:
+            yield Finding("ok", package, installed)
+        else:
+            yield Finding("error", package, f"{installed}; tuitune needs {floor[0]}.{floor[1]} or newer")
 
 
 def _home() -> Iterator[Finding]:
@@ -68,11 +66,10 @@ def _home() -> Iterator[Finding]:
         return
     free = shutil.disk_usage(existing).free
     text = f"{home}, {bytes_text(free)} free"
-    yield (
-        Finding("ok", "home folder", text)
-        if free > LOW_DISK_BYTES
-        else Finding("warning", "home folder", f"{text}: checkpoints may fill it")
-    )
+    if free > LOW_DISK_BYTES:
+        yield Finding("ok", "home folder", text)
+    else:
+        yield Finding("warning", "home folder", f"{text}: checkpoints may fill it")
 
 
 def _leases() -> Finding:
@@ -110,9 +107,8 @@ def _terminal() -> Iterator[Finding]:
         yield Finding("warning", "encoding", f"{encoding}: charts are drawn in ASCII; LANG=C.UTF-8 gives braille")
     term = os.environ.get("TERM", "")
     if term in ("", "dumb"):
-        yield Finding(
-            "warning", "terminal", f"TERM is {term or 'not set'}: the screen cannot open here; the commands work"
-        )
+        what = f"TERM is {term or 'not set'}: the screen cannot open here; the commands work"
+        yield Finding("warning", "terminal", what)
     else:
         depth = "truecolor" if os.environ.get("COLORTERM") in ("truecolor", "24bit") else "256 colours"
         yield Finding("ok", "terminal", f"{term}, {depth}")
@@ -122,10 +118,8 @@ def _terminal() -> Iterator[Finding]:
 
 def _tmux() -> Iterator[Finding]:
     try:
-        answer = subprocess.run(
-            ["tmux", "show-options", "-gsv", "escape-time"], capture_output=True, text=True, timeout=5
-        )
-        delay = int(answer.stdout)
+        asked = ["tmux", "show-options", "-gsv", "escape-time"]
+        delay = int(subprocess.run(asked, capture_output=True, text=True, timeout=5).stdout)
     except (OSError, ValueError, subprocess.TimeoutExpired):
         yield Finding("warning", "tmux", "did not answer")
         return

@@ -26,5 +26,5 @@ def delete(options: argparse.Namespace) -> int:
     confirm(run, "delete", f"This deletes {run.path} for good, with its checkpoints and adapter.", yes=options.yes)
     deletion.delete(run)
     deleted = {"id": run.id, "name": run.name, "directory": str(run.path), "deleted": True}
-    say_answer(options, deleted, f"{run.name} is deleted")
+    say_answer(options.json, deleted, f"{run.name} is deleted")
     return Exit.DONE

@@ -48,7 +48,7 @@ def kill(options: argparse.Namespace) -> int:
         summary = watch(run, _Rungs(run, nonce, live, quiet=options.json)).summary
     gone = summary.state in AT_REST
     stuck = f"{run.name} is stuck; its supervisor keeps watching, and `tuitune follow {run.id}` returns when it is gone"
-    say_answer(options, summary.as_json(), ended_text(summary) if gone else stuck)
+    say_answer(options.json, summary.as_json(), ended_text(summary) if gone else stuck)
     return Exit.DONE if gone else Exit.FAILED
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import argparse
 import sys
 
+from tuitune.cli import open_screen
 from tuitune.cli.arguments import Parser
 from tuitune.cli.exit_codes import Exit
 from tuitune.cli.follow import follow_started
-from tuitune.cli.run_report import say_outcome
-from tuitune.cli.screen import open_screen
+from tuitune.cli.output import say
+from tuitune.cli.run_report import say_run
 from tuitune.runs.read.state import AT_REST, derive
 from tuitune.runs.store.directory import Run
 
@@ -34,5 +35,6 @@ def _left(run: Run) -> int:
     """After the monitor was left: the summary of an ended run, and the exit code that it earns."""
     state, _ = derive(run)
     if state in AT_REST:
-        say_outcome(run)
+        say("")
+        say_run(run)
     return Exit.FAILED if state in ("failed", "crashed") else Exit.DONE
