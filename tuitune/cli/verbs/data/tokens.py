@@ -13,13 +13,15 @@ from typing import TYPE_CHECKING, Any
 from tuitune.cli.arguments import Parser, positive
 from tuitune.cli.exit_codes import Exit
 from tuitune.cli.output import complain, say, say_json, say_pairs
+from tuitune.cli.task_progress import result_of, telling
+from tuitune.data.sources.pages import read_page
 from tuitune.problem import TuituneError
 from tuitune.text import clean
 from tuitune.units import percent_text
+from tuitune.views.inspector_replies import Token, TokenizedRow, Verdict
 
 if TYPE_CHECKING:
     from tuitune.recipe.schema import Recipe
-    from tuitune.views.inspector_replies import Token, TokenizedRow, Verdict
 
 _SIGNS = {"ok": "✓", "warning": "⚠", "error": "✗"}
 _SPACES = str.maketrans({" ": "␣", "\n": "⏎", "\t": "⇥", "\r": "␍"})
@@ -41,7 +43,6 @@ def arguments(parser: Parser) -> None:
 
 def tokens(options: argparse.Namespace) -> int:
     """A summary of all rows, or one row; exit code 2 where the data would be refused."""
-    from tuitune.cli.task_progress import result_of
     from tuitune.planning.data_plan import token_task
     from tuitune.planning.forecast.expected_steps import expected_steps
 
@@ -82,8 +83,6 @@ def _replaced(options: argparse.Namespace) -> list[str]:
 
 
 def _summary(result: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    from tuitune.views.inspector_replies import Verdict
-
     yield "rows", f"{result['rows']:,}" + (f", {result['held_out']:,} held out" if result["held_out"] else "")
     yield "tokens", f"{result['tokens']:,}, {percent_text(result['trained_share'], 3)} learned"
     yield "longest", f"{result['longest']:,} tokens; rows are cut to {result['max_length']:,}"
@@ -121,8 +120,6 @@ def _verdict(verdict: Verdict) -> str:
 
 def _row(recipe: Recipe, options: argparse.Namespace) -> int:
     """One row: every token with its number, whether it is learned, and its text."""
-    from tuitune.cli.task_progress import telling
-    from tuitune.data.sources.pages import read_page
     from tuitune.views.inspector_client import Inspector
 
     name = recipe.data.train
@@ -141,19 +138,20 @@ def _row(recipe: Recipe, options: argparse.Namespace) -> int:
     if options.json:
         say_json(_as_json(found))
         return Exit.DONE
-    say_pairs(
-        [
-            ("row", row.place),
-            ("model", f"{opened.name}, vocabulary of {opened.vocabulary:,} tokens"),
-            (
-                "tokens",
-                f"{len(found.tokens):,}: {found.trained:,} learned (●), others masked (·); {found.kept:,} kept, "
-                f"rows are cut to {found.max_length:,}",
-            ),
-            ("masked", found.masked or "none"),
-            *((("" if number else "verdicts"), _verdict(one)) for number, one in enumerate(found.verdicts)),
-        ]
-    )
+    learned = f"{len(found.tokens):,}: {found.trained:,} learned (●), others masked (·)"
+    pairs = [
+        ("row", row.place),
+        ("model", f"{opened.name}, vocabulary of {opened.vocabulary:,} tokens"),
+        ("tokens", f"{learned}; {found.kept:,} kept, rows are cut to {found.max_length:,}"),
+        ("masked", found.masked or "none"),
+    ]
+    say_pairs([*pairs, *(("" if number else "verdicts", _verdict(one)) for number, one in enumerate(found.verdicts))])
+    _say_tokens(found)
+    return Exit.DONE
+
+
+def _say_tokens(found: TokenizedRow) -> None:
+    """A line a token: its number, its id, whether it is learned, its text, and why it is masked."""
     colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
     texts = [_shown(token) for token in found.tokens]
     widest = min(max(map(len, texts), default=0), _WIDEST)
@@ -163,7 +161,6 @@ def _row(recipe: Recipe, options: argparse.Namespace) -> int:
         learned = token.learned and number <= found.kept
         line = f"{number:>6}  {token.id:>7}  {'●' if learned else '·'}  {text:<{widest}}  {token.reason}".rstrip()
         say(f"{_LEARNED if learned else _DIM}{line}{_PLAIN}" if colour else line)
-    return Exit.DONE
 
 
 def _shown(token: Token) -> str:

@@ -36,12 +36,13 @@ def plot(options: argparse.Namespace) -> int:
     plotext.plot_size(columns, min(rows - 2, 30))
     plotext.title(f"{run.name}: {options.metric}")
     plotext.xlabel("step")
+    dot, line = ("●", "braille") if sys.stdout.encoding == "utf-8" else ("o", "*")
     for label, points in curves.items():
         steps, values = zip(*points, strict=True)
         if label == "held-out":
-            plotext.scatter(steps, values, label=label, marker="●" if sys.stdout.encoding == "utf-8" else "o")
+            plotext.scatter(steps, values, label=label, marker=dot)
         else:
-            plotext.plot(steps, values, label=label, marker="braille" if sys.stdout.encoding == "utf-8" else "*")
+            plotext.plot(steps, values, label=label, marker=line)
     drawn = plotext.build()
     say(drawn if sys.stdout.isatty() else plotext.uncolorize(drawn))
     return Exit.DONE
