@@ -88,7 +88,7 @@ def _visible(match: re.Match[str]) -> str:
     code = ord(character)
     if character == "\t":
         return _TAB
-    if character in "\n\u2028\u2029":
+    if character in "\u2028\u2029":
         return "⏎"
     if code < 0x20:
         return chr(0x2400 + code)
@@ -105,11 +105,8 @@ def clean(text: str, *, limit: int | None = None, newlines: bool = False) -> str
     length = len(text)
     if limit is not None:
         text = text[: _REACH * limit + 1]
-    if newlines:
-        text = text.replace("\r\n", "\n")
-        cleaned = "\n".join(_UNSAFE.sub(_visible, line) for line in text.split("\n"))
-    else:
-        cleaned = _UNSAFE.sub(_visible, text.replace("\r\n", "\n"))
+    lines = text.replace("\r\n", "\n").split("\n")
+    cleaned = ("\n" if newlines else "⏎").join(_UNSAFE.sub(_visible, line) for line in lines)
     if not cleaned.isascii():
         cleaned = _STACKED_MARKS.sub(r"\1", cleaned)
     if limit is not None and (len(cleaned) > limit or len(text) < length):
