@@ -64,6 +64,7 @@ def test_what_is_unsafe_becomes_visible(text: str, seen: str) -> None:
 def test_a_text_over_the_limit_ends_in_an_ellipsis() -> None:
     assert clean("abcdef", limit=4) == "abc…"
     assert clean("abcd", limit=4) == "abcd"
+    assert clean("a\r\nb", limit=3, newlines=True) == "a\nb"
 
 
 @pytest.mark.parametrize("payload", [*CONTROL_PAYLOADS.values(), *MARKUP_PAYLOADS.values()])
