@@ -25,9 +25,8 @@ def settings_help() -> str:
 def tunable_help() -> str:
     """The same of the keys that a run takes while it trains."""
     from tuitune.recipe.settings import settings
-    from tuitune.recipe.tunable import TUNABLE
 
-    tunable = [setting for setting in settings() if setting.key in TUNABLE]
+    tunable = [setting for setting in settings() if setting.is_tunable]
     return "\n".join(["settings (the last part of a key is enough where it is unique):", *_lines(tunable)]) + "\n"
 
 

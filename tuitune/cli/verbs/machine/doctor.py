@@ -24,10 +24,10 @@ def doctor(options: argparse.Namespace) -> int:
     if options.gpu is not None:
         return contact(options)
     findings = examine()
+    bad = sum(finding.level == "error" for finding in findings)
     if options.json:
         say_json([asdict(finding) for finding in findings])
     else:
         say_pairs((f"{finding.level:<7} {finding.subject}", finding.message) for finding in findings)
-        bad = sum(finding.level == "error" for finding in findings)
         say("", f"{bad} of {len(findings)} checks failed" if bad else "this machine is ready")
-    return Exit.FAILED if any(finding.level == "error" for finding in findings) else Exit.DONE
+    return Exit.FAILED if bad else Exit.DONE
