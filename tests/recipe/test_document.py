@@ -5,16 +5,18 @@ from __future__ import annotations
 import os
 import stat
 import threading
+import tomllib
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.recipe.strategies import recipes, values
+from tests.recipe.strategies import recipes
 from tuitune.problem import TuituneError
 from tuitune.recipe.check import RecipeError
-from tuitune.recipe.document import LARGEST, Document, load, read, render
+from tuitune.recipe.document import LARGEST, read, render, write_text
+from tuitune.recipe.overrides import with_values
 from tuitune.recipe.schema import Recipe
 from tuitune.recipe.settings import setting
 from tuitune.recipe.settings import settings as all_settings
@@ -46,34 +48,14 @@ def file(tmp_path: Path) -> Path:
 
 def refused(path: Path) -> str:
     with pytest.raises(RecipeError) as error:
-        load(path)
+        read(path)
     return str(error.value)
 
 
-def test_load_reads_the_recipe_and_keeps_the_text(file: Path) -> None:
-    document = load(file)
-    assert document.text == WRITTEN
-    assert document.recipe.training.learning_rate == 1e-4
-    assert document.recipe.adapter.targets == ["q_proj", "v_proj"]
-    assert read(file) == document.recipe
-
-
-def test_a_changed_value_changes_one_line(file: Path) -> None:
-    document = load(file).with_value("training.learning_rate", 3e-4)
-    assert document.text == WRITTEN.replace("1e-4", "3e-4")
-    document.save(file)
-    assert read(file).training.learning_rate == 3e-4
-
-
-def test_new_keys_and_sections_are_added_and_none_removes(file: Path) -> None:
-    document = (
-        load(file).with_value("training.max_steps", 100).with_value("data.eval", None).with_value("data.limit", 5)
-    )
-    assert all(line in document.text for line in WRITTEN.splitlines())
-    assert "max_steps = 100" in document.text and 'eval = ""' in document.text
-    cleared = document.with_value("training.max_steps", None).with_value("data.limit", None)
-    assert "max_steps" not in cleared.text and "limit" not in cleared.text
-    assert cleared.recipe.data.eval is None
+def test_a_file_is_read_as_it_was_meant(file: Path) -> None:
+    recipe = read(file)
+    assert recipe.training.learning_rate == 1e-4 and recipe.run.name == "mine"
+    assert recipe.adapter.targets == ["q_proj", "v_proj"]
 
 
 @pytest.mark.parametrize(
@@ -84,26 +66,13 @@ def test_new_keys_and_sections_are_added_and_none_removes(file: Path) -> None:
         '[data]\n[data.columns]\nprompt = "q"\ncompletion = "a"\n[training]\nepochs = 2\n',
         "[training]\r\nepochs = 2 # both\r\n",
         "[training]\nepochs = 2",
-        '[data.columns]\ntext = "t"\n[training]\nepochs = 2\n[data]\nlimit = 3\n',
+        '[data.columns]\ntext = "t"\n[training]\nepochs = 2\n[data]\nlimit = 3\nloss_on = "all"\n',
     ],
 )
-def test_layouts_of_others_can_be_changed(tmp_path: Path, text: str) -> None:
+def test_every_layout_of_toml_is_read(tmp_path: Path, text: str) -> None:
     path = tmp_path / "other.toml"
     path.write_bytes(text.encode())
-    document = load(path)
-    for key, value in (("training.epochs", 5.0), ("adapter.rank", 4), ("data.max_length", 64), ("run.notes", "a\nb")):
-        document = document.with_value(key, value)
-    document.save(path)
-    found = read(path)
-    assert (found.training.epochs, found.adapter.rank, found.data.max_length, found.run.notes) == (5.0, 4, 64, "a\nb")
-
-
-def test_a_value_that_makes_a_wrong_recipe_is_refused(file: Path) -> None:
-    document = load(file)
-    for key, value in (("adapter.rank", 0), ("adapter.targets", []), ("adapter.rang", 3)):
-        with pytest.raises(TuituneError, match=r"adapter\."):
-            document.with_value(key, value)
-    assert document.text == WRITTEN
+    assert read(path).training.epochs == 2.0
 
 
 @pytest.mark.parametrize(
@@ -156,14 +125,13 @@ def test_saving_replaces_the_file_whole_and_keeps_its_mode(file: Path) -> None:
     file.chmod(0o600)
     link = file.with_name("link.toml")
     link.symlink_to(file)
-    document = load(file)
-    texts = [document.with_value("run.notes", letter * 5000) for letter in "ab"]
+    texts = [render(with_values(Recipe(), {"run.notes": letter * 5000})) for letter in "ab"]
     stop = threading.Event()
 
     def write() -> None:
         while not stop.is_set():
             for text in texts:
-                text.save(link)
+                write_text(link, text)
 
     writer = threading.Thread(target=write)
     writer.start()
@@ -178,9 +146,8 @@ def test_saving_replaces_the_file_whole_and_keeps_its_mode(file: Path) -> None:
 
 
 def test_saving_where_nothing_can_be_written_says_so(tmp_path: Path) -> None:
-    document = Document("[run]\n", Recipe())
     with pytest.raises(RecipeError, match="cannot be written"):
-        document.save(tmp_path / "missing" / "recipe.toml")
+        write_text(tmp_path / "missing" / "recipe.toml", "[run]\n")
 
 
 def test_render_is_short_or_full_or_explained() -> None:
@@ -196,31 +163,8 @@ def test_render_is_short_or_full_or_explained() -> None:
 @settings(deadline=None)
 @given(recipes(), st.booleans(), st.booleans())
 def test_rendered_recipes_read_back_equal(recipe: Recipe, full: bool, comments: bool) -> None:
-    import tomllib
-
     tables = tomllib.loads(render(recipe, full=full, comments=comments))
     assert Recipe.model_validate(tables) == recipe
-
-
-@settings(deadline=None)
-@given(st.data())
-def test_any_valid_value_can_be_set_in_a_written_file(data: st.DataObject) -> None:
-    one = data.draw(st.sampled_from(all_settings()))
-    value = data.draw(values(one))
-    document = Document(WRITTEN, read_text(WRITTEN))
-    try:
-        changed = document.with_value(one.key, value)
-    except RecipeError as error:
-        assert one.section in str(error) or "evaluation" in str(error)
-        return
-    assert read_text(changed.text) == changed.recipe
-    assert "# found by trying" in changed.text or one.key == "training.learning_rate"
-
-
-def read_text(text: str) -> Recipe:
-    import tomllib
-
-    return Recipe.model_validate(tomllib.loads(text))
 
 
 @settings(deadline=None)
@@ -229,7 +173,7 @@ def test_any_bytes_are_a_recipe_or_refused(tmp_path_factory: pytest.TempPathFact
     path = tmp_path_factory.getbasetemp() / "any.toml"
     path.write_bytes(content)
     try:
-        load(path)
+        read(path)
     except TuituneError as error:
         assert error.problems
 
@@ -260,14 +204,12 @@ date = 2020-01-01""".splitlines()
 
 @settings(deadline=None)
 @given(st.lists(LINES, max_size=7).map("\n".join))
-def test_any_lines_are_a_recipe_that_can_be_changed_or_refused(
-    tmp_path_factory: pytest.TempPathFactory, text: str
-) -> None:
+def test_any_lines_are_a_recipe_or_refused(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
     path = tmp_path_factory.getbasetemp() / "lines.toml"
     path.write_text(text)
     try:
-        document = load(path).with_value("adapter.alpha", 3).with_value("data.limit", 7)
+        recipe = read(path)
     except TuituneError as error:
-        assert "cannot be changed in place" not in str(error)
+        assert error.problems
     else:
-        assert (document.recipe.adapter.alpha, document.recipe.data.limit) == (3, 7)
+        assert Recipe.model_validate(tomllib.loads(render(recipe))) == recipe

@@ -1,4 +1,4 @@
-"""Recipes on disk: `recipe.toml` read, changed in place with its comments kept, written whole or not at all."""
+"""Recipes on disk: `recipe.toml` read, rendered, and written whole or not at all."""
 
 from __future__ import annotations
 
@@ -7,19 +7,14 @@ import os
 import re
 import stat
 import tomllib
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-import tomlkit
-from tomlkit.exceptions import TOMLKitError
 
 from tuitune import plain
 from tuitune.problem import Problem
 from tuitune.recipe.check import RecipeError, parse
-from tuitune.recipe.overrides import put, tables_of
 from tuitune.recipe.schema import Recipe
-from tuitune.recipe.settings import Setting, section_titles, setting, settings
+from tuitune.recipe.settings import Setting, section_titles, settings
 from tuitune.recipe.values import toml_text
 from tuitune.text import clean
 
@@ -34,45 +29,13 @@ _UNREADABLE = {
 }
 
 
-@dataclass(frozen=True)
-class Document:
-    """A recipe together with the TOML text that it was written as."""
-
-    text: str
-    recipe: Recipe
-
-    def with_value(self, key: str, value: Any) -> Document:
-        """The same document with one setting changed; its comments, order and other lines stay. None removes the key.
-
-        RecipeError where the changed recipe would be wrong.
-        """
-        changed = setting(key)
-        tables = tables_of(self.recipe)
-        put(tables, changed, value)
-        wanted = parse(tables)
-        text = _edited(self.text, changed, changed.of(wanted))
-        if parse(tomllib.loads(text)) != wanted:
-            raise RecipeError(Problem(key, "the layout of this file cannot be changed in place; edit it by hand"))
-        return Document(text, wanted)
-
-    def save(self, path: Path | str) -> None:
-        """Write the text to `path` in one piece: a reader sees the old file or the new one, never a part."""
-        write_text(Path(path), self.text)
-
-
-def load(path: Path | str, *, links: bool = True) -> Document:
-    """The document in `path`. RecipeError names the file, and the line of a syntax error or the keys that are wrong.
+def read(path: Path | str, *, links: bool = True) -> Recipe:
+    """The recipe in `path`. RecipeError names the file, and the line of a syntax error or the keys that are wrong.
 
     Without `links`, a link in the place of the file is refused.
     """
     path = Path(path)
-    text = _text(path, links)
-    return Document(text, parse(_tables(text, path)))
-
-
-def read(path: Path | str, *, links: bool = True) -> Recipe:
-    """The recipe in `path`; errors and `links` as in `load`."""
-    return load(path, links=links).recipe
+    return parse(_tables(_text(path, links), path))
 
 
 def render(recipe: Recipe, *, full: bool = False, comments: bool = False) -> str:
@@ -150,22 +113,6 @@ def _syntax(message: str, text: str) -> str:
     line, column = int(place[2] or len(lines)), int(place[3] or len(lines[-1]) + 1)
     quoted = clean(lines[line - 1].strip(), limit=60) if line <= len(lines) else ""
     return f"line {line}, column {column}: {clean(place[1], limit=120)}" + (f" in `{quoted}`" if quoted else "")
-
-
-def _edited(text: str, one: Setting, value: Any) -> str:
-    """The text with one key set. A None is a missing key, or "" where a missing key would mean something else."""
-    try:
-        document: Any = tomlkit.parse(text)
-        if value is None and one.default is None:
-            document.get(one.section, {}).pop(one.name, None)
-        else:
-            if one.section not in document:
-                document[one.section] = tomlkit.table()
-            document[one.section][one.name] = tomlkit.value(toml_text("" if value is None else value))
-        return tomlkit.dumps(document)
-    except (TOMLKitError, ValueError, TypeError, AttributeError, RecursionError) as error:
-        message = f"this file cannot be changed in place ({clean(str(error), limit=120)}); edit it by hand"
-        raise RecipeError(Problem(one.key, message)) from error
 
 
 def _written(one: Setting, recipe: Recipe, full: bool) -> bool:

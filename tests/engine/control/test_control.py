@@ -17,6 +17,7 @@ from tests.engine.live import Engine, fork, hit, says
 from tests.engine.support import Carry, Outcome, wait_for
 from tuitune.engine.control.learning_rate import set_peak
 from tuitune.recipe import document
+from tuitune.recipe.overrides import with_values
 from tuitune.runs.store import checkpoints
 from tuitune.runs.store.directory import Run
 from tuitune.runs.store.journal import JournalWriter, Record, read_all
@@ -184,7 +185,7 @@ def test_a_rate_amended_between_two_lives_takes_the_place_of_a_tuned_one(prepare
     run = prepared(training__max_steps=6, training__warmup_ratio=0.0)
     engine = fork(run, told=[("tune", {"changes": {RATE: 3e-3, "training.log_every": 2}}), ("pause", {})])
     assert engine.end().code == 4
-    document.load(run.recipe_file).with_value(RATE, 1e-3).save(run.recipe_file)
+    amend(run, {RATE: 1e-3})
     with JournalWriter(run.events_file) as events:
         events.append(event="amended", changes={RATE: {"from": PEAK, "to": 1e-3}}, why="resume")
     assert fork(run).end().code == 0
@@ -196,10 +197,16 @@ def test_a_tune_that_the_amended_recipe_does_not_take_is_left_out(prepared: Prep
     run = prepared(training__max_steps=3, evaluation__every=1)
     engine = fork(run, told=[("tune", {"changes": {"evaluation.patience": 9}}), ("pause", {})])
     assert engine.end().code == 4
-    document.load(run.recipe_file).with_value("evaluation.every", "end").save(run.recipe_file)
+    amend(run, {"evaluation.every": "end"})
     outcome = fork(run).end()
     (alert,) = [record for record in outcome.records("alert") if record["id"] == "tune-dropped"]
     assert outcome.code == 0 and alert["level"] == "warning" and "evaluation.patience" in alert["message"]
+
+
+def amend(run: Run, values: dict[str, Any]) -> None:
+    document.write_text(
+        run.recipe_file, document.render(with_values(document.read(run.recipe_file), values), full=True)
+    )
 
 
 def adapter(run: Run) -> bytes:
