@@ -9,7 +9,7 @@ import re
 from pathlib import Path
 
 from tuitune.cli.exit_codes import Exit
-from tuitune.metrics import METRICS
+from tuitune.objectives import METRICS
 from tuitune.recipe.presets import PRESETS
 from tuitune.recipe.settings import Setting, section_titles, settings, show_value
 from tuitune.tui.actions import EVERYWHERE, actions_of
@@ -75,7 +75,7 @@ def recipe_page() -> str:
 
 def _needs(setting: Setting) -> str:
     """What gives it an effect, as it is written in a recipe."""
-    needs = setting.entails.conditions
+    needs = setting.entails.needs
     if not needs:
         return ""
     if needs[0].values == (None,):

@@ -1,7 +1,8 @@
 """The metrics of training: what a step's record measures, how it is written, and where its chart stands.
 
-One line here is all that a metric needs. The engine records the key where its trainer logs it; the monitor, the strip
-of a small terminal, `tuitune plot` and docs/run-directory.md follow this table.
+One line is all that a metric needs: here where every run measures it, else with the objective that brings it. The
+engine records the key where its trainer logs it; the monitor, the strip of a small terminal, `tuitune plot` and
+docs/run-directory.md follow `tuitune.objectives.METRICS`, the table of them all.
 """
 
 from __future__ import annotations
@@ -73,11 +74,3 @@ COMMON = (
     Metric("memory_bytes", "memory", "held by tensors at that moment", unit="bytes", better="lower", pane=""),
 )  # fmt: skip
 """What every run measures, in the order of the monitor's panes."""
-
-METRICS = {metric.key: metric for metric in COMMON}
-"""Every metric by its key."""
-
-
-def charted() -> list[Metric]:
-    """Those that have a chart in the monitor."""
-    return [metric for metric in METRICS.values() if metric.pane]

@@ -5,9 +5,12 @@ from __future__ import annotations
 import pytest
 
 from tuitune.data.scan.advice import UNREADABLE
+from tuitune.data.scan.fit import advice_for
 from tuitune.data.shapes import SHAPES, WRITABLE
-from tuitune.objectives import OBJECTIVES, Objective, objective_of
-from tuitune.objectives.fit import advice_for
+from tuitune.data.shapes.purpose import takes
+from tuitune.metrics import COMMON
+from tuitune.objectives import METRICS, OBJECTIVES, SFT, TRAINED, Objective
+from tuitune.recipe.check import RecipeError, parse
 from tuitune.recipe.schema import Recipe
 from tuitune.recipe.settings import setting
 
@@ -16,29 +19,39 @@ FOUND = {"id": "rows", "level": "info", "message": "few"}
 
 
 def test_a_recipe_takes_just_the_objectives_that_are_trained() -> None:
-    assert setting("objective.kind").choices == tuple(one.name for one in OBJECTIVES.values() if one.trained)
-    assert objective_of(Recipe()).name == setting("objective.kind").default
+    assert setting("objective.kind").choices == tuple(TRAINED) == ("sft",)
+    assert Recipe().optimises is TRAINED[setting("objective.kind").default]
+    for name in {*OBJECTIVES, "orpo"} - {*TRAINED}:
+        with pytest.raises(RecipeError) as error:
+            parse({"objective": {"kind": name}})
+        assert [str(one) for one in error.value.problems] == [f"objective.kind: expected sft, found '{name}'"]
+
+
+def test_what_is_trained_names_settings_that_a_recipe_has_and_metrics_of_its_own() -> None:
+    own = [metric.key for objective in TRAINED.values() for metric in objective.metrics]
+    assert [*METRICS] == [*(metric.key for metric in COMMON), *dict.fromkeys(own)]
+    assert all(setting(key) for objective in TRAINED.values() for key in objective.settings)
 
 
 @EACH
 def test_an_objective_takes_what_it_is_written_in(objective: Objective) -> None:
-    assert objective.rows_in in WRITABLE and objective.rows_in in objective.shapes
+    assert objective.rows_in in WRITABLE and takes(objective, objective.rows_in)
 
 
 @EACH
 @pytest.mark.parametrize("shape", [*SHAPES, "unknown"])
 def test_data_that_is_not_taken_is_warned_of_first(objective: Objective, shape: str) -> None:
     first, *rest = advice_for(objective, shape, [FOUND])
-    if shape not in objective.shapes:
+    if not takes(objective, shape):
         assert (first["id"], first["level"], rest) == ("shape", "warning", [FOUND])
-    elif objective.trained:
+    elif objective.name in TRAINED:
         assert (first, rest) == (FOUND, [])
     else:
         assert (first["id"], first["level"], rest) == ("objective", "info", [FOUND])
         assert f"--to {objective.rows_in}" in first["message"]
 
 
-@pytest.mark.parametrize("shape", OBJECTIVES["sft"].shapes)
+@pytest.mark.parametrize("shape", [shape for shape in SHAPES if takes(SFT, shape)])
 def test_answers_alone_are_sent_to_an_objective_that_is_trained(shape: str) -> None:
     for name in ("dpo", "kto"):
         message = advice_for(OBJECTIVES[name], shape, [])[0]["message"]
@@ -50,7 +63,7 @@ def test_nobody_is_sent_to_an_objective_that_is_not_trained() -> None:
         advice_for(one, shape, [])[0]["message"]
         for one in OBJECTIVES.values()
         for shape in SHAPES
-        if shape not in one.shapes
+        if not takes(one, shape)
     ]
     assert said and not any("with dpo" in one or "with kto" in one for one in said)
 

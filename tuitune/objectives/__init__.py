@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from tuitune.objectives.descriptor import Objective
+from tuitune.metrics import COMMON, Metric
+from tuitune.objectives.descriptor import Objective, Trained
 from tuitune.objectives.dpo import DPO
 from tuitune.objectives.kto import KTO
 from tuitune.objectives.sft import SFT
 
-if TYPE_CHECKING:
-    from tuitune.recipe.schema import Recipe
+OBJECTIVES: dict[str, Objective] = {objective.name: objective for objective in (SFT, DPO, KTO)}
+"""Every objective that data can be looked at for, by name."""
 
-OBJECTIVES = {objective.name: objective for objective in (SFT, DPO, KTO)}
-"""Every objective that data can be looked at for, by name; those that are `trained` are what a recipe can name."""
+TRAINED = {name: objective for name, objective in OBJECTIVES.items() if isinstance(objective, Trained)}
+"""Those that a recipe can name."""
 
-
-def objective_of(recipe: Recipe) -> Objective:
-    """The objective that a recipe names."""
-    return OBJECTIVES[recipe.objective.kind]
+METRICS = {metric.key: metric for metrics in (COMMON, *(one.metrics for one in TRAINED.values())) for metric in metrics}
+"""Every metric by its key."""
 
 
-__all__ = ["DPO", "KTO", "OBJECTIVES", "SFT", "Objective", "objective_of"]
+def charted() -> list[Metric]:
+    """The metrics that have a chart in the monitor."""
+    return [metric for metric in METRICS.values() if metric.pane]
+
+
+__all__ = ["DPO", "KTO", "METRICS", "OBJECTIVES", "SFT", "TRAINED", "Objective", "Trained", "charted"]

@@ -2,4 +2,4 @@
 
 from tuitune.objectives.descriptor import Objective
 
-DPO = Objective("dpo", "direct preference optimisation", ("preferences",), rows_in="preference")
+DPO = Objective("dpo", ("preferences",), "direct preference optimisation", rows_in="preference")

@@ -5,4 +5,4 @@ Pairs serve too: trl makes a good and a bad answer of each.
 
 from tuitune.objectives.descriptor import Objective
 
-KTO = Objective("kto", "Kahneman-Tversky optimisation", ("labels", "preferences"), rows_in="unpaired-preference")
+KTO = Objective("kto", ("labels", "preferences"), "Kahneman-Tversky optimisation", rows_in="unpaired-preference")

@@ -1,6 +1,12 @@
 """Supervised fine-tuning: the model learns to write the answers of the data, or its text."""
 
-from tuitune.data.shapes.shape import ANSWERING
-from tuitune.objectives.descriptor import Objective
+from tuitune.objectives.descriptor import ANSWERING, Trained
 
-SFT = Objective("sft", "supervised fine-tuning", ANSWERING, rows_in="messages", trained=True)
+SFT = Trained(
+    name="sft",
+    learns_from=ANSWERING,
+    title="supervised fine-tuning",
+    rows_in="messages",
+    examples="example answers",
+    settings=frozenset({"data.packing", "data.loss_on"}),
+)

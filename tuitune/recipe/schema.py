@@ -7,6 +7,7 @@ command-line help, the checks and the reference page are all made from these dec
 from __future__ import annotations
 
 from tuitune.methods import METHODS, Method
+from tuitune.objectives import TRAINED, Trained
 from tuitune.recipe.declaration import Section
 from tuitune.recipe.sections.adapter import AdapterSection
 from tuitune.recipe.sections.checkpoints import CheckpointsSection
@@ -44,3 +45,8 @@ class Recipe(Section):
     def method(self) -> Method:
         """How the weights are adapted."""
         return METHODS[self.adapter.method]
+
+    @property
+    def optimises(self) -> Trained:
+        """The objective."""
+        return TRAINED[self.objective.kind]

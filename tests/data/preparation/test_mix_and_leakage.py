@@ -10,7 +10,6 @@ import pytest
 from tests.data.preparation.sets import altered, asked, questions, row, sentence, step, write
 from tuitune.data.preparation.prepare import Assembled, DataRefused, prepare
 from tuitune.data.preparation.task import summary
-from tuitune.data.shapes.purpose import ANYTHING
 from tuitune.data.sources.names import resolve, stamp
 from tuitune.data.tasks import begin
 from tuitune.recipe.schema import Recipe
@@ -97,7 +96,7 @@ def test_the_task_says_of_real_data_what_assembling_it_does() -> None:
     tables = Recipe.model_validate(
         {"data": {"train": name}, "cleaning": {"duplicates": True, "near_duplicates": 0.8, "shortest": 50}}
     ).model_dump(mode="json")
-    task = begin("clean", {"recipe": tables, "base": None, "purpose": ANYTHING.as_json()}, [stamp(resolve(name))])
+    task = begin("clean", {"recipe": tables, "base": None}, [stamp(resolve(name))])
     while (progress := task.look()).state == "working":
         pass
     made = summary(prepare(Recipe.model_validate(tables), preview=True))

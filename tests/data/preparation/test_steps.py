@@ -166,8 +166,8 @@ def test_data_with_nothing_left_is_refused(tmp_path: Path) -> None:
 def test_a_shape_that_cannot_be_learned_from_is_refused_with_the_way_out(tmp_path: Path) -> None:
     pairs = [{"prompt": "Why?", "chosen": "So.", "rejected": "No."}]
     with pytest.raises(DataRefused, match="chosen answers"):
-        prepare(asked(write(tmp_path / "rows.jsonl", pairs)), purpose=SFT.purpose)
-    found = prepare(asked(str(tmp_path / "rows.jsonl")), purpose=DPO.purpose)
+        prepare(asked(write(tmp_path / "rows.jsonl", pairs)), purpose=SFT)
+    found = prepare(asked(str(tmp_path / "rows.jsonl")), purpose=DPO)
     assert set(found.train[0].canonical) == {"prompt", "chosen", "rejected"}
 
 

@@ -155,7 +155,7 @@ def test_real_sets_are_read(name: str, shape: str, rows: int, duplicates: int) -
 @real
 def test_preferences_can_be_trained_on_as_their_refusal_says() -> None:
     opening = next(iter(open_rows(SHARED / "dpo_en_demo.json"))).values
-    said = str(refusal_of(inspect(SHARED / "dpo_en_demo.json").detection, SFT.purpose, opening))
+    said = str(refusal_of(inspect(SHARED / "dpo_en_demo.json").detection, SFT, opening))
     assert 'data.columns = { prompt = "conversations", completion = "chosen" }' in said
     found = inspect(
         SHARED / "dpo_en_demo.json", shape="columns", columns={"prompt": "conversations", "completion": "chosen"}

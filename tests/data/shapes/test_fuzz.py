@@ -64,8 +64,8 @@ def test_whatever_the_rows_hold_only_row_problems_are_raised(rows: list[dict[str
         for shape in {found.shape, *READABLE}:
             _convert(to_canonical, row, shape, found.columns if shape == found.shape else {})
         for objective in OBJECTIVES.values():
-            for way in ways_out(found, objective.purpose, row):
-                assert refusal(found.shape, objective.purpose) and way.label == clean(way.label)
+            for way in ways_out(found, objective, row):
+                assert refusal(found.shape, objective) and way.label == clean(way.label)
 
 
 @hypothesis(deadline=None, max_examples=50)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import pytest
@@ -47,10 +46,6 @@ def test_every_shape_is_taken_or_refused_in_words(shape: str, purpose: Purpose) 
 
 def test_every_shape_that_can_be_read_serves_one_who_wants_anything() -> None:
     assert {name for name in SHAPES if refusal(name, ANYTHING) is None} == set(READABLE)
-
-
-def test_a_purpose_arrives_in_another_process_as_it_was() -> None:
-    assert Purpose.from_json(json.loads(json.dumps(LABELS.as_json()))) == LABELS
 
 
 def test_refusals_name_the_way_out() -> None:

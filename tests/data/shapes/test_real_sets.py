@@ -55,7 +55,7 @@ def test_sft_learns_from_preferences_by_the_way_out(
     name: str, label: str, shape: str, columns: dict[str, str], usable: int
 ) -> None:
     values = [row.values or {} for row in open_rows(SHARED / name)]
-    way = ways_out(recognise(list(open_rows(SHARED / name, limit=200))), SFT.purpose, values[0])[0]
+    way = ways_out(recognise(list(open_rows(SHARED / name, limit=200))), SFT, values[0])[0]
     assert (way.label, way.changes["data.shape"], way.changes["data.columns"]) == (label, shape, columns)
     assert sum(_is_usable(row, shape, columns) for row in values) == usable
 

@@ -8,7 +8,8 @@ import pytest
 
 from tuitune.data.shapes import READABLE, SHAPES, WRITABLE, Shape, expected, to_canonical
 from tuitune.data.shapes.detect import UNKNOWN, detect
-from tuitune.objectives import OBJECTIVES
+from tuitune.data.shapes.purpose import takes
+from tuitune.objectives import TRAINED
 from tuitune.recipe.roles import ROLES_OF
 from tuitune.recipe.settings import setting
 
@@ -16,7 +17,7 @@ EACH = pytest.mark.parametrize("shape", SHAPES.values(), ids=lambda shape: shape
 
 
 def test_a_recipe_can_name_just_the_shapes_that_a_trained_objective_takes() -> None:
-    taken = {shape for one in OBJECTIVES.values() if one.trained for shape in one.shapes}
+    taken = {shape for one in TRAINED.values() for shape in SHAPES if takes(one, shape)}
     assert set(ROLES_OF) == taken and setting("data.shape").choices == ("auto", *ROLES_OF)
 
 

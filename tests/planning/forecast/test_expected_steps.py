@@ -21,9 +21,9 @@ from tuitune.engine.tokens.prepare import arrange
 from tuitune.engine.tokens.tokenize import tokenize
 from tuitune.hardware.models import locate
 from tuitune.planning import data_plan
-from tuitune.planning.advice.savings import with_values
 from tuitune.planning.forecast.expected_steps import Steps, expected_steps
 from tuitune.planning.preflight import check
+from tuitune.recipe.overrides import with_values
 from tuitune.recipe.schema import Recipe
 from tuitune.recipe.steps import held_out_rows, steps_per_epoch, total_steps, training_rows
 
@@ -108,7 +108,7 @@ def of(folder: Path, **values: Any) -> Recipe:
 
 def as_done(recipe: Recipe, base: Path, result: dict[str, Any]) -> None:
     """The result of the task that tokenizes, as its process would leave it."""
-    wanted, stamps = data_plan._asked(recipe, base, data_plan.TOKENIZED_BY)
+    wanted, stamps = data_plan._asked("tokens", recipe, base)
     folder = tasks._folder("tokens", wanted, stamps)
     folder.mkdir(parents=True)
     (folder / "wanted.json").write_text(json.dumps(wanted))

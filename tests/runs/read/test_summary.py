@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.runs.harness import budget, engine
-from tuitune.metrics import METRICS
+from tuitune.objectives import METRICS
 from tuitune.recipe.overrides import apply
 from tuitune.recipe.schema import Recipe
 from tuitune.runs.control.amendment import amend

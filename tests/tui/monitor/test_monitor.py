@@ -13,7 +13,8 @@ from tests.tui.conftest import MakeRun, until
 from tests.tui.monitor.monitor_support import LIVE, answer, append_steps, asked_of, metric, sample, screen, shows, text
 from tests.tui.payloads import PAYLOADS, assert_inert, assert_literal, shot_of
 from tuitune.cli import main
-from tuitune.metrics import METRICS, Metric
+from tuitune.metrics import Metric
+from tuitune.objectives import METRICS
 from tuitune.runs.store.journal import JournalWriter
 from tuitune.text import clean
 from tuitune.tui.app import TuituneApp

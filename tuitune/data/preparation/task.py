@@ -7,16 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from tuitune.data.preparation.prepare import Assembled, prepare
-from tuitune.data.shapes.purpose import Purpose
 from tuitune.data.tasks import TaskReport
 from tuitune.recipe.schema import Recipe
 
 
 def run(report: TaskReport) -> dict[str, Any]:
     base = report.wanted.get("base")
-    recipe, purpose = Recipe.model_validate(report.wanted["recipe"]), Purpose.from_json(report.wanted["purpose"])
-    made = prepare(recipe, purpose=purpose, base=Path(base) if base else None, preview=True, progress=report.progress)
-    return summary(made)
+    recipe, base = Recipe.model_validate(report.wanted["recipe"]), Path(base) if base else None
+    return summary(prepare(recipe, purpose=recipe.optimises, base=base, preview=True, progress=report.progress))
 
 
 def summary(made: Assembled) -> dict[str, Any]:

@@ -4,51 +4,31 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
 from typing import Any, get_args
 
 from tuitune.data.rows.beside import Values
 from tuitune.data.rows.fields import RowProblem, quoted
-from tuitune.data.shapes import SHAPES, Teaching, expected, to_canonical
+from tuitune.data.shapes import SHAPES, expected, to_canonical
 from tuitune.data.shapes.detect import Detection
-from tuitune.data.shapes.shape import ANSWERING, WayOut, reading
+from tuitune.data.shapes.shape import WayOut, reading
+from tuitune.objectives.descriptor import Purpose, Teaching
 from tuitune.text import clean
 
 _GUESSED = 3
-
-
-@dataclass(frozen=True)
-class Purpose:
-    """What rows are wanted for: its name in a sentence, and what rows teach that serve it."""
-
-    name: str
-    learns_from: tuple[Teaching, ...]
-
-    @classmethod
-    def from_json(cls, document: Mapping[str, Any]) -> Purpose:
-        """As `as_json` wrote it, for another process."""
-        return cls(document["name"], tuple(document["learns_from"]))
-
-    def as_json(self) -> dict[str, Any]:
-        return asdict(self)
-
-    @property
-    def answers(self) -> bool:
-        """Whether single answers serve it, so that rows that teach something else can be read for theirs."""
-        return set(ANSWERING) <= set(self.learns_from)
-
-    def takes(self, shape: str) -> bool:
-        """Whether rows of a shape serve."""
-        return shape in SHAPES and SHAPES[shape].teaches in self.learns_from
 
 
 ANYTHING = Purpose("training", get_args(Teaching))
 """To be read at all."""
 
 
+def takes(purpose: Purpose, shape: str) -> bool:
+    """Whether rows of a shape serve."""
+    return shape in SHAPES and SHAPES[shape].teaches in purpose.learns_from
+
+
 def refusal(shape: str, purpose: Purpose) -> str | None:
     """Why rows of a shape do not serve, and the way out; None where they do."""
-    if purpose.takes(shape):
+    if takes(purpose, shape):
         return None
     if (known := SHAPES.get(shape)) is None:
         mapped = ", or name the columns in data.columns" if purpose.answers else ""
@@ -86,7 +66,7 @@ def ways_out(found: Detection, purpose: Purpose, row: Values | None = None) -> l
 
     With a `row` of it, only what makes that row usable, and for data of no known shape what its columns allow.
     """
-    if purpose.takes(found.shape) or not purpose.answers:
+    if takes(purpose, found.shape) or not purpose.answers:
         return []
     known = SHAPES.get(found.shape)
     ways = _guesses(row or {}) if known is None else known.ways_out(dict(found.columns)) if known.ways_out else []

@@ -6,23 +6,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 from tuitune.data.rows.beside import Columns, Values, check_learned
 from tuitune.data.rows.fields import RowProblem, quoted
 from tuitune.data.rows.plain import Measure
 from tuitune.data.rows.talk import Talk, talk_in
+from tuitune.objectives.descriptor import ANSWERING, Teaching
 from tuitune.recipe.roles import ROLES_OF, Roles, shape_of
 
 Canonical = dict[str, Any]
 """A row as training takes it: `messages` (and `tools`); `prompt` and `completion`, with a `label` where it has one;
 `prompt`, `chosen` and `rejected`; or `text`."""
-
-Teaching = Literal["answers", "text", "preferences", "labels"]
-"""What rows teach: answers, plain text, which of two answers is better, or whether an answer is good."""
-
-ANSWERING: tuple[Teaching, ...] = ("answers", "text")
-"""What rows teach that hold one answer, or one text, to learn."""
 
 
 @dataclass(frozen=True)

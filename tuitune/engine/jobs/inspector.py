@@ -30,7 +30,6 @@ from tuitune.engine.tokens.encode import Canonical, Encoder, Rendered
 from tuitune.engine.tokens.omissions import EARLIER_REASONS, REASONS, SYSTEM, WORDING, slug
 from tuitune.engine.tokens.reasons import reasons
 from tuitune.engine.tokens.verdicts import Level, TemplateVerdict, judge, longer
-from tuitune.objectives import objective_of
 from tuitune.problem import TuituneError
 from tuitune.recipe.schema import Recipe
 from tuitune.units import percent_text
@@ -118,7 +117,7 @@ class RowInspector:
         if not isinstance(values, Mapping):
             raise RowProblem("", "expected a row with columns")
         found = self._shape or detect([values])
-        if why := refusal(found.shape, objective_of(self._recipe).purpose):
+        if why := refusal(found.shape, self._recipe.optimises):
             raise RowProblem("", why)
         canonical = to_canonical(values, found.shape, found.columns)
         if self._template.origin == "none" and "messages" in canonical:

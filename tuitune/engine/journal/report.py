@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tuitune.engine.journal.resilient_writer import ResilientWriter
-from tuitune.metrics import METRICS
+from tuitune.objectives import METRICS
 from tuitune.runs.store.directory import Run
 from tuitune.runs.store.records.line import Line
 from tuitune.runs.store.records.samples import Sample, Superseded

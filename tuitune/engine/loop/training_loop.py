@@ -44,7 +44,7 @@ from tuitune.engine.loop.stopwatch import Stopwatch, TimeTally
 from tuitune.engine.process.failures import explain
 from tuitune.engine.process.request_pipe import RequestPipe
 from tuitune.engine.process.stop import Stopped, StopSwitch
-from tuitune.metrics import METRICS
+from tuitune.objectives import METRICS
 from tuitune.recipe.schema import Recipe
 from tuitune.runs.store.journal import Record
 from tuitune.runs.store.records.training import Evaluation

@@ -21,7 +21,6 @@ from tuitune.engine.tokens.omissions import EARLIER_REASONS, REASONS, SYSTEM, WO
 from tuitune.engine.tokens.store import TokenDraft, Tokenized
 from tuitune.engine.tokens.template import ChatTemplate
 from tuitune.engine.tokens.token_statistics import TokenStatistics
-from tuitune.objectives import objective_of
 from tuitune.planning.data_plan import sources
 from tuitune.recipe.schema import Recipe
 from tuitune.recipe.settings import settings
@@ -87,7 +86,7 @@ def tokenize(
     if found is None:
         data = prepare(
             recipe,
-            purpose=objective_of(recipe).purpose,
+            purpose=recipe.optimises,
             base=base,
             held_out=held_out,
             progress=lambda text, done, total: listener.progress("reading", text, done, total, "rows"),

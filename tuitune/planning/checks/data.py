@@ -20,7 +20,6 @@ from tuitune.data.sources.names import open_source, resolve
 from tuitune.data.sources.rows import Row, mark, name_of
 from tuitune.hardware.models import hub_cache
 from tuitune.hub import rows_offline
-from tuitune.objectives import objective_of
 from tuitune.paths import expanded, not_utf8
 from tuitune.problem import Problem, TuituneError
 from tuitune.recipe.schema import Recipe
@@ -114,7 +113,7 @@ def _check_rows(key: str, rows: list[Row], count: int | None, recipe: Recipe) ->
     mapped = key != "data.mix"
     found = recognise(rows, *((recipe.data.shape, recipe.data.columns) if mapped else ()))
     first = next((row.values for row in rows if row.values is not None), None)
-    if reason := refusal_of(found, objective_of(recipe).purpose, first):
+    if reason := refusal_of(found, recipe.optimises, first):
         broken = next((row for row in rows if row.values is None), None)
         opening = f"{broken.place}: {broken.problem}; " if broken and not found.unreadable else ""
         return DataCheck(found.shape, count, errors=[Problem(key, f"{opening}{reason}")])

@@ -115,7 +115,7 @@ def _step(recipe: Recipe, facts: ModelFacts, wide: Widths, device: Device, numbe
     trained = recipe.method.trains_base
     dropout = adapter.dropout > 0 and recipe.method.uses("dropout")
     return TrainingStep(
-        tokens=training.batch_size * recipe.data.max_length,
+        tokens=training.batch_size * recipe.data.max_length * recipe.optimises.sequences,
         row=recipe.data.max_length,
         adapted=adapted_layers(recipe, facts) if facts.linears else _usual_layers(wide) * (not trained),
         formats=numbers,

@@ -2,17 +2,33 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from tuitune.recipe.declaration import Entails, Section, setting
+from tuitune.objectives import TRAINED
+from tuitune.recipe.declaration import Needs, Section, setting
+
+if TYPE_CHECKING:
+    ObjectiveName = str
+else:
+    ObjectiveName = Literal[tuple(TRAINED)]
+
+
+def objectives_that_read(key: str) -> tuple[Needs, ...]:
+    """That the objective is one of those that read a setting; nothing where each of them does."""
+    readers = [name for name, objective in TRAINED.items() if key in objective.settings]
+    return () if len(readers) == len(TRAINED) else (Needs("objective.kind", *readers),)
+
+
+_MEANINGS = "; ".join(f"{one.name} is {one.title} on {one.examples}" for one in TRAINED.values())
 
 
 class ObjectiveSection(Section):
     """Objective"""
 
-    kind: Literal["sft"] = setting(
+    kind: ObjectiveName = setting(
         "sft",
         "objective",
-        "Training objective: sft is supervised fine-tuning on example answers.",
-        Entails(("tokens", "training"), change="until it trains"),
+        affects=("tokens", "training"),
+        change="until it trains",
+        help=f"Training objective: {_MEANINGS}.",
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Sequence
 
-from tuitune.metrics import METRICS
+from tuitune.objectives import METRICS
 from tuitune.runs.store.records import Record, column
 
 _PLACES = ("step", "epoch", "tokens", "time", "step_seconds")

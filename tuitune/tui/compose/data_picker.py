@@ -12,7 +12,6 @@ from textual.worker import get_current_worker
 
 from tuitune.data.sources.bundled import BundledSet, bundled_sets
 from tuitune.hardware.models import looks_like_hub_id
-from tuitune.objectives import objective_of
 from tuitune.problem import TuituneError
 from tuitune.recipe.schema import Recipe
 from tuitune.recipe.settings import parse_value, setting
@@ -157,7 +156,7 @@ class DataPicker(PathPicker[Values]):
         wrong = sum(row.problem is not None for row in page.rows)
         found = page.detection
         lines = [Content.assemble(("shape ", "$faint"), f"{found.shape}: ", clean(found.reason))]
-        if why := page.refusal(objective_of(self._recipe).purpose):
+        if why := page.refusal(self._recipe.optimises):
             lines.append(Content.assemble(("✗ ", "$bad"), clean(why)))
         if wrong:
             lines.append(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from textual.content import Content
 
-from tuitune.metrics import METRICS, charted
+from tuitune.objectives import METRICS, charted
 from tuitune.runs.read.state import AT_REST
 from tuitune.tui.charts.axis import AXES
 from tuitune.tui.charts.chart import Chart

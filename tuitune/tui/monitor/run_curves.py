@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from tuitune.metrics import METRICS, Metric, charted
+from tuitune.metrics import Metric
+from tuitune.objectives import METRICS, charted
 from tuitune.runs.read.history import PlacedEvaluation
 from tuitune.runs.read.summary import RunView
 from tuitune.tui.charts.pyramid import LIMIT, Pyramid

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from textual.content import Content
 
-from tuitune.metrics import METRICS
+from tuitune.objectives import METRICS
 from tuitune.runs.read.state import AT_REST
 from tuitune.runs.read.usage import result
 from tuitune.runs.store.records.training import Answered, Phase

@@ -11,7 +11,8 @@ from textual.events import Click, DescendantFocus, MouseEvent, MouseScrollDown, 
 from textual.geometry import Size
 from textual.widget import Widget
 
-from tuitune.metrics import COMMON, METRICS, Place, charted
+from tuitune.metrics import COMMON, Place
+from tuitune.objectives import METRICS, charted
 from tuitune.runs.control.spool import FITS
 from tuitune.runs.read.state import AT_REST
 from tuitune.runs.store.directory import Run

@@ -7,7 +7,7 @@ from typing import Any
 
 from textual.content import Content
 
-from tuitune.objectives.fit import advice_for
+from tuitune.data.scan.fit import advice_for
 from tuitune.text import clean
 from tuitune.tui.widgets.bars import joined, labelled
 from tuitune.tui.widgets.row_list import ListRow

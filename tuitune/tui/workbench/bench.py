@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from tuitune.data.shapes.detect import Detection
-from tuitune.data.shapes.purpose import Purpose
 from tuitune.data.sources.rows import Row
 from tuitune.data.tasks import Progress, Task
-from tuitune.objectives import Objective, objective_of
-from tuitune.planning.data_plan import CLEANED_BY, TOKENIZED_BY, sources
+from tuitune.objectives import Objective
+from tuitune.planning.data_plan import settings_of, sources
 from tuitune.recipe.schema import Recipe
 from tuitune.recipe.sections.data import DataSection
 from tuitune.views.data_page import DataPage
@@ -90,12 +89,7 @@ class Bench:
 
     @property
     def objective(self) -> Objective:
-        return objective_of(self.recipe)
-
-    @property
-    def purpose(self) -> Purpose:
-        """What its objective wants the rows for."""
-        return self.objective.purpose
+        return self.recipe.optimises
 
     @property
     def sources(self) -> list[str]:
@@ -139,8 +133,4 @@ class Bench:
         recipe, data = self.recipe, self.recipe.data
         if kind == "scan":
             return self.source, data.split, data.shape, tuple(sorted(data.columns.items()))
-        return tuple(recipe.model_dump_json(include={name}) for name in SECTIONS[kind])
-
-
-SECTIONS = {"clean": CLEANED_BY, "tokens": TOKENIZED_BY}
-"""Kind of work → the sections of the recipe that it goes by."""
+        return settings_of(kind, recipe)

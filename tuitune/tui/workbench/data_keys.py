@@ -83,7 +83,7 @@ class DataKeys(Handler):
     def action_mapping(self) -> None:
         bench = self._bench
         if bench.detection is not None:
-            dialog = MappingDialog(bench.data, bench.opening, bench.detection, bench.purpose)
+            dialog = MappingDialog(bench.data, bench.opening, bench.detection, bench.objective)
             self.screen.app.push_screen(dialog, lambda values: self._set_values(values) if values else None)
 
 

@@ -72,7 +72,7 @@ def _shape(bench: Bench) -> Content:
 def _found(bench: Bench) -> Content:
     if bench.detection is not None and bench.detection.unreadable:
         return Content.assemble(("✗ ", "$bad"), clean(bench.detection.unreadable))
-    if bench.detection is not None and (why := refusal_of(bench.detection, bench.purpose, None)) is not None:
+    if bench.detection is not None and (why := refusal_of(bench.detection, bench.objective, None)) is not None:
         return Content.assemble(("✗ ", "$bad"), ("m", "bold $accent"), " shows your options: ", clean(why))
     if bench.refusal:
         return Content("")

@@ -100,7 +100,7 @@ class ProblemsView(View):
     def _nothing(self) -> Content:
         if self.kind or self.words:
             return Content.styled("No matching problem; Esc shows all.", "$faint")
-        if refusal((self.bench.scan or {}).get("shape", ""), self.bench.purpose) is not None:
+        if refusal((self.bench.scan or {}).get("shape", ""), self.bench.objective) is not None:
             return Content.styled("Rows are checked once they have a usable shape: press m.", "$faint")
         return Content.assemble(("✓ ", "$ok"), "Every row is usable.")
 

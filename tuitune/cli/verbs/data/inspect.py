@@ -13,10 +13,10 @@ from tuitune.cli.exit_codes import Exit
 from tuitune.cli.output import complain, say, say_json, say_pairs
 from tuitune.cli.task_progress import result_of
 from tuitune.data.scan import begin_scan
+from tuitune.data.scan.fit import advice_for
 from tuitune.data.scan.report import DataProblem, Inspection
 from tuitune.data.shapes import READABLE
 from tuitune.objectives import OBJECTIVES
-from tuitune.objectives.fit import advice_for
 from tuitune.problem import TuituneError
 from tuitune.units import percent_text
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from tuitune.cli.arguments import Parser
 from tuitune.cli.exit_codes import Exit
 from tuitune.cli.output import say
-from tuitune.metrics import METRICS
+from tuitune.objectives import METRICS
 from tuitune.problem import TuituneError
 from tuitune.runs.read.summary import RunView
 from tuitune.runs.store.directory import Run, find

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from tuitune.data.scan.advice import UNREADABLE, Advice
-from tuitune.data.shapes.purpose import refusal
-from tuitune.objectives import OBJECTIVES, Objective
+from tuitune.data.shapes.purpose import refusal, takes
+from tuitune.objectives import TRAINED, Objective
 
 
 def advice_for(objective: Objective, shape: str, found: Sequence[Advice]) -> list[Advice]:
@@ -16,12 +16,12 @@ def advice_for(objective: Objective, shape: str, found: Sequence[Advice]) -> lis
 
 
 def _on_shape(objective: Objective, shape: str) -> Iterator[Advice]:
-    if reason := refusal(shape, objective.purpose):
-        takers = [one.name for one in OBJECTIVES.values() if one.trained and one.purpose.takes(shape)]
+    if reason := refusal(shape, objective):
+        takers = [name for name, one in TRAINED.items() if takes(one, shape)]
         instead = f"; train on it with {' or '.join(takers)}" if takers else ""
         message = f"{objective.name} cannot train on this: {reason}{instead}"
         yield {"id": "shape", "level": "warning", "message": message}
-    elif not objective.trained:
+    elif objective.name not in TRAINED:
         message = (
             f"{objective.name} ({objective.title}) can learn from this, but is not trained here yet: "
             f"tuitune data convert --to {objective.rows_in} writes it as trl's trainer takes it"
