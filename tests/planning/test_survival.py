@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from tuitune.hardware.session import Session
-from tuitune.planning.advice.savings import with_values
 from tuitune.planning.advice.survival import survival
 from tuitune.planning.forecast.memory import Forecast
 from tuitune.recipe.check import problems
+from tuitune.recipe.overrides import with_values
 from tuitune.recipe.schema import Recipe
 from tuitune.recipe.settings import setting
 

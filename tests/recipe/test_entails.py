@@ -7,19 +7,18 @@ from typing import Any, get_args
 import pytest
 
 from tuitune.recipe.declaration import Affects, Change
-from tuitune.recipe.effect import without_effect
 from tuitune.recipe.overrides import apply
 from tuitune.recipe.schema import Recipe
-from tuitune.recipe.settings import Setting, setting, settings
+from tuitune.recipe.settings import Setting, setting, settings, without_effect
 
 
 @pytest.mark.parametrize("one", settings(), ids=lambda one: one.key)
 def test_every_setting_says_what_it_entails(one: Setting) -> None:
     entails = one.entails
-    assert entails.affected and set(entails.affected) <= {*get_args(Affects)}
-    assert len(entails.affected) == 1 or not one.affects("nothing")
+    assert entails.affects and set(entails.affects) <= {*get_args(Affects)}
+    assert len(entails.affects) == 1 or not one.affects("nothing")
     assert entails.change in get_args(Change)
-    assert all(setting(need.key) for need in entails.conditions)
+    assert all(setting(need.key) for need in entails.needs)
     assert not entails.names or one.kind in ("text", "shares")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from tuitune.problem import Problem, TuituneError
@@ -16,8 +16,9 @@ class RecipeError(TuituneError):
     """A recipe that was refused; `problems` lists everything wrong with it, each with its key."""
 
 
-def parse(mapping: Mapping[str, Any]) -> Recipe:
-    """A recipe from its tables, as TOML or JSON give them. RecipeError names every wrong key, value and combination.
+def parse(mapping: Mapping[str, Any], wrong: Iterable[Problem] = ()) -> Recipe:
+    """A recipe from its tables, as TOML or JSON give them. RecipeError names every wrong key, value and combination,
+    after what is known to be `wrong` already.
 
     A wrong value is set aside and the rest still checked; a rule that reads a setting set aside says nothing.
     """
@@ -31,14 +32,14 @@ def parse(mapping: Mapping[str, Any]) -> Recipe:
         else:
             tables[section] = _fields(section, table, found)
     recipe = Recipe.model_validate(tables)
-    wrong = {problem.key for problem in found}
+    aside = {problem.key for problem in found}
     found += [
         Problem(rule.keys[0], message)
         for rule in RULES
-        if not any(key in wrong or key.partition(".")[0] in wrong for key in rule.keys)
+        if not any(key in aside or key.partition(".")[0] in aside for key in rule.keys)
         and (message := rule.broken(recipe))
     ]
-    if found:
+    if found := [*wrong, *found]:
         raise RecipeError(found)
     return recipe
 

@@ -11,8 +11,6 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationIn
 from pydantic_core import PydanticCustomError
 
 SLUG = r"^[a-z0-9][a-z0-9._-]{0,63}$"
-MOST = 1_000_000_000
-"""Bound of settings that count steps or rows: far above any run, far below what overflows in a library."""
 
 CONTROL_CHARACTER = "control_character"
 """The type of pydantic's error where a text has one: no name, path or id has, and C libraries end a text at a NUL."""
@@ -22,7 +20,10 @@ _Method = TypeVar("_Method", bound=Callable[..., str | None])
 _CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _CONTROLS_AND_BREAKS = re.compile(r"[\x00-\x1f\x7f]")
 
-Cadence = Annotated[int, Field(ge=1, le=MOST)] | Literal["epoch", "end"]
+Count = Annotated[int, Field(ge=1, le=1_000_000_000)]
+"""A number of steps or rows: its bound is far above any run, far below what overflows in a library."""
+
+Cadence = Count | Literal["epoch", "end"]
 """How often something happens: every n optimizer steps, at the end of every epoch, or once at the end of training."""
 
 
@@ -56,6 +57,9 @@ Change = Literal["never", "until it trains", "at rest", "while it trains"]
 while it trains.
 """
 
+Names = Literal["", "model", "data", "file"]
+Picked = Literal["", "model", "data", "modules", "prompts", "device"]
+
 
 class Needs:
     """What another setting must be for this one to have an effect: one of `values`, filled where none are given."""
@@ -77,29 +81,23 @@ class Entails:
     for it.
     """
 
-    affects: Affects | tuple[Affects, ...]
-    change: Change = "at rest"
-    needs: Needs | tuple[Needs, ...] = ()
-    names: Literal["", "model", "data", "file"] = ""
-    picked: Literal["", "model", "data", "modules", "prompts", "device"] = ""
-
-    @property
-    def affected(self) -> tuple[Affects, ...]:
-        """What another value changes in a run, if anything."""
-        return self.affects if isinstance(self.affects, tuple) else (self.affects,)
-
-    @property
-    def conditions(self) -> tuple[Needs, ...]:
-        """Of which one must be met for the setting to have an effect; none where it always has."""
-        return self.needs if isinstance(self.needs, tuple) else (self.needs,)
+    affects: tuple[Affects, ...]
+    change: Change
+    needs: tuple[Needs, ...]
+    names: Names
+    picked: Picked
 
 
 def setting(
     default: Any,
     title: str,
-    help: str,
-    entails: Entails,
     *,
+    affects: Affects | tuple[Affects, ...],
+    change: Change = "at rest",
+    needs: Needs | tuple[Needs, ...] = (),
+    names: Names = "",
+    picked: Picked = "",
+    help: str = "",
     unit: str = "",
     expected: str = "",
     advanced: bool = False,
@@ -111,17 +109,21 @@ def setting(
     by_tokens: bool = False,
     **constraints: Any,
 ) -> Any:
-    """Declare one recipe field; `constraints` are pydantic's (`ge`, `le`, `pattern`, …).
+    """Declare one recipe field; the docstring below it is its help, unless `help` is given.
 
+    The first five after the title are as in `Entails`, `constraints` are pydantic's (`ge`, `le`, `pattern`, …).
     `expected` says what may be written, where the type and the constraints alone do not say it well. `lines`: its texts
     may have line breaks and tabs in them; no other control character is ever allowed. `always`: every recipe file has
     it, at its default too. `also` is what other trainers call it. `usual` is the value that switches it on, and `step`
     by how much it is changed at a time. `by_tokens`: only a tokenizer tells what it does to the rows.
     """
     factory = {"default_factory": lambda: default.copy()} if isinstance(default, list | dict) else {"default": default}
+    affected = affects if isinstance(affects, tuple) else (affects,)
+    conditions = needs if isinstance(needs, tuple) else (needs,)
     extra: dict[str, Any] = {
-        "entails": entails, "unit": unit, "wanted": expected, "advanced": advanced, "lines": lines, "always": always,
-        "also": also, "usual": usual, "step": step, "by_tokens": by_tokens,
+        "entails": Entails(affected, change, conditions, names, picked), "unit": unit, "wanted": expected,
+        "advanced": advanced, "lines": lines, "always": always, "also": also, "usual": usual, "step": step,
+        "by_tokens": by_tokens,
     }  # fmt: skip
     return Field(**factory, title=title, description=help, json_schema_extra=extra, **constraints)
 

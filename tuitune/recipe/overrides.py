@@ -7,9 +7,9 @@ from typing import Any
 
 from tuitune.problem import Problem
 from tuitune.recipe import values
-from tuitune.recipe.check import RecipeError, parse
+from tuitune.recipe.check import parse
 from tuitune.recipe.schema import Recipe
-from tuitune.recipe.settings import Setting, settings, unknown
+from tuitune.recipe.settings import Setting, checked, setting, settings, unknown
 
 
 def apply(recipe: Mapping[str, Any] | Recipe, assignments: Iterable[str]) -> Recipe:
@@ -30,13 +30,20 @@ def apply(recipe: Mapping[str, Any] | Recipe, assignments: Iterable[str]) -> Rec
             found.append(Problem(values.shown_key(key), unknown(key)))
         else:
             put(tables, known[key], _value(known[key], text))
-    try:
-        result = parse(tables)
-    except RecipeError as error:
-        raise RecipeError([*found, *error.problems]) from None
-    if found:
-        raise RecipeError(found)
-    return result
+    return parse(tables, found)
+
+
+def with_values(recipe: Recipe, values: Mapping[str, Any]) -> Recipe:
+    """The recipe with `values` by key; ValueError says which one its setting does not take.
+
+    How they go together is not checked: a draft may pass through combinations that do not.
+    """
+    sections: dict[str, Any] = {}
+    for key, value in values.items():
+        one = setting(key)
+        before = sections.get(one.section, getattr(recipe, one.section))
+        sections[one.section] = before.model_copy(update={one.name: checked(one, value)})
+    return recipe.model_copy(update=sections)
 
 
 def keys_of(assignments: Iterable[str]) -> list[str]:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import difflib
+import inspect
+import sys
 import types
 from dataclasses import dataclass, field
 from functools import cache
+from itertools import pairwise
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import ValidationError
@@ -13,7 +17,7 @@ from pydantic.fields import FieldInfo
 
 from tuitune.problem import Problem, TuituneError
 from tuitune.recipe import values
-from tuitune.recipe.declaration import CONTROL_CHARACTER, Affects, Entails, Section
+from tuitune.recipe.declaration import CONTROL_CHARACTER, Affects, Entails, Needs, Section
 from tuitune.recipe.schema import Recipe
 
 Kind = Literal["choice", "switch", "integer", "number", "text", "list", "table", "shares", "cadence"]
@@ -33,15 +37,15 @@ class Setting:
     """One field of the recipe. `words` are allowed beside a list or a number of steps ("all-linear", "epoch").
 
     `minimum` and `maximum` are inclusive unless `above` or `below` says otherwise; None is unbounded. `longest` is in
-    characters, `filled` says that text must not be empty, and `wanted` is the schema's own wording of `expected`. The
-    rest is as in `tuitune.recipe.declaration.setting`.
+    characters, `filled` says that text must not be empty; `said` and `wanted` are the schema's own words for `help` and
+    `expected`. The rest is as in `tuitune.recipe.declaration.setting`.
     """
 
     key: str
     section: str
     name: str
     title: str
-    help: str
+    said: str
     default: Any = field(hash=False)
     kind: Kind
     entails: Entails
@@ -64,13 +68,18 @@ class Setting:
     step: float | None = None
     by_tokens: bool = False
 
+    @property
+    def help(self) -> str:
+        """What it means, in a sentence or two: the docstring below its field."""
+        return self.said or _docstrings(sections()[self.section])[self.name]
+
     def of(self, recipe: Recipe) -> Any:
         """Its value in a recipe."""
         return getattr(getattr(recipe, self.section), self.name)
 
     def affects(self, *what: Affects) -> bool:
         """Whether another value of it changes any of these in a run."""
-        return any(one in self.entails.affected for one in what)
+        return any(one in self.entails.affects for one in what)
 
     @property
     def is_tunable(self) -> bool:
@@ -114,6 +123,20 @@ def settings() -> tuple[Setting, ...]:
         for section, model in sections().items()
         for name, info in model.model_fields.items()
     )
+
+
+@cache
+def _docstrings(section: type[Section]) -> dict[str, str]:
+    """Field → the docstring below it. Read where help is shown: pydantic's `use_attribute_docstrings` would read them
+    at every start, which takes 40 ms.
+    """
+    module = ast.parse(inspect.getsource(sys.modules[section.__module__]))
+    [body] = [one.body for one in module.body if isinstance(one, ast.ClassDef) and one.name == section.__name__]
+    return {
+        ast.unparse(field.target): " ".join(ast.literal_eval(below.value).split())
+        for field, below in pairwise(body)
+        if isinstance(field, ast.AnnAssign) and isinstance(below, ast.Expr)
+    }
 
 
 @cache
@@ -162,6 +185,25 @@ def suggestion(key: str) -> str | None:
     return None
 
 
+def without_effect(recipe: Recipe) -> dict[str, str]:
+    """Key → why its value has no effect as the recipe stands."""
+    return {
+        one.key: _needed(needs)
+        for one in settings()
+        if (needs := one.entails.needs) and not any(need.met(setting(need.key).of(recipe)) for need in needs)
+    }
+
+
+def _needed(conditions: tuple[Needs, ...]) -> str:
+    """What one of them asks for, in words: `needs bits = 4`, `needs prompts or answers evaluated`."""
+    if conditions[0].values == (None,):
+        return f"{setting(conditions[0].key).title} overrides it"
+    said = [
+        " = ".join([setting(one.key).title, *filter(None, [" or ".join(map(str, one.values))])]) for one in conditions
+    ]
+    return f"needs {' or '.join(said)}"
+
+
 def checked(setting: Setting, value: object) -> Any:
     """`value` as the schema holds it; ValueError("expected …, found …") where type, choice or range is wrong."""
     try:
@@ -205,7 +247,7 @@ def _setting(section: str, name: str, info: FieldInfo) -> Setting:
         section=section,
         name=name,
         title=info.title or name,
-        help=info.description or "",
+        said=info.description or "",
         default=info.get_default(call_default_factory=True),
         kind=kind,
         choices=tuple(literals) if kind == "choice" else (),

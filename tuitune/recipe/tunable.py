@@ -7,7 +7,7 @@ from typing import Any
 
 from tuitune.problem import Problem
 from tuitune.recipe import values
-from tuitune.recipe.check import RecipeError, parse
+from tuitune.recipe.check import parse
 from tuitune.recipe.overrides import put, tables_of
 from tuitune.recipe.schema import Recipe
 from tuitune.recipe.settings import setting, settings, unknown
@@ -30,13 +30,7 @@ def tune(recipe: Recipe, changes: Mapping[str, Any]) -> Recipe:
             put(tables, setting(key), value)
         else:
             found.append(Problem(values.shown_key(key), _refusal(key)))
-    try:
-        tuned = parse(tables)
-    except RecipeError as error:
-        raise RecipeError([*found, *error.problems]) from None
-    if found:
-        raise RecipeError(found)
-    return tuned
+    return parse(tables, found)
 
 
 def _refusal(key: str) -> str:

@@ -8,8 +8,9 @@ from typing import Any
 
 from tuitune.problem import Problem
 from tuitune.recipe import check
+from tuitune.recipe.overrides import with_values
 from tuitune.recipe.schema import Recipe
-from tuitune.recipe.settings import checked, parse_value, setting, settings, show_value
+from tuitune.recipe.settings import parse_value, setting, settings, show_value
 
 
 @dataclass(frozen=True)
@@ -32,18 +33,6 @@ def value_of(recipe: Recipe, key: str) -> Any:
     """The value of `key` ("adapter.rank") in `recipe`."""
     section, name = key.split(".")
     return getattr(getattr(recipe, section), name)
-
-
-def with_values(recipe: Recipe, values: Mapping[str, Any]) -> Recipe:
-    """`recipe` with `values` (key → value) in place; ValueError says which value a field does not take.
-
-    Only fields are checked, not how they go together: a draft may pass through combinations that do not."""
-    sections: dict[str, Any] = {}
-    for key, value in values.items():
-        section, name = key.split(".")
-        before = sections.get(section, getattr(recipe, section))
-        sections[section] = before.model_copy(update={name: checked(setting(key), value)})
-    return recipe.model_copy(update=sections)
 
 
 class Draft:

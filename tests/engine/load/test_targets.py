@@ -12,8 +12,8 @@ from transformers import AutoModelForCausalLM
 
 from tests.engine.support import Carry, make_tokenizer
 from tuitune.engine.methods.lora import adapt
-from tuitune.planning.advice.savings import with_values
 from tuitune.problem import TuituneError
+from tuitune.recipe.overrides import with_values
 from tuitune.recipe.schema import Recipe
 
 BASE: dict[str, Any] = {

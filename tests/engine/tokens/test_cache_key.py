@@ -10,9 +10,9 @@ import pytest
 from tests.engine.support import TEMPLATE, make_tokenizer
 from tuitune.engine.tokens.template import ChatTemplate
 from tuitune.engine.tokens.tokenize import cache_key
+from tuitune.recipe.overrides import with_values
 from tuitune.recipe.schema import Recipe
 from tuitune.recipe.settings import Setting, settings
-from tuitune.views.draft import with_values
 
 NAMED: dict[str, Any] = {"data.train": "other.jsonl", "data.eval": "other.jsonl", "data.mix": {"other.jsonl": 0.1}}
 

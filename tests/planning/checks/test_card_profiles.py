@@ -21,7 +21,7 @@ from tuitune.cli.doctor import gpu_findings
 from tuitune.hardware import fitness
 from tuitune.hardware.gpus import GpuSampler
 from tuitune.planning import preflight
-from tuitune.planning.advice.savings import with_values
+from tuitune.recipe.overrides import with_values
 from tuitune.recipe.presets import demo_recipe
 from tuitune.runs.queue.slots import SlotHolder, acquire
 

@@ -19,10 +19,10 @@ from tuitune.data.sources.rows import mark
 from tuitune.hardware.gpus import Gpu, GpuProcess
 from tuitune.hardware.models import hub_cache
 from tuitune.hardware.session import Session
-from tuitune.planning.advice.savings import with_values
 from tuitune.planning.checks.situation import Advice
 from tuitune.planning.preflight import Check, check
 from tuitune.problem import TuituneError
+from tuitune.recipe.overrides import with_values
 from tuitune.recipe.presets import demo_recipe
 from tuitune.recipe.schema import Recipe
 
@@ -588,7 +588,7 @@ import json, sys
 from dataclasses import replace
 from pathlib import Path
 from tuitune.planning.preflight import check
-from tuitune.planning.advice.savings import with_values
+from tuitune.recipe.overrides import with_values
 from tuitune.recipe.presets import demo_recipe
 for values in json.loads(sys.argv[1]):
     found = check(with_values(demo_recipe(), values), base=Path())

@@ -9,8 +9,8 @@ import pytest
 
 from tests.hardware.folders import TINY, model_folder
 from tests.planning.checks.test_preflight import CARD, ROWS, rows
-from tuitune.planning.advice.savings import with_values
 from tuitune.planning.preflight import Check, check
+from tuitune.recipe.overrides import with_values
 from tuitune.recipe.schema import Recipe
 
 Settings = dict[str, Any]

@@ -15,9 +15,9 @@ from tests.hardware.folders import LLAMA_3_1_8B, model_folder
 from tests.planning.checks.test_preflight import CARD, advice, error, rows
 from tuitune.hardware.model_facts import read_facts
 from tuitune.hardware.models import hub_cache
-from tuitune.planning.advice.savings import with_values
 from tuitune.planning.checks import remote
 from tuitune.planning.preflight import Check, check
+from tuitune.recipe.overrides import with_values
 from tuitune.recipe.schema import Recipe
 
 MIDDLING = {

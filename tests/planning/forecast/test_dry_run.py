@@ -13,8 +13,8 @@ import pytest
 from tests.planning.forecast.dry_run import peak
 from tests.planning.models import MODELS
 from tuitune.hardware.model_facts import read_facts
-from tuitune.planning.advice.savings import with_values
 from tuitune.planning.forecast.memory import CONTEXT, forecast
+from tuitune.recipe.overrides import with_values
 from tuitune.recipe.schema import Recipe
 
 CHECKPOINTING = {"training__gradient_checkpointing": True}

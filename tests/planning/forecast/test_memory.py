@@ -9,10 +9,10 @@ from tests.hardware.folders import LLAMA_3_1_8B
 from tests.planning.models import MODELS
 from tuitune.hardware.gpus import Gpu
 from tuitune.hardware.model_facts import read_facts
-from tuitune.planning.advice.savings import with_values
 from tuitune.planning.forecast.formats import Formats, formats
 from tuitune.planning.forecast.memory import CONTEXT, Forecast, fits, forecast
 from tuitune.planning.preflight import check
+from tuitune.recipe.overrides import with_values
 from tuitune.recipe.presets import PRESETS, apply_preset
 from tuitune.recipe.schema import Recipe
 

@@ -12,8 +12,8 @@ from transformers import AutoConfig, AutoModelForCausalLM
 from tuitune.engine.load.device import Precision
 from tuitune.engine.load.model import quantization
 from tuitune.hardware.model_facts import read_facts
-from tuitune.planning.advice.savings import with_values
 from tuitune.planning.forecast.memory import forecast
+from tuitune.recipe.overrides import with_values
 from tuitune.recipe.schema import Recipe
 
 SIZES = {

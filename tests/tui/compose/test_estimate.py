@@ -11,13 +11,12 @@ from tests.hardware import fake_nvml
 from tuitune.hardware.gpus import GpuSampler
 from tuitune.planning import preflight
 from tuitune.planning.checks.remote import Remote
-from tuitune.recipe.effect import without_effect
+from tuitune.recipe.overrides import with_values
 from tuitune.recipe.schema import Recipe
-from tuitune.recipe.settings import setting
+from tuitune.recipe.settings import setting, without_effect
 from tuitune.tui.compose.forecast import forecast_lines, forecast_summary
 from tuitune.tui.compose.notes import notes
 from tuitune.tui.widgets.field_row import FieldView, help_text
-from tuitune.views.draft import with_values
 from tuitune.views.estimate import Inspections, look
 
 

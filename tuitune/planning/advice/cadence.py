@@ -6,8 +6,8 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
-from tuitune.planning.advice.savings import with_values
 from tuitune.planning.checks.situation import Advice, Situation
+from tuitune.recipe.overrides import with_values
 from tuitune.recipe.schema import Recipe
 from tuitune.recipe.steps import warm_up_steps
 from tuitune.recipe.values import toml_text

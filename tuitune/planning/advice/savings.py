@@ -9,6 +9,7 @@ from typing import Any
 from tuitune.hardware.model_facts import ModelFacts
 from tuitune.planning.checks.situation import Advice, Situation
 from tuitune.planning.forecast.memory import TIGHT, Fit, Forecast, forecast
+from tuitune.recipe.overrides import with_values
 from tuitune.recipe.schema import Recipe
 from tuitune.units import bytes_text
 
@@ -37,15 +38,6 @@ def memory_advice(now: Situation) -> Iterator[Advice]:
     if not enough:
         remedy = "choose a smaller model, a shorter data.max_length or a larger card"
         yield Advice("memory", "warning", "model.id", f"{opening}; no setting saves enough: {remedy}")
-
-
-def with_values(recipe: Recipe, values: dict[str, Any]) -> Recipe:
-    """The recipe with the settings of a fix."""
-    for key, value in values.items():
-        section, _, name = key.partition(".")
-        table = getattr(recipe, section).model_copy(update={name: value})
-        recipe = recipe.model_copy(update={section: table})
-    return recipe
 
 
 def _opening(expected: Forecast, fit: Fit) -> str:

@@ -2,83 +2,53 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from tuitune.methods import METHODS
-from tuitune.recipe.declaration import Entails, Needs, Section, rule, setting
+from tuitune.recipe.declaration import Needs, Section, rule, setting
+
+if TYPE_CHECKING:
+    MethodName = str
+else:
+    MethodName = Literal[tuple(METHODS)]
 
 
-def _methods(name: str) -> Needs:
-    """That the method is one of those that read a setting."""
-    return Needs("adapter.method", *(method.name for method in METHODS.values() if method.uses(name)))
+def _setting(name: str, default: Any, title: str, **more: Any) -> Any:
+    """A setting of the adapter, which has an effect with the methods that read it."""
+    needs = Needs("adapter.method", *(method.name for method in METHODS.values() if method.uses(name)))
+    return setting(default, title, affects="training", change="until it trains", needs=needs, **more)
 
 
 class AdapterSection(Section):
     """Adapter"""
 
-    method: Literal["lora", "none"] = setting(
+    method: MethodName = setting(
         "lora",
         "method",
-        f"{'; '.join(f'{method.name} {method.does}' for method in METHODS.values())}.",
-        Entails("training", change="until it trains"),
+        affects="training",
+        change="until it trains",
+        help=f"{'; '.join(f'{method.name} {method.does}' for method in METHODS.values())}.",
     )
-    rank: int = setting(
-        16,
-        "rank r",
-        "Rank of the LoRA matrices: a higher one learns more and costs more. 8 to 16 captures most of the gain.",
-        Entails("training", change="until it trains", needs=_methods("rank")),
-        also=("r", "lora_r"),
-        ge=1,
-        le=4096,
-    )
-    alpha: int = setting(
-        32,
-        "alpha",
-        "LoRA updates are scaled by alpha / rank.",
-        Entails("training", change="until it trains", needs=_methods("alpha")),
-        also=("lora_alpha",),
-        ge=1,
-        le=65_536,
-    )
-    dropout: float = setting(
-        0.05,
-        "dropout",
-        "Share of the adapter's inputs dropped in training; 0.15 to 0.2 against overfitting.",
-        Entails("training", change="until it trains", needs=_methods("dropout")),
-        also=("lora_dropout",),
-        ge=0.0,
-        lt=1.0,
-    )
-    targets: list[str] | Literal["all-linear"] = setting(
+    rank: int = _setting("rank", 16, "rank r", also=("r", "lora_r"), ge=1, le=4096)
+    """Rank of the LoRA matrices: a higher one learns more and costs more. 8 to 16 captures most of the gain."""
+    alpha: int = _setting("alpha", 32, "alpha", also=("lora_alpha",), ge=1, le=65_536)
+    """LoRA updates are scaled by alpha / rank."""
+    dropout: float = _setting("dropout", 0.05, "dropout", also=("lora_dropout",), ge=0.0, lt=1.0)
+    """Share of the adapter's inputs dropped in training; 0.15 to 0.2 against overfitting."""
+    targets: list[str] | Literal["all-linear"] = _setting(
+        "targets",
         ["q_proj", "k_proj", "v_proj", "o_proj"],
         "target modules",
-        "Layers that get an adapter: a list of module names, or all-linear.",
-        Entails("training", change="until it trains", needs=_methods("targets"), picked="modules"),
+        picked="modules",
         also=("target_modules",),
     )
-    bias: Literal["none", "all", "lora_only"] = setting(
-        "none",
-        "bias",
-        "Bias terms to train too.",
-        Entails("training", change="until it trains", needs=_methods("bias")),
-        advanced=True,
-    )
-    rslora: bool = setting(
-        False,
-        "rank-stabilised",
-        "Scale by alpha / √rank instead (rsLoRA), so high ranks keep learning.",
-        Entails("training", change="until it trains", needs=_methods("rslora")),
-        also=("use_rslora",),
-        advanced=True,
-    )
-    dora: bool = setting(
-        False,
-        "DoRA",
-        "Learn magnitude and direction separately (DoRA): often better at low rank, slower.",
-        Entails("training", change="until it trains", needs=_methods("dora")),
-        also=("use_dora",),
-        advanced=True,
-    )
+    """Layers that get an adapter: a list of module names, or all-linear."""
+    bias: Literal["none", "all", "lora_only"] = _setting("bias", "none", "bias", advanced=True)
+    """Bias terms to train too."""
+    rslora: bool = _setting("rslora", False, "rank-stabilised", also=("use_rslora",), advanced=True)
+    """Scale by alpha / √rank instead (rsLoRA), so high ranks keep learning."""
+    dora: bool = _setting("dora", False, "DoRA", also=("use_dora",), advanced=True)
+    """Learn magnitude and direction separately (DoRA): often better at low rank, slower."""
 
     @rule("targets", "method")
     def _targets(self) -> str | None:

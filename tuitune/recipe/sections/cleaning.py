@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from tuitune.recipe.declaration import MOST, Entails, Section, setting
+from tuitune.recipe.declaration import Count, Section, setting
 
 USUAL_SHORTEST = 50
 """Characters below which an answer in prose is usually too short to learn from."""
@@ -16,60 +16,27 @@ USUAL_SIMILARITY = 0.8
 class CleaningSection(Section):
     """Cleaning"""
 
-    unusable: Literal["refuse", "drop"] = setting(
-        "refuse",
-        "unusable rows",
-        "Rows that cannot be read or have the wrong shape: refuse the data set and name them, or drop and count them.",
-        Entails("tokens"),
+    unusable: Literal["refuse", "drop"] = setting("refuse", "unusable rows", affects="tokens")
+    """Rows that cannot be read or have the wrong shape: refuse the data set and name them, or drop and count them."""
+    empty: bool = setting(False, "drop empty", affects="tokens")
+    """Drop rows whose instruction or answer is empty."""
+    whitespace: bool = setting(False, "tidy white space", affects="tokens")
+    """Trim texts, unify line ends, and remove spaces at line ends and repeated blank lines."""
+    shortest: Count | None = setting(
+        None, "shortest answer", affects="tokens", usual=USUAL_SHORTEST, step=10, unit="characters"
     )
-    empty: bool = setting(False, "drop empty", "Drop rows whose instruction or answer is empty.", Entails("tokens"))
-    whitespace: bool = setting(
-        False,
-        "tidy white space",
-        "Trim texts, unify line ends, and remove spaces at line ends and repeated blank lines.",
-        Entails("tokens"),
-    )
-    shortest: int | None = setting(
-        None,
-        "shortest answer",
-        "Drop rows whose last answer is shorter; 50 is usual for prose. Empty keeps all.",
-        Entails("tokens"),
-        usual=USUAL_SHORTEST,
-        step=10,
-        unit="characters",
-        ge=1,
-        le=MOST,
-    )
-    duplicates: bool = setting(False, "drop duplicates", "Drop rows equal to an earlier row.", Entails("tokens"))
+    """Drop rows whose last answer is shorter; 50 is usual for prose. Empty keeps all."""
+    duplicates: bool = setting(False, "drop duplicates", affects="tokens")
+    """Drop rows equal to an earlier row."""
     near_duplicates: float | None = setting(
-        None,
-        "drop near-duplicates",
-        "Drop rows whose instruction is at least this similar to an earlier one: Jaccard similarity of word triples, "
-        "without those that most rows share. 0.8 is usual; empty keeps them.",
-        Entails("tokens"),
-        usual=USUAL_SIMILARITY,
-        step=0.05,
-        ge=0.5,
-        le=1,
+        None, "drop near-duplicates", affects="tokens", usual=USUAL_SIMILARITY, step=0.05, ge=0.5, le=1
     )
-    control_tokens: Literal["keep", "remove"] = setting(
-        "keep",
-        "control tokens",
-        "Control tokens in the text of conversations, such as an end token inside an answer or a second beginning "
-        "token: keep and count them, or remove them.",
-        Entails("tokens"),
-        by_tokens=True,
-    )
-    too_long: Literal["cut", "drop"] = setting(
-        "cut",
-        "over-long rows",
-        "Rows longer than data.max_length: cut their end, or drop them.",
-        Entails("tokens"),
-        by_tokens=True,
-    )
-    leakage: Literal["report", "drop"] = setting(
-        "report",
-        "leakage",
-        "Training rows equal or nearly equal to a held-out row make the held-out loss too low: report or drop them.",
-        Entails("tokens"),
-    )
+    """Drop rows whose instruction is at least this similar to an earlier one: Jaccard similarity of word triples,
+    without those that most rows share. 0.8 is usual; empty keeps them."""
+    control_tokens: Literal["keep", "remove"] = setting("keep", "control tokens", affects="tokens", by_tokens=True)
+    """Control tokens in the text of conversations, such as an end token inside an answer or a second beginning token:
+    keep and count them, or remove them."""
+    too_long: Literal["cut", "drop"] = setting("cut", "over-long rows", affects="tokens", by_tokens=True)
+    """Rows longer than data.max_length: cut their end, or drop them."""
+    leakage: Literal["report", "drop"] = setting("report", "leakage", affects="tokens")
+    """Training rows equal or nearly equal to a held-out row make the held-out loss too low: report or drop them."""

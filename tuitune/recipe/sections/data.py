@@ -8,8 +8,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from tuitune.recipe.declaration import MOST, Entails, HeldOut, Section, rule, setting
+from tuitune.recipe.declaration import Count, HeldOut, Section, rule, setting
 from tuitune.recipe.roles import ROLES, ROLES_OF, ShapeName, shape_of
+from tuitune.recipe.sections.objective import objectives_that_read
 from tuitune.recipe.values import shown
 
 _MOST_MIXED = 0.9
@@ -22,111 +23,80 @@ class DataSection(Section):
     train: str = setting(
         "bundled:triage",
         "training data",
-        "A file (json, jsonl, csv, tsv, txt, parquet, also .gz or .zst), a folder or pattern of files, an https "
-        "address, a bundled set or a Hub data set.",
-        Entails("tokens", change="until it trains", names="data", picked="data"),
+        affects="tokens",
+        change="until it trains",
+        names="data",
+        picked="data",
         always=True,
         also=("dataset",),
         min_length=1,
     )
+    """A file (json, jsonl, csv, tsv, txt, parquet, also .gz or .zst), a folder or pattern of files, an https address, a
+    bundled set or a Hub data set."""
     mix: dict[str, Annotated[float, Field(gt=0, lt=1)]] = setting(
         {},
         "mixed in",
-        "Other data added to the training rows, each with its share of the total; 0.1 to 0.2 of general data guards "
-        "against forgetting.",
-        Entails("tokens", names="data"),
+        affects="tokens",
+        names="data",
         expected='data sets and their shares, such as "general.jsonl" = 0.15',
     )
+    """Other data added to the training rows, each with its share of the total; 0.1 to 0.2 of general data guards
+    against forgetting."""
     eval: HeldOut = setting(
         0.05,
         "held-out data",
-        "Rows kept for evaluation: a fraction of the training data, another file or set, or empty for none.",
-        Entails("tokens", change="until it trains", names="data", picked="data"),
+        affects="tokens",
+        change="until it trains",
+        names="data",
+        picked="data",
         expected="a fraction above 0 and at most 0.5, a file or set, or nothing",
     )
-    split: str = setting(
-        "train",
-        "Hub split",
-        "Which split of a Hub data set to train on.",
-        Entails("tokens", change="until it trains"),
-        advanced=True,
-    )
-    shape: ShapeName = setting(
-        "auto", "shape", "Shape of the rows; auto recognises it.", Entails("tokens", change="until it trains")
-    )
+    """Rows kept for evaluation: a fraction of the training data, another file or set, or empty for none."""
+    split: str = setting("train", "Hub split", affects="tokens", change="until it trains", advanced=True)
+    """Which split of a Hub data set to train on."""
+    shape: ShapeName = setting("auto", "shape", affects="tokens", change="until it trains")
+    """Shape of the rows; auto recognises it."""
     columns: dict[str, str] = setting(
         {},
         "columns",
-        f"Column of each role ({', '.join(ROLES[:-1])} or {ROLES[-1]}), for data with other "
+        affects="tokens",
+        change="until it trains",
+        help=f"Column of each role ({', '.join(ROLES[:-1])} or {ROLES[-1]}), for data with other "
         "column names. Rows whose label marks the answer as bad are unusable.",
-        Entails("tokens", change="until it trains"),
         expected='roles and their columns, such as prompt = "question", completion = "answer"',
         lines=True,
         advanced=True,
     )
     exclude: list[str] = setting(
-        [],
-        "dropped rows",
-        "Marks of rows to drop, written by the data workbench: a row's mark is a hash of its content, so it stays with "
-        "the row when the file changes.",
-        Entails("tokens"),
-        expected="marks of 16 hexadecimal digits",
-        advanced=True,
+        [], "dropped rows", affects="tokens", expected="marks of 16 hexadecimal digits", advanced=True
     )
-    template: str = setting(
-        "",
-        "chat template",
-        "File with a Jinja chat template; empty for the tokenizer's own.",
-        Entails("tokenizer", names="file"),
-        advanced=True,
-    )
-    left_out: Literal["report", "inline"] = setting(
-        "report",
-        "dropped by template",
-        "A system turn or reasoning that the chat template drops: report names it and trains without it; inline writes "
-        "it as text, the system turn before the first question, reasoning in <think> tags before its answer.",
-        Entails("tokens"),
-        advanced=True,
-    )
+    """Marks of rows to drop, written by the data workbench: a row's mark is a hash of its content, so it stays with the
+    row when the file changes."""
+    template: str = setting("", "chat template", affects="tokenizer", names="file", advanced=True)
+    """File with a Jinja chat template; empty for the tokenizer's own."""
+    left_out: Literal["report", "inline"] = setting("report", "dropped by template", affects="tokens", advanced=True)
+    """A system turn or reasoning that the chat template drops: report names it and trains without it; inline writes it
+    as text, the system turn before the first question, reasoning in <think> tags before its answer."""
     max_length: int = setting(
         512,
         "max length",
-        "Longest row; longer rows are cut, or dropped by cleaning.too_long.",
-        Entails("tokens"),
+        affects="tokens",
         also=("max_seq_length", "max_seq_len", "cutoff_len"),
         unit="tokens",
         ge=8,
         le=1_048_576,
     )
-    packing: bool = setting(
-        True,
-        "packing",
-        "Put several documents into each row of a batch, which saves padding; each still attends only to itself.",
-        Entails("rows"),
-    )
+    """Longest row; longer rows are cut, or dropped by cleaning.too_long."""
+    packing: bool = setting(True, "packing", affects="rows", needs=objectives_that_read("data.packing"))
+    """Put several documents into each row of a batch, which saves padding; each still attends only to itself."""
     loss_on: Literal["assistant", "completion", "all"] = setting(
-        "assistant",
-        "learn from",
-        "Tokens that count in the loss: the assistant's turns, only the last answer, or every token.",
-        Entails("tokens"),
+        "assistant", "learn from", affects="tokens", needs=objectives_that_read("data.loss_on")
     )
-    limit: int | None = setting(
-        None,
-        "limit",
-        "Use only the first rows of the training data; empty for all.",
-        Entails("tokens"),
-        unit="rows",
-        advanced=True,
-        ge=1,
-        le=MOST,
-    )
-    shuffle: bool = setting(
-        True,
-        "shuffle",
-        "Train on the rows in a random order, fixed by the seed.",
-        Entails(("rows", "training")),
-        advanced=True,
-    )
+    """Tokens that count in the loss: the assistant's turns, only the last answer, or every token."""
+    limit: Count | None = setting(None, "limit", affects="tokens", unit="rows", advanced=True)
+    """Use only the first rows of the training data; empty for all."""
+    shuffle: bool = setting(True, "shuffle", affects=("rows", "training"), advanced=True)
+    """Train on the rows in a random order, fixed by the seed."""
 
     @rule("eval", "train")
     def _same_rows(self) -> str | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tuitune.recipe.declaration import MOST, Cadence, Entails, Needs, Section, setting
+from tuitune.recipe.declaration import Cadence, Count, Needs, Section, setting
 
 
 class EvaluationSection(Section):
@@ -11,31 +11,19 @@ class EvaluationSection(Section):
     every: Cadence = setting(
         "epoch",
         "evaluate every",
-        "How often the held-out rows are evaluated: a number of steps, epoch or end.",
-        Entails("nothing", change="while it trains", needs=Needs("data.eval")),
+        affects="nothing",
+        change="while it trains",
+        needs=Needs("data.eval"),
         also=("eval_steps",),
     )
-    perplexity: bool = setting(
-        True,
-        "evaluate the base",
-        "Evaluate the held-out rows before training too, so the gain is a figure.",
-        Entails("nothing", needs=Needs("data.eval")),
+    """How often the held-out rows are evaluated: a number of steps, epoch or end."""
+    perplexity: bool = setting(True, "evaluate the base", affects="nothing", needs=Needs("data.eval"))
+    """Evaluate the held-out rows before training too, so the gain is a figure."""
+    patience: Count | None = setting(
+        None, "early stopping", affects="nothing", change="while it trains", unit="evaluations"
     )
-    patience: int | None = setting(
-        None,
-        "early stopping",
-        "Stop after this many evaluations in a row without a lower held-out loss; empty never stops early.",
-        Entails("nothing", change="while it trains"),
-        unit="evaluations",
-        ge=1,
-        le=MOST,
-    )
+    """Stop after this many evaluations in a row without a lower held-out loss; empty never stops early."""
     answers: int = setting(
-        0,
-        "answers evaluated",
-        "Held-out rows answered before and after training, and scored: share of exact and of valid JSON answers.",
-        Entails("nothing", needs=Needs("data.eval")),
-        unit="rows",
-        ge=0,
-        le=10_000,
+        0, "answers evaluated", affects="nothing", needs=Needs("data.eval"), unit="rows", ge=0, le=10_000
     )
+    """Held-out rows answered before and after training, and scored: share of exact and of valid JSON answers."""

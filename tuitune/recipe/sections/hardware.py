@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from tuitune.recipe.declaration import Entails, Section, rule, setting
+from tuitune.recipe.declaration import Section, rule, setting
 from tuitune.recipe.values import shown
 
 _DEVICE = re.compile(r"auto|cpu|\d{1,3}|(GPU|MIG)-[A-Za-z0-9/-]{4,80}")
@@ -16,19 +16,16 @@ class HardwareSection(Section):
     gpu: str = setting(
         "auto",
         "device",
-        "Where to train: a GPU's number or UUID from `tuitune gpus`, cpu, or auto. auto takes the first free GPU, and "
-        "the CPU only for a small model on a machine that surely has no GPU.",
-        Entails("device", picked="device"),
+        affects="device",
+        picked="device",
         expected="auto, cpu, a GPU's number or its UUID",
         min_length=1,
     )
-    share: bool = setting(
-        False,
-        "share the device",
-        "Start even if other programs use the GPU or another run trains on the CPU; otherwise the run waits until "
-        "they are done.",
-        Entails("nothing"),
-    )
+    """Where to train: a GPU's number or UUID from `tuitune gpus`, cpu, or auto. auto takes the first free GPU, and the
+    CPU only for a small model on a machine that surely has no GPU."""
+    share: bool = setting(False, "share the device", affects="nothing")
+    """Start even if other programs use the GPU or another run trains on the CPU; otherwise the run waits until they are
+    done."""
 
     @rule("gpu")
     def _device(self) -> str | None:

@@ -5,60 +5,36 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Literal
 
-from tuitune.recipe.declaration import Entails, Needs, Section, rule, setting
+from tuitune.recipe.declaration import Needs, Section, rule, setting
 from tuitune.recipe.values import shown
 
 
 class LimitsSection(Section):
     """Limits"""
 
-    nonfinite: Literal["stop", "warn"] = setting(
-        "stop",
-        "at NaN",
-        "When the loss or gradient is not finite: stop, because the weights are lost from there, or only warn.",
-        Entails("nothing", change="while it trains"),
-    )
+    nonfinite: Literal["stop", "warn"] = setting("stop", "at NaN", affects="nothing", change="while it trains")
+    """When the loss or gradient is not finite: stop, because the weights are lost from there, or only warn."""
     hours: float | None = setting(
-        None,
-        "training time",
-        "Stop and save after this much training; empty for no limit.",
-        Entails("nothing", change="while it trains"),
-        unit="hours",
-        gt=0,
-        le=1e5,
+        None, "training time", affects="nothing", change="while it trains", unit="hours", gt=0, le=1e5
     )
+    """Stop and save after this much training; empty for no limit."""
     until: str = setting(
         "",
         "stop at",
-        "Stop and save at this date and time, by this machine's clock; empty for none.",
-        Entails("nothing", change="while it trains"),
+        affects="nothing",
+        change="while it trains",
         expected="a date and time such as 2026-12-24T08:00, or nothing",
         advanced=True,
     )
-    loss: float | None = setting(
-        None,
-        "target loss",
-        "Stop and save once the smoothed training loss is this low; empty for none.",
-        Entails("nothing", change="while it trains"),
-        gt=0,
-        le=1000,
-    )
-    cost: float | None = setting(
-        None,
-        "budget",
-        "Stop and save once this much is spent; needs the price per hour.",
-        Entails("nothing", change="while it trains"),
-        gt=0,
-        le=1e9,
-    )
+    """Stop and save at this date and time, by this machine's clock; empty for none."""
+    loss: float | None = setting(None, "target loss", affects="nothing", change="while it trains", gt=0, le=1000)
+    """Stop and save once the smoothed training loss is this low; empty for none."""
+    cost: float | None = setting(None, "budget", affects="nothing", change="while it trains", gt=0, le=1e9)
+    """Stop and save once this much is spent; needs the price per hour."""
     price_per_hour: float | None = setting(
-        None,
-        "price per hour",
-        "What an hour of this machine costs, in the currency of the budget.",
-        Entails("nothing", change="while it trains", needs=Needs("limits.cost")),
-        gt=0,
-        le=1e6,
+        None, "price per hour", affects="nothing", change="while it trains", needs=Needs("limits.cost"), gt=0, le=1e6
     )
+    """What an hour of this machine costs, in the currency of the budget."""
 
     @rule("cost", "price_per_hour")
     def _budget(self) -> str | None:

@@ -2,42 +2,35 @@
 
 from __future__ import annotations
 
-from tuitune.recipe.declaration import Cadence, Entails, Needs, Section, rule, setting
+from tuitune.recipe.declaration import Cadence, Needs, Section, rule, setting
 
 
 class SamplesSection(Section):
     """Samples"""
 
     prompts: list[str] = setting(
-        [],
-        "prompts",
-        "Prompts answered during training, always the same, so you see the model change.",
-        Entails("nothing", change="while it trains", picked="prompts"),
-        lines=True,
+        [], "prompts", affects="nothing", change="while it trains", picked="prompts", lines=True
     )
+    """Prompts answered during training, always the same, so you see the model change."""
     every: Cadence = setting(
-        "epoch",
-        "sample every",
-        "How often the prompts are answered: a number of steps, epoch or end; always at step 0 and the end.",
-        Entails("nothing", change="while it trains", needs=Needs("samples.prompts")),
+        "epoch", "sample every", affects="nothing", change="while it trains", needs=Needs("samples.prompts")
     )
+    """How often the prompts are answered: a number of steps, epoch or end; always at step 0 and the end."""
     max_new_tokens: int = setting(
         128,
         "answer length",
-        "Longest answer to a prompt.",
-        Entails("nothing", change="while it trains", needs=(Needs("samples.prompts"), Needs("evaluation.answers"))),
+        affects="nothing",
+        change="while it trains",
+        needs=(Needs("samples.prompts"), Needs("evaluation.answers")),
         unit="tokens",
         ge=1,
         le=8192,
     )
+    """Longest answer to a prompt."""
     temperature: float = setting(
-        0.0,
-        "temperature",
-        "Randomness of the answers; 0 always takes the likeliest token.",
-        Entails("nothing", change="while it trains", needs=Needs("samples.prompts")),
-        ge=0,
-        le=5,
+        0.0, "temperature", affects="nothing", change="while it trains", needs=Needs("samples.prompts"), ge=0, le=5
     )
+    """Randomness of the answers; 0 always takes the likeliest token."""
 
     @rule("prompts")
     def _prompts(self) -> str | None:

@@ -9,8 +9,7 @@ from typing import Any
 
 from tuitune.planning.preflight import Advice
 from tuitune.problem import Problem
-from tuitune.recipe.effect import without_effect
-from tuitune.recipe.settings import Setting, section_titles, settings
+from tuitune.recipe.settings import Setting, section_titles, settings, without_effect
 from tuitune.tui.compose.notes import notes
 from tuitune.tui.compose.section_list import SectionMark
 from tuitune.tui.widgets.field_row import FieldView
