@@ -59,7 +59,7 @@ def test_models_of_every_kind_are_found(tmp_path: Path, home: Path, here: Path) 
     )
     assert (local.complete, local.chat_template, local.revision) == (True, True, None)
     hub = entries["meta/tiny"]
-    assert (hub.kind, hub.revision, hub.complete, hub.gated) == ("hub-cache", COMMIT, True, None)
+    assert (hub.kind, hub.revision, hub.complete) == ("hub-cache", COMMIT, True)
 
 
 def test_the_scan_is_bounded_and_skips_what_holds_no_models(here: Path) -> None:

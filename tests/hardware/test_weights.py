@@ -18,7 +18,7 @@ ONE = {"embed": ("BF16", [4, 8], 64), "norm": ("F32", [8], 32)}
 def test_one_file_is_counted_from_its_header(tmp_path: Path) -> None:
     (tmp_path / SINGLE).write_bytes(safetensors(ONE))
     weights = weigh(tmp_path)
-    assert (weights.parameters, weights.dtype, weights.complete) == (40, "bfloat16", True)
+    assert (weights.parameters, weights.dtype, not weights.problems) == (40, "bfloat16", True)
     assert weights.bytes == (tmp_path / SINGLE).stat().st_size
     assert read_header(tmp_path / SINGLE) == {"embed": ("BF16", (4, 8)), "norm": ("F32", (8,))}
 
@@ -33,7 +33,7 @@ def test_tied_heads_and_old_buffers_are_no_parameters(tmp_path: Path) -> None:
 def test_packed_weights_have_no_count(tmp_path: Path) -> None:
     (tmp_path / SINGLE).write_bytes(safetensors({"packed": ("U8", [64, 1], 64), "norm": ("BF16", [8], 16)}))
     weights = weigh(tmp_path)
-    assert (weights.parameters, weights.dtype, weights.complete) == (None, "quantized", True)
+    assert (weights.parameters, weights.dtype, not weights.problems) == (None, "quantized", True)
 
 
 def shards(folder: Path) -> None:

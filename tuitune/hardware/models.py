@@ -35,8 +35,7 @@ _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}")
 class ModelEntry:
     """A model that is already here. `id` is what goes into a recipe; texts are whatever the model's maker wrote.
 
-    `complete` is false for a download that was broken off or a folder that lacks something. `gated` is None: files do
-    not tell.
+    `complete` is false for a download that was broken off or a folder that lacks something.
     """
 
     id: str
@@ -50,7 +49,6 @@ class ModelEntry:
     complete: bool = True
     revision: str | None = None
     chat_template: bool | None = None
-    gated: bool | None = None
 
 
 def find_models() -> list[ModelEntry]:

@@ -6,15 +6,20 @@ Everything is read from files and the environment; nothing is asked of a service
 from __future__ import annotations
 
 import os
+import re
 import resource
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from tuitune import plain
 from tuitune.hardware.cgroups import cgroup_paths, memory_limits
-from tuitune.hardware.logind import kills_at_logout
+
+_CONFIGURED = ("etc", "run", "usr/local/lib", "usr/lib", "lib")
+_ASSIGNMENT = re.compile(r"\s*(#?)\s*(Kill\w+)\s*=\s*(.*?)\s*")
+_SIZE_LIMIT = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -70,7 +75,7 @@ def session(
     container = _container(root, environment)
     return Session(
         login=_login(groups),
-        kills=kills_at_logout(user, root),
+        kills=_kills_at_logout(user, root),
         lingers=(root / "var/lib/systemd/linger" / user).exists(),
         manager=(root / f"run/user/{uid}/systemd/private").exists() and shutil.which("systemd-run") is not None,
         container=container,
@@ -97,6 +102,52 @@ def _login(groups: Mapping[str, str]) -> Literal["session", "manager", "none"]:
     if any(part.startswith("user@") and part.endswith(".service") for part in parts):
         return "manager"
     return "session" if any(part.startswith("session-") and part.endswith(".scope") for part in parts) else "none"
+
+
+def _kills_at_logout(user: str, root: Path) -> bool | None:
+    """Whether a logout of `user` ends everything that the login session started (KillUserProcesses).
+
+    False where no logind runs; None where its configuration does not tell: what it was built with is known only
+    from the comments of the file that came with it.
+    """
+    if not (root / "run/systemd/system").is_dir():
+        return False
+    settings, built_in = _logind_settings(root)
+    kills = {"yes": True, "true": True, "on": True, "1": True, "no": False, "false": False, "off": False, "0": False}
+    told = kills.get(settings.get("KillUserProcesses", built_in).lower())
+    if user in settings.get("KillExcludeUsers", "root").split():
+        return False
+    only = settings.get("KillOnlyUsers", "").split()
+    return False if only and user not in only else told
+
+
+def _logind_settings(root: Path) -> tuple[dict[str, str], str]:
+    """The Kill… settings in force, and the KillUserProcesses that the file says logind was built with ("" for none)."""
+    settings: dict[str, str] = {}
+    built_in = ""
+    for file in _logind_files(root):
+        try:
+            text = plain.head(file, _SIZE_LIMIT).decode("utf-8", "replace")
+        except OSError:
+            continue
+        for line in text.splitlines():
+            matched = _ASSIGNMENT.fullmatch(line)
+            if matched and not matched[1]:
+                settings[matched[2]] = matched[3]
+            elif matched and matched[2] == "KillUserProcesses":
+                built_in = built_in or matched[3]
+    return settings, built_in
+
+
+def _logind_files(root: Path) -> Iterator[Path]:
+    """logind.conf, then the drop-ins in the order of their names; of two with one name the first folder's counts."""
+    folders = [root / folder / "systemd" for folder in _CONFIGURED]
+    yield from [file for folder in folders if (file := folder / "logind.conf").is_file()][:1]
+    drop_ins: dict[str, Path] = {}
+    for folder in folders:
+        for file in (folder / "logind.conf.d").glob("*.conf"):
+            drop_ins.setdefault(file.name, file)
+    yield from (drop_ins[name] for name in sorted(drop_ins))
 
 
 def _container(root: Path, environment: Mapping[str, str]) -> str:

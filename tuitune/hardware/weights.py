@@ -68,10 +68,6 @@ class Weights:
     problems: tuple[str, ...]
     tensors: Mapping[str, Tensor] = field(default_factory=dict, repr=False)
 
-    @property
-    def complete(self) -> bool:
-        return not self.problems
-
 
 def weigh(folder: Path, *, tied: bool = False) -> Weights:
     """Weigh the files of a model folder without reading a weight. `tied`: a stored output head is not counted."""

@@ -4,10 +4,8 @@ from tuitune.methods.descriptor import Method
 from tuitune.methods.lora import LORA
 from tuitune.methods.none import NONE
 
-METHODS = {method.name: method for method in (LORA, NONE)}
+METHODS: dict[str, Method] = {method.name: method for method in (LORA, NONE)}
 """Every method, by the name that a recipe gives it."""
 
 RESULTS = tuple(dict.fromkeys(method.result for method in METHODS.values()))
 """What runs may leave behind."""
-
-__all__ = ["LORA", "METHODS", "NONE", "RESULTS", "Method"]

@@ -46,13 +46,6 @@ class Rates:
     highest: float
 
 
-class Parameters(Protocol):
-    def __call__(
-        self, settings: Settings, facts: ModelFacts, adapted: Sequence[Linear], experts: Sequence[Linear]
-    ) -> int | None:
-        """How many parameters train where `adapted` layers and `experts` are, None where that is not known."""
-
-
 @dataclass(frozen=True)
 class Method:
     """How weights are adapted.
@@ -60,8 +53,9 @@ class Method:
     `title` names it in a sentence, `does` says what it does to the model, `made` what its result is. `settings` are
     those of the recipe's `adapter` table that it reads. `trains_base`: the model's own weights are trained, so they
     cannot be quantized. `rates` hold for models of billions of parameters, `small_rates` for smaller ones; `too_high`
-    says what a higher one leads to. `described` gives a recipe's method in one line, from its settings, the targets as
-    shown, and the bits of the base; `recorded` the settings that a model card keeps, "" for none.
+    says what a higher one leads to. `parameters` counts those that train, from its settings, the model, and the adapted
+    layers and experts; None where that is not known. `described` gives a recipe's method in one line, from its
+    settings, the targets as shown, and the bits of the base; `recorded` the settings that a model card keeps.
     """
 
     name: str
@@ -74,7 +68,7 @@ class Method:
     rates: Rates
     small_rates: Rates
     too_high: str
-    parameters: Parameters
+    parameters: Callable[[Settings, ModelFacts, Sequence[Linear], Sequence[Linear]], int | None]
     described: Callable[[Settings, str, int], str]
     recorded: Callable[[Settings, str], str]
     tags: tuple[str, ...] = ()

@@ -21,6 +21,3 @@ METRICS = {metric.key: metric for metrics in (COMMON, *(one.metrics for one in T
 def charted() -> list[Metric]:
     """The metrics that have a chart in the monitor."""
     return [metric for metric in METRICS.values() if metric.pane]
-
-
-__all__ = ["DPO", "KTO", "METRICS", "OBJECTIVES", "SFT", "TRAINED", "Objective", "Trained", "charted"]

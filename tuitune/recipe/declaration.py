@@ -31,11 +31,8 @@ def _held_out(value: Any) -> Any:
     """TOML has no null, so "" is none; a fraction in quotes is still a fraction."""
     if value == "":
         return None
-    return (
-        float(value)
-        if isinstance(value, str) and re.fullmatch(r"[0-9]*\.?[0-9]+(?:[eE][+-]?[0-9]+)?", value)
-        else value
-    )
+    fraction = isinstance(value, str) and re.fullmatch(r"[0-9]*\.?[0-9]+(?:[eE][+-]?[0-9]+)?", value)
+    return float(value) if fraction else value
 
 
 HeldOut = Annotated[Annotated[float, Field(gt=0, le=0.5)] | str | None, BeforeValidator(_held_out)]

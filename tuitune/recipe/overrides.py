@@ -59,13 +59,8 @@ def tables_of(recipe: Mapping[str, Any] | Recipe) -> dict[str, Any]:
 
 
 def put(tables: dict[str, Any], one: Setting, value: Any) -> None:
-    """Set one key; None takes it out, which is its default, or is "" where the default is something else."""
-    table = tables.setdefault(one.section, {})
-    if not isinstance(table, dict):
-        return
-    if value is None and one.default is None:
-        table.pop(one.name, None)
-    else:
+    """Set one key, unless something else than a table is in the place of its section."""
+    if isinstance(table := tables.setdefault(one.section, {}), dict):
         table[one.name] = value
 
 

@@ -106,9 +106,8 @@ class Setting:
         if self.kind == "cadence":
             return _either((f"a number of steps {self.bounds}", *self.words))
         if self.kind == "list":
-            return _either(
-                ('a list such as ["q_proj", "v_proj"]', *self.words) if self.words else ('a list such as ["…"]',)
-            )
+            example = '["q_proj", "v_proj"]' if self.words else '["…"]'
+            return _either((f"a list such as {example}", *self.words))
         length = f" of at most {self.longest:,} characters" if self.longest else ""
         filled = " that is not empty" if self.filled else ""
         text = " ".join(filter(None, (f"{_NOUNS[self.kind]}{length}{filled}", self.bounds)))
@@ -281,13 +280,7 @@ def _kind(parts: list[Any]) -> Kind:
         return "cadence" if int in origins else "list" if list in origins else "choice"
     if dict in origins:
         return "table" if get_args(parts[0])[1] is str else "shares"
-    simple: dict[Any, Kind] = {
-        bool: "switch",
-        int: "integer",
-        list: "list",
-        str: "text",
-        float: "number",
-    }
+    simple: dict[Any, Kind] = {bool: "switch", int: "integer", list: "list", str: "text", float: "number"}
     return next(kind for part, kind in simple.items() if part in origins)
 
 

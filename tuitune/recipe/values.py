@@ -10,6 +10,8 @@ from typing import Any
 
 from tuitune.text import clean, redact
 
+_SWITCHES = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
+
 
 def number_text(value: float) -> str:
     """A bound in words: `3`, `0.05`, `2e-4`; thousands have a comma."""
@@ -49,9 +51,7 @@ def from_text(text: str, kind: str, *, words: tuple[str, ...] = (), choices: tup
     if word in words:
         return word
     if kind == "switch":
-        return {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}.get(
-            word.lower(), word
-        )
+        return _SWITCHES.get(word.lower(), word)
     if kind in ("integer", "cadence"):
         return _number(word, int)
     if kind == "number":
@@ -60,7 +60,7 @@ def from_text(text: str, kind: str, *, words: tuple[str, ...] = (), choices: tup
         return toml_value(word, default=word)
     if kind == "list":
         return _list(word, names=bool(words))
-    return _table(word, _share if kind == "shares" else str)
+    return _table(word, (lambda part: _number(part, float)) if kind == "shares" else str)
 
 
 def to_text(value: object, *, names: bool = False) -> str:
@@ -144,10 +144,6 @@ def _table(word: str, value: Callable[[str], Any]) -> Any:
     if not all(separator for _, separator, _ in pairs):
         return word
     return {name.strip(): value(part.strip()) for name, _, part in pairs}
-
-
-def _share(word: str) -> Any:
-    return _number(word, float)
 
 
 def _plain(name: str) -> bool:

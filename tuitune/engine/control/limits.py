@@ -25,7 +25,7 @@ def reached(limits: LimitsSection, *, seconds: float, loss: float | None, now: d
     if limits.cost is not None and limits.price_per_hour is not None and hours * limits.price_per_hour >= limits.cost:
         spent = hours * limits.price_per_hour
         return Reached(f"limits.cost = {limits.cost:g} reached, {spent:.2f} spent", True)
-    if limits.until and now.timestamp() >= datetime.fromisoformat(limits.until).timestamp():
+    if now.timestamp() >= limits.ends_at:
         return Reached(f"limits.until = {limits.until} reached", True)
     if limits.loss is not None and loss is not None and loss <= limits.loss:
         return Reached(f"limits.loss = {limits.loss:g} reached, smoothed loss {number_text(loss)}", False)

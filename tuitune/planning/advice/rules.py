@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator
-from datetime import datetime
 from functools import cache
 
 from tuitune.hardware import fitness, occupancy
@@ -12,7 +11,6 @@ from tuitune.hardware.compiler import why_not_compiled
 from tuitune.hardware.models import ADAPTER_CONFIG
 from tuitune.planning.advice.cadence import cadence_advice, few_steps_advice, warm_up_advice
 from tuitune.planning.advice.data import data_advice
-from tuitune.planning.advice.experts import expert_advice
 from tuitune.planning.advice.savings import memory_advice
 from tuitune.planning.advice.survival import survival
 from tuitune.planning.checks.half_precision import MAY_OVERFLOW, computes_in_float16, float16_trouble
@@ -105,11 +103,7 @@ def _notify(now: Situation) -> Iterator[Advice]:
 
 
 def _until(now: Situation) -> Iterator[Advice]:
-    try:
-        moment = datetime.fromisoformat(now.recipe.limits.until).timestamp()
-    except (ValueError, OverflowError, OSError):
-        return
-    if moment < time.time():
+    if now.recipe.limits.ends_at < time.time():
         message = f"{now.recipe.limits.until} is in the past: the run would stop at its first step"
         yield Advice("until-past", "warning", "limits.until", message, {"limits.until": ""})
 
@@ -176,6 +170,19 @@ def _experts(now: Situation) -> Iterator[Advice]:
     yield Advice("experts", "info", "adapter.targets", message)
 
 
+def _experts_in_16_bits(now: Situation) -> Iterator[Advice]:
+    """4 bits of a mixture are 4 bits of its attention: transformers holds experts in parameters of three dimensions,
+    which bitsandbytes does not quantize.
+    """
+    facts = now.model.facts
+    if now.recipe.quantization.bits == 16 or facts is None or facts.experts is None or now.forecast is None:
+        return
+    kept = now.forecast.parts["experts"]
+    whole = kept + now.forecast.parts["weights"]
+    message = f"the experts stay in 16 bits: {bytes_text(kept)} of {bytes_text(whole)} of weights are not quantized"
+    yield Advice("experts-16-bit", "warning", "quantization.bits", message)
+
+
 def _adapter_beside(now: Situation) -> Iterator[Advice]:
     if now.model.adapter_beside:
         message = (
@@ -206,7 +213,7 @@ _RULES: tuple[Callable[[Situation], Iterable[Advice]], ...] = (
     _download,
     _revision,
     _experts,
-    expert_advice,
+    _experts_in_16_bits,
     _adapter_beside,
     few_steps_advice,
     warm_up_advice,

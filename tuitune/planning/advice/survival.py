@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator
 from datetime import datetime
@@ -71,22 +72,13 @@ def _job(session: Session, recipe: Recipe) -> Iterator[Advice]:
         yield Advice("slurm", "info", "limits.hours", message)
         return
     left = ends - time.time()
-    if _own_end(recipe) <= ends:
+    own = time.time() + 3600 * recipe.limits.hours if recipe.limits.hours else math.inf
+    if min(own, recipe.limits.ends_at) <= ends:
         return
     until = datetime.fromtimestamp(ends - _SAVING_SECONDS).isoformat(timespec="minutes")
     message = f"{job} ends the run at {clock_text(ends)}, in {duration_text(left)}; stop and save before that"
     fix = {"limits.until": until} if left > 2 * _SAVING_SECONDS else None
     yield Advice("slurm", "warning", "limits.until", message, fix)
-
-
-def _own_end(recipe: Recipe) -> float:
-    """When the recipe's own limits end a run that starts now, seconds since the epoch."""
-    hours, until = recipe.limits.hours, recipe.limits.until
-    ends = [time.time() + 3600 * hours] if hours else []
-    try:
-        return min([*ends, datetime.fromisoformat(until).timestamp()] if until else ends, default=float("inf"))
-    except (ValueError, OverflowError, OSError):
-        return min(ends, default=float("inf"))
 
 
 def _memory(session: Session, expected: Forecast | None) -> Iterator[Advice]:

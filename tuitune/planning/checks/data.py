@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import Any
 
 from tuitune.data.rows.fields import RowProblem
 from tuitune.data.rows.unsaid import numbers, unread
-from tuitune.data.shapes import to_canonical
+from tuitune.data.shapes import Canonical, to_canonical
 from tuitune.data.shapes.detect import Detection, recognise
 from tuitune.data.shapes.purpose import refusal_of
 from tuitune.data.sources.names import open_source, resolve
@@ -118,42 +117,44 @@ def _check_rows(key: str, rows: list[Row], count: int | None, recipe: Recipe) ->
         opening = f"{broken.place}: {broken.problem}; " if broken and not found.unreadable else ""
         return DataCheck(found.shape, count, errors=[Problem(key, f"{opening}{reason}")])
     excluded = set(recipe.data.exclude)
-    marks = [one for row in rows if (one := mark(row)) not in excluded]
-    kept = [row for row in rows if mark(row) not in excluded] if excluded else rows
-    problems = [problem for row in kept if (problem := _row_problem(row, found, recipe))]
-    refused = [text for text, dropped in problems if not dropped]
+    kept = [row for row in rows if mark(row) not in excluded]
+    usable, refused, dropped = _judged(kept, found, recipe)
     if refused:
         opening = f"unusable as {found.shape}: {len(refused)} of the first {len(rows)} rows"
         remedy = 'Fix or remove them, or set cleaning.unusable = "drop"'
         return DataCheck(found.shape, count, errors=[Problem(key, f"{opening}: {_listed(refused)}. {remedy}")])
-    if len(problems) == len(kept) and count is not None:
-        reasons = _listed([text for text, _ in problems]) or "data.exclude drops all of them"
+    if not usable and count is not None:
+        reasons = _listed(dropped) or "data.exclude drops all of them"
         return DataCheck(found.shape, count, errors=[Problem(key, f"no usable rows: {reasons}")])
-    usable = None if count is None else len(kept) - len(problems)
-    values = [row.values for row in kept if row.values is not None]
+    texts = [[text.encode("utf-8", "surrogatepass") for text in _texts(canonical)] for _, canonical in usable]
     return DataCheck(
         found.shape,
         count,
-        len(marks) - len(set(marks)),
-        Counter(name for row in values for name in numbers(row, found.columns)),
-        Counter(name for row in values for name in _unread(row, found, recipe)),
-        usable=usable,
-        sizes=tuple(_sizes(kept, found, recipe)),
+        repeats=len(kept) - len(set(map(mark, kept))),
+        numbers=Counter(name for values, _ in usable for name in numbers(values, found.columns)),
+        unread=Counter(name for values, canonical in usable for name in unread(values, found.columns, canonical)),
+        usable=None if count is None else len(usable),
+        sizes=tuple((sum(map(len, row)), len(row)) for row in texts),
     )
 
 
-def _unread(values: Mapping[str, Any], found: Detection, recipe: Recipe) -> list[str]:
-    with suppress(RowProblem):
-        canonical = to_canonical(values, found.shape, found.columns)
-        return unread(values, found.columns, canonical)
-    return []
-
-
-def _sizes(rows: list[Row], found: Detection, recipe: Recipe) -> Iterator[tuple[int, int]]:
+def _judged(
+    rows: list[Row], found: Detection, recipe: Recipe
+) -> tuple[list[tuple[Mapping[str, Any], Canonical]], list[str], list[str]]:
+    """Rows that can be used, as they stand and as training takes them; why others cannot, and why the recipe drops some
+    of those.
+    """
+    usable, refused, dropped = [], [], []
+    cleaning = recipe.cleaning
     for row in rows:
-        with suppress(RowProblem):
-            texts = list(_texts(to_canonical(row.values or {}, found.shape, found.columns)))
-            yield sum(len(text.encode("utf-8", "surrogatepass")) for text in texts), len(texts)
+        try:
+            if row.values is None:
+                raise RowProblem("", row.problem or "cannot be read", "unreadable")
+            usable.append((row.values, to_canonical(row.values, found.shape, found.columns)))
+        except RowProblem as problem:
+            drops = cleaning.unusable == "drop" or (cleaning.empty and problem.kind == "empty")
+            (dropped if drops else refused).append(f"{row.place}: {clean(str(problem), limit=300)}")
+    return usable, refused, dropped
 
 
 def _texts(value: Any) -> Iterator[str]:
@@ -168,16 +169,3 @@ def _texts(value: Any) -> Iterator[str]:
 def _listed(reasons: list[str]) -> str:
     more = len(reasons) - _SHOWN
     return "; ".join(reasons[:_SHOWN]) + (f"; and {more} more" if more > 0 else "")
-
-
-def _row_problem(row: Row, found: Detection, recipe: Recipe) -> tuple[str, bool] | None:
-    """What is wrong with a row, and whether the recipe drops it for that."""
-    cleaning = recipe.cleaning
-    try:
-        if row.values is None:
-            raise RowProblem("", row.problem or "cannot be read", "unreadable")
-        to_canonical(row.values, found.shape, found.columns)
-    except RowProblem as problem:
-        dropped = cleaning.unusable == "drop" or (cleaning.empty and problem.kind == "empty")
-        return f"{row.place}: {clean(str(problem), limit=300)}", dropped
-    return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import datetime
 from typing import Literal
 
@@ -35,6 +36,14 @@ class LimitsSection(Section):
         None, "price per hour", affects="nothing", change="while it trains", needs=Needs("limits.cost"), gt=0, le=1e6
     )
     """What an hour of this machine costs, in the currency of the budget."""
+
+    @property
+    def ends_at(self) -> float:
+        """The moment of `until`, seconds since the epoch; infinity where there is none, or none that a clock has."""
+        try:
+            return datetime.fromisoformat(self.until).timestamp() if self.until else math.inf
+        except (ValueError, OverflowError, OSError):
+            return math.inf
 
     @rule("cost", "price_per_hour")
     def _budget(self) -> str | None:

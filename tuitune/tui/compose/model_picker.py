@@ -227,8 +227,6 @@ def _facts(model: ModelEntry) -> Content:
     second = [f"licence {model.licence or 'not stated'}"]
     if model.revision:
         second.append(f"revision {model.revision[:12]}")
-    if model.gated is not None:
-        second.append("gated" if model.gated else "not gated")
     lines = [
         Content(clean(" · ".join(first))),
         Content(clean(" · ".join(second))),
