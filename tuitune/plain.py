@@ -41,3 +41,11 @@ def head(path: Path | str, size: int) -> bytes:
     """The first `size` bytes of a plain file, or all of a shorter one. OSError as `opened`."""
     with open(opened(path), "rb") as file:
         return file.read(size)
+
+
+def stat_of(path: Path) -> os.stat_result | None:
+    """What the system tells of a file; None where it tells nothing."""
+    try:
+        return path.stat()
+    except (OSError, ValueError):
+        return None

@@ -9,6 +9,7 @@ import ast
 import importlib.util
 import platform
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
@@ -56,7 +57,7 @@ def installed() -> Build | None:
         if told is None:
             return Build(version("torch"), None)
         cuda = release(told)
-        return Build(version("torch"), cuda, tuple(f"sm_{code}" for code in _wheels().get(cuda, ())))
+        return Build(version("torch"), cuda, _wheels().get(cuda, ()))
     except (PackageNotFoundError, OSError, SyntaxError, ValueError, LookupError):
         return None
 
@@ -119,34 +120,30 @@ def _mismatch(gpu: Gpu, build: Build) -> str:
 def _remedy(gpu: Gpu, build: Build) -> str:
     """A wheel of the same release, or another driver; its full name, for pip takes 2.13.0+cpu for 2.13.0."""
     version = build.version.partition("+")[0]
-    wheels = [cuda for cuda, codes in _wheels().items() if _has_kernels(gpu, codes)]
+    own = gpu.capability
+    wheels = [cuda for cuda, kernels in _wheels().items() if own is None or runs_on(own, kernels)]
     if not wheels:
         return f"no wheel of torch {version} has kernels for it: choose another GPU"
     drivable = [cuda for cuda in wheels if gpu.cuda is None or cuda[0] <= gpu.cuda[0]]
     if not drivable:
         needed = [build.cuda] if build.cuda in wheels else wheels
         return f"update the driver to {min(DRIVERS.get(cuda[0], 0) for cuda in needed)} or newer"
-    major, minor = min(
-        drivable, key=lambda cuda: (-cuda[0], cuda[1])
-    )  # a generation's oldest runs with all its drivers
+    # A generation's oldest runs with all its drivers.
+    major, minor = min(drivable, key=lambda cuda: (-cuda[0], cuda[1]))
     wheel = f"cu{major}{minor}"
     install = f"install the {wheel} wheel: pip install torch=={version}+{wheel} --index-url {_INDEX}/{wheel}"
     return f"update the driver, or {install}" if build.cuda in wheels and build.cuda not in drivable else install
 
 
-def _has_kernels(gpu: Gpu, codes: Iterable[int]) -> bool:
-    return gpu.capability is None or runs_on(gpu.capability, (f"sm_{code}" for code in codes))
-
-
 @cache
-def _wheels() -> Mapping[_Release, Sequence[int]]:
+def _wheels() -> Mapping[_Release, tuple[str, ...]]:
     """The CUDA wheels of the installed torch's release with their architectures, as its own source lists them."""
+    found: Mapping[_Release, Sequence[int]] = _WHEELS
     machine = "aarch64" if platform.machine().lower() == "aarch64" else "x86_64"
-    try:
+    with suppress(OSError, SyntaxError, ValueError, LookupError, TypeError, AttributeError):
         table = _constants(_folder() / "cuda" / "__init__.py")["PYTORCH_RELEASES_CODE_CC"]
-        return {release(cuda): sorted(codes[machine]) for cuda, codes in table.items()}
-    except (OSError, SyntaxError, ValueError, LookupError, TypeError, AttributeError):
-        return _WHEELS
+        found = {release(cuda): sorted(codes[machine]) for cuda, codes in table.items()}
+    return {cuda: tuple(f"sm_{code}" for code in codes) for cuda, codes in found.items()}
 
 
 def _folder() -> Path:
@@ -161,13 +158,10 @@ def _constants(file: Path) -> dict[str, Any]:
     """The constants that a module assigns at its top, by name, without running it."""
     found = {}
     for statement in ast.parse(file.read_text(encoding="utf-8")).body:
-        targets = statement.targets if isinstance(statement, ast.Assign) else [getattr(statement, "target", None)]
-        for target in targets:
-            if isinstance(target, ast.Name) and isinstance(statement, ast.Assign | ast.AnnAssign) and statement.value:
-                try:
-                    found[target.id] = ast.literal_eval(statement.value)
-                except ValueError:
-                    continue
+        match statement:
+            case ast.Assign([ast.Name(name)], value) | ast.AnnAssign(ast.Name(name), _, ast.expr() as value):
+                with suppress(ValueError):
+                    found[name] = ast.literal_eval(value)
     return found
 
 

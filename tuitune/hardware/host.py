@@ -16,13 +16,11 @@ _cpu_readings = itertools.count()
 
 @dataclass(frozen=True)
 class Host:
-    """This machine now. Memory in bytes, within the limits of a container, job or session; `cpu_percent` since the last
-    look.
-    """
+    """This machine now. Memory in bytes, within the limits of a container, job or session."""
 
     cpu_count: int
     cpu_percent: float | None
-    """None at the first look."""
+    """Since the last look; None at the first."""
     memory_total: int
     memory_available: int
     hostname: str

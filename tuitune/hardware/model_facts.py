@@ -272,9 +272,7 @@ def _linears(facts: ModelFacts, family: _Family, config: dict[str, Any]) -> tupl
 
 
 def _parameters(facts: ModelFacts, linears: tuple[Linear, ...]) -> int:
-    """Embeddings, linear layers with their biases, normalisations, experts with their routers; a tied output head is
-    the embedding itself.
-    """
+    """Embeddings (with a tied output head), linear layers and biases, normalisations, experts and their routers."""
     hidden, layers, head_dim = facts.hidden or 0, facts.layers or 0, facts.head_dim or 0
     norms = layers * (facts.norms * hidden + 2 * head_dim * facts.head_norms) + hidden
     counted = [linear for linear in linears if not (facts.tied and linear.name == "lm_head")]

@@ -235,7 +235,4 @@ def _first_line(file: Path) -> str | None:
 
 
 def _modified(folder: Path) -> float:
-    try:
-        return folder.stat().st_mtime
-    except OSError:
-        return 0.0
+    return found.st_mtime if (found := plain.stat_of(folder)) else 0.0

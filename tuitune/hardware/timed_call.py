@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import Future
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -21,7 +22,8 @@ class TimedCall(Generic[T]):
 
     def __init__(self, call: Callable[[], T]) -> None:
         self._call = call
-        self._pending: _Asked[T] | None = None
+        self._pending: Future[T] | None = None
+        self._since = self._answered = 0.0
         self._lock = threading.Lock()
 
     def ask(self, seconds: float) -> T | None:
@@ -30,30 +32,22 @@ class TimedCall(Generic[T]):
         A call that is still going on is waited for and not made twice.
         """
         with self._lock:
-            if self._pending is None or self._pending.stale:
-                self._pending = _Asked(self._call)
-            asked = self._pending
-        if not asked.done.wait(max(0.0, asked.since + seconds - time.monotonic())):
+            pending = self._pending
+            if pending is None or (pending.done() and time.monotonic() - self._answered > _FRESH_SECONDS):
+                pending, self._since = Future(), time.monotonic()
+                threading.Thread(target=self._make, args=(pending,), name="timed call", daemon=True).start()
+                self._pending = pending
+            left = self._since + seconds - time.monotonic()
+        try:
+            answer = pending.result(max(0.0, left))
+        except TimeoutError:
             return None
         with self._lock:
-            if self._pending is asked:
+            if self._pending is pending:
                 self._pending = None
-        return asked.answer
+        return answer
 
-
-class _Asked(Generic[T]):
-    def __init__(self, call: Callable[[], T]) -> None:
-        self.since = time.monotonic()
-        self.done = threading.Event()
-        self.answer: T | None = None
-        self._answered = 0.0
-        threading.Thread(target=self._make, args=(call,), name="patience", daemon=True).start()
-
-    def _make(self, call: Callable[[], T]) -> None:
-        self.answer = call()
+    def _make(self, pending: Future[T]) -> None:
+        answer = self._call()
         self._answered = time.monotonic()
-        self.done.set()
-
-    @property
-    def stale(self) -> bool:
-        return self.done.is_set() and time.monotonic() - self._answered > _FRESH_SECONDS
+        pending.set_result(answer)

@@ -87,7 +87,8 @@ def weigh(folder: Path, *, tied: bool = False) -> Weights:
             tensors.update(header)
             if absent := [name for name, shard in places.items() if shard == file.name and name not in header]:
                 problems.append(f"{file.name}: lacks {named(absent)}, which the index places there")
-    return weigh_tensors(tensors, sum(_size(file) for file in files), problems, tied=tied)
+    size = sum(found.st_size for file in files if (found := plain.stat_of(file)))
+    return weigh_tensors(tensors, size, problems, tied=tied)
 
 
 def weigh_tensors(
@@ -199,10 +200,3 @@ def _places(folder: Path) -> dict[str, str]:
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return {}
     return {name: file for name, file in entries if isinstance(file, str) and file == Path(file).name}
-
-
-def _size(file: Path) -> int:
-    try:
-        return file.stat().st_size
-    except OSError:
-        return 0

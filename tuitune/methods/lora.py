@@ -13,9 +13,7 @@ ADAPTER = Result("adapter", "adapter_config.json", "peft", ("peft",))
 def _parameters(
     settings: Settings, facts: ModelFacts, adapted: Sequence[Linear], experts: Sequence[Linear]
 ) -> int | None:
-    """As PEFT counts them: rank × (inputs + outputs) for each adapted layer, with DoRA a magnitude for each output, and
-    the bias terms that `bias` unfreezes.
-    """
+    """As PEFT counts: rank × (inputs + outputs) a layer, with DoRA a magnitude an output, and unfrozen bias terms."""
     if not facts.linears:
         return None
     trained = sum(settings.rank * (one.inputs + one.outputs) * one.count for one in (*adapted, *experts))

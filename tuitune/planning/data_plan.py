@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from tuitune import plain
 from tuitune.data.sources.names import resolve, stamp
 from tuitune.data.tasks import Task, begin, find
 from tuitune.paths import expanded
@@ -63,13 +64,7 @@ def _asked(kind: str, recipe: Recipe, base: Path) -> tuple[dict[str, Any], list[
     base = base.absolute()
     stamps = [stamp(resolve(name, base=base)) for name in sources(recipe)]
     if recipe.data.template:
-        stamps.append(_stamp_of(base / expanded(recipe.data.template)))
+        path = base / expanded(recipe.data.template)
+        found = plain.stat_of(path)
+        stamps.append(f"{path} {found.st_size} {found.st_mtime_ns}" if found else "missing")
     return {"recipe": settings_of(kind, recipe), "base": str(base)}, stamps
-
-
-def _stamp_of(path: Path) -> str:
-    try:
-        found = path.stat()
-    except OSError:
-        return "missing"
-    return f"{path} {found.st_size} {found.st_mtime_ns}"

@@ -50,9 +50,7 @@ it.
 """
 
 Change = Literal["never", "until it trains", "at rest", "while it trains"]
-"""How long a run that exists takes another value: not at all, until training has begun, whenever it is at rest, or even
-while it trains.
-"""
+"""How long a run that exists takes another value: never, until it has begun to train, at rest, or while it trains."""
 
 Names = Literal["", "model", "data", "file"]
 Picked = Literal["", "model", "data", "modules", "prompts", "device"]

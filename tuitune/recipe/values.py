@@ -15,9 +15,7 @@ _SWITCHES = {"true": True, "yes": True, "on": True, "false": False, "no": False,
 
 def number_text(value: float) -> str:
     """A bound in words: `3`, `0.05`, `2e-4`; thousands have a comma."""
-    if value == int(value) and abs(value) < 1e15:
-        return f"{int(value):,}" if abs(value) >= 1000 else str(int(value))
-    return _float_text(value)
+    return f"{int(value):,}" if value == int(value) and abs(value) < 1e15 else _float_text(value)
 
 
 def shown(value: object) -> str:

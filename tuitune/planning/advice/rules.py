@@ -171,9 +171,7 @@ def _experts(now: Situation) -> Iterator[Advice]:
 
 
 def _experts_in_16_bits(now: Situation) -> Iterator[Advice]:
-    """4 bits of a mixture are 4 bits of its attention: transformers holds experts in parameters of three dimensions,
-    which bitsandbytes does not quantize.
-    """
+    """transformers holds experts in parameters of three dimensions, which bitsandbytes does not quantize."""
     facts = now.model.facts
     if now.recipe.quantization.bits == 16 or facts is None or facts.experts is None or now.forecast is None:
         return

@@ -82,9 +82,7 @@ def _job(session: Session, recipe: Recipe) -> Iterator[Advice]:
 
 
 def _memory(session: Session, expected: Forecast | None) -> Iterator[Advice]:
-    """A limit of a job or login kills what grows beyond it; the main memory that a run on a GPU takes is not forecast
-    beyond its libraries.
-    """
+    """The kernel kills what grows beyond a limit. Of a run on a GPU only its libraries' main memory is forecast."""
     limit = session.memory_limit
     if limit is None:
         return

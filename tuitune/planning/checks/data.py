@@ -141,10 +141,10 @@ def _check_rows(key: str, rows: list[Row], count: int | None, recipe: Recipe) ->
 def _judged(
     rows: list[Row], found: Detection, recipe: Recipe
 ) -> tuple[list[tuple[Mapping[str, Any], Canonical]], list[str], list[str]]:
-    """Rows that can be used, as they stand and as training takes them; why others cannot, and why the recipe drops some
-    of those.
-    """
-    usable, refused, dropped = [], [], []
+    """Usable rows, as they stand and as training takes them; what is wrong with others, and with those it drops."""
+    usable: list[tuple[Mapping[str, Any], Canonical]] = []
+    refused: list[str] = []
+    dropped: list[str] = []
     cleaning = recipe.cleaning
     for row in rows:
         try:

@@ -52,9 +52,7 @@ def check_device(recipe: Recipe, machine: KnownDevices) -> list[Problem]:
 
 
 def too_large_unasked(recipe: Recipe, parameters: int | None, reason: str = _NONE) -> Problem | None:
-    """Why a model of so many parameters does not start on the CPU by itself, where `reason` there is no GPU; None where
-    it is small, or the recipe says that it may.
-    """
+    """Why a large model does not start on the CPU by itself, where `reason` there is no GPU; None where it may."""
     if recipe.hardware.gpu != "auto" or (parameters or 0) <= CPU_MODEL:
         return None
     days = f"{count_text(parameters or 0)} parameters take days on a CPU"

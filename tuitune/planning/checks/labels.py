@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from tuitune import plain
 from tuitune.data.rows.fields import RowProblem
 from tuitune.data.rows.turns import is_learned
 from tuitune.data.shapes import to_canonical
@@ -59,7 +60,8 @@ def _may_lose(name: str, recipe: Recipe, base: Path) -> bool:
     main = name == recipe.data.train
     shape, columns = (recipe.data.shape, recipe.data.columns) if main else ("auto", {})
     found = recognise(rows[:_SAMPLE], shape, columns)
-    room = recipe.data.max_length - _TEMPLATE_BYTES - _bytes_of_file(recipe.data.template, base)
+    template = plain.stat_of(base / expanded(recipe.data.template)) if recipe.data.template else None
+    room = recipe.data.max_length - _TEMPLATE_BYTES - (template.st_size if template else 0)
     counts, last = recipe.data.loss_on != "all", recipe.data.loss_on == "completion"
     try:
         usable = (to_canonical(row.values, found.shape, found.columns) for row in rows if row.values is not None)
@@ -83,9 +85,7 @@ def _says_more(canonical: Mapping[str, Any]) -> bool:
 
 
 def _before_answer(canonical: Mapping[str, Any], *, last: bool) -> float:
-    """The most bytes that can stand before the first answer of a row that is learned, or before its `last`; infinitely
-    many where it may have none.
-    """
+    """The most bytes before the first answer of a row that is learned, or before its `last`; infinite without one."""
     if "messages" not in canonical:
         return len(str(canonical.get("prompt", "")).encode("utf-8", "surrogatepass"))
     turns = canonical["messages"]
@@ -96,10 +96,3 @@ def _before_answer(canonical: Mapping[str, Any], *, last: bool) -> float:
     before = turns[: learned[0]]
     sizes = (len(turn["content"].encode("utf-8", "surrogatepass")) + _TURN_BYTES for turn in before)
     return sum(sizes) + _TURN_BYTES
-
-
-def _bytes_of_file(template: str, base: Path) -> int:
-    try:
-        return (base / expanded(template)).stat().st_size if template else 0
-    except OSError:
-        return 0

@@ -193,9 +193,7 @@ def _base_inputs(wide: Widths, step: TrainingStep) -> int:
 
 
 def _adapter_inputs(wide: Widths, step: TrainingStep) -> float:
-    """What the adapters read and what their first matrix makes of it: layers share a tensor, unless each casts or drops
-    out a copy of its own.
-    """
+    """What adapters read and what their first matrix makes of it: layers share a tensor, or cast or drop out copies."""
     formats = step.formats
     number = formats.compute if formats.autocast else formats.adapter
     between = number * step.rank * sum(linear.count for linear in step.adapted) / wide.layers
@@ -207,18 +205,14 @@ def _adapter_inputs(wide: Widths, step: TrainingStep) -> float:
 
 
 def _casts(step: TrainingStep) -> bool:
-    """Whether each adapter casts what it reads: to its format, as PEFT does (and autocast back), but for quantized
-    layers under autocast.
-    """
+    """Whether each adapter casts what it reads to its format: as PEFT does, but for quantized layers under autocast."""
     if step.formats.autocast and step.bits < 16:
         return step.results != step.formats.compute
     return step.formats.adapter != step.formats.compute
 
 
 def _dora(wide: Widths, step: TrainingStep) -> float:
-    """What DoRA keeps in a layer: the results of base and adapter and, behind dropout, a copy of the base's weights
-    (`peft.tuners.lora.dora`).
-    """
+    """The results of base and adapter and, behind dropout, a copy of the base's weights (`peft.tuners.lora.dora`)."""
     if not step.dora:
         return 0.0
     formats = step.formats
@@ -268,9 +262,7 @@ def _dora_at_work(step: TrainingStep) -> int:
 
 
 def loss_head(wide: Widths, step: TrainingStep, *, on_gpu: bool) -> int:
-    """The output head. On a GPU it is TRL's fused one: a tile of logits, and the hidden states' gradient in float32 and
-    as handed on. On a CPU all logits are made.
-    """
+    """On a GPU, TRL's fused head: a tile of logits, and the hidden states' gradient twice. On a CPU, all logits."""
     weights = _FLOAT32 * wide.vocab * wide.hidden if step.trained else 0
     if not on_gpu:
         return step.tokens * wide.vocab * _LOGIT_COPIES * _FLOAT32 + weights

@@ -84,9 +84,7 @@ def _batched(
 
 
 def _is_drawn(recipe: Recipe) -> bool:
-    """Whether only the rows themselves tell how many are trained on: similar ones are held out together, and cleaning
-    and tokenizing drop some.
-    """
+    """Whether only the rows tell how many are trained on: similar ones are held out together, and some are dropped."""
     data, cleaning = recipe.data, recipe.cleaning
     by_words = "drop" in (cleaning.too_long, cleaning.leakage)
     dropped = by_words or cleaning.duplicates or cleaning.near_duplicates or cleaning.shortest

@@ -94,9 +94,7 @@ def forecast(
 
 
 def fits(forecast: Forecast, gpus: Sequence[Gpu], wanted: str = "auto") -> Fit:
-    """Hold a forecast against the GPU that would train it, where hardware.gpu is `wanted`; without one against the
-    machine's memory, and say so.
-    """
+    """Hold a forecast against the GPU that would train it, where hardware.gpu is `wanted`, or the machine's memory."""
     chosen = training_gpu(gpus, wanted)
     gpu = chosen if chosen is not None and chosen.memory_free is not None else None
     free = host().memory_available if gpu is None else gpu.memory_free or 0
@@ -177,9 +175,7 @@ def _experts(facts: ModelFacts, numbers: Formats, step: TrainingStep) -> int:
 
 
 def _packed(facts: ModelFacts) -> int:
-    """Weights of the linear layers in the blocks; of an unknown layout, all but two matrices of the vocabulary and the
-    experts.
-    """
+    """Weights of the blocks' linear layers; of an unknown layout, all but the vocabulary's matrices and experts."""
     if facts.linears:
         return sum(linear.weights for linear in facts.trunk)
     experts = facts.experts.weights if facts.experts else 0
