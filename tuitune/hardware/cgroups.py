@@ -34,36 +34,22 @@ def memory_limits(groups: Mapping[str, str], root: Path = Path("/")) -> list[Mem
     Inside a container its path may be that of the host; the top is then the container's own group.
     """
     mounted = root / "sys/fs/cgroup"
-    unified = _Names(mounted, "memory.max", "memory.current", "inactive_file")
-    first = _Names(mounted / "memory", "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
-    hierarchies = ((unified, groups.get("")), (first, groups.get("memory")))
-    folders = [(folder, names) for names, path in hierarchies for folder in _folders(names, path)]
-    return [limit for folder, names in folders if (limit := _limit(folder, names))]
-
-
-@dataclass(frozen=True)
-class _Names:
-    """Where a version of control groups is mounted, and what it calls limit, use and idle cache."""
-
-    top: Path
-    limit: str
-    used: str
-    idle: str
-
-
-def _folders(names: _Names, path: str | None) -> list[Path]:
-    if path is None:
-        return []
-    folder = names.top / path.strip("/")
-    return [group for group in (folder, *folder.parents) if group.is_relative_to(names.top)]
-
-
-def _limit(folder: Path, names: _Names) -> MemoryLimit | None:
-    limit = _number(folder / names.limit)
-    if limit is None or limit >= _NO_LIMIT:
-        return None
-    used, idle = _number(folder / names.used) or 0, _idle(folder / "memory.stat", names.idle)
-    return MemoryLimit(limit, max(0, used - idle))
+    first = ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
+    versions = (
+        (groups.get(""), mounted, ("memory.max", "memory.current", "inactive_file")),
+        (groups.get("memory"), mounted / "memory", first),
+    )
+    found = []
+    for path, top, (limit, used, idle) in versions:
+        if path is None:
+            continue
+        folder = top / path.strip("/")
+        for group in (folder, *folder.parents):
+            most = _number(group / limit) if group.is_relative_to(top) else None
+            if most is not None and most < _NO_LIMIT:
+                in_use = (_number(group / used) or 0) - _idle(group / "memory.stat", idle)
+                found.append(MemoryLimit(most, max(0, in_use)))
+    return found
 
 
 def _number(file: Path) -> int | None:

@@ -65,16 +65,17 @@ def process_memory(pid: int) -> int | None:
     return total
 
 
+def nearest(path: Path) -> Path:
+    """The path, or the folder in which it would be made. OSError where that cannot be told."""
+    return next(place for place in (path, *path.absolute().parents) if place.exists())
+
+
 def disk_free(path: Path) -> int | None:
     """Bytes that this user may still write where `path` lies or would be made; None where that cannot be told."""
-    for place in (path, *path.absolute().parents):
-        try:
-            return shutil.disk_usage(place).free
-        except FileNotFoundError:
-            continue
-        except OSError:
-            return None
-    return None
+    try:
+        return shutil.disk_usage(nearest(path)).free
+    except OSError:
+        return None
 
 
 def out_of_room(path: Path) -> bool:

@@ -193,10 +193,8 @@ def _facts(config: dict[str, Any]) -> ModelFacts:
     kind = config.get("model_type")
     family = _FAMILIES.get(kind) if isinstance(kind, str) else None
     rules = family or _Family()
-    hidden, heads = (
-        _size(text, "hidden_size", "n_embd", "d_model"),
-        _size(text, "num_attention_heads", "n_head", "n_heads"),
-    )
+    hidden = _size(text, "hidden_size", "n_embd", "d_model")
+    heads = _size(text, "num_attention_heads", "n_head", "n_heads")
     names = config.get("architectures")
     tied = text.get("tie_word_embeddings")
     facts = ModelFacts(
@@ -252,21 +250,16 @@ def _linears(facts: ModelFacts, family: _Family, config: dict[str, Any]) -> tupl
     queries, keys = (facts.heads or 0) * head_dim, (facts.kv_heads or 0) * head_dim
     attention_bias = family.attention_bias_key and config.get("attention_bias") is True
     qkv_bias, mlp_bias = attention_bias or family.qkv_bias, family.mlp_bias_key and config.get("mlp_bias") is True
-
     dense = layers - (facts.experts.layers if facts.experts else 0)
-
-    def layer(name: str, inputs: int, outputs: int, bias: bool, count: int = layers) -> Linear:
-        return Linear(name, inputs, outputs, count, bias)
-
     if family.fused:
-        qkv = [layer("qkv_proj", hidden, queries + 2 * keys, qkv_bias)]
-        gate_up = [layer("gate_up_proj", hidden, 2 * inner, mlp_bias, dense)]
+        qkv = [Linear("qkv_proj", hidden, queries + 2 * keys, layers, qkv_bias)]
+        gate_up = [Linear("gate_up_proj", hidden, 2 * inner, dense, mlp_bias)]
     else:
         widths = {"q_proj": queries, "k_proj": keys, "v_proj": keys}
-        qkv = [layer(name, hidden, width, qkv_bias) for name, width in widths.items()]
-        gate_up = [layer(name, hidden, inner, mlp_bias, dense) for name in ("gate_proj", "up_proj")]
-    output = layer("o_proj", queries, hidden, attention_bias)
-    down = layer("down_proj", inner, hidden, mlp_bias, dense)
+        qkv = [Linear(name, hidden, width, layers, qkv_bias) for name, width in widths.items()]
+        gate_up = [Linear(name, hidden, inner, dense, mlp_bias) for name in ("gate_proj", "up_proj")]
+    output = Linear("o_proj", queries, hidden, layers, attention_bias)
+    down = Linear("down_proj", inner, hidden, dense, mlp_bias)
     feed_forward = (*gate_up, down) if dense else ()
     return (*qkv, output, *feed_forward, Linear("lm_head", hidden, facts.vocab or 0, 1))
 

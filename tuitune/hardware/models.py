@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
 from tuitune import plain
-from tuitune.hardware.model_facts import ModelFacts, load_config, read_facts
+from tuitune.hardware.model_facts import load_config, read_facts
 from tuitune.hardware.weights import weigh
 from tuitune.paths import data_home, expanded, shipped, user_home
 
@@ -31,6 +32,9 @@ _LICENCE = re.compile(r"^(license|license_name):[ \t]*[\"']?([^\"'\n#]+)", re.MU
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}")
 
 
+Kind = Literal["bundled", "local", "hub-cache"]
+
+
 @dataclass(frozen=True)
 class ModelEntry:
     """A model that is already here. `id` is what goes into a recipe; texts are whatever the model's maker wrote.
@@ -39,7 +43,7 @@ class ModelEntry:
     """
 
     id: str
-    kind: Literal["bundled", "local", "hub-cache"]
+    kind: Kind
     path: Path
     parameters: int | None
     bytes: int | None
@@ -55,7 +59,7 @@ def find_models() -> list[ModelEntry]:
     """Every model found: bundled, then folders (in `TUITUNE_HOME/models` and here, two deep), then the Hub cache."""
     here = Path.cwd()
     entries = [
-        _entry(f"bundled:{folder.name}", "bundled", folder)
+        look_at(f"bundled:{folder.name}", folder, "bundled")
         for folder in _model_folders(shipped("sample_data"), depth=1)
     ]
     seen = {entry.path.resolve() for entry in entries}
@@ -64,15 +68,22 @@ def find_models() -> list[ModelEntry]:
             if folder.resolve() not in seen:
                 seen.add(folder.resolve())
                 name = f"./{folder.relative_to(here)}" if root == here else str(folder)
-                entries.append(_entry(name, "local", folder))
+                entries.append(look_at(name, folder))
     return entries + [
-        _entry(model_id, "hub-cache", path, revision=path.name) for model_id, path in _cached_models() if path.is_dir()
+        look_at(model_id, path, "hub-cache", path.name) for model_id, path in _cached_models() if path.is_dir()
     ]
 
 
-def look_at(name: str, folder: Path) -> ModelEntry:
+def look_at(name: str, folder: Path, kind: Kind = "local", revision: str | None = None) -> ModelEntry:
     """The model in a folder, whatever it lacks, as recipes call it by `name`."""
-    return _entry(name, "local", folder)
+    facts = None
+    with suppress(OSError, ValueError):
+        facts = read_facts(folder)
+    known: dict[str, Any] = {
+        field: getattr(facts, field, None) for field in ("parameters", "bytes", "dtype", "model_type", "chat_template")
+    }
+    complete = not missing_parts(folder)
+    return ModelEntry(name, kind, folder, licence=read_licence(folder), complete=complete, revision=revision, **known)
 
 
 def holds_model(folder: Path) -> bool:
@@ -90,18 +101,11 @@ def locate(model_id: str, revision: str = "main", *, base: Path | None = None) -
         name = model_id.removeprefix("bundled:")
         bundled = shipped("sample_data") / name
         return bundled if name == Path(name).name and (bundled / "config.json").is_file() else None
-    if (folder := _folder(model_id, base or Path.cwd())) is not None:
-        return folder
+    with suppress(OSError, RuntimeError):
+        if (folder := (base or Path.cwd()) / expanded(model_id)).is_dir():
+            return folder.absolute()
     snapshot = cached_snapshot(model_id, revision)
     return snapshot if snapshot and not missing_parts(snapshot) else None
-
-
-def _folder(name: str, base: Path) -> Path | None:
-    try:
-        folder = base / expanded(name)
-        return folder.absolute() if folder.is_dir() else None
-    except (OSError, RuntimeError):
-        return None
 
 
 def cached_snapshot(model_id: str, revision: str = "main") -> Path | None:
@@ -111,7 +115,10 @@ def cached_snapshot(model_id: str, revision: str = "main") -> Path | None:
     repository = hub_cache() / f"models--{model_id.replace('/', '--')}"
     if not _stays_inside(revision):
         return None
-    commit = _first_line(repository / "refs" / revision) or revision
+    commit = revision
+    with suppress(OSError):
+        told = plain.head(repository / "refs" / revision, 200).decode("ascii", "replace")
+        commit = told.partition("\n")[0].strip() or revision
     snapshot = repository / "snapshots" / commit
     return snapshot if _stays_inside(commit) and snapshot.is_dir() else None
 
@@ -158,24 +165,6 @@ def read_licence(folder: Path) -> str | None:
     named = dict(_LICENCE.findall(front_matter[1])) if front_matter else {}
     licence = named.get("license_name") or named.get("license", "")
     return licence.strip()[:80] or None
-
-
-def _entry(
-    name: str, kind: Literal["bundled", "local", "hub-cache"], folder: Path, *, revision: str | None = None
-) -> ModelEntry:
-    facts = _facts_of(folder)
-    known: dict[str, Any] = {
-        field: getattr(facts, field, None) for field in ("parameters", "bytes", "dtype", "model_type", "chat_template")
-    }
-    complete = not missing_parts(folder)
-    return ModelEntry(name, kind, folder, licence=read_licence(folder), complete=complete, revision=revision, **known)
-
-
-def _facts_of(folder: Path) -> ModelFacts | None:
-    try:
-        return read_facts(folder)
-    except (OSError, ValueError):
-        return None
 
 
 def _model_folders(root: Path, *, depth: int) -> Iterator[Path]:
@@ -225,13 +214,6 @@ def _stays_inside(name: str) -> bool:
     """Whether a name below a folder, with slashes perhaps (branches have them), cannot lead out of it."""
     parts = Path(name).parts
     return bool(parts) and not Path(name).is_absolute() and ".." not in parts
-
-
-def _first_line(file: Path) -> str | None:
-    try:
-        return plain.head(file, 200).decode("ascii", "replace").partition("\n")[0].strip() or None
-    except OSError:
-        return None
 
 
 def _modified(folder: Path) -> float:

@@ -6,6 +6,7 @@ Everything is read from files and the environment; nothing is asked of a service
 from __future__ import annotations
 
 import os
+import pwd
 import re
 import resource
 import shutil
@@ -16,6 +17,7 @@ from typing import Literal
 
 from tuitune import plain
 from tuitune.hardware.cgroups import cgroup_paths, memory_limits
+from tuitune.hardware.host import nearest
 
 _CONFIGURED = ("etc", "run", "usr/local/lib", "usr/lib", "lib")
 _ASSIGNMENT = re.compile(r"\s*(#?)\s*(Kill\w+)\s*=\s*(.*?)\s*")
@@ -72,7 +74,8 @@ def session(
     environment = os.environ if environment is None else environment
     user, uid = _user(environment), os.geteuid()
     groups = cgroup_paths(root)
-    container = _container(root, environment)
+    container, end = _container(root, environment), environment.get("SLURM_JOB_END_TIME", "")
+    cpu_seconds, _ = resource.getrlimit(resource.RLIMIT_CPU)
     return Session(
         login=_login(groups),
         kills=_kills_at_logout(user, root),
@@ -81,15 +84,13 @@ def session(
         container=container,
         home_is_lost=bool(container) and home is not None and _lies_on(home, root),
         job=environment.get("SLURM_JOB_ID", ""),
-        job_ends_at=_moment(environment.get("SLURM_JOB_END_TIME", "")),
+        job_ends_at=float(end) if end.isdecimal() and len(end) < 12 else None,
         memory_limit=min((group.limit for group in memory_limits(groups, root)), default=None),
-        cpu_seconds=_cpu_seconds(),
+        cpu_seconds=None if cpu_seconds == resource.RLIM_INFINITY else cpu_seconds,
     )
 
 
 def _user(environment: Mapping[str, str]) -> str:
-    import pwd
-
     try:
         return pwd.getpwuid(os.geteuid()).pw_name
     except KeyError:
@@ -160,20 +161,7 @@ def _container(root: Path, environment: Mapping[str, str]) -> str:
 
 def _lies_on(home: Path, root: Path) -> bool:
     """Whether a folder, or where it would be made, lies on the file system of `root`, and so on no volume."""
-    for place in (home, *home.absolute().parents):
-        try:
-            return place.stat().st_dev == root.stat().st_dev
-        except FileNotFoundError:
-            continue
-        except OSError:
-            return False
-    return False
-
-
-def _moment(text: str) -> float | None:
-    return float(text) if text.isdecimal() and len(text) < 12 else None
-
-
-def _cpu_seconds() -> int | None:
-    soft, _ = resource.getrlimit(resource.RLIMIT_CPU)
-    return None if soft == resource.RLIM_INFINITY else soft
+    try:
+        return nearest(home).stat().st_dev == root.stat().st_dev
+    except OSError:
+        return False

@@ -173,7 +173,11 @@ def _weight_files(folder: Path, places: Mapping[str, str], problems: list[str]) 
             problems.append(f"{SINGLE} beside {INDEX}: two sets of weights; remove the one that does not belong here")
         return [folder / SINGLE]
     if (folder / INDEX).is_file():
-        return _indexed_files(folder, places, problems)
+        if not places:
+            problems.append(f"{INDEX}: damaged index")
+        files = [folder / name for name in sorted(set(places.values()))]
+        problems.extend(f"{file.name}: missing" for file in files if not file.is_file())
+        return [file for file in files if file.is_file()]
     found = sorted(
         file for file in folder.glob("*.safetensors") if not file.name.startswith(("adapter_", "consolidated"))
     )
@@ -183,14 +187,6 @@ def _weight_files(folder: Path, places: Mapping[str, str], problems: list[str]) 
     else:
         problems.append("no weights as safetensors, only pytorch_model.bin" if pickled else f"no weights ({SINGLE})")
     return found
-
-
-def _indexed_files(folder: Path, places: Mapping[str, str], problems: list[str]) -> list[Path]:
-    if not places:
-        problems.append(f"{INDEX}: damaged index")
-    files = [folder / name for name in sorted(set(places.values()))]
-    problems.extend(f"{file.name}: missing" for file in files if not file.is_file())
-    return [file for file in files if file.is_file()]
 
 
 def _places(folder: Path) -> dict[str, str]:

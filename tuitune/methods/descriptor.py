@@ -12,16 +12,13 @@ from tuitune.hardware.model_facts import Linear, ModelFacts
 class Settings(Protocol):
     """The settings of a recipe's adapter that descriptors look at, as `tuitune.recipe` declares them."""
 
-    @property
-    def rank(self) -> int: ...
-    @property
-    def alpha(self) -> int: ...
-    @property
-    def dropout(self) -> float: ...
+    rank: int
+    alpha: int
+    dropout: float
+    dora: bool
+
     @property
     def bias(self) -> str: ...
-    @property
-    def dora(self) -> bool: ...
 
 
 @dataclass(frozen=True)

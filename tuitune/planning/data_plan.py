@@ -35,18 +35,12 @@ def settings_of(kind: str, recipe: Recipe) -> dict[str, Any]:
 
 
 def clean_task(recipe: Recipe, base: Path) -> Task:
-    """The task that says what each cleaning step does (`tuitune.data.preparation.task`), begun or found.
-
-    TuituneError where some of the data is not there.
-    """
+    """The task that says what each cleaning step does, begun or found. TuituneError where some of the data is absent."""
     return begin("clean", *_asked("clean", recipe, base), module="tuitune.data")
 
 
 def token_task(recipe: Recipe, base: Path) -> Task:
-    """The task that tokenizes the data as training will (`tuitune.engine.jobs.token_report`), begun or found.
-
-    TuituneError where some of the data is not there.
-    """
+    """The task that tokenizes the data as training will, begun or found. TuituneError where some data is absent."""
     return begin("tokens", *_asked("tokens", recipe, base), module="tuitune.engine")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -33,8 +33,6 @@ from tuitune.recipe.check import problems
 from tuitune.recipe.schema import Recipe
 from tuitune.recipe.steps import training_rows
 from tuitune.units import bytes_text
-
-__all__ = ["Advice", "Check", "check"]
 
 _SIDE_FILES = 20_000_000
 """Bytes that tokenizer, card and trainer state add to a checkpoint."""
@@ -121,10 +119,7 @@ def check(
     fit = fits(expected, _once_free(present, recipe), recipe.hardware.gpu) if expected and not awaited else None
     where = where or session(data_home())
     usable = data.usable if rows is None else rows
-
-    def count_steps(of: Recipe) -> Steps | None:
-        return _steps(of, base, data, model.facts, usable)
-
+    count_steps = partial(_steps, base=base, data=data, facts=model.facts, rows=usable)
     steps = count_steps(recipe)
     situation = Situation(
         recipe, model, data, trainable, expected, fit, present, chosen, why, not awaited, where, count_steps, steps

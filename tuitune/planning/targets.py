@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Sequence
+from typing import Literal
 
 from tuitune.problem import Problem, TuituneError
 from tuitune.recipe.sections.adapter import AdapterSection
@@ -66,26 +67,19 @@ def expert_problems(adapter: AdapterSection, targets: Iterable[str], model_type:
     known = EXPERT_PARAMETERS[model_type or ""]
     parts = [name for name in known if known[name] == "gate_up_proj"]
     named = [name for name in parts if name in wanted]
-    problems = []
-    if "gate" in wanted:
-        message = "the router of a mixture cannot be adapted; remove gate"
-        problems.append(Problem("adapter.targets", message))
-    if named and named != parts:
-        message = f"{' and '.join(parts)} are one parameter in the experts of this model; name both, or neither"
-        problems.append(Problem("adapter.targets", message))
-    if adapter.dropout:
-        message = (
-            f"{' and '.join(wanted)} are experts here, and their adapters have no dropout; set adapter.dropout = 0"
-        )
-        problems.append(Problem("adapter.dropout", message))
-    if adapter.dora:
-        message = f"{' and '.join(wanted)} are experts here, which DoRA cannot adapt; set adapter.dora = false"
-        problems.append(Problem("adapter.dora", message))
-    return problems
+    halves = f"{' and '.join(parts)} are one parameter in the experts of this model"
+    here = f"{' and '.join(wanted)} are experts here"
+    found = (
+        ("targets", "gate" in wanted, "the router of a mixture cannot be adapted; remove gate"),
+        ("targets", named and named != parts, f"{halves}; name both, or neither"),
+        ("dropout", adapter.dropout, f"{here}, and their adapters have no dropout; set adapter.dropout = 0"),
+        ("dora", adapter.dora, f"{here}, which DoRA cannot adapt; set adapter.dora = false"),
+    )
+    return [Problem(f"adapter.{name}", message) for name, wrong, message in found if wrong]
 
 
 def resolve_targets(
-    targets: Sequence[str] | str, linear_names: Iterable[str], model_type: str | None = None
+    targets: Sequence[str] | Literal["all-linear"], linear_names: Iterable[str], model_type: str | None = None
 ) -> list[str]:
     """Names for PEFT's `target_modules`, each of which some linear layer of the model bears (whole, or at its end after
     a dot), or its experts.
@@ -102,21 +96,18 @@ def resolve_targets(
         if not (plain := [leaf for leaf in leaves if leaf not in experts]):
             raise TuituneError(Problem("adapter.targets", "this model has no linear layers to adapt"))
         return plain
-    wanted = [targets] if isinstance(targets, str) else targets
-    found: dict[str, str | None] = {target: _find(target, [*names, *experts]) for target in wanted}
-    missing = [target for target, name in found.items() if name is None]
-    if missing:
-        raise TuituneError([_unknown(target, leaves) for target in missing])
-    if not wanted:
+    if not targets:
         raise TuituneError(Problem("adapter.targets", "name at least one layer"))
-    return list(dict.fromkeys(name for name in found.values() if name))
+    found = {target: _find(target, [*names, *experts]) for target in targets}
+    if missing := [target for target, name in found.items() if name is None]:
+        raise TuituneError([_unknown(target, leaves) for target in missing])
+    return list(dict.fromkeys(filter(None, found.values())))
 
 
 def _find(target: str, names: list[str]) -> str | None:
     """The target itself where the model has it, else its first counterpart that the model has."""
-    return next(
-        (name for name in (target, *_SYNONYMS.get(target, ())) if any(bears(known, name) for known in names)), None
-    )
+    likely = (target, *_SYNONYMS.get(target, ()))
+    return next((name for name in likely if any(bears(known, name) for known in names)), None)
 
 
 def bears(module: str, name: str) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from typing import Any
 
 from tuitune.problem import Problem, TuituneError
@@ -32,21 +32,23 @@ def parse(mapping: Mapping[str, Any], wrong: Iterable[Problem] = ()) -> Recipe:
         else:
             tables[section] = _fields(section, table, found)
     recipe = Recipe.model_validate(tables)
-    aside = {problem.key for problem in found}
-    found += [
-        Problem(rule.keys[0], message)
-        for rule in RULES
-        if not any(key in aside or key.partition(".")[0] in aside for key in rule.keys)
-        and (message := rule.broken(recipe))
-    ]
+    found += problems(recipe, {problem.key for problem in found})
     if found := [*wrong, *found]:
         raise RecipeError(found)
     return recipe
 
 
-def problems(recipe: Recipe) -> list[Problem]:
-    """The combinations of settings in a valid recipe that cannot work together, each at the key to change."""
-    return [Problem(rule.keys[0], message) for rule in RULES if (message := rule.broken(recipe))]
+def problems(recipe: Recipe, aside: Set[str] = frozenset()) -> list[Problem]:
+    """The combinations of settings in a valid recipe that cannot work together, each at the key to change.
+
+    Rules that read a setting or section that was set `aside` say nothing.
+    """
+    return [
+        Problem(rule.keys[0], message)
+        for rule in RULES
+        if aside.isdisjoint(part for key in rule.keys for part in (key, key.partition(".")[0]))
+        and (message := rule.broken(recipe))
+    ]
 
 
 def _fields(section: str, table: Mapping[str, Any], found: list[Problem]) -> dict[str, Any]:

@@ -46,12 +46,7 @@ def render(recipe: Recipe, *, full: bool = False, comments: bool = False) -> str
     """
     blocks = []
     for section in section_titles():
-        lines = [
-            line
-            for one in settings()
-            if one.section == section and _written(one, recipe, full)
-            for line in _lines(one, one.of(recipe), comments)
-        ]
+        lines = [line for one in settings() if one.section == section for line in _lines(one, recipe, full, comments)]
         if lines:
             blocks.append("\n".join([f"[{section}]", *lines]))
     return "\n\n".join(blocks) + "\n"
@@ -115,13 +110,10 @@ def _syntax(message: str, text: str) -> str:
     return f"line {line}, column {column}: {clean(place[1], limit=120)}" + (f" in `{quoted}`" if quoted else "")
 
 
-def _written(one: Setting, recipe: Recipe, full: bool) -> bool:
+def _lines(one: Setting, recipe: Recipe, full: bool, comments: bool) -> list[str]:
+    """The lines of a setting, none where it is left out. A None is a missing key, or "" where that means another."""
     value = one.of(recipe)
-    if value is None and one.default is None:
-        return False
-    return full or one.always or value != one.default
-
-
-def _lines(one: Setting, value: Any, comments: bool) -> list[str]:
+    if (value is None and one.default is None) or not (full or one.always or value != one.default):
+        return []
     line = f"{one.name} = {toml_text('' if value is None else value)}"
     return [f"# {one.help}", line] if comments else [line]

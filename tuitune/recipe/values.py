@@ -57,7 +57,7 @@ def from_text(text: str, kind: str, *, words: tuple[str, ...] = (), choices: tup
     if word.startswith("[" if kind == "list" else "{"):
         return toml_value(word, default=word)
     if kind == "list":
-        return _list(word, names=bool(words))
+        return word.replace(",", " ").split() if words else [line for line in word.splitlines() if line.strip()]
     return _table(word, (lambda part: _number(part, float)) if kind == "shares" else str)
 
 
@@ -128,10 +128,6 @@ def _number(word: str, kind: type[int] | type[float]) -> Any:
         return kind(compact)
     except ValueError:
         return word
-
-
-def _list(word: str, *, names: bool) -> list[str]:
-    return word.replace(",", " ").split() if names else [line for line in word.splitlines() if line.strip()]
 
 
 def _table(word: str, value: Callable[[str], Any]) -> Any:

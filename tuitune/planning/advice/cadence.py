@@ -9,6 +9,7 @@ from typing import Any
 from tuitune.planning.checks.situation import Advice, Situation
 from tuitune.recipe.overrides import with_values
 from tuitune.recipe.schema import Recipe
+from tuitune.recipe.settings import setting
 from tuitune.recipe.steps import warm_up_steps
 from tuitune.recipe.values import toml_text
 
@@ -89,7 +90,7 @@ def cadence_advice(now: Situation) -> Iterator[Advice]:
         "samples.every": ("sampling", bool(now.recipe.samples.prompts)),
         "checkpoints.every": ("saving", True),
     }
-    named = {key: word for key, (word, used) in happens.items() if used and _every(now, key) == "epoch"}
+    named = {key: word for key, (word, used) in happens.items() if used and setting(key).of(now.recipe) == "epoch"}
     if named:
         words = list(named.values())
         doing = " and ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
@@ -97,7 +98,3 @@ def cadence_advice(now: Situation) -> Iterator[Advice]:
         every = math.ceil(total / _WANTED)
         message = f"an epoch is only {epoch}; {doing} every {every:,} steps is enough"
         yield Advice("cadence", "info", next(iter(named)), message, dict.fromkeys(named, every))
-
-
-def _every(now: Situation, key: str) -> object:
-    return getattr(now.recipe, key.partition(".")[0]).every

@@ -108,10 +108,6 @@ def _until(now: Situation) -> Iterator[Advice]:
         yield Advice("until-past", "warning", "limits.until", message, {"limits.until": ""})
 
 
-def _survival(now: Situation) -> Iterator[Advice]:
-    yield from survival(now.session, now.recipe, now.forecast)
-
-
 def _no_bfloat16(now: Situation) -> Iterator[Advice]:
     """Cards before Ampere (compute capability 8.0) emulate bfloat16."""
     old = now.gpu if now.gpu and fitness.has_bfloat16(now.gpu) is False else None
@@ -218,5 +214,5 @@ _RULES: tuple[Callable[[Situation], Iterable[Advice]], ...] = (
     cadence_advice,
     _until,
     _notify,
-    _survival,
+    lambda now: survival(now.session, now.recipe, now.forecast),
 )

@@ -8,7 +8,7 @@ from typing import Any
 
 from tuitune.hardware.model_facts import ModelFacts
 from tuitune.planning.checks.situation import Advice, Situation
-from tuitune.planning.forecast.memory import TIGHT, Fit, Forecast, forecast
+from tuitune.planning.forecast.memory import TIGHT, Forecast, forecast
 from tuitune.recipe.overrides import with_values
 from tuitune.recipe.schema import Recipe
 from tuitune.units import bytes_text
@@ -30,7 +30,9 @@ def memory_advice(now: Situation) -> Iterator[Advice]:
     if now.fit.share <= 1:
         yield Advice("memory-tight", "info", "training.batch_size", f"this only just fits: {now.fit.message}")
         return
-    opening = _opening(now.forecast, now.fit)
+    place = f"GPU {now.fit.gpu.index}" if now.fit.gpu else "this machine"
+    needed, room = bytes_text(now.forecast.total), bytes_text(now.fit.free)
+    opening = f"needs about {needed} of memory, {place} has {room} free"
     enough = [saving for saving in _savings(now, now.forecast, now.model.facts) if saving.total <= now.fit.free]
     for saving in enough:
         message = f"{opening}; {saving.name} makes it {bytes_text(saving.total)}"
@@ -38,11 +40,6 @@ def memory_advice(now: Situation) -> Iterator[Advice]:
     if not enough:
         remedy = "choose a smaller model, a shorter data.max_length or a larger card"
         yield Advice("memory", "warning", "model.id", f"{opening}; no setting saves enough: {remedy}")
-
-
-def _opening(expected: Forecast, fit: Fit) -> str:
-    place = f"GPU {fit.gpu.index}" if fit.gpu else "this machine"
-    return f"needs about {bytes_text(expected.total)} of memory, {place} has {bytes_text(fit.free)} free"
 
 
 def _savings(now: Situation, expected: Forecast, facts: ModelFacts) -> list[_Saving]:

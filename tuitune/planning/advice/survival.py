@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Iterator
 from datetime import datetime
+from typing import Literal
 
 from tuitune.hardware.session import Session
 from tuitune.planning.checks.situation import Advice
@@ -32,12 +33,12 @@ def survival(session: Session, recipe: Recipe, expected: Forecast | None = None)
 def _logout(session: Session) -> Iterator[Advice]:
     if session.survives_logout:
         return
+    level: Literal["warning", "info"] = "warning"
     if session.login == "manager":
         message = f"the run would end at your last logout, like everything here: {_LINGER} to keep it"
     elif session.survives_logout is None:
+        level = "info"
         message = f"tuitune cannot tell whether this machine ends your programs at logout: {_LINGER} to be sure"
-        yield Advice("ends-at-logout", "info", _KEY, message)
-        return
     elif session.lingers:
         message = (
             "this machine ends your programs at logout (KillUserProcesses), and systemd's user manager, which could "
@@ -48,7 +49,7 @@ def _logout(session: Session) -> Iterator[Advice]:
             "this machine ends your programs at logout (KillUserProcesses), also in tmux: "
             f"{_LINGER}, and tuitune keeps the run"
         )
-    yield Advice("ends-at-logout", "warning", _KEY, message)
+    yield Advice("ends-at-logout", level, _KEY, message)
 
 
 def _container(session: Session) -> Iterator[Advice]:

@@ -175,17 +175,15 @@ def _not_loadable(facts: ModelFacts) -> list[Problem]:
 def _quantized(recipe: Recipe, facts: ModelFacts) -> list[Problem]:
     if facts.quantized is None:
         return []
-    method = clean(facts.quantized, limit=40)
-    problems = []
-    if recipe.quantization.bits != 16:
-        message = f"the weights are quantized already ({method}); set quantization.bits = 16"
-        problems.append(Problem("quantization.bits", message))
-    if recipe.method.trains_base:
-        message = f'quantized weights ({method}) cannot be trained; set adapter.method = "lora"'
-        problems.append(Problem("adapter.method", message))
-    if reason := trainable_quantization(facts.quantized):
-        problems.append(Problem(_KEY, f"the weights are quantized ({method}): {reason}"))
-    return problems
+    method, reason = clean(facts.quantized, limit=40), trainable_quantization(facts.quantized)
+    already = f"the weights are quantized already ({method}); set quantization.bits = 16"
+    trained = f'quantized weights ({method}) cannot be trained; set adapter.method = "lora"'
+    found = (
+        ("quantization.bits", recipe.quantization.bits != 16, already),
+        ("adapter.method", recipe.method.trains_base, trained),
+        (_KEY, reason, f"the weights are quantized ({method}): {reason}"),
+    )
+    return [Problem(key, message) for key, wrong, message in found if wrong]
 
 
 def _bundled() -> str:

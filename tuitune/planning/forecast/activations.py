@@ -79,14 +79,6 @@ class Widths:
     vocab: int
 
 
-@dataclass(frozen=True)
-class Peak:
-    """Bytes at the fullest moment of a step: kept by the layers, and by the output head where that is at work then."""
-
-    activations: int
-    head: int
-
-
 def widths(facts: ModelFacts) -> Widths | None:
     """The widths of a model; None where its config does not tell hidden size, layers or vocabulary."""
     if not (facts.hidden and facts.layers and facts.vocab):
@@ -98,8 +90,10 @@ def widths(facts: ModelFacts) -> Widths | None:
     )
 
 
-def peak(facts: ModelFacts, wide: Widths, step: TrainingStep, *, on_gpu: bool) -> Peak:
-    """The largest of three moments: the head, with all that the layers keep and both ends of the model; one layer's
+def peak(facts: ModelFacts, wide: Widths, step: TrainingStep, *, on_gpu: bool) -> tuple[int, int]:
+    """Bytes at the fullest moment of a step: kept by the layers, and by the output head where that is at work then.
+
+    The largest of three moments: the head, with all that the layers keep and both ends of the model; one layer's
     feed-forward at work; one layer's attention, when what the feed-forward kept is gone.
 
     With gradient checkpointing layers keep their inputs, and one its insides while it is at work.
@@ -113,7 +107,7 @@ def peak(facts: ModelFacts, wide: Widths, step: TrainingStep, *, on_gpu: bool) -
     feed_forward = kept + inside + _feed_forward_at_work(facts, wide, step)
     attention = kept + inside - layers[0].feed_forward + _attention_at_work(facts, step)
     at_work = max(feed_forward, attention)
-    return Peak(round(at_head), round(head)) if at_head + head > at_work else Peak(round(at_work), 0)
+    return (round(at_head), round(head)) if at_head + head > at_work else (round(at_work), 0)
 
 
 def ends_bytes(wide: Widths, step: TrainingStep) -> int:

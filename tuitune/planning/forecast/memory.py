@@ -79,15 +79,15 @@ def forecast(
     trained = _trained(recipe, facts, step)
     weight = numbers.weights if step.trained else numbers.adapter
     experts = _experts(facts, numbers, step)
-    at_peak = peak(facts, wide, step, on_gpu=device == "cuda")
+    activations, head = peak(facts, wide, step, on_gpu=device == "cuda")
     parts = {
         "weights": _weights(recipe, facts, numbers, step) - experts,
         **({"experts": experts} if experts else {}),
         "adapter": 0 if step.trained else trained * weight,
-        "gradients": _gradients(recipe, trained * weight, at_peak.activations),
+        "gradients": _gradients(recipe, trained * weight, activations),
         "optimizer": _optimizer(recipe, facts, step, trained, weight),
-        "activations": at_peak.activations,
-        "loss head": at_peak.head,
+        "activations": activations,
+        "loss head": head,
         "context": CONTEXT[device],
     }
     return Forecast(parts, sum(parts.values()), _assumptions(recipe, facts, step), device, modern)
@@ -132,14 +132,10 @@ def _step(recipe: Recipe, facts: ModelFacts, wide: Widths, device: Device, numbe
 def _usual_layers(wide: Widths) -> tuple[Linear, ...]:
     """The layers of a model whose layout is not known, as Llama would have them: an estimate on the large side."""
     hidden, queries, keys, inner, count = wide.hidden, wide.queries, wide.keys, wide.inner, wide.layers
-    shapes = {
-        "q_proj": (hidden, queries),
-        "k_proj": (hidden, keys),
-        "v_proj": (hidden, keys),
-        "o_proj": (queries, hidden),
-    }
-    shapes |= {"gate_proj": (hidden, inner), "up_proj": (hidden, inner), "down_proj": (inner, hidden)}
-    return tuple(Linear(name, inputs, outputs, count) for name, (inputs, outputs) in shapes.items())
+    inwards = {"q_proj": queries, "k_proj": keys, "v_proj": keys, "gate_proj": inner, "up_proj": inner}
+    outwards = {"o_proj": queries, "down_proj": inner}
+    read = [Linear(name, hidden, outputs, count) for name, outputs in inwards.items()]
+    return (*read, *(Linear(name, inputs, hidden, count) for name, inputs in outwards.items()))
 
 
 def _trained(recipe: Recipe, facts: ModelFacts, step: TrainingStep) -> int:

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 else:
     MethodName = Literal[tuple(METHODS)]
 
+_HELP = "; ".join(f"{method.name} {method.does}" for method in METHODS.values())
+
 
 def _setting(name: str, default: Any, title: str, **more: Any) -> Any:
     """A setting of the adapter, which has an effect with the methods that read it."""
@@ -22,13 +24,7 @@ def _setting(name: str, default: Any, title: str, **more: Any) -> Any:
 class AdapterSection(Section):
     """Adapter"""
 
-    method: MethodName = setting(
-        "lora",
-        "method",
-        affects="training",
-        change="until it trains",
-        help=f"{'; '.join(f'{method.name} {method.does}' for method in METHODS.values())}.",
-    )
+    method: MethodName = setting("lora", "method", affects="training", change="until it trains", help=f"{_HELP}.")
     rank: int = _setting("rank", 16, "rank r", also=("r", "lora_r"), ge=1, le=4096)
     """Rank of the LoRA matrices: a higher one learns more and costs more. 8 to 16 captures most of the gain."""
     alpha: int = _setting("alpha", 32, "alpha", also=("lora_alpha",), ge=1, le=65_536)

@@ -19,16 +19,12 @@ def objectives_that_read(key: str) -> tuple[Needs, ...]:
     return () if len(readers) == len(TRAINED) else (Needs("objective.kind", *readers),)
 
 
-_MEANINGS = "; ".join(f"{one.name} is {one.title} on {one.examples}" for one in TRAINED.values())
+_HELP = "Training objective: " + "; ".join(f"{one.name} is {one.title} on {one.examples}" for one in TRAINED.values())
 
 
 class ObjectiveSection(Section):
     """Objective"""
 
     kind: ObjectiveName = setting(
-        "sft",
-        "objective",
-        affects=("tokens", "training"),
-        change="until it trains",
-        help=f"Training objective: {_MEANINGS}.",
+        "sft", "objective", affects=("tokens", "training"), change="until it trains", help=f"{_HELP}."
     )
