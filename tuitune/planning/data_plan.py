@@ -35,7 +35,7 @@ def settings_of(kind: str, recipe: Recipe) -> dict[str, Any]:
 
 
 def clean_task(recipe: Recipe, base: Path) -> Task:
-    """The task that says what each cleaning step does, begun or found. TuituneError where some of the data is absent."""
+    """The task that says what each cleaning step does, begun or found. TuituneError where some data is absent."""
     return begin("clean", *_asked("clean", recipe, base), module="tuitune.data")
 
 
