@@ -36,9 +36,8 @@ def misfits(facts: ModelFacts, tensors: Mapping[str, Tensor]) -> list[str]:
         return []
     if packed := [name for name, tensor in tensors.items() if name.endswith(".weight") and tensor.dtype not in _FLOATS]:
         formats = " and ".join(sorted({tensors[name].dtype for name in packed}))
-        return [
-            f"{named(packed)}: stored as {formats}, and config.json has no quantization_config that says how to read it"
-        ]
+        untold = "config.json has no quantization_config that says how to read it"
+        return [f"{named(packed)}: stored as {formats}, and {untold}"]
     if not all(tensor.plain for tensor in tensors.values()):
         return []
     if wrapper := next((prefix for prefix in _WRAPPERS if all(name.startswith(prefix) for name in tensors)), None):

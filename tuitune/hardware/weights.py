@@ -178,9 +178,8 @@ def _weight_files(folder: Path, places: Mapping[str, str], problems: list[str]) 
         files = [folder / name for name in sorted(set(places.values()))]
         problems.extend(f"{file.name}: missing" for file in files if not file.is_file())
         return [file for file in files if file.is_file()]
-    found = sorted(
-        file for file in folder.glob("*.safetensors") if not file.name.startswith(("adapter_", "consolidated"))
-    )
+    others = ("adapter_", "consolidated")
+    found = sorted(file for file in folder.glob("*.safetensors") if not file.name.startswith(others))
     pickled = any(folder.glob("pytorch_model*.bin"))
     if found:
         problems.append(f"no {INDEX} beside {found[0].name}")

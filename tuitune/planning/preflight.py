@@ -105,7 +105,7 @@ def check(
         if why and not present and not awaited and (refused := too_large_unasked(recipe, total, why)):
             errors.append(refused)
         try:
-            trainable, total = trainable_parameters(recipe, model.facts)
+            trainable = trainable_parameters(recipe, model.facts)
             device: Device = "cuda" if present or awaited else "cpu"
             modern = chosen is None or fitness.has_bfloat16(chosen) is not False
             expected = forecast(recipe, model.facts, device=device, modern=modern)

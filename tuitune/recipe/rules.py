@@ -27,10 +27,8 @@ class Rule:
 def _quantized_base(recipe: Recipe) -> str | None:
     """transformers refuses to train a purely quantized model (`validate_quantization_for_training`)."""
     if recipe.method.trains_base and recipe.quantization.bits != 16:
-        return (
-            f"{recipe.quantization.bits}-bit weights cannot be trained; "
-            'set quantization.bits = 16, or adapter.method = "lora"'
-        )
+        remedy = 'set quantization.bits = 16, or adapter.method = "lora"'
+        return f"{recipe.quantization.bits}-bit weights cannot be trained; {remedy}"
     return None
 
 

@@ -64,9 +64,8 @@ def check_data(recipe: Recipe, base: Path) -> DataCheck:
         found.errors += _check_source(key, name, recipe, base).errors
     found.errors += _check_template(data.template, base)
     if isinstance(data.eval, float) and found.rows == 1 and not data.mix and not found.errors:
-        found.errors.append(
-            Problem("data.eval", "one row cannot be split; name a file of held-out rows, or leave it empty")
-        )
+        message = "one row cannot be split; name a file of held-out rows, or leave it empty"
+        found.errors.append(Problem("data.eval", message))
     return found
 
 

@@ -72,9 +72,8 @@ def _find(recipe: Recipe, base: Path, ask: Callable[[str, str], Remote | None]) 
         folder = locate(name, revision, base=base)
         exists = (base / expanded(name)).exists()
     except (OSError, RuntimeError, ValueError) as error:
-        return _refused(
-            f"{clean(name, limit=80)!r} is not the name of a folder or model: {clean(str(error), limit=120)}"
-        )
+        why = clean(str(error), limit=120)
+        return _refused(f"{clean(name, limit=80)!r} is not the name of a folder or model: {why}")
     if folder is not None:
         return _look_at(folder, name, hub=not exists and not name.startswith(PREFIX))
     if exists:

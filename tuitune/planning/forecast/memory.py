@@ -139,8 +139,7 @@ def _usual_layers(wide: Widths) -> tuple[Linear, ...]:
 
 
 def _trained(recipe: Recipe, facts: ModelFacts, step: TrainingStep) -> int:
-    known, _ = trainable_parameters(recipe, facts)
-    if known is not None:
+    if (known := trainable_parameters(recipe, facts)) is not None:
         return known
     return sum(recipe.adapter.rank * (linear.inputs + linear.outputs) * linear.count for linear in step.adapted)
 

@@ -8,13 +8,13 @@ from tuitune.problem import TuituneError
 from tuitune.recipe.schema import Recipe
 
 
-def trainable_parameters(recipe: Recipe, facts: ModelFacts) -> tuple[int | None, int | None]:
-    """Trainable parameters and all parameters of the base model; None where the model's layout is not known.
+def trainable_parameters(recipe: Recipe, facts: ModelFacts) -> int | None:
+    """Trainable parameters, as the method counts them; None where the model's layout is not known.
 
-    The method counts them. Raises TuituneError where a target is not in the model.
+    Raises TuituneError where a target is not in the model.
     """
     adapted, experts = adapted_layers(recipe, facts), adapted_experts(recipe, facts)
-    return recipe.method.parameters(recipe.adapter, facts, adapted, experts), facts.parameters
+    return recipe.method.parameters(recipe.adapter, facts, adapted, experts)
 
 
 def adapted_layers(recipe: Recipe, facts: ModelFacts) -> tuple[Linear, ...]:

@@ -147,9 +147,8 @@ class DataSection(Section):
         if not columns:
             return None
         if strange := [role for role in columns if role not in ROLES]:
-            return (
-                f"unknown role {shown(strange[0])}; the roles are {', '.join(ROLES)}, each with the name of its column"
-            )
+            known = ", ".join(ROLES)
+            return f"unknown role {shown(strange[0])}; the roles are {known}, each with the name of its column"
         if empty := [role for role, column in columns.items() if not column.strip()]:
             return f"the column for {empty[0]} has no name; name one, or remove the role"
         if "text" in columns and len(columns) > 1:
