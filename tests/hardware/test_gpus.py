@@ -303,7 +303,7 @@ def test_an_answer_that_came_while_nobody_asked_is_not_told_as_new(
     sampler = GpuSampler()
     assert sampler.sample(patience=0) == []
     for thread in threading.enumerate():
-        if thread.name == "patience":
+        if thread.name == "timed call":
             thread.join(10)
     nvml.state["cards"] = []
     clock = time.monotonic

@@ -6,6 +6,7 @@ import itertools
 import os
 import platform
 import shutil
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -67,7 +68,11 @@ def process_memory(pid: int) -> int | None:
 
 def nearest(path: Path) -> Path:
     """The path, or the folder in which it would be made. OSError where that cannot be told."""
-    return next(place for place in (path, *path.absolute().parents) if place.exists())
+    for place in (path, *path.absolute().parents):
+        with suppress(FileNotFoundError):
+            place.stat()
+            return place
+    raise FileNotFoundError(path)
 
 
 def disk_free(path: Path) -> int | None:
