@@ -22,7 +22,6 @@ from tuitune.hardware.session import Session
 from tuitune.planning.checks.situation import Advice
 from tuitune.planning.preflight import Check, check
 from tuitune.problem import TuituneError
-from tuitune.recipe.overrides import with_values
 from tuitune.recipe.presets import demo_recipe
 from tuitune.recipe.schema import Recipe
 
