@@ -6,8 +6,7 @@ import pytest
 from rich.cells import cell_len
 
 from tuitune.recipe.settings import setting, settings
-from tuitune.tui.widgets.columns import Column, line
-from tuitune.tui.widgets.cut import keep_end
+from tuitune.tui.widgets.columns import Column, keep_end, line
 from tuitune.tui.widgets.field_row import LABEL_WIDTH, FieldView, field_row
 
 _LONG = "/srv/a-long-name-for-a-directory/another-long-one-below-it/and-one-more-of-them/rows.jsonl"

@@ -19,8 +19,7 @@ from tuitune.tui.app import TuituneApp
 from tuitune.tui.base import TuituneScreen
 from tuitune.tui.compose.section_list import SectionMark, SectionTabs
 from tuitune.tui.help import HelpScreen
-from tuitune.tui.monitor.log_view import LogView
-from tuitune.tui.monitor.log_window import LogWindow
+from tuitune.tui.monitor.log_view import LogView, LogWindow
 from tuitune.tui.runs.screen import RunsScreen
 from tuitune.tui.widgets.dialogs import Choice, Choose, Confirm, TextView
 from tuitune.tui.widgets.key_bar import KeyBar, place_keys

@@ -38,8 +38,8 @@ from tuitune.tui.compose.launch import LaunchDialog
 from tuitune.tui.egress import EGRESS, ascii_text
 from tuitune.tui.help import KeyTable
 from tuitune.tui.runs.screen import RunsScreen
+from tuitune.tui.widgets.ask import Extend
 from tuitune.tui.widgets.dialogs import Choice, Choose, Confirm, TextView
-from tuitune.tui.widgets.extend import Extend
 from tuitune.tui.widgets.key_bar import fit_keys
 from tuitune.tui.widgets.pane import Pane
 from tuitune.views.run_line import RunLine
@@ -106,7 +106,8 @@ async def test_the_line_about_the_run_under_the_cursor_and_the_machine(pilot: Pi
     for payload in PAYLOADS.values():
         line = RunLine(Run(Path("/runs/one")), "failed", reason=payload)
         pilot.app.screen.post_message(RunsScreen.Listed([line]))
-        pilot.app.screen.post_message(RunsScreen.Located(payload, f"GPU 0 {payload}"))
+        assert isinstance(pilot.app.screen, RunsScreen)
+        pilot.app.screen.show_place(payload, f"GPU 0 {payload}")
         await shown_harmlessly(pilot, payload, f"{payload} · /runs/one")
 
 

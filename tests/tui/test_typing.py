@@ -20,11 +20,10 @@ from tuitune.recipe.settings import setting
 from tuitune.tui.app import TuituneApp
 from tuitune.tui.base import TuituneScreen
 from tuitune.tui.compose.model_picker import ModelPicker
-from tuitune.tui.monitor.prompt_dialog import PromptDialog
+from tuitune.tui.monitor.run_requests import PromptDialog
 from tuitune.tui.runs.screen import RunsScreen
-from tuitune.tui.widgets.ask import AskLine
+from tuitune.tui.widgets.ask import AskLine, Extend
 from tuitune.tui.widgets.dialogs import Choice, Choose, Confirm
-from tuitune.tui.widgets.extend import Extend
 from tuitune.tui.widgets.field_row import FieldView, field_row
 from tuitune.tui.widgets.form import Form
 from tuitune.tui.widgets.prompts_editor import PromptsEditor
@@ -88,7 +87,7 @@ def test_these_are_all_the_lines_there_are() -> None:
     """A new input has to be added to the tests below."""
     sources = Path("tuitune/tui").rglob("*.py")
     found = {path.stem for path in sources if "widgets.line import Line" in path.read_text()}
-    assert found == {"ask", "dialogs", "prompt_dialog", "extend", "picker", "form", "problems_view", "screen"}
+    assert found == {"ask", "dialogs", "picker", "form", "problems_view", "screen"}
 
 
 @pytest.mark.parametrize("width", WIDTHS)

@@ -8,10 +8,10 @@ import os
 import signal
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.console import RenderableType
 from rich.text import Text
@@ -29,49 +29,23 @@ from tuitune.paths import drafts_home
 from tuitune.problem import TuituneError
 from tuitune.text import clean, redact
 from tuitune.tui import keyboard, settings, terminal
-from tuitune.tui.actions import EVERYWHERE, bindings
+from tuitune.tui.actions import EVERYWHERE, actions_of, bindings
 from tuitune.tui.base import TuituneScreen
 from tuitune.tui.egress import ASCII_ONLY, EGRESS
 from tuitune.tui.runs.screen import RunsScreen
-from tuitune.tui.shell import AppShell, Routes
+from tuitune.tui.shell import AppShell
 from tuitune.tui.themes import DEFAULT_THEME, TERMINAL_THEME, load_themes
 
 if TYPE_CHECKING:
+    from tuitune.recipe.schema import Recipe
     from tuitune.runs.store.directory import Run
-    from tuitune.views.draft import Draft
 
 _INTERRUPT_AGAIN_SECONDS = 5.0
-
-
-def _monitor(run: Run) -> Screen[None]:
-    from tuitune.tui.monitor.screen import MonitorScreen
-
-    return MonitorScreen(run)
-
-
-def _compose(draft: Draft) -> Screen[None]:
-    from tuitune.tui.compose.screen import ComposeScreen
-
-    return ComposeScreen(draft)
-
-
-def _edit(run: Run) -> Screen[None]:
-    from tuitune.runs.store.directory import read_recipe
-    from tuitune.tui.compose.edit import EditScreen
-
-    return EditScreen(run, read_recipe(run))
-
-
-def _offer_draft(app: AppShell) -> bool:
-    from tuitune.tui.compose.drafts import offer_draft
-
-    return offer_draft(app)
 
 
 class TuituneApp(AppShell, inherit_bindings=False):
     """The screen of tuitune. `run()` returns a line to print once the terminal is restored, or None."""
 
-    ROUTES = Routes(monitor=_monitor, compose=_compose, edit=_edit, offer_draft=_offer_draft)
     TITLE = "tuitune"
     CSS_PATH = Path(__file__).with_name("app.tcss")
     ENABLE_COMMAND_PALETTE = False
@@ -117,6 +91,28 @@ class TuituneApp(AppShell, inherit_bindings=False):
     def get_default_screen(self) -> Screen[None]:
         return RunsScreen()
 
+    def new_run(self) -> None:
+        from tuitune.tui.compose.drafts import offer_draft
+
+        if not offer_draft(self):
+            self.open_compose()
+
+    def open_monitor(self, run: Run) -> None:
+        from tuitune.tui.monitor.screen import MonitorScreen
+
+        self.switch_to(MonitorScreen(run))
+
+    def open_compose(self, recipe: Recipe | None = None) -> None:
+        from tuitune.tui.compose.screen import ComposeScreen
+
+        self.switch_to(ComposeScreen(self.drafting.take_up(recipe)))
+
+    def open_edit(self, run: Run) -> None:
+        from tuitune.runs.store.directory import read_recipe
+        from tuitune.tui.compose.edit import EditScreen
+
+        self.switch_to(EditScreen(run, read_recipe(run)))
+
     # Keys that work everywhere
 
     def action_leave(self) -> None:
@@ -134,22 +130,23 @@ class TuituneApp(AppShell, inherit_bindings=False):
         self.push_screen(HelpScreen(name, f"Keys: {name}" if name else "Keys"))
 
     def action_command_palette(self) -> None:
-        from tuitune.tui.palette import palette
+        """Every action of this screen and every theme, found by typing."""
+        from tuitune.tui.widgets.dialogs import Choice, Choose
 
         screen = self.screen
         if not isinstance(screen, TuituneScreen):
             return
-
-        async def chosen(name: str | None) -> None:
-            verb, _, name = (name or "").partition(" ")
-            if verb == "use":
-                self.choose_theme(name)
-            elif name == "help":
-                self.action_help()
-            elif verb == "do":
-                await screen.action_perform(name)
-
-        self.push_screen(palette(screen, self.available_themes, self.theme), chosen)
+        choices: list[Choice[Callable[[], Any]]] = []
+        for action in (*actions_of(screen.NAME), *actions_of(EVERYWHERE)):
+            if action.name not in ("command_palette", "leave"):
+                do = partial(self.run_action, action.command, self if action.screen == EVERYWHERE else screen)
+                detail = f"{action.display_key:<6}  {screen.why_disabled(action.name) or action.help}"
+                choices.append(Choice(do, action.label, detail))
+        for name in self.available_themes:
+            use = partial(self.choose_theme, name)
+            choices.append(Choice(use, "theme", f"{name:<16}{'in use' if name == self.theme else ''}"))
+        palette = Choose("Palette", choices, nothing="no action matches")
+        self.push_screen(palette, lambda chosen: self.call_later(chosen) if chosen else None)
 
     def action_interrupt(self) -> None:
         """ctrl+c: copies selected text, else leaves when pressed twice."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from inspect import isawaitable
 from typing import ClassVar
 
@@ -16,6 +17,7 @@ from textual.screen import Screen
 from textual.widget import Widget
 from textual.worker import Worker, WorkerState
 
+from tuitune.problem import TuituneError
 from tuitune.text import redact
 from tuitune.tui.shell import AppShell
 from tuitune.tui.widgets.key_bar import KeyBar
@@ -45,6 +47,14 @@ class Handler:
     def why_disabled(self, name: str) -> str | None:
         """Why the action `name` is not available now, as a sentence for the person, or None where it is."""
         return None
+
+    @contextmanager
+    def telling(self, title: str) -> Iterator[None]:
+        """What is refused within ends it, and is told under `title`."""
+        try:
+            yield
+        except (TuituneError, OSError) as refusal:
+            self.screen.notify(str(refusal), title=title, severity="error")
 
 
 class TuituneScreen(Screen[None]):

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from textual.worker import get_current_worker
 
 from tuitune.problem import TuituneError
+from tuitune.runs.store.directory import Run, read_recipe
 from tuitune.text import clean
 from tuitune.tui.base import Handler, TuituneScreen
 from tuitune.views.run_line import READING
-
-if TYPE_CHECKING:
-    from tuitune.runs.store.directory import Run
 
 _ANSWER_SECONDS = 5.0
 
@@ -39,32 +37,33 @@ _DELETE = "This deletes the run's curves, samples, checkpoints and adapter for g
 class RunControl(Handler):
     """The actions on the run that `controlled` gives with its state. Requests leave in a thread; a refusal is said.
 
+    The screen calls none of them, and asks after none, while it has no such run.
     `asked` is called with a run and a verb once the request is in the run's spool, not yet answered.
     """
 
     def __init__(
         self,
         screen: TuituneScreen,
-        controlled: Callable[[], tuple[Run, str] | None],
+        controlled: Callable[[], tuple[Run, str]],
         asked: Callable[[Run, str], object] = lambda run, verb: None,
     ) -> None:
         super().__init__(screen)
         self.controlled = controlled
         self._asked = asked
-        self._under_way: set[tuple[Run, str]] = set()
+        self._under_way: set[tuple[Run | None, str]] = set()
 
     @property
     def busy(self) -> bool:
         """Whether anything asked here is under way."""
         return bool(self._under_way)
 
-    def is_under_way(self, run: Run, verb: str) -> bool:
+    def is_under_way(self, run: Run | None, verb: str) -> bool:
         return (run, verb) in self._under_way
 
     def why_disabled(self, name: str) -> str | None:
-        if name not in CONTROLS or (found := self.controlled()) is None:
+        if name not in CONTROLS:
             return None
-        run, state = found
+        run, state = self.controlled()
         if self.is_under_way(run, name):
             return f"{clean(run.name)}: {name} is under way"
         return _why_not(name, clean(run.name), state)
@@ -72,52 +71,49 @@ class RunControl(Handler):
     # What is asked
 
     def action_pause(self) -> None:
-        if found := self.controlled():
-            run, state = found
-            waits = "leaves the queue; r queues it again"
-            works = "saves a checkpoint at its next step and frees its device; r resumes from there"
-            self.ask(run, "pause", said=f"{run.name} {waits if state == 'queued' else works}")
+        run, state = self.controlled()
+        waits = "leaves the queue; r queues it again"
+        works = "saves a checkpoint at its next step and frees its device; r resumes from there"
+        self.ask(run, "pause", said=f"{run.name} {waits if state == 'queued' else works}")
 
     def action_stop(self) -> None:
-        if found := self.controlled():
-            run, state = found
-            text = _STOP_QUEUED if state == "queued" else _STOP
-            self._confirm(f"Stop {run.name}?", text, lambda: self.ask(run, "stop"))
+        run, state = self.controlled()
+        text = _STOP_QUEUED if state == "queued" else _STOP
+        self._confirm(f"Stop {run.name}?", text, lambda: self.ask(run, "stop"))
 
     def action_kill(self) -> None:
-        if found := self.controlled():
-            run, now = found[0], _is_being_killed(found[0])
-            title = f"Kill {run.name} at once?" if now else f"Kill {run.name}?"
-            text = _KILL_NOW if now else _KILL
-            self._confirm(title, text, lambda: self.ask(run, "kill", {"now": now}), word=run.name)
+        run, _ = self.controlled()
+        now = _is_being_killed(run)
+        title = f"Kill {run.name} at once?" if now else f"Kill {run.name}?"
+        text = _KILL_NOW if now else _KILL
+        self._confirm(title, text, lambda: self.ask(run, "kill", {"now": now}), word=run.name)
 
     def action_resume(self) -> None:
-        if found := self.controlled():
-            run, state = found
-            if state == "finished":
-                self._ask_how_far(run)
-            else:
-                self._resume(run, None)
+        from tuitune.tui.widgets.ask import Extend
+
+        run, state = self.controlled()
+        if state != "finished":
+            self._resume(run, None)
+            return
+        with self.telling("Its recipe cannot be read"):
+            self.screen.app.push_screen(
+                Extend(run.name, read_recipe(run)),
+                lambda changes: self._resume(run, changes) if changes else None,
+            )
 
     def action_again(self) -> None:
-        from tuitune.runs.store.directory import read_recipe
-
-        if found := self.controlled():
-            try:
-                self.screen.app.open_compose(read_recipe(found[0]))
-            except (TuituneError, OSError) as refusal:
-                self.screen.notify(str(refusal), title="Its recipe cannot be read", severity="error")
+        with self.telling("Its recipe cannot be read"):
+            self.screen.app.open_compose(read_recipe(self.controlled()[0]))
 
     def action_delete(self) -> None:
         from tuitune.runs.deletion import delete
 
-        if found := self.controlled():
-            run = found[0]
+        run, _ = self.controlled()
 
-            def go() -> None:
-                self.begin(run, "delete", lambda: delete(run), f"{run.name} was not deleted")
+        def go() -> None:
+            self.begin(run, "delete", lambda: delete(run), f"{run.name} was not deleted")
 
-            self._confirm(f"Delete {run.name}?", f"{_DELETE}\n{run.path}", go, word=run.name)
+        self._confirm(f"Delete {run.name}?", f"{_DELETE}\n{run.path}", go, word=run.name)
 
     # How it is asked
 
@@ -132,55 +128,38 @@ class RunControl(Handler):
 
         self.begin(run, verb, job, f"{run.name}: {verb} was refused", said)
 
-    def _ask_how_far(self, run: Run) -> None:
-        from tuitune.runs.store.directory import read_recipe
-        from tuitune.tui.widgets.extend import Extend
-
-        try:
-            recipe = read_recipe(run)
-        except (TuituneError, OSError) as refusal:
-            self.screen.notify(str(refusal), title="Its recipe cannot be read", severity="error")
-            return
-        self.screen.app.push_screen(
-            Extend(run.name, recipe), lambda changes: self._resume(run, changes) if changes else None
-        )
-
     def _resume(self, run: Run, changes: Mapping[str, Any] | None) -> None:
         from tuitune.runs.launcher import resume
 
-        self.begin(
-            run,
-            "resume",
-            lambda: resume(run, changes),
-            f"{run.name} was not resumed",
-            f"{run.name} resumes when its device is free",
-        )
+        said = f"{run.name} resumes when its device is free"
+        self.begin(run, "resume", lambda: resume(run, changes), f"{run.name} was not resumed", said)
 
     def _confirm(self, title: str, text: str, then: Callable[[], None], word: str | None = None) -> None:
         from tuitune.tui.widgets.dialogs import Confirm
 
         self.screen.app.push_screen(Confirm(title, text, word=word), lambda yes: then() if yes else None)
 
-    def begin(self, run: Run, verb: str, job: Callable[[], object], failure: str, said: str = "") -> None:
+    def begin(self, run: Run | None, verb: str, job: Callable[[], object], failure: str, said: str = "") -> None:
         """Do `job` in a thread; `said` is shown once it is done, and `failure` over the reason why it is not."""
+        later, notify = self.screen.app.call_later, self.screen.notify
+
+        def work() -> None:
+            try:
+                job()
+                if said:
+                    later(notify, said)
+            except (TuituneError, OSError) as error:
+                later(partial(notify, str(error), title=failure, severity="error"))
+            finally:
+                later(done)
+
+        def done() -> None:
+            self._under_way.discard((run, verb))
+            self.screen.refresh_keys()
+
         self._under_way.add((run, verb))
         self.screen.refresh_keys()
-        work = partial(self._in_background, run, verb, job, failure, said)
         self.screen.run_worker(work, name="the request", thread=True, exit_on_error=False)
-
-    def _in_background(self, run: Run, verb: str, job: Callable[[], object], failure: str, said: str) -> None:
-        try:
-            job()
-            if said:
-                self.screen.app.call_later(self.screen.notify, said)
-        except (TuituneError, OSError) as error:
-            self.screen.app.call_later(partial(self.screen.notify, str(error), title=failure, severity="error"))
-        finally:
-            self.screen.app.call_later(self._answered, run, verb)
-
-    def _answered(self, run: Run, verb: str) -> None:
-        self._under_way.discard((run, verb))
-        self.screen.refresh_keys()
 
 
 def _is_being_killed(run: Run) -> bool:

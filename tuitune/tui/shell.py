@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 from textual.app import App
 from textual.css.query import NoMatches
@@ -19,7 +17,6 @@ if TYPE_CHECKING:
     from tuitune.recipe.schema import Recipe
     from tuitune.runs.store.directory import Run
     from tuitune.tui.drafting import Drafting
-    from tuitune.views.draft import Draft
 
 _MOST_TOASTS = 3
 _LONGEST_NOTICE = 1_000
@@ -27,50 +24,34 @@ _STYLES = {"information": "$accent", "warning": "$warn"}
 """Severity of a notice that can stand in the key bar → its style there."""
 
 
-@dataclass(frozen=True)
-class Routes:
-    """How screens are made: `app.py`, which knows them all, fills it in, so that none has to know another.
-
-    `offer_draft` asks whether to go on with a draft that is there, and opens Compose then; False where there is none.
-    `edit` raises TuituneError where the recipe of the run is damaged.
-    """
-
-    monitor: Callable[[Run], Screen[None]]
-    compose: Callable[[Draft], Screen[None]]
-    edit: Callable[[Run], Screen[None]]
-    offer_draft: Callable[[AppShell], bool]
-
-
 class AppShell(App[str], inherit_bindings=False):
     """What a screen may ask of the app beside what any app of Textual can do."""
 
-    ROUTES: ClassVar[Routes]
+    # From screen to screen; Esc leads back to the list of runs
 
-    # From screen to screen
+    def new_run(self) -> None:
+        """Compose a new run; where there is a draft, it is offered first."""
+        raise NotImplementedError
+
+    def open_monitor(self, run: Run) -> None:
+        """Watch one run."""
+        raise NotImplementedError
+
+    def open_compose(self, recipe: Recipe | None = None) -> None:
+        """Compose a run from `recipe`, the draft or the defaults."""
+        raise NotImplementedError
+
+    def open_edit(self, run: Run) -> None:
+        """Change the recipe of a waiting run. TuituneError where it is damaged."""
+        raise NotImplementedError
 
     def open_runs(self) -> None:
         """Back to the list of runs, from anywhere."""
         while len(self.screen_stack) > 1:
             self.pop_screen()
 
-    def open_monitor(self, run: Run) -> None:
-        """Watch one run; Esc leads back to the list of runs."""
-        self._open(self.ROUTES.monitor(run))
-
-    def new_run(self) -> None:
-        """Compose a new run; where there is a draft, it is offered first."""
-        if not self.ROUTES.offer_draft(self):
-            self.open_compose()
-
-    def open_compose(self, recipe: Recipe | None = None) -> None:
-        """Compose a run from `recipe`, the draft or the defaults; Esc leads back to the list of runs."""
-        self._open(self.ROUTES.compose(self.drafting.take_up(recipe)))
-
-    def open_edit(self, run: Run) -> None:
-        """Change the recipe of a waiting run; Esc leads back to the list of runs. TuituneError where it is damaged."""
-        self._open(self.ROUTES.edit(run))
-
-    def _open(self, screen: Screen[None]) -> None:
+    def switch_to(self, screen: Screen[None]) -> None:
+        """Show a screen with the list of runs below it."""
         self.open_runs()
         self.push_screen(screen)
 

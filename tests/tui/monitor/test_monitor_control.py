@@ -31,7 +31,7 @@ from tuitune.recipe.schema import Recipe
 from tuitune.tui.app import TuituneApp
 from tuitune.tui.charts.chart import Chart
 from tuitune.tui.compose.screen import ComposeScreen
-from tuitune.tui.monitor.prompt_dialog import PromptDialog
+from tuitune.tui.monitor.run_requests import PromptDialog
 from tuitune.tui.monitor.tune_dialog import TuneDialog
 from tuitune.tui.runs.screen import RunsScreen
 from tuitune.tui.widgets.pane import Pane

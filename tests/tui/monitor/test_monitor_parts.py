@@ -18,10 +18,9 @@ from tuitune.runs.store.records.samples import Sample
 from tuitune.text import clean
 from tuitune.tui import clipboard
 from tuitune.tui.charts.spark import spark
-from tuitune.tui.monitor.log_window import LogWindow
+from tuitune.tui.monitor.log_view import LogWindow
 from tuitune.tui.monitor.machine_lines import MachineReading, machine_line, machine_lines
-from tuitune.tui.monitor.sample_layout import laid_out
-from tuitune.tui.monitor.samples import SampleBook
+from tuitune.tui.monitor.samples import SampleBook, laid_out
 from tuitune.tui.widgets.bars import gauge, joined, progress_bar
 from tuitune.tui.widgets.word_diff import changed_spans
 
@@ -223,8 +222,7 @@ def test_samples_are_kept_apart_by_prompt_and_start_again_where_records_vanish()
     assert book.last_asked == "why?"
     book.show_asked("nobody asked this")
     assert book.title.startswith("asked prompt 3/3")
-    assert book.take(records[:1])
+    assert book.take(records[:1], anew=True)
     assert book.title == "prompt 1/1 · answer 1/1"
-    book.restart()
-    assert book.take([record(9, "one"), record(9, "two", 1)])
+    assert book.take([record(9, "one"), record(9, "two", 1)], anew=True)
     assert [title for title, _ in book.pages()] == ["prompt", "step 9"]

@@ -39,11 +39,11 @@ class Chart(Widget, can_focus=True):
         + "}"
     )
 
-    def __init__(self, plot: Plot, *, empty: str = "nothing yet", id: str | None = None) -> None:
+    def __init__(self, plot: Plot, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self.plot = plot
         self.window: ChartWindow | None = None
-        self.empty = empty
+        self.empty = ""
         self._rows: list[FrameRow] = []
         self._framed = False
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from threading import Event
+from time import sleep
 
-from textual.message import Message
 from textual.worker import get_current_worker
 
 from tuitune.hardware.gpus import GpuSampler
@@ -44,38 +43,26 @@ class GpuPanel(Rows, can_focus=True):
 
     DEFAULT_CSS = "GpuPanel { height: auto; min-height: 4; }"
 
-    class Sampled(Message):
-        """A reading from the thread."""
-
-        def __init__(self, reading: MachineReading) -> None:
-            super().__init__()
-            self.reading = reading
-
-    def __init__(self, *, id: str | None = None) -> None:
-        super().__init__(id=id)
+    def __init__(self) -> None:
+        super().__init__()
         self.engine: Identity | None = None
         self.peak: float | None = None
         self.device: str | None = None
         self.reading: MachineReading | None = None
-        self._stopped = Event()
 
     def on_mount(self) -> None:
         self.run_worker(self._watch, thread=True, exit_on_error=False)
 
-    def on_unmount(self) -> None:
-        self._stopped.set()
-
     def _watch(self) -> None:
         worker, sampler = get_current_worker(), GpuSampler()
-        while not worker.is_cancelled and not self._stopped.is_set():
-            self.post_message(self.Sampled(read_machine(sampler, self.engine)))
+        while not worker.is_cancelled:
+            self.call_later(self._take, read_machine(sampler, self.engine))
             for _ in range(round(INTERVAL / _PATIENCE)):
-                if worker.is_cancelled or self._stopped.wait(_PATIENCE):
-                    return
+                if not worker.is_cancelled:
+                    sleep(_PATIENCE)
 
-    def on_gpu_panel_sampled(self, event: Sampled) -> None:
-        event.stop()
-        self.reading = event.reading
+    def _take(self, reading: MachineReading) -> None:
+        self.reading = reading
         self.redraw()
 
     def on_resize(self) -> None:

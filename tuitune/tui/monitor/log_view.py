@@ -1,21 +1,91 @@
-"""The run's events and its log: the newest events on top, below them a window on the log file."""
+"""The run's events and its log: the newest events on top, below them a window on the log file, of any size."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
+from pathlib import Path
 from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.events import MouseScrollDown, MouseScrollUp
 
-from tuitune.tui.monitor.log_window import LogWindow
+from tuitune.runs.read.log import shown
+from tuitune.runs.store import files
+from tuitune.text import redactor
 from tuitune.tui.widgets.rows import Rows
 
 EVENT_ROWS = 3
 """Rows that events get at least, where the log keeps as many; on a higher pane a third of it."""
 
 _WHEEL_LINES = 3
+_BLOCK = 1 << 16
+_LINE_LIMIT = 4_000
+
+
+class LogWindow:
+    """Lines of `path` from a byte offset, or its newest ones while it follows (`offset` is None).
+
+    Only the block around what is shown is ever read.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.offset: int | None = None
+
+    def lines(self, count: int) -> list[str]:
+        """At most `count` lines, safe to show; empty where there is no log or it is not a plain file."""
+        if count < 1:
+            return []
+        start = max(self._size() - _BLOCK, 0) if self.offset is None else self.offset
+        lines = self._read(start).split(b"\n")
+        if not lines[-1]:
+            lines.pop()
+        cut = lines[:count] if self.offset is not None else lines[1 if start else 0 :][-count:]
+        hide = redactor()
+        return [shown(line, hide, _LINE_LIMIT) for line in cut]
+
+    def scroll(self, lines: int, shown: int) -> None:
+        """Move by `lines` (negative: back) while `shown` lines fit; at the end of the file it follows again."""
+        if lines < 0:
+            start, passed = (self._size(), shown) if self.offset is None else (self.offset, 0)
+            self.offset = self._back(start, passed - lines)
+        elif self.offset is not None:
+            offset = self.offset + sum(map(len, self._read(self.offset).splitlines(keepends=True)[:lines]))
+            more = self._read(offset).count(b"\n") > shown or self._size() - offset > _BLOCK
+            self.offset = offset if more else None
+
+    def first(self) -> None:
+        self.offset = 0
+
+    def follow(self) -> None:
+        self.offset = None
+
+    def _back(self, offset: int, lines: int) -> int:
+        """The offset of the line that begins `lines` lines before `offset`, at most a block away."""
+        start = max(0, offset - _BLOCK)
+        block = self._read(start, offset - start)
+        position = len(block)
+        for _ in range(lines + 1):
+            position = block.rfind(b"\n", 0, position)
+            if position < 0:
+                return start
+        return start + position + 1
+
+    def _size(self) -> int:
+        try:
+            return self.path.lstat().st_size
+        except OSError:
+            return 0
+
+    def _read(self, offset: int, size: int = _BLOCK) -> bytes:
+        try:
+            with open(files.open_regular(self.path, os.O_RDONLY), "rb") as file:
+                file.seek(offset)
+                return file.read(size)
+        except OSError:
+            return b""
 
 
 class LogView(Rows, can_focus=True):
@@ -31,8 +101,8 @@ class LogView(Rows, can_focus=True):
         Binding("end", "log_end", show=False),
     ]
 
-    def __init__(self, log: LogWindow, *, id: str | None = None) -> None:
-        super().__init__(id=id)
+    def __init__(self, log: LogWindow) -> None:
+        super().__init__()
         self.log_window = log
         self.events: Sequence[str] = ()
 

@@ -99,28 +99,21 @@ class RunCharts:
         if extent is not None and self.window is not None:
             self.viewport.pan(share, (self.window.low, self.window.high), *extent)
 
-    def next_axis(self) -> str:
+    def next_axis(self) -> None:
         """By step, then tokens, then time; the whole run is in view again."""
         self.axis = AXES[(AXES.index(self.axis) + 1) % len(AXES)]
         self.viewport.fit()
-        return self.axis
 
-    def next_weight(self) -> float:
-        """The next smoothing weight; 0 for none."""
+    def next_weight(self) -> None:
+        """Smooth more, then not at all."""
         weight = WEIGHTS[(WEIGHTS.index(self.curves.weight) + 1) % len(WEIGHTS)]
         for curves in filter(None, (self.curves, self._anew)):
             curves.smooth(weight)
-        return weight
 
-    def mark(self) -> bool:
-        """Put a vertical mark at the newest step; False where there is none yet, or a mark already."""
-        if not len(self.curves.steps):
-            return False
-        mark = {axis: self.curves.steps.by(axis)[-1] for axis in AXES}
-        if mark in self.marks:
-            return False
-        self.marks.append(mark)
-        return True
+    def mark(self) -> None:
+        """Put a vertical mark at the newest step, if there is one."""
+        if len(self.curves.steps):
+            self.marks.append({axis: self.curves.steps.by(axis)[-1] for axis in AXES})
 
     @property
     def ways(self) -> Content:

@@ -12,7 +12,6 @@ from tuitune.runs.read.state import AT_REST
 from tuitune.runs.read.usage import result
 from tuitune.runs.store.records.training import Answered, Phase
 from tuitune.text import clean
-from tuitune.tui.glyphs import state_content
 from tuitune.tui.monitor.run_status import (
     Moment,
     ended_at,
@@ -22,7 +21,7 @@ from tuitune.tui.monitor.run_status import (
     resumed_figure,
 )
 from tuitune.tui.monitor.run_waiting import queue_lines, waiting_line, wrapped
-from tuitune.tui.widgets.bars import Figure, joined, labelled, progress_bar
+from tuitune.tui.widgets.bars import Figure, joined, labelled, progress_bar, state_content
 from tuitune.tui.widgets.rows import Rows
 from tuitune.units import bytes_text, clock_text, count_text, duration_text, number_text, percent_text
 from tuitune.views.watched_run import WatchedRun
@@ -33,8 +32,8 @@ class RunHeader(Rows):
 
     DEFAULT_CSS = "RunHeader { padding: 0 1; }"
 
-    def __init__(self, *, id: str | None = None) -> None:
-        super().__init__(id=id)
+    def __init__(self) -> None:
+        super().__init__()
         self._phase: Phase | None = None
         self._phase_began_at = 0
 

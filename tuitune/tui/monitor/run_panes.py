@@ -20,8 +20,7 @@ from tuitune.runs.store.identity import Identity
 from tuitune.tui.charts.chart import Chart
 from tuitune.tui.charts.frame import ASCII_GLYPHS, UNICODE_GLYPHS
 from tuitune.tui.monitor.gpu_panel import GpuPanel
-from tuitune.tui.monitor.log_view import LogView
-from tuitune.tui.monitor.log_window import LogWindow
+from tuitune.tui.monitor.log_view import LogView, LogWindow
 from tuitune.tui.monitor.machine_lines import machine_line
 from tuitune.tui.monitor.metric_strip import MetricStrip
 from tuitune.tui.monitor.run_charts import RunCharts
@@ -52,6 +51,7 @@ class RunPanes(Horizontal):
         }  # fmt: skip
         self.names = (*NUMBERED, *(name for name in contents if name not in NUMBERED))
         self._contents = {name: contents[name] for name in self.names}
+        self.panes = {name: _pane(name) for name in self.names}
         self.zoomed = False
         self._active = "loss"
         self._lower = "samples"
@@ -65,23 +65,20 @@ class RunPanes(Horizontal):
             yield MetricStrip()
             with Horizontal(id="pair"):
                 yield from self._charts("pair")
-            yield from self._pane("log")
+            yield from self._filled("log")
         with Vertical(id="right"):
-            yield from self._pane("machine")
+            yield from self._filled("machine")
             yield from self._charts("right")
-            yield from self._pane("samples")
+            yield from self._filled("samples")
 
     def _charts(self, place: Place) -> Iterator[Widget]:
         for metric in charted():
             if metric.pane == place:
-                yield from self._pane(metric.key)
+                yield from self._filled(metric.key)
 
-    def _pane(self, name: str) -> Iterator[Widget]:
-        with Pane(_title(name), id=_id(name), classes="-chart" if name in METRICS else None):
+    def _filled(self, name: str) -> Iterator[Widget]:
+        with self.panes[name]:
             yield self._contents[name]
-
-    def _shown(self, name: str) -> Pane:
-        return self.query_one(f"#{_id(name)}", Pane)
 
     def on_mount(self) -> None:
         if self.app.has_class("-ascii"):
@@ -103,27 +100,33 @@ class RunPanes(Horizontal):
         compact = self.has_class("-compact")
         self.set_class(self.zoomed, "-zoomed")
         shown = {self._active} if self.zoomed else {"loss", self._lower} if compact else set(self.names)
-        for name in self.names:
-            self._shown(name).display = name in shown
+        for name, pane in self.panes.items():
+            pane.display = name in shown
         for folder in ("#pair", "#left", "#right"):
             room = self.query_one(folder)
             room.display = any(pane.display for pane in room.query(Pane))
 
+    def _turn_to(self, name: str) -> None:
+        self._active = name
+        if name != "loss":
+            self._lower = name
+
+    def _show(self, name: str) -> None:
+        self._turn_to(name)
+        self._arrange()
+        self._contents[name].focus()
+
     def on_descendant_focus(self, event: DescendantFocus) -> None:
         for name, content in self._contents.items():
             if content is event.widget:
-                self._active = name
-                if name != "loss":
-                    self._lower = name
+                self._turn_to(name)
 
     def on_click(self, event: Click) -> None:
         """A click on a pane, its title too, puts the focus into it; a second one zooms it."""
         above = event.widget.ancestors_with_self if event.widget else ()
-        for pane in above:
-            name = next((name for name in self.names if isinstance(pane, Pane) and pane is self._shown(name)), None)
-            if name is not None:
-                self._active = name
-                self._contents[name].focus()
+        for name, pane in self.panes.items():
+            if pane in above:
+                self._show(name)
                 if event.chain == 2:
                     self.zoom()
 
@@ -141,24 +144,16 @@ class RunPanes(Horizontal):
 
     def show_pane(self, number: int) -> None:
         """Show a pane, counted from 1, and put the focus into it."""
-        self._active = self.names[number - 1]
-        if self._active != "loss":
-            self._lower = self._active
-        self._arrange()
-        self._contents[self._active].focus()
+        self._show(self.names[number - 1])
 
     def turn(self, by: int) -> None:
         """The next pane, or with -1 the previous one."""
-        self.show_pane((self.names.index(self._active) + by) % len(self.names) + 1)
+        self._show(self.names[(self.names.index(self._active) + by) % len(self.names)])
 
     def zoom(self) -> None:
         """Give the active pane all the room, or give it back."""
         self.zoomed = not self.zoomed
-        self._arrange()
-        self._contents[self._active].focus()
-
-    def is_shown(self, name: str) -> bool:
-        return bool(self._shown(name).display)
+        self._show(self._active)
 
     # What they show
 
@@ -179,11 +174,8 @@ class RunPanes(Horizontal):
 
     def draw_samples(self, view: WatchedRun) -> None:
         book = self.samples.book
-        if view.reloads != self._reloads:
-            self._reloads = view.reloads
-            book.restart()
-        fresh = book.take(view.samples)
-        empty = _no_samples(view.summary.state)
+        anew, self._reloads = view.reloads != self._reloads, view.reloads
+        fresh, empty = book.take(view.samples, anew=anew), _no_samples(view.summary.state)
         if fresh or self.samples.empty != empty:
             self.samples.empty = empty
             self.samples.redraw()
@@ -219,15 +211,17 @@ class RunPanes(Horizontal):
     def _set_title(self, name: str, right: Content, ways: Content | str = "") -> None:
         """The title with its number key, how it is drawn, and what stands at its right."""
         number = f"{NUMBERED.index(name) + 1} " if name in NUMBERED else ""
-        self._shown(name).set_title(Content.assemble((number, "$faint not bold"), _title(name), ways), right)
+        self.panes[name].set_title(Content.assemble((number, "$faint not bold"), _title(name), ways), right)
+
+
+def _pane(name: str) -> Pane:
+    if metric := METRICS.get(name):
+        return Pane(metric.title, id=metric.id, classes="-chart")
+    return Pane(OTHERS[name], id=name)
 
 
 def _title(name: str) -> str:
     return OTHERS[name] if name in OTHERS else METRICS[name].title
-
-
-def _id(name: str) -> str:
-    return METRICS[name].id if name in METRICS else name
 
 
 def _no_samples(state: str) -> str:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from tuitune.problem import TuituneError
+from tuitune.runs.control import spool
 from tuitune.runs.read.state import AT_REST
-from tuitune.runs.store.directory import Run
 from tuitune.text import clean
 from tuitune.tui.base import Handler, TuituneScreen
+from tuitune.tui.monitor.samples import SampleBook
 from tuitune.tui.run_control import RunControl
+from tuitune.tui.widgets.ask import LineDialog
 from tuitune.views.pending_requests import Answer, PendingRequest, PendingRequests
 from tuitune.views.watched_run import WatchedRun
 
@@ -19,31 +20,42 @@ VERBS = {"checkpoint": "checkpoint", "evaluate": "evaluate", "sample_now": "samp
 """Actions of this screen → what they ask of the engine."""
 
 
-class RunRequests(Handler):
-    """Asks the run that `view` watches, and keeps what has not been answered yet.
+class PromptDialog(LineDialog[str]):
+    """Gives a prompt to be answered while the run trains, "" for those of the recipe, None for Esc.
 
-    `last_prompt` gives the prompt that the run was asked last, by whomever; `look_again` has the run read at once.
+    `last` is offered again, where one line can hold it; `prompts`: how many the recipe has.
     """
 
-    def __init__(
-        self,
-        screen: TuituneScreen,
-        view: WatchedRun,
-        *,
-        last_prompt: Callable[[], str],
-        look_again: Callable[[], object],
-    ) -> None:
+    def __init__(self, name: str, last: str, prompts: int) -> None:
+        own = "the prompt of its recipe" if prompts == 1 else f"the {prompts} prompts of its recipe"
+        text = "It answers at the end of its next step.\n"
+        text += f"Leave empty for {own}." if prompts else "Its recipe has no prompts: write one."
+        offered = last if clean(last) == last else ""
+        options = {"select_on_focus": True, "placeholder": "a prompt"}
+        super().__init__(f"Sample {name} now", "Enter sample · Esc back", text, offered, **options)
+        self._needed = not prompts
+
+    def read(self, text: str) -> str:
+        if self._needed and not text.strip():
+            raise ValueError
+        return text.strip()
+
+
+class RunRequests(Handler):
+    """Asks the run that `view` watches, and keeps what has not been answered yet. `book`: the samples it gave."""
+
+    def __init__(self, screen: TuituneScreen, view: WatchedRun, book: SampleBook) -> None:
         super().__init__(screen)
-        self.control = RunControl(screen, self._controlled, lambda run, verb: self._take_down(PendingRequest(verb)))
+        self.control = RunControl(
+            screen,
+            lambda: (view.run, view.summary.state),
+            lambda run, verb: self._take_down(PendingRequest(verb)),
+        )
         self._run = view.run
         self._view = view
-        self._last_prompt = last_prompt
-        self._look_again = look_again
+        self._book = book
         self._asks = PendingRequests()
         self._prompt: str | None = None
-
-    def _controlled(self) -> tuple[Run, str]:
-        return self._run, self._view.summary.state
 
     @property
     def words(self) -> str:
@@ -77,8 +89,6 @@ class RunRequests(Handler):
         self._request(PendingRequest("evaluate"), {})
 
     def action_sample_now(self) -> None:
-        from tuitune.tui.monitor.prompt_dialog import PromptDialog
-
         def ask(prompt: str | None) -> None:
             if prompt is not None:
                 self._prompt = prompt
@@ -86,25 +96,19 @@ class RunRequests(Handler):
 
         prompts = self._view.setting("samples.prompts")
         count = len(prompts) if isinstance(prompts, list) else 0
-        last = self._last_prompt() if self._prompt is None else self._prompt
+        last = self._book.last_asked if self._prompt is None else self._prompt
         self.screen.app.push_screen(PromptDialog(self._run.name, last, count), ask)
 
     def action_tune(self) -> None:
         from tuitune.tui.monitor.tune_dialog import TuneDialog
 
-        try:
-            recipe = self._view.current_recipe()
-        except (TuituneError, OSError) as refusal:
-            self.screen.notify(str(refusal), title="Its recipe cannot be read", severity="error")
-            return
-        self.screen.app.push_screen(
-            TuneDialog(self._run.name, recipe),
-            lambda changes: self._request(PendingRequest("tune"), {"changes": changes}) if changes else None,
-        )
+        with self.telling("Its recipe cannot be read"):
+            self.screen.app.push_screen(
+                TuneDialog(self._run.name, self._view.current_recipe()),
+                lambda changes: self._request(PendingRequest("tune"), {"changes": changes}) if changes else None,
+            )
 
     def _request(self, ask: PendingRequest, arguments: Mapping[str, Any]) -> None:
-        from tuitune.runs.control import spool
-
         def job() -> None:
             nonce = spool.request(self._run, ask.verb, arguments)
             self.screen.app.call_later(self._take_down, PendingRequest(ask.verb, nonce, ask.detail))
@@ -113,7 +117,7 @@ class RunRequests(Handler):
 
     def _take_down(self, ask: PendingRequest) -> None:
         self._asks.add(ask)
-        self._look_again()
+        self.screen.refresh_keys()
 
     # What came of it
 

@@ -12,12 +12,18 @@ from textual.widgets import Static
 
 from tuitune.runs.store.records.samples import Sample
 from tuitune.text import clean
-from tuitune.tui.monitor.sample_layout import laid_out
 from tuitune.tui.widgets.word_diff import changed_spans
+
+Page = tuple[str, Content]
+"""A title and a text."""
 
 TEXT_LIMIT = 6_000
 FOREIGN = 1_000_000
 """Indices from here on are of prompts that are none of the recipe's."""
+
+_TITLE, _HANGING = 18, 2
+_BROAD = 64
+"""Cells from which on the texts stand in a column of their own, right of the titles."""
 
 
 @dataclass(frozen=True)
@@ -63,11 +69,8 @@ class SampleBook:
         self._prompt = 0
         self._place: int | None = None
 
-    def take(self, records: Sequence[Sample]) -> bool:
-        """Add what `records` has gained since the last call, or all of it where it is shorter than it was; whether
-        that changed anything.
-        """
-        anew = len(records) < self._taken
+    def take(self, records: Sequence[Sample], *, anew: bool = False) -> bool:
+        """Add what `records` has gained since the last call, or `anew` all of it; whether that changed anything."""
         if anew:
             self._answers, self._taken = {}, 0
         fresh = [sample for record in records[self._taken :] if (sample := ShownSample.of(record))]
@@ -76,10 +79,6 @@ class SampleBook:
             self._answers.setdefault((sample.index, sample.prompt), []).append(sample)
         self._prompt = min(self._prompt, max(len(self._answers) - 1, 0))
         return bool(fresh) or anew
-
-    def restart(self) -> None:
-        """Take every record again at the next call."""
-        self._answers, self._taken = {}, 0
 
     @property
     def prompts(self) -> int:
@@ -129,7 +128,7 @@ class SampleBook:
         asked = [answers[-1] for answers in self._answers.values() if answers[-1].foreign]
         return max(asked, key=lambda sample: sample.step).prompt if asked else ""
 
-    def pages(self) -> list[tuple[str, Content]]:
+    def pages(self) -> list[Page]:
         """Titles and texts to show: the prompt, the first answer, and the answer in view with its changes marked."""
         answers = self.answers
         if not answers:
@@ -157,8 +156,8 @@ class SamplesView(VerticalScroll, can_focus=True):
     SamplesView Static { height: auto; text-wrap: nowrap; text-overflow: clip; }
     """
 
-    def __init__(self, *, id: str | None = None) -> None:
-        super().__init__(id=id)
+    def __init__(self) -> None:
+        super().__init__()
         self.book = SampleBook()
         self.empty = ""
 
@@ -177,3 +176,36 @@ class SamplesView(VerticalScroll, can_focus=True):
         if len(lines) > height:
             lines = laid_out(pages, width - self.scrollbar_size_vertical, height)
         self.query_one(Static).update(Content("\n").join(lines))
+
+
+def laid_out(pages: Sequence[Page], width: int, height: int) -> list[Content]:
+    """The pages as lines of `width` cells. The last one is never cut; the others share what it leaves of `height`,
+    a line each at least.
+    """
+    *others, last = (_lines(page, width) for page in pages)
+    room = height - len(last)
+    for number, page in enumerate(others):
+        fair = max(room // (len(others) - number), 1)
+        cut = page if sum(map(len, others[number:])) <= room else _cut(pages[number], width, fair)
+        room -= len(cut)
+        others[number] = cut
+    return [line for page in (*others, last) for line in page]
+
+
+def _lines(page: Page, width: int) -> list[Content]:
+    """The title, then the text in lines that hang below its beginning."""
+    title, text = page
+    indent = _TITLE if width >= _BROAD else _HANGING
+    head = Content.styled(title, "bold").pad_right(max(indent - len(title), 2))
+    paragraphs = (head[indent:] + text).split("\n")
+    first, *more = (line for paragraph in paragraphs for line in paragraph.wrap(max(width - indent, 1)))
+    return [head[:indent] + first, *(line.pad_left(indent) for line in more)]
+
+
+def _cut(page: Page, width: int, height: int) -> list[Content]:
+    """The page as one paragraph in `height` lines at most."""
+    title, text = page
+    lines = _lines((title, Content(" ⏎ ").join(part for part in text.split("\n") if part)), width)
+    if len(lines) > height:
+        lines = [*lines[: height - 1], lines[height - 1].truncate(width - 1) + "…"]
+    return lines

@@ -19,7 +19,7 @@ from tuitune.text import clean, redact
 from tuitune.tui import clipboard
 from tuitune.tui.actions import bindings
 from tuitune.tui.base import TuituneScreen
-from tuitune.tui.monitor.chart_keys import ChartKeys, SampleKeys
+from tuitune.tui.monitor.run_charts import PAN, ZOOM
 from tuitune.tui.monitor.run_header import RunHeader
 from tuitune.tui.monitor.run_panes import RunPanes
 from tuitune.tui.monitor.run_requests import VERBS, RunRequests
@@ -33,6 +33,12 @@ INTERVAL = 1.0
 RECORDS_AT_ONCE = 2_000
 DRAW_WHILE_READING = 0.5
 RECIPE_LIMIT = 1 << 20
+
+_NEED_POINTS = {
+    "zoom_in", "zoom_out", "pan_left", "pan_right", "fit", "follow", "log_scale", "smooth", "x_axis", "mark",
+}  # fmt: skip
+_NEED_ZOOM = {"pan_left", "pan_right", "fit", "follow"}
+_NEED_SAMPLES = {"sample_earlier", "sample_later", "sample_prompt"}
 
 
 class MonitorScreen(TuituneScreen):
@@ -50,10 +56,10 @@ class MonitorScreen(TuituneScreen):
         self.run = run
         self.view = WatchedRun(run)
         self.panes = RunPanes(run)
-        self.requests = RunRequests(self, self.view, last_prompt=self._last_prompt, look_again=self.look_again)
+        self.charts, self.book = self.panes.charts, self.panes.samples.book
+        self.requests = RunRequests(self, self.view, self.book)
         self.control = self.requests.control
-        charts = ChartKeys(self, self.panes.charts, self.draw, self.read)
-        self.handlers = (self.control, self.requests, charts, SampleKeys(self, self.panes, self.view))
+        self.handlers = (self.control, self.requests)
         self._foreign = ""
         self._place = (0, 0)
         self._due = asyncio.Event()
@@ -63,14 +69,17 @@ class MonitorScreen(TuituneScreen):
         yield self.panes
         yield KeyBar()
 
-    def _last_prompt(self) -> str:
-        return self.panes.samples.book.last_asked
-
     def why_disabled(self, name: str) -> str | None:
         if self._foreign and (name in CONTROLS or name in VERBS):
             return f"{clean(self.run.name)} is read-only here: {self._foreign}"
         if name == "usage" and usage.result(self.run) is None:
             return f"{clean(self.run.name)} has no result to use yet"
+        if name in _NEED_POINTS and self.charts.window is None:
+            return "nothing on the charts yet"
+        if name in _NEED_ZOOM and self.charts.viewport.whole:
+            return "the whole run is in view; + zooms in"
+        if name in _NEED_SAMPLES and not self.book.prompts:
+            return "no samples yet"
         return super().why_disabled(name)
 
     # Following the run
@@ -122,7 +131,7 @@ class MonitorScreen(TuituneScreen):
         while True:
             self.view.refresh(max_records=RECORDS_AT_ONCE)
             await asyncio.sleep(0)
-            done = self.panes.charts.take(self.view) and self.view.complete
+            done = self.charts.take(self.view) and self.view.complete
             if done or monotonic() - drawn_at >= DRAW_WHILE_READING:
                 self.draw()
                 drawn_at = monotonic()
@@ -150,9 +159,9 @@ class MonitorScreen(TuituneScreen):
         """Turn to the answer of a sample; how to get there, where its pane is not shown."""
         if answer.ask.verb != "sample" or not answer.ok:
             return ""
-        self.panes.samples.book.show_asked(answer.ask.detail)
+        self.book.show_asked(answer.ask.detail)
         self.panes.samples.redraw()
-        return "" if self.panes.is_shown("samples") else " · 6 shows it"
+        return "" if self.panes.panes["samples"].display else " · 6 shows it"
 
     # Panes
 
@@ -181,6 +190,58 @@ class MonitorScreen(TuituneScreen):
             return False
         self.panes.zoom()
         return True
+
+    # Which part of the run its charts and samples show, and how
+
+    def _zoom(self, factor: float) -> None:
+        self.charts.zoom(factor)
+        self.draw()
+
+    action_zoom_in = partialmethod(_zoom, ZOOM)
+    action_zoom_out = partialmethod(_zoom, 1 / ZOOM)
+
+    def _pan(self, share: float) -> None:
+        self.charts.pan(share)
+        self.draw()
+
+    action_pan_left = partialmethod(_pan, -PAN)
+    action_pan_right = partialmethod(_pan, PAN)
+
+    def action_fit(self) -> None:
+        self.charts.viewport.fit()
+        self.draw()
+
+    def action_follow(self) -> None:
+        self.charts.viewport.follow()
+        self.draw()
+
+    def action_log_scale(self) -> None:
+        self.charts.log = not self.charts.log
+        self.draw()
+
+    async def action_smooth(self) -> None:
+        self.charts.next_weight()
+        await self.read()
+
+    def action_x_axis(self) -> None:
+        self.charts.next_axis()
+        self.draw()
+
+    def action_mark(self) -> None:
+        self.charts.mark()
+        self.draw()
+
+    def _walk(self, by: int) -> None:
+        self.book.walk(by)
+        self.panes.samples.redraw()
+        self.panes.draw_samples(self.view)
+
+    action_sample_earlier = partialmethod(_walk, -1)
+    action_sample_later = partialmethod(_walk, 1)
+
+    def action_sample_prompt(self) -> None:
+        self.book.next_prompt()
+        self._walk(0)
 
     # Its recipe, and its result
 

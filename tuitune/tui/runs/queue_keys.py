@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tuitune.problem import TuituneError
 from tuitune.tui.base import Handler, TuituneScreen
 from tuitune.tui.run_control import RunControl
 from tuitune.views.run_line import READING, RunLine
@@ -13,23 +12,19 @@ QUEUE = frozenset({"edit", "queue_earlier", "queue_later"})
 
 
 class QueueKeys(Handler):
-    """The actions on the queued run that `current` names."""
+    """The actions on the queued run that `current` gives; asked for only where there is one."""
 
-    def __init__(self, screen: TuituneScreen, control: RunControl, current: Callable[[], RunLine | None]) -> None:
+    def __init__(self, screen: TuituneScreen, control: RunControl, current: Callable[[], RunLine]) -> None:
         super().__init__(screen)
         self._control = control
         self._current = current
 
     def why_disabled(self, name: str) -> str | None:
-        line = self._current()
-        return _why_not_ordered(name, line) if name in QUEUE and line else None
+        return _why_not_ordered(name, self._current()) if name in QUEUE else None
 
     def action_edit(self) -> None:
-        if line := self._current():
-            try:
-                self.screen.app.open_edit(line.run)
-            except TuituneError as refusal:
-                self.screen.notify(str(refusal), title="Its recipe cannot be read", severity="error")
+        with self.telling("Its recipe cannot be read"):
+            self.screen.app.open_edit(self._current().run)
 
     def action_queue_earlier(self) -> None:
         self._move(-1)
@@ -40,11 +35,9 @@ class QueueKeys(Handler):
     def _move(self, by: int) -> None:
         from tuitune.runs.queue import order
 
-        if line := self._current():
-            run = line.run
-            verb = "queue_earlier" if by < 0 else "queue_later"
-            keeps = f"{run.name} keeps its place"
-            self._control.begin(run, verb, lambda: order.move(run, order.turn(run)[0] + by), keeps)
+        run, verb = self._current().run, "queue_earlier" if by < 0 else "queue_later"
+        keeps = f"{run.name} keeps its place"
+        self._control.begin(run, verb, lambda: order.move(run, order.turn(run)[0] + by), keeps)
 
 
 def _why_not_ordered(name: str, line: RunLine) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from textual.content import Content
 
-from tuitune.tui.glyphs import spark, state_content
+from tuitune.tui.widgets.bars import spark, state_content
 from tuitune.tui.widgets.columns import Column, line, titles
 from tuitune.units import age_text, count_text, duration_text, number_text
 from tuitune.views.run_line import READING, RunLine

@@ -9,7 +9,6 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING
 
 from textual import on, work
 from textual.app import ComposeResult
@@ -22,7 +21,6 @@ from tuitune.text import clean
 from tuitune.tui.actions import bindings
 from tuitune.tui.base import TuituneScreen
 from tuitune.tui.run_control import CONTROLS, RunControl
-from tuitune.tui.runs.demo import DemoKey
 from tuitune.tui.runs.queue_keys import QUEUE, QueueKeys
 from tuitune.tui.runs.run_alerts import RunAlerts
 from tuitune.tui.runs.run_row import heading, run_row
@@ -32,9 +30,6 @@ from tuitune.tui.widgets.pane import Pane
 from tuitune.tui.widgets.row_list import ListRow, RowList
 from tuitune.views import machine_status
 from tuitune.views.run_line import READING, RunLine
-
-if TYPE_CHECKING:
-    from tuitune.runs.store.directory import Run
 
 _MOST_ROWS = 200
 _POLL_SECONDS = 1.0
@@ -87,18 +82,10 @@ class RunsScreen(TuituneScreen):
         def can_replace(self, message: Message) -> bool:
             return isinstance(message, RunsScreen.Listed)
 
-    class Located(Message):
-        """What machine this is, in a few words, and who uses its GPUs."""
-
-        def __init__(self, machine: str, users: str = "") -> None:
-            super().__init__()
-            self.machine = machine
-            self.users = users
-
     def __init__(self) -> None:
         super().__init__()
-        self.control = RunControl(self, self._controlled)
-        self.handlers = (self.control, QueueKeys(self, self.control, self.current), DemoKey(self))
+        self.control = RunControl(self, lambda: (self._at_hand().run, self._at_hand().state))
+        self.handlers = (self.control, QueueKeys(self, self.control, self._at_hand))
         self._lines: list[RunLine] = []
         self._words: list[str] = []
         self._written: dict[str, Content] = {}
@@ -150,7 +137,7 @@ class RunsScreen(TuituneScreen):
         while not worker.is_cancelled:
             self.post_message(self.Listed(runs.poll(lambda: worker.is_cancelled)))
             if self._in_sight.is_set() and runs.complete:
-                self.post_message(self.Located(*machine.describe()))
+                self.call_later(self.show_place, *machine.describe())
             if runs.complete or not self._in_sight.is_set():
                 self._rest(lambda: worker.is_cancelled)
 
@@ -161,10 +148,11 @@ class RunsScreen(TuituneScreen):
         while time.monotonic() - began < seconds and not cancelled() and seen == self._in_sight.is_set():
             time.sleep(_TICK_SECONDS)
 
-    def on_runs_screen_located(self, message: Located) -> None:
-        self._write("#place", _place_line(message.machine))
-        self._write("#users", Content(clean(message.users, limit=400)))
-        self.set_class(bool(message.users), "-used")
+    def show_place(self, machine: str, users: str) -> None:
+        """`machine`: what it is, in a few words; `users`: who uses its GPUs."""
+        self._write("#place", _place_line(machine))
+        self._write("#users", Content(clean(users, limit=400)))
+        self.set_class(bool(users), "-used")
 
     def on_runs_screen_listed(self, message: Listed) -> None:
         self._lines, self._listed = message.lines, True
@@ -224,21 +212,33 @@ class RunsScreen(TuituneScreen):
         key = self.query_one(RowList).current
         return next((line for line in self._lines if line.run.path.name == key), None)
 
-    def _controlled(self) -> tuple[Run, str] | None:
+    def _at_hand(self) -> RunLine:
+        """The run under the cursor, for the actions that `why_disabled` refuses without one."""
         line = self.current()
-        return (line.run, line.state) if line else None
+        assert line is not None
+        return line
 
     def why_disabled(self, name: str) -> str | None:
+        if name == "demo" and self.control.is_under_way(None, name):
+            return "The demo is starting"
         if name not in _NEED_A_RUN or self.current() is not None:
             return super().why_disabled(name)
         return "No run here: n composes one, D starts the demo" if self._listed else "Still reading the runs"
+
+    def action_demo(self) -> None:
+        def start() -> None:
+            from tuitune.recipe.presets import demo_recipe
+            from tuitune.runs.launcher import launch
+
+            self.app.call_later(self.app.open_monitor, launch(demo_recipe()))
+
+        self.control.begin(None, "demo", start, "The demo did not start")
 
     def action_new(self) -> None:
         self.app.new_run()
 
     def action_open(self) -> None:
-        if line := self.current():
-            self.app.open_monitor(line.run)
+        self.app.open_monitor(self._at_hand().run)
 
     def action_quit(self) -> None:
         self.app.exit(self.farewell())
@@ -252,7 +252,6 @@ class RunsScreen(TuituneScreen):
     def still_live(self) -> int:
         """How many of the runs that this screen saw at work, or had not read yet, are at work now."""
         from tuitune.runs.read.state import AT_REST, derive
-        from tuitune.views.run_line import READING
 
         return sum((line.live or line.state == READING) and derive(line.run)[0] not in AT_REST for line in self._lines)
 

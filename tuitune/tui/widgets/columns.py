@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from rich.cells import cell_len
 from textual.content import Content
 
 from tuitune.text import clean
-from tuitune.tui.widgets.cut import keep_end
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ def fitting(columns: Sequence[Column], width: int) -> list[int]:
     return kept
 
 
-def line(columns: Sequence[Column], cells: Sequence[str | Content], width: int, style: str = "") -> Content:
+def line(columns: Sequence[Column], cells: Sequence[str | Content], width: int) -> Content:
     """One line of the table, exactly `width` cells wide; cells that are strings are taken for foreign text."""
     kept = fitting(columns, width)
     fixed = sum(columns[place].width for place in kept) + _GAP * (len(kept) - 1)
@@ -49,18 +49,24 @@ def line(columns: Sequence[Column], cells: Sequence[str | Content], width: int, 
     for place in kept:
         column, cell = columns[place], cells[place]
         room = column.width or max(1, width - fixed)
-        content = cell if isinstance(cell, Content) else _text(column, clean(cell), room)
-        content = content.truncate(room, ellipsis=True)
+        if isinstance(cell, str):
+            cell = Content(keep_end(clean(cell), room) if column.path else clean(cell))
+        content = cell.truncate(room, ellipsis=True)
         space = Content(" " * (room - content.cell_length))
         parts.append(space + content if column.right else content + space)
-    joined = Content(" " * _GAP).join(parts)
-    return joined.stylize(style) if style else joined
-
-
-def _text(column: Column, text: str, room: int) -> Content:
-    return Content(keep_end(text, room) if column.path else text)
+    return Content(" " * _GAP).join(parts)
 
 
 def titles(columns: Sequence[Column], width: int) -> Content:
     """The heading of the table."""
-    return line(columns, [column.title for column in columns], width, "$faint")
+    return line(columns, [column.title for column in columns], width).stylize("$faint")
+
+
+def keep_end(text: str, room: int) -> str:
+    """`text` in at most `room` cells, cut at its beginning: the end of a path is what tells it from others."""
+    if cell_len(text) <= room:
+        return text
+    end = text[-room:]
+    while end and cell_len(end) > room - 1:
+        end = end[1:]
+    return f"…{end}"

@@ -9,7 +9,7 @@ from textual.content import Content
 from tuitune.recipe.declaration import Change
 from tuitune.recipe.settings import Setting, section_titles, settings, show_value
 from tuitune.text import clean
-from tuitune.tui.widgets.cut import keep_end
+from tuitune.tui.widgets.columns import keep_end
 from tuitune.tui.widgets.row_list import ListRow
 
 LABEL_WIDTH = 1 + max(len(one.title) for one in settings())

@@ -35,8 +35,8 @@ class KeyBar(Widget):
     }
     """
 
-    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
-        super().__init__(id=id, classes=classes)
+    def __init__(self) -> None:
+        super().__init__()
         self._drawn: tuple[object, ...] = ()
         self._said, self._style = "", ""
         self._until: Timer | None = None
