@@ -7,6 +7,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from textual.binding import Binding, BindingType
+from textual.keys import format_key
 
 EVERYWHERE = "everywhere"
 
@@ -28,7 +29,7 @@ class Action:
 
     @property
     def display_key(self) -> str:
-        return " ".join(_KEY_NAMES.get(key, key) for key in self.keys.split(","))
+        return " ".join(_KEY_NAMES.get(key) or format_key(key) for key in self.keys.split(","))
 
     @property
     def command(self) -> str:
@@ -37,11 +38,8 @@ class Action:
 
 
 _KEY_NAMES = {
-    "question_mark": "?", "colon": ":", "slash": "/", "enter": "Enter", "escape": "Esc", "plus": "+", "minus": "-",
-    "equals_sign": "=", "tab": "Tab", "shift+tab": "⇧Tab", "f1": "F1", "ctrl+p": "^p",
-    "left_square_bracket": "[", "right_square_bracket": "]", "less_than_sign": "<", "greater_than_sign": ">",
-    "space": "Space", "number_sign": "#", "ctrl+down": "^↓", "ctrl+up": "^↑",
-    "left_curly_bracket": "{", "right_curly_bracket": "}",
+    "enter": "Enter", "escape": "Esc", "tab": "Tab", "shift+tab": "⇧Tab", "space": "Space", "f1": "F1", "ctrl+p": "^p",
+    "ctrl+down": "^↓", "ctrl+up": "^↑",
 }  # fmt: skip
 
 _DECLARED: tuple[Action, ...] = (

@@ -11,7 +11,6 @@ from typing import ClassVar
 from textual import getters
 from textual.app import RenderResult
 from textual.content import Content
-from textual.css.query import NoMatches
 from textual.message import Message
 from textual.screen import Screen
 from textual.widget import Widget
@@ -120,10 +119,8 @@ class TuituneScreen(Screen[None]):
 
     def refresh_keys(self) -> None:
         """Have the key bar look again at which actions are available."""
-        try:
-            self.query_one(KeyBar).refresh_keys()
-        except NoMatches:
-            return
+        for bar in self.query(KeyBar):
+            bar.refresh_keys()
 
     async def _dispatch_message(self, message: Message) -> None:
         """Let others have their turn after each message: Textual styles, sizes and paints a new screen at one go."""

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tuitune.paths import private_directory, recipes_home
-from tuitune.problem import TuituneError
 from tuitune.recipe.document import render, write_text
 from tuitune.runs.located import resolve_paths
 from tuitune.tui.base import Handler, TuituneScreen
@@ -47,13 +46,10 @@ class DraftKeys(Handler):
         ask_where(self.screen.app, "Save the recipe", question, suggested, self._base, self._write)
 
     def _write(self, path: Path) -> None:
-        try:
+        with self.telling("Not saved"):
             if path.parent == recipes_home():
                 private_directory(path.parent)
             recipe = self._draft.recipe
             write_text(path, render(recipe if path.parent == self._base else resolve_paths(recipe, self._base)))
-        except (OSError, TuituneError) as error:
-            self.screen.notify(str(error), title="Not saved", severity="error")
-            return
-        without = f" Skipped: {', '.join(self._draft.refused)}, not valid as typed." if self._draft.refused else ""
-        self.screen.notify(f"{path}{without}", title="Saved")
+            without = f" Skipped: {', '.join(self._draft.refused)}, not valid as typed." if self._draft.refused else ""
+            self.screen.notify(f"{path}{without}", title="Saved")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tomllib
 from pathlib import Path
 
@@ -25,21 +24,14 @@ def remembered(key: str) -> str | None:
 
 def remember(key: str, value: str) -> None:
     """Write one text, keeping what else a person wrote there. Raises TuituneError where the file cannot be changed."""
-    try:
-        _write(key, value)
-    except (OSError, ValueError) as error:  # tomlkit's and Unicode errors are ValueErrors
-        raise TuituneError(Problem(str(_path()), str(error))) from error
-
-
-def _write(key: str, value: str) -> None:
     import tomlkit
 
-    text = _path().read_text("utf-8") if _path().exists() else ""
-    document = tomlkit.parse(text)
-    if document.get(key) == value:
-        return
-    document[key] = value
-    private_directory(config_home())
-    temporary = _path().with_suffix(f".{os.getpid()}.tmp")
-    temporary.write_text(tomlkit.dumps(document), "utf-8")
-    temporary.replace(_path())
+    from tuitune.recipe.document import write_text
+
+    try:
+        document = tomlkit.parse(_path().read_text("utf-8") if _path().exists() else "")
+        document[key] = value
+        private_directory(config_home())
+    except (OSError, ValueError) as error:  # tomlkit's and Unicode errors are ValueErrors
+        raise TuituneError(Problem(str(_path()), str(error))) from error
+    write_text(_path(), tomlkit.dumps(document))

@@ -6,7 +6,6 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from textual.app import App
-from textual.css.query import NoMatches
 from textual.notifications import Notification, Notify, SeverityLevel
 from textual.screen import Screen
 
@@ -70,12 +69,9 @@ class AppShell(App[str], inherit_bindings=False):
 
     def say(self, text: str) -> None:
         """Say something passing in one line, in the key bar of the screen on top."""
-        for screen in reversed(self.screen_stack):
-            try:
-                screen.query_one(KeyBar).say(text)
-                return
-            except NoMatches:
-                continue
+        bars = (bar for screen in reversed(self.screen_stack) for bar in screen.query(KeyBar))
+        if bar := next(bars, None):
+            bar.say(text)
 
     def notify(
         self,

@@ -66,11 +66,6 @@ class Canvas:
         left, right = (int.from_bytes(half, "little") for half in self._halves)
         return (left | right).to_bytes(self.width * self.height, "little")
 
-    def dot(self, x: int, y: int) -> bool:
-        """Whether a dot is inked."""
-        cell = (y >> 2) * self.width + (x >> 1)
-        return bool(self._halves[x & 1][cell] & _MASKS[x & 1][y & 3][y & 3])
-
     def lines(self, glyphs: str = BRAILLE) -> list[str]:
         """The canvas as text, one string a row."""
         text = "".join(map(glyphs.__getitem__, self.masks()))

@@ -22,7 +22,10 @@ INKS = 4
 
 
 class Chart(Widget, can_focus=True):
-    """Shows `plot` over `window`. `draw()` renders what the plot is now; where that is nothing, `empty` says why."""
+    """Shows `plot` over `window`. `draw()` renders what the plot is now; where that is nothing, `empty` says why.
+
+    `drawn`: whether a frame of the plot is shown, and not `empty`.
+    """
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {
         *_PLAIN.values(),
@@ -45,12 +48,7 @@ class Chart(Widget, can_focus=True):
         self.window: ChartWindow | None = None
         self.empty = ""
         self._rows: list[FrameRow] = []
-        self._framed = False
-
-    @property
-    def drawn(self) -> bool:
-        """Whether a frame of the plot is shown, not the words of an empty chart."""
-        return self._framed
+        self.drawn = False
 
     def draw(self) -> None:
         """Render a frame; only what differs from the one on the screen is refreshed. Costs nothing while hidden."""
@@ -58,8 +56,8 @@ class Chart(Widget, can_focus=True):
         if not width or not height or not self.is_on_screen:
             return
         rows = self.plot.frame(self.window, width, height, monotonic()) if self.window else None
-        self._framed = rows is not None
-        rows = rows if rows is not None else self._words(width, height)
+        self.drawn = rows is not None
+        rows = rows or self._words(width, height)
         before, self._rows = self._rows, rows
         if len(before) != len(rows) or len(before[0].text) != width:
             self.refresh()

@@ -45,7 +45,7 @@ def envelope(line: Series, window: ChartWindow, wide: int, *, positive: bool, kn
     are as they were.
     """
     edges = window.edges(wide)
-    xs, count = line.xs(window.axis), min(len(line.values), len(line.positions))
+    xs, count = line.positions.by(window.axis), line.count
     start, stop = bisect_left(xs, edges[0], 0, count), bisect_left(xs, edges[-1], 0, count)
     spans = [span for span in known if 0 <= span[0] < wide]
     if start > 0:
@@ -84,7 +84,7 @@ def _single(line: Series, window: ChartWindow, wide: int, index: int, positive: 
     value = line.values.values[index]
     if positive and not value > 0:
         value = nan
-    return window.column(line.xs(window.axis)[index], wide), value, value, value, value
+    return window.column(line.positions.by(window.axis)[index], wide), value, value, value, value
 
 
 def _sparse(line: Series, window: ChartWindow, wide: int, start: int, stop: int, positive: bool) -> list[Span]:

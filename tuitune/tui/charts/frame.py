@@ -204,7 +204,7 @@ class _Plot:
                 self._glyph(column, last, frame.glyphs.point, ink)
                 marked = column
         if line.best is not None:
-            column = frame.column(line.xs(frame.window.axis)[line.best])
+            column = frame.column(line.positions.by(frame.window.axis)[line.best])
             value = line.values.values[line.best]
             if 0 <= column < frame.columns * 2 and (value > 0 or not frame.log):
                 low = min(inside, key=lambda span: abs(span[0] - column), default=None)

@@ -11,18 +11,8 @@ LIMIT = 1e300
 """Numbers of this size and above count as not finite: their differences would overflow."""
 
 
-class _Level:
-    """Extremes of blocks: `lows`, `highs`, and the smallest number above zero. Infinite where there is none."""
-
-    __slots__ = ("highs", "lows", "positives")
-
-    def __init__(self) -> None:
-        self.lows, self.highs, self.positives = array("d"), array("d"), array("d")
-
-    def push(self, low: float, high: float, positive: float) -> None:
-        self.lows.append(low)
-        self.highs.append(high)
-        self.positives.append(positive)
+Level = tuple[array[float], array[float], array[float]]
+"""Of every block its smallest number, its largest, and its smallest above zero; infinite where there is none."""
 
 
 class Pyramid:
@@ -36,7 +26,7 @@ class Pyramid:
     def __init__(self, values: Iterable[float | None] = ()) -> None:
         self.values = array("d")
         self.gaps = 0
-        self._levels: list[_Level] = []
+        self._levels: list[Level] = []
         self.extend(values)
 
     def __len__(self) -> int:
@@ -71,12 +61,14 @@ class Pyramid:
         closed, depth = number + 1, 0
         while True:
             if depth == len(self._levels):
-                self._levels.append(_Level())
-            level = self._levels[depth]
-            level.push(low, high, positive)
+                self._levels.append((array("d"), array("d"), array("d")))
+            lows, highs, positives = self._levels[depth]
+            lows.append(low)
+            highs.append(high)
+            positives.append(positive)
             if closed % _BLOCK:
                 return
-            low, high, positive = min(level.lows[-_BLOCK:]), max(level.highs[-_BLOCK:]), min(level.positives[-_BLOCK:])
+            low, high, positive = min(lows[-_BLOCK:]), max(highs[-_BLOCK:]), min(positives[-_BLOCK:])
             closed //= _BLOCK
             depth += 1
 
@@ -99,8 +91,8 @@ class Pyramid:
         head, tail = -(-start // size), stop // size
         if head >= tail:
             return self._widen(start, stop, depth - 1, low, high, positive)
-        level = self._levels[depth]
-        lows, highs = level.positives if positive else level.lows, level.highs
+        lows, highs, positives = self._levels[depth]
+        lows = positives if positive else lows
         low, high = _wider(low, high, lows[head:tail], highs[head:tail])
         if start < head * size and (lows[head - 1] < low or highs[head - 1] > high):
             low, high = self._widen(start, head * size, depth - 1, low, high, positive)

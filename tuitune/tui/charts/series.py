@@ -19,7 +19,8 @@ class Positions:
     def __init__(self) -> None:
         self._columns = {"step": array("d"), "tokens": array("d"), "time": array("d")}
 
-    def __len__(self) -> int:
+    @property
+    def count(self) -> int:
         return len(self._columns["step"])
 
     def append(self, step: float, tokens: float = 0.0, time: float = 0.0) -> None:
@@ -65,11 +66,12 @@ class Series:
     best: int | None = None
     ghost: bool = False
 
-    def xs(self, axis: str) -> array[float]:
-        """The positions of the values there are: a smoothed line may lag behind the line it smooths."""
-        return self.positions.by(axis)
+    @property
+    def count(self) -> int:
+        """How many points there are: a smoothed line may lag behind the line it smooths."""
+        return min(len(self.values), len(self.positions))
 
     def visible(self, axis: str, low: float, high: float) -> tuple[int, int]:
         """Indices [start, stop) of the points from `low` to `high`."""
-        xs, count = self.xs(axis), min(len(self.values), len(self.positions))
+        xs, count = self.positions.by(axis), self.count
         return bisect_left(xs, low, 0, count), bisect_right(xs, high, 0, count)

@@ -38,7 +38,7 @@ class Viewport:
         newest = max(newest, first)
         if self.span is None:
             right = newest if final else self._advance(newest, first, newest - first, end)
-            return first, max(right, first + _least(first))
+            return first, max(right, first + max(1.0, abs(first) * 1e-9))
         if self.at is not None:
             return self.at - self.span, self.at
         right = max(newest, first + self.span) if final else self._advance(newest, first, self.span, end)
@@ -83,14 +83,5 @@ class Viewport:
     def follow(self) -> None:
         self.at, self._edge = None, None
 
-    def hold(self, window: tuple[float, float]) -> None:
-        """Stop following: stay on what is shown now."""
-        self.span, self.at = window[1] - window[0], window[1]
-
     def fit(self) -> None:
         self.span = self.at = self._edge = None
-
-
-def _least(first: float) -> float:
-    """A width for a run of one point, wide enough to be a width at the size of `first`."""
-    return max(1.0, abs(first) * 1e-9)

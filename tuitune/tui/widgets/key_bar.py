@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import accumulate
+from typing import Any
 
 from textual.content import Content
 from textual.events import Click
@@ -89,10 +90,8 @@ class KeyBar(Widget):
         return [action for action in actions_of(getattr(self.screen, "NAME", "")) if action.shown]
 
     def _disabled(self) -> frozenset[str]:
-        why_disabled: Callable[[str], str | None] | None = getattr(self.screen, "why_disabled", None)
-        if why_disabled is None:
-            return frozenset()
-        return frozenset(action.name for action in self._actions() if why_disabled(action.name))
+        screen: Any = self.screen
+        return frozenset(action.name for action in self._actions() if screen.why_disabled(action.name))
 
     def _state(self) -> tuple[object, ...]:
         return self._disabled(), self.size.width, self._said, self._style
