@@ -52,15 +52,10 @@ def nobody_to_resume() -> bool:
     """Whether no shell waits to bring this process back: its group has no parent in the session (as after `exec`, in
     a terminal window or tmux pane of its own, or as the command of ssh).
     """
+    import psutil
+
     try:
-        leader = os.getpgrp()
-        parent = os.getppid() if leader == os.getpid() else _parent_of(leader)
+        parent = psutil.Process(os.getpgrp()).ppid()
         return parent <= 1 or os.getsid(parent) != os.getsid(0)
-    except (OSError, ValueError, IndexError):
+    except (OSError, psutil.Error):
         return True
-
-
-def _parent_of(pid: int) -> int:
-    """The parent of a process, from /proc."""
-    with open(f"/proc/{pid}/stat", "rb") as stat:
-        return int(stat.read().rpartition(b")")[2].split()[1])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from textual.color import Color, ColorParseError
 from textual.theme import Theme
@@ -23,7 +24,6 @@ COLOURS = (
 """The colours every theme names. Under the same names (except Textual's own first four) they are variables in CSS."""
 
 _KEYS = {"name": str, "dark": bool, "ansi": bool, "colours": dict}
-_REQUIRED = ("name", "dark", "colours")
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def load_themes() -> Themes:
 def read_theme(path: Path) -> Theme:
     """One theme file. Raises TuituneError listing every missing, unknown or malformed field of it."""
     try:
-        document = tomllib.loads(path.read_text("utf-8"))
+        document = {"ansi": False} | tomllib.loads(path.read_text("utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise TuituneError(Problem(path.name, str(error))) from error
     if problems := [*_shape_problems(document), *_colour_problems(document)]:
@@ -62,12 +62,11 @@ def read_theme(path: Path) -> Theme:
 
 def _shape_problems(document: dict[str, object]) -> list[Problem]:
     problems = [Problem(key, "unknown field") for key in document if key not in _KEYS]
-    problems += [Problem(key, "missing") for key in _REQUIRED if key not in document]
-    problems += [
-        Problem(key, f"expected {kind.__name__}, found {type(document[key]).__name__}")
-        for key, kind in _KEYS.items()
-        if key in document and not isinstance(document[key], kind)
-    ]
+    for key, kind in _KEYS.items():
+        if key not in document:
+            problems.append(Problem(key, "missing"))
+        elif not isinstance(document[key], kind):
+            problems.append(Problem(key, f"expected {kind.__name__}, found {type(document[key]).__name__}"))
     return problems
 
 
@@ -87,13 +86,12 @@ def _colour_problems(document: dict[str, object]) -> list[Problem]:
     return problems
 
 
-def _build(document: dict[str, object]) -> Theme:
+def _build(document: dict[str, Any]) -> Theme:
     colours = document["colours"]
-    assert isinstance(colours, dict)
     return Theme(
-        name=str(document["name"]),
-        dark=bool(document["dark"]),
-        ansi=bool(document.get("ansi", False)),
+        name=document["name"],
+        dark=document["dark"],
+        ansi=document["ansi"],
         primary=colours["accent"],
         secondary=colours["accent"],
         accent=colours["accent"],
@@ -104,7 +102,7 @@ def _build(document: dict[str, object]) -> Theme:
         surface=colours["surface"],
         panel=colours["panel"],
         foreground=colours["foreground"],
-        variables=_variables(colours) | (_WITHOUT_COLOUR if document.get("ansi") else {}),
+        variables=_variables(colours) | (_WITHOUT_COLOUR if document["ansi"] else {}),
     )
 
 

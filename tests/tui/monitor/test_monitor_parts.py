@@ -17,9 +17,9 @@ from tuitune.hardware.host import Host
 from tuitune.runs.store.records.samples import Sample
 from tuitune.text import clean
 from tuitune.tui import clipboard
-from tuitune.tui.charts.spark import spark
+from tuitune.tui.monitor.gpu_panel import MachineReading, machine_line, machine_lines
 from tuitune.tui.monitor.log_view import LogWindow
-from tuitune.tui.monitor.machine_lines import MachineReading, machine_line, machine_lines
+from tuitune.tui.monitor.metric_strip import spark
 from tuitune.tui.monitor.samples import SampleBook, laid_out
 from tuitune.tui.widgets.bars import gauge, joined, progress_bar
 from tuitune.tui.widgets.word_diff import changed_spans

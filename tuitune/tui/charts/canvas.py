@@ -65,8 +65,3 @@ class Canvas:
         """One byte a cell, row by row: bit n is dot n+1 of the braille pattern."""
         left, right = (int.from_bytes(half, "little") for half in self._halves)
         return (left | right).to_bytes(self.width * self.height, "little")
-
-    def lines(self, glyphs: str = BRAILLE) -> list[str]:
-        """The canvas as text, one string a row."""
-        text = "".join(map(glyphs.__getitem__, self.masks()))
-        return [text[start : start + self.width] for start in range(0, len(text), self.width)]

@@ -12,13 +12,14 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from tuitune.tui.charts.envelope import ChartWindow
-from tuitune.tui.charts.frame import ALARM, AXIS, BLANK, EVENT, GHOST, MARK, SERIES, FrameRow
+from tuitune.tui.charts.frame import ALARM, AXIS, EVENT, GHOST, MARK, SERIES, FrameRow
 from tuitune.tui.charts.plot import Plot
 
-_PLAIN = {AXIS: "chart--axis", MARK: "chart--mark", EVENT: "chart--event", ALARM: "chart--alarm"}
-
-INKS = 4
-"""How many line colours there are; a line's ink is 1 to this."""
+_CLASSES = {
+    AXIS: "chart--axis", MARK: "chart--mark", EVENT: "chart--event", ALARM: "chart--alarm",
+    SERIES + 1: "chart--line-1", SERIES + 2: "chart--line-2", GHOST + 1: "chart--ghost-1", GHOST + 2: "chart--ghost-2",
+}  # fmt: skip
+"""Colour number → component class; a line's ink is 1 or 2."""
 
 
 class Chart(Widget, can_focus=True):
@@ -27,20 +28,20 @@ class Chart(Widget, can_focus=True):
     `drawn`: whether a frame of the plot is shown, and not `empty`.
     """
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = {
-        *_PLAIN.values(),
-        *(f"chart--line-{ink}" for ink in range(1, INKS + 1)),
-        *(f"chart--ghost-{ink}" for ink in range(1, INKS + 1)),
+    COMPONENT_CLASSES: ClassVar[set[str]] = set(_CLASSES.values())
+    DEFAULT_CSS = """
+    Chart {
+        height: 1fr;
+        .chart--axis { color: $faint; }
+        .chart--mark { color: $accent; }
+        .chart--event { color: $foreground 70%; }
+        .chart--alarm { color: $bad; }
+        .chart--line-1 { color: $chart-1; }
+        .chart--line-2 { color: $chart-2; }
+        .chart--ghost-1 { color: $chart-1 38%; }
+        .chart--ghost-2 { color: $chart-2 38%; }
     }
-    DEFAULT_CSS = (
-        "Chart { height: 1fr; .chart--axis { color: $faint; } .chart--mark { color: $accent; }\n"
-        ".chart--event { color: $foreground 70%; } .chart--alarm { color: $bad; }\n"
-        + "\n".join(
-            f".chart--line-{ink} {{ color: $chart-{ink}; }} .chart--ghost-{ink} {{ color: $chart-{ink} 38%; }}"
-            for ink in range(1, INKS + 1)
-        )
-        + "}"
-    )
+    """
 
     def __init__(self, plot: Plot, *, id: str | None = None) -> None:
         super().__init__(id=id)
@@ -87,9 +88,4 @@ class Chart(Widget, can_focus=True):
         return Strip(segments, self.size.width)
 
     def _style(self, ink: int) -> Style:
-        if ink == BLANK:
-            return self.rich_style
-        if ink in _PLAIN:
-            return self.get_component_rich_style(_PLAIN[ink])
-        kind, number = ("ghost", ink - GHOST) if ink >= GHOST else ("line", ink - SERIES)
-        return self.get_component_rich_style(f"chart--{kind}-{(number - 1) % INKS + 1}")
+        return self.get_component_rich_style(_CLASSES[ink]) if ink in _CLASSES else self.rich_style

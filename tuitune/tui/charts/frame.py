@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from math import isnan
 
-from tuitune.tui.charts.axis import Ticks, dot_row, place, value_ticks, x_ticks
+from tuitune.tui.charts.axis import dot_row, place, value_ticks, x_ticks
 from tuitune.tui.charts.canvas import ASCII, BRAILLE, Canvas
 from tuitune.tui.charts.envelope import ChartWindow, Envelopes, Span, logarithmic, trace
 from tuitune.tui.charts.marks import Cells, Mark, MarkLayer
@@ -67,10 +67,6 @@ class FrameRow:
         return different[0], different[-1] + 1
 
 
-def _label(line: Series) -> str:
-    return f"{line.letter} {line.name}".rstrip()
-
-
 @dataclass(frozen=True)
 class Frame:
     """What to draw and where: `lines` back to front, over `window`, from `low` to `high` (powers of ten with `log`)."""
@@ -98,26 +94,18 @@ class Frame:
         return max(1, self.height - 1)
 
     @cached_property
-    def lettered(self) -> bool:
-        return sum(bool(line.letter) for line in self.lines) > 1
-
-    @cached_property
-    def named(self) -> bool:
-        """Whether the lines bear their names at their ends, and not their letters alone."""
-        return self.lettered and self.width - self.gutter - 1 - self._longest >= NAMED_FROM
+    def names(self) -> dict[str, str]:
+        """Letter of a line → what stands at its end: its name too where there is room, nothing beside the only one."""
+        names = {line.letter: f"{line.letter} {line.name}".rstrip() for line in self.lines if line.letter}
+        if len(names) < 2:
+            return {}
+        room = self.width - self.gutter - 2 - max(map(len, names.values()))
+        return names if room >= NAMED_FROM else {letter: letter for letter in names}
 
     @cached_property
     def margin(self) -> int:
         """Characters at the right of the plot, a space and what stands at the ends of the lines."""
-        return self._longest if self.named else 2 * self.lettered
-
-    @cached_property
-    def _longest(self) -> int:
-        return 1 + max((len(_label(line)) for line in self.lines if line.letter), default=0)
-
-    def label(self, line: Series) -> str:
-        """What stands at the end of a line."""
-        return _label(line) if self.named else line.letter
+        return 1 + max(map(len, self.names.values())) if self.names else 0
 
     def render(self) -> list[FrameRow]:
         """Exactly `height` rows of exactly `width` cells."""
@@ -131,12 +119,10 @@ class Frame:
             label = left.get(number)
             text = f"{label or '':>{self.gutter}}{self.glyphs.tick if label else self.glyphs.axis}"
             rows.append(self._fitted(text + plot.text[number], bytes([AXIS]) * len(text) + bytes(plot.inks[number])))
-        labels = [(self.column(position) // 2, text) for position, text in self._x_ticks()]
+        ticks = x_ticks(self.window.low, self.window.high, self.columns, self.window.axis)
+        labels = [(self.column(position) // 2, text) for position, text in ticks]
         rows.append(self._fitted(" " * (self.gutter + 1) + place(labels, self.columns), b""))
         return rows[: self.height]
-
-    def _x_ticks(self) -> Ticks:
-        return x_ticks(self.window.low, self.window.high, self.columns, self.window.axis)
 
     def _fitted(self, text: str, inks: bytes) -> FrameRow:
         return FrameRow(text.ljust(self.width)[: self.width], inks.ljust(self.width, bytes([AXIS]))[: self.width])
@@ -160,7 +146,8 @@ class _Plot:
         self._ends: list[tuple[float, str, int]] = []
         for line in frame.lines:
             self._draw(line)
-        self._overlay_marks()
+        placed = [(mark, frame.column(mark.x) // 2) for mark in frame.marks]
+        MarkLayer(self._glyphs, self._masks, frame.columns).draw(placed, frame.glyphs.mark, frame.glyphs.event)
         text = list(map(frame.glyphs.cells.__getitem__, self._masks))
         for cell, (glyph, ink) in self._glyphs.items():
             text[cell], self._inks[cell] = glyph, ink
@@ -191,8 +178,9 @@ class _Plot:
             self._inks[start:stop] = bytes([ink]) * (stop - start)
         if line.points:
             self._points(line, spans, ink)
-        if line.letter and frame.lettered:
-            self._end(line, spans, ink)
+        ends = [span[4] for span in spans if not isnan(span[4]) and span[0] < frame.columns * 2]
+        if ends and line.letter in frame.names:
+            self._ends.append((ends[-1], frame.names[line.letter], ink))
 
     def _points(self, line: Series, spans: list[Span], ink: int) -> None:
         """A marker on every point that stands apart from the marker before it, and always on the best one."""
@@ -215,12 +203,6 @@ class _Plot:
         row = min(max(self.frame.dot_row(position) // 4, 0), self.frame.rows - 1)
         self._glyphs[row * self.frame.columns + column // 2] = glyph, ink
 
-    def _end(self, line: Series, spans: list[Span], ink: int) -> None:
-        """Note where the line ends, for its name."""
-        ends = [span[4] for span in spans if not isnan(span[4]) and span[0] < self.frame.columns * 2]
-        if ends:
-            self._ends.append((ends[-1], self.frame.label(line), ink))
-
     def _end_rows(self) -> Iterator[tuple[int, tuple[float, str, int]]]:
         """The names beside the ends of their lines, from the top; one a row."""
         ends = sorted(self._ends, key=lambda end: -end[0])[: self.frame.rows]
@@ -229,8 +211,3 @@ class _Plot:
             lowest = self.frame.rows - len(ends) + number
             row = min(max(self.frame.dot_row(end[0]) // 4, row + 1), lowest)
             yield row, end
-
-    def _overlay_marks(self) -> None:
-        frame = self.frame
-        placed = [(mark, frame.column(mark.x) // 2) for mark in frame.marks]
-        MarkLayer(self._glyphs, self._masks, frame.columns).draw(placed, frame.glyphs.mark, frame.glyphs.event)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 from tuitune.metrics import Metric
 from tuitune.objectives import METRICS, charted
 from tuitune.runs.read.history import PlacedEvaluation
@@ -41,22 +39,15 @@ class HeldOut:
         return len(newest) == 3 and beats(newest[0], newest[1]) and beats(newest[1], newest[2])
 
 
-@dataclass(eq=False)
 class RunCurves:
     """Positions and values of a run's training and evaluation records, and the smoothed curves of the noisy ones."""
 
-    weight: float = WEIGHTS[0]
-    steps: Positions = field(default_factory=Positions)
-    values: dict[str, Pyramid] = field(default_factory=lambda: {metric.key: Pyramid() for metric in charted()})
-    evaluations: Positions = field(default_factory=Positions)
-    held_out: dict[str, HeldOut] = field(
-        default_factory=lambda: {metric.key: HeldOut(metric) for metric in charted() if metric.held_out}
-    )
-    smoothed: dict[str, SmoothedSeries] = field(default_factory=dict)
-    _began: float | None = None
-
-    def __post_init__(self) -> None:
-        self.smooth(self.weight)
+    def __init__(self, weight: float = WEIGHTS[0]) -> None:
+        self.steps, self.evaluations = Positions(), Positions()
+        self.values = {metric.key: Pyramid() for metric in charted()}
+        self.held_out = {metric.key: HeldOut(metric) for metric in charted() if metric.held_out}
+        self._began: float | None = None
+        self.smooth(weight)
 
     def smooth(self, weight: float) -> None:
         """Smooth anew with `weight`; the curves follow at the next `catch_up`."""
@@ -101,17 +92,14 @@ class RunCurves:
 
     def lines(self, metric: str) -> list[Series]:
         """The lines of one chart, back to front; with the evaluations, where they measure the same."""
-        raw, smooth, measured = self.values[metric], self.smoothed.get(metric), self.evaluated(metric)
+        raw, smooth = self.values[metric], self.smoothed.get(metric)
+        measured = self.held_out.get(metric) if len(self.evaluations) else None
         name, letter = ("train", "a") if measured else ("", "")
         front = Series(self.steps, raw if smooth is None else smooth.series, 1, name, letter)
         lines = [Series(self.steps, raw, 1, ghost=True)] if smooth is not None else []
         if measured:
             lines.append(Series(self.evaluations, measured.values, 2, "eval", "b", points=True, best=measured.best))
         return [*lines, front]
-
-    def evaluated(self, metric: str) -> HeldOut | None:
-        """What evaluations measured of a metric; None where there was none."""
-        return self.held_out.get(metric) if len(self.evaluations) else None
 
     def last(self, metric: str) -> float | None:
         """The newest value of a metric; None where there is none or it was not finite."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from textual.content import Content
 
@@ -62,7 +62,7 @@ def header_lines(view: WatchedRun, width: int, moment: Moment) -> list[Content]:
     at_rest = state in AT_REST
     lines = [_first_line(view, state, width)]
     if at_rest:
-        lines.append(joined([*_next_key(view, moment), *_results(view)], width))
+        lines.append(joined(_results(view, moment), width))
     elif state == "training" and len(view.steps):
         lines.append(joined(_moment(view, moment), width))
     elif state == "queued":
@@ -120,17 +120,12 @@ def _moment(view: WatchedRun, moment: Moment) -> Iterator[Figure | None]:
     yield from _memory(view)
 
 
-def _next_key(view: WatchedRun, moment: Moment) -> Iterator[Figure]:
-    """What a person does next with a run that did not finish."""
+def _results(view: WatchedRun, moment: Moment) -> Iterator[Figure | None]:
+    """The figures of a run at rest, after what a person does next with one that did not finish."""
     summary = view.summary
     if summary.state != "finished" and not moment.foreign:
         where = "the beginning (no checkpoint)" if summary.checkpoint is None else f"step {summary.checkpoint:,}"
         yield (f"press r to resume from {where}", "$accent bold")
-
-
-def _results(view: WatchedRun) -> Iterator[Figure | None]:
-    """The figures of a run at rest."""
-    summary = view.summary
     yield from _perplexity(view)
     yield from _answers(view)
     if summary.loss is not None:
@@ -151,33 +146,20 @@ def _memory(view: WatchedRun) -> Iterator[Figure]:
 
 
 def _perplexity(view: WatchedRun) -> Iterator[Figure]:
-    base, tuned = view.perplexities
-    if base is not None or tuned is not None:
-        yield labelled("perplexity", _change(_figure(base), _figure(tuned)))
-
-
-def _figure(value: float | None) -> str | None:
-    return None if value is None else f"{value:.3g}" if value < 1000 else count_text(value)
+    yield from _change("perplexity", *view.perplexities, lambda one: f"{one:.3g}" if one < 1000 else count_text(one))
 
 
 def _answers(view: WatchedRun) -> Iterator[Figure]:
     """Base → tuned shares of the answers check, where it was made."""
     measured = {answered.label: answered for answered in view.answers}
-    base_model, tuned_model = (measured.get(label, Answered()) for label in ("base", "tuned"))
-    for title, before, after in (
-        ("valid JSON", base_model.valid_json, tuned_model.valid_json),
-        ("exact", base_model.exact, tuned_model.exact),
-    ):
-        base, tuned = _share(before), _share(after)
-        if base is not None or tuned is not None:
-            yield labelled(title, _change(base, tuned))
+    base, tuned = (measured.get(label, Answered()) for label in ("base", "tuned"))
+    yield from _change("valid JSON", base.valid_json, tuned.valid_json, percent_text)
+    yield from _change("exact", base.exact, tuned.exact, percent_text)
 
 
-def _share(value: float | None) -> str | None:
-    return None if value is None else percent_text(value)
-
-
-def _change(base: str | None, tuned: str | None) -> Content:
-    if tuned is None:
-        return Content(f"{base} base")
-    return Content.assemble(f"{base} → " if base is not None else "", (tuned, "bold"))
+def _change(label: str, base: float | None, tuned: float | None, text: Callable[[float], str]) -> Iterator[Figure]:
+    """`label base → tuned`, as far as the two are known."""
+    if tuned is not None:
+        yield labelled(label, Content.assemble(f"{text(base)} → " if base is not None else "", (text(tuned), "bold")))
+    elif base is not None:
+        yield labelled(label, f"{text(base)} base")

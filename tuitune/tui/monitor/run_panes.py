@@ -21,7 +21,6 @@ from tuitune.tui.charts.chart import Chart
 from tuitune.tui.charts.frame import ASCII_GLYPHS, UNICODE_GLYPHS
 from tuitune.tui.monitor.gpu_panel import GpuPanel
 from tuitune.tui.monitor.log_view import LogView, LogWindow
-from tuitune.tui.monitor.machine_lines import machine_line
 from tuitune.tui.monitor.metric_strip import MetricStrip
 from tuitune.tui.monitor.run_charts import RunCharts
 from tuitune.tui.monitor.run_status import life, newest
@@ -199,14 +198,13 @@ class RunPanes(Horizontal):
         self._set_title("log", Content(scrolled))
 
     def _draw_strip(self) -> None:
-        curves, machine = self.charts.curves, self.machine
+        curves = self.charts.curves
         metrics = [
             (metric.short, self.charts.value(metric.key).plain or "–", curves.recent(metric.key))
             for metric in charted()
             if metric.pane != "first"
         ]
-        line = machine_line(machine.reading, machine.peak, machine.device)
-        self.query_one(MetricStrip).show_metrics(metrics, line)
+        self.query_one(MetricStrip).show_metrics(metrics, self.machine.line)
 
     def _set_title(self, name: str, right: Content, ways: Content | str = "") -> None:
         """The title with its number key, how it is drawn, and what stands at its right."""

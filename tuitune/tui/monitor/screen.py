@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from functools import partialmethod
 from time import monotonic
 
@@ -97,23 +98,14 @@ class MonitorScreen(TuituneScreen):
         """Read and draw once a second, for as long as the screen is there; less often while the run is at rest."""
         while True:
             self._foreign = foreign(self.run)
-            await self._look_at_queue()
+            waits = self.view.summary.state == "queued"  # its place changes with others that leave or pass it
+            self._place = (await asyncio.to_thread(order.turn, self.run))[:2] if waits else (0, 0)
             await self.read()
             self._settle()
             rest = INTERVAL if self.view.summary.state not in AT_REST or self.control.busy else 5 * INTERVAL
-            try:
+            with suppress(TimeoutError):
                 await asyncio.wait_for(self._due.wait(), rest)
-            except TimeoutError:
-                continue
             self._due.clear()
-
-    async def _look_at_queue(self) -> None:
-        """The place of a run that waits changes with others that leave the queue or pass it."""
-        if self.view.summary.state == "queued":
-            place, of, _ = await asyncio.to_thread(order.turn, self.run)
-            self._place = place, of
-        else:
-            self._place = (0, 0)
 
     def look_again(self) -> None:
         """Read at once what is new."""
@@ -176,11 +168,11 @@ class MonitorScreen(TuituneScreen):
     action_pane_6 = partialmethod(_show_pane, 6)
     action_pane_7 = partialmethod(_show_pane, 7)
 
-    def action_next_pane(self) -> None:
-        self.panes.turn(1)
+    def _turn(self, by: int) -> None:
+        self.panes.turn(by)
 
-    def action_previous_pane(self) -> None:
-        self.panes.turn(-1)
+    action_next_pane = partialmethod(_turn, 1)
+    action_previous_pane = partialmethod(_turn, -1)
 
     def action_zoom_pane(self) -> None:
         self.panes.zoom()

@@ -86,7 +86,7 @@ class TuneDialog(Dialog[dict[str, Any]]):
         messages = {problem.key: problem.message for problem in reversed(problems)}
         self._views = {one.key: self._view(one, changes, messages) for one in settings() if one.key in TUNABLE}
         self.form.show([field_row(view) for view in self._views.values()])
-        self._explain(self.form.rows.current)
+        self._explain()
         self.query_one("#verdict", Static).update(_verdict(changes, problems))
 
     def _view(self, one: Setting, changes: Mapping[str, Any], messages: Mapping[str, str]) -> FieldView:
@@ -98,13 +98,10 @@ class TuneDialog(Dialog[dict[str, Any]]):
         note = f"now {_shown(one, value_of(self._now, one.key))}" if changed else ""
         return FieldView(one, text, changed=changed, message=messages.get(one.key, ""), note=note)
 
-    def _explain(self, key: str | None) -> None:
-        self.form.explain(help_text(self._views[key], tuning=True) if key else Content(""))
-
     @on(RowList.Highlighted)
-    def _row_highlighted(self, event: RowList.Highlighted) -> None:
-        event.stop()
-        self._explain(event.key)
+    def _explain(self) -> None:
+        key = self.form.rows.current
+        self.form.explain(help_text(self._views[key], tuning=True) if key else Content(""))
 
     # What is typed and chosen
 
@@ -137,7 +134,6 @@ class TuneDialog(Dialog[dict[str, Any]]):
 
     @on(Form.Stepped)
     def _stepped(self, event: Form.Stepped) -> None:
-        event.stop()
         one, text = setting(event.key), self._draft.text(event.key)
         choices = [str(choice) for choice in one.choices or one.words]
         if event.by == 0:
@@ -148,13 +144,11 @@ class TuneDialog(Dialog[dict[str, Any]]):
 
     @on(Form.Typed)
     def _typed(self, event: Form.Typed) -> None:
-        event.stop()
         self._trial = self._draft.trial(event.key, event.text)
         self._redraw()
 
     @on(Form.Entered)
     def _entered(self, event: Form.Entered) -> None:
-        event.stop()
         self._enter(event.key, event.text)
 
     def _enter(self, key: str, text: str) -> None:
@@ -163,8 +157,7 @@ class TuneDialog(Dialog[dict[str, Any]]):
         self._redraw()
 
     @on(Form.Abandoned)
-    def _abandoned(self, event: Form.Abandoned) -> None:
-        event.stop()
+    def _abandoned(self) -> None:
         self._trial = None
         self._redraw()
 

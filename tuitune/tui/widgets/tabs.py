@@ -14,6 +14,8 @@ class Tabs(Widget):
     """A line of tabs, each a key and its name. Where the line is too narrow, the first ones give way to the current."""
 
     DEFAULT_CSS = "Tabs { height: 1; padding: 0 1; }"
+    GAP = 0
+    """Cells between two tabs."""
 
     class Chosen(Message):
         """The tab `key` was clicked."""
@@ -22,18 +24,15 @@ class Tabs(Widget):
             super().__init__()
             self.key = key
 
-    def __init__(self, gap: int = 0, *, id: str | None = None) -> None:
-        """`gap`: cells between two tabs."""
-        super().__init__(id=id)
-        self._gap = gap
+    def __init__(self) -> None:
+        super().__init__()
         self._tabs: Sequence[tuple[str, Content]] = ()
         self._current = ""
 
     def show_tabs(self, tabs: Sequence[tuple[str, Content]], current: str) -> None:
         """Show these; nothing is drawn again where nothing changed."""
-        before, self._tabs, now_current = self._line(), list(tabs), current != self._current
-        self._current = current
-        if now_current or not self._line().is_same(before):
+        before, self._tabs, self._current = self._line(), list(tabs), current
+        if not self._line().is_same(before):
             self.refresh()
 
     def render(self) -> Content:
@@ -42,7 +41,7 @@ class Tabs(Widget):
     def on_click(self, event: Click) -> None:
         left, at = self.gutter.left, 0
         for key, name in self._in_sight():
-            at += name.cell_length + self._gap
+            at += name.cell_length + self.GAP
             if event.x - left < at:
                 self.post_message(self.Chosen(key))
                 return
@@ -57,7 +56,7 @@ class Tabs(Widget):
 
     def _cells(self, first: int, last: int) -> int:
         names = [name for _, name in self._tabs[first : last + 1]]
-        return sum(name.cell_length for name in names) + self._gap * (len(names) - 1)
+        return sum(name.cell_length for name in names) + self.GAP * (len(names) - 1)
 
     def _line(self) -> Content:
-        return Content(" " * self._gap).join([name for _, name in self._in_sight()])
+        return Content(" " * self.GAP).join([name for _, name in self._in_sight()])

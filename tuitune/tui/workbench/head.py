@@ -19,8 +19,7 @@ from tuitune.units import percent_text
 class ViewTabs(Tabs):
     """The views with their numbers, the one shown underlined."""
 
-    def __init__(self) -> None:
-        super().__init__(gap=2)
+    GAP = 2
 
     def show(self, views: Sequence[View], current: View) -> None:
         tabs = [(view.NAME, _tab(at, view, view is current)) for at, view in enumerate(views, 1)]
