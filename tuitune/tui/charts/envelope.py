@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from array import array
-from bisect import bisect_left
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import ceil, isnan, log10, nan
+from math import ceil, log10, nan
 
 from tuitune.tui.charts.canvas import Canvas
 from tuitune.tui.charts.pyramid import Pyramid
@@ -46,16 +46,13 @@ def envelope(line: Series, window: ChartWindow, wide: int, *, positive: bool, kn
     """
     edges = window.edges(wide)
     xs, count = line.positions.by(window.axis), line.count
-    start, stop = bisect_left(xs, edges[0], 0, count), bisect_left(xs, edges[-1], 0, count)
+    start, stop = bisect_right(xs, edges[0], 0, count), bisect_right(xs, edges[-1], 0, count)
     spans = [span for span in known if 0 <= span[0] < wide]
     if start > 0:
         spans.insert(0, _single(line, window, wide, start - 1, positive))
     if spans and spans[-1][0] >= 0:
-        start = bisect_left(xs, edges[spans.pop()[0]], start, stop)
-    if stop - start < wide:
-        spans += _sparse(line, window, wide, start, stop, positive)
-    else:
-        spans += _dense(line, edges, xs, start, stop, positive)
+        start = bisect_right(xs, edges[spans.pop()[0]], start, stop)
+    spans += _inside(line, edges, xs, start, stop, positive)
     if stop < count:
         spans.append(_single(line, window, wide, stop, positive))
     return spans
@@ -87,30 +84,12 @@ def _single(line: Series, window: ChartWindow, wide: int, index: int, positive: 
     return window.column(line.positions.by(window.axis)[index], wide), value, value, value, value
 
 
-def _sparse(line: Series, window: ChartWindow, wide: int, start: int, stop: int, positive: bool) -> list[Span]:
-    """Fewer points than columns: one by one, points that share a column joined."""
-    spans: list[Span] = []
-    for index in range(start, stop):
-        span = _single(line, window, wide, index, positive)
-        if spans and spans[-1][0] == span[0]:
-            column, low, high, first, _ = spans[-1]
-            value = span[1]
-            low, high = (
-                (value, value) if isnan(low) else (low, high) if isnan(value) else (min(low, value), max(high, value))
-            )
-            spans[-1] = (column, low, high, first, value)
-        else:
-            spans.append(span)
-    return spans
-
-
-def _dense(line: Series, edges: list[float], xs: array[float], start: int, stop: int, positive: bool) -> list[Span]:
-    """More points than columns: the extremes of each column from the pyramid."""
+def _inside(line: Series, edges: list[float], xs: array[float], start: int, stop: int, positive: bool) -> list[Span]:
     values, bounds = line.values.values, line.values.bounds
     spans: list[Span] = []
     begin = start
     for column, edge in enumerate(edges[1:]):
-        end = bisect_left(xs, edge, begin, stop)
+        end = bisect_right(xs, edge, begin, stop)
         if begin < end:
             extremes = bounds(begin, end, positive=positive)
             first, last = values[begin], values[end - 1]

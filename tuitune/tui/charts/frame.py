@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from math import isnan
 
@@ -67,9 +67,12 @@ class FrameRow:
         return different[0], different[-1] + 1
 
 
-@dataclass(frozen=True)
+@dataclass
 class Frame:
-    """What to draw and where: `lines` back to front, over `window`, from `low` to `high` (powers of ten with `log`)."""
+    """What to draw and where: `lines` back to front, over `window`, from `low` to `high` (powers of ten with `log`).
+
+    A cell belongs to the last line drawn on it.
+    """
 
     lines: Sequence[Series]
     window: ChartWindow
@@ -79,9 +82,15 @@ class Frame:
     width: int
     height: int
     gutter: int
-    marks: Sequence[Mark] = ()
-    glyphs: Glyphs = UNICODE_GLYPHS
-    envelopes: Envelopes = field(default_factory=Envelopes)
+    marks: Sequence[Mark]
+    glyphs: Glyphs
+    envelopes: Envelopes
+
+    def __post_init__(self) -> None:
+        size = self.columns * self.rows
+        self._masks, self._inks = bytearray(size), bytearray(size)
+        self._over: Cells = {}
+        self._ends: list[tuple[float, str, int]] = []
 
     @cached_property
     def columns(self) -> int:
@@ -109,19 +118,26 @@ class Frame:
 
     def render(self) -> list[FrameRow]:
         """Exactly `height` rows of exactly `width` cells."""
-        plot = _Plot(self)
-        left = {
-            self.dot_row(position) // 4: label
-            for position, label in value_ticks(self.low, self.high, self.rows, log=self.log)
-        }
+        for line in self.lines:
+            self._draw(line)
+        placed = [(mark, self.column(mark.x) // 2) for mark in self.marks]
+        MarkLayer(self._over, self._masks, self.columns).draw(placed, self.glyphs.mark, self.glyphs.event)
+        text = list(map(self.glyphs.cells.__getitem__, self._masks))
+        for cell, (glyph, ink) in self._over.items():
+            text[cell], self._inks[cell] = glyph, ink
+        y_ticks = value_ticks(self.low, self.high, self.rows, log=self.log)
+        labels, ends = {self.dot_row(position) // 4: label for position, label in y_ticks}, dict(self._end_rows())
         rows = []
-        for number in range(self.rows):
-            label = left.get(number)
-            text = f"{label or '':>{self.gutter}}{self.glyphs.tick if label else self.glyphs.axis}"
-            rows.append(self._fitted(text + plot.text[number], bytes([AXIS]) * len(text) + bytes(plot.inks[number])))
+        for row in range(self.rows):
+            axis = f"{labels.get(row, ''):>{self.gutter}}{self.glyphs.tick if row in labels else self.glyphs.axis}"
+            cells = slice(row * self.columns, (row + 1) * self.columns)
+            name, ink = ends.get(row, ("", BLANK))
+            tail = bytes([BLANK] + [ink] * len(name)).ljust(self.margin, bytes([BLANK]))[: self.margin]
+            inks = bytes([AXIS]) * len(axis) + self._inks[cells] + tail
+            rows.append(self._fitted(axis + "".join(text[cells]) + f" {name}"[: self.margin], inks))
         ticks = x_ticks(self.window.low, self.window.high, self.columns, self.window.axis)
-        labels = [(self.column(position) // 2, text) for position, text in ticks]
-        rows.append(self._fitted(" " * (self.gutter + 1) + place(labels, self.columns), b""))
+        places = [(self.column(position) // 2, label) for position, label in ticks]
+        rows.append(self._fitted(" " * (self.gutter + 1) + place(places, self.columns), b""))
         return rows[: self.height]
 
     def _fitted(self, text: str, inks: bytes) -> FrameRow:
@@ -134,42 +150,12 @@ class Frame:
         """The dot row of a y `position` (a power of ten with `log`); 0 is the top."""
         return dot_row(position, self.low, self.high, self.rows)
 
-
-class _Plot:
-    """The inside of a frame: text and colour numbers, row by row. A cell belongs to the last line drawn on it."""
-
-    def __init__(self, frame: Frame) -> None:
-        self.frame = frame
-        size = frame.columns * frame.rows
-        self._masks, self._inks = bytearray(size), bytearray(size)
-        self._glyphs: Cells = {}
-        self._ends: list[tuple[float, str, int]] = []
-        for line in frame.lines:
-            self._draw(line)
-        placed = [(mark, frame.column(mark.x) // 2) for mark in frame.marks]
-        MarkLayer(self._glyphs, self._masks, frame.columns).draw(placed, frame.glyphs.mark, frame.glyphs.event)
-        text = list(map(frame.glyphs.cells.__getitem__, self._masks))
-        for cell, (glyph, ink) in self._glyphs.items():
-            text[cell], self._inks[cell] = glyph, ink
-        tail = frame.margin
-        starts = range(0, size, frame.columns)
-        self.text = ["".join(text[start : start + frame.columns]) + " " * tail for start in starts]
-        self.inks = [self._inks[start : start + frame.columns] + bytearray(tail) for start in starts]
-        for row, (_, label, ink) in self._end_rows():
-            self._put(row, frame.columns + 1, label, ink)
-
-    def _put(self, row: int, column: int, label: str, ink: int) -> None:
-        end = column + len(label)
-        self.text[row] = self.text[row][:column] + label + self.text[row][end:]
-        self.inks[row][column:end] = bytes([ink]) * len(label)
-
     def _draw(self, line: Series) -> None:
-        frame = self.frame
-        canvas = Canvas(frame.columns, frame.rows)
-        spans = frame.envelopes.of(line, frame.window, canvas.dots_wide, positive=frame.log)
-        if frame.log:
+        canvas = Canvas(self.columns, self.rows)
+        spans = self.envelopes.of(line, self.window, canvas.dots_wide, positive=self.log)
+        if self.log:
             spans = logarithmic(spans)
-        trace(canvas, spans, frame.low, frame.high)
+        trace(canvas, spans, self.low, self.high)
         ink = (GHOST if line.ghost else SERIES) + line.ink
         masks = canvas.masks()
         for found in _INKED.finditer(masks):
@@ -178,36 +164,35 @@ class _Plot:
             self._inks[start:stop] = bytes([ink]) * (stop - start)
         if line.points:
             self._points(line, spans, ink)
-        ends = [span[4] for span in spans if not isnan(span[4]) and span[0] < frame.columns * 2]
-        if ends and line.letter in frame.names:
-            self._ends.append((ends[-1], frame.names[line.letter], ink))
+        ends = [span[4] for span in spans if not isnan(span[4]) and span[0] < self.columns * 2]
+        if ends and line.letter in self.names:
+            self._ends.append((ends[-1], self.names[line.letter], ink))
 
     def _points(self, line: Series, spans: list[Span], ink: int) -> None:
         """A marker on every point that stands apart from the marker before it, and always on the best one."""
-        frame = self.frame
-        inside = [span for span in spans if 0 <= span[0] < frame.columns * 2 and not isnan(span[4])]
+        inside = [span for span in spans if 0 <= span[0] < self.columns * 2 and not isnan(span[4])]
         marked = -APART
         for column, _, _, _, last in inside:
             if column - marked >= APART:
-                self._glyph(column, last, frame.glyphs.point, ink)
+                self._glyph(column, last, self.glyphs.point, ink)
                 marked = column
         if line.best is not None:
-            column = frame.column(line.positions.by(frame.window.axis)[line.best])
+            column = self.column(line.positions.by(self.window.axis)[line.best])
             value = line.values.values[line.best]
-            if 0 <= column < frame.columns * 2 and (value > 0 or not frame.log):
+            if 0 <= column < self.columns * 2 and (value > 0 or not self.log):
                 low = min(inside, key=lambda span: abs(span[0] - column), default=None)
                 if low is not None:
-                    self._glyph(column, low[1], frame.glyphs.best, ink)
+                    self._glyph(column, low[1], self.glyphs.best, ink)
 
     def _glyph(self, column: int, position: float, glyph: str, ink: int) -> None:
-        row = min(max(self.frame.dot_row(position) // 4, 0), self.frame.rows - 1)
-        self._glyphs[row * self.frame.columns + column // 2] = glyph, ink
+        row = min(max(self.dot_row(position) // 4, 0), self.rows - 1)
+        self._over[row * self.columns + column // 2] = glyph, ink
 
-    def _end_rows(self) -> Iterator[tuple[int, tuple[float, str, int]]]:
+    def _end_rows(self) -> Iterator[tuple[int, tuple[str, int]]]:
         """The names beside the ends of their lines, from the top; one a row."""
-        ends = sorted(self._ends, key=lambda end: -end[0])[: self.frame.rows]
+        ends = sorted(self._ends, key=lambda end: -end[0])[: self.rows]
         row = -1
-        for number, end in enumerate(ends):
-            lowest = self.frame.rows - len(ends) + number
-            row = min(max(self.frame.dot_row(end[0]) // 4, row + 1), lowest)
-            yield row, end
+        for number, (position, name, ink) in enumerate(ends):
+            lowest = self.rows - len(ends) + number
+            row = min(max(self.dot_row(position) // 4, row + 1), lowest)
+            yield row, (name, ink)

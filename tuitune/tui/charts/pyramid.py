@@ -11,7 +11,7 @@ LIMIT = 1e300
 """Numbers of this size and above count as not finite: their differences would overflow."""
 
 
-Level = tuple[array[float], array[float], array[float]]
+Level = tuple["array[float]", "array[float]", "array[float]"]
 """Of every block its smallest number, its largest, and its smallest above zero; infinite where there is none."""
 
 

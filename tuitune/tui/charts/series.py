@@ -19,8 +19,7 @@ class Positions:
     def __init__(self) -> None:
         self._columns = {"step": array("d"), "tokens": array("d"), "time": array("d")}
 
-    @property
-    def count(self) -> int:
+    def __len__(self) -> int:
         return len(self._columns["step"])
 
     def append(self, step: float, tokens: float = 0.0, time: float = 0.0) -> None:

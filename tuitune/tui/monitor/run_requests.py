@@ -12,7 +12,7 @@ from tuitune.tui.base import Handler, TuituneScreen
 from tuitune.tui.monitor.samples import SampleBook
 from tuitune.tui.run_control import RunControl
 from tuitune.tui.widgets.ask import LineDialog
-from tuitune.views.pending_requests import Answer, PendingRequest, PendingRequests
+from tuitune.views.pending_requests import PendingRequest, PendingRequests
 from tuitune.views.watched_run import WatchedRun
 
 _HAS = {"paused": "is paused", "stopped": "was stopped"}
@@ -42,7 +42,7 @@ class PromptDialog(LineDialog[str]):
 
 
 class RunRequests(Handler):
-    """Asks the run that `view` watches, and keeps what has not been answered yet. `book`: the samples it gave."""
+    """Asks the run that `view` watches; `asks` is what has not been answered yet. `book`: the samples it gave."""
 
     def __init__(self, screen: TuituneScreen, view: WatchedRun, book: SampleBook) -> None:
         super().__init__(screen)
@@ -54,13 +54,8 @@ class RunRequests(Handler):
         self._run = view.run
         self._view = view
         self._book = book
-        self._asks = PendingRequests()
+        self.asks = PendingRequests()
         self._prompt: str | None = None
-
-    @property
-    def words(self) -> str:
-        """What was asked here and is not answered yet; "" for nothing."""
-        return self._asks.words
 
     def why_disabled(self, name: str) -> str | None:
         return self._why_not_ask(name) if name in VERBS else None
@@ -74,13 +69,11 @@ class RunRequests(Handler):
             return f"{run} is queued; e in the list of runs changes its recipe"
         if state == "stopping":
             return f"{run} is stopping"
-        if verb in self._asks or self.control.is_under_way(self._run, verb):
+        if verb in self.asks or self.control.is_under_way(self._run, verb):
             return f"{verb} is already requested; it runs at the end of a step"
         if name == "evaluate" and self._view.setting("data.eval") in (None, ""):
             return f"{run} has no held-out rows (data.eval)"
         return None
-
-    # What is asked
 
     def action_checkpoint(self) -> None:
         self._request(PendingRequest("checkpoint"), {})
@@ -116,11 +109,5 @@ class RunRequests(Handler):
         self.control.begin(self._run, ask.verb, job, f"{self._run.name}: {ask.verb} was not sent")
 
     def _take_down(self, ask: PendingRequest) -> None:
-        self._asks.add(ask)
+        self.asks.add(ask)
         self.screen.refresh_keys()
-
-    # What came of it
-
-    def settle(self) -> list[Answer]:
-        """What became of the requests since the last look."""
-        return self._asks.settle(self._view)

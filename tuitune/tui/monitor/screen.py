@@ -133,18 +133,18 @@ class MonitorScreen(TuituneScreen):
 
     def draw(self) -> None:
         header = self.query_one(RunHeader)
-        header.show_run(self.view, asked=self.requests.words, place=self._place, foreign=self._foreign)
+        header.show_run(self.view, asked=self.requests.asks.words, place=self._place, foreign=self._foreign)
         self.panes.draw(self.view)
         super().refresh_keys()
 
     def _settle(self) -> None:
         """Say what came of what was asked here."""
-        asked, answers = self.requests.words, self.requests.settle()
-        for answer in answers:
+        asked = self.requests.asks.words
+        for answer in self.requests.asks.settle(self.view):
             came = f"{answer.ask.verb} {'done' if answer.ok else 'not done'}"
             severity: SeverityLevel = "information" if answer.ok else "warning"
             self.notify(f"{came}: {answer.message}{self._show(answer)}", severity=severity)
-        if asked != self.requests.words:
+        if asked != self.requests.asks.words:
             self.draw()
 
     def _show(self, answer: Answer) -> str:

@@ -42,23 +42,20 @@ class TuneDialog(Dialog[dict[str, Any]]):
 
     def __init__(self, name: str, recipe: Recipe) -> None:
         super().__init__(f"Tune {name}", "Enter edit · r revert · s send · Esc close")
+        self.form = Form(id="form")
         self._now = recipe
         self._draft = Draft(recipe)
         self._trial: Version | None = None
 
     def compose(self) -> ComposeResult:
         with self._window:
-            yield Form(id="form")
+            yield self.form
             yield Static(id="verdict")
 
     def on_mount(self) -> None:
         self.form.takes = lambda key, text: key not in self._draft.trial(key, text).refused
         self._redraw()
         self.form.rows.focus()
-
-    @property
-    def form(self) -> Form:
-        return self.query_one(Form)
 
     @property
     def _version(self) -> Version:

@@ -33,11 +33,10 @@ _LEAST = 24
 def fitting(columns: Sequence[Column], width: int) -> list[int]:
     """Which of `columns` there is room for, by place."""
     kept = list(range(len(columns)))
-    while len(kept) > 1 and sum(columns[place].width + _GAP for place in kept) + _LEAST > width:
-        least = max(kept, key=lambda place: (columns[place].rank, place))
-        if columns[least].rank == 0:
+    for place in sorted(kept, key=lambda place: (-columns[place].rank, -place)):
+        if columns[place].rank == 0 or sum(columns[one].width + _GAP for one in kept) + _LEAST <= width:
             break
-        kept.remove(least)
+        kept.remove(place)
     return kept
 
 
