@@ -15,7 +15,7 @@ from textual.filter import LineFilter
 
 _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 _SURROGATES = re.compile("[\ud800-\udfff]")
-_BEYOND_ASCII = re.compile("[^\x00-\x7f]+")
+_BEYOND_ASCII = re.compile("[^\x00-\x7f]")
 
 
 def inert(text: str) -> str:
@@ -52,26 +52,19 @@ class AsciiOnly(LineFilter):
 
 def ascii_text(text: str) -> str:
     """`text` with every character beyond ASCII replaced by look-alikes that take the same number of cells."""
-    return _BEYOND_ASCII.sub(_spell, text)
+    return _BEYOND_ASCII.sub(lambda found: _LOOK_ALIKES.get(found[0]) or "?" * cell_len(found[0]), text)
 
 
-def _spell(match: re.Match[str]) -> str:
-    return "".join(_LOOK_ALIKES.get(character) or "?" * cell_len(character) for character in match[0])
-
-
-def _look_alikes() -> dict[str, str]:
-    table: dict[str, str] = {}
+_LOOK_ALIKES = {
+    character: replacement
     for characters, replacement in (
         ("─━═▔▁╌┄", "-"), ("│┃║▏▕▎▌▐╎", "|"), ("┌┐└┘├┤┬┴┼╭╮╰╯╔╗╚╝┏┓┗┛", "+"), ("█▉▇▆▊▋▓▅▄▀", "#"),
         ("▃▂▒", "="), ("░·•", "."), ("●◉", "*"), ("○◌◐◑", "o"), ("✓✔", "+"), ("✗✖×", "x"), ("■▪", "="), ("▲△↑", "^"),
         ("▼▾↓", "v"), ("▶▸→›»", ">"), ("◀◂←‹«", "<"), ("…", "."), ("–—−", "-"), ("‖", "|"), ("⚠", "!"), ("“”", '"'),
         ("‘’", "'"), ("⏎", "/"), ("␣", "_"), ("⇥", ">"), ("≈", "~"),
-    ):  # fmt: skip
-        table.update(dict.fromkeys(characters, replacement))
-    return table
-
-
-_LOOK_ALIKES = _look_alikes()
+    )
+    for character in characters
+}  # fmt: skip
 
 EGRESS = Egress()
 """The one shared instance: Textual caches rendered lines by filter."""

@@ -38,18 +38,11 @@ class RunControl(Handler):
     """The actions on the run that `controlled` gives with its state. Requests leave in a thread; a refusal is said.
 
     The screen calls none of them, and asks after none, while it has no such run.
-    `asked` is called with a run and a verb once the request is in the run's spool, not yet answered.
     """
 
-    def __init__(
-        self,
-        screen: TuituneScreen,
-        controlled: Callable[[], tuple[Run, str]],
-        asked: Callable[[Run, str], object] = lambda run, verb: None,
-    ) -> None:
+    def __init__(self, screen: TuituneScreen, controlled: Callable[[], tuple[Run, str]]) -> None:
         super().__init__(screen)
         self.controlled = controlled
-        self._asked = asked
         self._under_way: set[tuple[Run | None, str]] = set()
 
     @property
@@ -123,10 +116,13 @@ class RunControl(Handler):
 
         def job() -> None:
             nonce = spool.request(run, verb, arguments)
-            self.screen.app.call_later(self._asked, run, verb)
+            self.screen.app.call_later(self.asked, run, verb)
             _await_answer(run, nonce)
 
         self.begin(run, verb, job, f"{run.name}: {verb} was refused", said)
+
+    def asked(self, run: Run, verb: str) -> None:
+        """A request is in the run's spool, not yet answered."""
 
     def _resume(self, run: Run, changes: Mapping[str, Any] | None) -> None:
         from tuitune.runs.launcher import resume

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tuitune.tui.charts.pyramid import Pyramid
-from tuitune.tui.charts.smoothing import SmoothedSeries
+from tuitune.tui.charts.series import SmoothedSeries
 
 ANY = st.one_of(st.none(), st.floats(), st.floats(-5, 5), st.integers(-3, 3).map(float))
 

@@ -7,8 +7,7 @@ from tuitune.objectives import METRICS, charted
 from tuitune.runs.read.history import PlacedEvaluation
 from tuitune.runs.read.summary import RunView
 from tuitune.tui.charts.pyramid import LIMIT, Pyramid
-from tuitune.tui.charts.series import Positions, Series
-from tuitune.tui.charts.smoothing import SmoothedSeries
+from tuitune.tui.charts.series import Positions, Series, SmoothedSeries
 
 WEIGHTS = (0.9, 0.98, 0.0, 0.6)
 """The smoothing weights that one key cycles through; 0 is none."""

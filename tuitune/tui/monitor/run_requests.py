@@ -1,14 +1,16 @@
-"""What can be asked of a run that trains, beside ending it: a checkpoint, an evaluation, a sample, a change."""
+"""What can be asked of a run that trains, and not of others: a checkpoint, an evaluation, a sample, a change."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partialmethod
 from typing import Any
 
 from tuitune.runs.control import spool
 from tuitune.runs.read.state import AT_REST
+from tuitune.runs.store.directory import Run
 from tuitune.text import clean
-from tuitune.tui.base import Handler, TuituneScreen
+from tuitune.tui.base import TuituneScreen
 from tuitune.tui.monitor.samples import SampleBook
 from tuitune.tui.run_control import RunControl
 from tuitune.tui.widgets.ask import LineDialog
@@ -41,24 +43,19 @@ class PromptDialog(LineDialog[str]):
         return text.strip()
 
 
-class RunRequests(Handler):
+class RunRequests(RunControl):
     """Asks the run that `view` watches; `asks` is what has not been answered yet. `book`: the samples it gave."""
 
     def __init__(self, screen: TuituneScreen, view: WatchedRun, book: SampleBook) -> None:
-        super().__init__(screen)
-        self.control = RunControl(
-            screen,
-            lambda: (view.run, view.summary.state),
-            lambda run, verb: self._take_down(PendingRequest(verb)),
-        )
+        super().__init__(screen, lambda: (view.run, view.summary.state))
+        self.asks = PendingRequests()
         self._run = view.run
         self._view = view
         self._book = book
-        self.asks = PendingRequests()
         self._prompt: str | None = None
 
     def why_disabled(self, name: str) -> str | None:
-        return self._why_not_ask(name) if name in VERBS else None
+        return self._why_not_ask(name) if name in VERBS else super().why_disabled(name)
 
     def _why_not_ask(self, name: str) -> str | None:
         verb, run, state = VERBS[name], clean(self._run.name), self._view.summary.state
@@ -69,23 +66,17 @@ class RunRequests(Handler):
             return f"{run} is queued; e in the list of runs changes its recipe"
         if state == "stopping":
             return f"{run} is stopping"
-        if verb in self.asks or self.control.is_under_way(self._run, verb):
+        if verb in self.asks or self.is_under_way(self._run, verb):
             return f"{verb} is already requested; it runs at the end of a step"
         if name == "evaluate" and self._view.setting("data.eval") in (None, ""):
             return f"{run} has no held-out rows (data.eval)"
         return None
 
-    def action_checkpoint(self) -> None:
-        self._request(PendingRequest("checkpoint"), {})
-
-    def action_evaluate(self) -> None:
-        self._request(PendingRequest("evaluate"), {})
-
     def action_sample_now(self) -> None:
         def ask(prompt: str | None) -> None:
             if prompt is not None:
                 self._prompt = prompt
-                self._request(PendingRequest("sample", detail=prompt), {"prompt": prompt} if prompt else {})
+                self._request("sample", {"prompt": prompt} if prompt else None, detail=prompt)
 
         prompts = self._view.setting("samples.prompts")
         count = len(prompts) if isinstance(prompts, list) else 0
@@ -98,15 +89,21 @@ class RunRequests(Handler):
         with self.telling("Its recipe cannot be read"):
             self.screen.app.push_screen(
                 TuneDialog(self._run.name, self._view.current_recipe()),
-                lambda changes: self._request(PendingRequest("tune"), {"changes": changes}) if changes else None,
+                lambda changes: self._request("tune", {"changes": changes}) if changes else None,
             )
 
-    def _request(self, ask: PendingRequest, arguments: Mapping[str, Any]) -> None:
+    def _request(self, verb: str, arguments: Mapping[str, Any] | None = None, detail: str = "") -> None:
         def job() -> None:
-            nonce = spool.request(self._run, ask.verb, arguments)
-            self.screen.app.call_later(self._take_down, PendingRequest(ask.verb, nonce, ask.detail))
+            nonce = spool.request(self._run, verb, arguments)
+            self.screen.app.call_later(self._take_down, PendingRequest(verb, nonce, detail))
 
-        self.control.begin(self._run, ask.verb, job, f"{self._run.name}: {ask.verb} was not sent")
+        self.begin(self._run, verb, job, f"{self._run.name}: {verb} was not sent")
+
+    action_checkpoint = partialmethod(_request, "checkpoint")
+    action_evaluate = partialmethod(_request, "evaluate")
+
+    def asked(self, run: Run, verb: str) -> None:
+        self._take_down(PendingRequest(verb))
 
     def _take_down(self, ask: PendingRequest) -> None:
         self.asks.add(ask)

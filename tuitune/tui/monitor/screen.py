@@ -58,9 +58,8 @@ class MonitorScreen(TuituneScreen):
         self.view = WatchedRun(run)
         self.panes = RunPanes(run)
         self.charts, self.book = self.panes.charts, self.panes.samples.book
-        self.requests = RunRequests(self, self.view, self.book)
-        self.control = self.requests.control
-        self.handlers = (self.control, self.requests)
+        self.control = RunRequests(self, self.view, self.book)
+        self.handlers = (self.control,)
         self._foreign = ""
         self._place = (0, 0)
         self._due = asyncio.Event()
@@ -133,18 +132,18 @@ class MonitorScreen(TuituneScreen):
 
     def draw(self) -> None:
         header = self.query_one(RunHeader)
-        header.show_run(self.view, asked=self.requests.asks.words, place=self._place, foreign=self._foreign)
+        header.show_run(self.view, asked=self.control.asks.words, place=self._place, foreign=self._foreign)
         self.panes.draw(self.view)
         super().refresh_keys()
 
     def _settle(self) -> None:
         """Say what came of what was asked here."""
-        asked = self.requests.asks.words
-        for answer in self.requests.asks.settle(self.view):
+        asked = self.control.asks.words
+        for answer in self.control.asks.settle(self.view):
             came = f"{answer.ask.verb} {'done' if answer.ok else 'not done'}"
             severity: SeverityLevel = "information" if answer.ok else "warning"
             self.notify(f"{came}: {answer.message}{self._show(answer)}", severity=severity)
-        if asked != self.requests.asks.words:
+        if asked != self.control.asks.words:
             self.draw()
 
     def _show(self, answer: Answer) -> str:
