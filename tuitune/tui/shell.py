@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from textual.app import App
-from textual.notifications import Notification, Notify, SeverityLevel
+from textual.notifications import Notify, SeverityLevel
 from textual.screen import Screen
 
 from tuitune.text import clean
@@ -94,21 +94,13 @@ class AppShell(App[str], inherit_bindings=False):
         """Say a notice in the key bar where it can, else make room, so that at most three toasts stand at once and none
         twice.
         """
-        if self._said_below(event.notification):
+        notice, bar = event.notification, next(iter(self.screen.query(KeyBar)), None)
+        style = None if notice.title or notice.timeout != self.NOTIFICATION_TIMEOUT else _STYLES.get(notice.severity)
+        if style is not None and bar is not None and bar.fits(notice.message):
+            bar.say(notice.message, style, seconds=notice.timeout)
             event.prevent_default()
             return
-        same = [notice for notice in self._notifications if notice.message == event.notification.message]
-        others = [notice for notice in self._notifications if notice not in same]
-        for notice in same + others[: max(len(others) + 1 - _MOST_TOASTS, 0)]:
-            self._unnotify(notice, refresh=False)
-
-    def _said_below(self, notice: Notification) -> bool:
-        """Whether a notice went to the key bar of the screen on top."""
-        bar = next(iter(self.screen.query(KeyBar)), None)
-        style = _STYLES.get(notice.severity)
-        if notice.title or notice.timeout != self.NOTIFICATION_TIMEOUT or style is None:
-            return False
-        if bar is None or not bar.fits(notice.message):
-            return False
-        bar.say(notice.message, style, seconds=notice.timeout)
-        return True
+        same = [one for one in self._notifications if one.message == notice.message]
+        others = [one for one in self._notifications if one not in same]
+        for one in same + others[: max(len(others) + 1 - _MOST_TOASTS, 0)]:
+            self._unnotify(one, refresh=False)
