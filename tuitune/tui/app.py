@@ -145,8 +145,12 @@ class TuituneApp(AppShell, inherit_bindings=False):
         for name in self.available_themes:
             use = partial(self.choose_theme, name)
             choices.append(Choice(use, "theme", f"{name:<16}{'in use' if name == self.theme else ''}"))
-        palette = Choose("Palette", choices, nothing="no action matches")
-        self.push_screen(palette, lambda chosen: self.call_later(chosen) if chosen else None)
+
+        def chosen(act: Callable[[], Any] | None) -> None:
+            if act is not None:
+                self.call_later(act)
+
+        self.push_screen(Choose("Palette", choices, nothing="no action matches"), chosen)
 
     def action_interrupt(self) -> None:
         """ctrl+c: copies selected text, else leaves when pressed twice."""

@@ -164,7 +164,11 @@ class TuneDialog(Dialog[dict[str, Any]]):
             self.dismiss(None)
         else:
             question = Confirm("Discard the changes?", "They have not been sent; s sends them.")
-            self.app.push_screen(question, lambda yes: self.dismiss(None) if yes else None)
+            self.app.push_screen(question, self._discard)
+
+    def _discard(self, yes: bool | None) -> None:
+        if yes:
+            self.dismiss(None)
 
     async def action_send(self) -> None:
         """Close with what was changed, where nothing is wrong with it; a text in the line editor counts."""

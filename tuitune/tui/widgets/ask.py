@@ -90,7 +90,7 @@ class Extend(LineDialog[dict[str, Any]]):
 
 
 def ask_where(
-    app: App[Any], title: str, question: str, suggested: str, base: Path, write: Callable[[Path], object]
+    app: App[Any], title: str, question: str, suggested: str, base: Path, write: Callable[[Path], None]
 ) -> None:
     """Ask for a file and `write` there, once it is confirmed that a file that exists is overwritten.
 

@@ -40,7 +40,7 @@ def fitting(columns: Sequence[Column], width: int) -> list[int]:
     return kept
 
 
-def line(columns: Sequence[Column], cells: Sequence[str | Content], width: int) -> Content:
+def line(columns: Sequence[Column], cells: Sequence[str | Content], width: int, style: str = "") -> Content:
     """One line of the table, exactly `width` cells wide; cells that are strings are taken for foreign text."""
     kept = fitting(columns, width)
     fixed = sum(columns[place].width for place in kept) + _GAP * (len(kept) - 1)
@@ -53,12 +53,12 @@ def line(columns: Sequence[Column], cells: Sequence[str | Content], width: int) 
         content = cell.truncate(room, ellipsis=True)
         space = Content(" " * (room - content.cell_length))
         parts.append(space + content if column.right else content + space)
-    return Content(" " * _GAP).join(parts)
+    return Content(" " * _GAP).join(parts).stylize(style)
 
 
 def titles(columns: Sequence[Column], width: int) -> Content:
     """The heading of the table."""
-    return line(columns, [column.title for column in columns], width).stylize("$faint")
+    return line(columns, [column.title for column in columns], width, "$faint")
 
 
 def keep_end(text: str, room: int) -> str:
