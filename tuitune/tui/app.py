@@ -27,6 +27,7 @@ from textual.theme import Theme
 
 from tuitune.paths import drafts_home
 from tuitune.problem import TuituneError
+from tuitune.runs.store.directory import Run, read_recipe
 from tuitune.text import clean, redact
 from tuitune.tui import keyboard, settings, terminal
 from tuitune.tui.actions import EVERYWHERE, actions_of, bindings
@@ -38,7 +39,6 @@ from tuitune.tui.themes import DEFAULT_THEME, TERMINAL_THEME, load_themes
 
 if TYPE_CHECKING:
     from tuitune.recipe.schema import Recipe
-    from tuitune.runs.store.directory import Run
 
 _INTERRUPT_AGAIN_SECONDS = 5.0
 
@@ -108,7 +108,6 @@ class TuituneApp(AppShell, inherit_bindings=False):
         self.switch_to(ComposeScreen(self.drafting.take_up(recipe)))
 
     def open_edit(self, run: Run) -> None:
-        from tuitune.runs.store.directory import read_recipe
         from tuitune.tui.compose.edit import EditScreen
 
         self.switch_to(EditScreen(run, read_recipe(run)))
@@ -158,7 +157,8 @@ class TuituneApp(AppShell, inherit_bindings=False):
             raise SkipAction
         now = time.monotonic()
         if now - self._interrupted_at <= _INTERRUPT_AGAIN_SECONDS:
-            self.leave_app()
+            home = self.screen_stack[0]
+            self.exit(home.farewell() if isinstance(home, RunsScreen) else None)
         else:
             self._interrupted_at = now
             self.notify("ctrl+c again quits tuitune; runs keep running")
@@ -182,11 +182,6 @@ class TuituneApp(AppShell, inherit_bindings=False):
         if name is not None and event.key not in self.active_bindings:
             where = "in this window" if self.screen.is_modal else "here · ? lists the keys"
             self.say(f"{name} does nothing {where}")
-
-    def leave_app(self) -> None:
-        """Leave, with one line for the shell about the runs that go on."""
-        home = self.screen_stack[0]
-        self.exit(home.farewell() if isinstance(home, RunsScreen) else None)
 
     def choose_theme(self, name: str) -> None:
         """Use a theme now and in later sessions."""

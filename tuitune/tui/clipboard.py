@@ -17,9 +17,7 @@ def copy(text: str, osc52: Callable[[str], None]) -> str:
         return "sent to your terminal's clipboard (OSC 52)"
     try:
         command = ["tmux", "load-buffer", "-w", "-"]
-        done = subprocess.run(command, input=text.encode("utf-8", "replace"), capture_output=True, timeout=2)
-    except (OSError, subprocess.TimeoutExpired):
-        return "tmux did not take it; your terminal's clipboard may have it (OSC 52)"
-    if done.returncode:
+        subprocess.run(command, input=text.encode("utf-8", "replace"), capture_output=True, timeout=2, check=True)
+    except (OSError, subprocess.SubprocessError):
         return "tmux did not take it; your terminal's clipboard may have it (OSC 52)"
     return "put into tmux's paste buffer and sent to your terminal's clipboard"

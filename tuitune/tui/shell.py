@@ -9,12 +9,12 @@ from textual.app import App
 from textual.notifications import Notify, SeverityLevel
 from textual.screen import Screen
 
+from tuitune.runs.store.directory import Run
 from tuitune.text import clean
 from tuitune.tui.widgets.key_bar import KeyBar
 
 if TYPE_CHECKING:
     from tuitune.recipe.schema import Recipe
-    from tuitune.runs.store.directory import Run
     from tuitune.tui.drafting import Drafting
 
 _MOST_TOASTS = 3

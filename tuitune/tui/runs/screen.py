@@ -88,7 +88,6 @@ class RunsScreen(TuituneScreen):
         self.handlers = (self.control, QueueKeys(self, self.control, self._at_hand))
         self._lines: list[RunLine] = []
         self._words: list[str] = []
-        self._written: dict[str, Content] = {}
         self._herald = RunAlerts()
         self._listed = False
         self._reading = True
@@ -204,9 +203,9 @@ class RunsScreen(TuituneScreen):
         await self.action_perform("open")
 
     def _write(self, selector: str, content: Content) -> None:
-        if self._written.get(selector) != content:
-            self._written[selector] = content
-            self.query_one(selector, Static).update(content)
+        shown = self.query_one(selector, Static)
+        if shown.content != content:
+            shown.update(content)
 
     def current(self) -> RunLine | None:
         key = self.query_one(RowList).current
