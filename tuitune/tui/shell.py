@@ -91,9 +91,7 @@ class AppShell(App[str], inherit_bindings=False):
         super().notify(message, title=clean(title, limit=80), severity=severity, timeout=timeout, markup=False)
 
     def _on_notify(self, event: Notify) -> None:
-        """Say a notice in the key bar where it can, else make room, so that at most three toasts stand at once and none
-        twice.
-        """
+        """Say a notice in the key bar if it can; of toasts, at most three stand at once, and none twice."""
         notice, bar = event.notification, next(iter(self.screen.query(KeyBar)), None)
         style = None if notice.title or notice.timeout != self.NOTIFICATION_TIMEOUT else _STYLES.get(notice.severity)
         if style is not None and bar is not None and bar.fits(notice.message):

@@ -70,10 +70,9 @@ class Chart(Widget, can_focus=True):
 
     def _words(self, width: int, height: int) -> list[FrameRow]:
         """An empty chart: `empty` in its middle."""
-        inks, middle = bytes([AXIS]) * width, (height - 1) // 2
-        return [
-            FrameRow((self.empty[:width].center(width) if y == middle else " " * width), inks) for y in range(height)
-        ]
+        lines = [" " * width] * height
+        lines[(height - 1) // 2] = self.empty[:width].center(width)
+        return [FrameRow(line, bytes([AXIS]) * width) for line in lines]
 
     def on_resize(self) -> None:
         self.draw()

@@ -125,9 +125,7 @@ class RunCharts:
         return Content.styled("".join(f" · {way}" for way in ways), "$faint not bold")
 
     def value(self, metric: str) -> Content:
-        """The newest value of a metric, for the right of its title; both curves' with their letters, where evaluations
-        measure it too.
-        """
+        """The newest value of a metric, for the right of its title; of both curves where evaluations measure it."""
         declared, last, held_out = METRICS[metric], self.curves.last(metric), self.curves.held_out.get(metric)
         broken = declared.breaks and self.curves.broke_off(metric)
         if last is None and not broken:

@@ -1,6 +1,4 @@
-"""Home: every run, one line each, and what can be done with the one under the cursor. It follows the runs wherever the
-person is, and says there when one ends or raises an error.
-"""
+"""Home: every run, one line each. It follows them wherever the person is, and says there when one ends or fails."""
 
 from __future__ import annotations
 
@@ -176,9 +174,7 @@ class RunsScreen(TuituneScreen):
         self._show_detail()
 
     def _keeps_first(self) -> bool:
-        """Whether the cursor stays on the first row, whichever run comes to stand there: as long as runs that are read
-        still find their places, and nobody has moved it.
-        """
+        """Whether the cursor stays on the first row: while runs that are read find their places, until it is moved."""
         shown, was_reading = self.query_one(RowList), self._reading
         self._reading = any(line.state == READING for line in self._lines)
         return was_reading and shown.current in (None, *(row.key for row in shown.rows[:1]))

@@ -53,9 +53,8 @@ class Pane(Vertical):
         right = right.truncate(max(width // 2, width - left.cell_length - 6, 1), ellipsis=True)
         right = Content.assemble(" ", right, " ").stylize_before(styles.border_subtitle_color.css) if right else right
         left = left.truncate(max(width - right.cell_length - 6, 8), ellipsis=True)
-        left = (
-            Content.assemble(" ", left, " ").stylize_before(f"bold {styles.border_title_color.css}") if left else left
-        )
+        title_style = f"bold {styles.border_title_color.css}"
+        left = Content.assemble(" ", left, " ").stylize_before(title_style) if left else left
         if left.cell_length + right.cell_length + 2 > width:
             right = Content("")
         gap = width - left.cell_length - right.cell_length - 2

@@ -49,14 +49,10 @@ class Tabs(Widget):
     def _in_sight(self) -> Sequence[tuple[str, Content]]:
         """The tabs from the first one that leaves room for the current one."""
         place = next((at for at, (key, _) in enumerate(self._tabs) if key == self._current), 0)
-        first = 0
-        while first < place and self._cells(first, place) > self.content_size.width:
+        first, room = 0, self.content_size.width + self.GAP
+        while first < place and sum(name.cell_length + self.GAP for _, name in self._tabs[first : place + 1]) > room:
             first += 1
         return self._tabs[first:]
-
-    def _cells(self, first: int, last: int) -> int:
-        names = [name for _, name in self._tabs[first : last + 1]]
-        return sum(name.cell_length for name in names) + self.GAP * (len(names) - 1)
 
     def _line(self) -> Content:
         return Content(" " * self.GAP).join([name for _, name in self._in_sight()])
