@@ -15,10 +15,9 @@ from tuitune.tui.charts.envelope import ChartWindow
 from tuitune.tui.charts.frame import ALARM, AXIS, EVENT, GHOST, MARK, SERIES, FrameRow
 from tuitune.tui.charts.plot import Plot
 
-_CLASSES = {
-    AXIS: "chart--axis", MARK: "chart--mark", EVENT: "chart--event", ALARM: "chart--alarm",
-    SERIES + 1: "chart--line-1", SERIES + 2: "chart--line-2", GHOST + 1: "chart--ghost-1", GHOST + 2: "chart--ghost-2",
-}  # fmt: skip
+_CLASSES = {AXIS: "chart--axis", MARK: "chart--mark", EVENT: "chart--event", ALARM: "chart--alarm"}
+_CLASSES |= {SERIES + ink: f"chart--line-{ink}" for ink in (1, 2)}
+_CLASSES |= {GHOST + ink: f"chart--ghost-{ink}" for ink in (1, 2)}
 """Colour number → component class; a line's ink is 1 or 2."""
 
 
