@@ -28,10 +28,7 @@ _SIGNS: dict[str, Sequence[Line]] = {
     "workbench": (
         ("✗", "The row is unusable: 2 lists these"),
         ("–", "The row is dropped: x puts it back"),
-        (
-            "⚠",
-            "The row repeats an earlier one (100 are marked), or its tokens are odd, once 4 has counted them",
-        ),
+        ("⚠", "The row repeats an earlier one (100 are marked), or its tokens are odd, once 4 has counted them"),
     ),
     "monitor": (
         ("◆ ★", "Evaluations on the held-out rows, the best one"),

@@ -90,8 +90,7 @@ class RunControl(Handler):
             return
         with self.telling("Its recipe cannot be read"):
             self.screen.app.push_screen(
-                Extend(run.name, read_recipe(run)),
-                lambda changes: self._resume(run, changes) if changes else None,
+                Extend(run.name, read_recipe(run)), lambda changes: self._resume(run, changes) if changes else None
             )
 
     def action_again(self) -> None:
