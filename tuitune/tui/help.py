@@ -85,9 +85,6 @@ class HelpScreen(Dialog[None]):
         self._beside: list[Section] = [("Signs", _SIGNS[name])] if name in _SIGNS else []
         self._beside += [("Everywhere", _lines(actions_of(EVERYWHERE))), ("Moving", _MOVING)]
 
-    def on_mount(self) -> None:
-        self.call_after_refresh(self._name_keys)
-
     def on_resize(self) -> None:
         self.call_after_refresh(self._name_keys)
 
