@@ -18,13 +18,8 @@ _SURROGATES = re.compile("[\ud800-\udfff]")
 _BEYOND_ASCII = re.compile("[^\x00-\x7f]")
 
 
-def inert(text: str) -> str:
-    """`text` without control and bidirectional characters; a lone surrogate becomes �."""
-    return _SURROGATES.sub("\ufffd", _CONTROLS.sub("", text))
-
-
 class Egress(LineFilter):
-    """Drops control characters and hyperlinks from every line on its way to the terminal."""
+    """Drops control and bidirectional characters and hyperlinks from every line; a lone surrogate becomes �."""
 
     def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
         return [self._safe(segment) for segment in segments]
@@ -34,7 +29,7 @@ class Egress(LineFilter):
         text, style, control = segment
         if control:
             return segment
-        safe = inert(text)
+        safe = _SURROGATES.sub("\ufffd", _CONTROLS.sub("", text))
         if style is not None and style.link:
             return Segment(safe, style.update_link(None))
         return segment if safe == text else Segment(safe, style)

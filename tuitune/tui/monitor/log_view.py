@@ -115,7 +115,7 @@ class LogView(Rows, can_focus=True):
         if not width or not height:
             return
         room = self._room
-        lines = [row for line in self.log_window.lines(room) for row in _folded(line, width)]
+        lines = [row for line in self.log_window.lines(room) for row in Content(line).fold(width)]
         lines = lines or [Content.styled("the log is empty", "$faint")]
         shown = lines[-room:] if self.following else lines[:room]
         left = height - len(shown)
@@ -162,7 +162,3 @@ def _told(event: str, width: int) -> list[Content]:
     indent = len(moment + gap) if gap else 0
     first, *more = Content.styled(words or moment, "$faint").wrap(max(width - indent, 1))
     return [Content.styled(moment + gap if gap else "", "$faint") + first, *(row.pad_left(indent) for row in more)]
-
-
-def _folded(line: str, width: int) -> list[Content]:
-    return Content(line).fold(width) if line else [Content("")]

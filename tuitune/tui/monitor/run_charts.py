@@ -130,8 +130,8 @@ class RunCharts:
         broken = declared.breaks and self.curves.broke_off(metric)
         if last is None and not broken:
             return Content("")
-        colour = "$foreground" if held_out is None else "$chart-1"
-        value = _NOT_FINITE if broken else Content.styled(declared.shown(last), colour)
+        colour = "bold $bad" if broken else "$foreground" if held_out is None else "$chart-1"
+        value = Content.styled("not a number" if broken else declared.shown(last), colour)
         return value if held_out is None else _beside(value, held_out)
 
 
@@ -147,9 +147,6 @@ def _beside(train: Content, held_out: HeldOut) -> Content:
     if best is not None and best != len(values) - 1:
         figures = Content.assemble(figures, (f"  ★ {metric.shown(values[best])}", "$chart-2"))
     return figures
-
-
-_NOT_FINITE = Content.styled("not a number", "bold $bad")
 
 
 def _empty(view: WatchedRun) -> str:
