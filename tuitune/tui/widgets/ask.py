@@ -90,7 +90,7 @@ class Extend(LineDialog[dict[str, Any]]):
 
 
 def ask_where(
-    app: App[Any], title: str, question: str, suggested: str, base: Path, write: Callable[[Path], None]
+    app: App[Any], title: str, question: str, suggested: str, base: Path, write: Callable[[Path], object]
 ) -> None:
     """Ask for a file and `write` there, once it is confirmed that a file that exists is overwritten.
 
@@ -101,10 +101,14 @@ def ask_where(
         if name is None:
             return
         path = typed_path(name, base)
+
+        def go(yes: bool | None) -> None:
+            if yes:
+                write(path)
+
         if is_there(path):
-            overwrite = Confirm(title, f"{path}\nexists. Overwrite it?")
-            app.push_screen(overwrite, lambda yes: write(path) if yes else None)
+            app.push_screen(Confirm(title, f"{path}\nexists. Overwrite it?"), go)
         else:
-            write(path)
+            go(True)
 
     app.push_screen(AskLine(title, question, suggested), named)
