@@ -352,7 +352,7 @@ async def test_the_mouse_turns_the_log_zooms_charts_and_panes(make_run: MakeRun)
         await pilot.click("#grad_norm", offset=(5, 0))
         assert pilot.app.focused is panes.charts.charts["grad_norm"] and not panes.zoomed
         await pilot.click("#samples", times=2)
-        assert panes.zoomed and panes.is_shown("samples") and not panes.is_shown("loss")
+        assert panes.zoomed and panes.panes["samples"].display and not panes.panes["loss"].display
 
 
 def wheel(kind: Any, widget: Any) -> Any:
