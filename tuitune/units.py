@@ -59,6 +59,11 @@ def number_text(value: float | None) -> str:
     return f"{value:.4f}" if size < 10 else f"{value:.2f}" if size < 1000 else f"{value:.0f}"
 
 
+def counted(count: int, noun: str) -> str:
+    """`1 row`, `12,000 rows`."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
 def percent_text(share: float | None, digits: int = 2) -> str:
     """`17 %`, `2 %`, `0.52 %`: a share of one in so many significant digits; `100 %` only where it is all."""
     if share is None or not math.isfinite(share):

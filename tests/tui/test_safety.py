@@ -33,7 +33,7 @@ from tuitune.tui.app import TuituneApp
 from tuitune.tui.base import TuituneScreen
 from tuitune.tui.compose.checking import Checking
 from tuitune.tui.compose.edit import SaveDialog
-from tuitune.tui.compose.field_keys import gpu_choices
+from tuitune.tui.compose.keys import gpu_choices
 from tuitune.tui.compose.launch import LaunchDialog
 from tuitune.tui.egress import EGRESS, ascii_text
 from tuitune.tui.help import KeyTable
@@ -154,11 +154,11 @@ async def test_what_is_about_to_be_launched_or_saved(pilot: Pilot[Any], kind: ty
     ]
     await pilot.app.push_screen(dialogs[0])
     for text, dialog in zip(payloads.values(), dialogs, strict=True):
-        dialogs[0].post_message(Checking.Looked([], dialog.summary(Check([], [], None, 1, 2, None, None))))
+        dialogs[0].show(dialog.summary(Check([], [], None, 1, 2, None, None)))
         await shown_harmlessly(pilot, text)
-    dialogs[0].post_message(Checking.Looked([], dialogs[0].summary(Check([], advice, None, 1, 2, None, None))))
+    dialogs[0].show(dialogs[0].summary(Check([], advice, None, 1, 2, None, None)))
     await shown_harmlessly(pilot, *(payloads if kind is Launching else ()))
-    dialogs[0].post_message(Checking.Failed("\n".join(payloads)))
+    dialogs[0].fail("\n".join(payloads))
     await shown_harmlessly(pilot, *payloads)
 
 

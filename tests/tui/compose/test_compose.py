@@ -39,14 +39,14 @@ async def composing(recipe: Recipe | None = None, size: tuple[int, int] = (120, 
         await pilot.pause()
         screen = app.screen
         assert isinstance(screen, ComposeScreen)
-        await until(pilot, lambda: screen.composing.outlook is not None)
+        await until(pilot, lambda: screen.composing.estimate is not None)
         yield pilot, screen
 
 
 async def go(pilot: Pilot[str], screen: ComposeScreen, key: str) -> None:
     screen.go_to(key)
     await pilot.pause()
-    assert screen.fields.current == key
+    assert screen.keys.current == key
 
 
 async def enter(pilot: Pilot[str], screen: ComposeScreen, key: str, text: str, by: str = "enter") -> None:
@@ -61,21 +61,21 @@ def text_of(pilot: Pilot[str]) -> str:
 
 async def test_sections_and_fields_are_reached_by_keys():
     async with composing(size=(120, 29)) as (pilot, screen):
-        assert (screen.composing.section, screen.fields.current) == ("model", "model.id")
+        assert (screen.composing.section, screen.keys.current) == ("model", "model.id")
         await pilot.press("right_square_bracket", "G")
-        assert (screen.composing.section, screen.fields.current) == ("data", "data.loss_on")
+        assert (screen.composing.section, screen.keys.current) == ("data", "data.loss_on")
         await pilot.press("g", "j", "down", "down")
-        assert screen.fields.current == "data.shape"
+        assert screen.keys.current == "data.shape"
         await pilot.press("left_square_bracket")
-        assert (screen.composing.section, screen.fields.current) == ("model", "model.id")
+        assert (screen.composing.section, screen.keys.current) == ("model", "model.id")
         await pilot.press("shift+tab", *["down"] * 4, "enter", "j")
         await pilot.pause()
-        assert (screen.composing.section, screen.fields.current) == ("adapter", "adapter.rank")
+        assert (screen.composing.section, screen.keys.current) == ("adapter", "adapter.rank")
 
 
 async def test_on_a_tall_screen_the_sections_are_one_list_and_the_cursor_says_which_is_in_hand():
     async with composing(size=(200, 60)) as (pilot, screen):
-        assert (screen.composing.section, screen.fields.current) == ("model", "model.id")
+        assert (screen.composing.section, screen.keys.current) == ("model", "model.id")
         text = text_of(pilot)
         for title in ("Data", "Adapter", "Training"):
             assert f"  {title}\n" in text or f"  {title} " in text
@@ -84,9 +84,9 @@ async def test_on_a_tall_screen_the_sections_are_one_list_and_the_cursor_says_wh
         black = [line for line in text.splitlines()[1:50] if not line[22:158].strip()]
         assert len(black) < 12
         await pilot.press("down")
-        await until(pilot, lambda: (screen.composing.section, screen.fields.current) == ("data", "data.train"))
+        await until(pilot, lambda: (screen.composing.section, screen.keys.current) == ("data", "data.train"))
         await pilot.press("right_square_bracket", "right_square_bracket")
-        assert (screen.composing.section, screen.fields.current) == ("objective", "objective.kind")
+        assert (screen.composing.section, screen.keys.current) == ("objective", "objective.kind")
         await pilot.press("G")
         await until(pilot, lambda: screen.composing.section == "hardware")
         await pilot.press("right_square_bracket")
@@ -96,7 +96,7 @@ async def test_on_a_tall_screen_the_sections_are_one_list_and_the_cursor_says_wh
         await pilot.resize_terminal(80, 24)
         await until(pilot, lambda: "learning rate" not in text_of(pilot))
         assert screen.composing.section == "hardware"
-        assert screen.fields.current in text_of(pilot)
+        assert screen.keys.current in text_of(pilot)
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -160,17 +160,17 @@ async def test_the_reason_shows_while_typing_and_escape_forgets_it():
 async def test_the_forecast_follows_what_is_typed():
     async with composing() as (pilot, screen):
         await go(pilot, screen, "adapter.rank")
-        before = screen.composing.outlook.trainable
+        before = screen.composing.estimate.trainable
         await pilot.press("enter", "ctrl+u", "6", "4")
-        await until(pilot, lambda: screen.composing.outlook.trainable == 4 * before)
+        await until(pilot, lambda: screen.composing.estimate.trainable == 4 * before)
         await pilot.press("escape")
-        await until(pilot, lambda: screen.composing.outlook.trainable == before)
+        await until(pilot, lambda: screen.composing.estimate.trainable == before)
 
 
 async def test_rows_are_counted_and_steps_follow():
     async with composing() as (pilot, screen):
-        await until(pilot, lambda: screen.composing.outlook.rows is not None)
-        assert screen.composing.outlook.rows == 1520
+        await until(pilot, lambda: screen.composing.estimate.rows is not None)
+        assert screen.composing.estimate.rows == 1520
         await until(pilot, lambda: re.search(r"steps +about \d", text_of(pilot)))
 
 
@@ -221,9 +221,9 @@ async def test_a_gpu_is_picked_where_there_are_some_and_typed_where_there_are_no
         await enter(pilot, screen, "hardware.gpu", "cpu")
         assert screen.draft.recipe.hardware.gpu == "cpu"
         cards = tuple(Gpu(index, f"GPU-{index}", "NVIDIA H200", 150 << 30, 0, 150 << 30) for index in range(2))
-        await until(pilot, lambda: screen.composing.outlook.rows is not None)
-        screen.composing.outlook = replace(
-            screen.composing.outlook, gpus=(*cards, replace(cards[1], uuid="MIG-7", mig=True))
+        await until(pilot, lambda: screen.composing.estimate.rows is not None)
+        screen.composing.estimate = replace(
+            screen.composing.estimate, gpus=(*cards, replace(cards[1], uuid="MIG-7", mig=True))
         )
         await pilot.press("enter")
         await until(pilot, lambda: "the first free GPU" in text_of(pilot))
@@ -304,14 +304,14 @@ async def test_review_lists_every_error_and_leads_to_its_field():
         assert "✗ training.epochs" in text
         await pilot.press("g", "j", "enter")
         await pilot.pause()
-        assert screen.fields.current == "training.epochs"
+        assert screen.keys.current == "training.epochs"
         assert not list_runs()
 
 
 async def test_advice_is_applied_by_its_key():
     async with composing() as (pilot, screen):
         await enter(pilot, screen, "training.learning_rate", "0.05")
-        await until(pilot, lambda: any(one.key == "training.learning_rate" for one in screen.composing.outlook.advice))
+        await until(pilot, lambda: any(one.key == "training.learning_rate" for one in screen.composing.estimate.advice))
         await go(pilot, screen, "training.learning_rate")
         await pilot.press("x")
         assert screen.draft.recipe.training.learning_rate < 0.01
@@ -426,4 +426,4 @@ async def test_no_more_than_one_input_is_ever_alive():
         await pilot.press("tab")
         await pilot.pause()
         assert not screen.query(Input)
-        assert screen.fields.current == "adapter.alpha"
+        assert screen.keys.current == "adapter.alpha"

@@ -45,7 +45,7 @@ async def editing(size: tuple[int, int] = (120, 36)) -> AsyncIterator[tuple[Pilo
         await until(pilot, lambda: isinstance(pilot.app.screen, EditScreen))
         screen = pilot.app.screen
         assert isinstance(screen, EditScreen)
-        await until(pilot, lambda: screen.composing.outlook is not None, 20)
+        await until(pilot, lambda: screen.composing.estimate is not None, 20)
         yield pilot, screen
 
 

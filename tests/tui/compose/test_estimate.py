@@ -14,8 +14,8 @@ from tuitune.planning.checks.remote import Remote
 from tuitune.recipe.overrides import with_values
 from tuitune.recipe.schema import Recipe
 from tuitune.recipe.settings import setting, without_effect
+from tuitune.tui.compose.composing import notes
 from tuitune.tui.compose.forecast import forecast_lines, forecast_summary
-from tuitune.tui.compose.notes import notes
 from tuitune.tui.widgets.field_row import FieldView, help_text
 from tuitune.views.estimate import Inspections, look
 

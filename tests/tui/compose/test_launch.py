@@ -99,7 +99,7 @@ async def test_what_does_not_fit_is_scrolled_to(home: Path) -> None:
         dialog = pilot.app.screen
         assert isinstance(dialog, LaunchDialog)
         summary = dialog.summary(Check([], advice, None, 1, 2, None, None))
-        dialog.post_message(LaunchDialog.Looked([], summary))
+        dialog.show(summary)
         await until(pilot, lambda: "advice number 3" in text_of(pilot))
         assert "Enter launch" in text_of(pilot)
         assert isinstance(pilot.app.focused, TextReader)

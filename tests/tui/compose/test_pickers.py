@@ -91,7 +91,7 @@ async def test_a_hub_id_that_is_not_here_is_offered_and_the_forecast_admits_not_
         await pilot.press("enter")
         await until(pilot, lambda: re.search(r"memory +unknown", text_of(pilot)) and "is not on this" in text_of(pilot))
         assert screen.draft.recipe.model.id == "someone/some-model"
-        assert screen.composing.outlook.total is None
+        assert screen.composing.estimate.total is None
 
 
 async def test_nothing_is_offered_for_what_is_neither_here_nor_an_id(work: Path):
@@ -159,7 +159,7 @@ async def test_tab_completes_and_enter_walks_into_folders(work: Path):
         await pilot.pause()
         assert screen.draft.recipe.data.train == "corpora/first.jsonl"
         assert screen.draft.recipe.data.eval == 0.05
-        await until(pilot, lambda: screen.composing.outlook.rows == 11)
+        await until(pilot, lambda: screen.composing.estimate.rows == 11)
 
 
 async def test_a_pasted_path_and_tab_in_one_burst_never_take_another_set(work: Path):
@@ -233,6 +233,6 @@ async def test_a_typed_hub_id_is_asked_about_once_typing_pauses(
             await until(pilot, lambda: "to download" in text_of(pilot))
             await pilot.press("enter")
             await until(
-                pilot, lambda: screen.composing.outlook is not None and screen.composing.outlook.total is not None
+                pilot, lambda: screen.composing.estimate is not None and screen.composing.estimate.total is not None
             )
-            assert screen.composing.outlook.forecast is not None and screen.composing.outlook.unknown == ""
+            assert screen.composing.estimate.forecast is not None and screen.composing.estimate.unknown == ""

@@ -98,7 +98,7 @@ async def test_compose_leads_to_the_workbench_and_back_with_what_was_changed(siz
         await pilot.press("escape")
         await until(pilot, lambda: pilot.app.screen is compose)
         assert len(compose.draft.recipe.data.exclude) == 1
-        await until(pilot, lambda: compose.composing.outlook.recipe is compose.draft.recipe)
+        await until(pilot, lambda: compose.composing.estimate.recipe is compose.draft.recipe)
         await pilot.press("u")
         assert compose.draft.recipe.data.exclude == []
 
@@ -150,7 +150,7 @@ async def test_a_broken_row_on_another_page_is_found_by_a_key_and_left_out(work:
         await pilot.press("n")
         await until(pilot, lambda: cursor_of(screen) == "231")
         assert "row 231 (line 231)" in text_of(pilot)
-        mark = screen.view.current_target.mark
+        mark = screen.view.target.mark
         await pilot.press("x")
         assert screen.draft.recipe.data.exclude == [mark]
         assert cursor_of(screen) == "231"

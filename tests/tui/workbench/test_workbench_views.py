@@ -17,8 +17,7 @@ from tuitune.data.sources.rows import Row, mark
 from tuitune.data.tasks import Progress
 from tuitune.problem import TuituneError
 from tuitune.tui.workbench import screen as workbench
-from tuitune.tui.workbench.diffs import difference
-from tuitune.tui.workbench.examples import in_full
+from tuitune.tui.workbench.examples import difference, in_full
 from tuitune.tui.workbench.histogram import bar, histogram, merged
 from tuitune.tui.workbench.row_text import whole
 from tuitune.views.data_page import PageRow

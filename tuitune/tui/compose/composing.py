@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import math
+from collections import Counter
 from collections.abc import Collection, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from tuitune.planning.preflight import Advice
 from tuitune.problem import Problem
+from tuitune.recipe.schema import Recipe
 from tuitune.recipe.settings import Setting, section_titles, settings, without_effect
-from tuitune.tui.compose.notes import notes
+from tuitune.recipe.steps import warm_up_steps
 from tuitune.tui.compose.section_list import SectionMark
 from tuitune.tui.widgets.field_row import FieldView
-from tuitune.tui.widgets.prompts_editor import counted
+from tuitune.tui.widgets.prompts_editor import in_line
+from tuitune.units import count_text, counted, number_text
 from tuitune.views.draft import Draft, Version, value_of, with_values
 from tuitune.views.estimate import Estimate, Inspections
 
@@ -26,7 +31,7 @@ class Composing:
     def __init__(self, draft: Draft, base: Path, settled: Collection[str] = ()) -> None:
         self.draft = draft
         self.base = base
-        self.outlook: Estimate | None = None
+        self.estimate: Estimate | None = None
         """What is known of the recipe, once somebody has looked."""
         self.inspections = Inspections(base)
         self.section = "model"
@@ -40,7 +45,7 @@ class Composing:
     @property
     def advice(self) -> Sequence[Advice]:
         """What is advised against, as far as anybody has looked."""
-        return self.outlook.advice if self.outlook else ()
+        return self.estimate.advice if self.estimate else ()
 
     @property
     def version(self) -> Version:
@@ -56,18 +61,17 @@ class Composing:
     def errors(self) -> list[Problem]:
         """Everything wrong with the draft: in its fields, between them, and in the files and models they name."""
         found = self.draft.problems()
-        if self.outlook is not None:
-            found += [one for one in self.outlook.errors if one not in found and self._still_holds(one)]
+        if self.estimate is not None:
+            found += [one for one in self.estimate.errors if one not in found and self._still_holds(one)]
         return found
 
     def _still_holds(self, problem: Problem) -> bool:
-        known = any(one.key == problem.key for one in settings())
-        if self.outlook is None or not known:
+        if self.estimate is None or all(one.key != problem.key for one in settings()):
             return True
         if problem.key.startswith("data."):
-            before, now = self.outlook.recipe, self.draft.recipe
+            before, now = self.estimate.recipe, self.draft.recipe
             return (before.data, before.cleaning) == (now.data, now.cleaning)
-        return bool(value_of(self.outlook.recipe, problem.key) == value_of(self.draft.recipe, problem.key))
+        return bool(value_of(self.estimate.recipe, problem.key) == value_of(self.draft.recipe, problem.key))
 
     def fix(self, row: str) -> dict[str, Any] | None:
         """The fix of the advice on the setting `row`, or of the first advice."""
@@ -75,16 +79,9 @@ class Composing:
         return next((fix for key, fix in fixes if key == row), fixes[0][1] if fixes else None)
 
     def marks(self, errors: Sequence[Problem]) -> list[SectionMark]:
-        changed = [key for key in self.draft.changed() if key not in self._settled]
-
-        def under(section: str, keys: Sequence[str]) -> int:
-            return sum(key.split(".")[0] == section for key in keys)
-
-        wrong = [error.key for error in errors]
-        marks = [
-            SectionMark(name, title, under(name, changed), under(name, wrong))
-            for name, title in section_titles().items()
-        ]
+        changed = Counter(key.split(".")[0] for key in self.draft.changed() if key not in self._settled)
+        wrong = Counter(error.key.split(".")[0] for error in errors)
+        marks = [SectionMark(name, title, changed[name], wrong[name]) for name, title in section_titles().items()]
         return [*marks, SectionMark(REVIEW, "Review", problems=len(errors))]
 
     def fields(self, errors: Sequence[Problem], sections: Sequence[str], editing: str | None) -> dict[str, FieldView]:
@@ -94,7 +91,7 @@ class Composing:
         if editing is not None:
             entry = version.refused.get(editing)
             messages[editing] = entry.message if entry else ""
-        beside, idle = notes(version.recipe, self.outlook), without_effect(version.recipe)
+        beside, idle = notes(version.recipe, self.estimate), without_effect(version.recipe)
         return {
             one.key: FieldView(
                 one,
@@ -111,10 +108,40 @@ class Composing:
     def _text(self, one: Setting) -> str:
         prompts = one.of(self.draft.recipe) if one.entails.picked == "prompts" else []
         if prompts and one.key not in self.draft.refused:
-            return f"{counted(len(prompts))}: {' · '.join(prompts)}"
+            return in_line(prompts)
         return self.draft.text(one.key)
 
     def _is_shown(self, one: Setting, messages: dict[str, str]) -> bool:
         if one.key in self._settled:
             return False
         return self.advanced or not one.advanced or self.draft.is_changed(one.key) or bool(messages.get(one.key))
+
+
+def notes(recipe: Recipe, estimate: Estimate | None) -> dict[str, str]:
+    """Key → what follows from its value. `estimate` may be of an earlier version of the recipe."""
+    adapter, training, prompts = recipe.adapter, recipe.training, len(recipe.samples.prompts)
+    root = math.sqrt(adapter.rank) if adapter.rslora else adapter.rank
+    found = {
+        "adapter.alpha": f"scaling {'α/√r' if adapter.rslora else 'α/r'} = {_plain(adapter.alpha / root)}",
+        "training.accumulation": f"effective batch {training.batch_size * training.accumulation}",
+        "samples.prompts": counted(prompts, "prompt") if prompts else "none yet",
+        "quantization.bits": {4: "QLoRA", 8: "LLM.int8()", 16: "as loaded"}[recipe.quantization.bits],
+    }
+    if isinstance(recipe.data.eval, float):
+        found["data.eval"] = f"{recipe.data.eval * 100:g} % of the rows"
+    if estimate is None:
+        return found
+    if estimate.total:
+        found["model.id"] = f"{count_text(estimate.total)} parameters"
+        if estimate.trainable is not None and recipe.method.uses("targets"):
+            found["adapter.targets"] = f"trains {count_text(estimate.trainable)}"
+    if estimate.rows is not None:
+        found["data.train"] = f"{estimate.rows:,} to train on"
+    if (steps := estimate.steps) is not None:
+        found["training.epochs"] = steps.phrase
+        found["training.warmup_ratio"] = replace(steps, count=warm_up_steps(steps.count, training)).phrase
+    return found
+
+
+def _plain(figure: float) -> str:
+    return f"{figure:.1f}" if 0.1 <= figure < 1000 else number_text(figure)

@@ -5,10 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from textual import on, work
+from textual import on
 from textual.content import Content
-from textual.message import Message
-from textual.worker import get_current_worker
 
 from tuitune.data.sources.bundled import BundledSet, bundled_sets
 from tuitune.hardware.models import looks_like_hub_id
@@ -16,7 +14,7 @@ from tuitune.problem import TuituneError
 from tuitune.recipe.schema import Recipe
 from tuitune.recipe.settings import parse_value, setting
 from tuitune.text import clean
-from tuitune.tui.compose.path_picker import PathPicker
+from tuitune.tui.compose.picker import PathPicker
 from tuitune.tui.widgets.columns import Column, line
 from tuitune.tui.widgets.row_list import ListRow, RowList
 from tuitune.units import bytes_text, percent_text
@@ -33,18 +31,9 @@ _FRACTIONS = (0.05, 0.1, 0.2)
 class DataPicker(PathPicker[Values]):
     """Gives the settings that the choice changes (key → value); `key` is `data.train` or `data.eval`."""
 
-    class Read(Message):
-        """The first rows of the file under the cursor have been read."""
-
-        def __init__(self, name: str, facts: Content) -> None:
-            super().__init__()
-            self.name = name
-            self.facts = facts
-
     def __init__(self, key: str, recipe: Recipe, base: Path) -> None:
-        super().__init__(
-            setting(key).title.capitalize(), "a path (~/ and ../ too), a bundled set, or a Hub id owner/name", base
-        )
+        title = setting(key).title.capitalize()
+        super().__init__(title, "a path (~/ and ../ too), a bundled set, or a Hub id owner/name", base)
         self._key = key
         self._recipe = recipe
         self._choices: dict[str, Values] = {}
@@ -56,46 +45,35 @@ class DataPicker(PathPicker[Values]):
         more = f"the first {MOST:,} entries: type more to narrow" if listing.more else ""
         self.show_heading(Content.styled(clean(listing.problem) or more, "$faint"))
         if not rows:
-            self.show_facts(
-                Content.styled(
-                    "No matching file. Type the path of a json, jsonl, csv, tsv, txt or parquet file, or owner/name.",
-                    "$faint",
-                )
-            )
+            kinds = "json, jsonl, csv, tsv, txt or parquet file"
+            self.show_facts(Content.styled(f"No matching file. Type the path of a {kinds}, or owner/name.", "$faint"))
 
     def _row(self, name: str, what: str, size: str, values: Values | None) -> ListRow:
         if values is not None:
             self._choices[name] = values
-        return ListRow(
-            name, lambda width: [line(_COLUMNS, [name, Content(clean(what)).stylize("$faint"), size], width)]
-        )
+        cells: list[str | Content] = [name, Content.styled(clean(what), "$faint"), size]
+        return ListRow(name, lambda width: [line(_COLUMNS, cells, width)])
+
+    def _fraction(self, name: str, share: float, digits: int = 2) -> ListRow:
+        return self._row(name, f"{percent_text(share, digits)} of the training rows", "", {self._key: share})
 
     def _fractions(self, typed: str) -> list[ListRow]:
         if self._key != "data.eval":
             return []
         if not typed:
-            rows = [
-                self._row(f"{share:g}", f"{percent_text(share)} of the training rows", "", {self._key: share})
-                for share in _FRACTIONS
-            ]
+            rows = [self._fraction(f"{share:g}", share) for share in _FRACTIONS]
             return [*rows, self._row("none", "no evaluation", "", {self._key: None})]
         try:
             share = parse_value(setting(self._key), typed)
         except ValueError:
             return []
-        return (
-            [self._row(typed, f"{percent_text(share, 3)} of the training rows", "", {self._key: share})]
-            if isinstance(share, float)
-            else []
-        )
+        return [self._fraction(typed, share, 3)] if isinstance(share, float) else []
 
     def _sets(self, typed: str) -> list[ListRow]:
         found = [one for one in bundled_sets() if typed.lower() in f"{one.id} {one.title}".lower()]
         if self._key == "data.eval":
-            return [
-                self._row(f"{one.id}/heldout", f"{one.title}, held-out rows", "", {self._key: f"{one.id}/heldout"})
-                for one in found
-            ]
+            names = {f"{one.id}/heldout": one.title for one in found}
+            return [self._row(name, f"{title}, held-out rows", "", {self._key: name}) for name, title in names.items()]
         return [self._row(one.id, one.title, f"{one.rows:,} rows", self._bundled(one)) for one in found]
 
     def _file(self, entry: FileEntry) -> ListRow:
@@ -116,11 +94,9 @@ class DataPicker(PathPicker[Values]):
         if self._key == "data.eval":
             return {self._key: name}
         values: Values = {"data.train": name, "data.shape": "auto", "data.columns": {}}
-        return (
-            values
-            if isinstance(self._recipe.data.eval, float | None)
-            else {**values, "data.eval": setting("data.eval").default}
-        )
+        if not isinstance(self._recipe.data.eval, float | None):
+            values["data.eval"] = setting("data.eval").default
+        return values
 
     def choose(self, key: str) -> None:
         if key in self._choices:
@@ -135,20 +111,12 @@ class DataPicker(PathPicker[Values]):
         if one is not None:
             self.show_facts(Content(f"{one.help}\nIts held-out rows are used for evaluation."))
         elif any(entry.name == event.key and not entry.is_folder for entry in self.listing.entries):
-            self._read(event.key)
+            self.tell(event.key, lambda: self._facts(event.key))
 
-    @work(thread=True, exclusive=True, group="read", exit_on_error=False)
-    def _read(self, name: str) -> None:
-        worker = get_current_worker()
-        data = self._recipe.data.model_copy(update={"train": name, "shape": "auto", "columns": {}})
+    def _facts(self, name: str) -> Content:
         if name.endswith(".parquet"):
-            facts = Content.styled("A parquet file: d on the form shows its rows.", "$faint")
-        else:
-            facts = self._facts(name, data)
-        if not worker.is_cancelled:
-            self.post_message(self.Read(name, facts))
-
-    def _facts(self, name: str, data: Any) -> Content:
+            return Content.styled("A parquet file: d on the form shows its rows.", "$faint")
+        data = self._recipe.data.model_copy(update={"train": name, "shape": "auto", "columns": {}})
         try:
             page = read_page(data, base=self.base)
         except TuituneError as error:
@@ -159,14 +127,6 @@ class DataPicker(PathPicker[Values]):
         if why := page.refusal(self._recipe.optimises):
             lines.append(Content.assemble(("✗ ", "$bad"), clean(why)))
         if wrong:
-            lines.append(
-                Content.assemble(
-                    ("⚠ ", "$warn"),
-                    f"{wrong} of the first {len(page.rows)} rows are unusable: d on the form shows them",
-                )
-            )
+            unusable = f"{wrong} of the first {len(page.rows)} rows are unusable: d on the form shows them"
+            lines.append(Content.assemble(("⚠ ", "$warn"), unusable))
         return Content("\n").join(lines)
-
-    def on_data_picker_read(self, event: Read) -> None:
-        if event.name == self.list.current:
-            self.show_facts(event.facts)

@@ -18,7 +18,7 @@ from tuitune.recipe.schema import Recipe
 from tuitune.tui.compose.checking import fact
 from tuitune.tui.shell import AppShell
 from tuitune.tui.widgets.dialogs import Choice, Choose, Confirm, Dialog
-from tuitune.units import age_text
+from tuitune.units import age_text, counted
 from tuitune.views.draft import Draft
 from tuitune.views.kept_draft import LeftBehind, left_behind
 
@@ -43,7 +43,7 @@ class OfferDraft(Dialog[bool]):
             fact("run", recipe.run.name),
             fact("model", recipe.model.id),
             fact("data", recipe.data.train),
-            fact("changed", _settings(len(self._draft.changed()))),
+            fact("changed", counted(len(self._draft.changed()), "setting")),
         ]
         with self._window:
             yield Static(Content("\n").join([*facts, Content("\nN starts from the defaults; u undoes that.")]))
@@ -88,11 +88,7 @@ def _options(found: Sequence[LeftBehind]) -> list[Choice[_Picked]]:
 
 def _about(one: LeftBehind) -> str:
     age = age_text(one.saved_at)
-    return f"{_settings(one.changes)} changed · saved {'just now' if age == 'now' else f'{age} ago'}"
-
-
-def _settings(count: int) -> str:
-    return f"{count} setting{'' if count == 1 else 's'}"
+    return f"{counted(one.changes, 'setting')} changed · saved {'just now' if age == 'now' else f'{age} ago'}"
 
 
 def _chosen(app: AppShell, picked: _Picked | None) -> None:

@@ -21,7 +21,7 @@ from tuitune.runs.store.directory import Run
 from tuitune.runs.store.records import text
 from tuitune.text import clean
 from tuitune.tui.actions import bindings
-from tuitune.tui.compose.checking import Checking, LastStep
+from tuitune.tui.compose.checking import Checking
 from tuitune.tui.compose.screen import ComposeScreen
 from tuitune.tui.widgets.dialogs import Confirm
 from tuitune.views.draft import Draft, value_of
@@ -52,11 +52,9 @@ class EditScreen(ComposeScreen):
         if not changes(self._before, self.draft.recipe) and not self.draft.refused:
             return False
         text = f"Unsaved changes to {self._run.name}; L saves them."
-        self.app.push_screen(Confirm("Leave without saving?", text), lambda yes: self._leave() if yes else None)
+        question = Confirm("Leave without saving?", text)
+        self.app.push_screen(question, lambda yes: self.app.open_runs() if yes else None)
         return True
-
-    def _leave(self) -> None:
-        self.app.open_runs()
 
     def action_launch(self) -> None:
         """Save to the queue; called so because it is what launching is for a new run."""
@@ -80,11 +78,10 @@ class EditScreen(ComposeScreen):
 class SaveDialog(Checking[bool]):
     """Gives True once the waiting run has taken the changes."""
 
+    VERB, DOING, NOT_DONE = "save", "Waiting for the run to accept the changes …", "Not saved."
+
     def __init__(self, run: Run, before: Recipe, after: Recipe, changed: Mapping[str, Any], base: Path) -> None:
-        doing = "Waiting for the run to accept the changes …"
-        super().__init__(
-            f"Save to {run.name}", after, base, LastStep("save", doing, "Not saved.", self.summary, self.make)
-        )
+        super().__init__(f"Save to {run.name}", after, base)
         self._run = run
         self._before = before
         self._changed = changed

@@ -11,13 +11,12 @@ from tuitune.planning.checks.situation import Advice
 from tuitune.recipe.settings import setting, show_value
 from tuitune.text import clean
 from tuitune.tui.widgets.pane import Pane
-from tuitune.units import bytes_text, count_text, percent_text
+from tuitune.units import bytes_text, count_text, counted, percent_text
 from tuitune.views.estimate import Estimate
 
 _FILL = "█▓▒░█▓▒░"
 _UNKNOWN = "unknown"
-_FIT_COLOURS = {"fits": "$ok", "tight": "$warn", "too big": "$bad"}
-_FIT_WORDS = {"fits": "yes", "tight": "tight", "too big": "no"}
+_FITS = {"fits": ("yes", "$ok bold"), "tight": ("tight", "$warn bold"), "too big": ("no", "$bad bold")}
 ADVICE_SIGNS = {"warning": ("⚠", "$warn"), "info": ("i", "$accent")}
 
 
@@ -33,10 +32,10 @@ class ForecastPane(Pane):
     def compose(self) -> Iterator[Static]:
         yield Static()
 
-    def show(self, outlook: Estimate, errors: int) -> None:
+    def show(self, estimate: Estimate, errors: int) -> None:
         """Show what is known; `errors` counts what is wrong with the draft."""
-        if (outlook, errors) != self._shown:
-            self._shown = (outlook, errors)
+        if (estimate, errors) != self._shown:
+            self._shown = (estimate, errors)
             self._draw()
 
     def on_resize(self) -> None:
@@ -53,48 +52,48 @@ class ForecastLine(Static):
 
     DEFAULT_CSS = "ForecastLine { height: 2; padding: 0 1; text-wrap: nowrap; text-overflow: ellipsis; }"
 
-    def show(self, outlook: Estimate, errors: int) -> None:
-        self.update(Content("\n").join(forecast_summary(outlook, errors)))
+    def show(self, estimate: Estimate, errors: int) -> None:
+        self.update(Content("\n").join(forecast_summary(estimate, errors)))
 
 
-def forecast_lines(outlook: Estimate, errors: int, width: int) -> list[Content]:
+def forecast_lines(estimate: Estimate, errors: int, width: int) -> list[Content]:
     """Everything known, `width` cells wide."""
     blank = Content("")
-    groups = [_machine(outlook, width), _memory(outlook, width), _figures(outlook, width), _advice(outlook, errors)]
+    groups = [_machine(estimate, width), _memory(estimate, width), _figures(estimate, width), _advice(estimate, errors)]
     return [line for group in groups if group for line in (*group, blank)]
 
 
-def forecast_summary(outlook: Estimate, errors: int) -> list[Content]:
+def forecast_summary(estimate: Estimate, errors: int) -> list[Content]:
     """The two lines that matter most."""
     parts: list[Content] = []
-    if outlook.forecast is not None:
-        room = f" of {bytes_text(outlook.capacity)} {outlook.place}" if outlook.fit else ""
-        parts.append(Content(f"{bytes_text(outlook.forecast.total)}{room}"))
-        parts.append(_verdict(outlook))
-    if outlook.unknown:
-        told = not errors and outlook.advice and _tells_why(outlook.advice[0], outlook)
-        parts.append(Content("memory unknown" if told else f"memory unknown: {clean(outlook.unknown)}"))
+    if estimate.forecast is not None:
+        room = f" of {bytes_text(estimate.capacity)} {estimate.place}" if estimate.fit else ""
+        parts.append(Content(f"{bytes_text(estimate.forecast.total)}{room}"))
+        parts.append(_verdict(estimate))
+    if estimate.unknown:
+        told = not errors and estimate.advice and _tells_why(estimate.advice[0], estimate)
+        parts.append(Content("memory unknown" if told else f"memory unknown: {clean(estimate.unknown)}"))
     else:
-        parts.append(Content(f"trains {_trainable(outlook)}"))
-    first = Content.styled(" · ", "$faint").join(parts)
-    sign = Content("")
+        parts.append(Content(f"trains {_trainable(estimate)}"))
+    steps = estimate.steps.phrase if estimate.steps else "steps unknown until the rows are counted"
+    second = Content(f"effective batch {estimate.effective_batch:,} · {steps}")
     if errors:
-        sign = Content.styled(f" · ✗ {_plural(errors, 'error')} in Review", "$bad")
-    elif outlook.advice:
-        one = outlook.advice[0]
-        glyph, colour = ADVICE_SIGNS.get(one.level, ADVICE_SIGNS["info"])
+        second += Content.styled(f" · ✗ {counted(errors, 'error')} in Review", "$bad")
+    elif estimate.advice:
+        one = estimate.advice[0]
+        sign, colour = ADVICE_SIGNS[one.level]
         fix = " [x fixes it]" if one.fix else ""
-        sign = Content.assemble((f" · {glyph} ", colour), clean(one.message), (fix, "$accent"))
-    return [first, Content(f"effective batch {outlook.effective_batch:,} · {_steps(outlook)}") + sign]
+        second += Content.assemble((f" · {sign} ", colour), clean(one.message), (fix, "$accent"))
+    return [Content.styled(" · ", "$faint").join(parts), second]
 
 
-def _machine(outlook: Estimate, width: int) -> list[Content]:
-    host = outlook.host
-    if not outlook.gpus:
-        words = clean(outlook.gpu_reason or "no GPU on this machine")
+def _machine(estimate: Estimate, width: int) -> list[Content]:
+    if not estimate.gpus:
+        host = estimate.host
+        words = clean(estimate.gpu_reason or "no GPU on this machine")
         return [
             Content.styled(words, "$faint"),
-            _pair(f"CPU, {_plural(host.cpu_count, 'core')}", f"RAM {bytes_text(host.memory_total)}", width),
+            _pair(f"CPU, {counted(host.cpu_count, 'core')}", f"RAM {bytes_text(host.memory_total)}", width),
         ]
     return [
         _pair(
@@ -102,30 +101,31 @@ def _machine(outlook: Estimate, width: int) -> list[Content]:
             f"{bytes_text(gpu.memory_total)} free {bytes_text(gpu.memory_free)}",
             width,
         )
-        for gpu in outlook.gpus[:4]
+        for gpu in estimate.gpus[:4]
     ]
 
 
-def _memory(outlook: Estimate, width: int) -> list[Content]:
-    if outlook.forecast is None:
-        reason = outlook.unknown or "tuitune has no memory forecast for this architecture yet"
-        told = any(_tells_why(one, outlook) for one in outlook.advice)
+def _memory(estimate: Estimate, width: int) -> list[Content]:
+    if estimate.forecast is None:
+        reason = estimate.unknown or "tuitune has no memory forecast for this architecture yet"
+        told = any(_tells_why(one, estimate) for one in estimate.advice)
         return [_pair("memory", _UNKNOWN, width), *([] if told else [Content.styled(clean(reason), "$faint")])]
-    parts = {name: size for name, size in outlook.forecast.parts.items() if size}
-    lines = [_bar(list(parts.values()), outlook.capacity or outlook.forecast.total, width)]
+    parts = {name: size for name, size in estimate.forecast.parts.items() if size}
+    lines = [_bar(list(parts.values()), estimate.capacity or estimate.forecast.total, width)]
     for place, (name, size) in enumerate(parts.items()):
         mark = Content.styled(_FILL[place % len(_FILL)], f"$chart-{place % 8 + 1}")
         lines.append(mark + _pair(f" {name}", bytes_text(size), width - 1))
-    lines.append(_pair("total", f"{bytes_text(outlook.forecast.total)}", width, "bold"))
-    if outlook.fit is None:
-        return [*lines, _verdict(outlook) + Content.styled(clean(f", {outlook.gpu_reason}"), "$faint")]
-    lines.append(_pair(f"{outlook.place} available", bytes_text(outlook.capacity), width))
-    return [*lines, _fit(outlook)]
+    lines.append(_pair("total", bytes_text(estimate.forecast.total), width, "bold"))
+    if estimate.fit is None:
+        return [*lines, _verdict(estimate) + Content.styled(clean(f", {estimate.gpu_reason}"), "$faint")]
+    where = "" if estimate.gpus else " in RAM, no GPU here"
+    available = _pair(f"{estimate.place} available", bytes_text(estimate.capacity), width)
+    return [*lines, available, _verdict(estimate) + Content.styled(where, "$faint")]
 
 
-def _tells_why(one: Advice, outlook: Estimate) -> bool:
+def _tells_why(one: Advice, estimate: Estimate) -> bool:
     """Whether a piece of advice gives the reason why nothing is known of the model: it is said once."""
-    return one.id == "download" and bool(outlook.not_told)
+    return one.id == "download" and bool(estimate.not_told)
 
 
 def _bar(sizes: list[int], capacity: int, width: int) -> Content:
@@ -139,66 +139,49 @@ def _bar(sizes: list[int], capacity: int, width: int) -> Content:
     return Content.assemble(*parts, ("·" * (width - drawn), "$faint"))
 
 
-def _verdict(outlook: Estimate) -> Content:
-    fit = outlook.fit
+def _verdict(estimate: Estimate) -> Content:
+    fit = estimate.fit
     if fit is None:
         return Content("fits: unknown")
     state = fit.state if fit.state != "no gpu" else "fits" if (fit.share or 0) <= 1 else "too big"
-    return Content.assemble("fits: ", (_FIT_WORDS[state], f"{_FIT_COLOURS[state]} bold"))
+    return Content.assemble("fits: ", _FITS[state])
 
 
-def _fit(outlook: Estimate) -> Content:
-    where = "" if outlook.gpus else " in RAM, no GPU here"
-    return _verdict(outlook) + Content.styled(where, "$faint")
-
-
-def _figures(outlook: Estimate, width: int) -> list[Content]:
-    tokens = outlook.effective_batch * outlook.recipe.data.max_length
+def _figures(estimate: Estimate, width: int) -> list[Content]:
+    tokens = estimate.effective_batch * estimate.recipe.data.max_length
     return [
-        _pair("trainable", _trainable(outlook), width),
-        _pair("rows", "not counted" if outlook.rows is None else f"{outlook.rows:,}", width),
-        _pair("effective batch", f"{outlook.effective_batch:,}", width),
-        _pair("steps", outlook.steps.text if outlook.steps else "unknown until the rows are counted", width),
+        _pair("trainable", _trainable(estimate), width),
+        _pair("rows", "not counted" if estimate.rows is None else f"{estimate.rows:,}", width),
+        _pair("effective batch", f"{estimate.effective_batch:,}", width),
+        _pair("steps", estimate.steps.text if estimate.steps else "unknown until the rows are counted", width),
         _pair("tokens per step", f"up to {tokens:,}", width),
     ]
 
 
-def _advice(outlook: Estimate, errors: int) -> list[Content]:
-    lines = []
-    if errors:
-        lines.append(Content.styled(f"✗ {_plural(errors, 'error')}: see Review", "$bad"))
-    fixable = True
-    for one in outlook.advice:
-        glyph, colour = ADVICE_SIGNS.get(one.level, ADVICE_SIGNS["info"])
-        lines.append(Content.assemble((f"{glyph} ", colour), clean(one.message)))
-        if one.fix and fixable:
-            lines.append(Content.styled(f"  x: {_fix_words(one.fix)}", "$accent"))
-            fixable = False
+def _advice(estimate: Estimate, errors: int) -> list[Content]:
+    lines = [Content.styled(f"✗ {counted(errors, 'error')}: see Review", "$bad")] if errors else []
+    first_fix = next((one for one in estimate.advice if one.fix), None)
+    for one in estimate.advice:
+        lines.append(advice_line(one))
+        if one is first_fix and one.fix:
+            sets = ", ".join(f"{key} {show_value(setting(key), value)}" for key, value in one.fix.items())
+            lines.append(Content.styled(f"  x: {clean(sets)}", "$accent"))
     return lines
 
 
-def _fix_words(fix: dict[str, object]) -> str:
-    return clean(", ".join(f"{key} {show_value(setting(key), value)}" for key, value in fix.items()))
+def advice_line(one: Advice) -> Content:
+    """A piece of advice behind the sign of its level."""
+    sign, colour = ADVICE_SIGNS[one.level]
+    return Content.assemble((f"{sign} ", colour), clean(one.message))
 
 
-def _trainable(outlook: Estimate) -> str:
-    if outlook.trainable is None or not outlook.total:
+def _trainable(estimate: Estimate) -> str:
+    if estimate.trainable is None or not estimate.total:
         return _UNKNOWN
-    share = percent_text(outlook.trainable / outlook.total)
-    return f"{count_text(outlook.trainable)} of {count_text(outlook.total)} ({share})"
-
-
-def _steps(outlook: Estimate) -> str:
-    steps = outlook.steps
-    if steps is None:
-        return "steps unknown until the rows are counted"
-    return steps.phrase
+    share = percent_text(estimate.trainable / estimate.total)
+    return f"{count_text(estimate.trainable)} of {count_text(estimate.total)} ({share})"
 
 
 def _pair(name: str, figure: str, width: int, style: str = "") -> Content:
     left = Content(name).truncate(max(1, width - len(figure) - 1), ellipsis=True, pad=True)
     return Content.assemble((left.plain, style or "$faint"), " ", (figure, style))
-
-
-def _plural(count: int, noun: str) -> str:
-    return f"{count} {noun}{'' if count == 1 else 's'}"

@@ -5,27 +5,25 @@ Where rows might lose every label, and the tokenizer is here to tell, they are t
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from pathlib import Path
-from threading import Event
 from typing import Any
 
 from textual import work
 from textual.content import Content
-from textual.message import Message
-from textual.worker import get_current_worker
 
 from tuitune.data.tasks import Progress
 from tuitune.planning.checks.labels import label_check
-from tuitune.planning.preflight import Advice, Check
+from tuitune.planning.preflight import Check
 from tuitune.problem import TuituneError
 from tuitune.recipe.schema import Recipe
 from tuitune.recipe.settings import setting, show_value
 from tuitune.runs.launcher import launch
 from tuitune.runs.store.directory import Run
 from tuitune.text import clean
-from tuitune.tui.compose.checking import Checking, LastStep, fact
-from tuitune.tui.compose.forecast import ADVICE_SIGNS
+from tuitune.tui.compose.checking import Checking, fact
+from tuitune.tui.compose.forecast import advice_line
 from tuitune.tui.widgets.bars import progress_bar
 from tuitune.units import bytes_text, count_text, number_text
 from tuitune.views.start import when
@@ -40,45 +38,36 @@ class LaunchDialog(Checking[Run]):
     Nobody needs to wait for the labels: the run looks at them itself before it loads the model.
     """
 
-    class LabelsLooked(Message):
-        """How far the look at the labels is."""
-
-        def __init__(self, progress: Progress) -> None:
-            super().__init__()
-            self.progress = progress
+    VERB, DOING, NOT_DONE = "launch", "Starting …", "Not started."
 
     def __init__(self, recipe: Recipe, base: Path, rows: int | None = None) -> None:
-        step = LastStep("launch", "Starting …", "Not started.", self.summary, self.make)
-        super().__init__("Launch", recipe, base, step, rows)
+        super().__init__("Launch", recipe, base, rows)
 
-    def ready(self) -> None:
+    def show(self, summary: Content) -> None:
+        super().show(summary)
         self._look_at_labels()
 
-    @work(thread=True, exit_on_error=False)
-    def _look_at_labels(self) -> None:
+    @work(exit_on_error=False)
+    async def _look_at_labels(self) -> None:
         """The work goes on when the dialog is left, and what it finds is kept for the next one."""
-        worker, pause = get_current_worker(), Event()
         try:
-            task = label_check(self.recipe, self.base)
+            task = await asyncio.to_thread(label_check, self.recipe, self.base)
         except TuituneError as error:
-            self.post_message(self.LabelsLooked(Progress("failed", error=str(error))))
+            self._tell_labels(Progress("failed", error=str(error)))
             return
-        before = None
-        while task is not None and not worker.is_cancelled:
-            if (progress := task.look()) != before:
-                self.post_message(self.LabelsLooked(progress))
-            if progress.state != "working":
-                return
-            before = progress
-            pause.wait(_LOOK_SECONDS)
+        told = None
+        while task is not None and (told is None or told.state == "working"):
+            if (progress := await asyncio.to_thread(task.look)) != told:
+                told = progress
+                self._tell_labels(progress)
+            await asyncio.sleep(_LOOK_SECONDS)
 
-    def on_launch_dialog_labels_looked(self, event: LabelsLooked) -> None:
-        progress = event.progress
+    def _tell_labels(self, progress: Progress) -> None:
         if self.at_work:
             return
         if errors := [progress.error] if progress.refused else (progress.result or {}).get("errors"):
             lines = [Content.assemble(("✗ ", "$bad"), clean(str(error), limit=2000)) for error in errors]
-            self.refuse(Content("\n").join([*lines, Content("\nThe draft is unchanged.")]))
+            self.refuse(Content("\n").join(lines))
         else:
             self.note(_labels(progress))
 
@@ -92,7 +81,7 @@ class LaunchDialog(Checking[Run]):
             fact(name, text) for name, text in (("ends", _limits(recipe)), ("notifies", recipe.run.notify)) if text
         ]
         lines += [Content("")] if found.advice else []
-        lines += [_advice(one) for one in found.advice]
+        lines += map(advice_line, found.advice)
         if not any(one.id == "ends-at-logout" for one in found.advice):
             lines.append(
                 Content("\nThe run keeps running when you quit tuitune or lose the connection.").stylize("$faint")
@@ -133,11 +122,6 @@ def _lost(result: Mapping[str, Any]) -> Content:
     )
     first = Content.assemble(("⚠ ", "$warn"), f"{many} skipped: {noun} {rows}{more}")
     return Content("\n" + " " * 9).join([first, *warnings])
-
-
-def _advice(one: Advice) -> Content:
-    sign, colour = ADVICE_SIGNS.get(one.level, ADVICE_SIGNS["info"])
-    return Content.assemble((f"{sign} ", colour), clean(one.message))
 
 
 def _facts(recipe: Recipe, found: Check) -> list[Content]:

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence, Set
 from pathlib import Path
 
 from textual import on, work
 from textual.content import Content
-from textual.message import Message
 from textual.timer import Timer
-from textual.worker import get_current_worker
 
 from tuitune.hardware.models import ModelEntry, find_models, holds_model, look_at, looks_like_hub_id, missing_parts
 from tuitune.hub import offline
 from tuitune.planning.checks.remote import known
 from tuitune.recipe.sections.model import ModelSection
 from tuitune.text import clean
-from tuitune.tui.compose.path_picker import PathPicker
+from tuitune.tui.compose.picker import PathPicker
 from tuitune.tui.widgets.columns import Column, line, titles
-from tuitune.tui.widgets.row_list import ListRow, RowList
+from tuitune.tui.widgets.row_list import ListRow, RowList, text_row
 from tuitune.units import bytes_text, count_text
 from tuitune.views.estimate import ask_hub
 from tuitune.views.file_listing import Listing
@@ -42,24 +41,6 @@ _PAUSE_SECONDS = 0.8
 class ModelPicker(PathPicker[str]):
     """Gives the model id that a recipe uses."""
 
-    class Found(Message):
-        """The models on this machine have been listed."""
-
-        def __init__(self, models: Sequence[ModelEntry]) -> None:
-            super().__init__()
-            self.models = models
-
-    class Told(Message):
-        """The Hub has answered, or has not in a while."""
-
-    class Read(Message):
-        """What a folder holds has been read."""
-
-        def __init__(self, name: str, facts: Content) -> None:
-            super().__init__()
-            self.name = name
-            self.facts = facts
-
     FILES = False
 
     def __init__(self, current: str, base: Path) -> None:
@@ -73,14 +54,9 @@ class ModelPicker(PathPicker[str]):
     def on_mount(self) -> None:
         self._scan()
 
-    @work(thread=True, exit_on_error=False)
-    def _scan(self) -> None:
-        models = find_models()
-        if not get_current_worker().is_cancelled:
-            self.post_message(self.Found(models))
-
-    def on_model_picker_found(self, event: Found) -> None:
-        self._models, self._scanned = event.models, True
+    @work(exit_on_error=False)
+    async def _scan(self) -> None:
+        self._models, self._scanned = await asyncio.to_thread(find_models), True
         self.narrow(self.line.value)
 
     def show(self, typed: str, listing: Listing) -> None:
@@ -89,8 +65,11 @@ class ModelPicker(PathPicker[str]):
         self._folders = self._typed_folders(typed, listing, {model.path for model in shown})
         rows = [ListRow(model.id, lambda width, model=model: [_line(model, width)]) for model in shown]  # type: ignore[misc]
         rows += map(_folder_row, self._folders)
-        if looks_like_hub_id(typed) and not is_there(typed_path(typed, self.base)) and typed not in map(_id, shown):
-            rows.append(ListRow(_TYPED, lambda _width: [_offer(typed)]))
+        listed = any(model.id == typed for model in shown)
+        if looks_like_hub_id(typed) and not is_there(typed_path(typed, self.base)) and not listed:
+            name = Content.styled(clean(typed, limit=200), "bold")
+            offer = Content.assemble("use ", name, " (Hub id: downloaded when the run starts)")
+            rows.append(text_row(_TYPED, offer, selectable=True))
         self.show_heading(titles(_COLUMNS, max(1, self.list.size.width - 2)) if shown else Content(""))
         self.list.set_rows(rows, cursor=self._current if self.list.current is None and not typed else None)
         if rows:
@@ -141,21 +120,11 @@ class ModelPicker(PathPicker[str]):
         model = next((model for model in self._models if model.id == key), None)
         folder = self._folders.get(key or "") or (model.path if model and model.kind == "local" else None)
         if key is not None and folder is not None:
-            self._read(key, folder)
+            self.tell(key, lambda: _folder_facts(key, folder))
         elif model is not None:
             self.show_facts(_facts(model))
         elif key == _TYPED:
             self.show_facts(self._told(self.line.value.strip()))
-
-    @work(thread=True, exclusive=True, group="read", exit_on_error=False)
-    def _read(self, name: str, folder: Path) -> None:
-        facts = _folder_facts(name, folder)
-        if not get_current_worker().is_cancelled:
-            self.post_message(self.Read(name, facts))
-
-    def on_model_picker_read(self, event: Read) -> None:
-        if event.name == self.list.current:
-            self.show_facts(event.facts)
 
     def _told(self, name: str) -> Content:
         """What the Hub says about a model; it is asked once the typing pauses."""
@@ -163,7 +132,7 @@ class ModelPicker(PathPicker[str]):
             return Content.styled(f"{forbids} is set: the Hub is not asked", "$faint")
         if (told := known(name, _REVISION)) is None:
             asked = ModelSection(id=name, revision=_REVISION)
-            self._pause = self.set_timer(_PAUSE_SECONDS, lambda: ask_hub(asked, lambda: self.post_message(self.Told())))
+            self._pause = self.set_timer(_PAUSE_SECONDS, lambda: ask_hub(asked, self._was_told))
             return Content.styled("asking the Hub …", "$faint")
         if told.refused:
             return Content.styled(clean(told.refused), "$bad")
@@ -174,17 +143,9 @@ class ModelPicker(PathPicker[str]):
         parts = (kind, f"{count_text(facts.parameters)} parameters", f"{bytes_text(told.download)} to download")
         return Content(" · ".join(parts))
 
-    def on_model_picker_told(self) -> None:
-        self._explain(self.list.current)
-
-
-def _id(model: ModelEntry) -> str:
-    return model.id
-
-
-def _offer(typed: str) -> Content:
-    name = Content.styled(clean(typed, limit=200), "bold")
-    return Content.assemble("use ", name, " (Hub id: downloaded when the run starts)")
+    def _was_told(self) -> None:
+        """The Hub has answered, or has not in a while. Called from another thread."""
+        self.call_later(lambda: self._explain(self.list.current))
 
 
 def _folder_row(name: str) -> ListRow:
@@ -215,15 +176,13 @@ def _line(model: ModelEntry, width: int) -> Content:
 
 
 def _facts(model: ModelEntry) -> Content:
-    template = {True: "has a chat template", False: "no chat template", None: "chat template unknown"}[
-        model.chat_template
-    ]
     first = [
         model.model_type or "unknown architecture",
         f"{count_text(model.parameters)} parameters",
         bytes_text(model.bytes),
+        model.dtype or "dtype unknown",
+        {True: "has a chat template", False: "no chat template", None: "chat template unknown"}[model.chat_template],
     ]
-    first += [model.dtype or "dtype unknown", template]
     second = [f"licence {model.licence or 'not stated'}"]
     if model.revision:
         second.append(f"revision {model.revision[:12]}")

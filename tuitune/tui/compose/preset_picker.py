@@ -8,9 +8,10 @@ from textual.content import Content
 from tuitune.recipe.presets import PRESETS, Preset
 from tuitune.recipe.schema import Recipe
 from tuitune.recipe.settings import setting, show_value
+from tuitune.tui.compose.picker import Picker
 from tuitune.tui.widgets.columns import Column, line
-from tuitune.tui.widgets.picker import Picker
 from tuitune.tui.widgets.row_list import ListRow, RowList
+from tuitune.units import counted
 from tuitune.views.draft import value_of
 
 _COLUMNS = (Column("preset", 16), Column("what", 0), Column("changes", 10, right=True))
@@ -22,9 +23,6 @@ class PresetPicker(Picker[str]):
     def __init__(self, recipe: Recipe) -> None:
         super().__init__("Preset", "filter")
         self._recipe = recipe
-
-    def on_mount(self) -> None:
-        self.narrow("")
 
     def narrow(self, text: str) -> None:
         words = text.lower().split()
@@ -42,7 +40,9 @@ class PresetPicker(Picker[str]):
         differ = self._differing(preset)
         parts = [
             Content.assemble(
-                ("• ", "$accent") if key in differ else "  ", f"{key.split('.')[1]} ", (_shown(key, value), "bold")
+                ("• ", "$accent") if key in differ else "  ",
+                f"{key.split('.')[1]} ",
+                (show_value(setting(key), value), "bold"),
             )
             for key, value in preset.values.items()
         ]
@@ -50,12 +50,8 @@ class PresetPicker(Picker[str]):
 
     def _row(self, preset: Preset) -> ListRow:
         count = len(self._differing(preset))
-        changes = Content(f"{count} changes" if count > 1 else "1 change" if count else "no changes")
+        changes = Content(counted(count, "change") if count else "no changes")
         return ListRow(preset.name, lambda width: [line(_COLUMNS, [preset.title, preset.help, changes], width)])
 
     def _differing(self, preset: Preset) -> list[str]:
         return [key for key, value in preset.values.items() if value_of(self._recipe, key) != value]
-
-
-def _shown(key: str, value: object) -> str:
-    return show_value(setting(key), value)

@@ -8,10 +8,10 @@ from textual.content import Content
 
 from tuitune.planning.preflight import Advice
 from tuitune.problem import Problem
-from tuitune.recipe.settings import setting
 from tuitune.text import clean
 from tuitune.tui.compose.forecast import ADVICE_SIGNS
-from tuitune.tui.widgets.row_list import ListRow
+from tuitune.tui.widgets.row_list import ListRow, text_row
+from tuitune.units import counted
 from tuitune.views.draft import Draft
 
 _KEY_WIDTH = 28
@@ -22,19 +22,12 @@ def review_rows(draft: Draft, errors: Sequence[Problem], advice: Sequence[Advice
     rows = [_heading(f"{len(errors)} to fix before launch" if errors else "Ready: press L to launch")]
     rows += [_row(number, error.key, "✗", "$bad", error.message) for number, error in enumerate(errors)]
     if advice:
-        rows += [_space(), _heading("advice")]
+        rows += [text_row("", ""), _heading("advice")]
     for number, one in enumerate(advice, len(rows)):
-        sign, colour = ADVICE_SIGNS.get(one.level, ADVICE_SIGNS["info"])
-        rows.append(_row(number, one.key, sign, colour, one.message + (" [x fixes it]" if one.fix else "")))
+        rows.append(_row(number, one.key, *ADVICE_SIGNS[one.level], one.message + (" [x fixes it]" if one.fix else "")))
     changed = draft.changed()
-    rows += [
-        _space(),
-        _heading(
-            f"{len(changed)} setting{'' if len(changed) == 1 else 's'} changed"
-            if changed
-            else "every setting at its default"
-        ),
-    ]
+    differ = f"{counted(len(changed), 'setting')} changed" if changed else "every setting at its default"
+    rows += [text_row("", ""), _heading(differ)]
     rows += [_change(number, key, draft.text(key)) for number, key in enumerate(changed, len(rows))]
     return rows
 
@@ -73,12 +66,8 @@ def _change(number: int, key: str, value: str) -> ListRow:
         text = text.truncate(room, ellipsis=True, pad=True)
         return [Content.assemble(("• ", "$accent"), name, " ", text, " ", was.stylize("$faint"))]
 
-    return ListRow(f"{number} {setting(key).key}", draw)
+    return ListRow(f"{number} {key}", draw)
 
 
 def _heading(text: str) -> ListRow:
-    return ListRow("", lambda _width: [Content.styled(text, "bold")], selectable=False)
-
-
-def _space() -> ListRow:
-    return ListRow("", lambda _width: [Content("")], selectable=False)
+    return text_row("", Content.styled(text, "bold"))

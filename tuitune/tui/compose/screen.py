@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+from functools import partialmethod
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -11,9 +12,8 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal
 from textual.content import Content
-from textual.message import Message
 from textual.timer import Timer
-from textual.worker import Worker, WorkerState, get_current_worker
+from textual.worker import Worker, WorkerState
 
 from tuitune.hardware.gpus import GpuSampler
 from tuitune.problem import Problem
@@ -23,10 +23,9 @@ from tuitune.runs.store.directory import Run
 from tuitune.tui.actions import bindings
 from tuitune.tui.base import TuituneScreen
 from tuitune.tui.compose.composing import REVIEW, Composing
-from tuitune.tui.compose.field_keys import FieldKeys
 from tuitune.tui.compose.forecast import ForecastLine, ForecastPane
+from tuitune.tui.compose.keys import ComposeKeys
 from tuitune.tui.compose.launch import LaunchDialog
-from tuitune.tui.compose.recipe_keys import RecipeKeys
 from tuitune.tui.compose.review import explanation, review_rows
 from tuitune.tui.compose.section_list import SectionPane, SectionTabs
 from tuitune.tui.draft_keys import DraftKeys
@@ -36,6 +35,7 @@ from tuitune.tui.widgets.form import Form
 from tuitune.tui.widgets.key_bar import KeyBar
 from tuitune.tui.widgets.pane import Pane
 from tuitune.tui.widgets.row_list import ListRow, RowList
+from tuitune.units import counted
 from tuitune.views.draft import Draft, Version
 from tuitune.views.estimate import Estimate, ask_hub, look
 
@@ -56,29 +56,15 @@ class ComposeScreen(TuituneScreen):
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("compose")]
     CSS_PATH = "compose.tcss"
 
-    class Looked(Message):
-        """A forecast is ready."""
-
-        def __init__(self, outlook: Estimate) -> None:
-            super().__init__()
-            self.outlook = outlook
-
-    class Counted(Message):
-        """Something more is known: the rows of the training data, or what the Hub says about the model."""
-
     def __init__(self, draft: Draft) -> None:
         super().__init__()
         self.draft = draft
         self.composing = Composing(draft, Path.cwd(), self.SETTLED)
         self.form = Form(id="form")
-        self.fields = FieldKeys(
+        self.keys = ComposeKeys(
             self, self.composing, self.form, use=self.set_values, changed=self.changed, go_to=self.go_to
         )
-        self.handlers = (
-            self.fields,
-            RecipeKeys(self, self.composing, self.form, self.set_values),
-            DraftKeys(self, draft, self.composing.base, self._moved),
-        )
+        self.handlers = (self.keys, DraftKeys(self, draft, self.composing.base, self._moved))
         self._sampler = GpuSampler()
         self._pending: Timer | None = None
         self._drawn: Version | None = None
@@ -118,9 +104,9 @@ class ComposeScreen(TuituneScreen):
         self._drawn = self.draft.version
         errors = self.composing.errors
         marks = self.composing.marks(errors)
-        if self.composing.outlook is not None:
-            self.query_one(ForecastPane).show(self.composing.outlook, len(errors))
-            self.query_one(ForecastLine).show(self.composing.outlook, len(errors))
+        if self.composing.estimate is not None:
+            self.query_one(ForecastPane).show(self.composing.estimate, len(errors))
+            self.query_one(ForecastLine).show(self.composing.estimate, len(errors))
         self.query_one(SectionPane).show(marks, self.composing.section)
         self.query_one(SectionTabs).show(marks, self.composing.section)
         title = next(mark.title for mark in marks if mark.name == self.composing.section)
@@ -134,7 +120,7 @@ class ComposeScreen(TuituneScreen):
         self.refresh_keys()
 
     @property
-    def _sections(self) -> Sequence[str]:
+    def _sections(self) -> list[str]:
         """The sections in sight: all of them where the screen is tall, the one in hand with its neighbours."""
         return list(section_titles()) if self.size.height >= TALL else [self.composing.section]
 
@@ -149,9 +135,7 @@ class ComposeScreen(TuituneScreen):
         return rows
 
     def _explain(self, row: str | None) -> None:
-        if row is None:
-            self.form.explain(Content(""))
-        elif self.composing.section == REVIEW:
+        if row is not None and self.composing.section == REVIEW:
             self.form.explain(explanation(row, self.composing.errors, self.composing.advice))
         else:
             self.form.explain(help_text(self._views[row]) if row in self._views else Content(""))
@@ -177,15 +161,15 @@ class ComposeScreen(TuituneScreen):
         keys = [key for key in self._views if setting(key).section == self.composing.section]
         if keys:
             self.form.rows.bring(heading_key(self.composing.section), keys[-1])
-            if self.fields.current not in keys:
+            if self.keys.current not in keys:
                 self.form.rows.move_to(keys[0])
 
     # What is typed and chosen
 
-    def changed(self, *, cursor: str | None = None) -> None:
+    def changed(self) -> None:
         """The draft is another one now: draw it, and forecast again."""
         self.composing.trial = None
-        self.redraw(cursor=cursor)
+        self.redraw()
         self.look_again()
 
     def set_values(self, values: dict[str, Any]) -> None:
@@ -221,7 +205,7 @@ class ComposeScreen(TuituneScreen):
 
     @on(Form.Stepped)
     def _stepped(self, event: Form.Stepped) -> None:
-        self.fields.stepped(event)
+        self.keys.stepped(event)
 
     @on(Form.Typed)
     def _typed(self, event: Form.Typed) -> None:
@@ -246,28 +230,24 @@ class ComposeScreen(TuituneScreen):
         """Forecast what is on the screen, once nothing has changed for a moment."""
         if self._pending is not None:
             self._pending.stop()
-        self._pending = self.set_timer(0.001 if at_once else _DEBOUNCE_SECONDS, self._start_looking)
+        self._pending = self.set_timer(0.001 if at_once else _DEBOUNCE_SECONDS, self._look)
 
-    def _start_looking(self) -> None:
-        self._look(self.composing.version.recipe)
-
-    @work(thread=True, exclusive=True, group="look", exit_on_error=False)
-    def _look(self, recipe: Recipe) -> None:
-        self.composing.inspections.begin(recipe.data, lambda: self.post_message(self.Counted()))
-        outlook = look(recipe, base=self.composing.base, sampler=self._sampler, inspections=self.composing.inspections)
-        if not get_current_worker().is_cancelled:
-            self.post_message(self.Looked(outlook))
-            if outlook.to_ask:
-                ask_hub(recipe.model, lambda: self.post_message(self.Counted()))
-
-    @on(Counted)
-    def _counted(self) -> None:
-        self.look_again(at_once=True)
-
-    @on(Looked)
-    def _looked(self, event: Looked) -> None:
-        self.composing.outlook = event.outlook
+    @work(exclusive=True, group="look", exit_on_error=False)
+    async def _look(self) -> None:
+        recipe = self.composing.version.recipe
+        estimate = self.composing.estimate = await asyncio.to_thread(self._estimate, recipe)
         self.redraw()
+        if estimate.to_ask:
+            ask_hub(recipe.model, self._more_is_known)
+
+    def _estimate(self, recipe: Recipe) -> Estimate:
+        known = self.composing.inspections
+        known.begin(recipe.data, self._more_is_known)
+        return look(recipe, base=self.composing.base, sampler=self._sampler, inspections=known)
+
+    def _more_is_known(self) -> None:
+        """The rows have been counted, or the Hub has answered. Called from another thread."""
+        self.call_later(self.look_again, at_once=True)
 
     @on(Worker.StateChanged)
     def _worker_ended(self, event: Worker.StateChanged) -> None:
@@ -286,21 +266,18 @@ class ComposeScreen(TuituneScreen):
         self.redraw()
         self.bring_section()
 
-    def action_section_next(self) -> None:
-        self._turn(1)
-
-    def action_section_previous(self) -> None:
-        self._turn(-1)
-
     def _turn(self, by: int) -> None:
         names = [*section_titles(), REVIEW]
         self.show_section(names[(names.index(self.composing.section) + by) % len(names)])
+
+    action_section_next = partialmethod(_turn, 1)
+    action_section_previous = partialmethod(_turn, -1)
 
     def action_preview(self) -> None:
         from tuitune.tui.workbench.screen import WorkbenchScreen
 
         held_out = self.draft.recipe.data.eval
-        looked_at = held_out if self.fields.current == "data.eval" and isinstance(held_out, str) else None
+        looked_at = held_out if self.keys.current == "data.eval" and isinstance(held_out, str) else None
         self.app.push_screen(WorkbenchScreen(self.draft, self.composing.base, looked_at))
 
     def _moved(self, keys: list[str] | None) -> None:
@@ -340,5 +317,5 @@ class ComposeScreen(TuituneScreen):
         """Lead to what is wrong, and say what was not done because of it."""
         self.show_section(REVIEW)
         self.form.rows.focus()
-        count = len(self.composing.errors)
-        self.notify(f"{what}: {count} error{'' if count == 1 else 's'} to fix, listed here", severity="warning")
+        errors = counted(len(self.composing.errors), "error")
+        self.notify(f"{what}: {errors} to fix, listed here", severity="warning")

@@ -38,9 +38,6 @@ class SectionMark:
 class SectionPane(Pane):
     """The list of sections, under what it is that they make up."""
 
-    def __init__(self, title: str, *, id: str | None = None) -> None:
-        super().__init__(title, id=id)
-
     def compose(self) -> list[RowList]:
         return [RowList(id="sections")]
 

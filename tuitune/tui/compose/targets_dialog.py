@@ -15,7 +15,7 @@ from tuitune.hardware.model_facts import Linear
 from tuitune.text import clean
 from tuitune.tui.widgets.columns import Column, line
 from tuitune.tui.widgets.dialogs import Dialog
-from tuitune.tui.widgets.row_list import ListRow, RowList
+from tuitune.tui.widgets.row_list import ListRow, RowList, text_row
 
 Targets = list[str] | str
 
@@ -80,7 +80,7 @@ class TargetsDialog(Dialog[Targets]):
         self.dismiss("all-linear" if self._everything else ticked)
 
     def _show(self) -> None:
-        groups = [ListRow(title, lambda _width, title=title: [Content(title)]) for title in GROUPS]  # type: ignore[misc]
+        groups = [text_row(title, title, selectable=True) for title in GROUPS]
         self.query_one(RowList).set_rows([*groups, *map(self._module, self._names)])
 
     def _module(self, name: str) -> ListRow:

@@ -40,32 +40,35 @@ class Looked:
 
 
 class MaskRows:
-    """Looks at rows of the data set `name`, for one thread. A page of rows is kept, so that the next one costs nothing.
+    """Looks at rows of the data set `name`, one at a time. A page of them is kept, so that the next one costs nothing.
 
-    Relative paths start at `base`.
+    Relative paths start at `base`. `cancelled` is asked while something is read or waited for, and `told` hears what
+    the inspector is at.
     """
 
-    def __init__(self, name: str, base: Path, inspector: Inspector, *, cancelled: Callable[[], bool]) -> None:
+    def __init__(
+        self, name: str, base: Path, inspector: Inspector, cancelled: Callable[[], bool], told: Callable[[str], object]
+    ) -> None:
         self._name = name
         self._base = base
         self._inspector = inspector
         self._cancelled = cancelled
+        self._told = told
         self._page: Page | None = None
         self._split = ""
 
     def look(self, asked: Asked) -> Looked:
         """Never raises for what is wrong with the data, the row, the template or the inspector."""
+        found = Looked(asked.number)
         try:
-            found = self._find(asked)
-            row = found.row
+            there = self._find(asked)
+            row = there.row
             if row is None or row.values is None:
                 reason = row.problem if row else "no rows"
-                return replace(found, problem=reason or "the row cannot be read")
-            found = replace(found, opening=self._inspector.open(asked.recipe, self._base))
-        except TuituneError as error:
-            return Looked(asked.number, problem=str(error))
-        try:
-            return replace(found, tokenized=self._inspector.row(row.values, found.number))
+                return replace(there, problem=reason or "the row cannot be read")
+            with self._inspector.asked(cancelled=self._cancelled, told=self._told) as inspector:
+                found = replace(there, opening=inspector.open(asked.recipe, self._base))
+                return replace(found, tokenized=inspector.row(row.values, there.number))
         except TuituneError as error:
             return replace(found, problem=str(error))
 

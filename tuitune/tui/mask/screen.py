@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from functools import partialmethod
 from pathlib import Path
-from queue import Empty, SimpleQueue
 from typing import Any, ClassVar
 
 from textual import work
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.content import Content
-from textual.message import Message
 from textual.widgets import Static
-from textual.worker import Worker, WorkerState, get_current_worker
+from textual.worker import Worker, WorkerState
 
 from tuitune.problem import TuituneError
 from tuitune.recipe.schema import Recipe
@@ -33,7 +34,6 @@ from tuitune.views.inspector_replies import Verdict
 Apply = Callable[[Mapping[str, Any]], Recipe]
 
 _LEGEND = "trained underlined, with ▌ · masked dim"
-_LOOK_SECONDS = 0.2
 _MARGIN = 3
 _TALL = 30
 """On fewer lines there is room for one line of good verdicts; v shows all."""
@@ -62,21 +62,6 @@ class MaskInspector(TuituneScreen):
     }
     """
 
-    class Phase(Message):
-        """What the inspector is at, before its first answer."""
-
-        def __init__(self, text: str) -> None:
-            super().__init__()
-            self.text = text
-
-    class Answered(Message):
-        """A row has been looked at."""
-
-        def __init__(self, asked: Asked, looked: Looked) -> None:
-            super().__init__()
-            self.asked = asked
-            self.looked = looked
-
     def __init__(
         self,
         recipe: Recipe,
@@ -88,15 +73,15 @@ class MaskInspector(TuituneScreen):
         apply: Apply | None = None,
     ) -> None:
         super().__init__()
-        self._base = base
         self._data = name
         self.wanted = Asked(recipe, max(row, 1))
         self.odd_rows = _kinds(odd)
         self.apply = apply
-        self._inspector = inspector
+        self._rows = MaskRows(name, base, inspector, cancelled=self._is_left, told=self._told)
         self.looked: Looked | None = None
         self.numbers = False
-        self._asked: SimpleQueue[Asked] = SimpleQueue()
+        self._unanswered: Asked | None = None
+        self._serving: Worker[None] | None = None
 
     def compose(self) -> ComposeResult:
         with Pane(id="about"):
@@ -112,7 +97,6 @@ class MaskInspector(TuituneScreen):
         self.query_one("#verdicts").display = False
         self.view.focus()
         self._wait("Reading the row …")
-        self._serve()
         self.ask(self.wanted)
 
     @property
@@ -122,39 +106,24 @@ class MaskInspector(TuituneScreen):
     # Asking
 
     def ask(self, asked: Asked) -> None:
-        self.wanted = asked
-        self._asked.put(asked)
+        self.wanted = self._unanswered = asked
         self._title()
+        if self._serving is None or self._serving.is_finished:
+            self._serving = self._serve()
 
-    @work(thread=True, exit_on_error=False, name="The mask inspector")
-    def _serve(self) -> None:
-        """Answer what was asked last, for as long as the screen is there."""
-        worker = get_current_worker()
+    @work(exit_on_error=False, name="The mask inspector")
+    async def _serve(self) -> None:
+        """Answer what was asked last, until nothing is unanswered."""
+        while (asked := self._unanswered) is not None:
+            self._unanswered = None
+            self._answered(asked, await asyncio.to_thread(self._rows.look, asked))
 
-        def cancelled() -> bool:
-            return worker.is_cancelled
+    def _is_left(self) -> bool:
+        return self._serving is not None and self._serving.is_cancelled
 
-        def told(phase: str) -> None:
-            self.post_message(self.Phase(phase))
-
-        with self._inspector.asked(cancelled=cancelled, told=told) as inspector:
-            rows = MaskRows(self._data, self._base, inspector, cancelled=cancelled)
-            while not cancelled():
-                if (asked := self._last_asked()) is not None:
-                    looked = rows.look(asked)
-                    if not cancelled():
-                        self.post_message(self.Answered(asked, looked))
-
-    def _last_asked(self) -> Asked | None:
-        try:
-            asked = self._asked.get(timeout=_LOOK_SECONDS)
-            while True:
-                try:
-                    asked = self._asked.get_nowait()
-                except Empty:
-                    return asked
-        except Empty:
-            return None
+    def _told(self, phase: str) -> None:
+        """The inspector says what it is at before it answers. Called in the thread that asks it."""
+        self.call_later(self._tell, phase)
 
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
         super().on_worker_state_changed(event)
@@ -170,20 +139,22 @@ class MaskInspector(TuituneScreen):
         both = [looked.tokenized, looked.opening] if looked else []
         return [verdict for one in both if one is not None for verdict in one.verdicts]
 
-    def on_mask_inspector_phase(self, event: Phase) -> None:
+    def _tell(self, phase: str) -> None:
+        if self._serving is None or self._serving.is_finished:
+            return
         if self.looked is None or self.looked.tokenized is None:
-            self._wait(event.text)
+            self._wait(phase)
         else:
-            line = Content.styled(f"row {self.wanted.number:,}: {clean(event.text, limit=200)} …", "$faint")
+            line = Content.styled(f"row {self.wanted.number:,}: {clean(phase, limit=200)} …", "$faint")
             self.query_one("#token", Rows).show_lines([line])
 
-    def on_mask_inspector_answered(self, event: Answered) -> None:
-        looked = self.looked = event.looked
-        if looked.beyond and event.asked is self.wanted:
+    def _answered(self, asked: Asked, looked: Looked) -> None:
+        self.looked = looked
+        if looked.beyond and asked is self.wanted:
             self.wanted = Asked(self.wanted.recipe, max(looked.number, 1))
             if looked.number:
                 self.notify(f"row {looked.number:,} is the last")
-        self.draw()
+        self.draw(looked)
 
     def on_token_view_highlighted(self, event: TokenView.Highlighted) -> None:
         if self.looked is not None and self.looked.tokenized is not None:
@@ -193,9 +164,7 @@ class MaskInspector(TuituneScreen):
     def on_resize(self) -> None:
         self._figures()
 
-    def draw(self) -> None:
-        looked = self.looked
-        assert looked is not None
+    def draw(self, looked: Looked) -> None:
         self._title()
         self._figures()
         self.set_class(looked.tokenized is None, "-without")
@@ -255,34 +224,31 @@ class MaskInspector(TuituneScreen):
             return "This row has no tokens to show"
         return None
 
-    def action_row_next(self) -> None:
-        self._turn_to(self.wanted.number + 1)
+    def _to_row(self, by: int) -> None:
+        self.ask(Asked(self.wanted.recipe, self.wanted.number + by))
 
-    def action_row_previous(self) -> None:
-        self._turn_to(self.wanted.number - 1)
+    action_row_next = partialmethod(_to_row, 1)
+    action_row_previous = partialmethod(_to_row, -1)
 
-    def action_odd_next(self) -> None:
-        rows = sorted(self.odd_rows)
-        self._turn_to(next((row for row in rows if row > self.wanted.number), rows[0]))
+    def _to_odd(self, by: int) -> None:
+        """The next odd row, or the one before; the first follows the last."""
+        here, rows = self.wanted.number, sorted(self.odd_rows, reverse=by < 0)
+        self.ask(Asked(self.wanted.recipe, next((row for row in rows if (row - here) * by > 0), rows[0])))
 
-    def action_odd_previous(self) -> None:
-        rows = sorted(self.odd_rows, reverse=True)
-        self._turn_to(next((row for row in rows if row < self.wanted.number), rows[0]))
+    action_odd_next = partialmethod(_to_odd, 1)
+    action_odd_previous = partialmethod(_to_odd, -1)
 
-    def _turn_to(self, number: int) -> None:
-        self.ask(Asked(self.wanted.recipe, number))
+    def _to_answer(self, by: int) -> None:
+        if not self.view.next_answer(by):
+            self.notify(f"No trained answer further {'down' if by > 0 else 'up'}")
 
-    def action_answer_next(self) -> None:
-        if not self.view.next_answer(1):
-            self.notify("No trained answer further down")
-
-    def action_answer_previous(self) -> None:
-        if not self.view.next_answer(-1):
-            self.notify("No trained answer further up")
+    action_answer_next = partialmethod(_to_answer, 1)
+    action_answer_previous = partialmethod(_to_answer, -1)
 
     def action_numbers(self) -> None:
         self.numbers = not self.numbers
-        self.draw()
+        if self.looked is not None:
+            self.draw(self.looked)
 
     def action_rendered(self) -> None:
         if self.looked is not None and self.looked.tokenized is not None:
@@ -307,9 +273,8 @@ class MaskInspector(TuituneScreen):
 
 def _kinds(odd: Sequence[Mapping[str, Any]]) -> dict[int, list[str]]:
     """Row number → why it is odd."""
-    found: dict[int, list[str]] = {}
+    found = defaultdict[int, list[str]](list)
     for one in odd:
-        kinds = found.setdefault(int(one["row"]), [])
-        if one["kind"] not in kinds:
-            kinds.append(str(one["kind"]))
+        if one["kind"] not in found[one["row"]]:
+            found[one["row"]].append(one["kind"])
     return found

@@ -130,12 +130,8 @@ class TokenView(ScrollView, can_focus=True):
     def action_step(self, by: int) -> None:
         self._go(self._cursor + by)
 
-    def action_line(self, by: int) -> None:
-        """The token above or below."""
-        self._move_lines(by)
-
     def action_page(self, by: int) -> None:
-        self._move_lines(by * max(self.size.height - 1, 1))
+        self.action_line(by * max(self.size.height - 1, 1))
 
     def action_edge(self, which: int) -> None:
         self._go(0 if which == 0 else len(self._tokens) - 1)
@@ -148,7 +144,7 @@ class TokenView(ScrollView, can_focus=True):
                 self._go(piece.token)
             left += piece.width
 
-    def _move_lines(self, by: int) -> None:
+    def action_line(self, by: int) -> None:
         """Go that many lines down, or to the next one beyond in which a token begins: to the one below the cursor."""
         if not self._tokens:
             return

@@ -20,8 +20,9 @@ from tuitune.text import clean
 from tuitune.tui.widgets.dialogs import Choice, Choose, Confirm, Dialog
 from tuitune.tui.widgets.field_row import FieldView, field_row, help_text
 from tuitune.tui.widgets.form import FieldInput, Form
-from tuitune.tui.widgets.prompts_editor import PromptsEditor, counted
+from tuitune.tui.widgets.prompts_editor import PromptsEditor, in_line
 from tuitune.tui.widgets.row_list import RowList
+from tuitune.units import counted
 from tuitune.views.draft import Draft, Version, value_of
 
 
@@ -89,7 +90,7 @@ class TuneDialog(Dialog[dict[str, Any]]):
     def _view(self, one: Setting, changes: Mapping[str, Any], messages: Mapping[str, str]) -> FieldView:
         refused = self._draft.refused.get(one.key)
         value = value_of(self._draft.recipe, one.key)
-        prompts = f"{counted(len(value))}: {' · '.join(value)}" if one.entails.picked == "prompts" and value else ""
+        prompts = in_line(value) if one.entails.picked == "prompts" and value else ""
         text = refused.text if refused else prompts or show_value(one, value)
         changed = one.key in changes
         note = f"now {_shown(one, value_of(self._now, one.key))}" if changed else ""
@@ -198,5 +199,5 @@ def _verdict(changes: Mapping[str, Any], problems: list[Problem]) -> Content:
 def _shown(one: Setting, value: object) -> str:
     """A value in a few characters."""
     if one.entails.picked == "prompts" and isinstance(value, list):
-        return counted(len(value))
+        return counted(len(value), "prompt")
     return clean(show_value(one, value) or "none", limit=24)

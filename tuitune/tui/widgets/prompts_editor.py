@@ -12,6 +12,7 @@ from textual.content import Content
 from textual.widgets import TextArea
 
 from tuitune.tui.widgets.dialogs import Confirm, Dialog
+from tuitune.units import counted
 
 _CONTROLS = {code: None for code in (*range(32), *range(127, 160)) if chr(code) not in "\t\n\r\x85"}
 
@@ -49,7 +50,7 @@ class PromptsEditor(Dialog[list[str]]):
     def _count(self) -> None:
         if self._typed != self._prompts:
             self._tell(self._typed)
-        self._window.border_subtitle = Content(f"{counted(len(self._typed))} · F2 keep · Esc discard")
+        self._window.border_subtitle = Content(f"{counted(len(self._typed), 'prompt')} · F2 keep · Esc discard")
 
     def action_keep(self) -> None:
         self.dismiss(self._typed)
@@ -71,6 +72,6 @@ class PromptsEditor(Dialog[list[str]]):
         return [line.strip() for line in lines if line.strip()]
 
 
-def counted(prompts: int) -> str:
-    """`3 prompts`."""
-    return f"{prompts} prompt{'' if prompts == 1 else 's'}"
+def in_line(prompts: Sequence[str]) -> str:
+    """`2 prompts: Hi · Bye`."""
+    return f"{counted(len(prompts), 'prompt')}: {' · '.join(prompts)}"

@@ -29,6 +29,12 @@ class ListRow:
     selectable: bool = True
 
 
+def text_row(key: str, text: Content | str, *, selectable: bool = False) -> ListRow:
+    """A row of one line, cut at the width there is; strings are ours, not foreign."""
+    lines = [text if isinstance(text, Content) else Content(text)]
+    return ListRow(key, lambda _width: lines, selectable=selectable)
+
+
 class RowList(ScrollView, can_focus=True):
     """Rows under a cursor. The mark in the first column says where it is, so colour is never the only sign."""
 
@@ -102,7 +108,7 @@ class RowList(ScrollView, can_focus=True):
         for index, row in enumerate(self._rows):
             self._tops.append(len(self._line_owner))
             self._line_owner.extend([index] * row.height)
-        found = next((index for index, row in enumerate(self._rows) if row.key == wanted and row.selectable), None)
+        found = self._find(wanted)
         self._cursor = found if found is not None else self._nearest(self._cursor if cursor is None else 0)
         moved = len(layout_before) != len(self._line_owner)
         if moved:
@@ -120,11 +126,12 @@ class RowList(ScrollView, can_focus=True):
 
     def move_to(self, key: str) -> bool:
         """Put the cursor on the row `key`; False where there is none."""
-        for index, row in enumerate(self._rows):
-            if row.key == key and row.selectable:
-                self._go(index)
-                return True
-        return False
+        if (index := self._find(key)) is not None:
+            self._go(index)
+        return index is not None
+
+    def _find(self, key: str | None) -> int | None:
+        return next((index for index, row in enumerate(self._rows) if row.key == key and row.selectable), None)
 
     def bring(self, first: str, last: str) -> None:
         """Scroll the rows from `first` to `last` into sight, as far as they fit, with as much as can be above them."""
@@ -140,11 +147,9 @@ class RowList(ScrollView, can_focus=True):
 
     def line_of(self, key: str) -> int | None:
         """Where the row `key` begins, in lines below the top of the widget; None where it is out of sight."""
-        for index, row in enumerate(self._rows):
-            if row.key == key:
-                line = self._tops[index] - self.scroll_offset.y
-                return line if 0 <= line < self.size.height else None
-        return None
+        index = self._find(key)
+        line = self._tops[index] - self.scroll_offset.y if index is not None else -1
+        return line if 0 <= line < self.size.height else None
 
     def action_move(self, by: int) -> None:
         index = self._cursor + by

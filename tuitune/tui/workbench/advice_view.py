@@ -10,11 +10,10 @@ from textual.content import Content
 from tuitune.data.scan.fit import advice_for
 from tuitune.text import clean
 from tuitune.tui.widgets.bars import joined, labelled
-from tuitune.tui.widgets.row_list import ListRow
+from tuitune.tui.widgets.row_list import ListRow, text_row
 from tuitune.tui.workbench.bench import Target
 from tuitune.tui.workbench.histogram import histogram
-from tuitune.tui.workbench.signs import finding
-from tuitune.tui.workbench.view import View, heading, text_row
+from tuitune.tui.workbench.view import View, finding, heading
 from tuitune.units import percent_text
 
 _BINS = 8
@@ -60,8 +59,9 @@ class AdviceView(View):
             return Content.assemble(f"rows {rows}", ("\nEnter goes to the first of them", "$faint"))
         return Content("")
 
-    def target(self, key: str) -> Target | None:
-        kind, _, name = key.partition(" ")
+    @property
+    def target(self) -> Target | None:
+        kind, _, name = self.current.partition(" ")
         found = (self.bench.scan or {}).get("personal", {}).get(name) if kind == "personal" else None
         return Target(found["rows"][0], "") if found and found["rows"] else None
 

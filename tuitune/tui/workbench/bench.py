@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tuitune.data.scan import begin_scan
 from tuitune.data.shapes.detect import Detection
 from tuitune.data.sources.rows import Row
 from tuitune.data.tasks import Progress, Task
 from tuitune.objectives import Objective
-from tuitune.planning.data_plan import settings_of, sources
+from tuitune.planning.data_plan import clean_task, settings_of, sources, token_task
 from tuitune.recipe.schema import Recipe
 from tuitune.recipe.sections.data import DataSection
 from tuitune.views.data_page import DataPage
@@ -134,3 +135,10 @@ class Bench:
         if kind == "scan":
             return self.source, data.split, data.shape, tuple(sorted(data.columns.items()))
         return settings_of(kind, recipe)
+
+
+def begin_work(kind: str, recipe: Recipe, data: DataSection, base: Path) -> Task:
+    """Begin a scan of `data.train`, or cleaning or tokenizing what `recipe` trains on. TuituneError says why not."""
+    if kind == "scan":
+        return begin_scan(data.train, base=base, split=data.split, shape=data.shape, columns=data.columns)
+    return clean_task(recipe, base) if kind == "clean" else token_task(recipe, base)

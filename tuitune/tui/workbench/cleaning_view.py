@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partialmethod
 from typing import Any
 
 from textual.content import Content
@@ -11,8 +12,9 @@ from tuitune.recipe.settings import Setting, setting, settings, show_value
 from tuitune.text import clean
 from tuitune.tui.base import Handler, TuituneScreen
 from tuitune.tui.widgets.bars import joined
-from tuitune.tui.widgets.row_list import ListRow
-from tuitune.tui.workbench.view import View, heading, progress_content, refused, text_row
+from tuitune.tui.widgets.row_list import ListRow, text_row
+from tuitune.tui.workbench.view import View, heading, progress_content, refused
+from tuitune.units import counted
 from tuitune.views.draft import value_of
 
 _TITLE_WIDTH, _VALUE_WIDTH = 22, 10
@@ -61,9 +63,10 @@ class CleaningView(View):
         step = self.step_of(one.key)
         if step is not None:
             return _done(step)
-        if one.key == "cleaning.duplicates" and (scan := self.bench.scan) is not None:
+        scan = self.bench.scan
+        if scan is not None and one.key == "cleaning.duplicates":
             return Content.styled(f"{scan['duplicates']:,} duplicates", "$faint")
-        if one.key == "cleaning.unusable" and (scan := self.bench.scan) is not None:
+        if scan is not None and one.key == "cleaning.unusable":
             return Content.styled(f"{scan['problem_count']:,} unusable", "$faint")
         if one.by_tokens:
             return Content.styled("see 4 Tokens", "$faint")
@@ -93,13 +96,13 @@ class CleaningView(View):
         if key.startswith("note "):
             return Content(clean(self.job.result["notes"][int(key.split()[1])])) if self.job.result else Content("")
         step = self.step_of(key)
-        examples = len(step["examples"]) if step else 0
         keys = "Space switches" + (" · + - change" if setting(key).step else "")
-        keys += f" · Enter shows {examples} example{'' if examples == 1 else 's'}" if examples else ""
+        keys += f" · Enter shows {counted(len(step['examples']), 'example')}" if step and step["examples"] else ""
         return Content.assemble(setting(key).help, "\n", (keys, "$faint"))
 
-    def switched(self, key: str) -> dict[str, Any] | None:
-        """The change that turns a step on, off, or to its other choice."""
+    def switched(self) -> dict[str, Any] | None:
+        """The change that turns the step under the cursor on, off, or to its other choice."""
+        key = self.current
         if not key.startswith("cleaning."):
             return None
         one, value = setting(key), value_of(self.bench.recipe, key)
@@ -109,17 +112,17 @@ class CleaningView(View):
             return {key: one.choices[(one.choices.index(value) + 1) % len(one.choices)]}
         return {key: not value}
 
-    def stepped(self, key: str, by: int) -> dict[str, Any] | None:
-        """The change that makes a step's number larger (1) or smaller (-1)."""
+    def stepped(self, by: int) -> dict[str, Any] | None:
+        """The change that makes the number of the step under the cursor larger (1) or smaller (-1)."""
+        key = self.current
         one = setting(key) if key.startswith("cleaning.") else None
         if one is None or one.step is None:
-            return self.switched(key)
+            return self.switched()
         if (value := one.of(self.bench.recipe)) is None:
             return {key: one.usual}
         wanted = round(value + by * one.step, 2)
-        low, high = one.minimum, one.maximum
-        wanted = max(wanted, low) if low is not None else wanted
-        wanted = min(wanted, high) if high is not None else wanted
+        wanted = wanted if one.minimum is None else max(wanted, one.minimum)
+        wanted = wanted if one.maximum is None else min(wanted, one.maximum)
         return {key: type(value)(wanted)}
 
 
@@ -135,19 +138,15 @@ class CleaningKeys(Handler):
         off = name in ("switch", "more", "less") and not self._view.display
         return "Works on the cleaning steps: press 3" if off else None
 
-    def action_switch(self) -> None:
-        self._set(self._view.switched(self._view.list.current or ""))
-
-    def action_more(self) -> None:
-        self._set(self._view.stepped(self._view.list.current or "", 1))
-
-    def action_less(self) -> None:
-        self._set(self._view.stepped(self._view.list.current or "", -1))
-
-    def _set(self, values: dict[str, Any] | None) -> None:
-        if values:
+    def _change(self, by: int) -> None:
+        """Switch the step under the cursor (0), or make its number larger (1) or smaller (-1)."""
+        if values := self._view.stepped(by) if by else self._view.switched():
             self._view.bench.draft.set_values(values)
             self._changed()
+
+    action_switch = partialmethod(_change, 0)
+    action_more = partialmethod(_change, 1)
+    action_less = partialmethod(_change, -1)
 
 
 def _done(step: Mapping[str, Any]) -> Content:

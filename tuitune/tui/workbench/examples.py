@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
+from difflib import SequenceMatcher
 from typing import Any, ClassVar
 
 from textual import on
@@ -17,9 +19,14 @@ from tuitune.text import clean
 from tuitune.tui.widgets.dialogs import Dialog
 from tuitune.tui.widgets.row_list import ListRow, RowList
 from tuitune.tui.widgets.word_diff import changed_spans
-from tuitune.tui.workbench.diffs import difference
 
 _GAP = 3
+_PIECES = re.compile(r"\w+|\r\n|\s|[^\w\s]")
+_MOST = 1500
+"""Pieces beyond this many are not compared: the work grows with the square of their number."""
+
+_VISIBLE = str.maketrans({" ": "␣", "\t": "⇥", "\n": "⏎\n", "\r": "␍"})
+_GONE, _CAME = "$bad strike", "$ok underline"
 
 
 class Examples(Dialog[int]):
@@ -101,6 +108,28 @@ def _marked(text: str, other: str) -> Content:
     for start, stop in changed_spans(text, other):
         content = content.stylize("$warn underline", start, stop)
     return content
+
+
+def difference(before: str, after: str, *, cut: bool = False) -> Content:
+    """`before` made into `after`, white space shown where it changed. Long texts are compared at their beginning.
+
+    Of texts that were `cut`, what differs at their very end is no change.
+    """
+    old, new = _PIECES.findall(before)[:_MOST], _PIECES.findall(after)[:_MOST]
+    parts: list[str | tuple[str, str]] = []
+    changes = SequenceMatcher(None, old, new, autojunk=False).get_opcodes()
+    if cut and changes and changes[-1][0] != "equal":
+        del changes[-1]
+    for tag, start, stop, new_start, new_stop in changes:
+        if tag == "equal":
+            parts.append(clean("".join(old[start:stop]), newlines=True))
+        else:
+            parts += [(_visible("".join(old[start:stop])), _GONE), (_visible("".join(new[new_start:new_stop])), _CAME)]
+    return Content.assemble(*(part for part in parts if part and (isinstance(part, str) or part[0])))
+
+
+def _visible(text: str) -> str:
+    return clean(text.translate(_VISIBLE), newlines=True)
 
 
 def _side_by_side(one_text: Content, other_text: Content, width: int) -> Content:

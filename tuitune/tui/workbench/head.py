@@ -11,9 +11,9 @@ from tuitune.data.sources.rows import name_of
 from tuitune.text import clean
 from tuitune.tui.widgets.bars import joined, labelled
 from tuitune.tui.widgets.tabs import Tabs
-from tuitune.tui.workbench.bench import Bench
+from tuitune.tui.workbench.bench import Bench, Job
 from tuitune.tui.workbench.view import View, progress_content
-from tuitune.units import percent_text
+from tuitune.units import counted, percent_text
 
 
 class ViewTabs(Tabs):
@@ -27,7 +27,8 @@ class ViewTabs(Tabs):
 
 
 def _tab(number: int, view: View, current: bool) -> Content:
-    sign = ("✗", "$bad") if view.job_failed else ("…", "$faint") if view.job_working else ""
+    job = view.job if view.JOB else Job()
+    sign = ("✗", "$bad") if job.error else ("…", "$faint") if job.task and job.working else ""
     return Content.assemble((f"{number} ", "$faint"), (view.TITLE, "$accent bold underline" if current else ""), sign)
 
 
@@ -48,7 +49,7 @@ def _first(bench: Bench) -> Content:
         rows = progress_content(job)
     else:
         rows = "reading …"
-    return joined([name, *([role] if role else []), *([rows] if rows else [])])
+    return joined([name, role or None, rows or None])
 
 
 def _shape(bench: Bench) -> Content:
@@ -80,13 +81,13 @@ def _found(bench: Bench) -> Content:
     scan = bench.scan
     if scan is None:
         return Content("")
-    problems, left_out = scan["problem_count"], len(bench.recipe.data.exclude)
+    problems, left_out, kept = scan["problem_count"], len(bench.recipe.data.exclude), bench.jobs["clean"].result
     return joined(
         [
             _problems(problems, dropped=bench.drops_unusable),
-            f"{scan['duplicates']:,} duplicate{_s(scan['duplicates'])}" if scan["duplicates"] else "no duplicates",
+            counted(scan["duplicates"], "duplicate") if scan["duplicates"] else "no duplicates",
             f"– {left_out:,} dropped by hand" if left_out else None,
-            _kept(bench),
+            f"{kept['train']:,} to train on, {kept['held_out']:,} held out" if kept else None,
         ]
     )
 
@@ -96,14 +97,4 @@ def _problems(count: int, *, dropped: bool) -> Content:
         return Content.styled("✓ every row usable", "$ok")
     if dropped:
         return Content.styled(f"– {count:,} unusable, dropped", "$warn")
-    return Content.styled(f"✗ {count:,} problem{_s(count)}", "$bad")
-
-
-def _kept(bench: Bench) -> str | None:
-    """What is left to train on, where the cleaning has been worked out."""
-    result = bench.jobs["clean"].result
-    return f"{result['train']:,} to train on, {result['held_out']:,} held out" if result else None
-
-
-def _s(count: int) -> str:
-    return "" if count == 1 else "s"
+    return Content.styled(f"✗ {counted(count, 'problem')}", "$bad")

@@ -21,9 +21,9 @@ from tuitune.recipe.sections.data import DataSection
 from tuitune.recipe.settings import setting
 from tuitune.text import clean
 from tuitune.tui.widgets.dialogs import Dialog
-from tuitune.tui.widgets.row_list import ListRow, RowList
+from tuitune.tui.widgets.row_list import ListRow, RowList, text_row
 from tuitune.tui.workbench.row_text import whole
-from tuitune.tui.workbench.view import heading, text_row
+from tuitune.tui.workbench.view import heading
 from tuitune.views.data_page import converted
 
 _SHAPE = "shape"
@@ -36,8 +36,7 @@ class MappingDialog(Dialog[dict[str, Any]]):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("left,h", "step(-1)", show=False),
-        Binding("right,l", "step(1)", show=False),
-        Binding("space", "step(1)", show=False),
+        Binding("right,l,space", "step(1)", show=False),
         Binding("enter", "use", show=False),
         Binding("J,ctrl+down", "scroll_row(1)", show=False),
         Binding("K,ctrl+up", "scroll_row(-1)", show=False),
@@ -55,8 +54,7 @@ class MappingDialog(Dialog[dict[str, Any]]):
         self._shape: str = data.shape
         self._given = dict(data.columns)
         self._found, self._purpose = found, purpose
-        first = self._rows[0].values if self._rows else None
-        self._ways = ways_out(found, purpose, first)
+        self._ways = ways_out(found, purpose, self._rows[0].values if self._rows else None)
 
     def compose(self) -> ComposeResult:
         with self._window:
@@ -89,16 +87,15 @@ class MappingDialog(Dialog[dict[str, Any]]):
 
     def _show(self, *, cursor: str | None = None) -> None:
         found = self._detection()
-        ways = [_way_row(at, way) for at, way in enumerate(self._ways)]
-        shown = self._columns or found.columns
-        roles = [_line(role, shown.get(role, "none"), bool(shown.get(role))) for role in self._roles(found)]
-        said = self._shape if self._shape != "auto" else f"auto: {found.shape}"
-        rows = [
-            *([heading("your options"), *ways, heading("or map by hand")] if ways else []),
-            _line(_SHAPE, said, True),
-            *roles,
+        ways = [
+            text_row(f"way {at}", Content.assemble(clean(way.label), ("  Enter", "$accent")), selectable=True)
+            for at, way in enumerate(self._ways)
         ]
-        self.list.set_rows(rows, cursor=cursor)
+        options = [heading("your options"), *ways, heading("or map by hand")] if ways else []
+        shape = _line(_SHAPE, _SHAPE, self._shape if self._shape != "auto" else f"auto: {found.shape}")
+        shown = self._columns or found.columns
+        roles = [_line(f"role {role}", role, shown.get(role)) for role in self._roles(found)]
+        self.list.set_rows([*options, shape, *roles], cursor=cursor)
         self._preview()
 
     def _roles(self, found: Detection) -> tuple[str, ...]:
@@ -155,13 +152,6 @@ def _seen(rows: Sequence[DataRow], found: Detection, purpose: Purpose) -> Conten
     return whole(converted(rows[0], found))
 
 
-def _way_row(at: int, way: WayOut) -> ListRow:
-    return text_row(f"way {at}", Content.assemble(clean(way.label), ("  Enter", "$accent")), selectable=True)
-
-
-def _line(role: str, value: str, set_: bool) -> ListRow:
-    label = (role.ljust(_LABEL_WIDTH), "$faint")
-    shown = (clean(value, limit=80), "" if set_ else "$faint")
-    return text_row(
-        role if role == _SHAPE else f"role {role}", Content.assemble(label, "‹ ", shown, " ›"), selectable=True
-    )
+def _line(key: str, name: str, value: str | None) -> ListRow:
+    label, shown = (name.ljust(_LABEL_WIDTH), "$faint"), clean(value, limit=80) if value else ("none", "$faint")
+    return text_row(key, Content.assemble(label, "‹ ", shown, " ›"), selectable=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -10,13 +11,12 @@ from pathlib import Path
 from textual import on, work
 from textual.app import ComposeResult
 from textual.content import Content
-from textual.message import Message
 from textual.widgets import Input, Static
-from textual.worker import get_current_worker
 
 from tuitune.data.scan import problems
 from tuitune.data.scan.report import DataProblem
 from tuitune.data.shapes.purpose import refusal
+from tuitune.data.tasks import Task
 from tuitune.problem import TuituneError
 from tuitune.recipe.document import write_text
 from tuitune.text import clean
@@ -54,15 +54,6 @@ class ProblemsView(View):
         #titles { display: block; }
     }
     """
-
-    class Listed(Message):
-        """A page of problems was read from what the scan wrote."""
-
-        def __init__(self, asked: object, problems: list[DataProblem], total: int) -> None:
-            super().__init__()
-            self.asked = asked
-            self.problems = problems
-            self.total = total
 
     found: Sequence[DataProblem] = ()
     total = 0
@@ -118,25 +109,18 @@ class ProblemsView(View):
 
         return ListRow(str(at), draw)
 
-    def problem(self, key: str) -> DataProblem | None:
-        return self.found[int(key)] if key.isdecimal() and int(key) < len(self.found) else None
-
     def detail(self, key: str) -> Content:
-        problem = self.problem(key)
-        if problem is None:
-            return Content("")
-        where = [
-            f"row {problem.row}",
-            problem.file or "",
-            f"line {problem.line}" if problem.line else "",
-            problem.field,
-        ]
-        said = (clean(" · ".join(filter(None, where)), limit=300), "$faint")
-        return Content.assemble(said, "\n", clean(problem.message, newlines=True, limit=2000))
+        problem = self.found[int(key)]
+        place = [f"row {problem.row}", problem.file, f"line {problem.line}" if problem.line else "", problem.field]
+        where = clean(" · ".join(filter(None, place)), limit=300)
+        return Content.assemble((where, "$faint"), "\n", clean(problem.message, newlines=True, limit=2000))
 
-    def target(self, key: str) -> Target | None:
-        problem = self.problem(key)
-        return Target(problem.row, problem.mark) if problem is not None else None
+    @property
+    def target(self) -> Target | None:
+        if not self.current:
+            return None
+        problem = self.found[int(self.current)]
+        return Target(problem.row, problem.mark)
 
     # Which problems are listed
 
@@ -165,22 +149,14 @@ class ProblemsView(View):
         asked = (task.folder, found, self.first, self.kind, self.words)
         if asked != self._asked:
             self._asked = asked
-            self._list(asked)
+            self._list(task)
 
-    @work(thread=True, exclusive=True, group="problems", exit_on_error=False)
-    def _list(self, asked: object) -> None:
-        task = self.job.task
-        if task is None:
-            return
-        found, total = problems(task, first=self.first, count=PAGE, kind=self.kind, text=self.words)
-        if not get_current_worker().is_cancelled:
-            self.post_message(self.Listed(asked, found, total))
-
-    @on(Listed)
-    def _listed(self, event: Listed) -> None:
-        if event.asked == self._asked:
-            self.found, self.total = event.problems, event.total
-            self.show()
+    @work(exclusive=True, group="problems", exit_on_error=False)
+    async def _list(self, task: Task) -> None:
+        self.found, self.total = await asyncio.to_thread(
+            problems, task, first=self.first, count=PAGE, kind=self.kind, text=self.words
+        )
+        self.show()
 
     @work(thread=True, exclusive=True, group="export", exit_on_error=False, name="Writing the problems")
     def export(self, path: Path) -> None:
@@ -246,12 +222,5 @@ class ProblemKeys(Handler):
 
     def action_export(self) -> None:
         name = Path(self._view.bench.source.rstrip("/")).name.split(".")[0] or "data"
-        question = "One JSON object per line, to this file:"
-        ask_where(
-            self.screen.app,
-            "Export the problems",
-            question,
-            f"{name}-problems.jsonl",
-            self._base,
-            self._view.export,
-        )
+        question, suggested = "One JSON object per line, to this file:", f"{name}-problems.jsonl"
+        ask_where(self.screen.app, "Export the problems", question, suggested, self._base, self._view.export)

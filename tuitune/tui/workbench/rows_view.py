@@ -52,9 +52,12 @@ class RowsView(View):
         return None if bench.page.rows else Content.styled("No rows here.", "$faint")
 
     def rows(self) -> Sequence[ListRow]:
-        rows = self.bench.page.rows if self.bench.page is not None else ()
         remarks = self._remarks()
-        return [_row(one, ", ".join(remarks.get(one.row.number, ())), out=self._is_out(one)) for one in rows]
+        return [_row(one, ", ".join(remarks.get(one.row.number, ())), out=self._is_out(one)) for one in self._page]
+
+    @property
+    def _page(self) -> Sequence[PageRow]:
+        return self.bench.page.rows if self.bench.page is not None else ()
 
     def _remarks(self) -> dict[int, list[str]]:
         """Row number → what the scan and the tokens say of rows that can be used, as far as they have looked."""
@@ -71,24 +74,23 @@ class RowsView(View):
         return self.bench.is_left_out(one.mark) or (one.problem is not None and self.bench.drops_unusable)
 
     def detail(self, key: str) -> Content:
-        row = self.row(key)
+        row = self._at(key)
         if row is None:
             return Content("")
         remarks = self._remarks().get(row.row.number, ())
         return whole(row, original=self.original, left_out=self.bench.is_left_out(row.mark), remarks=remarks)
 
-    def target(self, key: str) -> Target | None:
-        row = self.row(key)
+    @property
+    def target(self) -> Target | None:
+        row = self._at(self.current)
         return Target(row.row.number, row.mark) if row is not None else None
 
-    def row(self, key: str) -> PageRow | None:
-        rows = self.bench.page.rows if self.bench.page is not None else ()
-        return next((one for one in rows if str(one.row.number) == key), None)
+    def _at(self, key: str) -> PageRow | None:
+        return next((one for one in self._page if str(one.row.number) == key), None)
 
     def problem_from(self, number: int, by: int) -> int | None:
         """The number of the next (1) or previous (-1) row on this page that cannot be used."""
-        rows = self.bench.page.rows if self.bench.page is not None else ()
-        wrong = [one.row.number for one in rows if one.problem is not None]
+        wrong = [one.row.number for one in self._page if one.problem is not None]
         beyond = [one for one in wrong if (one - number) * by > 0]
         return min(beyond, key=lambda one: abs(one - number), default=None)
 

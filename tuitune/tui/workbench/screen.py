@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
+from functools import partialmethod
 from pathlib import Path
 from typing import ClassVar
 
 from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.message import Message
 from textual.timer import Timer
 from textual.worker import get_current_worker
 
@@ -17,8 +18,6 @@ from tuitune.data.shapes.detect import Detection, recognise
 from tuitune.data.sources.rows import name_of
 from tuitune.data.tasks import Task
 from tuitune.problem import TuituneError
-from tuitune.recipe.schema import Recipe
-from tuitune.recipe.sections.data import DataSection
 from tuitune.tui.actions import bindings
 from tuitune.tui.base import TuituneScreen
 from tuitune.tui.draft_keys import DraftKeys
@@ -26,16 +25,14 @@ from tuitune.tui.widgets.dialogs import Choice, Choose
 from tuitune.tui.widgets.key_bar import KeyBar
 from tuitune.tui.widgets.row_list import RowList
 from tuitune.tui.widgets.rows import Rows
-from tuitune.tui.workbench.bench import Bench
+from tuitune.tui.workbench.bench import Bench, begin_work
 from tuitune.tui.workbench.cleaning_view import CleaningKeys
-from tuitune.tui.workbench.data_keys import DataKeys
 from tuitune.tui.workbench.head import ViewTabs, head_lines
+from tuitune.tui.workbench.keys import WorkbenchKeys
 from tuitune.tui.workbench.problems_view import ProblemKeys
-from tuitune.tui.workbench.row_keys import RowKeys
 from tuitune.tui.workbench.view import View
 from tuitune.tui.workbench.views import Views
-from tuitune.tui.workbench.work import begin_work
-from tuitune.views.data_page import PAGE_ROWS, DataPage, read_page
+from tuitune.views.data_page import PAGE_ROWS, read_page
 from tuitune.views.draft import Draft, Version
 from tuitune.views.inspector_client import Inspector
 
@@ -69,44 +66,16 @@ class WorkbenchScreen(TuituneScreen):
     }
     """
 
-    class Read(Message):
-        """A page of rows is here; the cursor goes to the row `number`."""
-
-        def __init__(self, source: str, page: DataPage, number: int) -> None:
-            super().__init__()
-            self.source = source
-            self.page = page
-            self.number = number
-
-    class Refused(Message):
-        """There are no rows to show."""
-
-        def __init__(self, source: str, error: TuituneError) -> None:
-            super().__init__()
-            self.source = source
-            self.error = error
-
-    class Begun(Message):
-        """Work was begun, or found; or it cannot be."""
-
-        def __init__(self, kind: str, key: object, task: Task | None, refusal: str = "") -> None:
-            super().__init__()
-            self.kind = kind
-            self.key = key
-            self.task = task
-            self.refusal = refusal
-
     def __init__(self, draft: Draft, base: Path, source: str | None = None) -> None:
         super().__init__()
         self.draft = draft
         self.bench = Bench(draft, base, source or draft.recipe.data.train)
         self.views = Views(self.bench)
         self.inspector = Inspector()
-        data = DataKeys(self, self.bench, self.views, self.changed)
+        keys = WorkbenchKeys(self, self.bench, self.views, self.inspector, go_to=self.go_to, changed=self.changed)
         self.handlers = (
-            data,
-            DraftKeys(self, draft, base, data.moved),
-            RowKeys(self, self.bench, self.views, self.inspector, self.go_to),
+            keys,
+            DraftKeys(self, draft, base, keys.moved),
             ProblemKeys(self, self.views.problems, base),
             CleaningKeys(self, self.views.cleaning, self.changed),
         )
@@ -208,43 +177,31 @@ class WorkbenchScreen(TuituneScreen):
         self.begin_all()
         self.redraw()
 
-    def read(self, number: int = 1) -> None:
+    @work(exclusive=True, group="page", exit_on_error=False, name="Reading the rows")
+    async def read(self, number: int = 1) -> None:
         """Show the page that the row `number` is on, with the cursor on it."""
-        self._read(self.bench.data, self.bench.detection, max(number, 1))
-
-    @work(thread=True, exclusive=True, group="page", exit_on_error=False, name="Reading the rows")
-    def _read(self, data: DataSection, detection: Detection | None, number: int) -> None:
-        worker = get_current_worker()
+        bench, worker = self.bench, get_current_worker()
         try:
-            page = read_page(
-                data, base=self.bench.base, number=number, detection=detection, cancelled=lambda: worker.is_cancelled
+            page = await asyncio.to_thread(
+                read_page,
+                bench.data,
+                base=bench.base,
+                number=number,
+                detection=bench.detection,
+                cancelled=lambda: worker.is_cancelled,
             )
         except TuituneError as error:
-            if not worker.is_cancelled:
-                self.post_message(self.Refused(data.train, error))
+            bench.page, bench.refusal = None, str(error)
+            self.redraw()
             return
-        if not worker.is_cancelled:
-            self.post_message(self.Read(data.train, page, number))
-
-    @on(Read)
-    def _page_read(self, event: Read) -> None:
-        bench = self.bench
-        if event.source != bench.source:
-            return
-        if not event.page.rows and bench.page is not None:
+        if not page.rows and bench.page is not None:
             self.notify("These are the last rows")
             return
-        if event.page.first == 1:
-            bench.opening = tuple(one.row for one in event.page.rows)
-        found = bench.detection or event.page.detection
-        bench.page, bench.detection, bench.refusal = event.page.read_as(found), found, ""
-        self.redraw(cursor=str(event.number) if self.view is self.views.rows else None)
-
-    @on(Refused)
-    def _page_refused(self, event: Refused) -> None:
-        if event.source == self.bench.source:
-            self.bench.page, self.bench.refusal = None, str(event.error)
-            self.redraw()
+        if page.first == 1:
+            bench.opening = tuple(one.row for one in page.rows)
+        found = bench.detection or page.detection
+        bench.page, bench.detection, bench.refusal = page.read_as(found), found, ""
+        self.redraw(cursor=str(number) if self.view is self.views.rows else None)
 
     # Work
 
@@ -254,23 +211,21 @@ class WorkbenchScreen(TuituneScreen):
         for kind in sorted(kinds - {""}):
             job, key = self.bench.jobs[kind], self.bench.key_of(kind)
             if job.key != key:
-                self._begin(kind, key, job.supersede(key), self.bench.recipe, self.bench.data)
+                self._begin(kind, key, job.supersede(key))
 
-    @work(thread=True, exit_on_error=False, name="Starting the work")
-    def _begin(self, kind: str, key: object, idle: Task | None, recipe: Recipe, data: DataSection) -> None:
+    @work(exit_on_error=False, name="Starting the work")
+    async def _begin(self, kind: str, key: object, idle: Task | None) -> None:
+        """Begin the work that `key` stands for, or find it; or keep why it cannot be begun."""
+        job, recipe, data, refusal = self.bench.jobs[kind], self.bench.recipe, self.bench.data, ""
         if idle is not None:
-            idle.cancel()
+            await asyncio.to_thread(idle.cancel)
         try:
-            self.post_message(self.Begun(kind, key, begin_work(kind, recipe, data, self.bench.base)))
+            task = await asyncio.to_thread(begin_work, kind, recipe, data, self.bench.base)
         except TuituneError as error:
-            self.post_message(self.Begun(kind, key, None, str(error)))
-
-    @on(Begun)
-    def _begun(self, event: Begun) -> None:
-        job = self.bench.jobs[event.kind]
-        if job.key == event.key:
-            job.task, job.refusal = event.task, event.refusal
-            self._look(event.kind)
+            task, refusal = None, str(error)
+        if job.key == key:
+            job.task, job.refusal = task, refusal
+            self._look(kind)
 
     def _look(self, news: str = "") -> None:
         """Look how far the work is, and draw what is new."""
@@ -294,57 +249,48 @@ class WorkbenchScreen(TuituneScreen):
             return "The recipe has no other data"
         return super().why_disabled(name)
 
-    def action_view_1(self) -> None:
-        self.show_view(self.views.rows)
+    def _show_nth(self, number: int) -> None:
+        self.show_view(self.views.in_order[number - 1])
 
-    def action_view_2(self) -> None:
-        self.show_view(self.views.problems)
+    action_view_1 = partialmethod(_show_nth, 1)
+    action_view_2 = partialmethod(_show_nth, 2)
+    action_view_3 = partialmethod(_show_nth, 3)
+    action_view_4 = partialmethod(_show_nth, 4)
+    action_view_5 = partialmethod(_show_nth, 5)
 
-    def action_view_3(self) -> None:
-        self.show_view(self.views.cleaning)
+    def _show_beside(self, by: int) -> None:
+        """The view so many places after the one in front; the first follows the last."""
+        views = self.views.in_order
+        self.show_view(views[(views.index(self.view) + by) % len(views)])
 
-    def action_view_4(self) -> None:
-        self.show_view(self.views.tokens)
-
-    def action_view_5(self) -> None:
-        self.show_view(self.views.advice)
-
-    def action_next_view(self) -> None:
-        self.show_view(self.views.beside(1))
-
-    def action_previous_view(self) -> None:
-        self.show_view(self.views.beside(-1))
+    action_next_view = partialmethod(_show_beside, 1)
+    action_previous_view = partialmethod(_show_beside, -1)
 
     def leave(self) -> bool:
         return self.view is self.views.problems and self.views.problems.close_filter()
 
-    def action_page_next(self) -> None:
+    def _turn(self, by: int) -> None:
+        """Show the next page, or the one before."""
         page = self.bench.page
         if self.view is self.views.problems:
-            self.views.problems.turn(1)
-        elif page is not None and not page.complete:
-            self.read(page.first + PAGE_ROWS)
+            self.views.problems.turn(by)
+        elif page is None or (page.complete if by > 0 else page.first == 1):
+            self.notify(f"These are the {'last' if by > 0 else 'first'} rows")
         else:
-            self.notify("These are the last rows")
+            self.read(page.first + PAGE_ROWS if by > 0 else page.first - 1)
 
-    def action_page_previous(self) -> None:
-        page = self.bench.page
-        if self.view is self.views.problems:
-            self.views.problems.turn(-1)
-        elif page is not None and page.first > 1:
-            self.read(page.first - 1)
-        else:
-            self.notify("These are the first rows")
+    action_page_next = partialmethod(_turn, 1)
+    action_page_previous = partialmethod(_turn, -1)
 
     def action_original(self) -> None:
         self.views.rows.original = not self.views.rows.original
         self.redraw()
 
-    def action_scroll_down(self) -> None:
-        self.view.scroll_detail(3)
+    def _scroll(self, lines: int) -> None:
+        self.view.scroll_detail(lines)
 
-    def action_scroll_up(self) -> None:
-        self.view.scroll_detail(-3)
+    action_scroll_down = partialmethod(_scroll, 3)
+    action_scroll_up = partialmethod(_scroll, -3)
 
     def action_source(self) -> None:
         bench = self.bench

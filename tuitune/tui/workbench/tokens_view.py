@@ -12,11 +12,10 @@ from tuitune.recipe.schema import Recipe
 from tuitune.recipe.settings import setting, show_value
 from tuitune.text import clean
 from tuitune.tui.widgets.bars import joined, labelled
-from tuitune.tui.widgets.row_list import ListRow
+from tuitune.tui.widgets.row_list import ListRow, text_row
 from tuitune.tui.workbench.bench import Target
 from tuitune.tui.workbench.histogram import histogram
-from tuitune.tui.workbench.signs import finding
-from tuitune.tui.workbench.view import View, heading, text_row
+from tuitune.tui.workbench.view import View, finding, heading
 from tuitune.units import count_text, percent_text
 
 _BINS, _TALL_BINS = 8, 16
@@ -77,15 +76,17 @@ class TokensView(View):
         fix = _fix_words(one.get("fix") or {})
         return Content.assemble(clean(one["text"]), *(("\n", ("x", "bold $accent"), f" {fix}") if fix else ()))
 
-    def target(self, key: str) -> Target | None:
-        one = self._entry(key)
-        if one is not None and key.startswith("lost"):
+    @property
+    def target(self) -> Target | None:
+        one = self._entry(self.current)
+        if one is not None and self.current.startswith("lost"):
             marks = {odd["row"]: odd["mark"] for odd in self.odd}
             return Target(one["row"], one.get("mark") or marks.get(one["row"], ""))
         return None
 
-    def fix(self, key: str) -> dict[str, Any] | None:
-        one = self._entry(key)
+    @property
+    def fix(self) -> dict[str, Any] | None:
+        one = self._entry(self.current)
         return dict(one["fix"]) if one is not None and one.get("fix") else None
 
     @property

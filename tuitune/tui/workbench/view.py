@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from textual import on
@@ -15,17 +16,18 @@ from textual.widgets import Static
 from tuitune.text import clean
 from tuitune.tui.widgets.bars import progress_bar
 from tuitune.tui.widgets.pane import Pane
-from tuitune.tui.widgets.row_list import ListRow, RowList
+from tuitune.tui.widgets.row_list import ListRow, RowList, text_row
 from tuitune.tui.workbench.bench import Bench, Job, Target
 
 _BAR = 20
+_LEVELS = {"ok": ("✓", "$ok"), "info": ("·", "$faint"), "warning": ("⚠", "$warn"), "error": ("✗", "$bad")}
 
 
 class View(Pane):
     """Base of the views. A view makes its rows in `rows`; the keys of a row say to the other methods what it is."""
 
-    NAME: ClassVar[str] = ""
-    TITLE: ClassVar[str] = ""
+    NAME: ClassVar[str]
+    TITLE: ClassVar[str]
     JOB: ClassVar[str] = ""
     """The kind of work that the view shows the outcome of."""
     DOING: ClassVar[str] = ""
@@ -63,17 +65,13 @@ class View(Pane):
         return self.query_one(RowList)
 
     @property
+    def current(self) -> str:
+        """The key of the row under the cursor; "" for none."""
+        return self.list.current or ""
+
+    @property
     def job(self) -> Job:
         return self.bench.jobs[self.JOB]
-
-    @property
-    def job_failed(self) -> bool:
-        return bool(self.JOB and self.job.error)
-
-    @property
-    def job_working(self) -> bool:
-        """Whether a process is at work for this view."""
-        return bool(self.JOB and self.job.task and self.job.working)
 
     def show(self, *, cursor: str | None = None) -> None:
         """Draw what is known now; what stays the same is not sent again."""
@@ -84,31 +82,29 @@ class View(Pane):
 
     def notice(self) -> Content | None:
         """What is said instead of the list: why there is nothing in it. By default, how far the work is."""
-        return work_notice(self.job, self.DOING) if self.JOB and self.job.result is None else None
+        if not self.JOB or self.job.result is not None:
+            return None
+        if self.job.error:
+            return refused(self.job.error)
+        return Content.assemble(f"{self.DOING} … ", progress_content(self.job))
 
+    @abstractmethod
     def rows(self) -> Sequence[ListRow]:
         """The list; asked for where there is no notice."""
-        raise NotImplementedError
 
     def detail(self, key: str) -> Content:
-        """What is said below about the row under the cursor."""
+        """What is said below about the row `key`."""
         return Content("")
 
-    def target(self, key: str) -> Target | None:
-        """The row of the data that a row of the list is about."""
-        return None
-
-    def fix(self, key: str) -> dict[str, Any] | None:
-        """The change to the draft that a row of the list proposes."""
+    @property
+    def target(self) -> Target | None:
+        """The row of the data that the row under the cursor is about."""
         return None
 
     @property
-    def current_target(self) -> Target | None:
-        return self.target(self.list.current) if self.list.current is not None else None
-
-    @property
-    def current_fix(self) -> dict[str, Any] | None:
-        return self.fix(self.list.current) if self.list.current is not None else None
+    def fix(self) -> dict[str, Any] | None:
+        """The change to the draft that the row under the cursor proposes."""
+        return None
 
     @on(RowList.Highlighted)
     def _highlighted(self, event: RowList.Highlighted) -> None:
@@ -117,26 +113,26 @@ class View(Pane):
         self.post_message(self.Moved())
 
     def _show_detail(self) -> None:
-        key = self.list.current
-        detail = self.notice() or (self.detail(key) if key is not None else Content(""))
+        detail = self.notice() or (self.detail(self.current) if self.current else Content(""))
         if not detail.is_same(self._detail):
             self._detail = detail
-            self.query_one("#below").display = bool(detail)
+            below = self.query_one("#below", VerticalScroll)
+            below.display = bool(detail)
+            below.scroll_home(animate=False)
             self.query_one("#detail", Static).update(detail)
-            self.query_one("#below", VerticalScroll).scroll_home(animate=False)
 
     def scroll_detail(self, lines: int) -> None:
         self.query_one("#below", VerticalScroll).scroll_relative(y=lines, animate=False)
 
 
-def text_row(key: str, content: Content | str, *, selectable: bool = False) -> ListRow:
-    """A line of text in a list; strings are ours, not foreign."""
-    shown = content if isinstance(content, Content) else Content(content)
-    return ListRow(key, lambda width: [shown], selectable=selectable)
-
-
 def heading(text: str) -> ListRow:
     return text_row(f"heading {text}", Content.styled(text, "$faint"))
+
+
+def finding(one: Mapping[str, Any], text: str, more: str = "") -> Content:
+    """A finding as one line: sign and text by its level, and a remark of ours."""
+    sign, colour = _LEVELS.get(one.get("level", "info"), _LEVELS["info"])
+    return Content.assemble((f"{sign} ", colour), clean(text, limit=400), (f"  {more}" if more else "", "$accent"))
 
 
 def refused(reason: str) -> Content:
@@ -145,23 +141,13 @@ def refused(reason: str) -> Content:
     return Content("\n").join(lines)
 
 
-def work_notice(job: Job, doing: str) -> Content:
-    """How far work is that has no outcome yet, or why nothing comes of it."""
-    return refused(job.error) if job.error else Content.assemble(f"{doing} … ", progress_content(job))
-
-
 def progress_content(job: Job) -> Content:
     """`12,000 of 52,000 rows ━━━━╸····`."""
     progress = job.progress
     if progress is None:
         return Content("")
-    if progress.total:
-        figures = f"{progress.done:,} of {progress.total:,} {progress.unit} "
-        return Content.assemble(
-            _one_line(progress.text), " ", figures, progress_bar(progress.done / progress.total, _BAR)
-        )
-    return Content.assemble(_one_line(progress.text), f" {progress.done:,} {progress.unit}" if progress.done else "")
-
-
-def _one_line(text: str) -> str:
-    return clean(text, limit=400)
+    text = clean(progress.text, limit=400)
+    if not progress.total:
+        return Content.assemble(text, f" {progress.done:,} {progress.unit}" if progress.done else "")
+    figures = f" {progress.done:,} of {progress.total:,} {progress.unit} "
+    return Content.assemble(text, figures, progress_bar(progress.done / progress.total, _BAR))

@@ -38,7 +38,3 @@ class Views(Container):
         """Have `view` in front."""
         self.front.display, view.display = False, True
         self.front = view
-
-    def beside(self, by: int) -> View:
-        """The view so many places after the one in front; the first follows the last."""
-        return self.in_order[(self.in_order.index(self.front) + by) % len(self.in_order)]
