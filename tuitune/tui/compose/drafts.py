@@ -105,11 +105,11 @@ def _chosen(app: AppShell, picked: _Picked | None) -> None:
         else:
             app.open_compose()
     elif verb == "discard" and found is not None:
+
+        def answered(yes: bool | None) -> None:
+            if yes:
+                found.path.unlink(missing_ok=True)
+            app.new_run()
+
         text = f"{found.name}, {_about(found)}, is deleted for good."
-        app.push_screen(Confirm("Discard the draft?", text), lambda yes: _discard(app, found if yes else None))
-
-
-def _discard(app: AppShell, found: LeftBehind | None) -> None:
-    if found is not None:
-        found.path.unlink(missing_ok=True)
-    app.new_run()
+        app.push_screen(Confirm("Discard the draft?", text), answered)

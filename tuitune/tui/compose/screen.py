@@ -13,7 +13,6 @@ from textual.binding import BindingType
 from textual.containers import Horizontal
 from textual.content import Content
 from textual.timer import Timer
-from textual.worker import Worker, WorkerState
 
 from tuitune.hardware.gpus import GpuSampler
 from tuitune.problem import Problem
@@ -232,7 +231,7 @@ class ComposeScreen(TuituneScreen):
             self._pending.stop()
         self._pending = self.set_timer(0.001 if at_once else _DEBOUNCE_SECONDS, self._look)
 
-    @work(exclusive=True, group="look", exit_on_error=False)
+    @work(exclusive=True, group="look", exit_on_error=False, name="The forecast")
     async def _look(self) -> None:
         recipe = self.composing.version.recipe
         estimate = self.composing.estimate = await asyncio.to_thread(self._estimate, recipe)
@@ -248,11 +247,6 @@ class ComposeScreen(TuituneScreen):
     def _more_is_known(self) -> None:
         """The rows have been counted, or the Hub has answered. Called from another thread."""
         self.call_later(self.look_again, at_once=True)
-
-    @on(Worker.StateChanged)
-    def _worker_ended(self, event: Worker.StateChanged) -> None:
-        if event.state is WorkerState.ERROR:
-            self.notify(f"No forecast: {event.worker.error}", severity="error", markup=False)
 
     # Keys: sections, the data, the launch
 

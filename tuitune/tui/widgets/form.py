@@ -64,21 +64,19 @@ class Form(Vertical):
     }
     """
 
-    class Typed(Message):
+    class Text(Message):
+        """What stands in the line editor of the field `key`."""
+
+        def __init__(self, key: str, text: str) -> None:
+            super().__init__()
+            self.key = key
+            self.text = text
+
+    class Typed(Text):
         """A key was pressed in the line editor."""
 
-        def __init__(self, key: str, text: str) -> None:
-            super().__init__()
-            self.key = key
-            self.text = text
-
-    class Entered(Message):
-        """A text was entered for a field."""
-
-        def __init__(self, key: str, text: str) -> None:
-            super().__init__()
-            self.key = key
-            self.text = text
+    class Entered(Text):
+        """The text was entered for the field."""
 
     class Abandoned(Message):
         """Editing ended and the field keeps what it had."""

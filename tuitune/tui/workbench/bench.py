@@ -34,7 +34,6 @@ class Job:
     key: object = None
     task: Task | None = None
     progress: Progress | None = None
-    refusal: str = ""
 
     @property
     def result(self) -> Mapping[str, Any] | None:
@@ -44,12 +43,13 @@ class Job:
     @property
     def error(self) -> str:
         """Why nothing comes out of it."""
-        failed = self.progress is not None and self.progress.state == "failed"
-        return self.refusal or (self.progress.error or "it ended without a reason" if failed and self.progress else "")
+        if self.progress is None or self.progress.state != "failed":
+            return ""
+        return self.progress.error or "it ended without a reason"
 
     @property
     def working(self) -> bool:
-        return not self.error and (self.progress is None or self.progress.state == "working")
+        return self.progress is None or self.progress.state == "working"
 
     def look(self) -> bool:
         """Look how far it is; whether that is news."""
@@ -61,7 +61,7 @@ class Job:
     def supersede(self, key: object) -> Task | None:
         """Make room for other work, which `key` stands for; gives the task that nobody waits for any more."""
         idle = self.task if self.working else None
-        self.key, self.task, self.progress, self.refusal = key, None, None, ""
+        self.key, self.task, self.progress = key, None, None
         return idle
 
 

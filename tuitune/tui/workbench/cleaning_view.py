@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from functools import partialmethod
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from textual.content import Content
 
 from tuitune.recipe.settings import Setting, setting, settings, show_value
 from tuitune.text import clean
-from tuitune.tui.base import Handler, TuituneScreen
 from tuitune.tui.widgets.bars import joined
 from tuitune.tui.widgets.row_list import ListRow, text_row
 from tuitune.tui.workbench.view import View, heading, progress_content, refused
@@ -124,29 +122,6 @@ class CleaningView(View):
         wanted = wanted if one.minimum is None else max(wanted, one.minimum)
         wanted = wanted if one.maximum is None else min(wanted, one.maximum)
         return {key: type(value)(wanted)}
-
-
-class CleaningKeys(Handler):
-    """Turns cleaning steps on and off, and their values up and down; `changed` is called after it."""
-
-    def __init__(self, screen: TuituneScreen, view: CleaningView, changed: Callable[[], object]) -> None:
-        super().__init__(screen)
-        self._view = view
-        self._changed = changed
-
-    def why_disabled(self, name: str) -> str | None:
-        off = name in ("switch", "more", "less") and not self._view.display
-        return "Works on the cleaning steps: press 3" if off else None
-
-    def _change(self, by: int) -> None:
-        """Switch the step under the cursor (0), or make its number larger (1) or smaller (-1)."""
-        if values := self._view.stepped(by) if by else self._view.switched():
-            self._view.bench.draft.set_values(values)
-            self._changed()
-
-    action_switch = partialmethod(_change, 0)
-    action_more = partialmethod(_change, 1)
-    action_less = partialmethod(_change, -1)
 
 
 def _done(step: Mapping[str, Any]) -> Content:

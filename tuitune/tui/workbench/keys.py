@@ -1,16 +1,17 @@
-"""What the keys of the workbench do: rows looked at, gone to and dropped, columns mapped, fixes applied."""
+"""What the keys of the workbench do: to rows, to the draft that reads and cleans them, and to the list of problems."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import partialmethod
+from pathlib import Path
 from typing import Any
 
 from tuitune.recipe.schema import Recipe
 from tuitune.recipe.settings import setting, show_value
 from tuitune.text import clean
 from tuitune.tui.base import Handler, TuituneScreen
-from tuitune.tui.widgets.ask import AskLine
+from tuitune.tui.widgets.ask import AskLine, ask_where
 from tuitune.tui.workbench.bench import Bench
 from tuitune.tui.workbench.cleaning_view import CleaningView
 from tuitune.tui.workbench.examples import Examples
@@ -45,6 +46,10 @@ class WorkbenchKeys(Handler):
         self._changed = changed
 
     def why_disabled(self, name: str) -> str | None:
+        if name in ("switch", "more", "less") and not self._views.cleaning.display:
+            return "Works on the cleaning steps: press 3"
+        if name in ("filter", "kind", "export") and not self._views.problems.display:
+            return "Works on the list of problems: press 2"
         if name == "mask" and self._row_to_look_at() is None:
             return "Put the cursor on a row"
         if name == "mapping" and not self._bench.opening:
@@ -177,6 +182,33 @@ class WorkbenchKeys(Handler):
         if bench.detection is not None:
             dialog = MappingDialog(bench.data, bench.opening, bench.detection, bench.objective)
             self.screen.app.push_screen(dialog, lambda values: self._set_values(values) if values else None)
+
+    # The cleaning steps
+
+    def _change(self, by: int) -> None:
+        """Switch the step under the cursor (0), or make its number larger (1) or smaller (-1)."""
+        view = self._views.cleaning
+        if values := view.stepped(by) if by else view.switched():
+            self._bench.draft.set_values(values)
+            self._changed()
+
+    action_switch = partialmethod(_change, 0)
+    action_more = partialmethod(_change, 1)
+    action_less = partialmethod(_change, -1)
+
+    # The list of problems
+
+    def action_filter(self) -> None:
+        self._views.problems.open_filter()
+
+    def action_kind(self) -> None:
+        self._views.problems.next_kind()
+
+    def action_export(self) -> None:
+        name = Path(self._bench.source.rstrip("/")).name.split(".")[0] or "data"
+        question, suggested = "One JSON object per line, to this file:", f"{name}-problems.jsonl"
+        export = self._views.problems.export
+        ask_where(self.screen.app, "Export the problems", question, suggested, self._bench.base, export)
 
 
 def _is_now(key: str, value: Any) -> str:

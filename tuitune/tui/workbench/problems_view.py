@@ -20,8 +20,6 @@ from tuitune.data.tasks import Task
 from tuitune.problem import TuituneError
 from tuitune.recipe.document import write_text
 from tuitune.text import clean
-from tuitune.tui.base import Handler, TuituneScreen
-from tuitune.tui.widgets.ask import ask_where
 from tuitune.tui.widgets.columns import Column, line, titles
 from tuitune.tui.widgets.line import LineInput
 from tuitune.tui.widgets.row_list import ListRow
@@ -200,27 +198,3 @@ class ProblemsView(View):
         event.stop()
         self.set_class(bool(self.words), "-filtering")
         self.list.focus()
-
-
-class ProblemKeys(Handler):
-    """Narrows the list of problems and exports it. Relative paths start at `base`."""
-
-    def __init__(self, screen: TuituneScreen, view: ProblemsView, base: Path) -> None:
-        super().__init__(screen)
-        self._view = view
-        self._base = base
-
-    def why_disabled(self, name: str) -> str | None:
-        off = name in ("filter", "kind", "export") and not self._view.display
-        return "Works on the list of problems: press 2" if off else None
-
-    def action_filter(self) -> None:
-        self._view.open_filter()
-
-    def action_kind(self) -> None:
-        self._view.next_kind()
-
-    def action_export(self) -> None:
-        name = Path(self._view.bench.source.rstrip("/")).name.split(".")[0] or "data"
-        question, suggested = "One JSON object per line, to this file:", f"{name}-problems.jsonl"
-        ask_where(self.screen.app, "Export the problems", question, suggested, self._base, self._view.export)

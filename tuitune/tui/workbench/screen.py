@@ -16,7 +16,7 @@ from textual.worker import get_current_worker
 
 from tuitune.data.shapes.detect import Detection, recognise
 from tuitune.data.sources.rows import name_of
-from tuitune.data.tasks import Task
+from tuitune.data.tasks import Progress, Task
 from tuitune.problem import TuituneError
 from tuitune.tui.actions import bindings
 from tuitune.tui.base import TuituneScreen
@@ -26,10 +26,8 @@ from tuitune.tui.widgets.key_bar import KeyBar
 from tuitune.tui.widgets.row_list import RowList
 from tuitune.tui.widgets.rows import Rows
 from tuitune.tui.workbench.bench import Bench, begin_work
-from tuitune.tui.workbench.cleaning_view import CleaningKeys
 from tuitune.tui.workbench.head import ViewTabs, head_lines
 from tuitune.tui.workbench.keys import WorkbenchKeys
-from tuitune.tui.workbench.problems_view import ProblemKeys
 from tuitune.tui.workbench.view import View
 from tuitune.tui.workbench.views import Views
 from tuitune.views.data_page import PAGE_ROWS, read_page
@@ -73,12 +71,7 @@ class WorkbenchScreen(TuituneScreen):
         self.views = Views(self.bench)
         self.inspector = Inspector()
         keys = WorkbenchKeys(self, self.bench, self.views, self.inspector, go_to=self.go_to, changed=self.changed)
-        self.handlers = (
-            keys,
-            DraftKeys(self, draft, base, keys.moved),
-            ProblemKeys(self, self.views.problems, base),
-            CleaningKeys(self, self.views.cleaning, self.changed),
-        )
+        self.handlers = (keys, DraftKeys(self, draft, base, keys.moved))
         self._drawn: Version | None = None
         self._pending: Timer | None = None
 
@@ -216,18 +209,19 @@ class WorkbenchScreen(TuituneScreen):
     @work(exit_on_error=False, name="Starting the work")
     async def _begin(self, kind: str, key: object, idle: Task | None) -> None:
         """Begin the work that `key` stands for, or find it; or keep why it cannot be begun."""
-        job, recipe, data, refusal = self.bench.jobs[kind], self.bench.recipe, self.bench.data, ""
+        job, recipe, data = self.bench.jobs[kind], self.bench.recipe, self.bench.data
         if idle is not None:
             await asyncio.to_thread(idle.cancel)
+        task, failure = None, None
         try:
             task = await asyncio.to_thread(begin_work, kind, recipe, data, self.bench.base)
         except TuituneError as error:
-            task, refusal = None, str(error)
+            failure = Progress("failed", error=str(error))
         if job.key == key:
-            job.task, job.refusal = task, refusal
-            self._look(kind)
+            job.task, job.progress = task, failure
+            self._look(news=True)
 
-    def _look(self, news: str = "") -> None:
+    def _look(self, news: bool = False) -> None:
         """Look how far the work is, and draw what is new."""
         found = [kind for kind, job in self.bench.jobs.items() if job.look()]
         scan = self.bench.scan
