@@ -12,6 +12,7 @@ from typing import Any
 
 from tuitune.planning.preflight import Advice
 from tuitune.problem import Problem
+from tuitune.recipe.overrides import with_values
 from tuitune.recipe.schema import Recipe
 from tuitune.recipe.settings import Setting, section_titles, settings, without_effect
 from tuitune.recipe.steps import warm_up_steps
@@ -19,7 +20,7 @@ from tuitune.tui.compose.section_list import SectionMark
 from tuitune.tui.widgets.field_row import FieldView
 from tuitune.tui.widgets.prompts_editor import in_line
 from tuitune.units import count_text, counted, number_text
-from tuitune.views.draft import Draft, Version, value_of, with_values
+from tuitune.views.draft import Draft, Version, value_of
 from tuitune.views.estimate import Estimate, Inspections
 
 REVIEW = "review"

@@ -15,7 +15,7 @@ from tuitune.recipe.schema import Recipe
 from tuitune.recipe.settings import parse_value, setting
 from tuitune.text import clean
 from tuitune.tui.compose.picker import PathPicker
-from tuitune.tui.widgets.columns import Column, line
+from tuitune.tui.widgets.columns import Column, table_row
 from tuitune.tui.widgets.row_list import ListRow, RowList
 from tuitune.units import bytes_text, percent_text
 from tuitune.views.data_page import read_page
@@ -51,8 +51,7 @@ class DataPicker(PathPicker[Values]):
     def _row(self, name: str, what: str, size: str, values: Values | None) -> ListRow:
         if values is not None:
             self._choices[name] = values
-        cells: list[str | Content] = [name, Content.styled(clean(what), "$faint"), size]
-        return ListRow(name, lambda width: [line(_COLUMNS, cells, width)])
+        return table_row(name, _COLUMNS, [name, Content.styled(clean(what), "$faint"), size])
 
     def _fraction(self, name: str, share: float, digits: int = 2) -> ListRow:
         return self._row(name, f"{percent_text(share, digits)} of the training rows", "", {self._key: share})

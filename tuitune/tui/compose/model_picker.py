@@ -16,7 +16,7 @@ from tuitune.planning.checks.remote import known
 from tuitune.recipe.sections.model import ModelSection
 from tuitune.text import clean
 from tuitune.tui.compose.picker import PathPicker
-from tuitune.tui.widgets.columns import Column, line, titles
+from tuitune.tui.widgets.columns import Column, table_row, titles
 from tuitune.tui.widgets.row_list import ListRow, RowList, text_row
 from tuitune.units import bytes_text, count_text
 from tuitune.views.estimate import ask_hub
@@ -63,8 +63,8 @@ class ModelPicker(PathPicker[str]):
         words = typed.lower().split()
         shown = [model for model in self._models if all(word in _haystack(model) for word in words)]
         self._folders = self._typed_folders(typed, listing, {model.path for model in shown})
-        rows = [ListRow(model.id, lambda width, model=model: [_line(model, width)]) for model in shown]  # type: ignore[misc]
-        rows += map(_folder_row, self._folders)
+        rows = [*map(_model_row, shown)]
+        rows += [table_row(name, _COLUMNS, [name, "folder", "", "", "", ""]) for name in self._folders]
         listed = any(model.id == typed for model in shown)
         if looks_like_hub_id(typed) and not is_there(typed_path(typed, self.base)) and not listed:
             name = Content.styled(clean(typed, limit=200), "bold")
@@ -148,10 +148,6 @@ class ModelPicker(PathPicker[str]):
         self.call_later(lambda: self._explain(self.list.current))
 
 
-def _folder_row(name: str) -> ListRow:
-    return ListRow(name, lambda width: [line(_COLUMNS, [name, "folder", "", "", "", ""], width)])
-
-
 def _folder_facts(name: str, folder: Path) -> Content:
     if not holds_model(folder):
         return Content.styled("No model in this folder itself: Enter lists what is in it.", "$faint")
@@ -163,7 +159,7 @@ def _haystack(model: ModelEntry) -> str:
     return f"{model.id} {_KINDS[model.kind]} {model.model_type or ''} {model.licence or ''}".lower()
 
 
-def _line(model: ModelEntry, width: int) -> Content:
+def _model_row(model: ModelEntry) -> ListRow:
     cells = [
         model.id,
         _KINDS[model.kind],
@@ -172,7 +168,7 @@ def _line(model: ModelEntry, width: int) -> Content:
         model.dtype or "n/a",
         model.licence or "not stated",
     ]
-    return line(_COLUMNS, cells, width, "" if model.complete else "$faint")
+    return table_row(model.id, _COLUMNS, cells, "" if model.complete else "$faint")
 
 
 def _facts(model: ModelEntry) -> Content:

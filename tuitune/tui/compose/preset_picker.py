@@ -9,7 +9,7 @@ from tuitune.recipe.presets import PRESETS, Preset
 from tuitune.recipe.schema import Recipe
 from tuitune.recipe.settings import setting, show_value
 from tuitune.tui.compose.picker import Picker
-from tuitune.tui.widgets.columns import Column, line
+from tuitune.tui.widgets.columns import Column, table_row
 from tuitune.tui.widgets.row_list import ListRow, RowList
 from tuitune.units import counted
 from tuitune.views.draft import value_of
@@ -51,7 +51,7 @@ class PresetPicker(Picker[str]):
     def _row(self, preset: Preset) -> ListRow:
         count = len(self._differing(preset))
         changes = Content(counted(count, "change") if count else "no changes")
-        return ListRow(preset.name, lambda width: [line(_COLUMNS, [preset.title, preset.help, changes], width)])
+        return table_row(preset.name, _COLUMNS, [preset.title, preset.help, changes])
 
     def _differing(self, preset: Preset) -> list[str]:
         return [key for key, value in preset.values.items() if value_of(self._recipe, key) != value]

@@ -13,7 +13,7 @@ from textual.widgets import Static
 
 from tuitune.hardware.model_facts import Linear
 from tuitune.text import clean
-from tuitune.tui.widgets.columns import Column, line
+from tuitune.tui.widgets.columns import Column, table_row
 from tuitune.tui.widgets.dialogs import Dialog
 from tuitune.tui.widgets.row_list import ListRow, RowList, text_row
 
@@ -85,9 +85,5 @@ class TargetsDialog(Dialog[Targets]):
 
     def _module(self, name: str) -> ListRow:
         linear, box = self._linears.get(name), "[x]" if name in self._ticked else "[ ]"
-        cells: list[str | Content] = [
-            Content.assemble(f"{box} ", clean(name)),
-            f"{linear.inputs} × {linear.outputs}" if linear else "",
-            f"× {linear.count}" if linear else "",
-        ]
-        return ListRow(name, lambda width: [line(_COLUMNS, cells, width)])
+        shape, count = (f"{linear.inputs} × {linear.outputs}", f"× {linear.count}") if linear else ("", "")
+        return table_row(name, _COLUMNS, [Content.assemble(f"{box} ", clean(name)), shape, count])

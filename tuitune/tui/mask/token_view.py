@@ -85,7 +85,7 @@ class TokenView(ScrollView, can_focus=True):
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
-        self._tokens: Sequence[Token] = ()
+        self.tokens: Sequence[Token] = ()
         self._kept = 0
         self._texts: Sequence[str] = ()
         self._layout = Layout((), ())
@@ -96,29 +96,25 @@ class TokenView(ScrollView, can_focus=True):
         in other ones it goes to the first.
         """
         tokens = row.tokens if row else ()
-        if [token.id for token in tokens] != [token.id for token in self._tokens]:
+        if [token.id for token in tokens] != [token.id for token in self.tokens]:
             self._cursor = 0
             self.scroll_home(animate=False)
-        self._tokens, self._kept = tokens, row.kept if row else 0
+        self.tokens, self._kept = tokens, row.kept if row else 0
         self._texts = [_number(token) if numbers else visible(token.text) for token in tokens]
         self._set()
         self._tell()
 
     @property
-    def tokens(self) -> Sequence[Token]:
-        return self._tokens
-
-    @property
     def current(self) -> int | None:
         """The number of the token under the cursor, from 0; None where there are no tokens."""
-        return self._cursor if self._tokens else None
+        return self._cursor if self.tokens else None
 
     def next_answer(self, by: int) -> bool:
         """Go to where the next (or, with -1, the one before) run of learned tokens begins; False where there is none.
 
         A run beyond the cut is none.
         """
-        learned = [token.learned for token in self._tokens[: self._kept]]
+        learned = [token.learned for token in self.tokens[: self._kept]]
         starts = [at for at, one in enumerate(learned) if one and not (at and learned[at - 1])]
         passed = [at for at in starts if (at > self._cursor if by > 0 else at < self._cursor)]
         if passed:
@@ -134,7 +130,7 @@ class TokenView(ScrollView, can_focus=True):
         self.action_line(by * max(self.size.height - 1, 1))
 
     def action_edge(self, which: int) -> None:
-        self._go(0 if which == 0 else len(self._tokens) - 1)
+        self._go(0 if which == 0 else len(self.tokens) - 1)
 
     def on_click(self, event: Click) -> None:
         line = event.y + self.scroll_offset.y
@@ -146,7 +142,7 @@ class TokenView(ScrollView, can_focus=True):
 
     def action_line(self, by: int) -> None:
         """Go that many lines down, or to the next one beyond in which a token begins: to the one below the cursor."""
-        if not self._tokens:
+        if not self.tokens:
             return
         lines, here = self._layout.lines, self._layout.line_of[self._cursor]
         way = 1 if by > 0 else -1
@@ -161,8 +157,8 @@ class TokenView(ScrollView, can_focus=True):
             self._go(begun[max(bisect_right(ends[:-1], column) - 1, 0)].token)
 
     def _go(self, token: int) -> None:
-        token = min(max(token, 0), len(self._tokens) - 1)
-        if not self._tokens or token == self._cursor:
+        token = min(max(token, 0), len(self.tokens) - 1)
+        if not self.tokens or token == self._cursor:
             return
         before, self._cursor = self._cursor, token
         for changed in (before, token):
@@ -180,12 +176,12 @@ class TokenView(ScrollView, can_focus=True):
         return first, last - first + 1
 
     def _scroll_to_cursor(self) -> None:
-        if self._tokens:
+        if self.tokens:
             top, _ = self._span(self._cursor)
             self.scroll_to_region(Region(0, top, 1, 1), animate=False, force=True)
 
     def _tell(self) -> None:
-        if self._tokens:
+        if self.tokens:
             self.post_message(self.Highlighted(self._cursor))
 
     # Drawing
@@ -204,11 +200,11 @@ class TokenView(ScrollView, can_focus=True):
 
     @property
     def _gutter_width(self) -> int:
-        return len(f"{len(self._tokens):,}") + 2
+        return len(f"{len(self.tokens):,}") + 2
 
     def _set(self) -> None:
         """Break the tokens into lines for the width there is; a column is kept for the scrollbar."""
-        kept = self._kept if self._kept < len(self._tokens) else None
+        kept = self._kept if self._kept < len(self.tokens) else None
         self._layout = lay_out(self._texts, self.size.width - self._gutter_width - 1, kept=kept)
         self.virtual_size = Size(0, len(self._layout.lines))
         self.refresh()
@@ -223,7 +219,7 @@ class TokenView(ScrollView, can_focus=True):
         return Strip(segments).adjust_cell_length(width, blank)
 
     def _gutter(self, line: TokenLine) -> list[Segment]:
-        learned = any(self._tokens[piece.token].learned and piece.token < self._kept for piece in line.pieces)
+        learned = any(self.tokens[piece.token].learned and piece.token < self._kept for piece in line.pieces)
         number = ("" if line.first is None else f"{line.first + 1:,}").rjust(self._gutter_width - 2) + " "
         mark = Segment(_LEARNED_MARK if learned else " ", self._style("gutter" if not learned else "learned-mark"))
         return [Segment(number, self._style("gutter")), mark]
@@ -237,12 +233,12 @@ class TokenView(ScrollView, can_focus=True):
         ]
 
     def _rule(self) -> list[Segment]:
-        beyond = len(self._tokens) - self._kept
+        beyond = len(self.tokens) - self._kept
         words = f"─── {self._kept:,} tokens kept · the {beyond:,} below are cut off: the model never sees them "
         return [Segment(words + "─" * max(self._width - len(words), 0), self._style("rule"))]
 
     def _style_of(self, number: int, space: str) -> Style:
-        token = self._tokens[number]
+        token = self.tokens[number]
         if number == self._cursor:
             return self.get_component_rich_style("token-view--cursor")  # a visual style knows no reverse
         kind = "cut" if number >= self._kept else "learned" if token.learned else "masked"

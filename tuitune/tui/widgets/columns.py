@@ -9,6 +9,7 @@ from rich.cells import cell_len
 from textual.content import Content
 
 from tuitune.text import clean
+from tuitune.tui.widgets.row_list import ListRow
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,11 @@ def line(columns: Sequence[Column], cells: Sequence[str | Content], width: int, 
         space = Content(" " * (room - content.cell_length))
         parts.append(space + content if column.right else content + space)
     return Content(" " * _GAP).join(parts).stylize(style)
+
+
+def table_row(key: str, columns: Sequence[Column], cells: Sequence[str | Content], style: str = "") -> ListRow:
+    """A line of the table as a row of a list."""
+    return ListRow(key, lambda width: [line(columns, cells, width, style)])
 
 
 def titles(columns: Sequence[Column], width: int) -> Content:

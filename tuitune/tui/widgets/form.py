@@ -93,7 +93,8 @@ class Form(Vertical):
         super().__init__(id=id)
         self.takes: Callable[[str, str], bool] = lambda key, text: True
         """Whether a field takes a text. Enter leaves the editor open on one that it does not."""
-        self._editing: str | None = None
+        self.editing: str | None = None
+        """The key of the field that the line editor is open on."""
         self._help_lines = 0
 
     def compose(self) -> ComposeResult:
@@ -103,11 +104,6 @@ class Form(Vertical):
     @property
     def rows(self) -> RowList:
         return self.query_one("#rows", RowList)
-
-    @property
-    def editing(self) -> str | None:
-        """The key of the field that the line editor is open on."""
-        return self._editing
 
     def show(self, rows: Sequence[ListRow], *, cursor: str | None = None) -> None:
         self.rows.set_rows(rows, cursor=cursor)
@@ -129,9 +125,9 @@ class Form(Vertical):
 
     def edit(self, key: str, text: str) -> None:
         """Open the line editor on a field."""
-        if self._editing is not None:
+        if self.editing is not None:
             return
-        self._editing = key
+        self.editing = key
         editor = FieldInput(text, select_on_focus=True)
         self.mount(editor)
         self.rows.bring(key, key)
@@ -140,14 +136,14 @@ class Form(Vertical):
 
     def _place_editor(self) -> None:
         """Lay the line editor over the value it edits, wherever the row is now; out of sight with it."""
-        line = self.rows.line_of(self._editing) if self._editing else None
+        line = self.rows.line_of(self.editing) if self.editing else None
         for editor in self.query(FieldInput):
             editor.styles.offset = (VALUE_AT + 1, -1 if line is None else line)
             editor.styles.width = max(10, self.rows.size.width - VALUE_AT - 1)
 
     async def close_editor(self) -> None:
         """Drop the line editor and what was typed in it."""
-        self._editing = None
+        self.editing = None
         await self.query(FieldInput).remove()
         self.rows.focus()
 
@@ -158,13 +154,13 @@ class Form(Vertical):
     @on(Input.Changed)
     def _typed(self, event: Input.Changed) -> None:
         event.stop()
-        if self._editing is not None:
-            self.post_message(self.Typed(self._editing, event.value))
+        if self.editing is not None:
+            self.post_message(self.Typed(self.editing, event.value))
 
     @on(FieldInput.Finished)
     async def _finished(self, event: FieldInput.Finished) -> None:
         event.stop()
-        key = self._editing
+        key = self.editing
         if key is None or (event.kept and not event.move and not self.takes(key, event.text)):
             return
         await self.close_editor()

@@ -78,7 +78,7 @@ class RowList(ScrollView, can_focus=True):
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
-        self._rows: list[ListRow] = []
+        self.rows: list[ListRow] = []
         self._tops: list[int] = []
         self._line_owner: list[int] = []
         self._drawn: dict[int, Sequence[Content]] = {}
@@ -86,13 +86,9 @@ class RowList(ScrollView, can_focus=True):
         self._cursor = 0
 
     @property
-    def rows(self) -> Sequence[ListRow]:
-        return self._rows
-
-    @property
     def current(self) -> str | None:
         """The key of the row under the cursor; None in a list with nothing to select."""
-        return self._rows[self._cursor].key if self._rows and self._rows[self._cursor].selectable else None
+        return self.rows[self._cursor].key if self.rows and self.rows[self._cursor].selectable else None
 
     def set_rows(self, rows: Sequence[ListRow], *, cursor: str | None = None) -> None:
         """Show `rows`; the cursor stays on its row, or as near to where it was as can be.
@@ -102,10 +98,10 @@ class RowList(ScrollView, can_focus=True):
         wanted = cursor if cursor is not None else self.current
         in_sight = self.current is not None and self.line_of(self.current) is not None
         before, layout_before, cursor_before = self._visible_lines(), self._line_owner, self._cursor
-        self._rows = list(rows)
+        self.rows = list(rows)
         self._drawn.clear()
         self._tops, self._line_owner = [], []
-        for index, row in enumerate(self._rows):
+        for index, row in enumerate(self.rows):
             self._tops.append(len(self._line_owner))
             self._line_owner.extend([index] * row.height)
         found = self._find(wanted)
@@ -131,14 +127,14 @@ class RowList(ScrollView, can_focus=True):
         return index is not None
 
     def _find(self, key: str | None) -> int | None:
-        return next((index for index, row in enumerate(self._rows) if row.key == key and row.selectable), None)
+        return next((index for index, row in enumerate(self.rows) if row.key == key and row.selectable), None)
 
     def bring(self, first: str, last: str) -> None:
         """Scroll the rows from `first` to `last` into sight, as far as they fit, with as much as can be above them."""
-        places = {row.key: place for place, row in enumerate(self._rows)}
+        places = {row.key: place for place, row in enumerate(self.rows)}
         if last in places:
             top, end = self._tops[places.get(first, places[last])], places[last]
-            self.call_after_refresh(self._bring, top, self._tops[end] + self._rows[end].height)
+            self.call_after_refresh(self._bring, top, self._tops[end] + self.rows[end].height)
 
     def _bring(self, top: int, end: int) -> None:
         first = 0 if end <= self.size.height else top
@@ -153,30 +149,30 @@ class RowList(ScrollView, can_focus=True):
 
     def action_move(self, by: int) -> None:
         index = self._cursor + by
-        while 0 <= index < len(self._rows) and not self._rows[index].selectable:
+        while 0 <= index < len(self.rows) and not self.rows[index].selectable:
             index += by
-        if 0 <= index < len(self._rows):
+        if 0 <= index < len(self.rows):
             self._go(index)
         else:
             self.scroll_to(y=0 if by < 0 else self.max_scroll_y, animate=False)
 
     def action_page(self, by: int) -> None:
-        if self._rows:
+        if self.rows:
             line = self._tops[self._cursor] + by * max(1, self.size.height - 1)
             line = min(max(line, 0), len(self._line_owner) - 1)
             self._go(self._nearest(self._line_owner[line]))
 
     def action_edge(self, index: int) -> None:
-        if self._rows:
-            self._go(self._nearest(index % len(self._rows)))
+        if self.rows:
+            self._go(self._nearest(index % len(self.rows)))
 
     def on_click(self, event: Click) -> None:
         line = event.y + self.scroll_offset.y
-        if line < len(self._line_owner) and self._rows[self._line_owner[line]].selectable:
+        if line < len(self._line_owner) and self.rows[self._line_owner[line]].selectable:
             self._go(self._line_owner[line])
             kind = {1: self.Clicked, 2: self.DoubleClicked}.get(event.chain)
             if kind is not None:
-                self.post_message(kind(self, self._rows[self._cursor].key))
+                self.post_message(kind(self, self.rows[self._cursor].key))
 
     def on_resize(self) -> None:
         self.call_after_refresh(self._scroll_to_cursor)
@@ -190,7 +186,7 @@ class RowList(ScrollView, can_focus=True):
         if line >= len(self._line_owner) or not width:
             return Strip.blank(width, self.rich_style)
         index = self._line_owner[line]
-        under_cursor = index == self._cursor and self._rows[index].selectable
+        under_cursor = index == self._cursor and self.rows[index].selectable
         style = self.get_visual_style("row-list--cursor") if under_cursor else self.visual_style
         content = self._line(index, line - self._tops[index])
         mark = "›" if under_cursor and line == self._tops[index] else " "
@@ -209,12 +205,12 @@ class RowList(ScrollView, can_focus=True):
         if self._drawn_width != self._width:
             self._drawn, self._drawn_width = {}, self._width
         if index not in self._drawn:
-            self._drawn[index] = self._rows[index].draw(max(1, self._width - _GUTTER))
+            self._drawn[index] = self.rows[index].draw(max(1, self._width - _GUTTER))
         lines = self._drawn[index]
         return lines[offset] if offset < len(lines) else Content("")
 
     def _nearest(self, index: int) -> int:
-        choices = [place for place, row in enumerate(self._rows) if row.selectable]
+        choices = [place for place, row in enumerate(self.rows) if row.selectable]
         return min(choices, key=lambda place: abs(place - index), default=0)
 
     def _go(self, index: int) -> None:
@@ -224,12 +220,12 @@ class RowList(ScrollView, can_focus=True):
         self._refresh_row(before)
         self._refresh_row(index)
         self._scroll_to_cursor()
-        self.post_message(self.Highlighted(self, self._rows[index].key))
+        self.post_message(self.Highlighted(self, self.rows[index].key))
 
     def _scroll_to_cursor(self) -> None:
-        if self._rows and self._cursor < len(self._tops):
-            top, height = self._tops[self._cursor], self._rows[self._cursor].height
-            first = top if any(row.selectable for row in self._rows[: self._cursor]) else 0
+        if self.rows and self._cursor < len(self._tops):
+            top, height = self._tops[self._cursor], self.rows[self._cursor].height
+            first = top if any(row.selectable for row in self.rows[: self._cursor]) else 0
             self.scroll_to_region(Region(0, first, 1, top - first + height), animate=False, force=True)
 
     def _visible_lines(self) -> list[Content]:
@@ -238,11 +234,11 @@ class RowList(ScrollView, can_focus=True):
         return [self._line(index, top + at - self._tops[index]) for at, index in enumerate(owners)]
 
     def _refresh_changed(self, before: list[Content]) -> None:
-        for line, (old, new) in enumerate(zip(before, self._visible_lines(), strict=False)):
+        for y, (old, new) in enumerate(zip(before, self._visible_lines(), strict=False)):
             if not old.is_same(new):
-                self.refresh(Region(0, line, self._width, 1))
+                self.refresh(Region(0, y, self._width, 1))
 
     def _refresh_row(self, index: int) -> None:
-        if index < len(self._rows):
+        if index < len(self.rows):
             top = self._tops[index] - self.scroll_offset.y
-            self.refresh(Region(0, top, self._width, self._rows[index].height))
+            self.refresh(Region(0, top, self._width, self.rows[index].height))

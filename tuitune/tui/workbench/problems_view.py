@@ -20,7 +20,7 @@ from tuitune.data.tasks import Task
 from tuitune.problem import TuituneError
 from tuitune.recipe.document import write_text
 from tuitune.text import clean
-from tuitune.tui.widgets.columns import Column, line, titles
+from tuitune.tui.widgets.columns import Column, table_row, titles
 from tuitune.tui.widgets.line import LineInput
 from tuitune.tui.widgets.row_list import ListRow
 from tuitune.tui.workbench.bench import Target
@@ -98,14 +98,10 @@ class ProblemsView(View):
 
     def _row(self, at: int, problem: DataProblem) -> ListRow:
         left_out = bool(problem.mark) and self.bench.is_left_out(problem.mark)
-
-        def draw(width: int) -> list[Content]:
-            where = f"{problem.line:,}" if problem.line else ""
-            said = Content.assemble(("– dropped  ", "$warn") if left_out else "", clean(problem.message))
-            cells: list[str | Content] = [f"{problem.row:,}", where, problem.kind, problem.field, said]
-            return [line(_COLUMNS, cells, width, "$faint" if left_out else "")]
-
-        return ListRow(str(at), draw)
+        where = f"{problem.line:,}" if problem.line else ""
+        said = Content.assemble(("– dropped  ", "$warn") if left_out else "", clean(problem.message))
+        style = "$faint" if left_out else ""
+        return table_row(str(at), _COLUMNS, [f"{problem.row:,}", where, problem.kind, problem.field, said], style)
 
     def detail(self, key: str) -> Content:
         problem = self.found[int(key)]
