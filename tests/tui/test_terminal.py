@@ -76,9 +76,10 @@ def test_a_terminal_that_stops_reading_does_not_keep_it_from_leaving() -> None:
 
 
 def test_a_terminal_that_vanishes_without_a_signal_ends_it() -> None:
-    """No controlling terminal, so no SIGHUP: Textual would go on reading from nothing at full speed."""
+    """No controlling terminal, so no SIGHUP: Textual would go on reading from nothing at full speed. And no size."""
     master, slave = pty.openpty()
-    environment = {**os.environ, "TERM": "xterm-256color"}
+    known = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}
+    environment = {**known, "TERM": "xterm-256color"}
     process = subprocess.Popen(SCREEN, stdin=slave, stdout=slave, stderr=slave, env=environment, start_new_session=True)
     os.close(slave)
     try:

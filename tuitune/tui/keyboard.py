@@ -32,11 +32,15 @@ class KeyParser(XTermParser):
 
 
 class Driver(linux_driver.LinuxDriver):
-    """Textual's driver with the parser above."""
+    """Textual's driver with the parser above, and one size of the terminal."""
 
     def run_input_thread(self) -> None:
         linux_driver.XTermParser = KeyParser  # type: ignore[misc]
         super().run_input_thread()
+
+    def _get_terminal_size(self) -> tuple[int, int]:
+        """The size that rich finds: Textual's own differs where a terminal tells none, and it then never settles."""
+        return self._app.console.size
 
 
 def key_name(event: events.Key) -> str | None:
