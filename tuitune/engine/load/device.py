@@ -13,10 +13,10 @@ from tuitune.engine.process.failures import EngineError, first_line
 from tuitune.hardware.fitness import Build, refusal, release
 from tuitune.hardware.gpus import Gpu, GpuSampler
 from tuitune.hardware.occupancy import candidates, hides_all, visible_devices
+from tuitune.planning.forecast.formats import dtypes
 from tuitune.recipe.schema import Recipe
 
 DTYPES = {"bfloat16": torch.bfloat16, "float16": torch.float16, "float32": torch.float32}
-_ARITHMETIC = {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}
 
 
 @dataclass(frozen=True)
@@ -83,38 +83,13 @@ def _cuda_says() -> str:
 
 
 def precision(recipe: Recipe, on: torch.device) -> Precision:
-    """The formats that the recipe asks for, with `auto` settled for the device.
-
-    A frozen base is loaded in the format of the arithmetic, and the adapter's weights stay float32. On a GPU autocast
-    has these computed in the base's 16 bits, so that no float32 copy of a layer's input is kept for the backward pass;
-    float16 needs autocast anyway, for the gradient scaler that its narrow range needs. Weights that are trained
-    themselves are held in float32 unless the recipe says otherwise, and autocast does the arithmetic.
-    """
-    trained = recipe.method.trains_base
-    asked = DTYPES.get(recipe.model.dtype)
-    arithmetic = _arithmetic(recipe.training.precision, asked, on)
-    weights = asked or (torch.float32 if trained else arithmetic)
-    compute = DTYPES.get(recipe.quantization.compute_dtype, weights)
-    if torch.float16 in (weights, arithmetic):
-        if on.type == "cpu":
-            key = "model.dtype" if weights == torch.float16 else "training.precision"
-            raise EngineError(f"{key}: training in float16 needs a GPU; choose bfloat16 or float32 on a CPU")
-        autocast = torch.float16
-    elif trained:
-        autocast = arithmetic if weights != arithmetic else None
-    else:
-        autocast = weights if on.type == "cuda" and weights == compute == torch.bfloat16 else None
-    return Precision(weights, compute, autocast)
-
-
-def _arithmetic(name: str, weights: torch.dtype | None, on: torch.device) -> torch.dtype:
-    if name != "auto":
-        return _ARITHMETIC[name]
-    if weights in (torch.bfloat16, torch.float16):
-        return weights
-    if on.type == "cpu":
-        return torch.float32
-    return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
+    """The formats that the recipe asks for on this device. EngineError where it cannot train in them."""
+    modern = on.type == "cpu" or torch.cuda.is_bf16_supported(including_emulation=False)
+    told = dtypes(recipe, "cpu" if on.type == "cpu" else "cuda", modern=modern)
+    if on.type == "cpu" and told.autocast == "float16":
+        key = "model.dtype" if told.weights == "float16" else "training.precision"
+        raise EngineError(f"{key}: training in float16 needs a GPU; choose bfloat16 or float32 on a CPU")
+    return Precision(DTYPES[told.weights], DTYPES[told.compute], DTYPES.get(told.autocast))
 
 
 class Memory:

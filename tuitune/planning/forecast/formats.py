@@ -1,4 +1,4 @@
-"""The number formats that a recipe means on a device: how many bytes each kind of number takes in training."""
+"""The number formats that a recipe means on a device, for the engine by name and for the forecast in bytes."""
 
 from __future__ import annotations
 
@@ -28,25 +28,40 @@ class Formats:
     autocast: bool = False
 
 
-def formats(recipe: Recipe, device: Device, *, modern: bool = True) -> Formats:
-    """The formats of a recipe with `auto` settled, as `precision` of the engine's `load.device` settles it: bf16
-    on a GPU (fp16 where it is not `modern`), fp32 on a CPU; adapters are always float32.
+@dataclass(frozen=True)
+class Dtypes:
+    """Names of number formats: of the base's weights as loaded, of 4-bit arithmetic, and of autocast ("": none)."""
 
-    On a GPU autocast computes the adapters of a 16-bit base in its format. Weights that are trained are kept in float32
-    under autocast.
+    weights: str
+    compute: str
+    autocast: str
+
+
+def dtypes(recipe: Recipe, device: Device, *, modern: bool = True) -> Dtypes:
+    """What the recipe asks for, with `auto` settled: bf16 on a GPU (fp16 where it is not `modern`), fp32 on a CPU.
+
+    A frozen base is loaded in the format of the arithmetic, and the adapter's weights stay float32. On a GPU autocast
+    has these computed in the base's 16 bits, so that no float32 copy of a layer's input is kept for the backward pass;
+    float16 needs autocast anyway, for the gradient scaler that its narrow range needs. Weights that are trained
+    themselves are held in float32 unless the recipe says otherwise, and autocast does the arithmetic.
     """
-    trained = recipe.method.trains_base
+    trained, computed = recipe.method.trains_base, recipe.quantization.compute_dtype
     asked = recipe.model.dtype if recipe.model.dtype != "auto" else None
     usual = "float32" if device == "cpu" else "bfloat16" if modern else "float16"
     halves = asked if asked != "float32" else None
     arithmetic = _ARITHMETIC.get(recipe.training.precision, halves or usual)
     weights = asked or ("float32" if trained else arithmetic)
+    compute = weights if computed == "auto" else computed
     if "float16" in (weights, arithmetic):
         autocast = "float16"
     elif trained:
         autocast = arithmetic if weights != arithmetic else ""
     else:
-        computed = recipe.quantization.compute_dtype
-        both = weights == "bfloat16" and computed in ("auto", "bfloat16")
-        autocast = weights if both and device == "cuda" else ""
-    return Formats(_BYTES[weights], _BYTES[autocast or weights], autocast=bool(autocast))
+        autocast = weights if device == "cuda" and weights == compute == "bfloat16" else ""
+    return Dtypes(weights, compute, autocast)
+
+
+def formats(recipe: Recipe, device: Device, *, modern: bool = True) -> Formats:
+    """The bytes of the formats that `dtypes` settles; an adapter's are always those of float32."""
+    told = dtypes(recipe, device, modern=modern)
+    return Formats(_BYTES[told.weights], _BYTES[told.autocast or told.weights], autocast=bool(told.autocast))
