@@ -12,8 +12,7 @@ from transformers.pytorch_utils import Conv1D
 
 from tests.hardware.folders import LLAMA_3_1_8B
 from tuitune.hardware.model_facts import read_facts
-from tuitune.planning.forecast.parameters import trainable_parameters
-from tuitune.planning.targets import resolve_targets
+from tuitune.planning.targets import resolve_targets, trainable_parameters
 from tuitune.problem import TuituneError
 from tuitune.recipe.overrides import with_values
 from tuitune.recipe.schema import Recipe

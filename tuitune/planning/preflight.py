@@ -27,7 +27,7 @@ from tuitune.planning.data_plan import known_tokens
 from tuitune.planning.forecast.expected_steps import Steps, expected_steps, tokens_of
 from tuitune.planning.forecast.formats import Device
 from tuitune.planning.forecast.memory import Fit, Forecast, fits, forecast
-from tuitune.planning.forecast.parameters import trainable_parameters
+from tuitune.planning.targets import trainable_parameters
 from tuitune.problem import Problem, TuituneError
 from tuitune.recipe.check import problems
 from tuitune.recipe.schema import Recipe

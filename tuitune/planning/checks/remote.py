@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from tuitune.data.tasks import begin
 from tuitune.hardware.model_facts import Experts, Linear, ModelFacts
@@ -70,12 +68,7 @@ def _asked(name: str, revision: str, patience: float) -> Remote:
     if progress.result is None:
         kind, _, words = progress.error.partition(": ")
         return Remote(refused=words) if kind == "refused" else Remote(unknown=words or progress.error)
-    result = progress.result
-    return Remote(_facts(result["facts"]), tuple(result["misfits"]), result["download"])
-
-
-def _facts(told: Mapping[str, Any]) -> ModelFacts:
-    """Facts as JSON has them."""
-    experts = told["experts"]
+    told, experts = progress.result["facts"], progress.result["facts"]["experts"]
     linears = tuple(Linear(**linear) for linear in told["linears"])
-    return ModelFacts(**{**told, "linears": linears, "experts": Experts(**experts) if experts else None})
+    facts = ModelFacts(**{**told, "linears": linears, "experts": Experts(**experts) if experts else None})
+    return Remote(facts, tuple(progress.result["misfits"]), progress.result["download"])

@@ -15,8 +15,7 @@ _ARITHMETIC = {"bf16": "bfloat16", "fp16": "float16", "fp32": "float32"}
 
 @dataclass(frozen=True)
 class Formats:
-    """Bytes a number: `weights` of the base as loaded (where not quantized), `compute` in matrix products, `adapter` of
-    LoRA.
+    """Bytes a number: `weights` of the base as loaded (where not quantized), `compute` in matrix products, `adapter`.
 
     `autocast`: products are computed in `compute` from copies that are cast on the way, so the copies stay for the
     backward pass.

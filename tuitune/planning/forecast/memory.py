@@ -12,7 +12,7 @@ from tuitune.hardware.model_facts import Linear, ModelFacts
 from tuitune.hardware.occupancy import training_gpu
 from tuitune.planning.forecast.activations import TrainingStep, Widths, peak, widths
 from tuitune.planning.forecast.formats import Device, Formats, formats
-from tuitune.planning.forecast.parameters import adapted_experts, adapted_layers, trainable_parameters
+from tuitune.planning.targets import adapted_experts, adapted_layers, trainable_parameters
 from tuitune.recipe.schema import Recipe
 from tuitune.units import bytes_text
 
@@ -78,13 +78,15 @@ def forecast(
         step = replace(step, repeated=True)
     trained = _trained(recipe, facts, step)
     weight = numbers.weights if step.trained else numbers.adapter
-    experts = _experts(facts, numbers, step)
+    # The experts of a frozen mixture stay as loaded, whatever the bits.
+    experts = numbers.weights * facts.experts.weights if facts.experts and not step.trained else 0
     activations, head = peak(facts, wide, step, on_gpu=device == "cuda")
     parts = {
         "weights": _weights(recipe, facts, numbers, step) - experts,
         **({"experts": experts} if experts else {}),
         "adapter": 0 if step.trained else trained * weight,
-        "gradients": _gradients(recipe, trained * weight, activations),
+        # Kept from batch to batch while accumulating, else made as activations are freed.
+        "gradients": max(0, trained * weight - (activations if recipe.training.accumulation == 1 else 0)),
         "optimizer": _optimizer(recipe, facts, step, trained, weight),
         "activations": activations,
         "loss head": head,
@@ -164,22 +166,12 @@ def _weights(recipe: Recipe, facts: ModelFacts, numbers: Formats, step: Training
     return round(quantized + numbers.weights * (total - packed))
 
 
-def _experts(facts: ModelFacts, numbers: Formats, step: TrainingStep) -> int:
-    """The experts of a mixture, which stay as loaded whatever the bits; none where every weight is trained alike."""
-    return 0 if facts.experts is None or step.trained else numbers.weights * facts.experts.weights
-
-
 def _packed(facts: ModelFacts) -> int:
     """Weights of the blocks' linear layers; of an unknown layout, all but the vocabulary's matrices and experts."""
     if facts.linears:
         return sum(linear.weights for linear in facts.trunk)
     experts = facts.experts.weights if facts.experts else 0
     return max(0, (facts.parameters or 0) - 2 * (facts.vocab or 0) * (facts.hidden or 0) - experts)
-
-
-def _gradients(recipe: Recipe, size: int, activations: int) -> int:
-    """Gradients beside all activations: kept from batch to batch while accumulating, else made as those are freed."""
-    return size if recipe.training.accumulation > 1 else max(0, size - activations)
 
 
 def _optimizer(recipe: Recipe, facts: ModelFacts, step: TrainingStep, trained: int, weight: int) -> int:
