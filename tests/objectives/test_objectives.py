@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+import tuitune
 from tuitune.data.scan.advice import UNREADABLE
 from tuitune.data.scan.fit import advice_for
 from tuitune.data.shapes import SHAPES, WRITABLE
@@ -31,6 +34,11 @@ def test_what_is_trained_names_settings_that_a_recipe_has_and_metrics_of_its_own
     own = [metric.key for objective in TRAINED.values() for metric in objective.metrics]
     assert [*METRICS] == [*(metric.key for metric in COMMON), *dict.fromkeys(own)]
     assert all(setting(key) for objective in TRAINED.values() for key in objective.settings)
+
+
+def test_what_is_trained_has_a_trainer_in_a_file_of_its_name() -> None:
+    trainers = Path(tuitune.__file__).parent / "engine" / "objectives"
+    assert {file.stem for file in trainers.glob("[!_]*.py")} == set(TRAINED)
 
 
 @EACH
