@@ -54,13 +54,11 @@ def gpu_findings() -> Iterator[Finding]:
     if all(finding.level == "ok" for finding in findings):
         yield _torch_on(cards, build, facts)
     if missing := why_not_compiled():
-        yield Finding(
-            "warning", "compiler", f"{missing}. Until then the loss is computed without Triton, which is slower"
-        )
+        slower = f"{missing}. Until then the loss is computed without Triton, which is slower"
+        yield Finding("warning", "compiler", slower)
     if occupancy.hides_all(visible := occupancy.visible_devices()):
-        yield Finding(
-            "warning", "visible GPUs", f"CUDA_VISIBLE_DEVICES = {visible!r} hides every GPU from runs started here"
-        )
+        hidden = f"CUDA_VISIBLE_DEVICES = {visible!r} hides every GPU from runs started here"
+        yield Finding("warning", "visible GPUs", hidden)
 
 
 def probe() -> Mapping[str, Any]:

@@ -64,22 +64,17 @@ def _recipe(options: argparse.Namespace) -> Recipe:
     """The recipe that `--recipe` names, on PATH where one is given: nothing of it is held out then."""
     from tuitune.cli.verbs.data.preparation import given_recipe
     from tuitune.recipe import overrides
+    from tuitune.recipe.settings import settings
 
     if options.path is None and not options.recipe:
         raise TuituneError("name a data set, or a recipe (--recipe)")
-    tables = overrides.tables_of(given_recipe(options, replaced=_replaced(options)))
+    given = {"data": options.path is not None, "model": bool(options.model)}
+    replaced = [one.key for one in settings() if given.get(one.entails.names)]
+    tables = overrides.tables_of(given_recipe(options, replaced=replaced))
     if options.path is not None:
         tables["data"] = {**tables.get("data", {}), "train": options.path, "eval": "", "mix": {}}
     model = [f"model.id={options.model}"] if options.model else []
     return overrides.apply(tables, [*model, *options.overrides])
-
-
-def _replaced(options: argparse.Namespace) -> list[str]:
-    """The keys of the recipe that the command line answers for."""
-    from tuitune.recipe.settings import settings
-
-    given = {"data": options.path is not None, "model": bool(options.model)}
-    return [one.key for one in settings() if given.get(one.entails.names)]
 
 
 def _summary(result: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
