@@ -14,6 +14,7 @@ from tuitune.recipe.schema import Recipe
 from tuitune.runs.read.summary import summarize
 from tuitune.runs.store.directory import find
 from tuitune.runs.store.journal import last, read_all
+from tuitune.runs.store.records.training import Step
 
 SETTINGS = [
     "run.name=life",
@@ -35,7 +36,7 @@ def test_a_run_is_tuned_saved_measured_asked_paused_and_resumed(cli, home: Path,
     run_id, err = started.communicate(timeout=120)
     assert started.returncode == 0, err
     run = find(run_id.strip())
-    wait_for(lambda: last(run.metrics_file, "step"), 120)
+    wait_for(lambda: last(run.metrics_file, Step), 120)
 
     def ask(*arguments: str) -> dict[str, Any]:
         answer = cli(*arguments, "--json")
@@ -44,10 +45,8 @@ def test_a_run_is_tuned_saved_measured_asked_paused_and_resumed(cli, home: Path,
 
     tuned = ask("tune", "life", "learning_rate=1e-4", "log_every=2")["result"]
     assert tuned["changes"] == {"training.learning_rate": 1e-4, "training.log_every": 2}
-    later = wait_for(
-        lambda: (found := last(run.metrics_file, "step")) and found["step"] > tuned["from_step"] and found, 120
-    )
-    assert later["learning_rate"] == 1e-4
+    later = wait_for(lambda: (found := last(run.metrics_file, Step)) and found.step > tuned["from_step"] and found, 120)
+    assert later.figure("learning_rate") == 1e-4
 
     saved = ask("checkpoint", "life")["result"]
     assert Path(saved["path"]).is_dir()
@@ -75,7 +74,7 @@ def test_a_run_is_tuned_saved_measured_asked_paused_and_resumed(cli, home: Path,
     summary = summarize(run)
     assert (summary.state, summary.step, summary.life, summary.exact) == ("finished", step + 3, 2, True)
     assert summary.adapter is not None
-    assert last(run.metrics_file, "step")["learning_rate"] == 1e-4
+    assert last(run.metrics_file, Step).figure("learning_rate") == 1e-4
     trained = [record for record in read_all(run.metrics_file) if record["kind"] == "step"]
     first_rate = Recipe().training.learning_rate
     assert {first_rate, 1e-4} == {record["learning_rate"] for record in trained}

@@ -23,7 +23,8 @@ from tuitune.recipe.schema import Recipe
 from tuitune.runs.read.state import STATES
 from tuitune.runs.store.directory import Run, create
 from tuitune.runs.store.journal import JournalWriter
-from tuitune.runs.store.records import FIELDS
+from tuitune.runs.store.records import lifecycle, samples, training
+from tuitune.runs.store.records.line import Line
 from tuitune.tui.charts.axis import AXES
 from tuitune.tui.charts.envelope import ChartWindow
 from tuitune.tui.charts.plot import Plot
@@ -46,6 +47,18 @@ METRIC_KINDS = [
     *("phase", "plan", "step", "eval", "answers", "checkpoint"),
     *("resumed", "tuned", "done", "alert", "artefact", "end"),
 ]
+FIELDS = sorted(
+    {
+        *("kind", "event", "nonfinite", "name", "directory", "host", "boot_id", "uptime", "created_at"),
+        *(
+            field
+            for module in (training, lifecycle, samples)
+            for kind in vars(module).values()
+            if isinstance(kind, type) and issubclass(kind, Line)
+            for field in kind.fields
+        ),
+    }
+)
 WORDS = [*STATES, *EVENTS, "base", "tuned", "bytes", "batches", "warning", "error", "stuck", "training", "edit", "tune"]
 LONG_AGO = "01HF0000000000000000000000"
 """The id of a run of 2023: one without events is taken for one that is about to start while it is young."""
@@ -55,9 +68,7 @@ texts = st.sampled_from([*WORDS, "", "\x00\x1b[2J\u202e\ud800", "a" * 5000, "[/]
 leaves = st.none() | st.booleans() | numbers | st.floats(allow_nan=False, allow_infinity=False) | texts
 values = st.recursive(
     leaves,
-    lambda inner: (
-        st.lists(inner, max_size=3) | st.dictionaries(texts | st.sampled_from(sorted(FIELDS)), inner, max_size=3)
-    ),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts | st.sampled_from(FIELDS), inner, max_size=3),
     max_leaves=6,
 )
 USUAL: dict[str, Any] = {
@@ -71,7 +82,7 @@ USUAL: dict[str, Any] = {
 
 def records(name: str, kinds: list[str]) -> st.SearchStrategy[list[dict[str, Any]]]:
     """Records that are right but for a few fields, which are anything."""
-    odd = st.dictionaries(st.sampled_from(["v", "seq", name, *sorted(FIELDS)]), values, max_size=4)
+    odd = st.dictionaries(st.sampled_from(["v", "seq", name, *FIELDS]), values, max_size=4)
     right = st.builds(lambda kind: {**USUAL, name: kind}, st.sampled_from(kinds))
     return st.lists(st.builds(lambda one, other: {**one, **other}, right, odd) | st.builds(dict, odd), max_size=9)
 

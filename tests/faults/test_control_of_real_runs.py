@@ -39,7 +39,7 @@ def test_a_pause_frees_the_machine_and_resumes_to_the_identical_curve(engines: E
     wait_for(lambda: not any(Path(f"/proc/{pid}").exists() for pid in pids), seconds=FREED_SECONDS)
     assert started_with(str(run.path)) == []
     answer = spool.outcome(run, nonce)
-    assert answer and answer["ok"] is True
+    assert answer and answer.ok is True
     assert 20 <= real_runs.step(run) < 150
     assert not run.adapter.exists()
 
@@ -60,7 +60,7 @@ def test_a_learning_rate_takes_effect_at_the_next_step_and_is_in_the_record(engi
     real_runs.until(run, lambda: real_runs.step(run) >= 20)
     nonce = spool.request(run, "tune", {"changes": {"training.learning_rate": 3e-5}})
     done = real_runs.until(run, lambda: spool.outcome(run, nonce))
-    assert done and done["ok"] is True, done
+    assert done and done.ok is True, done
     real_runs.until(run, lambda: real_runs.step(run) >= done["step"] + 20)
     spool.request(run, "pause")
     assert real_runs.rest(run) == "paused"

@@ -29,6 +29,8 @@ from tuitune.runs.read.state import AT_REST, derive
 from tuitune.runs.store import checkpoints, identity, journal
 from tuitune.runs.store.directory import Run, read_record
 from tuitune.runs.store.identity import Identity
+from tuitune.runs.store.records.lifecycle import EngineStarted
+from tuitune.runs.store.records.training import Step
 
 pytestmark = [pytest.mark.slow, pytest.mark.soak]
 
@@ -64,8 +66,8 @@ class Victim:
     @property
     def step(self) -> int:
         """The newest step of this life; 0 before its first."""
-        newest = journal.last(self.run.metrics_file, "step") or {}
-        return newest["step"] if newest.get("seq", 0) > self._after else 0
+        newest = journal.last(self.run.metrics_file, Step) or Step(seq=0)
+        return newest.step if newest.seq > self._after else 0
 
     def die(self, quota: int) -> None:
         """Wait for a random moment of this life, or until it has come as far as `quota`, then kill somebody."""
@@ -117,8 +119,8 @@ class Victim:
     def _engine(self) -> Identity | None:
         """Who the engine of this life is, once it has been started."""
         life = events(self.run, "supervisor")[-1]
-        newest = journal.last(self.run.events_file, "engine") or {}
-        return Identity.from_record(newest["identity"]) if newest.get("seq", 0) > life["seq"] else None
+        newest = journal.last(self.run.events_file, EngineStarted) or EngineStarted(seq=0)
+        return Identity.from_record(newest.identity) if newest.seq > life["seq"] else None
 
     def _at_work(self) -> bool:
         return derive(self.run)[0] not in AT_REST

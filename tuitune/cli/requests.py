@@ -16,11 +16,13 @@ from tuitune.runs.read.state import derive
 from tuitune.runs.read.summary import Summary, summarize
 from tuitune.runs.store import journal
 from tuitune.runs.store.directory import Run, find, read_recipe
-from tuitune.runs.store.records import Record, text, whole
+from tuitune.runs.store.records import Record, whole
+from tuitune.runs.store.records.lifecycle import Acknowledged
+from tuitune.runs.store.records.training import Done
 from tuitune.text import clean
 
 
-def ask(run: Run, verb: str, **arguments: Any) -> Record | None:
+def ask(run: Run, verb: str, **arguments: Any) -> Acknowledged | Done | None:
     """Ask, and return how the run answered: its acknowledgement or, where the engine acts, what came of it.
 
     None where the run came to rest before it answered. TuituneError where the request cannot be made or is refused.
@@ -31,14 +33,14 @@ def ask(run: Run, verb: str, **arguments: Any) -> Record | None:
     except KeyboardInterrupt:
         note(f"\nno longer watching; the request to {verb} {run.name} still stands")
         raise
-    if answer is not None and answer.get("event") == "acknowledged" and not answer.get("ok"):
+    if isinstance(answer, Acknowledged) and not answer.ok:
         raise TuituneError(f"{run.name} refused to {verb}: {message_of(answer)}")
     return answer
 
 
-def message_of(answer: Record) -> str:
+def message_of(answer: Acknowledged | Done) -> str:
     """What an answer says, safe to show; "" where it says nothing."""
-    return clean(text(answer, "message"), newlines=True)
+    return clean(answer.message, newlines=True)
 
 
 def changed(run: Run, assignments: Sequence[str]) -> dict[str, Any]:
@@ -90,7 +92,7 @@ def ended_text(summary: Summary) -> str:
 def carry_out(
     options: argparse.Namespace,
     verb: str,
-    result: Callable[[Run, Record], Any],
+    result: Callable[[Run, Done], Any],
     pairs: Callable[[Any], Pairs],
     **arguments: Any,
 ) -> int:
@@ -106,9 +108,9 @@ def carry_out(
         if options.json:
             say_json({**document, "result": None})
         return Exit.DONE
-    answer = ask(run, verb, **arguments) or {"message": f"too late: it is {derive(run)[0]}"}
-    document |= {"ok": bool(answer.get("ok")), "message": message_of(answer), "step": answer.get("step")}
-    found = result(run, answer) if document["ok"] else None
+    answer = ask(run, verb, **arguments) or Done(message=f"too late: it is {derive(run)[0]}")
+    document |= {"ok": bool(answer.ok), "message": message_of(answer), "step": answer.figure("step")}
+    found = result(run, answer) if isinstance(answer, Done) and answer.ok else None
     if options.json:
         say_json({**document, "result": found})
     elif found is not None:
@@ -120,11 +122,11 @@ def carry_out(
     return Exit.DONE if document["ok"] else Exit.FAILED
 
 
-def latest(kind: str, run: Run, done: Record) -> Record | None:
+def latest(kind: str, run: Run, done: Done) -> Record | None:
     """The last record of a kind in metrics.jsonl before `done` was written, of the same step: also where what was asked
     for had been there before.
     """
-    before = whole(done, "seq") or 0
+    before = done.seq or 0
     earlier = (one for one in journal.backwards(run.metrics_file, kind) if (whole(one, "seq") or 0) < before)
     record = next(earlier, None)
-    return record if record and record.get("step") == done.get("step") else None
+    return record if record and record.get("step") == done.step else None

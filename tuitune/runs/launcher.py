@@ -29,7 +29,8 @@ from tuitune.runs.read.state import AT_REST, derive, last_words
 from tuitune.runs.store import files, journal
 from tuitune.runs.store.directory import Run, create, list_runs, read_recipe, refuse_odd_name
 from tuitune.runs.store.provenance import provenance
-from tuitune.runs.store.records import table, whole
+from tuitune.runs.store.records.lifecycle import Supervisor
+from tuitune.runs.store.records.training import Plan
 from tuitune.runs.supervise.supervisor import REFUSED, UNABLE
 from tuitune.runs.unit import unit_command, unit_environment
 
@@ -109,7 +110,7 @@ def _more_to_do(run: Run, changes: Mapping[str, Any]) -> bool:
     """Whether the recipe with `changes` trains for longer than the run's did."""
     before, after = read_recipe(run).training, amended(run, changes).training
     wanted = total_steps(run, after)
-    done = whole(journal.last(run.metrics_file, "plan") or {}, "total_steps") or before.max_steps
+    done = (journal.last(run.metrics_file, Plan) or Plan()).total_steps or before.max_steps
     if wanted is None or done is None:
         return (after.epochs, after.max_steps) != (before.epochs, before.max_steps)
     return wanted > done
@@ -195,8 +196,8 @@ def _ended_before_it_began(run: Run, supervisor: subprocess.Popen[bytes], after:
 
 def _begun(run: Run, pid: int, after: int) -> bool:
     """Whether the life that comes after event `after` has begun, under the supervisor with this pid."""
-    begun = journal.last(run.events_file, "supervisor") or {}
-    return table(begun, "identity").get("pid") == pid and (whole(begun, "seq") or 0) > after
+    begun = journal.last(run.events_file, Supervisor) or Supervisor()
+    return (begun.identity or {}).get("pid") == pid and (begun.seq or 0) > after
 
 
 def _environment() -> dict[str, str]:

@@ -159,21 +159,21 @@ class RunControl(Handler):
 
 def _is_being_killed(run: Run) -> bool:
     """Whether somebody had the run killed in this life of it, and it has not ended yet."""
-    from tuitune.runs.read.state import last_life
-    from tuitune.runs.store import journal
+    from tuitune.runs.read.state import read_life
+    from tuitune.runs.store.records import newest
+    from tuitune.runs.store.records.lifecycle import Kill
 
-    return any(event.get("event") == "kill" for event in last_life(journal.backwards(run.events_file)))
+    return newest(read_life(run), Kill) is not None
 
 
 def _await_answer(run: Run, nonce: str) -> None:
     """Wait a moment for what becomes of a request; TuituneError where it is refused."""
     from tuitune.runs.control import spool
-    from tuitune.runs.store.records import text
 
     worker = get_current_worker()
     outcome = spool.await_outcome(run, nonce, seconds=_ANSWER_SECONDS, given_up=lambda: worker.is_cancelled)
-    if outcome is not None and not outcome.get("ok"):
-        raise TuituneError(text(outcome, "message") or "refused without a reason")
+    if outcome is not None and not outcome.ok:
+        raise TuituneError(outcome.message or "refused without a reason")
 
 
 def _why_not(name: str, run: str, state: str) -> str | None:

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from tuitune.recipe.values import to_text
-from tuitune.runs.store.records import event_line
 from tuitune.runs.store.records.lifecycle import (
     Acknowledged,
     Amended,
@@ -49,8 +48,7 @@ def event_texts(view: WatchedRun) -> list[str]:
 
 
 def _newest(view: WatchedRun) -> Iterator[Line]:
-    yield from map(event_line, view.events[-NEWEST:])
-    for lines in (view.checkpoints, view.alerts, view.done, view.tuned):
+    for lines in (view.events, view.checkpoints, view.alerts, view.done, view.tuned):
         yield from lines[-NEWEST:]
     if view.resumed is not None:
         yield view.resumed

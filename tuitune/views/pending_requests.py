@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from tuitune.runs.control.spool import ENGINE_VERBS
 from tuitune.runs.read.state import AT_REST
-from tuitune.runs.store.records import event_line
 from tuitune.runs.store.records.lifecycle import Acknowledged
 from tuitune.runs.store.records.training import Done
 from tuitune.views.watched_run import WatchedRun
@@ -57,8 +56,7 @@ class PendingRequests:
 
     @staticmethod
     def _answer(ask: PendingRequest, view: WatchedRun) -> Answer | None:
-        answers = (*view.done, *(event_line(event) for event in view.events if event.get("nonce") == ask.nonce))
-        for line in reversed(answers):
+        for line in (*reversed(view.events), *reversed(view.done)):
             if isinstance(line, Done | Acknowledged) and line.nonce == ask.nonce and not _passed_on(line):
                 return Answer(ask, line.ok is True, line.message)
         if view.complete and view.summary.state in AT_REST:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from tuitune.problem import TuituneError
 from tuitune.runs.read.summary import RunView
 from tuitune.runs.store.directory import read_recipe
-from tuitune.runs.store.records import number
+from tuitune.runs.store.records.checks import is_number
 from tuitune.runs.store.records.line import Line
 from tuitune.runs.store.records.training import Done
 
@@ -29,7 +29,8 @@ class WatchedRun(RunView):
 
     def figure(self, key: str) -> float | None:
         """The number that a setting is; None where it is none, or not known."""
-        return number({key: self.setting(key)}, key)
+        value = self.setting(key)
+        return value if is_number(value) else None
 
     def current_recipe(self) -> Recipe:
         """The recipe with everything that was tuned in place. TuituneError where its file is damaged."""
@@ -43,7 +44,3 @@ class WatchedRun(RunView):
             except TuituneError:  # a record that this version does not understand
                 continue
         return recipe
-
-    def verb_of(self, step: float, message: str) -> str:
-        """What was asked where the answer at `step` was `message`; "" where that is not known."""
-        return next((line.verb for line in self.done if line.step == step and line.message == message), "")

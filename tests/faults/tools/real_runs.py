@@ -15,6 +15,7 @@ from tuitune.runs import launcher
 from tuitune.runs.read.state import AT_REST, derive
 from tuitune.runs.store import journal
 from tuitune.runs.store.directory import Run
+from tuitune.runs.store.records.training import Step
 
 T = TypeVar("T")
 PATIENCE = 120.0
@@ -34,7 +35,7 @@ def launch(engines: Engines, **settings: Any) -> Run:
 
 def step(run: Run) -> int:
     """The newest step that was recorded; 0 before the first."""
-    return int((journal.last(run.metrics_file, "step") or {"step": 0})["step"])
+    return (journal.last(run.metrics_file, Step) or Step()).step or 0
 
 
 def until(run: Run, condition: Callable[[], T]) -> T:

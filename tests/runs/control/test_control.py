@@ -17,6 +17,7 @@ from tuitune.runs.read.ownership import foreign
 from tuitune.runs.store import identity, lease
 from tuitune.runs.store.directory import Run
 from tuitune.runs.store.journal import JournalWriter
+from tuitune.runs.store.records.training import Done
 from tuitune.runs.supervise.supervisor import supervise
 
 
@@ -220,13 +221,13 @@ def test_the_outcome_is_the_answer_of_whoever_carries_it_out(run: Run) -> None:
     assert spool.outcome(run, stop) is None
     for nonce, verb, ok in ((stop, "stop", True), (refused, "sample", False), (tune, "tune", True)):
         live(run, "acknowledged", nonce=nonce, verb=verb, ok=ok, message="m")
-    assert [(spool.outcome(run, nonce) or {}).get("ok") for nonce in (stop, refused, tune)] == [True, False, None]
+    answers = [spool.outcome(run, nonce) for nonce in (stop, refused, tune)]
+    assert [answer and answer.ok for answer in answers] == [True, False, None]
     with JournalWriter(run.metrics_file) as metrics:
         metrics.append(kind="tuned", nonce=tune, step=3)
         metrics.append(kind="done", nonce=tune, verb="tune", ok=True, message="the learning rate is 1e-4", step=3)
     done = spool.outcome(run, tune)
-    assert done is not None
-    assert (done["kind"], done["message"]) == ("done", "the learning rate is 1e-4")
+    assert isinstance(done, Done) and done.message == "the learning rate is 1e-4"
 
 
 def test_a_flood_is_taken_in_turns(run: Run) -> None:

@@ -77,7 +77,7 @@ def asked(run: Run, verb: str, **arguments: object) -> None:
     """Ask the run for something, and wait until it is done."""
     nonce = spool.request(run, verb, arguments)
     answer = wait_for(lambda: spool.outcome(run, nonce))
-    assert answer["ok"], answer
+    assert answer.ok, answer
 
 
 def test_three_runs_run_one_after_another_and_the_middle_one_as_edited(runs: list[Run], tmp_path: Path) -> None:

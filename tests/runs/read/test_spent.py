@@ -5,15 +5,15 @@ from __future__ import annotations
 import pytest
 
 from tuitune.runs.read.spent import spent
-from tuitune.runs.store.records import Record
+from tuitune.runs.store.records.lifecycle import Ended, EngineStarted, Event, Slot, Supervisor
 
 
-def life(start: float, device: float | None, seconds: float | None = None) -> list[Record]:
+def life(start: float, device: float | None, seconds: float | None = None) -> list[Event]:
     """The events of a life by the clock; of one that has ended, with the seconds that its supervisor measured."""
-    events: list[Record] = [{"event": "supervisor", "time": start}]
+    events: list[Event] = [Supervisor(time=start)]
     if device is not None:
-        events += [{"event": "slot", "time": device}, {"event": "engine", "time": device + 0.1}]
-    return events if seconds is None else [*events, {"event": "ended", "time": start + seconds, "seconds": seconds}]
+        events += [Slot(time=device), EngineStarted(time=device + 0.1)]
+    return events if seconds is None else [*events, Ended(time=start + seconds, seconds=seconds)]
 
 
 @pytest.mark.parametrize(
@@ -30,7 +30,7 @@ def life(start: float, device: float | None, seconds: float | None = None) -> li
     ],
     ids=["waited", "two lives", "never had one", "waits now", "trains now", "clock back", "clock ahead", "crashed"],
 )
-def test_training_and_waiting_are_told_apart(events: list[Record], now: float | None, text: str) -> None:
+def test_training_and_waiting_are_told_apart(events: list[Event], now: float | None, text: str) -> None:
     found = spent(events, now)
     assert found is not None and found.text(stepped=True) == text
 
@@ -42,5 +42,5 @@ def test_a_run_without_a_step_has_not_trained() -> None:
 
 def test_nothing_is_told_where_nobody_measured() -> None:
     assert spent(life(1000, 1000)) is None
-    assert spent([{"event": "ended", "time": 3.0}]) is None
-    assert spent([{"event": "supervisor"}, {"event": "ended", "seconds": 5.0}]) is not None
+    assert spent([Ended(time=3.0)]) is None
+    assert spent([Supervisor(), Ended(seconds=5.0)]) is not None

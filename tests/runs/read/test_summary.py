@@ -308,7 +308,7 @@ def test_marks_tell_what_happened_and_where(run: Run) -> None:
     )
     view = RunView(run)
     view.refresh()
-    assert [(mark["step"], mark["kind"], mark["text"]) for mark in view.marks] == [
+    assert [(mark.step, mark.kind, mark.text) for mark in view.marks] == [
         (2, "alert", "rising: lower it"),
         (3, "tuned", "training.learning_rate = 1e-05"),
         (5, "pause", "asked to pause"),

@@ -23,6 +23,7 @@ from tuitune.runs.store.journal import (
     last_seq,
     read_all,
 )
+from tuitune.runs.store.records.training import End, Evaluation, Step
 
 QUIET = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
@@ -142,7 +143,7 @@ def test_readers_see_nothing_in_what_is_not_a_file(path: Path, tmp_path: Path, p
         case "directory":
             path.mkdir()
     assert read_all(path) == []
-    assert last(path, "step") is None
+    assert last(path, Step) is None
 
 
 def test_reading_is_incremental_and_a_torn_tail_waits(path: Path) -> None:
@@ -264,10 +265,10 @@ def test_arriving_in_pieces_changes_nothing(tmp_path: Path, pieces: list[bytes],
 
 
 def test_last_looks_past_what_came_later(path: Path) -> None:
-    path.write_bytes(lines({"kind": "end", "n": 1}) + lines({"kind": "step", "pad": "x" * 1000}) * 2000)
+    path.write_bytes(lines({"kind": "end", "outcome": "finished"}) + lines({"kind": "step", "pad": "x" * 1000}) * 2000)
     assert path.stat().st_size > LINE_LIMIT
-    assert last(path, "end") == {"kind": "end", "n": 1}
-    assert last(path, "eval") is None
+    assert last(path, End) == End(outcome="finished")
+    assert last(path, Evaluation) is None
 
 
 def test_numbers_that_repeat_or_are_absurd_break_nothing(path: Path) -> None:
@@ -275,7 +276,7 @@ def test_numbers_that_repeat_or_are_absurd_break_nothing(path: Path) -> None:
     path.write_bytes(lines(*odd) + b'{"seq": 1' + b"0" * 5000 + b"}\n" + lines({"seq": True}, {"seq": 5, "kind": "c"}))
     reader = JournalReader(path)
     assert len(reader.poll()) + reader.broken == 8
-    assert last(path, "b") == {"seq": 3, "kind": "b"}
+    assert next(backwards(path, "b")) == {"seq": 3, "kind": "b"}
     with JournalWriter(path) as writer:
         writer.append(kind="d")
     assert last_seq(path) == 6

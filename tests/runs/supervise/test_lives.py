@@ -39,10 +39,12 @@ from tuitune.runs.read.summary import RunView, summarize
 from tuitune.runs.store import files, identity, journal, lease
 from tuitune.runs.store.directory import Run, create
 from tuitune.runs.store.journal import JournalWriter
+from tuitune.runs.store.records.lifecycle import Acknowledged, Ended
+from tuitune.runs.store.records.training import Done
 from tuitune.runs.supervise.supervisor import REFUSED, supervise
 
 
-def asked(run: Run, verb: str, **arguments: Any) -> dict[str, Any]:
+def asked(run: Run, verb: str, **arguments: Any) -> Acknowledged | Done:
     """Ask, and wait for what became of it."""
     nonce = spool.request(run, verb, arguments)
     return wait_for(lambda: spool.outcome(run, nonce))
@@ -78,7 +80,7 @@ def test_a_paused_run_frees_everything_and_goes_on_in_its_next_life(run: Run, tm
     wait_for(lambda: steps(run) > 5)
     trainer = engine_identity(run)
     answer = asked(run, "pause")
-    assert (answer["ok"], answer["message"]) == (True, "pausing at the end of this step")
+    assert (answer.ok, answer.message) == (True, "pausing at the end of this step")
     assert at_rest(run, process) == "paused"
     assert not identity.alive(trainer) and not lease.held(run) and slots.holders() == {}
     (ended,) = events(run, "ended")
@@ -116,8 +118,8 @@ def test_a_run_that_has_paused_many_times_is_one_curve(run: Run, resume) -> None
     view = RunView(run)
     view.refresh()
     assert list(view.steps["step"]) == list(range(1, len(view.steps) + 1))
-    assert [mark["kind"] for mark in view.marks].count("resumed") == 3
-    assert [mark["kind"] for mark in view.marks].count("pause") == 4
+    assert [mark.kind for mark in view.marks].count("resumed") == 3
+    assert [mark.kind for mark in view.marks].count("pause") == 4
 
 
 def test_a_killed_supervisor_gets_its_end_from_the_next_life(run: Run, tmp_path: Path, resume) -> None:
@@ -130,7 +132,7 @@ def test_a_killed_supervisor_gets_its_end_from_the_next_life(run: Run, tmp_path:
     assert time.monotonic() - killed < 5
     assert derive(run)[0] == "crashed"
     assert slots.holders() == {}, "the device is free"
-    assert journal.last(run.events_file, "ended") is None, "nobody but the next supervisor writes it"
+    assert journal.last(run.events_file, Ended) is None, "nobody but the next supervisor writes it"
     (tmp_path / "done").touch()
     resume("train", str(tmp_path / "done"))
     wait_for(lambda: derive(run) == ("finished", ""))
@@ -222,16 +224,16 @@ def test_what_the_engine_does_itself_is_passed_on_and_done(run: Run) -> None:
     process = start_supervisor(run, "train")
     wait_for(lambda: steps(run) > 1)
     done = asked(run, "tune", changes={"training.learning_rate": 1e-5})
-    assert (done["kind"], done["ok"], done["verb"]) == ("done", True, "tune")
+    assert isinstance(done, Done) and (done.ok, done.verb) == (True, "tune")
     assert records(run, "tuned")[0]["changes"] == {"training.learning_rate": 1e-5}
     for verb, arguments in (("checkpoint", {}), ("evaluate", {}), ("sample", {"prompt": "say hello\n" * 2000})):
-        assert asked(run, verb, **arguments)["message"] == f"{verb} done"
-    assert not asked_file(run, {"verb": "edit", "arguments": {"changes": {"run.notes": "x"}}})["ok"]
+        assert asked(run, verb, **arguments).message == f"{verb} done"
+    assert not asked_file(run, {"verb": "edit", "arguments": {"changes": {"run.notes": "x"}}}).ok
     asked(run, "stop")
     assert at_rest(run, process) == "stopped"
     view = RunView(run)
     view.refresh()
-    assert {mark["kind"] for mark in view.marks} == {"tuned", "done", "stop"}
+    assert {mark.kind for mark in view.marks} == {"tuned", "checkpoint", "evaluate", "sample", "stop"}
 
 
 def test_an_engine_that_does_not_read_is_told_a_lot_without_hanging_anybody(run: Run, tmp_path: Path) -> None:
@@ -256,10 +258,10 @@ def test_an_edit_while_it_waits_is_what_runs(run: Run, tmp_path: Path) -> None:
         wait_for(lambda: derive(run)[1])
         assert derive(run) == ("queued", cpu_is_busy("my-run"))
         refused = asked_file(run, {"verb": "edit", "arguments": {"changes": {"training.batch_size": 0}}})
-        assert not refused["ok"] and "training.batch_size" in refused["message"]
+        assert not refused.ok and "training.batch_size" in refused.message
         answer = asked(run, "edit", changes={"training.batch_size": 2, "run.notes": "as edited"})
-        assert answer["ok"] and "training.batch_size: 4 → 2" in answer["message"]
-        assert asked_file(run, {"verb": "evaluate"})["message"] == "it is queued and not training yet"
+        assert answer.ok and "training.batch_size: 4 → 2" in answer.message
+        assert asked_file(run, {"verb": "evaluate"}).message == "it is queued and not training yet"
         (amended,) = events(run, "amended")
         assert amended["changes"]["training.batch_size"] == {"from": 4, "to": 2}
         assert amended["why"] == "edit"
@@ -272,7 +274,7 @@ def test_an_edit_while_it_waits_is_what_runs(run: Run, tmp_path: Path) -> None:
     assert "batches of 2" in run.log_file.read_text()
 
 
-def asked_file(run: Run, request: dict[str, Any]) -> dict[str, Any]:
+def asked_file(run: Run, request: dict[str, Any]) -> Acknowledged | Done:
     """As `asked`, by a file that somebody dropped."""
     nonce = f"dropped-{time.monotonic_ns()}"
     files.write_whole(run.control / f"{nonce}.json", json.dumps(request).encode())
@@ -289,7 +291,7 @@ def test_a_waiting_run_ends_at_once(run: Run, verb: str, state: str) -> None:
         process = start_supervisor(run, "finish", constants={"waiting.TICK_SECONDS": 0.05})
         wait_for(lambda: events(run, "waiting"))
         if verb:
-            assert asked(run, verb)["ok"]
+            assert asked(run, verb).ok
         else:
             process.terminate()
         assert at_rest(run, process) == state

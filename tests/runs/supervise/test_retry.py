@@ -75,7 +75,7 @@ def test_it_goes_on_with_half_the_batch_until_it_fits() -> None:
     assert "batches of 8\nbatches of 4\nbatches of 2" in run.log_file.read_text()
     view = RunView(run)
     view.refresh()
-    assert [mark["kind"] for mark in view.marks].count("retry") == 2
+    assert [mark.kind for mark in view.marks].count("retry") == 2
 
 
 def test_it_ends_when_nothing_smaller_is_left_and_says_so() -> None:

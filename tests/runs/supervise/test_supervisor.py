@@ -21,6 +21,7 @@ from tuitune.runs.store import files, identity, journal, lease
 from tuitune.runs.store.directory import Run
 from tuitune.runs.store.events import EventLog
 from tuitune.runs.store.records.lifecycle import Amended, Ended
+from tuitune.runs.store.records.training import End
 from tuitune.runs.supervise import watch
 from tuitune.runs.supervise.supervisor import REFUSED, supervise
 
@@ -178,9 +179,8 @@ def test_the_engine_is_told_to_save_when_its_supervisor_is_killed(run: Run) -> N
     assert state == "crashed"
     assert "its supervisor was killed; the engine reported: stopped at step" in reason
     assert "last output: step" in reason
-    last = journal.last(run.metrics_file, "end")
-    assert last is not None
-    assert last["outcome"] == "stopped"
+    last = journal.last(run.metrics_file, End)
+    assert last and last.outcome == "stopped"
 
 
 def test_what_the_engine_leaves_running_is_swept_away(run: Run, tmp_path: Path) -> None:

@@ -7,7 +7,6 @@ from tuitune.runs.control.intake import Request
 from tuitune.runs.store import journal
 from tuitune.runs.store.directory import Run
 from tuitune.runs.store.events import EventLog
-from tuitune.runs.store.records import text
 from tuitune.runs.store.records.lifecycle import Acknowledged
 
 
@@ -17,7 +16,8 @@ class Inbox:
     def __init__(self, run: Run, events: EventLog) -> None:
         self._run = run
         self._events = events
-        self._answered = {text(event, "nonce") for event in journal.backwards(run.events_file, "acknowledged")}
+        told = journal.backwards(run.events_file, Acknowledged.kind)
+        self._answered = {event.nonce for event in map(Acknowledged.read, told)}
         self._immovable: set[str] = set()
 
     def take(self) -> list[Request]:

@@ -14,6 +14,7 @@ import math
 import secrets
 import time
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from tuitune.problem import TuituneError
@@ -22,8 +23,9 @@ from tuitune.runs.read.ownership import foreign
 from tuitune.runs.read.state import AT_REST, STATES, State, derive
 from tuitune.runs.store import files, journal
 from tuitune.runs.store.directory import Run, read_recipe
-
-__all__ = ["ENGINE_VERBS", "FITS", "SIZE_LIMIT", "VERBS", "await_outcome", "outcome", "request"]
+from tuitune.runs.store.records import L
+from tuitune.runs.store.records.lifecycle import Acknowledged
+from tuitune.runs.store.records.training import Done
 
 ENGINE_VERBS = frozenset({"checkpoint", "evaluate", "sample", "tune"})
 """What the engine does itself, between two steps."""
@@ -69,21 +71,21 @@ def request(run: Run, verb: str, arguments: Mapping[str, Any] | None = None) -> 
     return nonce
 
 
-def outcome(run: Run, nonce: str) -> journal.Record | None:
+def outcome(run: Run, nonce: str) -> Acknowledged | Done | None:
     """What became of a request; None while nothing is known of it.
 
     The `acknowledged` event where it was refused, or where it is the supervisor that carries it out (stop, pause, kill,
-    edit); else the engine's `done` record. Both have `ok` and `message`. A run that comes to rest first never answers.
+    edit); else the engine's `done` record. A run that comes to rest first never answers.
     """
-    answer = _bearing(run.events_file, nonce, "acknowledged")
-    if answer is None or answer.get("ok") is not True or answer.get("verb") not in ENGINE_VERBS:
+    answer = _bearing(run.events_file, nonce, Acknowledged)
+    if answer is None or answer.ok is not True or answer.verb not in ENGINE_VERBS:
         return answer
-    return _bearing(run.metrics_file, nonce, "done")
+    return _bearing(run.metrics_file, nonce, Done)
 
 
 def await_outcome(
     run: Run, nonce: str, *, seconds: float = math.inf, given_up: Callable[[], bool] = lambda: False
-) -> journal.Record | None:
+) -> Acknowledged | Done | None:
     """The same, waited for.
 
     None where the run came to rest before it answered, `seconds` have passed, or the caller has `given_up`.
@@ -130,7 +132,7 @@ def _tune(run: Run, changes: Mapping[str, Any]) -> dict[str, Any]:
 _PREPARED = {"edit": _edit, "tune": _tune}
 
 
-def _bearing(path: Any, nonce: str, kind: str) -> journal.Record | None:
+def _bearing(path: Path, nonce: str, kind: type[L]) -> L | None:
     """The newest record of a kind that bears the nonce, among the newest 16 MiB of a journal."""
-    found = (record for record in journal.backwards(path, kind, reach=_NEWEST) if record.get("nonce") == nonce)
-    return next(found, None)
+    found = journal.backwards(path, kind.kind, reach=_NEWEST)
+    return next((kind.read(record) for record in found if record.get("nonce") == nonce), None)

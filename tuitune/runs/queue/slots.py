@@ -14,6 +14,7 @@ from tuitune.runs.queue.device_lock import DeviceLock, noted_devices
 from tuitune.runs.store import identity, journal
 from tuitune.runs.store.directory import Run
 from tuitune.runs.store.identity import Identity
+from tuitune.runs.store.records.lifecycle import EngineStarted
 from tuitune.text import clean
 
 CPU = "cpu"
@@ -245,8 +246,8 @@ def _left_engine(lock: DeviceLock, run: Run) -> Run | None:
     former = lock.holder()
     if former is None or former.id == run.id:
         return None
-    started = journal.last(former.events_file, "engine") or {}
-    engine = Identity.from_record(started.get("identity"))
+    started = journal.last(former.events_file, EngineStarted)
+    engine = Identity.from_record(started and started.identity)
     return former if engine and identity.alive(engine) else None
 
 

@@ -9,7 +9,7 @@ from itertools import chain, groupby
 from typing import Any
 
 from tuitune.runs.read.columns import StepColumns
-from tuitune.runs.read.marks import Mark, Marks
+from tuitune.runs.read.marks import Marks, RunMark
 from tuitune.runs.read.state import PROGRESS
 from tuitune.runs.store.records import Record, column, metric_line, whole
 from tuitune.runs.store.records.checks import Number
@@ -75,10 +75,10 @@ class History:
         return (base or [None])[-1], (later or [None])[-1]
 
     @property
-    def marks(self) -> list[Mark]:
-        """What happened to the run, by step: {"step", "kind", "text"}.
+    def marks(self) -> list[RunMark]:
+        """What happened to the run, by step.
 
-        Kinds are tuned, done, resumed, pause, stop, kill, retry and alert.
+        Kinds are tuned, resumed, pause, stop, kill, retry and alert; of what was done on request, its verb.
         """
         return self._marks.by_step()
 

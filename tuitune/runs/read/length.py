@@ -9,7 +9,7 @@ from tuitune.recipe import steps
 from tuitune.recipe.sections.training import TrainingSection
 from tuitune.runs.store import checkpoints, journal
 from tuitune.runs.store.directory import Run
-from tuitune.runs.store.records import whole
+from tuitune.runs.store.records.training import Plan
 
 
 def deciding(training: TrainingSection) -> str:
@@ -28,7 +28,7 @@ def total_steps(run: Run, training: TrainingSection) -> int | None:
     """The steps that these settings come to with the run's data; None before an engine has counted its epochs."""
     if training.max_steps is not None:
         return training.max_steps
-    per_epoch = whole(journal.last(run.metrics_file, "plan") or {}, "steps_per_epoch")
+    per_epoch = (journal.last(run.metrics_file, Plan) or Plan()).steps_per_epoch
     return None if per_epoch is None else steps.total_steps(per_epoch, training)
 
 

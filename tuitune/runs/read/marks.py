@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
 
-from tuitune.runs.store.records import Record, number, text, whole
+from tuitune.runs.store.records.lifecycle import Event, Kill, PauseRequested, Retry, StopRequested, Supervisor
 from tuitune.runs.store.records.line import Line
 from tuitune.runs.store.records.training import Alert, Done, Resumed, Tuned
 from tuitune.text import clean
 
-Mark = dict[str, Any]
-
 _LONGEST = 200
-_EVENTS = {"pause-requested": "pause", "stop-requested": "stop", "kill": "kill", "retry": "retry"}
-_TEXTS = {"pause": "asked to pause", "stop": "asked to stop and save", "kill": "asked to end at once"}
-_INTERRUPTIONS = frozenset(_EVENTS.values())
+_ASKED: dict[type[Event], tuple[str, str]] = {
+    PauseRequested: ("pause", "asked to pause"),
+    StopRequested: ("stop", "asked to stop and save"),
+    Kill: ("kill", "asked to end at once"),
+}
+_INTERRUPTIONS = frozenset({"pause", "stop", "kill", "retry"})
+_DONE = frozenset({"checkpoint", "evaluate", "sample"})
+"""The requests that get a mark once they are done; a change of settings and a pause have marks of their own."""
 
 
 @dataclass(frozen=True)
-class _Placed:
-    """A mark; `seq` is the number of the metrics record it came with, or after which it came."""
+class RunMark:
+    """What happened at a step; `seq` is the number of the metrics record it came with, or after which it came."""
 
     step: float
     kind: str
@@ -36,35 +38,32 @@ class Marks:
     """
 
     def __init__(self) -> None:
-        self._marks: list[_Placed] = []
+        self._marks: list[RunMark] = []
         self._killed = False
 
-    def by_step(self) -> list[Mark]:
-        ordered = sorted(self._marks, key=lambda mark: mark.step)
-        return [{"step": mark.step, "kind": mark.kind, "text": mark.text} for mark in ordered]
+    def by_step(self) -> list[RunMark]:
+        return sorted(self._marks, key=lambda mark: mark.step)
 
     def take(self, line: Line) -> None:
         """A record of metrics.jsonl."""
         if isinstance(line, Resumed):
             self._rewind(line)
         if words := _words(line):
-            self._add(line.figure("step"), line.kind, words, line.seq or 0)
+            self._add(line, line.verb if isinstance(line, Done) else line.kind, words, line.seq)
 
-    def take_event(self, event: Record) -> None:
+    def take_event(self, event: Event) -> None:
         """An event, with the `step` and number of the last metrics record (`after`) that the supervisor knew of."""
-        name = event.get("event")
-        if name == "supervisor":
+        if isinstance(event, Supervisor):
             self._killed = False
-        kind = _EVENTS.get(str(name))
-        if kind is None or (kind == "kill" and self._killed):
-            return
-        self._killed = self._killed or kind == "kill"
-        words = _TEXTS.get(kind) or text(event, "reason")
-        self._add(number(event, "step"), kind, words, whole(event, "after") or 0)
+        elif isinstance(event, Retry):
+            self._add(event, "retry", event.reason, event.after)
+        elif isinstance(event, StopRequested) or (isinstance(event, Kill) and not self._killed):
+            self._killed = self._killed or isinstance(event, Kill)
+            self._add(event, *_ASKED[type(event)], event.after)
 
-    def _add(self, step: float | None, kind: str, words: str, seq: int) -> None:
-        mark = _Placed(step or 0.0, kind, clean(words, limit=_LONGEST), seq)
-        again = kind == "tuned" and any(replace(known, seq=seq) == mark for known in self._marks)
+    def _add(self, line: Line, kind: str, words: str, seq: int | None) -> None:
+        mark = RunMark(line.figure("step") or 0.0, kind, clean(words, limit=_LONGEST), seq or 0)
+        again = kind == "tuned" and any(replace(known, seq=mark.seq) == mark for known in self._marks)
         if not again:
             self._marks.append(mark)
 
@@ -82,12 +81,12 @@ class Marks:
 
 
 def _words(line: Line) -> str:
-    """What a mark says; "" for a record that gets none. A change of settings and a pause have marks of their own."""
+    """What a mark says; "" for a record that gets none."""
     match line:
         case Tuned():
             return ", ".join(f"{key} = {value}" for key, value in (line.changes or {}).items())
         case Done():
-            return line.message if line.ok and line.verb not in ("tune", "pause") else ""
+            return line.message if line.ok and line.verb in _DONE else ""
         case Resumed():
             why = "; ".join(filter(None, line.reasons))
             return "resumed exactly" if line.exact else f"resumed approximately{f': {why}' if why else ''}"

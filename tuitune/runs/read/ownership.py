@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import pwd
 
-from tuitune.runs.read.state import over, read_life
+from tuitune.runs.read.state import read_life
 from tuitune.runs.store import identity
 from tuitune.runs.store.directory import Run, read_record
+from tuitune.runs.store.records import newest
+from tuitune.runs.store.records.lifecycle import Ended
 
 
 def foreign(run: Run) -> str:
@@ -21,7 +23,7 @@ def foreign(run: Run) -> str:
     record = read_record(run.owner_file)
     host, boot = record.get("host"), record.get("boot_id")
     elsewhere = host is not None and host != identity.host() and boot != identity.boot_id()
-    if not elsewhere or over(read_life(run)):
+    if not elsewhere or newest(read_life(run), Ended):
         return ""
     return f"it runs on {host}: do it there (if that machine is gone for good, remove {run.owner_file})"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from tuitune.runs.store.records import Record, number
+from tuitune.runs.store.records.lifecycle import Ended, EngineStarted, Event, Slot, Supervisor
 from tuitune.units import duration_text
 
 _TOLD = 1.0
@@ -28,7 +28,7 @@ class Spent:
         return ", ".join(parts + ([f"waited {duration_text(self.waited)}"] if self.waited >= _TOLD else []))
 
 
-def spent(events: Iterable[Record], now: float | None = None) -> Spent | None:
+def spent(events: Iterable[Event], now: float | None = None) -> Spent | None:
     """From a run's events; None where none tells. With `now`, seconds since the epoch, its present life counts too.
 
     A life lasts from its supervisor's start, and trains from when it has its device. How long it was in all, the
@@ -37,13 +37,13 @@ def spent(events: Iterable[Record], now: float | None = None) -> Spent | None:
     known: list[Spent] = []
     began = device = None
     for event in events:
-        match event.get("event"):
-            case "supervisor":
-                began, device = number(event, "time"), None
-            case "slot" | "engine" if device is None:
-                device = number(event, "time")
-            case "ended":
-                known += _life(began, device, number(event, "seconds"))
+        match event:
+            case Supervisor():
+                began, device = event.time, None
+            case Slot() | EngineStarted() if device is None:
+                device = event.time
+            case Ended():
+                known += _life(began, device, event.seconds)
                 began = device = None
     if now is not None and (since := began or device) is not None:
         known += _life(began, device, max(now - since, 0.0))

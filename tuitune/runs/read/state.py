@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Literal, get_args
 
 from tuitune.hardware.host import out_of_room
 from tuitune.runs.store import files, identity, journal, lease
 from tuitune.runs.store.directory import Run, age_seconds, read_record
 from tuitune.runs.store.identity import Identity
-from tuitune.runs.store.records import Record, number, text, whole
+from tuitune.runs.store.records import event_line, lifecycle, newest, whole
+from tuitune.runs.store.records.training import End
 from tuitune.text import clean, redact, strip_ansi
 from tuitune.units import duration_text
 
@@ -22,26 +23,22 @@ AT_REST: frozenset[State] = ENDED | {"paused"}
 PROGRESS = ("step", "plan")
 """Records that show that an engine has begun to train."""
 
+LastLife = Sequence[lifecycle.Event]
+"""The newest event of each telling kind in a run's last life, in order."""
+
 _LAUNCH_SECONDS = 30.0
 _LOG_TAIL = 16_384
 _REASON_LIMIT = 400
-_TELLING = frozenset(
-    {
-        *("supervisor", "waiting", "slot", "engine", "stop-requested", "pause-requested", "kill"),
-        *("silent", "heard", "retry", "exited", "ended"),
-    }
-)
-"""The events that a state follows from; of each kind the newest counts."""
 
 
 def derive(run: Run) -> tuple[State, str]:
     """The run's state now, and why it is so ("" where there is nothing to add). Reads the ends of its files alone."""
     at_work, life = _look(run)
-    return judge(run, life, at_work=at_work, progress=0 if over(life) else _progress(run, life))
+    return judge(run, life, at_work=at_work, progress=0 if newest(life, lifecycle.Ended) else _progress(run, life))
 
 
-def _look(run: Run) -> tuple[bool, list[Record]]:
-    """Whether a supervisor is at work, and the newest event of each kind in the run's last life, in order.
+def _look(run: Run) -> tuple[bool, LastLife]:
+    """Whether a supervisor is at work, and the run's last life.
 
     Who is at work is looked at before the events are, and again while there are new ones: a run that starts or ends
     between the two looks would seem to have lost its supervisor.
@@ -50,44 +47,24 @@ def _look(run: Run) -> tuple[bool, list[Record]]:
     while True:
         at_work = supervised(run)
         life = read_life(run)
-        newest = journal.last_seq(run.events_file)
-        if at_work or newest == known or over(life):
+        last = journal.last_seq(run.events_file)
+        if at_work or last == known or newest(life, lifecycle.Ended):
             return at_work, life
-        known = newest
+        known = last
 
 
-def read_life(run: Run) -> list[Record]:
-    """The newest event of each telling kind in the run's last life, in order; read from the end of the file."""
-    return last_life(journal.backwards(run.events_file, *_TELLING))
-
-
-def last_life(backwards: Iterable[Record]) -> list[Record]:
-    """Of events given the newest first, the newest of each telling kind in the last life, in order; of a life that has
-    ended, the end alone and what came after.
-    """
-    newest: dict[str, Record] = {}
-    for event in backwards:
-        kind = event.get("event")
-        if kind in _TELLING:
-            newest.setdefault(kind, event)
-        if kind in ("supervisor", "ended"):
+def read_life(run: Run) -> LastLife:
+    """Read from the end of the run's events; of a life that has ended, the end alone and what came after."""
+    found: dict[type[lifecycle.Event], lifecycle.Event] = {}
+    for event in map(event_line, journal.backwards(run.events_file, *(kind.kind for kind in lifecycle.TELLING))):
+        found.setdefault(type(event), event)
+        if isinstance(event, lifecycle.Supervisor | lifecycle.Ended):
             break
-    return list(reversed(newest.values()))
-
-
-def note(life: dict[str, Record], event: Record) -> None:
-    """Add the next event to the newest of each telling kind in the run's last life, in order."""
-    kind = event.get("event")
-    if kind not in _TELLING:
-        return
-    if kind == "supervisor":
-        life.clear()
-    life.pop(kind, None)
-    life[kind] = event
+    return list(reversed(found.values()))
 
 
 def catch_up(
-    run: Run, reader: journal.JournalReader, events: list[Record], max_records: int | None = None
+    run: Run, reader: journal.JournalReader, events: list[lifecycle.Event], max_records: int | None
 ) -> bool | None:
     """Add to `events` what has come since, at most `max_records`; whether a supervisor is at work on the run.
 
@@ -97,25 +74,23 @@ def catch_up(
     while True:
         at_work = supervised(run)
         fresh = reader.poll(max_records)
-        events += fresh
+        events += map(event_line, fresh)
         if not reader.at_end:
             return None
         if at_work or not fresh:
             return at_work
 
 
-def judge(run: Run, events: Sequence[Record], *, at_work: bool, progress: int) -> tuple[State, str]:
-    """As `derive`, from the events of the last life or of all lives, whether a supervisor is at work, and the number of
-    the newest metrics record that shows progress (0 where there is none).
-    """
-    life = {str(event["event"]): event for event in last_life(reversed(events))}
-    if "ended" in life:
-        return _ended(life["ended"])
+def judge(run: Run, life: LastLife, *, at_work: bool, progress: int) -> tuple[State, str]:
+    """As `derive`; `progress` is the number of the newest metrics record that shows progress, 0 where none does."""
+    if ended := newest(life, lifecycle.Ended):
+        return _ended(ended)
     if at_work:
         return _supervised(run, life, progress)
-    if "supervisor" not in life and "engine" not in life:
+    started = newest(life, lifecycle.EngineStarted)
+    if not started and not newest(life, lifecycle.Supervisor):
         return _unstarted(run)
-    engine = Identity.from_record(life.get("engine", {}).get("identity"))
+    engine = Identity.from_record(started and started.identity)
     if engine and identity.alive(engine):
         return "stopping", "its supervisor is gone; the engine saves and ends"
     return "crashed", _obituary(run, life)
@@ -134,20 +109,14 @@ def last_words(run: Run) -> str:
     return clean(redact(next(filter(None, lines), "")), limit=_REASON_LIMIT)
 
 
-def before_engine(life: Iterable[Record]) -> int:
+def _before_engine(life: LastLife) -> int:
     """The number of the last metrics record that was there when the life's engine started; 0 where nobody noted it."""
-    engine = next((event for event in life if event.get("event") == "engine"), {})
-    return whole(engine, "after") or 0
+    return (newest(life, lifecycle.EngineStarted) or lifecycle.EngineStarted()).after or 0
 
 
-def over(life: Iterable[Record]) -> bool:
-    """Whether the supervisor of a life has written its end."""
-    return any(event.get("event") == "ended" for event in life)
-
-
-def _progress(run: Run, life: Iterable[Record]) -> int:
+def _progress(run: Run, life: LastLife) -> int:
     """The number of the newest record of progress, where it is of this life's engine."""
-    after = before_engine(life)
+    after = _before_engine(life)
     for record in journal.backwards(run.metrics_file):
         seq = whole(record, "seq") or 0
         if seq <= after or record.get("kind") in PROGRESS:
@@ -155,37 +124,36 @@ def _progress(run: Run, life: Iterable[Record]) -> int:
     return 0
 
 
-def _ended(event: Record) -> tuple[State, str]:
-    state = next((state for state in AT_REST if state == event.get("state")), None)
-    return (state, _shown(event, "reason")) if state else ("crashed", "its last event names no state")
+def _ended(event: lifecycle.Ended) -> tuple[State, str]:
+    state = next((state for state in AT_REST if state == event.state), None)
+    return (state, _shown(event.reason)) if state else ("crashed", "its last event names no state")
 
 
-def _supervised(run: Run, life: dict[str, Record], progress: int) -> tuple[State, str]:
-    if "kill" in life:
-        stuck = life["kill"].get("rung") == "stuck"
-        return "stopping", ("stuck: " if stuck else "") + _shown(life["kill"], "message")
-    if "stop-requested" in life or "pause-requested" in life:
+def _supervised(run: Run, life: LastLife, progress: int) -> tuple[State, str]:
+    if kill := newest(life, lifecycle.Kill):
+        return "stopping", ("stuck: " if kill.rung == "stuck" else "") + _shown(kill.message)
+    if newest(life, lifecycle.StopRequested):
         return "stopping", ""
-    if "engine" not in life and "slot" not in life:
-        return "queued", _shown(life.get("waiting", {}), "reason")
-    newest = next(name for name in reversed(life) if name in ("slot", "engine", "exited", "retry"))
-    if newest == "exited":
-        return "stopping", ""
-    if newest == "retry":
-        return "starting", _shown(life["retry"], "reason")
-    started = newest == "engine" and progress > before_engine(life.values())
-    return "training" if started else "starting", _silence(run, life)
+    match newest(life, lifecycle.Slot, lifecycle.EngineStarted, lifecycle.Exited, lifecycle.Retry):
+        case None:
+            return "queued", _shown((newest(life, lifecycle.Waiting) or lifecycle.Waiting()).reason)
+        case lifecycle.Exited():
+            return "stopping", ""
+        case lifecycle.Retry(reason=reason):
+            return "starting", _shown(reason)
+        case lifecycle.EngineStarted() if progress > _before_engine(life):
+            return "training", _silence(run, life)
+    return "starting", _silence(run, life)
 
 
-def _silence(run: Run, life: dict[str, Record]) -> str:
+def _silence(run: Run, life: LastLife) -> str:
     """How long nothing has been heard from an engine that fell silent, or why nothing can be."""
-    newest = next((name for name in reversed(life) if name in ("silent", "heard", "engine")), "")
-    if newest != "silent":
+    silent = newest(life, lifecycle.Silent, lifecycle.Heard, lifecycle.EngineStarted)
+    if not isinstance(silent, lifecycle.Silent):
         return ""
     if out_of_room(run.path):
         return "the disk is full: records and result wait for room"
-    seconds = number(life["silent"], "seconds")
-    return f"nothing heard from the engine for {'a while' if seconds is None else duration_text(seconds)}"
+    return f"nothing heard from the engine for {'a while' if silent.seconds is None else duration_text(silent.seconds)}"
 
 
 def _unstarted(run: Run) -> tuple[State, str]:
@@ -195,11 +163,12 @@ def _unstarted(run: Run) -> tuple[State, str]:
     return "crashed", "it was never started" if files.is_regular(run.recipe_file) else "its recipe is missing"
 
 
-def _obituary(run: Run, life: dict[str, Record]) -> str:
-    known = [_loss(Identity.from_record(life.get("supervisor", {}).get("identity")))]
-    end = journal.last(run.metrics_file, "end")
-    if end and (whole(end, "seq") or 0) > before_engine(life.values()):
-        known.append(f"the engine reported: {text(end, 'outcome', 'its end')} at step {end.get('step', '?')}")
+def _obituary(run: Run, life: LastLife) -> str:
+    known = [_loss(Identity.from_record((newest(life, lifecycle.Supervisor) or lifecycle.Supervisor()).identity))]
+    end = journal.last(run.metrics_file, End)
+    if end and (end.seq or 0) > _before_engine(life):
+        step = "?" if end.step is None else end.step
+        known.append(f"the engine reported: {end.outcome or 'its end'} at step {step}")
     words = last_words(run)
     if words:
         known.append(f"last output: {words}")
@@ -214,5 +183,5 @@ def _loss(supervisor: Identity | None) -> str:
     return "the machine was restarted while it ran"
 
 
-def _shown(record: Record, key: str) -> str:
-    return clean(redact(text(record, key)), limit=_REASON_LIMIT)
+def _shown(reason: str) -> str:
+    return clean(redact(reason), limit=_REASON_LIMIT)

@@ -12,12 +12,13 @@ from typing import Any
 from tuitune.problem import TuituneError
 from tuitune.runs.read.history import History
 from tuitune.runs.read.spent import Spent, spent
-from tuitune.runs.read.state import ENDED, State, catch_up, derive, judge, note
+from tuitune.runs.read.state import ENDED, State, catch_up, derive, judge
 from tuitune.runs.read.time_left import evaluation_seconds, samples_seconds, steps_seconds, times_due
 from tuitune.runs.store import files
 from tuitune.runs.store.directory import Run, created_at, read_recipe
 from tuitune.runs.store.journal import JournalReader
-from tuitune.runs.store.records import Record, number, whole
+from tuitune.runs.store.records import newest, number
+from tuitune.runs.store.records.lifecycle import TELLING, Amended, Ended, EngineStarted, Event, Supervisor
 from tuitune.text import redact_all
 
 _LAST = 100
@@ -95,8 +96,8 @@ class RunView(History):
         self._readers = [
             JournalReader(path) for path in (self.run.events_file, self.run.metrics_file, self.run.samples_file)
         ]
-        self.events: list[Record] = []
-        self._life: dict[str, Record] = {}
+        self.events: list[Event] = []
+        self._life: dict[type[Event], Event] = {}
         self._lives = 0
         self._started_at: float | None = None
         self._spent: Spent | None = None
@@ -165,24 +166,31 @@ class RunView(History):
         took = spent(self.events, now)
         return took.text(stepped=bool(len(self.steps))) if took else ""
 
-    def _take_event(self, event: Record) -> None:
-        note(self._life, event)
+    @property
+    def life(self) -> list[Event]:
+        """Of the events since the run was last started, the newest of each telling kind, in order."""
+        return list(self._life.values())
+
+    def _take_event(self, event: Event) -> None:
         self._marks.take_event(event)
-        match event.get("event"):
-            case "supervisor":
-                life = whole(event, "life")
-                self._lives = self._lives + 1 if life is None else life
-            case "engine" if self._started_at is None:
-                self._started_at = number(event, "time")
-            case "ended":
+        match event:
+            case Supervisor():
+                self._life.clear()
+                self._lives = self._lives + 1 if event.life is None else event.life
+            case EngineStarted() if self._started_at is None:
+                self._started_at = event.time
+            case Ended():
                 self._spent = spent(self.events)
-            case "amended":
+            case Amended():
                 self.__dict__.pop("recipe", None)
                 self.__dict__.pop("_told_recipe", None)
+        if isinstance(event, TELLING):
+            self._life.pop(type(event), None)
+            self._life[type(event)] = event
 
     def _judged(self) -> tuple[State, str]:
         if self.complete and self._at_work is not None:
-            return judge(self.run, list(self._life.values()), at_work=self._at_work, progress=self.progress)
+            return judge(self.run, self.life, at_work=self._at_work, progress=self.progress)
         began = time.monotonic()
         if self._glance is None or began >= self._glance_at:
             self._glance = derive(self.run)
@@ -240,9 +248,9 @@ class RunView(History):
         """When the run ended; for one that could not say so, when it was last heard of."""
         if state not in ENDED:
             return None
-        ended = number(self._life.get("ended", {}), "time")
-        heard = [number(event, "time") for event in self.events[-1:]] + [self._last_time]
-        return ended or max((moment for moment in heard if moment is not None), default=None)
+        ended = newest(self.life, Ended)
+        heard = [*(event.time for event in self.events[-1:]), self._last_time]
+        return (ended and ended.time) or max((moment for moment in heard if moment is not None), default=None)
 
     def _eta(self, step: int | None, total: int | None) -> float | None:
         """Seconds to the end of the run, with the evaluations and samples still to come, the last ones among them;

@@ -8,6 +8,7 @@ import re
 import shutil
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,15 +16,29 @@ from typing import TYPE_CHECKING, Any
 from tuitune import paths
 from tuitune.problem import TuituneError
 from tuitune.runs.store import files, identity
-from tuitune.runs.store.records import number, sound
+from tuitune.runs.store.records.checks import Check, is_duration, is_moment, is_text
 
 if TYPE_CHECKING:
     from tuitune.recipe.schema import Recipe
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _DIRECTORY = re.compile(rf"([0-9A-HJKMNP-TV-Z]{{26}})-({_NAME.pattern})")
-_DIGITS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _RECORD_LIMIT = 1 << 20
+_CHECKS: dict[str, Check] = {
+    "created_at": is_moment,
+    "uptime": is_duration,
+    **dict.fromkeys(("host", "boot_id", "directory", "device"), is_text),
+}
+
+
+class _Within:
+    """The path of what is called `name` in a run's directory."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __get__(self, run: Run, _: type[Run]) -> Path:
+        return run.path / self._name
 
 
 @dataclass(frozen=True)
@@ -35,65 +50,29 @@ class Run:
     @property
     def id(self) -> str:
         """The ULID that the directory's name begins with; the whole name where somebody named it otherwise."""
-        matched = _DIRECTORY.fullmatch(self.path.name)
-        return matched[1] if matched else self.path.name
+        return self._part(1)
 
     @property
     def name(self) -> str:
+        return self._part(2)
+
+    def _part(self, number: int) -> str:
         matched = _DIRECTORY.fullmatch(self.path.name)
-        return matched[2] if matched else self.path.name
+        return matched[number] if matched else self.path.name
 
-    @property
-    def recipe_file(self) -> Path:
-        return self.path / "recipe.toml"
-
-    @property
-    def run_file(self) -> Path:
-        return self.path / "run.json"
-
-    @property
-    def events_file(self) -> Path:
-        return self.path / "events.jsonl"
-
-    @property
-    def data_file(self) -> Path:
-        return self.path / "data.json"
-
-    @property
-    def metrics_file(self) -> Path:
-        return self.path / "metrics.jsonl"
-
-    @property
-    def samples_file(self) -> Path:
-        return self.path / "samples.jsonl"
-
-    @property
-    def log_file(self) -> Path:
-        return self.path / "log.txt"
-
-    @property
-    def control(self) -> Path:
-        return self.path / "control"
-
-    @property
-    def checkpoints(self) -> Path:
-        return self.path / "checkpoints"
-
-    @property
-    def adapter(self) -> Path:
-        return self.path / "adapter"
-
-    @property
-    def lease_file(self) -> Path:
-        return self.path / "lease.lock"
-
-    @property
-    def owner_file(self) -> Path:
-        return self.path / "owner.json"
-
-    @property
-    def reserve_file(self) -> Path:
-        return self.path / ".reserve"
+    recipe_file = _Within("recipe.toml")
+    run_file = _Within("run.json")
+    events_file = _Within("events.jsonl")
+    data_file = _Within("data.json")
+    metrics_file = _Within("metrics.jsonl")
+    samples_file = _Within("samples.jsonl")
+    log_file = _Within("log.txt")
+    control = _Within("control")
+    checkpoints = _Within("checkpoints")
+    adapter = _Within("adapter")
+    lease_file = _Within("lease.lock")
+    owner_file = _Within("owner.json")
+    reserve_file = _Within(".reserve")
 
 
 def refuse_odd_name(name: str) -> None:
@@ -166,12 +145,15 @@ def _candidates(runs: list[Run], shown: int = 5) -> str:
 
 
 def read_record(path: Path) -> dict[str, Any]:
-    """A small JSON object of the run directory (run.json, owner.json); empty where it is missing or damaged."""
+    """A small JSON object of the run directory (run.json, owner.json); empty where it is missing or damaged, without
+    what is not as it should be.
+    """
     try:
         record = json.loads(files.read_bytes(path, _RECORD_LIMIT))
     except (OSError, ValueError, RecursionError):
         return {}
-    return sound(record) if isinstance(record, dict) else {}
+    known = record.items() if isinstance(record, dict) else ()
+    return {key: value for key, value in known if key not in _CHECKS or _CHECKS[key](value)}
 
 
 def read_recipe(run: Run) -> Recipe:
@@ -183,31 +165,22 @@ def read_recipe(run: Run) -> Recipe:
 
 def created_at(run: Run) -> float | None:
     """When the run was made, seconds since the epoch: from run.json, else from its id, else from the directory."""
-    moment = number(read_record(run.run_file), "created_at")
-    if moment is not None:
+    if (moment := read_record(run.run_file).get("created_at")) is not None:
         return float(moment)
-    if _DIRECTORY.fullmatch(run.path.name):
-        return _moment_of(run.id)
-    try:
+    with suppress(OSError, ValueError):
+        if _DIRECTORY.fullmatch(run.path.name):
+            from ulid import ULID
+
+            return float(ULID.from_str(run.id).timestamp)
         return run.path.lstat().st_mtime
-    except OSError:
-        return None
-
-
-def _moment_of(ulid: str) -> float:
-    """The time in an ULID: its first ten digits, to the base of 32, are milliseconds since the epoch."""
-    milliseconds = 0
-    for digit in ulid[:10]:
-        milliseconds = milliseconds * 32 + _DIGITS.index(digit)
-    return milliseconds / 1000
+    return None
 
 
 def age_seconds(run: Run) -> float | None:
     """Seconds since the run was made: by the clock that nobody can set, where the machine was not restarted since."""
-    record = read_record(run.run_file)
-    uptime, born = number(record, "uptime"), created_at(run)
-    if uptime is not None and record.get("boot_id") == identity.boot_id():
-        return _uptime() - uptime
+    record, born = read_record(run.run_file), created_at(run)
+    if "uptime" in record and record.get("boot_id") == identity.boot_id():
+        return _uptime() - float(record["uptime"])
     return None if born is None else time.time() - born
 
 

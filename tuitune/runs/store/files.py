@@ -6,6 +6,8 @@ import errno
 import os
 import re
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from tuitune import plain
@@ -24,6 +26,16 @@ def open_regular(path: Path | str, flags: int, *, directory: int | None = None) 
         os.close(fd)
         raise OSError(errno.EINVAL, "not a plain file", str(path))
     return fd
+
+
+@contextmanager
+def opened(path: Path | str, flags: int = os.O_RDONLY) -> Iterator[int]:
+    """The descriptor of such a file, within the block."""
+    fd = open_regular(path, flags)
+    try:
+        yield fd
+    finally:
+        os.close(fd)
 
 
 def is_regular(path: Path) -> bool:
@@ -46,12 +58,9 @@ def write_all(fd: int, content: bytes) -> None:
 
 def write_new(path: Path, content: bytes) -> None:
     """Create a file that must not exist yet, on disk when this returns."""
-    fd = open_regular(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
-    try:
+    with opened(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL) as fd:
         write_all(fd, content)
         os.fsync(fd)
-    finally:
-        os.close(fd)
 
 
 def write_whole(path: Path, content: bytes) -> None:
@@ -85,10 +94,6 @@ def sync_directory(folder: Path) -> None:
 
 def tail(path: Path, size: int) -> bytes:
     """The last `size` bytes of a file, or all of a shorter one; nothing where it cannot be read."""
-    try:
-        fd = open_regular(path, os.O_RDONLY)
-    except OSError:
-        return b""
-    with open(fd, "rb") as file:
-        file.seek(max(0, os.fstat(fd).st_size - size))
-        return file.read(size)
+    with suppress(OSError), opened(path) as fd:
+        return os.pread(fd, size, max(0, os.fstat(fd).st_size - size))
+    return b""

@@ -13,13 +13,14 @@ import re
 import threading
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import orjson
 
 from tuitune.runs.store import files
-from tuitune.runs.store.records import Record, sound, whole
+from tuitune.runs.store.records import L, Record, whole
 
 VERSION = 1
 LINE_LIMIT = 1 << 20
@@ -114,7 +115,7 @@ def _parse(line: bytes) -> Record | None:
         record = orjson.loads(line.strip(b"\0"))
     except orjson.JSONDecodeError:
         return None
-    return sound(record) if isinstance(record, dict) else None
+    return record if isinstance(record, dict) else None
 
 
 class JournalReader:
@@ -137,16 +138,9 @@ class JournalReader:
     def poll(self, max_records: int | None = None) -> list[Record]:
         """The records that came since the last call, at most `max_records` of them; empty where there are none."""
         self.at_end = True
-        try:
-            fd = files.open_regular(self.path, os.O_RDONLY)
-        except OSError:
-            return []
-        try:
+        with suppress(OSError), files.opened(self.path) as fd:
             return self._read(fd, max_records)
-        except OSError:
-            return []
-        finally:
-            os.close(fd)
+        return []
 
     def _read(self, fd: int, max_records: int | None) -> list[Record]:
         self._notice_replacement(fd)
@@ -194,18 +188,14 @@ def read_all(path: Path) -> list[Record]:
     return JournalReader(path).poll()
 
 
-def last(path: Path, *kinds: str) -> Record | None:
-    """The last record of one of these kinds (its `kind`, or its `event`), looked for from the end of the file."""
-    return next(backwards(path, *kinds), None)
+def last(path: Path, kind: type[L]) -> L | None:
+    """The last record of a kind, looked for from the end of the file."""
+    return next(map(kind.read, backwards(path, kind.kind)), None)
 
 
 def last_seq(path: Path) -> int:
     """The number of the last record; 0 where there is none."""
     return _last_seq(files.tail(path, LINE_LIMIT))
-
-
-def kind_of(record: Record) -> Any:
-    return record.get("kind", record.get("event"))
 
 
 def backwards(path: Path, *kinds: str, reach: int | None = None) -> Iterator[Record]:
@@ -217,7 +207,7 @@ def backwards(path: Path, *kinds: str, reach: int | None = None) -> Iterator[Rec
     wanted = re.compile(rb'"(?:event|kind)": ?"(?:%s)"' % b"|".join(re.escape(kind.encode()) for kind in kinds))
     for line in _lines_backwards(path, reach, wanted if kinds else None):
         record = _parse(line)
-        if record is not None and (not kinds or kind_of(record) in kinds):
+        if record is not None and (not kinds or record.get("kind", record.get("event")) in kinds):
             yield record
 
 
@@ -226,11 +216,7 @@ def _lines_backwards(path: Path, reach: int | None, wanted: re.Pattern[bytes] | 
 
     Of a line that is too long, only so much is kept as shows that it is.
     """
-    try:
-        fd = files.open_regular(path, os.O_RDONLY)
-    except OSError:
-        return
-    try:
+    with suppress(OSError), files.opened(path) as fd:
         position = size = os.fstat(fd).st_size
         begin = 0 if reach is None else max(0, size - reach)
         rest, torn = b"", True
@@ -246,10 +232,6 @@ def _lines_backwards(path: Path, reach: int | None, wanted: re.Pattern[bytes] | 
             rest = b"" if torn else first[: LINE_LIMIT + 1]
         if begin == 0:
             yield from _matching([rest], wanted)
-    except OSError:
-        return
-    finally:
-        os.close(fd)
 
 
 def _matching(lines: Iterable[bytes], wanted: re.Pattern[bytes] | None) -> Iterator[bytes]:

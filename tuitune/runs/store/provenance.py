@@ -16,7 +16,7 @@ from tuitune.recipe.schema import Recipe
 from tuitune.recipe.settings import settings
 from tuitune.runs.store import files
 from tuitune.runs.store.directory import Run, read_record
-from tuitune.runs.store.records import table
+from tuitune.runs.store.records.checks import is_table, is_text
 from tuitune.text import redact
 
 _PACKAGES = (
@@ -64,8 +64,11 @@ def record_sources(run: Run, recipe: Recipe) -> list[str]:
 
 
 def _files_of(record: dict[str, Any]) -> list[dict[str, Any]]:
-    data = table(record, "data")
-    return [one for one in (data.get("train"), data.get("eval"), *table(data, "mix").values()) if isinstance(one, dict)]
+    data = record.get("data")
+    known = data if is_table(data) else {}
+    mix = known.get("mix")
+    found = (known.get("train"), known.get("eval"), *(mix.values() if is_table(mix) else ()))
+    return [one for one in found if is_table(one) and is_text(one.get("path"))]
 
 
 def _content(one: dict[str, Any]) -> tuple[Any, ...]:

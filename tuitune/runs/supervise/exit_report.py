@@ -12,7 +12,7 @@ from tuitune.hardware.host import out_of_room
 from tuitune.runs.read.state import State, last_words
 from tuitune.runs.store import journal
 from tuitune.runs.store.directory import Run
-from tuitune.runs.store.records import Record, text, whole
+from tuitune.runs.store.records.training import End, Phase
 from tuitune.runs.supervise.memory_words import memory_that_ran_out
 
 EXIT_CODES: dict[int | None, State] = {0: "finished", 1: "failed", 3: "stopped", 4: "paused"}
@@ -71,13 +71,13 @@ def exit_report(run: Run, exit: EngineExit, around: Circumstances) -> ExitReport
     "finished" needs both the exit code and the engine's own word: whatever else was asked or reported wins over it.
     """
     end = _own_word(run, around.after)
-    outcome, reason, cause = end.get("outcome"), text(end, "reason"), end.get("cause")
+    reason = end.reason or ""
     state = EXIT_CODES.get(exit.code, "crashed")
-    if state == "finished" and outcome != "finished":
-        state = outcome if outcome in ("stopped", "failed", "paused") else "crashed"
-    if as_asked := _as_asked(run, exit, around.asked, outcome):
+    if state == "finished" and end.outcome != "finished":
+        state = next((known for known in EXIT_CODES.values() if known == end.outcome), "crashed")
+    if as_asked := _as_asked(run, exit, around.asked, end.outcome):
         return ExitReport(as_asked[0], reason or as_asked[1])
-    if state == "stopped" and around.asked == "pause" and cause != "limit":
+    if state == "stopped" and around.asked == "pause" and end.cause != "limit":
         state = "paused"
     if state in ("finished", "stopped", "paused"):
         return ExitReport(state, reason)
@@ -85,7 +85,7 @@ def exit_report(run: Run, exit: EngineExit, around: Circumstances) -> ExitReport
         return ExitReport(state, _DISK_FULL)
     told = reason or _told(run, exit, around)
     out_of_memory = (
-        cause == "out-of-memory"
+        end.cause == "out-of-memory"
         or (not reason and memory_that_ran_out(last_words(run)) is not None)
         or (around.oom_killed and (exit.killed or _WORKER_KILLED in told + last_words(run)))
     )
@@ -129,18 +129,17 @@ def _cgroup_counters() -> Iterator[Path]:
         yield root / counter
 
 
-def _own_word(run: Run, after: int) -> Record:
-    """The engine's `end` record; empty where the last one is from before it."""
-    end = journal.last(run.metrics_file, "end") or {}
-    seq = whole(end, "seq")
-    return end if seq is None or seq > after else {}
+def _own_word(run: Run, after: int) -> End:
+    """The engine's own word on how it ended; an empty one where the last is from before it."""
+    end = journal.last(run.metrics_file, End) or End()
+    return end if end.seq is None or end.seq > after else End()
 
 
-def _as_asked(run: Run, exit: EngineExit, asked: Asked, outcome: object) -> tuple[State, str] | None:
+def _as_asked(run: Run, exit: EngineExit, asked: Asked, outcome: str) -> tuple[State, str] | None:
     """The state and reason of an engine that a signal of ours ended before it could end well itself."""
     if asked == "kill" and (exit.signal == "SIGTERM" or exit.killed or (exit.code == 1 and outcome != "finished")):
         return "stopped", f"killed on request while {_activity(run)}"
-    if asked in ("stop", "pause") and exit.signal == "SIGTERM" and outcome in (None, "stopped", "paused"):
+    if asked in ("stop", "pause") and exit.signal == "SIGTERM" and outcome in ("", "stopped", "paused"):
         state: State = "paused" if asked == "pause" else "stopped"
         return state, f"{state} while {_activity(run)}"
     return None
@@ -168,7 +167,7 @@ def _told(run: Run, exit: EngineExit, around: Circumstances) -> str:
 
 def _activity(run: Run) -> str:
     """What the engine was last about to do, in its own words."""
-    return text(journal.last(run.metrics_file, "phase") or {}, "text") or "starting"
+    return (journal.last(run.metrics_file, Phase) or Phase()).text or "starting"
 
 
 def _disk_full(run: Run, told: str) -> bool:

@@ -14,7 +14,6 @@ from tuitune.problem import TuituneError
 from tuitune.runs.store import files, identity, journal
 from tuitune.runs.store.directory import Run, read_recipe
 from tuitune.runs.store.events import EventLog
-from tuitune.runs.store.records import whole
 from tuitune.runs.store.records.lifecycle import Ended, EngineStarted, Exited, Slot, Supervisor
 from tuitune.runs.supervise.context import SupervisorContext
 from tuitune.runs.supervise.engine_process import EngineProcess, engine_command
@@ -40,12 +39,12 @@ class Life:
         with suppress(OSError):
             run.control.mkdir(mode=0o700)
         self._desk = SupervisorContext(run, events)
-        before = journal.last(run.events_file, "supervisor")
+        before = journal.last(run.events_file, Supervisor)
         if before is not None:
             self._desk.inbox.turn_away("the request was for an earlier life of this run")
         me = identity.current().as_record()
         files.write_whole(run.owner_file, json.dumps(me).encode())
-        number = 1 if before is None else max(whole(before, "life") or 1, 1) + 1
+        number = 1 if before is None else max(before.life or 1, 1) + 1
         events.append(Supervisor(identity=me, tuitune=__version__, life=number, resumes=number > 1))
 
     def see_through(self, changes: Mapping[str, Any]) -> None:

@@ -13,7 +13,8 @@ from tuitune.runs.store import identity
 from tuitune.runs.store.directory import Run
 from tuitune.runs.store.events import EventLog
 from tuitune.runs.store.identity import Identity
-from tuitune.runs.store.records.lifecycle import Ended
+from tuitune.runs.store.records import newest
+from tuitune.runs.store.records.lifecycle import Ended, EngineStarted, Supervisor
 from tuitune.runs.supervise import kill_escalation
 from tuitune.runs.supervise.engine_process import MARK
 from tuitune.runs.supervise.engine_progress import EngineProgress
@@ -21,8 +22,8 @@ from tuitune.runs.supervise.engine_progress import EngineProgress
 
 def engine_of(run: Run) -> Identity | None:
     """The engine of the run's last life, dead or alive."""
-    known = next((event for event in read_life(run) if event.get("event") == "engine"), {})
-    return Identity.from_record(known.get("identity"))
+    started = newest(read_life(run), EngineStarted)
+    return Identity.from_record(started and started.identity)
 
 
 def clear_away(run: Run, engine: Identity) -> bool:
@@ -49,8 +50,7 @@ def clear_away(run: Run, engine: Identity) -> bool:
 def write_missing_end(run: Run, events: EventLog) -> None:
     """Write the last event of a life whose supervisor was killed."""
     life = read_life(run)
-    kinds = {event.get("event") for event in life}
-    if "supervisor" in kinds and "ended" not in kinds:
+    if newest(life, Supervisor) and not newest(life, Ended):
         _, reason = judge(run, life, at_work=False, progress=0)
         events.append(Ended(state="crashed", reason=reason))
 

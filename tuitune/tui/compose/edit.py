@@ -18,7 +18,6 @@ from tuitune.runs.control import spool
 from tuitune.runs.located import resolve_paths
 from tuitune.runs.read.state import derive
 from tuitune.runs.store.directory import Run
-from tuitune.runs.store.records import text
 from tuitune.text import clean
 from tuitune.tui.actions import bindings
 from tuitune.tui.compose.checking import Checking
@@ -96,8 +95,8 @@ class SaveDialog(Checking[bool]):
         outcome = spool.await_outcome(self._run, nonce, seconds=_ANSWER_SECONDS)
         if outcome is None:
             raise TuituneError(f"{self._run.name} has not answered yet; check its recipe before you try again")
-        if not outcome.get("ok"):
-            raise TuituneError(self._why_refused(text(outcome, "message")))
+        if not outcome.ok:
+            raise TuituneError(self._why_refused(outcome.message))
         return True
 
     def _why_refused(self, message: str) -> str:

@@ -24,7 +24,7 @@ LETTERS = {
     "evaluate": ("E", ""),
     "sample": ("G", ""),
 }
-"""Kind of mark, or for one that was asked for its verb → letter, and the word where there is room for it."""
+"""Kind of mark → letter, and the word where there is room for it."""
 
 _MINOR = frozenset({"checkpoint", "evaluate", "sample"})
 _ALARMING = frozenset({"retry", "alert", "kill"})
@@ -34,13 +34,10 @@ def event_marks(view: WatchedRun, positions: Positions, axis: str) -> list[Mark]
     """The marks of a run on an axis along which its steps stand at `positions`."""
     marks = []
     for mark in view.marks[-MOST:]:
-        kind = mark["kind"]
-        if kind == "done" and (verb := view.verb_of(mark["step"], mark["text"])) in _MINOR:
-            kind = verb
-        if kind in LETTERS:
-            letter, word = LETTERS[kind]
-            ink = ALARM if kind in _ALARMING else EVENT
-            marks.append(Mark(_place(mark["step"], positions, axis), ink, letter, word, kind in _MINOR))
+        if mark.kind in LETTERS:
+            letter, word = LETTERS[mark.kind]
+            ink = ALARM if mark.kind in _ALARMING else EVENT
+            marks.append(Mark(_place(mark.step, positions, axis), ink, letter, word, mark.kind in _MINOR))
     return marks
 
 

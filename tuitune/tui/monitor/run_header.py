@@ -103,7 +103,7 @@ def _moment(view: WatchedRun, moment: Moment) -> Iterator[Figure | None]:
         yield labelled("ends", clock_text(moment.now + summary.eta_seconds))
     if moment.busy:
         yield (clean(moment.busy, limit=60), "$accent")
-    yield from limit_figures(view, engine_started(view.events))
+    yield from limit_figures(view, engine_started(view))
     if took := view.time_spent(moment.now):
         yield took
     if summary.tokens_per_second is not None:

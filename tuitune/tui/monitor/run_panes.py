@@ -17,13 +17,14 @@ from tuitune.runs.control.spool import FITS
 from tuitune.runs.read.state import AT_REST
 from tuitune.runs.store.directory import Run
 from tuitune.runs.store.identity import Identity
+from tuitune.runs.store.records import newest
+from tuitune.runs.store.records.lifecycle import EngineStarted, Slot
 from tuitune.tui.charts.chart import Chart
 from tuitune.tui.charts.frame import ASCII_GLYPHS, UNICODE_GLYPHS
 from tuitune.tui.monitor.gpu_panel import GpuPanel
 from tuitune.tui.monitor.log_view import LogView, LogWindow
 from tuitune.tui.monitor.metric_strip import MetricStrip
 from tuitune.tui.monitor.run_charts import RunCharts
-from tuitune.tui.monitor.run_status import life, newest
 from tuitune.tui.monitor.samples import SamplesView
 from tuitune.tui.widgets.pane import Pane
 from tuitune.views.event_texts import event_texts
@@ -181,10 +182,9 @@ class RunPanes(Horizontal):
         self._set_title("samples", Content(book.title))
 
     def _draw_machine(self, view: WatchedRun) -> None:
-        events = life(view.events)
-        engine, slot = newest(events, "engine"), newest(events, "slot")
-        self.machine.engine = Identity.from_record(engine.get("identity")) if engine else None
-        self.machine.device = slot.get("device") if slot else None
+        engine = newest(view.life, EngineStarted)
+        self.machine.engine = Identity.from_record(engine and engine.identity)
+        self.machine.device = (newest(view.life, Slot) or Slot()).device
         self.machine.peak = view.summary.peak_memory_bytes
         self._set_title("machine", Content(""))
 

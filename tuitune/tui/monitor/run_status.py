@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from textual.content import Content
 
-from tuitune.runs.store.records import Record, number
-from tuitune.runs.store.records.lifecycle import Kill, Retry
+from tuitune.runs.store.records import newest
+from tuitune.runs.store.records.lifecycle import Ended, EngineStarted, Exited, Heard, Kill, Retry, Silent, Waiting
 from tuitune.text import clean
 from tuitune.tui.widgets.bars import Figure, labelled
 from tuitune.units import clock_text, duration_text, number_text
@@ -32,19 +32,6 @@ class Moment:
     foreign: str = ""
 
 
-def life(events: Sequence[Record]) -> Sequence[Record]:
-    """The events since the run's supervisor started; all of them where none did."""
-    for place in range(len(events) - 1, -1, -1):
-        if events[place].get("event") == "supervisor":
-            return events[place:]
-    return events
-
-
-def newest(events: Sequence[Record], *names: str) -> Record | None:
-    """The last event of one of these names."""
-    return next((event for event in reversed(events) if event.get("event") in names), None)
-
-
 def place_text(place: int, of: int) -> str:
     """`2nd of 3 in the queue`; "" for a place that is none."""
     teen = 10 < place % 100 < 14
@@ -52,36 +39,33 @@ def place_text(place: int, of: int) -> str:
     return f"{place}{ending} of {of} in the queue" if 0 < place <= of else ""
 
 
-def told_place(events: Sequence[Record]) -> tuple[int, int]:
+def told_place(view: WatchedRun) -> tuple[int, int]:
     """The run's place in the queue, and of how many, as its supervisor told it last; zeros where it did not."""
-    waiting = newest(life(events), "waiting") or {}
-    place, of = waiting.get("place"), waiting.get("of")
-    return (place, of) if place is not None and of is not None else (0, 0)
+    waiting = newest(view.life, Waiting) or Waiting()
+    return (waiting.place, waiting.of) if waiting.place is not None and waiting.of is not None else (0, 0)
 
 
-def escalation_text(events: Sequence[Record], now: float) -> str:
+def escalation_text(view: WatchedRun, now: float) -> str:
     """`SIGTERM sent to all its processes · SIGKILL in 5 s`, while a run is being killed; else ""."""
-    kill = newest(life(events), "kill", "exited")
-    if kill is None or kill.get("event") != Kill.kind:
+    rung = newest(view.life, Kill, Exited)
+    if not isinstance(rung, Kill):
         return ""
-    rung = Kill.read(kill)
     return " · ".join(filter(None, (sent_text(rung), next_text(rung, seconds_left(rung, now)))))
 
 
-def engine_started(events: Sequence[Record]) -> float | None:
+def engine_started(view: WatchedRun) -> float | None:
     """When the engine of the present life started, seconds since the epoch."""
-    return number(newest(life(events), "engine") or {}, "time")
+    return (newest(view.life, EngineStarted) or EngineStarted()).time
 
 
-def waiting_since(events: Sequence[Record]) -> float | None:
+def waiting_since(view: WatchedRun) -> float | None:
     """When the present life was queued."""
-    return number((life(events) or [{}])[0], "time")
+    return view.life[0].time if view.life else None
 
 
 def ended_at(view: WatchedRun) -> float | None:
     """When the last life of the run ended, seconds since the epoch."""
-    ended = newest(life(view.events), "ended") or {}
-    return view.summary.ended_at or number(ended, "time")
+    return view.summary.ended_at or (newest(view.life, Ended) or Ended()).time
 
 
 def limit_figures(view: WatchedRun, began: float | None) -> Iterator[Figure]:
@@ -111,10 +95,10 @@ def _moment_text(until: str) -> str:
 def remarks(view: WatchedRun, moment: Moment) -> Iterator[tuple[str, str]]:
     """What else has to be known of the run, a line each with its colour."""
     state, reason = view.summary.state, view.summary.reason
-    events = life(view.events)
-    if (silence := _silence(events, moment.now)) and state in ("starting", "training"):
+    told_above = newest(view.life, Kill) and _told_above(state, reason)
+    if (silence := _silence(view, moment.now)) and state in ("starting", "training"):
         yield silence, "$warn"
-    elif reason and state not in ("finished", "queued") and not (newest(events, "kill") and _told_above(state, reason)):
+    elif reason and state not in ("finished", "queued") and not told_above:
         yield reason, _colour(state, reason)
     if moment.foreign:
         yield f"read-only: {moment.foreign}", "$faint"
@@ -123,9 +107,9 @@ def remarks(view: WatchedRun, moment: Moment) -> Iterator[tuple[str, str]]:
         reasons = "; ".join(resumed.reasons)
         if reasons:
             yield f"approximate since step {_step(resumed.step)}: {reasons}", "$warn"
-    retry = newest(events, "retry")
+    retry = newest(view.life, Retry)
     if retry is not None and state == "training":
-        yield retry_text(Retry.read(retry)), "$faint"
+        yield retry_text(retry), "$faint"
 
 
 def _told_above(state: str, reason: str) -> bool:
@@ -133,13 +117,12 @@ def _told_above(state: str, reason: str) -> bool:
     return state == "stopping" and not reason.startswith("stuck")
 
 
-def _silence(events: Sequence[Record], now: float) -> str:
+def _silence(view: WatchedRun, now: float) -> str:
     """For how long nothing was heard from the engine; "" where it is heard, or nobody told."""
-    silent = newest(events, "silent", "heard", "engine") or {}
-    if silent.get("event") != "silent":
+    silent = newest(view.life, Silent, Heard, EngineStarted)
+    if not isinstance(silent, Silent):
         return ""
-    told = number(silent, "seconds") or 0.0
-    seconds = told + max(now - (number(silent, "time") or now), 0.0)
+    seconds = (silent.seconds or 0.0) + max(now - (silent.time or now), 0.0)
     return f"nothing heard from the engine for {duration_text(seconds)}: see the log (7); K kills it"
 
 

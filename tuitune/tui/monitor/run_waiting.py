@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from textual.content import Content
 
+from tuitune.runs.store.records import newest
+from tuitune.runs.store.records.lifecycle import Exited, PauseRequested, StopRequested
 from tuitune.text import clean
 from tuitune.tui.monitor.run_status import (
     Moment,
     engine_started,
     escalation_text,
-    life,
-    newest,
     place_text,
     told_place,
     waiting_since,
@@ -25,8 +25,8 @@ REASON_LINES = 8
 def queue_lines(view: WatchedRun, moment: Moment, width: int) -> list[Content]:
     """`CPU is busy: training demo · 2nd of 3 in the queue · waiting 3 m`, in as many lines as it takes."""
     reason = clean(view.summary.reason)
-    place = place_text(*moment.place) or place_text(*told_place(view.events))
-    since = waiting_since(view.events) or view.summary.created_at
+    place = place_text(*moment.place) or place_text(*told_place(view))
+    since = waiting_since(view) or view.summary.created_at
     figures: list[Figure | None] = [
         (moment.asked, "$accent bold") if moment.asked else None,
         place or None,
@@ -42,9 +42,9 @@ def waiting_line(view: WatchedRun, state: str, moment: Moment, width: int) -> Co
     """What a run that does not train is at, with a clock that runs: silence looks like a hang."""
     summary, phase, now = view.summary, view.phase, moment.now
     asked = (moment.asked, "$accent bold") if moment.asked else None
-    since = engine_started(view.events) or summary.created_at
+    since = engine_started(view) or summary.created_at
     elapsed = labelled("elapsed", _clock(now, since)) if since else None
-    if state == "stopping" and (killing := escalation_text(view.events, now)):
+    if state == "stopping" and (killing := escalation_text(view, now)):
         return joined([(killing, "$warn bold"), asked, elapsed], width)
     if phase is None or phase.phase == "training":
         return joined([asked, _stopping_words(view) if state == "stopping" else "starting the engine", elapsed], width)
@@ -61,11 +61,10 @@ def waiting_line(view: WatchedRun, state: str, moment: Moment, width: int) -> Co
 
 def _stopping_words(view: WatchedRun) -> str:
     """What a run that was asked to end is about to do."""
-    asked = newest(life(view.events), "stop-requested", "pause-requested", "exited")
-    name = asked.get("event") if asked else ""
-    if name == "exited":
+    asked = newest(view.life, StopRequested, Exited)
+    if isinstance(asked, Exited):
         return "its engine has ended"
-    return f"saves {'a checkpoint' if name == 'pause-requested' else 'its adapter'} at the next step"
+    return f"saves {'a checkpoint' if isinstance(asked, PauseRequested) else 'its adapter'} at the next step"
 
 
 def _clock(now: float, since: float) -> str:

@@ -18,7 +18,7 @@ from tuitune.runs.control import spool
 from tuitune.runs.read.state import AT_REST, derive, supervised
 from tuitune.runs.read.summary import RunView
 from tuitune.runs.store.directory import Run, find
-from tuitune.runs.store.records.lifecycle import Kill
+from tuitune.runs.store.records.lifecycle import Kill, Supervisor
 from tuitune.text import clean
 from tuitune.views.event_texts import words
 from tuitune.views.kill_escalation import next_text, seconds_left
@@ -72,7 +72,7 @@ class _Rungs(Watcher):
     def update(self, view: RunView) -> None:
         """TuituneError where the supervisor has refused; `done` where the processes survive the last rung."""
         answer = spool.outcome(self._run, self._nonce)
-        if answer is not None and not answer.get("ok") and view.summary.state not in AT_REST:
+        if answer is not None and not answer.ok and view.summary.state not in AT_REST:
             raise TuituneError(f"{self._run.name} refused to be killed: {message_of(answer)}")
         rungs = _rungs(view)
         for rung in rungs[self._told :]:
@@ -94,5 +94,5 @@ class _Rungs(Watcher):
 
 def _rungs(view: RunView) -> list[Kill]:
     """The rungs climbed in the present life of the run."""
-    started = max((place for place, event in enumerate(view.events) if event.get("event") == "supervisor"), default=0)
-    return [Kill.read(event) for event in view.events[started:] if event.get("event") == Kill.kind]
+    started = max((place for place, event in enumerate(view.events) if isinstance(event, Supervisor)), default=0)
+    return [event for event in view.events[started:] if isinstance(event, Kill)]

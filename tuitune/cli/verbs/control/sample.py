@@ -9,7 +9,9 @@ from tuitune.cli.output import Pairs
 from tuitune.cli.requests import carry_out
 from tuitune.runs.store import journal
 from tuitune.runs.store.directory import Run
-from tuitune.runs.store.records import Record, text, whole
+from tuitune.runs.store.records import Record
+from tuitune.runs.store.records.samples import Sample
+from tuitune.runs.store.records.training import Done
 from tuitune.views.event_texts import step_text
 
 _REACH = 16 << 20
@@ -26,11 +28,11 @@ def sample(options: argparse.Namespace) -> int:
     return carry_out(options, "sample", _result, _pairs, **asked)
 
 
-def _result(run: Run, done: Record) -> list[Record] | None:
+def _result(run: Run, done: Done) -> list[Record] | None:
     """The answers given for this request, in order; None where there are none."""
     found = []
     for record in journal.backwards(run.samples_file, reach=_REACH):
-        if record.get("nonce") == done.get("nonce"):
+        if record.get("nonce") == done.nonce:
             found.append(record)
         elif found:
             break
@@ -38,7 +40,8 @@ def _result(run: Run, done: Record) -> list[Record] | None:
 
 
 def _pairs(records: list[Record]) -> Pairs:
-    pairs: Pairs = [("step", step_text(whole(records[0], "step")))]
-    for record in records:
-        pairs += [("prompt", text(record, "prompt")), ("answer", text(record, "answer"))]
+    samples = [Sample.read(record) for record in records]
+    pairs: Pairs = [("step", step_text(samples[0].step))]
+    for one in samples:
+        pairs += [("prompt", one.prompt or ""), ("answer", one.answer or "")]
     return pairs

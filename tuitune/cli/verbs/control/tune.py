@@ -14,8 +14,7 @@ from tuitune.cli.settings_help import tunable_help
 from tuitune.problem import Problem
 from tuitune.runs.store import journal
 from tuitune.runs.store.directory import Run, find
-from tuitune.runs.store.records import Record
-from tuitune.runs.store.records.training import Tuned
+from tuitune.runs.store.records.training import Done, Tuned
 from tuitune.text import clean
 from tuitune.views.event_texts import value_text
 
@@ -62,10 +61,10 @@ def _full_keys(assignments: Sequence[str]) -> list[str]:
     return full
 
 
-def _result(run: Run, done: Record) -> dict[str, Any] | None:
+def _result(run: Run, done: Done) -> dict[str, Any] | None:
     """The changes and the first step that they hold for."""
     for tuned in map(Tuned.read, journal.backwards(run.metrics_file, Tuned.kind)):
-        if tuned.nonce == done.get("nonce"):
+        if tuned.nonce == done.nonce:
             return {"changes": tuned.changes or {}, "from_step": (tuned.step or 0) + 1}
     return None
 

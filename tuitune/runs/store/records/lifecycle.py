@@ -9,13 +9,13 @@ from tuitune.runs.store.records.line import Line
 
 
 class Event(Line):
+    """What happened to a run."""
+
     KEY: ClassVar[str] = "event"
 
 
-class Supervisor(Event):
+class Supervisor(Event, kind="supervisor"):
     """A life of the run begins."""
-
-    kind: ClassVar[str] = "supervisor"
 
     identity: Table = None
     tuitune: Text = ""
@@ -23,38 +23,30 @@ class Supervisor(Event):
     resumes: Flag = None
 
 
-class Waiting(Event):
+class Waiting(Event, kind="waiting"):
     """No device is free."""
-
-    kind: ClassVar[str] = "waiting"
 
     reason: Text = ""
     place: Count = None
     of: Count = None
 
 
-class Slot(Event):
+class Slot(Event, kind="slot"):
     """The run got a device."""
-
-    kind: ClassVar[str] = "slot"
 
     device: Named = None
     label: Text = ""
 
 
-class EngineStarted(Event):
+class EngineStarted(Event, kind="engine"):
     """An engine runs; `after` is the number of the last metrics record before it."""
-
-    kind: ClassVar[str] = "engine"
 
     identity: Table = None
     after: Count = None
 
 
-class Acknowledged(Event):
+class Acknowledged(Event, kind="acknowledged"):
     """A request was taken, or refused."""
-
-    kind: ClassVar[str] = "acknowledged"
 
     nonce: Text = ""
     verb: Named = None
@@ -62,10 +54,8 @@ class Acknowledged(Event):
     message: Text = ""
 
 
-class Amended(Event):
+class Amended(Event, kind="amended"):
     """The recipe was rewritten: {key: {"from": …, "to": …}}."""
-
-    kind: ClassVar[str] = "amended"
 
     changes: Table = None
     why: Text = ""
@@ -77,25 +67,20 @@ class Amended(Event):
         return {key: (change.get("from"), change.get("to")) for key, change in pairs}
 
 
-class StopRequested(Event):
+class StopRequested(Event, kind="stop-requested", rare={"step", "after"}):
     """The engine was asked to end, by a request or a signal; with how far it was: its step, and its last record."""
-
-    kind: ClassVar[str] = "stop-requested"
-    rare: ClassVar[frozenset[str]] = frozenset({"step", "after"})
 
     by: Text = ""
     step: Count = None
     after: Count = None
 
 
-class PauseRequested(StopRequested):
-    kind: ClassVar[str] = "pause-requested"
+class PauseRequested(StopRequested, kind="pause-requested"):
+    """The same, to go on later."""
 
 
-class Kill(Event):
+class Kill(Event, kind="kill"):
     """A rung of the ladder, and the seconds until the next."""
-
-    kind: ClassVar[str] = "kill"
 
     rung: Text = ""
     seconds: Seconds = None
@@ -105,20 +90,18 @@ class Kill(Event):
     after: Count = None
 
 
-class Silent(Event):
-    kind: ClassVar[str] = "silent"
+class Silent(Event, kind="silent"):
+    """For so long nothing was heard from the engine."""
 
     seconds: Seconds = None
 
 
-class Heard(Event):
-    kind: ClassVar[str] = "heard"
+class Heard(Event, kind="heard"):
+    """The engine responds again."""
 
 
-class Retry(Event):
+class Retry(Event, kind="retry"):
     """Out of memory: the engine starts again with smaller batches."""
-
-    kind: ClassVar[str] = "retry"
 
     reason: Text = ""
     step: Count = None
@@ -127,26 +110,29 @@ class Retry(Event):
     after: Count = None
 
 
-class NotifyFailed(Event):
-    kind: ClassVar[str] = "notify-failed"
+class NotifyFailed(Event, kind="notify-failed"):
+    """The user's command of `run.notify` went wrong."""
 
     message: Text = ""
 
 
-class Exited(Event):
+class Exited(Event, kind="exited"):
     """The engine is gone: its exit code, or the signal that ended it."""
-
-    kind: ClassVar[str] = "exited"
 
     code: Count = None
     signal: Named = None
 
 
-class Ended(Event):
+class Ended(Event, kind="ended"):
     """The last line of a life; `seconds` is how long it took by a clock that nobody sets."""
-
-    kind: ClassVar[str] = "ended"
 
     state: Text = ""
     reason: Text = ""
     seconds: Seconds = None
+
+
+TELLING = (
+    *(Supervisor, Waiting, Slot, EngineStarted, StopRequested, PauseRequested, Kill),
+    *(Silent, Heard, Retry, Exited, Ended),
+)
+"""The events that a run's state follows from; of each kind the newest counts."""

@@ -6,7 +6,7 @@ kept aside.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import FrozenInstanceError
 from inspect import get_annotations
 from types import MappingProxyType
@@ -22,7 +22,7 @@ _HEAD = frozenset({"seq", "time", "extra"})
 @dataclass_transform(frozen_default=True, kw_only_default=True)
 class Line:
     """A record of a journal. `kind` names what it is about, under the journal's `KEY`; `rare` fields are written only
-    where they are set.
+    where they are set; both are given where a subclass is declared: `class Saved(Line, kind="checkpoint")`.
 
     `seq` is its number in the file, `time` when it was written; both are the journal's. Subclasses are declared as
     dataclasses are, with types from `checks`. They are none: making thirty dataclasses takes 40 ms of every start.
@@ -37,8 +37,9 @@ class Line:
     time: Moment = None
     extra: Mapping[str, Any] = MappingProxyType({})
 
-    def __init_subclass__(cls) -> None:
+    def __init_subclass__(cls, *, kind: str = "", rare: Iterable[str] = ()) -> None:
         """Note the check of each field; as an annotation is not evaluated, it is the name of one in `checks`."""
+        cls.kind, cls.rare = kind or cls.kind, frozenset(rare) or cls.rare
         declared = map(get_annotations, reversed(cls.__mro__))
         named = {name: getattr(checks, kind, None) for own in declared for name, kind in own.items()}
         cls.fields = {name: kind.__metadata__[0] for name, kind in named.items() if kind is not None}

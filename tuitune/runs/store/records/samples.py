@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 from tuitune.runs.store.records.checks import Count, Named, Number, Seconds
 from tuitune.runs.store.records.line import Line
 
 
-class Sample(Line):
+class Sample(Line, rare={"nonce"}):
     """An answer to a prompt. `nonce` names the request that asked for it, None where the recipe did."""
-
-    rare: ClassVar[frozenset[str]] = frozenset({"nonce"})
 
     step: Count = None
     index: Count = None
@@ -23,9 +19,7 @@ class Sample(Line):
     nonce: Named = None
 
 
-class Superseded(Line):
+class Superseded(Line, kind="resumed"):
     """Answers of later steps than this one count no more."""
-
-    kind: ClassVar[str] = "resumed"
 
     step: Count = None

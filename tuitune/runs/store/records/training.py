@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
-from tuitune.runs.store.records.checks import Count, Flag, Named, Number, Parts, Seconds, Table, Text, Texts
+from tuitune.runs.store.records.checks import Count, Flag, Named, Number, Parts, Seconds, Table, Text, Texts, is_number
 from tuitune.runs.store.records.line import Line
 
 
-class Phase(Line):
+class Phase(Line, kind="phase"):
     """What the engine is about to do, and how far it has come where that is known."""
-
-    kind: ClassVar[str] = "phase"
 
     phase: Text = ""
     text: Text = ""
@@ -20,10 +16,8 @@ class Phase(Line):
     unit: Text = ""
 
 
-class Plan(Line):
+class Plan(Line, kind="plan"):
     """What training comes to."""
-
-    kind: ClassVar[str] = "plan"
 
     total_steps: Count = None
     steps_per_epoch: Count = None
@@ -38,12 +32,10 @@ class Plan(Line):
     attention: Text = ""
 
 
-class Step(Line):
+class Step(Line, kind="step"):
     """Training since the last record: with these the metrics of `tuitune.metrics`. There are a million of them, so
     they are read as columns, never as objects.
     """
-
-    kind: ClassVar[str] = "step"
 
     step: Count = None
     epoch: Number = None
@@ -54,10 +46,8 @@ class Step(Line):
     context_memory_bytes: Number = None
 
 
-class Evaluation(Line):
+class Evaluation(Line, kind="eval"):
     """The held-out loss; figures on one `basis` compare. Other metrics that were measured stand in `extra`."""
-
-    kind: ClassVar[str] = "eval"
 
     step: Count = None
     epoch: Number = None
@@ -70,10 +60,8 @@ class Evaluation(Line):
     basis: Named = None
 
 
-class Answered(Line):
+class Answered(Line, kind="answers"):
     """Held-out rows answered: the shares of exact answers and of valid JSON."""
-
-    kind: ClassVar[str] = "answers"
 
     step: Count = None
     label: Text = ""
@@ -83,10 +71,8 @@ class Answered(Line):
     valid_json: Number = None
 
 
-class Saved(Line):
+class Saved(Line, kind="checkpoint"):
     """A checkpoint on disk."""
-
-    kind: ClassVar[str] = "checkpoint"
 
     step: Count = None
     path: Text = ""
@@ -95,10 +81,8 @@ class Saved(Line):
     healthy: Flag = None
 
 
-class Resumed(Line):
+class Resumed(Line, kind="resumed"):
     """The run goes on after `step`. `checkpoint` is None where that is its beginning."""
-
-    kind: ClassVar[str] = "resumed"
 
     step: Count = None
     checkpoint: Named = None
@@ -112,20 +96,16 @@ class Resumed(Line):
         return [(str(one.get("path") or "").rpartition("/")[2], str(one.get("reason") or "")) for one in self.skipped]
 
 
-class Tuned(Line):
+class Tuned(Line, kind="tuned"):
     """Settings that hold from the step after `step` on."""
-
-    kind: ClassVar[str] = "tuned"
 
     nonce: Text = ""
     step: Count = None
     changes: Table = None
 
 
-class Done(Line):
+class Done(Line, kind="done"):
     """The engine's answer to a request."""
-
-    kind: ClassVar[str] = "done"
 
     nonce: Text = ""
     verb: Text = ""
@@ -134,10 +114,8 @@ class Done(Line):
     step: Count = None
 
 
-class Alert(Line):
+class Alert(Line, kind="alert"):
     """Something that a person should know: `level` is info, warning or error."""
-
-    kind: ClassVar[str] = "alert"
 
     id: Text = ""
     level: Text = ""
@@ -145,10 +123,8 @@ class Alert(Line):
     step: Count = None
 
 
-class Artefact(Line):
+class Artefact(Line, kind="artefact"):
     """The result, whole on disk."""
-
-    kind: ClassVar[str] = "artefact"
 
     path: Text = ""
     files: Parts = ()
@@ -158,13 +134,11 @@ class Artefact(Line):
     def sizes(self) -> dict[str, float]:
         """Bytes by name of a file."""
         named = ((file.get("name"), file.get("bytes")) for file in self.files)
-        return {name: size or 0 for name, size in named if name}
+        return {name: size if is_number(size) else 0 for name, size in named if name and isinstance(name, str)}
 
 
-class End(Line):
+class End(Line, kind="end"):
     """The engine's own word on how it ended."""
-
-    kind: ClassVar[str] = "end"
 
     outcome: Text = ""
     reason: Named = None
