@@ -19,7 +19,8 @@ from tuitune.recipe import document
 from tuitune.recipe.schema import Recipe
 from tuitune.runs import launcher
 from tuitune.runs.control import spool
-from tuitune.runs.launcher import launch, resolve_paths
+from tuitune.runs.launcher import launch
+from tuitune.runs.located import resolve_paths
 from tuitune.runs.read.state import derive
 from tuitune.runs.store.directory import Run, create, list_runs
 from tuitune.runs.store.provenance import fingerprint, record_sources

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import re
+import secrets
 import shutil
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
-from tuitune import paths
 from tuitune.hardware.session import session
 from tuitune.problem import TuituneError
 from tuitune.recipe.schema import Recipe
@@ -26,15 +22,12 @@ from tuitune.runs.located import resolve_paths
 from tuitune.runs.read.length import idle, total_steps
 from tuitune.runs.read.ownership import foreign
 from tuitune.runs.read.state import AT_REST, derive, last_words
-from tuitune.runs.store import files, journal
+from tuitune.runs.store import files, journal, lease
 from tuitune.runs.store.directory import Run, create, list_runs, read_recipe, refuse_odd_name
 from tuitune.runs.store.provenance import provenance
 from tuitune.runs.store.records.lifecycle import Supervisor
 from tuitune.runs.store.records.training import Plan
 from tuitune.runs.supervise.supervisor import REFUSED, UNABLE
-from tuitune.runs.unit import unit_command, unit_environment
-
-__all__ = ["launch", "resolve_paths", "resume", "start_supervisor"]
 
 _HANDSHAKE_SECONDS = 10.0
 _NAMING_SECONDS = 20.0
@@ -52,7 +45,7 @@ def launch(recipe: Recipe, *, base: Path | None = None) -> Run:
     recipe = resolve_paths(recipe, (base or Path()).absolute())
     info = provenance(recipe)
     try:
-        with _naming():
+        with lease.alone("names.lock", _NAMING_SECONDS, "another process is naming a run and hangs; try again"):
             run = create(_named_apart(recipe), info=info)
     except OSError as error:
         raise TuituneError(f"the run's directory cannot be made: {error}") from error
@@ -62,17 +55,6 @@ def launch(recipe: Recipe, *, base: Path | None = None) -> Run:
         shutil.rmtree(run.path, ignore_errors=True)
         raise TuituneError(f"the run cannot be started: {error}") from error
     return run
-
-
-@contextmanager
-def _naming() -> Iterator[None]:
-    """Only one process of this home names a run at a time, until the run's directory is there for others to see."""
-    home = paths.private_directory(paths.data_home())
-    try:
-        with FileLock(home / "names.lock", timeout=_NAMING_SECONDS, mode=0o600):
-            yield
-    except Timeout:
-        raise OSError(errno.EAGAIN, "another process is naming a run and hangs; try again") from None
 
 
 def _named_apart(recipe: Recipe) -> Recipe:
@@ -158,15 +140,26 @@ def _as_unit(run: Run, command: Sequence[str], after: int) -> subprocess.Popen[b
     if not session().wants_unit:
         return None
     try:
-        supervisor = _spawn(run, unit_command(run, command), unit_environment())
+        manager = {"XDG_RUNTIME_DIR": f"/run/user/{os.geteuid()}"}
+        supervisor = _spawn(run, unit_command(run, command), manager)
     except OSError:
         return None
     return supervisor if _ended_before_it_began(run, supervisor, after) in (None, REFUSED, UNABLE) else None
 
 
+def unit_command(run: Run, argv: Sequence[str]) -> list[str]:
+    """`argv` in a scope of its own under the user's manager, as a command.
+
+    A scope, not a service: systemd-run itself turns into `argv`, so that pid, environment, directory and open files
+    stay as they are, and no secret of the environment is written to a unit or shows on a command line. Where the
+    manager does not answer the command ends at once and `argv` is not started.
+    """
+    unit = f"--unit=tuitune-{run.id}-{secrets.token_hex(3)}"
+    return ["systemd-run", "--user", "--scope", "--collect", "--quiet", unit, "--", *argv]
+
+
 def _spawn(run: Run, command: Sequence[str], extra: Mapping[str, str]) -> subprocess.Popen[bytes]:
-    log = files.open_regular(run.log_file, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
-    try:
+    with files.opened(run.log_file, os.O_WRONLY | os.O_APPEND | os.O_CREAT) as log:
         return subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
@@ -177,8 +170,6 @@ def _spawn(run: Run, command: Sequence[str], extra: Mapping[str, str]) -> subpro
             umask=0o077,
             start_new_session=True,
         )
-    finally:
-        os.close(log)
 
 
 def _ended_before_it_began(run: Run, supervisor: subprocess.Popen[bytes], after: int) -> int | None:

@@ -32,11 +32,18 @@ from tuitune.runs.store.records.training import Alert, Done, Evaluation, Resumed
 from tuitune.runs.supervise.exit_report import EXIT_CODES
 from tuitune.text import clean
 from tuitune.units import bytes_text, clock_text, duration_text, number_text
-from tuitune.views.kill_escalation import next_text
 from tuitune.views.watched_run import WatchedRun
 
 NEWEST = 20
 """How many records of a kind are looked at."""
+
+_RUNGS = {
+    "ask": "SIGTERM sent, to save and end",
+    "terminate-group": "SIGTERM sent to all its processes",
+    "kill-group": "SIGKILL sent to all its processes",
+    "stuck": "SIGKILL does not end its processes",
+}
+_NEXT_RUNGS = {"terminate-group": "SIGTERM to all", "kill-group": "SIGKILL", "stuck": "stuck"}
 
 
 def event_texts(view: WatchedRun) -> list[str]:
@@ -188,3 +195,21 @@ def value_text(value: Any) -> str:
     if isinstance(value, bool) or (isinstance(value, float) and math.isfinite(value)):
         return to_text(value)
     return "none" if value in (None, "") else str(value)
+
+
+def sent_text(kill: Kill) -> str:
+    return _RUNGS.get(kill.rung) or clean(kill.message or "being killed", limit=80)
+
+
+def seconds_left(kill: Kill, now: float) -> float | None:
+    """Seconds until the next rung, at the time `now`; None after the last. A clock that was put back adds none."""
+    if kill.seconds is None or kill.next is None:
+        return None
+    return min(max(kill.seconds - (now - (kill.time or now)), 0.0), kill.seconds)
+
+
+def next_text(kill: Kill, left: float | None) -> str:
+    """`SIGKILL in 5 s`, where `left` seconds are left; "" after the last rung."""
+    if left is None or kill.next is None:
+        return ""
+    return f"{_NEXT_RUNGS.get(kill.next) or clean(kill.next, limit=40)} in {math.ceil(left)} s"

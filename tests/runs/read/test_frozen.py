@@ -52,7 +52,7 @@ def test_its_records_are_all_there(frozen: Run) -> None:
     assert list(view.steps["step"]) == [1, 2, 3]
     assert [evaluation.label for evaluation in view.evaluations] == ["base", "during", "tuned"]
     assert [sample.step for sample in view.samples] == [0, 2, 3]
-    assert [event["event"] for event in view.events] == ["supervisor", "engine", "exited", "ended"]
+    assert [event.kind for event in view.events] == ["supervisor", "engine", "exited", "ended"]
 
 
 def test_its_checkpoint_cannot_be_verified_and_is_left_alone(frozen: Run) -> None:

@@ -16,7 +16,7 @@ from tuitune.objectives import METRICS
 from tuitune.recipe.overrides import apply
 from tuitune.recipe.schema import Recipe
 from tuitune.runs.control.amendment import amend
-from tuitune.runs.read.columns import StepColumns
+from tuitune.runs.read.history import StepColumns
 from tuitune.runs.read.summary import RunView, summarize
 from tuitune.runs.store import identity
 from tuitune.runs.store.directory import Run, create

@@ -17,11 +17,16 @@ import pytest
 from tests.runs.harness import wait_for
 from tuitune.runs.store.directory import Run
 from tuitune.runs.supervise import notify as notify_module
-from tuitune.runs.supervise.notify import Notification, notify
+from tuitune.runs.supervise.notify import Notification
 
 FACTS = {"event": "ended", "state": "failed", "reason": "disk full", "step": 7, "loss": None}
 
 Script = Callable[[str], Path]
+
+
+def notify(run: Run, command: str, facts: dict[str, Any]) -> str:
+    """Run the command for one event and wait for it; "" or what went wrong."""
+    return Notification(run, command, facts).wait()
 
 
 @pytest.fixture

@@ -31,8 +31,8 @@ from tuitune.runs.read.summary import RunView
 from tuitune.runs.store import identity, journal
 from tuitune.runs.store.directory import Run, create
 from tuitune.runs.supervise.kernel_log import KernelLog
-from tuitune.runs.supervise.silence import Silence
 from tuitune.runs.supervise.supervisor import supervise
+from tuitune.runs.supervise.watch import Silence
 
 
 def test_silence_is_told_when_it_is_long_and_when_it_has_doubled() -> None:
@@ -51,7 +51,7 @@ def test_silence_is_told_when_it_is_long_and_when_it_has_doubled() -> None:
 
 
 def test_an_engine_that_falls_silent_is_said_to_and_heard_again(run: Run) -> None:
-    process = start_supervisor(run, "train", constants={"silence.SHORTEST_SECONDS": 0.6})
+    process = start_supervisor(run, "train", constants={"watch.SILENT_SECONDS": 0.6})
     wait_for(lambda: steps(run) > 2)
     identity.send_signal(engine_identity(run), signal.SIGSTOP)
     wait_for(lambda: events(run, "silent"))

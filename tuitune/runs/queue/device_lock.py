@@ -7,7 +7,6 @@ logout may take that folder away from under a running run, and so there is one i
 from __future__ import annotations
 
 import errno
-import fcntl
 import json
 import os
 import re
@@ -20,7 +19,7 @@ from filelock import BaseFileLock, FileLock, Timeout
 
 from tuitune import paths
 from tuitune.problem import TuituneError
-from tuitune.runs.store import files, identity
+from tuitune.runs.store import files, identity, lease
 from tuitune.runs.store.directory import Run, read_record
 
 _INSTANT = 0.05
@@ -66,7 +65,7 @@ class DeviceLock:
 
     def is_held(self) -> bool:
         """Whether a process holds it, this one or another."""
-        return any(_is_locked(folder / f"{self._name}.lock") for folder in _own_folders())
+        return any(lease.is_locked(folder / f"{self._name}.lock") for folder in _own_folders())
 
     def note(self, run: Run) -> None:
         """Leave word, while it is held, of who holds it: see `holder`."""
@@ -134,17 +133,3 @@ def _private(folder: Path) -> Path:
     if folder.stat().st_mode & 0o077:
         folder.chmod(0o700)
     return folder
-
-
-def _is_locked(path: Path) -> bool:
-    try:
-        fd = files.open_regular(path, os.O_RDONLY)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        return False
-    except OSError as error:
-        return error.errno == errno.EWOULDBLOCK
-    finally:
-        os.close(fd)

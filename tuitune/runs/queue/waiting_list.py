@@ -10,10 +10,8 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from tuitune import paths
-from tuitune.runs.store import files, identity
+from tuitune.runs.store import files, identity, lease
 from tuitune.runs.store.directory import Run, list_runs, read_record
 from tuitune.runs.store.identity import Identity
 
@@ -83,21 +81,13 @@ def changing(seconds: float) -> Iterator[list[Entry]]:
 
     Waits up to `seconds` for another process that is changing it, then raises OSError, as where it cannot be written.
     """
-    home = paths.private_directory(paths.data_home())
-    lock = FileLock(home / "queue.lock", mode=0o600)
-    try:
-        lock.acquire(timeout=seconds)
-    except Timeout:
-        raise OSError(errno.EAGAIN, "another process is changing the queue", str(home)) from None
-    try:
+    with lease.alone("queue.lock", seconds, "another process is changing the queue"):
         before = read()
         entries = list(before)
         yield entries
         if entries != before or not is_sound():
             record = {"v": _VERSION, "runs": [asdict(entry) for entry in entries]}
             files.write_whole(_file(), json.dumps(record, indent=1).encode() + b"\n")
-    finally:
-        lock.release()
 
 
 def version() -> tuple[int, ...]:

@@ -4,11 +4,12 @@ former one recorded after it.
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Sequence
 from itertools import chain, groupby
 from typing import Any
 
-from tuitune.runs.read.columns import StepColumns
+from tuitune.objectives import METRICS
 from tuitune.runs.read.marks import Marks, RunMark
 from tuitune.runs.read.state import PROGRESS
 from tuitune.runs.store.records import Record, column, metric_line, whole
@@ -30,6 +31,41 @@ from tuitune.runs.store.records.training import (
 
 MEMORY = {part: f"{part}_memory_bytes" for part in ("peak", "reserved", "context")}
 """The most bytes that a run's tensors took, and on a GPU what its allocator reserved and what CUDA itself took."""
+
+
+_PLACES = ("step", "epoch", "tokens", "time", "step_seconds")
+"""Where a record stands, beside its metrics: trained tokens since the start, seconds since the epoch."""
+
+
+class StepColumns:
+    """The training records as columns of equal length; NaN where a figure was missing, odd or not finite.
+
+    `steps[key]` is a column: of a metric, or step, epoch, tokens, time, step_seconds.
+    """
+
+    def __init__(self) -> None:
+        self._columns = {key: array("d") for key in (*_PLACES, *METRICS)}
+
+    def __len__(self) -> int:
+        return len(self._columns["step"])
+
+    def __getitem__(self, key: str) -> array[float]:
+        return self._columns[key]
+
+    def extend(self, records: Sequence[Record]) -> None:
+        for key, figures in self._columns.items():
+            figures.fromlist(column(records, key))
+
+    def cut(self, step: float) -> bool:
+        """Drop the records after `step`, which are the last ones; whether there were any."""
+        kept, steps = len(self), self["step"]
+        while kept and not steps[kept - 1] <= step:
+            kept -= 1
+        dropped = len(self) - kept
+        if dropped:
+            for figures in self._columns.values():
+                del figures[kept:]
+        return dropped > 0
 
 
 class PlacedEvaluation(Evaluation):

@@ -1,14 +1,17 @@
-"""The lease: whoever holds the lock on a run's lease file supervises the run; it is free once its holder is dead."""
+"""Locks, which are free once their holder is dead. Whoever holds the one on a run's lease file supervises the run."""
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from tuitune import paths
 from tuitune.runs.store import files
 from tuitune.runs.store.directory import Run
 
@@ -22,7 +25,8 @@ def hold(run: Run) -> Iterator[bool]:
     Waits up to two seconds: a viewer that looks whether the lease is free holds it for an instant, and a supervisor
     whose run has ended for up to a second. OSError where the lease is a link or no plain file, or cannot be written.
     """
-    _check(run)
+    with suppress(FileNotFoundError), files.opened(run.lease_file, os.O_WRONLY):
+        pass  # the lock truncates what it opens, so that must be the lease and nothing else
     lock = FileLock(run.lease_file, mode=0o600)
     with suppress(Timeout):
         lock.acquire(timeout=_PATIENCE)
@@ -32,24 +36,30 @@ def hold(run: Run) -> Iterator[bool]:
         lock.release()
 
 
-def _check(run: Run) -> None:
-    """The lock truncates what it opens, so what it opens must be the lease and nothing else."""
-    with suppress(FileNotFoundError):
-        os.close(files.open_regular(run.lease_file, os.O_WRONLY))
-
-
 def held(run: Run) -> bool:
     """Whether a process holds the lease, here or wherever the file system shares locks; False where nobody can tell."""
+    return is_locked(run.lease_file)
+
+
+def is_locked(path: Path) -> bool:
+    """Whether a process holds the lock on a file; False where nobody can tell."""
     try:
-        fd = files.open_regular(run.lease_file, os.O_RDONLY)
-    except OSError:
-        return False
+        with files.opened(path) as fd:
+            fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError as error:
+        return error.errno == errno.EWOULDBLOCK
+    return False
+
+
+@contextmanager
+def alone(name: str, seconds: float, refusal: str) -> Iterator[None]:
+    """Be the only process of this home within the block that holds the lock `name`; waits up to `seconds`.
+
+    OSError (`refusal`) where another holds it for longer.
+    """
+    home = paths.private_directory(paths.data_home())
     try:
-        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        return False
-    except BlockingIOError:
-        return True
-    except OSError:
-        return False
-    finally:
-        os.close(fd)
+        with FileLock(home / name, timeout=seconds, mode=0o600):
+            yield
+    except Timeout:
+        raise OSError(errno.EAGAIN, refusal, str(home)) from None

@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 import ctypes
+import fcntl
 import json
 import os
 import select
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any
 
-from tuitune.runs.store import identity
+from tuitune.log_filter import start_filter
+from tuitune.runs.store import files, identity
 from tuitune.runs.store.directory import Run
-from tuitune.runs.supervise.filtered_log import FilteredLog
 
 MARK = "TUITUNE_ENGINE_OF"
 """The environment variable by which the processes that an engine left behind are known to be its run's."""
 
 _PR_SET_PDEATHSIG = 1
 _BACKLOG_LIMIT = 1 << 20
+_PIPE_SIZE = 1 << 20
+"""Bytes that the engine can print before it has to wait for the filter."""
+
+_SETTLING_SECONDS = 2.0
 _DANGEROUS = ("TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD", "PYTHONINSPECT", "PYTHONSTARTUP", "PYTHONBREAKPOINT")
 _DEFAULTS = {"TOKENIZERS_PARALLELISM": "true", "CUDA_DEVICE_ORDER": "PCI_BUS_ID"}
 _SETTLED = {
@@ -55,7 +60,7 @@ class EngineProcess:
     """
 
     def __init__(self, run: Run, command: Sequence[str], extra: Mapping[str, str] | None = None) -> None:
-        self._log = FilteredLog(run)
+        self._log = _FilteredLog(run)
         ear, self._mouth = os.pipe2(os.O_CLOEXEC)
         os.set_blocking(self._mouth, False)
         self._backlog = b""
@@ -135,6 +140,50 @@ class EngineProcess:
         code = self._process.wait()
         self._log.settle()
         return code
+
+
+class _FilteredLog:
+    """The log of `run` behind a pipe that the engine prints into, and the process that filters secrets out of that.
+
+    The pipe stays open here, so that an engine does not print into nothing while a filter that died is replaced.
+    """
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self._exit, self._entrance = os.pipe2(os.O_CLOEXEC)
+        with suppress(OSError):
+            fcntl.fcntl(self._entrance, fcntl.F_SETPIPE_SZ, _PIPE_SIZE)
+        try:
+            self._filter = self._start()
+        except BaseException:
+            os.close(self._exit)
+            os.close(self._entrance)
+            raise
+
+    @contextmanager
+    def entrance(self) -> Iterator[int]:
+        """The descriptor for an engine to print into; closed here after the block, so that the engine alone has it."""
+        try:
+            yield self._entrance
+        finally:
+            os.close(self._entrance)
+
+    def keep_alive(self) -> None:
+        """Replace a filter that was killed. Never raises."""
+        if self._filter.poll():
+            with suppress(OSError, subprocess.SubprocessError):
+                self._filter = self._start()
+
+    def settle(self) -> None:
+        """After the engine is gone: wait until its last words are in the log, unless somebody it left still prints."""
+        self.keep_alive()
+        with suppress(subprocess.TimeoutExpired):
+            self._filter.wait(_SETTLING_SECONDS)
+        os.close(self._exit)
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        with files.opened(self._run.log_file, os.O_WRONLY | os.O_APPEND | os.O_CREAT) as log:
+            return start_filter(self._exit, log)
 
 
 def _end_with_parent() -> Callable[[], None]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import signal
 import time
 from collections.abc import Callable
-from typing import Protocol
 
+from tuitune.runs.supervise.engine_process import EngineProcess
 from tuitune.runs.supervise.engine_progress import EngineProgress
 
 PATIENCE = (5.0, 60.0)
@@ -23,13 +23,6 @@ MESSAGES = {
 _NEXT = {"ask": "terminate-group", "terminate-group": "kill-group", "kill-group": "stuck"}
 
 
-class Engine(Protocol):
-    """What the ladder needs of an engine."""
-
-    def stop(self) -> None: ...
-    def signal_group(self, number: signal.Signals) -> None: ...
-
-
 def patience(pulse: EngineProgress) -> float:
     """Seconds that the engine may need to end by itself: two saves and a step, as long as they have taken."""
     least, most = PATIENCE
@@ -42,7 +35,7 @@ class KillEscalation:
     `tell` is given the fields of each rung's event: rung, seconds, next, message.
     """
 
-    def __init__(self, engine: Engine, seconds: float, tell: Callable[..., None]) -> None:
+    def __init__(self, engine: EngineProcess, seconds: float, tell: Callable[..., None]) -> None:
         self._engine = engine
         self._seconds = seconds
         self._tell = tell

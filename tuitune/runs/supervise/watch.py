@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import time
+from collections.abc import Callable
 from typing import Any
 
 from tuitune.runs.control.intake import Request
@@ -16,9 +17,11 @@ from tuitune.runs.supervise.engine_process import EngineProcess
 from tuitune.runs.supervise.engine_progress import EngineProgress
 from tuitune.runs.supervise.exit_report import Asked
 from tuitune.runs.supervise.kill_escalation import KillEscalation
-from tuitune.runs.supervise.silence import Silence
 
 TICK_SECONDS = 0.4
+SILENT_SECONDS, SILENT_STEPS = 120.0, 20
+"""How long silence is at least, and of how many of the longest steps."""
+
 LEAVE_SECONDS = 2.0
 """What an engine leaves running has this long to leave by itself."""
 
@@ -143,3 +146,25 @@ class Watch:
 def _after(record: Record, number: int) -> bool:
     seq = whole(record, "seq")
     return seq is None or seq > number
+
+
+class Silence:
+    """Time since something was heard, by a clock that nobody can set."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._since = clock()
+        self._told = 0.0
+
+    def broken(self) -> bool:
+        """Something was heard; whether it ends a silence that was told of."""
+        self._since, told, self._told = self._clock(), self._told, 0.0
+        return told > 0
+
+    def news(self, longest_step: float) -> float | None:
+        """The seconds of silence, when they are worth telling: the first time, and each time that they have doubled."""
+        seconds = self._clock() - self._since
+        if seconds < max(SILENT_SECONDS, SILENT_STEPS * longest_step, 2 * self._told):
+            return None
+        self._told = seconds
+        return seconds

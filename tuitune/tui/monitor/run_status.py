@@ -12,7 +12,7 @@ from tuitune.runs.store.records.lifecycle import Ended, EngineStarted, Exited, H
 from tuitune.text import clean
 from tuitune.tui.widgets.bars import Figure, labelled
 from tuitune.units import clock_text, duration_text, number_text
-from tuitune.views.kill_escalation import next_text, seconds_left, sent_text
+from tuitune.views.event_texts import next_text, seconds_left, sent_text
 from tuitune.views.watched_run import WatchedRun
 
 

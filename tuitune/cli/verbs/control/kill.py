@@ -20,8 +20,7 @@ from tuitune.runs.read.summary import RunView
 from tuitune.runs.store.directory import Run, find
 from tuitune.runs.store.records.lifecycle import Kill, Supervisor
 from tuitune.text import clean
-from tuitune.views.event_texts import words
-from tuitune.views.kill_escalation import next_text, seconds_left
+from tuitune.views.event_texts import next_text, seconds_left, words
 
 if TYPE_CHECKING:
     from rich.live import Live
