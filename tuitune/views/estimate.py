@@ -19,12 +19,9 @@ from tuitune.data.sources.names import resolve, stamp
 from tuitune.data.sources.packed import is_packed
 from tuitune.hardware.gpus import Gpu, GpuSampler
 from tuitune.hardware.host import Host, host
-from tuitune.hardware.model_facts import ModelFacts
 from tuitune.planning.checks import remote
-from tuitune.planning.forecast.expected_steps import Steps
-from tuitune.planning.forecast.memory import Fit, Forecast
-from tuitune.planning.preflight import Advice, check
-from tuitune.problem import Problem, TuituneError
+from tuitune.planning.preflight import Check, check
+from tuitune.problem import TuituneError
 from tuitune.recipe.schema import Recipe
 from tuitune.recipe.sections.data import DataSection
 from tuitune.recipe.sections.model import ModelSection
@@ -35,34 +32,21 @@ _SMALL = 8 << 20
 _LOOK_SECONDS = 0.25
 
 
-@dataclass(frozen=True)
-class Estimate:
+@dataclass(frozen=True, kw_only=True)
+class Estimate(Check):
     """All that is known about a recipe on this machine. Sizes in bytes; `rows` are training rows."""
 
     recipe: Recipe
-    errors: tuple[Problem, ...]
-    advice: tuple[Advice, ...]
-    facts: ModelFacts | None
-    trainable: int | None
-    total: int | None
-    forecast: Forecast | None
-    fit: Fit | None
     gpus: tuple[Gpu, ...]
     gpu_reason: str
     host: Host
-    rows: int | None
-    steps: Steps | None
-    to_ask: str = ""
-    """A Hub model that the Hub has not been asked about yet."""
-    not_told: str = ""
-    """Why the Hub did not tell what its model is."""
 
     @property
-    def unknown(self) -> str:
+    def model_unknown(self) -> str:
         """Why nothing is known of the model; "" where its facts are here, which may come later than the rest."""
         if self.facts is not None:
             return ""
-        return "asking the Hub about the model …" if self.to_ask else self.not_told or "the model is not available"
+        return "asking the Hub about the model …" if self.to_ask else self.unknown or "the model is not available"
 
     @property
     def effective_batch(self) -> int:
@@ -158,20 +142,4 @@ def look(recipe: Recipe, *, base: Path, sampler: GpuSampler, inspections: Inspec
     """
     found = check(recipe, base=base, rows=inspections.usable(recipe.data))
     gpus = tuple(sampler.sample())
-    return Estimate(
-        recipe=recipe,
-        errors=tuple(found.errors),
-        advice=tuple(found.advice),
-        facts=found.facts,
-        trainable=found.trainable,
-        total=found.total,
-        forecast=found.forecast,
-        fit=found.fit,
-        gpus=gpus,
-        gpu_reason=sampler.reason,
-        host=host(),
-        rows=found.rows,
-        steps=found.steps,
-        to_ask=found.to_ask,
-        not_told=found.unknown,
-    )
+    return Estimate(**vars(found), recipe=recipe, gpus=gpus, gpu_reason=sampler.reason, host=host())

@@ -10,23 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from tuitune.recipe.values import to_text
-from tuitune.runs.store.records.lifecycle import (
-    Acknowledged,
-    Amended,
-    Ended,
-    EngineStarted,
-    Exited,
-    Heard,
-    Kill,
-    NotifyFailed,
-    PauseRequested,
-    Retry,
-    Silent,
-    Slot,
-    StopRequested,
-    Supervisor,
-    Waiting,
-)
+from tuitune.runs.store.records import lifecycle
 from tuitune.runs.store.records.line import Line
 from tuitune.runs.store.records.training import Alert, Done, Evaluation, Resumed, Saved, Tuned
 from tuitune.runs.supervise.exit_report import EXIT_CODES
@@ -72,33 +56,33 @@ def words(line: Line) -> str:
     return tell(line) if tell else line.name
 
 
-def _supervisor(line: Supervisor) -> str:
+def _supervisor(line: lifecycle.Supervisor) -> str:
     life = line.life or 1
     return "supervisor started" if life < 2 else f"life {life} begins" + (", resumed" if line.resumes else "")
 
 
-def _waiting(line: Waiting) -> str:
+def _waiting(line: lifecycle.Waiting) -> str:
     queue = f" (place {line.place} of {line.of})" if line.place is not None and line.of is not None else ""
     return f"queued{queue}: {line.reason or 'reason not recorded'}"
 
 
-def _acknowledged(line: Acknowledged) -> str:
+def _acknowledged(line: lifecycle.Acknowledged) -> str:
     verb = line.verb or "a request"
     if line.ok is False:
         return f"{verb} refused: {line.message}"
     return f"{verb}: {line.message}" if line.message else f"{verb} accepted"
 
 
-def _asked(line: StopRequested) -> str:
+def _asked(line: lifecycle.StopRequested) -> str:
     what = line.kind.removesuffix("-requested")
     return f"{what} requested" + (" by a signal" if line.by == "signal" else "")
 
 
-def _kill(line: Kill) -> str:
+def _kill(line: lifecycle.Kill) -> str:
     return "; ".join(filter(None, (line.message or line.rung or "being killed", next_text(line, line.seconds))))
 
 
-def _exited(line: Exited) -> str:
+def _exited(line: lifecycle.Exited) -> str:
     if line.code is None:
         return f"engine killed by {line.signal}" if line.signal else "engine ended, cause unknown"
     return (
@@ -106,12 +90,12 @@ def _exited(line: Exited) -> str:
     )
 
 
-def _ended(line: Ended) -> str:
+def _ended(line: lifecycle.Ended) -> str:
     state, reason = line.state or "ended", line.reason
     return reason if reason.startswith(state) else f"{state}: {reason}" if reason else state
 
 
-def _amended(line: Amended) -> str:
+def _amended(line: lifecycle.Amended) -> str:
     told = [f"{key} {value_text(old)} → {value_text(new)}" for key, (old, new) in line.changed.items()]
     return f"recipe changed ({line.why or 'no reason recorded'}): {', '.join(told)}"
 
@@ -154,26 +138,26 @@ def _evaluation(line: Evaluation) -> str:
     return f"step {step_text(line.step):>6}  held-out {figures}"
 
 
-def _message(line: Alert | NotifyFailed) -> str:
+def _message(line: Alert | lifecycle.NotifyFailed) -> str:
     return line.message or "what it was is not recorded"
 
 
 _TOLD: dict[type[Line], Callable[[Any], str]] = {
-    Supervisor: _supervisor,
-    Waiting: _waiting,
-    Slot: lambda line: f"got {line.label or line.device or 'a device'}",
-    EngineStarted: lambda _: "engine started",
-    Acknowledged: _acknowledged,
-    Amended: _amended,
-    StopRequested: _asked,
-    PauseRequested: _asked,
-    Kill: _kill,
-    Silent: lambda line: f"nothing heard from the engine for {duration_text(line.seconds)}",
-    Heard: lambda _: "the engine responds again",
-    Retry: lambda line: f"retried: {line.reason or 'out of memory'}",
-    Exited: _exited,
-    NotifyFailed: lambda line: f"the command of run.notify failed: {_message(line)}",
-    Ended: _ended,
+    lifecycle.Supervisor: _supervisor,
+    lifecycle.Waiting: _waiting,
+    lifecycle.Slot: lambda line: f"got {line.label or line.device or 'a device'}",
+    lifecycle.EngineStarted: lambda _: "engine started",
+    lifecycle.Acknowledged: _acknowledged,
+    lifecycle.Amended: _amended,
+    lifecycle.StopRequested: _asked,
+    lifecycle.PauseRequested: _asked,
+    lifecycle.Kill: _kill,
+    lifecycle.Silent: lambda line: f"nothing heard from the engine for {duration_text(line.seconds)}",
+    lifecycle.Heard: lambda _: "the engine responds again",
+    lifecycle.Retry: lambda line: f"retried: {line.reason or 'out of memory'}",
+    lifecycle.Exited: _exited,
+    lifecycle.NotifyFailed: lambda line: f"the command of run.notify failed: {_message(line)}",
+    lifecycle.Ended: _ended,
     Tuned: _tuned,
     Done: _done,
     Saved: _saved,
@@ -197,18 +181,18 @@ def value_text(value: Any) -> str:
     return "none" if value in (None, "") else str(value)
 
 
-def sent_text(kill: Kill) -> str:
+def sent_text(kill: lifecycle.Kill) -> str:
     return _RUNGS.get(kill.rung) or clean(kill.message or "being killed", limit=80)
 
 
-def seconds_left(kill: Kill, now: float) -> float | None:
+def seconds_left(kill: lifecycle.Kill, now: float) -> float | None:
     """Seconds until the next rung, at the time `now`; None after the last. A clock that was put back adds none."""
     if kill.seconds is None or kill.next is None:
         return None
     return min(max(kill.seconds - (now - (kill.time or now)), 0.0), kill.seconds)
 
 
-def next_text(kill: Kill, left: float | None) -> str:
+def next_text(kill: lifecycle.Kill, left: float | None) -> str:
     """`SIGKILL in 5 s`, where `left` seconds are left; "" after the last rung."""
     if left is None or kill.next is None:
         return ""

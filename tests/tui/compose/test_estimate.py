@@ -61,7 +61,7 @@ def test_why_nothing_is_known_of_a_model_is_said_once(tmp_path: Path, monkeypatc
     reason = "the Hub did not answer within 8 s"
     monkeypatch.setattr(preflight, "known", lambda name, revision: Remote(unknown=reason))
     seen = look(recipe(model__id="owner/name"), base=tmp_path, sampler=GpuSampler(), inspections=Inspections(tmp_path))
-    assert seen.unknown == reason
+    assert seen.model_unknown == reason
     for lines in (forecast_lines(seen, 0, width), forecast_summary(seen, 0), forecast_summary(seen, 1)):
         assert "\n".join(line.plain for line in lines).count(reason) == 1
 

@@ -235,4 +235,4 @@ async def test_a_typed_hub_id_is_asked_about_once_typing_pauses(
             await until(
                 pilot, lambda: screen.composing.estimate is not None and screen.composing.estimate.total is not None
             )
-            assert screen.composing.estimate.forecast is not None and screen.composing.estimate.unknown == ""
+            assert screen.composing.estimate.forecast is not None and screen.composing.estimate.model_unknown == ""

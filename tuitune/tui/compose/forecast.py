@@ -70,9 +70,9 @@ def forecast_summary(estimate: Estimate, errors: int) -> list[Content]:
         room = f" of {bytes_text(estimate.capacity)} {estimate.place}" if estimate.fit else ""
         parts.append(Content(f"{bytes_text(estimate.forecast.total)}{room}"))
         parts.append(_verdict(estimate))
-    if estimate.unknown:
+    if estimate.model_unknown:
         told = not errors and estimate.advice and _tells_why(estimate.advice[0], estimate)
-        parts.append(Content("memory unknown" if told else f"memory unknown: {clean(estimate.unknown)}"))
+        parts.append(Content("memory unknown" if told else f"memory unknown: {clean(estimate.model_unknown)}"))
     else:
         parts.append(Content(f"trains {_trainable(estimate)}"))
     steps = estimate.steps.phrase if estimate.steps else "steps unknown until the rows are counted"
@@ -107,7 +107,7 @@ def _machine(estimate: Estimate, width: int) -> list[Content]:
 
 def _memory(estimate: Estimate, width: int) -> list[Content]:
     if estimate.forecast is None:
-        reason = estimate.unknown or "tuitune has no memory forecast for this architecture yet"
+        reason = estimate.model_unknown or "tuitune has no memory forecast for this architecture yet"
         told = any(_tells_why(one, estimate) for one in estimate.advice)
         return [_pair("memory", _UNKNOWN, width), *([] if told else [Content.styled(clean(reason), "$faint")])]
     parts = {name: size for name, size in estimate.forecast.parts.items() if size}
@@ -125,7 +125,7 @@ def _memory(estimate: Estimate, width: int) -> list[Content]:
 
 def _tells_why(one: Advice, estimate: Estimate) -> bool:
     """Whether a piece of advice gives the reason why nothing is known of the model: it is said once."""
-    return one.id == "download" and bool(estimate.not_told)
+    return one.id == "download" and bool(estimate.unknown)
 
 
 def _bar(sizes: list[int], capacity: int, width: int) -> Content:
