@@ -17,11 +17,12 @@ import pytest
 from tests.cli.conftest import Answer
 from tests.hardware import fake_nvml
 from tests.hardware.profiles import DEFAULT, PROFILES
+from tests.runs.harness import acquire
 from tests.runs.queue.contenders import new_run
 from tuitune.cli.doctor import contact
 from tuitune.hardware import fitness
 from tuitune.runs.queue.device_lock import DeviceLock
-from tuitune.runs.queue.slots import SlotHolder, acquire
+from tuitune.runs.queue.slots import SlotHolder
 
 Cli = Callable[..., Answer]
 

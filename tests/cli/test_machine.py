@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import start
+from tests.runs.harness import acquire
 from tests.runs.queue.contenders import new_run
-from tuitune.runs.queue.slots import SlotHolder, acquire
+from tuitune.runs.queue.slots import SlotHolder
 
 
 def test_models_lists_the_bundled_model(cli) -> None:

@@ -11,6 +11,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
+from tuitune.hardware.gpus import PATIENCE
+from tuitune.problem import TuituneError
+from tuitune.recipe.sections.hardware import HardwareSection
+from tuitune.runs.queue.slots import Busy, SlotHolder, Slots
 from tuitune.runs.store import identity, journal
 from tuitune.runs.store.directory import Run
 
@@ -48,6 +52,18 @@ def budget(seconds: float) -> float:
     Four times as many: what takes the wrong path takes far more. Ten times where coverage or a debugger traces it.
     """
     return (4 if sys.gettrace() is None else 10) * seconds
+
+
+def acquire(run: Run, gpu: str, share: bool) -> SlotHolder | Busy:
+    """Take a free slot that hardware.gpu and hardware.share allow, past everybody who waits."""
+    found = Slots(run, HardwareSection(gpu=gpu, share=share), PATIENCE).free()
+    if isinstance(found, Busy):
+        return found
+    try:
+        taken = (place.take(run) for place in found)
+        return next(filter(None, taken), None) or Busy(f"{found[0].label} was taken by another run just now")
+    except TuituneError as error:
+        return Busy(str(error))
 
 
 def engine(run: Run, behaviour: str, *arguments: str) -> list[str]:

@@ -15,6 +15,7 @@ import pytest
 
 from tests.hardware import fake_nvml
 from tests.hardware.profiles import PROFILES, Profile
+from tests.runs.harness import acquire
 from tests.runs.queue.contenders import new_run
 from tuitune.cli import main
 from tuitune.cli.doctor import gpu_findings
@@ -23,7 +24,7 @@ from tuitune.hardware.gpus import GpuSampler
 from tuitune.planning import preflight
 from tuitune.recipe.overrides import with_values
 from tuitune.recipe.presets import demo_recipe
-from tuitune.runs.queue.slots import SlotHolder, acquire
+from tuitune.runs.queue.slots import SlotHolder
 
 EACH = pytest.mark.parametrize("profile", PROFILES.values(), ids=PROFILES)
 

@@ -89,14 +89,14 @@ def test_runs_get_the_device_in_their_order(start: Start) -> None:
     assert three.waits(2) == cpu_is_busy("one")
     assert wait_for(lambda: two.last == {"reason": cpu_is_busy("one"), "place": 1, "of": 2})
     assert named(waiting()) == ["two", "three"]
-    assert turn(three.run) == (2, 2, [two.run])
+    assert turn(three.run) == (2, 2)
     one.let_go()
     assert two.holds() == "cpu"
     assert wait_for(lambda: three.last == {"reason": cpu_is_busy("two"), "place": 1, "of": 1})
     two.let_go()
     assert three.holds() == "cpu"
     assert waiting() == []
-    assert turn(three.run) == (0, 0, [])
+    assert turn(three.run) == (0, 0)
 
 
 def test_a_run_moved_ahead_goes_first(start: Start, holder: SlotHolder) -> None:
@@ -335,7 +335,7 @@ def test_runs_of_another_machine_keep_their_entries_and_are_not_waited_for(holde
     (home / "queue.json").write_text(json.dumps({"v": 1, "runs": [entry(elsewhere, host="other")]}))
     run = new_run("one")
     begun = waits(run)
-    assert turn(run) == (1, 1, [])
+    assert turn(run) == (1, 1)
     assert move(run, 5) == 1
     assert [one["run"] for one in json.loads((home / "queue.json").read_text())["runs"]] == [elsewhere, run.path.name]
     holder.release()

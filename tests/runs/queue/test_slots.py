@@ -19,12 +19,12 @@ import pytest
 
 from tests.hardware import fake_nvml
 from tests.hardware.test_gpus import FAULTS
-from tests.runs.harness import wait_for
+from tests.runs.harness import acquire, wait_for
 from tests.runs.queue.contenders import GIB, Contender, cpu_is_busy, new_run, write_cards
 from tuitune.hardware import fitness
 from tuitune.recipe.document import read
 from tuitune.runs.queue.order import Turn, WaitingRun
-from tuitune.runs.queue.slots import SEATS, Busy, SlotHolder, acquire, holders
+from tuitune.runs.queue.slots import SEATS, Busy, SlotHolder, holders
 from tuitune.runs.store import identity, journal
 from tuitune.runs.store.directory import Run
 

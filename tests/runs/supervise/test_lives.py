@@ -16,6 +16,7 @@ import pytest
 
 from tests.runs.harness import (
     ROOT,
+    acquire,
     engine,
     engine_identity,
     events,
@@ -251,7 +252,7 @@ def test_an_engine_that_does_not_read_is_told_a_lot_without_hanging_anybody(run:
 
 def test_an_edit_while_it_waits_is_what_runs(run: Run, tmp_path: Path) -> None:
     other = create(Recipe())
-    holder = slots.acquire(other, "cpu", False)
+    holder = acquire(other, "cpu", False)
     assert isinstance(holder, slots.SlotHolder)
     process = start_supervisor(run, "hungry", "2", constants={"waiting.TICK_SECONDS": 0.05})
     try:
@@ -285,7 +286,7 @@ def asked_file(run: Run, request: dict[str, Any]) -> Acknowledged | Done:
     ("verb", "state"), [("stop", "stopped"), ("pause", "paused"), ("kill", "stopped"), ("", "stopped")]
 )
 def test_a_waiting_run_ends_at_once(run: Run, verb: str, state: str) -> None:
-    holder = slots.acquire(create(Recipe()), "cpu", False)
+    holder = acquire(create(Recipe()), "cpu", False)
     assert isinstance(holder, slots.SlotHolder)
     with holder:
         process = start_supervisor(run, "finish", constants={"waiting.TICK_SECONDS": 0.05})

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
+from tests.runs.harness import acquire
 from tests.tui.conftest import MakeRun, until
 from tests.tui.payloads import shot_of
 from tuitune.data.tasks import Progress
@@ -20,7 +21,7 @@ from tuitune.planning.preflight import Advice, Check
 from tuitune.problem import TuituneError
 from tuitune.recipe.schema import Recipe
 from tuitune.recipe.sections.hardware import HardwareSection
-from tuitune.runs.queue.slots import SlotHolder, acquire
+from tuitune.runs.queue.slots import SlotHolder
 from tuitune.runs.store.directory import list_runs
 from tuitune.tui.app import TuituneApp
 from tuitune.tui.compose import launch as launch_screen

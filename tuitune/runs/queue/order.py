@@ -7,11 +7,10 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass
 
-from tuitune.hardware.occupancy import visible_devices
 from tuitune.problem import TuituneError
 from tuitune.recipe.schema import Recipe
 from tuitune.runs.queue import waiting_list
-from tuitune.runs.queue.slots import Busy, Place, SlotHolder, Slots, Wish
+from tuitune.runs.queue.slots import Busy, DeviceSlot, SlotHolder, Slots
 from tuitune.runs.queue.waiting_list import Entry
 from tuitune.runs.store import identity, lease
 from tuitune.runs.store.directory import Run
@@ -46,8 +45,7 @@ class Turn:
 
     def __init__(self, run: Run, recipe: Recipe) -> None:
         self._run = run
-        self._wish = Wish(recipe.hardware.gpu, recipe.hardware.share, visible_devices())
-        self._slots = Slots(_BRIEFLY)
+        self._slots = Slots(run, recipe.hardware, _BRIEFLY)
         self._owner: Identity | None = None
         self._entries: list[Entry] = []
         self._version: tuple[int, ...] | None = None
@@ -62,7 +60,7 @@ class Turn:
         half a second where the driver hangs. Never raises.
         """
         try:
-            found = self._slots.free(self._run, self._wish)
+            found = self._slots.free()
             taken = found.reason if isinstance(found, Busy) else self._take(found)
             if isinstance(taken, SlotHolder):
                 return taken
@@ -80,7 +78,7 @@ class Turn:
         leave(self._run)
         self._version = None
 
-    def _take(self, free: list[Place]) -> SlotHolder | str:
+    def _take(self, free: list[DeviceSlot]) -> SlotHolder | str:
         """Take the first place that no run ahead could take now; or why that was not possible."""
         holder = None
         try:
@@ -96,10 +94,10 @@ class Turn:
             raise
         if holder or mine:
             self._yielding_since = None
-            return holder or f"{free[0].slot.label} was taken by another run just now"
+            return holder or f"{free[0].label} was taken by another run just now"
         self._yielding_since = self._yielding_since or time.monotonic()
         first = next(entry for entry in ahead if _could_take(entry, free[0]))
-        return f"{free[0].slot.label} goes to {first.found.name} first"
+        return f"{free[0].label} goes to {first.found.name} first"
 
     def _has_yielded_enough(self) -> bool:
         return self._yielding_since is not None and time.monotonic() - self._yielding_since > _YIELD_SECONDS
@@ -117,16 +115,16 @@ class Turn:
 
     def _entry(self) -> Entry:
         self._owner = self._owner or identity.current()
-        devices = tuple(place.slot.device for place in self._slots.places(self._wish))
-        return Entry(self._run.path.name, devices, self._wish.share, self._owner)
+        devices = tuple(place.device for place in self._slots.places())
+        return Entry(self._run.path.name, devices, self._slots.share, self._owner)
 
     def _wait(self, reason: str) -> WaitingRun:
         here = [entry for entry in self._entries if entry.is_here]
         return WaitingRun(self._reason.steady(reason), len(_before(self._run, here)) + 1, max(len(here), 1))
 
 
-def _could_take(entry: Entry, place: Place) -> bool:
-    wanted = place.slot.device in entry.devices or waiting_list.ANY in entry.devices
+def _could_take(entry: Entry, place: DeviceSlot) -> bool:
+    wanted = place.device in entry.devices or waiting_list.ANY in entry.devices
     return wanted and place.is_open(entry.share)
 
 
@@ -177,14 +175,10 @@ def move(run: Run, place: int) -> int:
         raise TuituneError(f"{called}: {error}") from error
 
 
-def turn(run: Run) -> tuple[int, int, list[Run]]:
-    """(place, of, the runs ahead) of a waiting run; (0, of, []) of one that does not wait. Never raises."""
-    runs = waiting()
-    names = [other.path.name for other in runs]
-    if run.path.name not in names:
-        return 0, len(runs), []
-    ahead = names.index(run.path.name)
-    return ahead + 1, len(runs), runs[:ahead]
+def turn(run: Run) -> tuple[int, int]:
+    """The place of a waiting run, and of how many; 0 of one that does not wait. Never raises."""
+    names = [entry.run for entry in _living()]
+    return names.index(run.path.name) + 1 if run.path.name in names else 0, len(names)
 
 
 def _living() -> list[Entry]:

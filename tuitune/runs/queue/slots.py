@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from tuitune.hardware import fitness, occupancy
-from tuitune.hardware.gpus import PATIENCE, Gpu, GpuSampler
+from tuitune.hardware.gpus import Gpu, GpuSampler
 from tuitune.paths import runs_home
-from tuitune.problem import TuituneError
+from tuitune.recipe.sections.hardware import HardwareSection
 from tuitune.runs.queue.device_lock import DeviceLock, noted_devices
 from tuitune.runs.store import identity, journal
 from tuitune.runs.store.directory import Run
@@ -35,35 +35,10 @@ _SHOWN = 3
 
 
 @dataclass(frozen=True)
-class DeviceSlot:
-    """A place to train: `device` is one of SEATS or the GPU's UUID (its number where it has none), `label` its name for
-    people, `environment` what the engine must find in its environment to train there and nowhere else.
-    """
-
-    device: str
-    label: str
-    environment: dict[str, str]
-
-
-@dataclass(frozen=True)
 class Busy:
     """No slot is free that would do; `reason` says why, and who has it."""
 
     reason: str
-
-
-@dataclass(frozen=True)
-class Wish:
-    """Where a run may train: hardware.gpu and hardware.share of its recipe, and its CUDA_VISIBLE_DEVICES."""
-
-    gpu: str
-    share: bool
-    visible: str | None
-
-    @property
-    def needs_no_gpu(self) -> bool:
-        """Whether it may train on the CPU whatever GPUs there are: that is chosen, or they are all hidden from it."""
-        return self.gpu == CPU or (self.gpu == "auto" and occupancy.hides_all(self.visible))
 
 
 class SlotHolder:
@@ -86,13 +61,20 @@ class SlotHolder:
 
 
 @dataclass(frozen=True)
-class Place:
-    """A slot of this machine, and the card that it is, as it was when last looked at; None for the CPU, and for a card
-    that the driver cannot be asked about.
+class DeviceSlot:
+    """A place to train: `device` is one of SEATS or the GPU's UUID (its number where it has none), `label` its name for
+    people. `card` is what it was when last looked at; None for the CPU, and for a card that the driver cannot be asked
+    about.
     """
 
-    slot: DeviceSlot
-    card: Gpu | None
+    device: str
+    label: str
+    card: Gpu | None = None
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What the engine must find in its environment to train there and nowhere else."""
+        return {"CUDA_VISIBLE_DEVICES": "" if is_cpu(self.device) else self.device}
 
     def is_open(self, share: bool) -> bool:
         """Whether nobody is at work here whom a run would disturb, or it may `share` and the card lets it."""
@@ -105,94 +87,87 @@ class Place:
 
         TuituneError where this user has no place for locks.
         """
-        lock = DeviceLock(self.slot.device)
+        lock = DeviceLock(self.device)
         if not lock.acquire():
             return None
         if _left_engine(lock, run):
             lock.release()
             return None
         lock.note(run)
-        return SlotHolder(self.slot, lock)
+        return SlotHolder(self, lock)
 
 
 class Slots:
-    """The slots of this machine as one waiting run sees them: the driver is asked seldom, and waited for briefly."""
+    """The slots of this machine as one waiting run sees them, by its `hardware` and CUDA_VISIBLE_DEVICES: the driver is
+    asked seldom, and waited for briefly (`patience`, in seconds).
+    """
 
-    def __init__(self, patience: float) -> None:
+    def __init__(self, run: Run, hardware: HardwareSection, patience: float) -> None:
+        self._run = run
+        self._gpu, self.share = hardware.gpu, hardware.share
+        self._visible = occupancy.visible_devices()
         self._cards: list[Gpu] = []
         self._sampler = GpuSampler()
         self._patience = patience
         self._looked_at: float | None = None
 
-    def free(self, run: Run, wish: Wish) -> list[Place] | Busy:
+    def free(self) -> list[DeviceSlot] | Busy:
         """The places that the run may take now, the best one first; or why there is none. Never raises."""
-        if self._looked_at is None and (refusal := self._look(wish, 0)):
+        if self._looked_at is None and (refusal := self._look(0)):
             return refusal
-        held = {place.slot.device: _held_text(place.slot, run, share=wish.share) for place in self.places(wish)}
+        held = {place.device: _held_text(place, self._run, share=self.share) for place in self.places()}
         if held and all(held.values()):
-            return Busy(_joined(list(dict.fromkeys(held.values()))))
-        taken_before = not self._open(wish, held)
-        if refusal := self._look(wish, _LOOK_SECONDS if taken_before else _FRESH_SECONDS):
+            return _busy(held.values())
+        taken_before = not self._open(held)
+        if refusal := self._look(_LOOK_SECONDS if taken_before else _FRESH_SECONDS):
             return refusal
-        if free := self._open(wish, held):
+        if free := self._open(held):
             return free
-        reasons = [held.get(place.slot.device) or _taken_text(place) for place in self.places(wish)]
-        return Busy(_joined(list(dict.fromkeys(reasons))) if reasons else self._missing(wish))
+        reasons = [held.get(place.device) or _taken_text(place) for place in self.places()]
+        return _busy(reasons or [self._missing()])
 
-    def _open(self, wish: Wish, held: Mapping[str, str]) -> list[Place]:
-        return [place for place in self.places(wish) if not held.get(place.slot.device) and place.is_open(wish.share)]
+    def _open(self, held: Mapping[str, str]) -> list[DeviceSlot]:
+        return [place for place in self.places() if not held.get(place.device) and place.is_open(self.share)]
 
-    def _look(self, wish: Wish, age: float) -> Busy | None:
+    @property
+    def _needs_no_gpu(self) -> bool:
+        """Whether it may train on the CPU whatever GPUs there are: that is chosen, or they are all hidden from it."""
+        return self._gpu == CPU or (self._gpu == "auto" and occupancy.hides_all(self._visible))
+
+    def _look(self, age: float) -> Busy | None:
         """Ask the driver for the cards, unless what is known is younger than `age` seconds; why that told nothing. No
         card at all is an answer only where it is certain, or a run names the card that cannot be seen.
         """
         now = time.monotonic()
-        if wish.needs_no_gpu or (self._looked_at is not None and now - self._looked_at < age):
+        if self._needs_no_gpu or (self._looked_at is not None and now - self._looked_at < age):
             return None
         found = self._sampler.sample(self._patience)
-        if not found and not self._sampler.certain and (wish.gpu == "auto" or not self._sampler.blind):
-            other = f" ({_ON_CPU})" if wish.gpu == "auto" else ""
+        if not found and not self._sampler.certain and (self._gpu == "auto" or not self._sampler.blind):
+            other = f" ({_ON_CPU})" if self._gpu == "auto" else ""
             return Busy(f"{self._sampler.reason}; checking again{other}")
         self._cards, self._looked_at = found, time.monotonic()
         return None
 
-    def places(self, wish: Wish) -> list[Place]:
+    def places(self) -> list[DeviceSlot]:
         """Where the run could ever train, as far as is known by now: on the CPU only where that is asked for, or a look
         that was certain found no GPU.
         """
         no_gpu = self._looked_at is not None and not self._cards
-        if wish.needs_no_gpu or (wish.gpu == "auto" and no_gpu):
-            return [_cpu_place(seat) for seat in (SEATS if wish.share else SEATS[:1])]
-        cards = occupancy.candidates(self._cards, wish.gpu, wish.visible)
-        if cards:
-            return [Place(_gpu_slot(card), card) for card in fitness.usable(cards, fitness.installed())]
-        if self._looked_at is not None and self._sampler.blind and wish.gpu != "auto":
-            return [Place(DeviceSlot(wish.gpu, f"GPU {wish.gpu}", {"CUDA_VISIBLE_DEVICES": wish.gpu}), None)]
-        return []
+        if self._needs_no_gpu or (self._gpu == "auto" and no_gpu):
+            return [DeviceSlot(seat, "CPU") for seat in (SEATS if self.share else SEATS[:1])]
+        if cards := occupancy.candidates(self._cards, self._gpu, self._visible):
+            usable = fitness.usable(cards, fitness.installed())
+            return [DeviceSlot(card.uuid or str(card.index), occupancy.title(card), card) for card in usable]
+        unseen = self._looked_at is not None and self._sampler.blind and self._gpu != "auto"
+        return [DeviceSlot(self._gpu, f"GPU {self._gpu}")] if unseen else []
 
-    def _missing(self, wish: Wish) -> str:
+    def _missing(self) -> str:
         there = ", ".join(f"GPU {card.index}" for card in self._cards)
         instead = f"there is {there}" if there else self._sampler.reason
-        if wish.gpu == "auto":
-            named = clean(wish.visible or "", limit=60)
+        if self._gpu == "auto":
+            named = clean(self._visible or "", limit=60)
             return f"CUDA_VISIBLE_DEVICES names no GPU of this machine ({named}): {instead}; {_ON_CPU}"
-        return f"this machine has no GPU {clean(wish.gpu, limit=60)}: {instead}; edit hardware.gpu, or stop the run"
-
-
-def acquire(run: Run, gpu: str, share: bool) -> SlotHolder | Busy:
-    """Take a free slot that hardware.gpu and hardware.share allow, past everybody who waits. Never raises.
-
-    Takes up to some seconds on a machine whose driver is slow to answer, else milliseconds.
-    """
-    slots, wish = Slots(PATIENCE), Wish(gpu, share, occupancy.visible_devices())
-    found = slots.free(run, wish)
-    if isinstance(found, Busy):
-        return found
-    try:
-        taken = (place.take(run) for place in found)
-        return next(filter(None, taken), None) or Busy(f"{found[0].slot.label} was taken by another run just now")
-    except TuituneError as error:
-        return Busy(str(error))
+        return f"this machine has no GPU {clean(self._gpu, limit=60)}: {instead}; edit hardware.gpu, or stop the run"
 
 
 def holders() -> dict[str, dict[str, str]]:
@@ -202,18 +177,9 @@ def holders() -> dict[str, dict[str, str]]:
     return {device: {"run": run.id, "name": run.name, "directory": str(run.path)} for device, run in found.items()}
 
 
-def _gpu_slot(card: Gpu) -> DeviceSlot:
-    device = card.uuid or str(card.index)
-    return DeviceSlot(device, occupancy.title(card), {"CUDA_VISIBLE_DEVICES": device})
-
-
 def is_cpu(device: str) -> bool:
     """Whether a device is the CPU."""
     return device in SEATS
-
-
-def _cpu_place(seat: str) -> Place:
-    return Place(DeviceSlot(seat, "CPU", {"CUDA_VISIBLE_DEVICES": ""}), None)
 
 
 def _held_text(slot: DeviceSlot, run: Run, *, share: bool) -> str:
@@ -251,14 +217,16 @@ def _left_engine(lock: DeviceLock, run: Run) -> Run | None:
     return former if engine and identity.alive(engine) else None
 
 
-def _taken_text(place: Place) -> str:
+def _taken_text(place: DeviceSlot) -> str:
     users = occupancy.users_text(place.card) if place.card else ""
-    opening = f"{place.slot.label} is in use by {users}" if users else f"{place.slot.label} is in use"
+    opening = f"{place.label} is in use by {users}" if users else f"{place.label} is in use"
     if place.card and occupancy.is_exclusive(place.card):
         return f"{opening}; its exclusive mode allows one process"
     return f"{opening} ({_SHARE})"
 
 
-def _joined(reasons: Sequence[str]) -> str:
-    more = len(reasons) - _SHOWN
-    return "; ".join(reasons[:_SHOWN]) + (f"; and {more} more" if more > 0 else "")
+def _busy(reasons: Iterable[str]) -> Busy:
+    """The first few of the different reasons."""
+    several = list(dict.fromkeys(reasons))
+    more = len(several) - _SHOWN
+    return Busy("; ".join(several[:_SHOWN]) + (f"; and {more} more" if more > 0 else ""))

@@ -98,7 +98,7 @@ class MonitorScreen(TuituneScreen):
         while True:
             self._foreign = foreign(self.run)
             waits = self.view.summary.state == "queued"  # its place changes with others that leave or pass it
-            self._place = (await asyncio.to_thread(order.turn, self.run))[:2] if waits else (0, 0)
+            self._place = await asyncio.to_thread(order.turn, self.run) if waits else (0, 0)
             await self.read()
             self._settle()
             rest = INTERVAL if self.view.summary.state not in AT_REST or self.control.busy else 5 * INTERVAL

@@ -20,7 +20,7 @@ def move(options: argparse.Namespace) -> int:
     from tuitune.runs.queue import order
 
     run = find_queued(options.run)
-    place, of, _ = order.turn(run)
+    place, of = order.turn(run)
     wanted = {"first": 1, "last": _END, "up": max(place - 1, 1), "down": place + 1}.get(options.place, options.place)
     reached = order.move(run, wanted)
     return tell(options, f"{run.name} is number {reached} of {max(of, reached)} in the queue")
