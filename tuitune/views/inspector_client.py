@@ -13,7 +13,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from types import TracebackType
 from typing import IO, Any, TypeVar
 
 from tuitune.data.sources.numbers import dumps
@@ -38,14 +37,6 @@ _LONGEST_COMPLAINT = 4_000
 Answer = TypeVar("Answer")
 
 
-def _never() -> bool:
-    return False
-
-
-def _unheard(phase: str) -> None:
-    return None
-
-
 class Inspector:
     """Starts the process when it is first needed, and again after it died or was killed for not answering.
 
@@ -62,8 +53,8 @@ class Inspector:
     ) -> None:
         self._command = command
         self._lock = threading.RLock()
-        self._cancelled: Callable[[], bool] = _never
-        self._told: Callable[[str], object] = _unheard
+        self._cancelled: Callable[[], bool] = lambda: False
+        self._told: Callable[[str], object] = lambda phase: None
         self._open_seconds = open_seconds
         self._row_seconds = row_seconds
         self._process: subprocess.Popen[bytes] | None = None
@@ -76,12 +67,12 @@ class Inspector:
     def __enter__(self) -> Inspector:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
 
     @contextmanager
     def asked(
-        self, *, cancelled: Callable[[], bool] = _never, told: Callable[[str], object] = _unheard
+        self, *, cancelled: Callable[[], bool] = lambda: False, told: Callable[[str], object] = lambda phase: None
     ) -> Iterator[Inspector]:
         """Ask, once nobody else does. `cancelled` is asked ten times a second while an answer is waited for, and `told`
         hears what goes on meanwhile.

@@ -12,6 +12,7 @@ from tuitune.runs.read import glance
 from tuitune.runs.read.glance import Glance
 from tuitune.runs.read.state import AT_REST
 from tuitune.runs.read.summary import RunView
+from tuitune.runs.store import files
 from tuitune.runs.store.directory import Run, list_runs
 from tuitune.views.run_line import READING, RunLine
 
@@ -31,7 +32,7 @@ class RunList:
     def __init__(self) -> None:
         self.complete = False
         self._views: dict[Run, RunView] = {}
-        self._lines: dict[Run, tuple[int, RunLine]] = {}
+        self._lines: dict[Run, tuple[list[int], RunLine]] = {}
 
     def poll(self, cancelled: Callable[[], bool] = lambda: False) -> list[RunLine]:
         """The list as it is now. Reads for about a tenth of a second at most; what is left waits for the next call."""
@@ -51,14 +52,9 @@ class RunList:
             del self._views[gone]
 
     def _line(self, run: Run, late: Callable[[], bool]) -> RunLine:
-        stamp = _stamp(run)
-        known_stamp, known = self._lines.get(run, (0, RunLine(run)))
-        if known.state in AT_REST and stamp == known_stamp:
-            return known
-        if late():
-            return known
-        found = self._look(run, late)
-        if found is None:
+        stamp = files.stamp(run.events_file)
+        known_stamp, known = self._lines.get(run, ([], RunLine(run)))
+        if (known.state in AT_REST and stamp == known_stamp) or late() or (found := self._look(run, late)) is None:
             return known
         line = _describe(run, found)
         self._lines[run] = (stamp, line)
@@ -96,14 +92,6 @@ def _rank(line: RunLine) -> tuple[int, int]:
     if line.live:
         return (1, line.place or _LAST) if line.state == "queued" else (0, 0)
     return (2, 0) if line.state == "paused" else (3, 0)
-
-
-def _stamp(run: Run) -> int:
-    """Changes when an event is written."""
-    try:
-        return run.events_file.lstat().st_mtime_ns
-    except OSError:
-        return 0
 
 
 def _describe(run: Run, found: Glance) -> RunLine:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import stat
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -106,39 +105,41 @@ def _age(spool: int, name: str) -> int:
 
 def _read(spool: int, name: str) -> Request | Refusal:
     nonce = name.removesuffix(".json")
-    if not _FILE.fullmatch(name):
-        return Refusal(nonce, "its name is not a nonce")
     try:
-        fd = files.open_regular(name, os.O_RDONLY, directory=spool)
+        return Request(nonce, *_parsed(_content(spool, name)))
     except OSError as error:
         return Refusal(nonce, f"not a request: {error.strerror}")
-    with open(fd, "rb") as file:
-        found = os.fstat(fd)
-        if (wrong := _untrusted(found)) is not None:
-            return Refusal(nonce, f"not a request: {wrong}")
+    except ValueError as error:
+        return Refusal(nonce, str(error))
+
+
+def _content(spool: int, name: str) -> bytes:
+    """What a file says; OSError or ValueError where it is not to be trusted."""
+    if not _FILE.fullmatch(name):
+        raise ValueError("its name is not a nonce")
+    with open(files.open_regular(name, os.O_RDONLY, directory=spool), "rb") as file:
+        found = os.fstat(file.fileno())
+        if found.st_uid != os.geteuid():
+            raise ValueError(f"not a request: it belongs to user {found.st_uid}")
+        if found.st_nlink > 1:
+            raise ValueError("not a request: it has a second name")
         content = file.read(SIZE_LIMIT + 1)
     if len(content) > SIZE_LIMIT:
-        return Refusal(nonce, f"not a request: longer than {SIZE_LIMIT} bytes")
-    return _parse(nonce, content)
+        raise ValueError(f"not a request: longer than {SIZE_LIMIT} bytes")
+    return content
 
 
-def _untrusted(found: os.stat_result) -> str | None:
-    if not stat.S_ISREG(found.st_mode):
-        return "not a plain file"
-    if found.st_uid != os.geteuid():
-        return f"it belongs to user {found.st_uid}"
-    return "it has a second name" if found.st_nlink > 1 else None
-
-
-def _parse(nonce: str, content: bytes) -> Request | Refusal:
+def _parsed(content: bytes) -> tuple[str, dict[str, Any]]:
+    """The verb and its arguments; ValueError where it is no request."""
     try:
         record = json.loads(content)
     except (ValueError, RecursionError):
-        return Refusal(nonce, "not a request: not JSON")
+        raise ValueError("not a request: not JSON") from None
     if not isinstance(record, dict) or not isinstance(record.get("arguments", {}), dict):
-        return Refusal(nonce, "not a request: not an object with arguments")
+        raise ValueError("not a request: not an object with arguments")
     verb, arguments = record.get("verb"), record.get("arguments", {})
     if not isinstance(verb, str) or verb not in VERBS:
-        return Refusal(nonce, f"unknown request {verb!r:.40}")
-    wrong = misshapen(verb, arguments)
-    return Refusal(nonce, wrong) if wrong else Request(nonce, verb, arguments)
+        raise ValueError(f"unknown request {verb!r:.40}")
+    if wrong := misshapen(verb, arguments):
+        raise ValueError(wrong)
+    return verb, arguments

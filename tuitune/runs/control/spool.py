@@ -56,8 +56,14 @@ def request(run: Run, verb: str, arguments: Mapping[str, Any] | None = None) -> 
         raise TuituneError(f"unknown request {verb!r}; known: {', '.join(sorted(VERBS))}")
     if wrong := misshapen(verb, arguments) or _unfit(run, verb):
         raise TuituneError(f"run {run.name} ({run.id}) cannot be asked to {verb}: {wrong}")
-    if verb in _PREPARED:
-        arguments["changes"] = _PREPARED[verb](run, arguments["changes"])
+    if verb == "edit":
+        from tuitune.runs.control.amendment import prepared
+
+        arguments["changes"] = prepared(run, arguments["changes"])
+    elif verb == "tune":
+        from tuitune.recipe.tunable import tune
+
+        tune(read_recipe(run), arguments["changes"])
     nonce = secrets.token_hex(16)
     content = json.dumps({"v": 1, "verb": verb, "arguments": arguments}).encode()
     if len(content) > SIZE_LIMIT:
@@ -109,27 +115,8 @@ def _unfit(run: Run, verb: str) -> str:
         return theirs
     if state in FITS[verb]:
         return ""
-    return f"it is {state}{f' ({reason})' if reason else ''}; this works only while it is {_either(FITS[verb])}"
-
-
-def _either(states: frozenset[State]) -> str:
-    return " or ".join(state for state in STATES if state in states)
-
-
-def _edit(run: Run, changes: Mapping[str, Any]) -> dict[str, Any]:
-    from tuitune.runs.control.amendment import prepared
-
-    return prepared(run, changes)
-
-
-def _tune(run: Run, changes: Mapping[str, Any]) -> dict[str, Any]:
-    from tuitune.recipe.tunable import tune
-
-    tune(read_recipe(run), changes)
-    return dict(changes)
-
-
-_PREPARED = {"edit": _edit, "tune": _tune}
+    fitting = " or ".join(state for state in STATES if state in FITS[verb])
+    return f"it is {state}{f' ({reason})' if reason else ''}; this works only while it is {fitting}"
 
 
 def _bearing(path: Path, nonce: str, kind: type[L]) -> L | None:

@@ -48,7 +48,7 @@ class Turn:
         self._slots = Slots(run, recipe.hardware, _BRIEFLY)
         self._owner: Identity | None = None
         self._entries: list[Entry] = []
-        self._version: tuple[int, ...] | None = None
+        self._version: list[int] | None = None
         self._roll_called = 0.0
         self._yielding_since: float | None = None
         self._reason = _Reason()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 from collections.abc import Iterator
@@ -62,14 +61,9 @@ class Entry:
 
 def read() -> list[Entry]:
     """Who waits, in order; where the file is damaged, all who wait, in the order of their making. Never raises."""
-    try:
-        entries = _parse(_content())
-    except FileNotFoundError:
-        return []
-    except (OSError, ValueError, RecursionError):
-        entries = _rebuilt()
+    entries = _entries()
     living: dict[str, Entry] = {}
-    for entry in entries:
+    for entry in _rebuilt() if entries is None else entries:
         if not entry.is_dead:
             living.setdefault(entry.run, entry)
     return list(living.values())
@@ -90,41 +84,30 @@ def changing(seconds: float) -> Iterator[list[Entry]]:
             files.write_whole(_file(), json.dumps(record, indent=1).encode() + b"\n")
 
 
-def version() -> tuple[int, ...]:
+def version() -> list[int]:
     """Something that changes whenever the file does."""
-    try:
-        found = _file().lstat()
-    except OSError:
-        return ()
-    return found.st_ino, found.st_size, found.st_mtime_ns
+    return files.stamp(_file())
 
 
 def _file() -> Path:
     return paths.data_home() / "queue.json"
 
 
-def _content() -> bytes:
-    if _file().lstat().st_uid != os.geteuid():
-        raise OSError(errno.EPERM, "belongs to another user", str(_file()))
-    return files.read_bytes(_file(), _SIZE_LIMIT)
-
-
 def is_sound() -> bool:
     """Whether there is nothing wrong with the file."""
+    return _entries() is not None
+
+
+def _entries() -> list[Entry] | None:
+    """What stands in the file; None where it is damaged, or another user's."""
     try:
-        _parse(_content())
+        owner, record = _file().lstat().st_uid, json.loads(files.read_bytes(_file(), _SIZE_LIMIT))
     except FileNotFoundError:
-        return True
+        return []
     except (OSError, ValueError, RecursionError):
-        return False
-    return True
-
-
-def _parse(content: bytes) -> list[Entry]:
-    record = json.loads(content)
-    if not isinstance(record, dict) or not isinstance(record.get("runs"), list):
-        raise ValueError("no queue")
-    return list(filter(None, map(Entry.from_record, record["runs"])))
+        return None
+    runs = record.get("runs") if isinstance(record, dict) and owner == os.geteuid() else None
+    return list(filter(None, map(Entry.from_record, runs))) if isinstance(runs, list) else None
 
 
 def _rebuilt() -> list[Entry]:

@@ -15,7 +15,6 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, fields, replace
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import orjson
@@ -72,7 +71,7 @@ def look(run: Run) -> Glance:
 def kept_of(run: Run) -> Glance | None:
     """What was kept of a run at rest, with its state of now; None where nothing is, or its files have changed since."""
     try:
-        record = orjson.loads(files.read_bytes(_file(run), _LIMIT))
+        record = orjson.loads(files.read_bytes(run.glance_file, _LIMIT))
         body = record["glance"]
         if record["made_of"] != stamps(run) or record["digest"] != _digest(record["made_of"], body):
             return None
@@ -95,27 +94,14 @@ def keep(run: Run, view: RunView, made_of: Sequence[Sequence[int]]) -> Glance:
         body = asdict(glance)
         record = {"made_of": made_of, "glance": body, "digest": _digest(made_of, body)}
         with suppress(OSError, ValueError):
-            files.write_whole(_file(run), json.dumps(record, allow_nan=False).encode())
+            files.write_whole(run.glance_file, json.dumps(record, allow_nan=False).encode())
     return glance
 
 
 def stamps(run: Run) -> list[list[int]]:
-    """Inode, size and time of the last change of each file that a glance is made of."""
-    return [
-        _stamp(file) for file in (run.events_file, run.metrics_file, run.samples_file, run.recipe_file, run.run_file)
-    ]
-
-
-def _stamp(file: Path) -> list[int]:
-    try:
-        found = file.lstat()
-    except OSError:
-        return [0, 0, 0]
-    return [found.st_ino, found.st_size, found.st_mtime_ns]
-
-
-def _file(run: Run) -> Path:
-    return run.path / ".glance.json"
+    """Of each file that a glance is made of, what changes whenever it does."""
+    made_of = (run.events_file, run.metrics_file, run.samples_file, run.recipe_file, run.run_file)
+    return list(map(files.stamp, made_of))
 
 
 def _digest(made_of: Any, body: Any) -> str:

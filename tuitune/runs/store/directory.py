@@ -73,6 +73,7 @@ class Run:
     lease_file = _Within("lease.lock")
     owner_file = _Within("owner.json")
     reserve_file = _Within(".reserve")
+    glance_file = _Within(".glance.json")
 
 
 def refuse_odd_name(name: str) -> None:

@@ -45,6 +45,15 @@ def is_regular(path: Path) -> bool:
         return False
 
 
+def stamp(path: Path) -> list[int]:
+    """Inode, size and time of the last change, which change whenever the file does; zeros where it is not there."""
+    try:
+        found = path.lstat()
+    except OSError:
+        return [0, 0, 0]
+    return [found.st_ino, found.st_size, found.st_mtime_ns]
+
+
 def read_bytes(path: Path | str, limit: int, *, directory: int | None = None) -> bytes:
     """The file's content; OSError where it is longer than `limit` bytes."""
     return plain.read(path, limit, links=False, directory=directory)
