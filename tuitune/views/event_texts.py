@@ -6,7 +6,8 @@ The screen lists all of it; commands that follow a run print what is news to som
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
+from operator import itemgetter
 from typing import Any
 
 from tuitune.recipe.values import to_text
@@ -32,17 +33,10 @@ _NEXT_RUNGS = {"terminate-group": "SIGTERM to all", "kill-group": "SIGKILL", "st
 
 def event_texts(view: WatchedRun) -> list[str]:
     """The newest events, oldest first, each with its time of day."""
-    lines = [(line.time or 0.0, words) for line in _newest(view) if (words := _dated(line))]
-    return [
-        clean(f"{clock_text(moment)}  {words}", limit=300) for moment, words in sorted(lines, key=lambda line: line[0])
-    ]
-
-
-def _newest(view: WatchedRun) -> Iterator[Line]:
-    for lines in (view.events, view.checkpoints, view.alerts, view.done, view.tuned):
-        yield from lines[-NEWEST:]
-    if view.resumed is not None:
-        yield view.resumed
+    kinds: tuple[Sequence[Line], ...] = (view.events, view.checkpoints, view.alerts, view.done, view.tuned)
+    newest = [line for lines in kinds for line in lines[-NEWEST:]] + [line for line in [view.resumed] if line]
+    told = [(line.time or 0.0, words) for line in newest if (words := _dated(line))]
+    return [clean(f"{clock_text(moment)}  {words}", limit=300) for moment, words in sorted(told, key=itemgetter(0))]
 
 
 def _dated(line: Line) -> str:
@@ -85,9 +79,8 @@ def _kill(line: lifecycle.Kill) -> str:
 def _exited(line: lifecycle.Exited) -> str:
     if line.code is None:
         return f"engine killed by {line.signal}" if line.signal else "engine ended, cause unknown"
-    return (
-        f"engine ended: {EXIT_CODES[line.code]}" if line.code in EXIT_CODES else f"engine ended, exit code {line.code}"
-    )
+    known = EXIT_CODES.get(line.code)
+    return f"engine ended: {known}" if known else f"engine ended, exit code {line.code}"
 
 
 def _ended(line: lifecycle.Ended) -> str:

@@ -12,22 +12,10 @@ from typing import Any
 from tuitune.objectives import METRICS
 from tuitune.runs.read.marks import Marks, RunMark
 from tuitune.runs.read.state import PROGRESS
-from tuitune.runs.store.records import Record, column, metric_line, whole
+from tuitune.runs.store.records import Record, column, metric_line, training, whole
 from tuitune.runs.store.records.checks import Number
 from tuitune.runs.store.records.line import Line
 from tuitune.runs.store.records.samples import Sample, Superseded
-from tuitune.runs.store.records.training import (
-    Alert,
-    Answered,
-    Artefact,
-    End,
-    Evaluation,
-    Phase,
-    Plan,
-    Resumed,
-    Saved,
-    Tuned,
-)
 
 MEMORY = {part: f"{part}_memory_bytes" for part in ("peak", "reserved", "context")}
 """The most bytes that a run's tensors took, and on a GPU what its allocator reserved and what CUDA itself took."""
@@ -68,7 +56,7 @@ class StepColumns:
         return dropped > 0
 
 
-class PlacedEvaluation(Evaluation):
+class PlacedEvaluation(training.Evaluation):
     """An evaluation with its place on an axis of tokens."""
 
     trained_tokens: Number = 0.0
@@ -88,17 +76,17 @@ class History:
     def __init__(self) -> None:
         self.rewinds = 0
         self.steps = StepColumns()
-        self.phase: Phase | None = None
-        self.plan: Plan | None = None
-        self.artefact: Artefact | None = None
-        self.resumed: Resumed | None = None
-        self.end: End | None = None
+        self.phase: training.Phase | None = None
+        self.plan: training.Plan | None = None
+        self.artefact: training.Artefact | None = None
+        self.resumed: training.Resumed | None = None
+        self.end: training.End | None = None
         self.evaluations: list[PlacedEvaluation] = []
-        self.answers: list[Answered] = []
-        self.checkpoints: list[Saved] = []
-        self.alerts: list[Alert] = []
+        self.answers: list[training.Answered] = []
+        self.checkpoints: list[training.Saved] = []
+        self.alerts: list[training.Alert] = []
         self.samples: list[Sample] = []
-        self.tuned: list[Tuned] = []
+        self.tuned: list[training.Tuned] = []
         self.memory: dict[str, float] = dict.fromkeys(MEMORY, 0)
         self.progress = 0
         self._marks = Marks()
@@ -137,26 +125,26 @@ class History:
     def take(self, line: Line) -> None:
         """A record of metrics.jsonl that is not a step."""
         match line:
-            case Phase():
+            case training.Phase():
                 self.phase = line
-            case Plan():
+            case training.Plan():
                 self.plan = line
-            case Evaluation():
+            case training.Evaluation():
                 self._evaluated(line)
-            case Answered():
+            case training.Answered():
                 self._drop_incomparable(self.answers, line)
                 self.answers.append(line)
-            case Saved():
+            case training.Saved():
                 self.checkpoints.append(line)
-            case Alert():
+            case training.Alert():
                 self.alerts.append(line)
-            case Tuned() if line.changes:
+            case training.Tuned() if line.changes:
                 self.tuned.append(line)
-            case Artefact():
+            case training.Artefact():
                 self.artefact = line
-            case Resumed():
+            case training.Resumed():
                 self._resume(line)
-            case End():
+            case training.End():
                 self.end = line
         self._marks.take(line)
 
@@ -167,18 +155,18 @@ class History:
         else:
             self.samples.append(Sample.read(record))
 
-    def _evaluated(self, line: Evaluation) -> None:
+    def _evaluated(self, line: training.Evaluation) -> None:
         trained = len(self.steps) and line.step != 0
         self._drop_incomparable(self.evaluations, line)
         tokens = self.steps["tokens"][-1] if trained else 0.0
         self.evaluations.append(PlacedEvaluation(**vars(line), trained_tokens=tokens))
 
-    def _drop_incomparable(self, former: list[Any], newest: Evaluation | Answered) -> None:
+    def _drop_incomparable(self, former: list[Any], newest: training.Evaluation | training.Answered) -> None:
         if former and former[-1].basis != newest.basis:
             former.clear()
             self.rewinds += 1
 
-    def _resume(self, line: Resumed) -> None:
+    def _resume(self, line: training.Resumed) -> None:
         self.resumed, self.end = line, None
         if line.step is not None:
             cut = self.steps.cut(line.step)

@@ -55,6 +55,7 @@ def snippet(folder: str, recipe: Mapping[str, Any], left: Result, *, chat: bool,
         *(["trust_remote_code=True"] if recipe.get("model", {}).get("trust_remote_code") else []),
         *([f"quantization_config={quantized}"] if quantized else []),
     ]
+    given = ", ".join(options)
     names = ["AutoModelForCausalLM", "AutoTokenizer", *(["BitsAndBytesConfig"] if quantized else [])]
     lines = [
         *(["from peft import PeftConfig, PeftModel"] if adapter else []),
@@ -62,27 +63,23 @@ def snippet(folder: str, recipe: Mapping[str, Any], left: Result, *, chat: bool,
         "",
         f"folder = {folder!r}",
         "tokenizer = AutoTokenizer.from_pretrained(folder)",
-        *(_adapted(options) if adapter else _whole(options)),
+        *(_adapted(given) if adapter else [f"model = AutoModelForCausalLM.from_pretrained(folder, {given})"]),
         "",
-        *(_asked(prompt) if chat else _continued(prompt)),
+        *(_asked(prompt) if chat else [f'inputs = tokenizer({prompt!r}, return_tensors="pt")']),
         'answer = model.generate(**inputs.to(model.device), max_new_tokens=256)[0, inputs["input_ids"].shape[1] :]',
         "print(tokenizer.decode(answer, skip_special_tokens=True))",
     ]
     return "\n".join(lines) + "\n"
 
 
-def _adapted(options: list[str]) -> list[str]:
+def _adapted(given: str) -> list[str]:
     return [
         "config = PeftConfig.from_pretrained(folder)",
         "base = AutoModelForCausalLM.from_pretrained(",
-        f"    config.base_model_name_or_path, revision=config.revision, {', '.join(options)}",
+        f"    config.base_model_name_or_path, revision=config.revision, {given}",
         ")",
         "model = PeftModel.from_pretrained(base, folder)",
     ]
-
-
-def _whole(options: list[str]) -> list[str]:
-    return [f"model = AutoModelForCausalLM.from_pretrained(folder, {', '.join(options)})"]
 
 
 def _asked(prompt: str) -> list[str]:
@@ -92,7 +89,3 @@ def _asked(prompt: str) -> list[str]:
         '    messages, add_generation_prompt=True, return_dict=True, return_tensors="pt"',
         ")",
     ]
-
-
-def _continued(prompt: str) -> list[str]:
-    return [f'inputs = tokenizer({prompt!r}, return_tensors="pt")']

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import signal
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -37,7 +39,8 @@ class EngineExit:
     @classmethod
     def of(cls, returncode: int) -> EngineExit:
         """From a `Popen.returncode`, which is negative for a signal."""
-        return cls(returncode, None) if returncode >= 0 else cls(None, _signal_name(-returncode))
+        name = next((known.name for known in signal.Signals if known == -returncode), f"signal {-returncode}")
+        return cls(returncode, None) if returncode >= 0 else cls(None, name)
 
     @property
     def killed(self) -> bool:
@@ -53,41 +56,32 @@ class ExitReport:
     out_of_memory: bool = False
 
 
-@dataclass(frozen=True)
-class Circumstances:
-    """What else is known of an engine's end: what it was `asked` to do, whether the out-of-memory killer was at work
-    meanwhile, the GPU errors in the kernel's log, and the number of the last record from before the engine.
-    """
-
-    asked: Asked = ""
-    oom_killed: bool = False
-    xids: Sequence[str] = ()
-    after: int = 0
-
-
-def exit_report(run: Run, exit: EngineExit, around: Circumstances) -> ExitReport:
-    """How the run stands after its engine has exited.
+def exit_report(
+    run: Run, exit: EngineExit, *, asked: Asked = "", oom_killed: bool = False, xids: Sequence[str] = (), after: int = 0
+) -> ExitReport:
+    """How the run stands after its engine has exited; `asked`: what it was asked to do; `oom_killed`: the out-of-memory
+    killer was at work meanwhile; `xids`: the GPU errors in the kernel's log; `after`: the last record before it.
 
     "finished" needs both the exit code and the engine's own word: whatever else was asked or reported wins over it.
     """
-    end = _own_word(run, around.after)
+    end = _own_word(run, after)
     reason = end.reason or ""
     state = EXIT_CODES.get(exit.code, "crashed")
     if state == "finished" and end.outcome != "finished":
         state = next((known for known in EXIT_CODES.values() if known == end.outcome), "crashed")
-    if as_asked := _as_asked(run, exit, around.asked, end.outcome):
+    if as_asked := _as_asked(run, exit, asked, end.outcome):
         return ExitReport(as_asked[0], reason or as_asked[1])
-    if state == "stopped" and around.asked == "pause" and end.cause != "limit":
+    if state == "stopped" and asked == "pause" and end.cause != "limit":
         state = "paused"
     if state in ("finished", "stopped", "paused"):
         return ExitReport(state, reason)
     if not reason and exit.code == 1 and out_of_room(run.path):
         return ExitReport(state, _DISK_FULL)
-    told = reason or _told(run, exit, around)
+    told = reason or _told(run, exit, oom_killed, xids)
     out_of_memory = (
         end.cause == "out-of-memory"
         or (not reason and memory_that_ran_out(last_words(run)) is not None)
-        or (around.oom_killed and (exit.killed or _WORKER_KILLED in told + last_words(run)))
+        or (oom_killed and (exit.killed or _WORKER_KILLED in told + last_words(run)))
     )
     return ExitReport(state, f"disk full: {told}" if _disk_full(run, told) else told, out_of_memory)
 
@@ -97,14 +91,9 @@ def oom_kills() -> int:
     where the group does not tell. Only the difference between two readings means something.
     """
     for counter in (*_cgroup_counters(), Path("/proc/vmstat")):
-        try:
-            lines = counter.read_text().splitlines()
-        except OSError:
-            continue
-        for line in lines:
-            name, _, count = line.partition(" ")
-            if name == "oom_kill":
-                return int(count)
+        with suppress(OSError):
+            if found := re.search(r"^oom_kill (\d+)$", counter.read_text(), re.MULTILINE):
+                return int(found[1])
     return 0
 
 
@@ -145,21 +134,21 @@ def _as_asked(run: Run, exit: EngineExit, asked: Asked, outcome: str) -> tuple[S
     return None
 
 
-def _told(run: Run, exit: EngineExit, around: Circumstances) -> str:
+def _told(run: Run, exit: EngineExit, oom_killed: bool, xids: Sequence[str]) -> str:
     words = last_words(run)
     if place := memory_that_ran_out(words):
         how = f"{place} ran out of memory"
-    elif around.oom_killed and exit.killed:
+    elif oom_killed and exit.killed:
         how = "out of memory: the kernel killed the engine"
     elif exit.signal:
         how = f"the engine was killed by {exit.signal}"
     elif exit.code == 0:
         how = "the engine ended; how is not known"
-    elif exit.code == 1 and words and not around.xids:
+    elif exit.code == 1 and words and not xids:
         return words
     else:
         how = f"the engine ended with exit code {exit.code}"
-    known = [how, *around.xids[:2]]
+    known = [how, *xids[:2]]
     if words:
         known.append(f"last output: {words}")
     return "; ".join(known)
@@ -172,15 +161,5 @@ def _activity(run: Run) -> str:
 
 def _disk_full(run: Run, told: str) -> bool:
     """Whether the disk is to blame and `told` does not say so yet."""
-    if "disk" in told and "full" in told:
-        return False
-    if any(words in told for words in _DISK_FULL_WORDS):
-        return True
-    return out_of_room(run.path)
-
-
-def _signal_name(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"signal {number}"
+    said = "disk" in told and "full" in told
+    return not said and (any(words in told for words in _DISK_FULL_WORDS) or out_of_room(run.path))

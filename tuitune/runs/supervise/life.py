@@ -18,7 +18,7 @@ from tuitune.runs.store.records.lifecycle import Ended, EngineStarted, Exited, S
 from tuitune.runs.supervise.context import SupervisorContext
 from tuitune.runs.supervise.engine_process import EngineProcess, engine_command
 from tuitune.runs.supervise.engine_progress import EngineProgress
-from tuitune.runs.supervise.exit_report import Asked, Circumstances, EngineExit, ExitReport, exit_report, oom_kills
+from tuitune.runs.supervise.exit_report import Asked, EngineExit, ExitReport, exit_report, oom_kills
 from tuitune.runs.supervise.kernel_log import KernelLog
 from tuitune.runs.supervise.watch import Watch
 from tuitune.text import redact
@@ -112,5 +112,5 @@ class Life:
             gone = EngineExit.of(watch.until_gone())
             self._events.append(Exited(code=gone.code, signal=gone.signal))
             xids = kernel_log.xids(who.pid if who else None)
-        around = Circumstances(watch.asked, oom_kills() > kills_before, xids, after)
-        return exit_report(self._run, gone, around), watch.asked
+        killed = oom_kills() > kills_before
+        return exit_report(self._run, gone, asked=watch.asked, oom_killed=killed, xids=xids, after=after), watch.asked
