@@ -72,13 +72,9 @@ class Inspections:
         self._at_work: set[tuple[object, ...]] = set()
         self._lock = threading.Lock()
 
-    def known(self, data: DataSection) -> Inspection | None:
-        """The inspection of the training data, if it has been made."""
-        return self._kept.get(_key(data, self._base))
-
     def usable(self, data: DataSection) -> int | None:
         """The rows of the training data that can be used, once they are counted."""
-        known = self.known(data)
+        known = self._kept.get(_key(data, self._base))
         return known.rows - known.problem_count if known else None
 
     def begin(self, data: DataSection, done: Callable[[], object]) -> None:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from tuitune.runs.control.spool import ENGINE_VERBS
 from tuitune.runs.read.state import AT_REST
 from tuitune.runs.store.records.lifecycle import Acknowledged
-from tuitune.runs.store.records.training import Done
 from tuitune.views.watched_run import WatchedRun
 
 
@@ -49,26 +48,19 @@ class PendingRequests:
 
     def settle(self, view: WatchedRun) -> list[Answer]:
         """Drop what is answered; the answers to what the engine was to do, and to what came too late for it."""
-        answers = [self._answer(ask, view) for ask in self._open if ask.verb in ENGINE_VERBS]
+        answers = [_answer(ask, view) for ask in self._open if ask.verb in ENGINE_VERBS]
         found = {answer.ask: answer for answer in answers if answer is not None}
-        self._open = [ask for ask in self._open if ask not in found and not self._over(ask, view)]
+        shown = view.summary.state in (*AT_REST, "stopping")
+        self._open = [ask for ask in self._open if ask not in found and (ask.verb in ENGINE_VERBS or not shown)]
         return list(found.values())
 
-    @staticmethod
-    def _answer(ask: PendingRequest, view: WatchedRun) -> Answer | None:
-        for line in (*reversed(view.events), *reversed(view.done)):
-            if isinstance(line, Done | Acknowledged) and line.nonce == ask.nonce and not _passed_on(line):
-                return Answer(ask, line.ok is True, line.message)
-        if view.complete and view.summary.state in AT_REST:
-            return Answer(ask, False, f"the run ended first: {view.summary.state}")
-        return None
 
-    @staticmethod
-    def _over(ask: PendingRequest, view: WatchedRun) -> bool:
-        """Whether a request that the supervisor carries out shows in the run's state."""
-        return ask.verb not in ENGINE_VERBS and view.summary.state in (*AT_REST, "stopping")
-
-
-def _passed_on(line: Done | Acknowledged) -> bool:
-    """Whether the supervisor has given the request to the engine, whose answer is yet to come."""
-    return isinstance(line, Acknowledged) and line.ok is not False
+def _answer(ask: PendingRequest, view: WatchedRun) -> Answer | None:
+    """The engine's answer, or the supervisor's refusal to pass the request on."""
+    refused = [event for event in view.events if isinstance(event, Acknowledged) and event.ok is False]
+    for line in (*reversed(refused), *reversed(view.done)):
+        if line.nonce == ask.nonce:
+            return Answer(ask, line.ok is True, line.message)
+    if view.complete and view.summary.state in AT_REST:
+        return Answer(ask, False, f"the run ended first: {view.summary.state}")
+    return None
