@@ -134,9 +134,7 @@ def start_supervisor(
 
 
 def _as_unit(run: Run, command: Sequence[str], after: int) -> subprocess.Popen[bytes] | None:
-    """The supervisor as a unit of the user's manager, where it would not outlive the login otherwise; None where that
-    is not needed or not possible.
-    """
+    """The supervisor as a unit of the user's manager, which outlives the login; None where not needed or possible."""
     if not session().wants_unit:
         return None
     try:

@@ -41,7 +41,7 @@ class Drafting:
     def resume(self, found: LeftBehind) -> Draft:
         """Go on with a draft that was left behind. TuituneError where another screen has taken it."""
         kept, version = take(found, self._base)
-        return self._use(Draft.of(version), kept)
+        return self._use(Draft(version), kept)
 
     def _use(self, draft: Draft, kept: KeptDraft) -> Draft:
         self._let_go()

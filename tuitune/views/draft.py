@@ -38,18 +38,11 @@ def value_of(recipe: Recipe, key: str) -> Any:
 class Draft:
     """A recipe with undo. Every change is a step; a change that alters nothing is none."""
 
-    def __init__(self, recipe: Recipe | None = None) -> None:
-        self._versions = [Version(recipe or Recipe())]
+    def __init__(self, start: Recipe | Version | None = None) -> None:
+        self._versions = [start if isinstance(start, Version) else Version(start or Recipe())]
         self._at = 0
         self.told: Callable[[Version], object] = lambda version: None
         """Called with the version at each step, back and forth."""
-
-    @classmethod
-    def of(cls, version: Version) -> Draft:
-        """A draft that begins with `version`."""
-        draft = cls()
-        draft._versions = [version]
-        return draft
 
     @property
     def version(self) -> Version:

@@ -78,10 +78,7 @@ class Inspections:
         return known.rows - known.problem_count if known else None
 
     def begin(self, data: DataSection, done: Callable[[], object]) -> None:
-        """Inspect the training data unless that is done or going on; `done` is called from another thread.
-
-        The thread is a daemon: it must not hold up the exit.
-        """
+        """Inspect the training data unless that is done or going on; `done` is called from another thread, a daemon."""
         key = _key(data, self._base)
         with self._lock:
             if not key or key in self._kept or key in self._at_work:
@@ -132,10 +129,7 @@ def ask_hub(model: ModelSection, done: Callable[[], object]) -> None:
 
 
 def look(recipe: Recipe, *, base: Path, sampler: GpuSampler, inspections: Inspections) -> Estimate:
-    """Everything known about `recipe` now, reading no more than the first rows of its data.
-
-    Relative paths start at `base`.
-    """
+    """Everything known about `recipe` now, by the first rows of its data. Relative paths start at `base`."""
     found = check(recipe, base=base, rows=inspections.usable(recipe.data))
     gpus = tuple(sampler.sample())
     return Estimate(**vars(found), recipe=recipe, gpus=gpus, gpu_reason=sampler.reason, host=host())

@@ -34,9 +34,7 @@ class Listing:
 
 
 def list_files(typed: str, base: Path, *, files: bool = True, cancelled: Callable[[], bool] = lambda: False) -> Listing:
-    """Folders, then data files unless only folders are wanted, whose names contain what is typed after the last slash;
-    hidden ones after a dot.
-    """
+    """Folders, then data `files`, whose names contain what is typed after the last slash; hidden ones after a dot."""
     head, slash, tail = typed.rpartition("/")
     try:
         folder = base / expanded(f"{head}{slash}")

@@ -88,9 +88,7 @@ class Inspector:
                 self._start()
 
     def open(self, recipe: Recipe, base: Path) -> Opening:
-        """Have the tokenizer and template of `recipe` ready. At once where they are; else 30 s from one sign of life to
-        the next.
-        """
+        """Have the tokenizer and template of `recipe` ready; at most 30 s from one sign of life to the next."""
         if self._alive and self._opening is not None and self._opened == (recipe, base):
             return self._opening
         self._opening = None

@@ -49,7 +49,7 @@ class LeftBehind:
     @property
     def changes(self) -> int:
         """How many settings differ from their defaults."""
-        return len(Draft.of(self.version).changed())
+        return len(Draft(self.version).changed())
 
 
 class KeptDraft:
@@ -103,10 +103,7 @@ def left_behind() -> tuple[list[LeftBehind], list[Problem]]:
 
 
 def take(found: LeftBehind, base: Path) -> tuple[KeptDraft, Version]:
-    """Make a draft that was left behind this screen's own; its paths then hold for `base`.
-
-    TuituneError where another screen was faster.
-    """
+    """Make a draft that was left behind ours, its paths for `base`; TuituneError where another screen is faster."""
     kept = KeptDraft()
     version = found.version
     if found.base != base:

@@ -92,10 +92,7 @@ def outcome(run: Run, nonce: str) -> Acknowledged | Done | None:
 def await_outcome(
     run: Run, nonce: str, *, seconds: float = math.inf, given_up: Callable[[], bool] = lambda: False
 ) -> Acknowledged | Done | None:
-    """The same, waited for.
-
-    None where the run came to rest before it answered, `seconds` have passed, or the caller has `given_up`.
-    """
+    """The same, waited for; None where the run came to rest, `seconds` have passed, or the caller has `given_up`."""
     deadline = time.monotonic() + seconds
     while (answer := outcome(run, nonce)) is None:
         if derive(run)[0] in AT_REST:

@@ -152,7 +152,7 @@ def leave(run: Run) -> None:
 
 def waiting() -> list[Run]:
     """The runs of this home that wait for a device, in order; only those whose supervisor lives. Never raises."""
-    return [entry.found for entry in _living()]
+    return [entry.found for entry in waiting_list.read() if entry.is_here or lease.held(entry.found)]
 
 
 def move(run: Run, place: int) -> int:
@@ -177,12 +177,8 @@ def move(run: Run, place: int) -> int:
 
 def turn(run: Run) -> tuple[int, int]:
     """The place of a waiting run, and of how many; 0 of one that does not wait. Never raises."""
-    names = [entry.run for entry in _living()]
+    names = [other.path.name for other in waiting()]
     return names.index(run.path.name) + 1 if run.path.name in names else 0, len(names)
-
-
-def _living() -> list[Entry]:
-    return [entry for entry in waiting_list.read() if entry.is_here or lease.held(entry.found)]
 
 
 def _before(run: Run, entries: list[Entry]) -> list[Entry]:

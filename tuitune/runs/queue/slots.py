@@ -183,9 +183,7 @@ def is_cpu(device: str) -> bool:
 
 
 def _held_text(slot: DeviceSlot, run: Run, *, share: bool) -> str:
-    """Who holds a slot, or is still at work on it; "" where nobody does. A run that does not share waits for all whom
-    it would disturb.
-    """
+    """Who holds a slot, or is still at work on it; "" where nobody does. A run that does not share waits for all."""
     on_cpu = is_cpu(slot.device)
     seats = SEATS if on_cpu and not share else (slot.device,)
     text = next(filter(None, (_seat_text(seat, slot.label, run) for seat in seats)), "")

@@ -100,10 +100,7 @@ class History:
 
     @property
     def marks(self) -> list[RunMark]:
-        """What happened to the run, by step.
-
-        Kinds are tuned, resumed, pause, stop, kill, retry and alert; of what was done on request, its verb.
-        """
+        """What happened to the run, by step: tuned, resumed, pause, stop, kill, retry, alert, or the verb done."""
         return self._marks.by_step()
 
     def take_all(self, records: Sequence[Record]) -> None:

@@ -20,9 +20,7 @@ class Spent:
     waited: float = 0.0
 
     def text(self, *, stepped: bool) -> str:
-        """`trained 6 m 10 s, waited 2 m 05 s`; `ran 18 s` of a run that came to no step, waiting alone where it had no
-        device.
-        """
+        """`trained 6 m 10 s, waited 2 m 05 s`; `ran 18 s` of a run that came to no step."""
         verb = "trained" if stepped else "ran"
         parts = [f"{verb} {duration_text(self.trained)}"] if self.trained or self.waited < _TOLD else []
         return ", ".join(parts + ([f"waited {duration_text(self.waited)}"] if self.waited >= _TOLD else []))

@@ -253,9 +253,7 @@ class RunView(History):
         return (ended and ended.time) or max((moment for moment in heard if moment is not None), default=None)
 
     def _eta(self, step: int | None, total: int | None) -> float | None:
-        """Seconds to the end of the run, with the evaluations and samples still to come, the last ones among them;
-        None before it can be told.
-        """
+        """Seconds to the end of the run, with the evaluations and samples still to come; None before it can be told."""
         left = None if step is None or total is None else steps_seconds(self.steps["step_seconds"], total - step)
         if step is None or total is None or left is None:
             return None

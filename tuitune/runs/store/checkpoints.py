@@ -173,9 +173,8 @@ def _read(path: Path, step: int) -> Checkpoint:
 
 
 def _set_aside(path: Path, step: int) -> Path | None:
-    """Make room for the checkpoint of `step`: a former one of ours becomes trash, another's folder stays, hidden.
-
-    Returns the trash; OSError where something else than a folder bears the name.
+    """Make room for the checkpoint of `step`: a former one of ours becomes trash, which is returned; another's folder
+    stays, hidden. OSError where something else than a folder bears the name.
     """
     if not os.path.lexists(path):
         return None

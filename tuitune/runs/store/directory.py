@@ -146,9 +146,7 @@ def _candidates(runs: list[Run], shown: int = 5) -> str:
 
 
 def read_record(path: Path) -> dict[str, Any]:
-    """A small JSON object of the run directory (run.json, owner.json); empty where it is missing or damaged, without
-    what is not as it should be.
-    """
+    """A small JSON object (run.json, owner.json) without its odd fields; empty where it is missing or damaged."""
     try:
         record = json.loads(files.read_bytes(path, _RECORD_LIMIT))
     except (OSError, ValueError, RecursionError):

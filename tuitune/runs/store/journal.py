@@ -212,10 +212,7 @@ def backwards(path: Path, *kinds: str, reach: int | None = None) -> Iterator[Rec
 
 
 def _lines_backwards(path: Path, reach: int | None, wanted: re.Pattern[bytes] | None) -> Iterator[bytes]:
-    """The finished lines of a file from its end; those alone that match `wanted`, if there is one.
-
-    Of a line that is too long, only so much is kept as shows that it is.
-    """
+    """The finished lines of a file from its end, those that match `wanted`; of one that is too long, its beginning."""
     with suppress(OSError), files.opened(path) as fd:
         position = size = os.fstat(fd).st_size
         begin = 0 if reach is None else max(0, size - reach)

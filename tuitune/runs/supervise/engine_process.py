@@ -143,9 +143,8 @@ class EngineProcess:
 
 
 class _FilteredLog:
-    """The log of `run` behind a pipe that the engine prints into, and the process that filters secrets out of that.
-
-    The pipe stays open here, so that an engine does not print into nothing while a filter that died is replaced.
+    """The pipe that the engine prints into, and the process that filters what goes from there into the run's log. The
+    pipe stays open here, so that an engine does not print into nothing while a filter that died is replaced.
     """
 
     def __init__(self, run: Run) -> None:
@@ -187,9 +186,8 @@ class _FilteredLog:
 
 
 def _end_with_parent() -> Callable[[], None]:
-    """What the engine does between fork and exec: have the kernel send it SIGTERM when this process dies.
-
-    This process is looked for again afterwards, for it may have died just before.
+    """What the engine does between fork and exec: have the kernel send it SIGTERM when this process dies, for which
+    this process is looked for again afterwards: it may have died just before.
     """
     parent, libc = os.getpid(), ctypes.CDLL(None)
 

@@ -98,9 +98,8 @@ def oom_kills() -> int:
 
 
 def _cgroup_counters() -> Iterator[Path]:
-    """The files that count for this control group: memory.events (cgroup 2) or memory.oom_control (cgroup 1).
-
-    Inside a container the group may be seen at the root instead of at its name.
+    """The files that count for this control group: memory.events (cgroup 2) or memory.oom_control (cgroup 1). Inside a
+    container the group may be seen at the root instead of at its name.
     """
     try:
         groups = Path("/proc/self/cgroup").read_text().splitlines()

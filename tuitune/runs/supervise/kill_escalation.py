@@ -30,10 +30,7 @@ def patience(pulse: EngineProgress) -> float:
 
 
 class KillEscalation:
-    """The rungs, climbed by calling `climb` now and then.
-
-    `tell` is given the fields of each rung's event: rung, seconds, next, message.
-    """
+    """The rungs, climbed by calling `climb` now and then; `tell` is given the fields of each rung's event."""
 
     def __init__(self, engine: EngineProcess, seconds: float, tell: Callable[..., None]) -> None:
         self._engine = engine

@@ -49,10 +49,7 @@ class Notification:
             self._result = f"the notify command could not be started: {clean(str(error), limit=200)}"
 
     def poll(self) -> str | None:
-        """None while it is at work, then "" or what went wrong. Never waits.
-
-        What takes longer than 30 s is killed at the next call.
-        """
+        """None while it is at work (after 30 s it is killed), then "" or what went wrong. Never waits."""
         if self._process is not None and self._result is None:
             self._listen(self._process)
             if self._process.poll() is not None:

@@ -38,7 +38,7 @@ def prepare(desk: SupervisorContext, after: int) -> str | None:
         desk.amend({"training.batch_size": size, "training.accumulation": accumulation}, "out of memory")
     except (TuituneError, OSError) as error:
         return f" (not retried: {error})"
-    step = max((checkpoint.step for checkpoint in checkpoints.listing(desk.run) if checkpoint.healthy), default=0)
+    step = checkpoints.reached(desk.run)
     reason = f"out of memory: resumes from step {step:,} with batches of {size}, {accumulation} per step"
     desk.events.append(Retry(reason=reason, step=step, batch_size=size, accumulation=accumulation, after=after))
     facts = {"reason": reason, "step": step, "batch_size": size, "accumulation": accumulation}

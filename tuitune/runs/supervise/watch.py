@@ -25,6 +25,7 @@ SILENT_SECONDS, SILENT_STEPS = 120.0, 20
 LEAVE_SECONDS = 2.0
 """What an engine leaves running has this long to leave by itself."""
 
+_TOO_LATE = "it has just started, with its old recipe; `tuitune tune` changes what can change in training"
 _ALREADY = {"stop": "it is already stopping", "pause": "it is already pausing", "kill": "it is already being killed"}
 
 
@@ -64,10 +65,7 @@ class Watch:
                 self._kill(now=request.arguments.get("now") is True)
                 return True, "killing it"
             case "edit":
-                return (
-                    False,
-                    "it has just started, with its old recipe; `tuitune tune` changes what can change in training",
-                )
+                return False, _TOO_LATE
             case verb if self.asked:
                 return verb == self.asked or (verb == "stop" and self.asked == "kill"), _ALREADY[self.asked]
             case "stop":
@@ -123,10 +121,9 @@ class Watch:
             self._desk.notices.say("silent", {"seconds": round(seconds, 1)})
 
     def _sweep(self) -> None:
-        """After the engine has exited: what it left running has a moment to leave by itself, then it is killed.
-
-        The engine is not waited for before that: until then its pid, which is the group's too, cannot come to mean
-        another process. The device is not free while anything of the group is left.
+        """After the engine has exited: what it left running has a moment to leave by itself, then it is killed, for the
+        device is not free while anything of the group is left. The engine is waited for only then: until that its pid,
+        which is the group's too, cannot come to mean another process.
         """
         leaving = time.monotonic() + LEAVE_SECONDS
         while not self._engine.group_is_empty() and time.monotonic() < leaving:
