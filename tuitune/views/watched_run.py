@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 from tuitune.problem import TuituneError
 from tuitune.runs.read.summary import RunView
 from tuitune.runs.store.directory import read_recipe
-from tuitune.runs.store.records.checks import is_number
-from tuitune.runs.store.records.line import Line
+from tuitune.runs.store.records.line import Line, is_number
 from tuitune.runs.store.records.training import Done
 
 if TYPE_CHECKING:

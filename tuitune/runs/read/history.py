@@ -13,8 +13,7 @@ from tuitune.objectives import METRICS
 from tuitune.runs.read.marks import Marks, RunMark
 from tuitune.runs.read.state import PROGRESS
 from tuitune.runs.store.records import Record, column, metric_line, training, whole
-from tuitune.runs.store.records.checks import Number
-from tuitune.runs.store.records.line import Line
+from tuitune.runs.store.records.line import Line, Number
 from tuitune.runs.store.records.samples import Sample, Superseded
 
 MEMORY = {part: f"{part}_memory_bytes" for part in ("peak", "reserved", "context")}

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from tuitune import paths
 from tuitune.problem import TuituneError
 from tuitune.runs.store import files, identity
-from tuitune.runs.store.records.checks import Check, is_duration, is_moment, is_text
+from tuitune.runs.store.records.line import Check, is_duration, is_moment, is_text
 
 if TYPE_CHECKING:
     from tuitune.recipe.schema import Recipe

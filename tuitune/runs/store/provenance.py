@@ -16,7 +16,7 @@ from tuitune.recipe.schema import Recipe
 from tuitune.recipe.settings import settings
 from tuitune.runs.store import files
 from tuitune.runs.store.directory import Run, read_record
-from tuitune.runs.store.records.checks import is_table, is_text
+from tuitune.runs.store.records.line import is_table, is_text
 from tuitune.text import redact
 
 _PACKAGES = (

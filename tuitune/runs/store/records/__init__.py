@@ -12,8 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 from tuitune.runs.store.records import lifecycle, training
-from tuitune.runs.store.records.checks import is_number, is_whole
-from tuitune.runs.store.records.line import Line
+from tuitune.runs.store.records.line import Line, is_number, is_whole
 
 Record = dict[str, Any]
 """A line as it was read."""

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from tuitune.runs.store.records.checks import Count, Flag, Named, Seconds, Table, Text
-from tuitune.runs.store.records.line import Line
+from tuitune.runs.store.records.line import Count, Flag, Line, Named, Seconds, Table, Text
 
 
 class Event(Line):

@@ -1,19 +1,71 @@
 """A record as its readers and writers hold it: a frozen class a kind, made of a line and made into one.
 
-A field of a wrong type counts as missing, so that nobody after the reader doubts it; keys that a kind does not know are
-kept aside.
+A field's type says what Python makes of it, and the check that a value passes or counts as missing, so that nobody
+after the reader doubts it. Keys that a kind does not know are kept aside.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import FrozenInstanceError
 from inspect import get_annotations
 from types import MappingProxyType
-from typing import Any, ClassVar, Self, dataclass_transform
+from typing import Annotated, Any, ClassVar, Self, dataclass_transform
 
-from tuitune.runs.store.records import checks
-from tuitune.runs.store.records.checks import Check, Count, Moment, is_moment, is_number, is_whole
+Check = Callable[[Any], bool]
+
+_LARGEST = 1e300
+"""Figures of this size and above overflow as soon as they are added up."""
+
+_LAST_MOMENT = 2e11
+"""Seconds since 1970, in the year 8300: well before calendars end."""
+
+_LONGEST = 1e10
+_MOST = 1 << 53
+"""Counts from here on are not exact as a float."""
+
+
+def is_text(value: Any) -> bool:
+    return type(value) is str
+
+
+def is_number(value: Any) -> bool:
+    kind = type(value)
+    return (kind is float or kind is int) and -_LARGEST < value < _LARGEST
+
+
+def is_whole(value: Any) -> bool:
+    return type(value) is int and 0 <= value < _MOST
+
+
+def is_moment(value: Any) -> bool:
+    return is_number(value) and 0 <= value < _LAST_MOMENT
+
+
+def is_duration(value: Any) -> bool:
+    return is_number(value) and 0 <= value < _LONGEST
+
+
+def is_table(value: Any) -> bool:
+    return type(value) is dict
+
+
+Text = Annotated[str, is_text]
+"""Empty where it is missing."""
+
+Named = Annotated[str | None, is_text]
+"""A text that may be none."""
+
+Flag = Annotated[bool | None, lambda value: type(value) is bool]
+Count = Annotated[int | None, is_whole]
+Number = Annotated[float | None, is_number]
+Moment = Annotated[float | None, is_moment]
+"""Seconds since the epoch."""
+
+Seconds = Annotated[float | None, is_duration]
+Table = Annotated[Mapping[str, Any] | None, is_table]
+Texts = Annotated[Sequence[str], lambda value: type(value) is list and all(map(is_text, value))]
+Parts = Annotated[Sequence[Mapping[str, Any]], lambda value: type(value) is list and all(map(is_table, value))]
 
 _HEAD = frozenset({"seq", "time", "extra"})
 """What is not the writer's to say."""
@@ -25,7 +77,7 @@ class Line:
     where they are set; both are given where a subclass is declared: `class Saved(Line, kind="checkpoint")`.
 
     `seq` is its number in the file, `time` when it was written; both are the journal's. Subclasses are declared as
-    dataclasses are, with types from `checks`. They are none: making thirty dataclasses takes 40 ms of every start.
+    dataclasses are, with these types. They are none: making thirty dataclasses takes 40 ms of every start.
     """
 
     KEY: ClassVar[str] = "kind"
@@ -38,10 +90,10 @@ class Line:
     extra: Mapping[str, Any] = MappingProxyType({})
 
     def __init_subclass__(cls, *, kind: str = "", rare: Iterable[str] = ()) -> None:
-        """Note the check of each field; as an annotation is not evaluated, it is the name of one in `checks`."""
+        """Note the check of each field; as an annotation is not evaluated, it is the name of one of these types."""
         cls.kind, cls.rare = kind or cls.kind, frozenset(rare) or cls.rare
         declared = map(get_annotations, reversed(cls.__mro__))
-        named = {name: getattr(checks, kind, None) for own in declared for name, kind in own.items()}
+        named = {name: globals().get(kind) for own in declared for name, kind in own.items()}
         cls.fields = {name: kind.__metadata__[0] for name, kind in named.items() if kind is not None}
 
     def __init__(self, **values: Any) -> None:

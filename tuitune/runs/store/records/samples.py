@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from tuitune.runs.store.records.checks import Count, Named, Number, Seconds
-from tuitune.runs.store.records.line import Line
+from tuitune.runs.store.records.line import Count, Line, Named, Number, Seconds
 
 
 class Sample(Line, rare={"nonce"}):

@@ -2,8 +2,19 @@
 
 from __future__ import annotations
 
-from tuitune.runs.store.records.checks import Count, Flag, Named, Number, Parts, Seconds, Table, Text, Texts, is_number
-from tuitune.runs.store.records.line import Line
+from tuitune.runs.store.records.line import (
+    Count,
+    Flag,
+    Line,
+    Named,
+    Number,
+    Parts,
+    Seconds,
+    Table,
+    Text,
+    Texts,
+    is_number,
+)
 
 
 class Phase(Line, kind="phase"):
