@@ -175,18 +175,13 @@ def _ended_before_it_began(run: Run, supervisor: subprocess.Popen[bytes], after:
     deadline = time.monotonic() + _HANDSHAKE_SECONDS
     while time.monotonic() < deadline:
         code = supervisor.poll()
-        if _begun(run, supervisor.pid, after):
+        begun = journal.last(run.events_file, Supervisor) or Supervisor()
+        if (begun.identity or {}).get("pid") == supervisor.pid and (begun.seq or 0) > after:
             return None
         if code is not None:
             return code
         time.sleep(0.01)
     return None
-
-
-def _begun(run: Run, pid: int, after: int) -> bool:
-    """Whether the life that comes after event `after` has begun, under the supervisor with this pid."""
-    begun = journal.last(run.events_file, Supervisor) or Supervisor()
-    return (begun.identity or {}).get("pid") == pid and (begun.seq or 0) > after
 
 
 def _environment() -> dict[str, str]:

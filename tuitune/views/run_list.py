@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from tuitune.runs.read import glance
 from tuitune.runs.read.glance import Glance
@@ -102,8 +101,8 @@ def _describe(run: Run, found: Glance) -> RunLine:
         live=summary.state not in AT_REST,
         reason=summary.reason,
         phase=found.phase,
-        model=_short(_setting(summary.recipe, "model", "id")),
-        data=_short(_setting(summary.recipe, "data", "train")),
+        model=_source(summary.recipe.get("model", {}).get("id", "")),
+        data=_source(summary.recipe.get("data", {}).get("train", "")),
         step=summary.step,
         total_steps=summary.total_steps,
         loss=summary.loss,
@@ -118,10 +117,6 @@ def _describe(run: Run, found: Glance) -> RunLine:
     )
 
 
-def _setting(recipe: dict[str, Any], section: str, key: str) -> str:
-    return str(recipe.get(section, {}).get(key, ""))
-
-
-def _short(source: str) -> str:
+def _source(source: str) -> str:
     """A bundled name or Hub id as it is; of a path its last part."""
     return Path(source).name if source.startswith("/") else source

@@ -53,18 +53,13 @@ class Entry:
         """Whether it waits on this machine: a home may be shared by several."""
         return self.owner.host == identity.host()
 
-    @property
-    def is_dead(self) -> bool:
-        """Whether the process that waited is gone; of another machine's nobody can tell from here."""
-        return self.is_here and not identity.alive(self.owner)
-
 
 def read() -> list[Entry]:
     """Who waits, in order; where the file is damaged, all who wait, in the order of their making. Never raises."""
     entries = _entries()
     living: dict[str, Entry] = {}
     for entry in _rebuilt() if entries is None else entries:
-        if not entry.is_dead:
+        if not entry.is_here or identity.alive(entry.owner):  # of another machine's process nobody can tell from here
             living.setdefault(entry.run, entry)
     return list(living.values())
 

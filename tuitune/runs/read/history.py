@@ -106,7 +106,7 @@ class History:
         """Records of metrics.jsonl."""
         shown = (whole(record, "seq") for record in reversed(records) if record.get("kind") in PROGRESS)
         self.progress = next((seq for seq in shown if seq is not None), self.progress)
-        for steps, alike in groupby(records, key=_is_step):
+        for steps, alike in groupby(records, key=lambda record: record.get("kind") == training.Step.kind):
             if steps:
                 self._take_steps(list(alike))
             else:
@@ -168,10 +168,6 @@ class History:
             cut = self.steps.cut(line.step)
             dropped = _drop_after([self.evaluations, self.answers, self.checkpoints, self.alerts], line.step)
             self.rewinds += cut or dropped
-
-
-def _is_step(record: Record) -> bool:
-    return record.get("kind") == "step"
 
 
 def _drop_after(lists: Sequence[list[Any]], step: float | None) -> bool:

@@ -45,17 +45,9 @@ def _start(fd: int, end: int, newest: int) -> int:
         block = os.pread(fd, position - begin, begin)
         found = block.count(b"\n")
         if found >= wanted:
-            return begin + _from_last(block, wanted)
+            return begin + len(block.rsplit(b"\n", wanted)[0]) + 1
         position, wanted = begin, wanted - found
     return 0
-
-
-def _from_last(block: bytes, count: int) -> int:
-    """The place after the newline that is number `count` from the end of `block`."""
-    place = len(block)
-    for _ in range(count):
-        place = block.rindex(b"\n", 0, place)
-    return place + 1
 
 
 def _lines(fd: int, start: int, end: int) -> Iterator[bytes]:

@@ -20,14 +20,12 @@ class EngineProgress:
         self.seq = 0
         self.longest_step = 0.0
         self.longest_save = 0.0
-        self.heard = 0
 
     def listen(self) -> list[Record]:
-        """The records that came since; a bounded number at a time. `heard` counts them all."""
+        """The records that came since; a bounded number at a time."""
         records = self._reader.poll(_AT_ONCE)
         for record in records:
             self._take(record)
-        self.heard += len(records)
         return records
 
     def catch_up(self) -> None:

@@ -39,10 +39,6 @@ class KillEscalation:
         self._rung: str | None = None
         self._until = 0.0
 
-    @property
-    def begun(self) -> bool:
-        return self._rung is not None
-
     def begin(self, *, now: bool = False) -> None:
         """Set foot on the first rung, or with `now` on SIGKILL. Where it was begun, only `now` makes a difference."""
         if self._rung is None or (now and self._rung in ("ask", "terminate-group")):
