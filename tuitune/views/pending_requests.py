@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from tuitune.runs.control.spool import ENGINE_VERBS
 from tuitune.runs.read.state import AT_REST
 from tuitune.runs.store.records.lifecycle import Acknowledged
+from tuitune.runs.store.records.training import Done
 from tuitune.views.watched_run import WatchedRun
 
 
@@ -58,7 +59,8 @@ class PendingRequests:
 def _answer(ask: PendingRequest, view: WatchedRun) -> Answer | None:
     """The engine's answer, or the supervisor's refusal to pass the request on."""
     refused = [event for event in view.events if isinstance(event, Acknowledged) and event.ok is False]
-    for line in (*reversed(refused), *reversed(view.done)):
+    answers: list[Acknowledged | Done] = [*reversed(refused), *reversed(view.done)]
+    for line in answers:
         if line.nonce == ask.nonce:
             return Answer(ask, line.ok is True, line.message)
     if view.complete and view.summary.state in AT_REST:

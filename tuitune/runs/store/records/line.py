@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import FrozenInstanceError
 from inspect import get_annotations
 from types import MappingProxyType
-from typing import Annotated, Any, ClassVar, Self, dataclass_transform
+from typing import Annotated, Any, ClassVar, Self, TypeGuard, dataclass_transform
 
 Check = Callable[[Any], bool]
 
@@ -25,16 +25,16 @@ _MOST = 1 << 53
 """Counts from here on are not exact as a float."""
 
 
-def is_text(value: Any) -> bool:
+def is_text(value: Any) -> TypeGuard[str]:
     return type(value) is str
 
 
-def is_number(value: Any) -> bool:
+def is_number(value: Any) -> TypeGuard[float]:
     kind = type(value)
     return (kind is float or kind is int) and -_LARGEST < value < _LARGEST
 
 
-def is_whole(value: Any) -> bool:
+def is_whole(value: Any) -> TypeGuard[int]:
     return type(value) is int and 0 <= value < _MOST
 
 
@@ -46,7 +46,7 @@ def is_duration(value: Any) -> bool:
     return is_number(value) and 0 <= value < _LONGEST
 
 
-def is_table(value: Any) -> bool:
+def is_table(value: Any) -> TypeGuard[dict[str, Any]]:
     return type(value) is dict
 
 
