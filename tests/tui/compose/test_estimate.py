@@ -72,7 +72,7 @@ def test_whether_it_fits_a_gpu_that_cannot_be_seen_is_not_known(tmp_path: Path, 
     monkeypatch.setattr(preflight, "_sampler", GpuSampler)
     seen = look(recipe(), base=tmp_path, sampler=GpuSampler(), inspections=Inspections(tmp_path))
     assert seen.forecast
-    assert (seen.errors, seen.forecast.device, seen.fit) == ((), "cuda", None)
+    assert (seen.errors, seen.forecast.device, seen.fit) == ([], "cuda", None)
     shown = "\n".join(line.plain for line in forecast_lines(seen, 0, 80))
     assert "fits: unknown, the NVIDIA driver was updated" in shown
     assert "RAM available" not in shown
