@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 from tuitune.cli import main
 from tuitune.recipe.schema import Recipe
 from tuitune.runs.read.state import STATES
+from tuitune.runs.read.summary import RunView
 from tuitune.runs.store.directory import Run, create
 from tuitune.runs.store.journal import JournalWriter
 from tuitune.runs.store.records import lifecycle, samples, training
@@ -37,7 +38,6 @@ from tuitune.tui.monitor.samples import SampleBook
 from tuitune.tui.runs.run_row import run_row
 from tuitune.views.event_texts import event_texts
 from tuitune.views.run_list import RunList
-from tuitune.views.watched_run import WatchedRun
 
 EVENTS = [
     *("supervisor", "waiting", "slot", "engine", "acknowledged", "amended", "stop-requested", "pause-requested"),
@@ -117,7 +117,7 @@ def look(odd: Run) -> None:
     """What the screen makes of it, at two widths."""
     lines = RunList().poll()
     assert {line.run.name for line in lines} == {"good", "odd"}
-    view = WatchedRun(odd)
+    view = RunView(odd)
     view.refresh()
     for width in (60, 160):
         assert all(run_row(line, width, 1_700_000_000.0) for line in lines)

@@ -11,13 +11,13 @@ from operator import itemgetter
 from typing import Any
 
 from tuitune.recipe.values import to_text
+from tuitune.runs.read.summary import RunView
 from tuitune.runs.store.records import lifecycle
 from tuitune.runs.store.records.line import Line
 from tuitune.runs.store.records.training import Alert, Done, Evaluation, Resumed, Saved, Tuned
 from tuitune.runs.supervise.exit_report import EXIT_CODES
 from tuitune.text import clean
 from tuitune.units import bytes_text, clock_text, duration_text, number_text
-from tuitune.views.watched_run import WatchedRun
 
 NEWEST = 20
 """How many records of a kind are looked at."""
@@ -31,7 +31,7 @@ _RUNGS = {
 _NEXT_RUNGS = {"terminate-group": "SIGTERM to all", "kill-group": "SIGKILL", "stuck": "stuck"}
 
 
-def event_texts(view: WatchedRun) -> list[str]:
+def event_texts(view: RunView) -> list[str]:
     """The newest events, oldest first, each with its time of day."""
     kinds: tuple[Sequence[Line], ...] = (view.events, view.checkpoints, view.alerts, view.done, view.tuned)
     newest = [line for lines in kinds for line in lines[-NEWEST:]] + [line for line in [view.resumed] if line]

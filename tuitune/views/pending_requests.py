@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from tuitune.runs.control.spool import ENGINE_VERBS
 from tuitune.runs.read.state import AT_REST
+from tuitune.runs.read.summary import RunView
 from tuitune.runs.store.records.lifecycle import Acknowledged
 from tuitune.runs.store.records.training import Done
-from tuitune.views.watched_run import WatchedRun
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class PendingRequests:
         verbs = dict.fromkeys(ask.verb for ask in self._open)
         return f"{', '.join(verbs)} requested …" if verbs else ""
 
-    def settle(self, view: WatchedRun) -> list[Answer]:
+    def settle(self, view: RunView) -> list[Answer]:
         """Drop what is answered; the answers to what the engine was to do, and to what came too late for it."""
         answers = [_answer(ask, view) for ask in self._open if ask.verb in ENGINE_VERBS]
         found = {answer.ask: answer for answer in answers if answer is not None}
@@ -56,7 +56,7 @@ class PendingRequests:
         return list(found.values())
 
 
-def _answer(ask: PendingRequest, view: WatchedRun) -> Answer | None:
+def _answer(ask: PendingRequest, view: RunView) -> Answer | None:
     """The engine's answer, or the supervisor's refusal to pass the request on."""
     refused = [event for event in view.events if isinstance(event, Acknowledged) and event.ok is False]
     answers: list[Acknowledged | Done] = [*reversed(refused), *reversed(view.done)]

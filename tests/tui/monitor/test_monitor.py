@@ -15,6 +15,7 @@ from tests.tui.payloads import PAYLOADS, assert_inert, assert_literal, shot_of
 from tuitune.cli import main
 from tuitune.metrics import Metric
 from tuitune.objectives import METRICS
+from tuitune.runs.read.summary import RunView
 from tuitune.runs.store.journal import JournalWriter
 from tuitune.text import clean
 from tuitune.tui.app import TuituneApp
@@ -25,7 +26,6 @@ from tuitune.tui.monitor.run_status import Moment
 from tuitune.tui.monitor.screen import MonitorScreen
 from tuitune.tui.widgets.dialogs import Confirm, TextView
 from tuitune.tui.widgets.pane import Pane
-from tuitune.views.watched_run import WatchedRun
 
 SIZES = [(80, 24), (120, 36), (200, 60)]
 
@@ -402,7 +402,7 @@ async def test_foreign_text_is_inert_everywhere(make_run: MakeRun, start: int) -
 def test_foreign_text_is_inert_in_the_header(make_run: MakeRun, payload: str) -> None:
     for state, phase in (("failed", ""), ("starting", payload)):
         run = make_run("triage", state=state, steps=0, reason=payload, phase=phase)
-        view = WatchedRun(run)
+        view = RunView(run)
         view.refresh()
         lines = header_lines(view, 78, Moment(1e9))
         whole = "".join(line.plain for line in lines)

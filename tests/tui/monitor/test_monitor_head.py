@@ -13,6 +13,7 @@ from tests.tui.conftest import MakeRun
 from tests.tui.monitor.monitor_support import append_steps, event, metric, next_life
 from tests.tui.payloads import PAYLOADS
 from tuitune.cli import main
+from tuitune.runs.read.summary import RunView
 from tuitune.runs.store.directory import Run
 from tuitune.runs.store.journal import JournalWriter
 from tuitune.text import clean
@@ -22,11 +23,10 @@ from tuitune.tui.monitor.run_charts import RunCharts
 from tuitune.tui.monitor.run_header import header_lines
 from tuitune.tui.monitor.run_status import Moment, place_text
 from tuitune.views.event_texts import event_texts
-from tuitune.views.watched_run import WatchedRun
 
 
-def view_of(run: Run) -> WatchedRun:
-    view = WatchedRun(run)
+def view_of(run: Run) -> RunView:
+    view = RunView(run)
     view.refresh()
     return view
 

@@ -65,11 +65,11 @@ class History:
     """The records of a run, taken in the order in which they were written.
 
     phase, plan, artefact, resumed and end are the last records of their kind (None before there is one, and `end` once
-    a later life has begun); evaluations, answers, checkpoints, alerts, samples and tuned (the changes made while it
-    trained) are lists of records. An evaluation also has `trained_tokens`, its place on an axis of tokens. A `resumed`
-    record with a step removes everything that was recorded after that step, but what was tuned. Evaluations and answers
-    on one basis compare: those of another held-out set or base model are removed by the first that is on a new one.
-    `rewinds` counts the times that something was removed.
+    a later life has begun); evaluations, answers, checkpoints, alerts, samples, tuned (the changes made while it
+    trained) and done (the engine's answers to requests) are lists. An evaluation also has `trained_tokens`, its place
+    on an axis of tokens. A `resumed` record with a step removes what was recorded after that step, but not what was
+    tuned or done. Evaluations and answers on one basis compare: those of another held-out set or base model are removed
+    by the first that is on a new one. `rewinds` counts the times that something was removed.
     """
 
     def __init__(self) -> None:
@@ -86,6 +86,7 @@ class History:
         self.alerts: list[training.Alert] = []
         self.samples: list[Sample] = []
         self.tuned: list[training.Tuned] = []
+        self.done: list[training.Done] = []
         self.memory: dict[str, float] = dict.fromkeys(MEMORY, 0)
         self.progress = 0
         self._marks = Marks()
@@ -136,6 +137,8 @@ class History:
                 self.alerts.append(line)
             case training.Tuned() if line.changes:
                 self.tuned.append(line)
+            case training.Done():
+                self.done.append(line)
             case training.Artefact():
                 self.artefact = line
             case training.Resumed():

@@ -7,7 +7,7 @@ import time
 from array import array
 from dataclasses import asdict, dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tuitune.problem import TuituneError
 from tuitune.runs.read.history import History
@@ -19,7 +19,11 @@ from tuitune.runs.store.directory import Run, created_at, read_recipe
 from tuitune.runs.store.journal import JournalReader
 from tuitune.runs.store.records import newest, number
 from tuitune.runs.store.records.lifecycle import TELLING, Amended, Ended, EngineStarted, Event, Supervisor
+from tuitune.runs.store.records.line import is_number
 from tuitune.text import redact_all
+
+if TYPE_CHECKING:
+    from tuitune.recipe.schema import Recipe
 
 _LAST = 100
 """Records among which those of the end are looked for."""
@@ -160,6 +164,24 @@ class RunView(History):
         tuned = next((line.changes for line in reversed(self.tuned) if line.changes and key in line.changes), None)
         section, name = key.split(".")
         return tuned[key] if tuned is not None else self.recipe.get(section, {}).get(name)
+
+    def figure(self, key: str) -> float | None:
+        """The number that a setting is; None where it is none, or not known."""
+        value = self.setting(key)
+        return value if is_number(value) else None
+
+    def current_recipe(self) -> Recipe:
+        """The recipe with everything that was tuned in place. TuituneError where its file is damaged."""
+        from tuitune.recipe.tunable import TUNABLE, tune
+
+        recipe = read_recipe(self.run)
+        for line in self.tuned:
+            known = {key: value for key, value in (line.changes or {}).items() if key in TUNABLE}
+            try:
+                recipe = tune(recipe, known) if known else recipe
+            except TuituneError:  # a record that this version does not understand
+                continue
+        return recipe
 
     def time_spent(self, now: float | None = None) -> str:
         """How long it trained and waited, in words; with `now`, as `spent` has it, up to then. "" where none tells."""

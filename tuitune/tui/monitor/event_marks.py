@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from bisect import bisect_left
 
+from tuitune.runs.read.summary import RunView
 from tuitune.tui.charts.frame import ALARM, EVENT
 from tuitune.tui.charts.marks import Mark
 from tuitune.tui.charts.series import Positions
-from tuitune.views.watched_run import WatchedRun
 
 MOST = 200
 """How many marks are drawn, the newest ones."""
@@ -30,7 +30,7 @@ _MINOR = frozenset({"checkpoint", "evaluate", "sample"})
 _ALARMING = frozenset({"retry", "alert", "kill"})
 
 
-def event_marks(view: WatchedRun, positions: Positions, axis: str) -> list[Mark]:
+def event_marks(view: RunView, positions: Positions, axis: str) -> list[Mark]:
     """The marks of a run on an axis along which its steps stand at `positions`."""
     marks = []
     for mark in view.marks[-MOST:]:

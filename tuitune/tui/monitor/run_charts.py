@@ -6,6 +6,7 @@ from textual.content import Content
 
 from tuitune.objectives import METRICS, charted
 from tuitune.runs.read.state import AT_REST
+from tuitune.runs.read.summary import RunView
 from tuitune.tui.charts.axis import AXES
 from tuitune.tui.charts.chart import Chart
 from tuitune.tui.charts.envelope import ChartWindow
@@ -15,14 +16,13 @@ from tuitune.tui.charts.plot import Plot
 from tuitune.tui.charts.viewport import Viewport
 from tuitune.tui.monitor.event_marks import event_marks
 from tuitune.tui.monitor.run_curves import SHORT, WEIGHTS, HeldOut, RunCurves
-from tuitune.views.watched_run import WatchedRun
 
 ZOOM = 0.5
 PAN = 0.25
 
 
 class RunCharts:
-    """One `Chart` for each metric, fed from a `WatchedRun`."""
+    """One `Chart` for each metric, fed from a `RunView`."""
 
     def __init__(self, glyphs: Glyphs) -> None:
         self.charts = {one.key: Chart(Plot(glyphs=glyphs), id=f"chart-{one.id}") for one in charted()}
@@ -37,7 +37,7 @@ class RunCharts:
         self._reloads = 0
         self._weighed = False
 
-    def take(self, view: WatchedRun) -> bool:
+    def take(self, view: RunView) -> bool:
         """Turn what `view` has gained into points, a bounded number; True once nothing is left to do.
 
         Where the run's records are void (it was resumed from an earlier step, a file was cut short) the curves are
@@ -57,7 +57,7 @@ class RunCharts:
         self.curves, self._anew = self._anew, None
         return True
 
-    def draw(self, view: WatchedRun) -> None:
+    def draw(self, view: RunView) -> None:
         """Draw the charts that can be seen, if anything in them changed."""
         self._place(view)
         curves = self.curves
@@ -76,7 +76,7 @@ class RunCharts:
             chart.window, chart.empty = self.window, _empty(view)
             chart.draw()
 
-    def _place(self, view: WatchedRun) -> None:
+    def _place(self, view: RunView) -> None:
         """Set the window on x."""
         extent = self.curves.extent(self.axis)
         if extent is None:
@@ -149,7 +149,7 @@ def _beside(train: Content, held_out: HeldOut) -> Content:
     return figures
 
 
-def _empty(view: WatchedRun) -> str:
+def _empty(view: RunView) -> str:
     """Why a chart shows nothing."""
     if not len(view.steps):
         return "no steps were recorded" if view.summary.state in AT_REST else "no steps yet"

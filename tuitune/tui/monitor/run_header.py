@@ -9,6 +9,7 @@ from textual.content import Content
 
 from tuitune.objectives import METRICS
 from tuitune.runs.read.state import AT_REST
+from tuitune.runs.read.summary import RunView
 from tuitune.runs.read.usage import result
 from tuitune.runs.store.records.training import Answered, Phase
 from tuitune.text import clean
@@ -17,7 +18,6 @@ from tuitune.tui.monitor.run_waiting import queue_lines, waiting_line, wrapped
 from tuitune.tui.widgets.bars import Figure, joined, labelled, progress_bar, state_content
 from tuitune.tui.widgets.rows import Rows
 from tuitune.units import bytes_text, clock_text, count_text, duration_text, number_text, percent_text
-from tuitune.views.watched_run import WatchedRun
 
 
 class RunHeader(Rows):
@@ -30,15 +30,13 @@ class RunHeader(Rows):
         self._phase: Phase | None = None
         self._phase_began_at = 0
 
-    def show_run(
-        self, view: WatchedRun, *, asked: str = "", place: tuple[int, int] = (0, 0), foreign: str = ""
-    ) -> None:
+    def show_run(self, view: RunView, *, asked: str = "", place: tuple[int, int] = (0, 0), foreign: str = "") -> None:
         """`asked`, `place` and `foreign` as in `Moment`."""
         width = max((self.size.width or self.screen.size.width - 2), 20)
         moment = Moment(time.time(), self._busy(view), asked, place, foreign)
         self.show_lines(header_lines(view, width, moment))
 
-    def _busy(self, view: WatchedRun) -> str:
+    def _busy(self, view: RunView) -> str:
         """The phase announced since the newest step, if it came while we watched."""
         if view.phase is not self._phase:
             seen_before = self._phase is not None
@@ -48,7 +46,7 @@ class RunHeader(Rows):
         return view.phase.text
 
 
-def header_lines(view: WatchedRun, width: int, moment: Moment) -> list[Content]:
+def header_lines(view: RunView, width: int, moment: Moment) -> list[Content]:
     """The lines of the header at `width` cells."""
     summary = view.summary
     state = summary.state
@@ -69,7 +67,7 @@ def header_lines(view: WatchedRun, width: int, moment: Moment) -> list[Content]:
     return lines
 
 
-def _first_line(view: WatchedRun, state: str, width: int) -> Content:
+def _first_line(view: RunView, state: str, width: int) -> Content:
     summary = view.summary
     name = clean(summary.name, limit=64)
     left = Content.assemble(state_content(state), "  ", (name, "bold"))
@@ -93,7 +91,7 @@ def _whole(number: int) -> str:
     return f"{number:,}" if abs(number) < 10**9 else number_text(number)
 
 
-def _moment(view: WatchedRun, moment: Moment) -> Iterator[Figure | None]:
+def _moment(view: RunView, moment: Moment) -> Iterator[Figure | None]:
     """The figures of a run that trains."""
     summary = view.summary
     if moment.asked:
@@ -113,7 +111,7 @@ def _moment(view: WatchedRun, moment: Moment) -> Iterator[Figure | None]:
     yield from _memory(view)
 
 
-def _results(view: WatchedRun, moment: Moment) -> Iterator[Figure | None]:
+def _results(view: RunView, moment: Moment) -> Iterator[Figure | None]:
     """The figures of a run at rest, after what a person does next with one that did not finish."""
     summary = view.summary
     if summary.state != "finished" and not moment.foreign:
@@ -131,18 +129,18 @@ def _results(view: WatchedRun, moment: Moment) -> Iterator[Figure | None]:
         yield (f"{view.broken:,} unreadable line{'' if view.broken == 1 else 's'} in its journal", "$warn")
 
 
-def _memory(view: WatchedRun) -> Iterator[Figure]:
+def _memory(view: RunView) -> Iterator[Figure]:
     """The most memory that it took; on a GPU with what was reserved for it and what CUDA itself takes."""
     for kind, label in (("peak", "peak"), ("reserved", "reserved"), ("context", "CUDA context")):
         if view.memory[kind]:
             yield labelled(label, bytes_text(view.memory[kind]))
 
 
-def _perplexity(view: WatchedRun) -> Iterator[Figure]:
+def _perplexity(view: RunView) -> Iterator[Figure]:
     yield from _change("perplexity", *view.perplexities, lambda one: f"{one:.3g}" if one < 1000 else count_text(one))
 
 
-def _answers(view: WatchedRun) -> Iterator[Figure]:
+def _answers(view: RunView) -> Iterator[Figure]:
     """Base → tuned shares of the answers check, where it was made."""
     measured = {answered.label: answered for answered in view.answers}
     base, tuned = (measured.get(label, Answered()) for label in ("base", "tuned"))

@@ -15,6 +15,7 @@ from tuitune.metrics import COMMON, Place
 from tuitune.objectives import METRICS, charted
 from tuitune.runs.control.spool import FITS
 from tuitune.runs.read.state import AT_REST
+from tuitune.runs.read.summary import RunView
 from tuitune.runs.store.directory import Run
 from tuitune.runs.store.identity import Identity
 from tuitune.runs.store.records import newest
@@ -28,7 +29,6 @@ from tuitune.tui.monitor.run_charts import RunCharts
 from tuitune.tui.monitor.samples import SamplesView
 from tuitune.tui.widgets.pane import Pane
 from tuitune.views.event_texts import event_texts
-from tuitune.views.watched_run import WatchedRun
 
 OTHERS = {"machine": "machine", "samples": "samples", "log": "events & log"}
 """The panes without a chart, and their titles."""
@@ -157,7 +157,7 @@ class RunPanes(Horizontal):
 
     # What they show
 
-    def draw(self, view: WatchedRun) -> None:
+    def draw(self, view: RunView) -> None:
         """Show the run as it is now, its log where it failed; only what changed is sent to the terminal."""
         failed, self._failed = self._failed, view.summary.state in ("failed", "crashed")
         if self._failed and not failed and self._active == "loss":
@@ -172,7 +172,7 @@ class RunPanes(Horizontal):
         if self.has_class("-compact"):
             self._draw_strip()
 
-    def draw_samples(self, view: WatchedRun) -> None:
+    def draw_samples(self, view: RunView) -> None:
         book = self.samples.book
         anew, self._reloads = view.reloads != self._reloads, view.reloads
         fresh, empty = book.take(view.samples, anew=anew), _no_samples(view.summary.state)
@@ -181,14 +181,14 @@ class RunPanes(Horizontal):
             self.samples.redraw()
         self._set_title("samples", Content(book.title))
 
-    def _draw_machine(self, view: WatchedRun) -> None:
+    def _draw_machine(self, view: RunView) -> None:
         engine = newest(view.life, EngineStarted)
         self.machine.engine = Identity.from_record(engine and engine.identity)
         self.machine.device = (newest(view.life, Slot) or Slot()).device
         self.machine.peak = view.summary.peak_memory_bytes
         self._set_title("machine", Content(""))
 
-    def _draw_log(self, view: WatchedRun) -> None:
+    def _draw_log(self, view: RunView) -> None:
         told = (view.reloads, len(view.events), len(view.checkpoints), len(view.alerts), len(view.done), view.resumed)
         if told != self._told:
             self._told = told

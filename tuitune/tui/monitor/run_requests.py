@@ -8,6 +8,7 @@ from typing import Any
 
 from tuitune.runs.control import spool
 from tuitune.runs.read.state import AT_REST
+from tuitune.runs.read.summary import RunView
 from tuitune.runs.store.directory import Run
 from tuitune.text import clean
 from tuitune.tui.base import TuituneScreen
@@ -15,7 +16,6 @@ from tuitune.tui.monitor.samples import SampleBook
 from tuitune.tui.run_control import RunControl
 from tuitune.tui.widgets.ask import LineDialog
 from tuitune.views.pending_requests import PendingRequest, PendingRequests
-from tuitune.views.watched_run import WatchedRun
 
 _HAS = {"paused": "is paused", "stopped": "was stopped"}
 VERBS = {"checkpoint": "checkpoint", "evaluate": "evaluate", "sample_now": "sample", "tune": "tune"}
@@ -46,7 +46,7 @@ class PromptDialog(LineDialog[str]):
 class RunRequests(RunControl):
     """Asks the run that `view` watches; `asks` is what has not been answered yet. `book`: the samples it gave."""
 
-    def __init__(self, screen: TuituneScreen, view: WatchedRun, book: SampleBook) -> None:
+    def __init__(self, screen: TuituneScreen, view: RunView, book: SampleBook) -> None:
         super().__init__(screen, lambda: (view.run, view.summary.state))
         self.asks = PendingRequests()
         self._run = view.run

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 from textual.content import Content
 
+from tuitune.runs.read.summary import RunView
 from tuitune.runs.store.records import newest
 from tuitune.runs.store.records.lifecycle import Ended, EngineStarted, Exited, Heard, Kill, Retry, Silent, Waiting
 from tuitune.text import clean
 from tuitune.tui.widgets.bars import Figure, labelled
 from tuitune.units import clock_text, duration_text, number_text
 from tuitune.views.event_texts import next_text, seconds_left, sent_text
-from tuitune.views.watched_run import WatchedRun
 
 
 @dataclass(frozen=True)
@@ -39,13 +39,13 @@ def place_text(place: int, of: int) -> str:
     return f"{place}{ending} of {of} in the queue" if 0 < place <= of else ""
 
 
-def told_place(view: WatchedRun) -> tuple[int, int]:
+def told_place(view: RunView) -> tuple[int, int]:
     """The run's place in the queue, and of how many, as its supervisor told it last; zeros where it did not."""
     waiting = newest(view.life, Waiting) or Waiting()
     return (waiting.place, waiting.of) if waiting.place is not None and waiting.of is not None else (0, 0)
 
 
-def escalation_text(view: WatchedRun, now: float) -> str:
+def escalation_text(view: RunView, now: float) -> str:
     """`SIGTERM sent to all its processes · SIGKILL in 5 s`, while a run is being killed; else ""."""
     rung = newest(view.life, Kill, Exited)
     if not isinstance(rung, Kill):
@@ -53,22 +53,22 @@ def escalation_text(view: WatchedRun, now: float) -> str:
     return " · ".join(filter(None, (sent_text(rung), next_text(rung, seconds_left(rung, now)))))
 
 
-def engine_started(view: WatchedRun) -> float | None:
+def engine_started(view: RunView) -> float | None:
     """When the engine of the present life started, seconds since the epoch."""
     return (newest(view.life, EngineStarted) or EngineStarted()).time
 
 
-def waiting_since(view: WatchedRun) -> float | None:
+def waiting_since(view: RunView) -> float | None:
     """When the present life was queued."""
     return view.life[0].time if view.life else None
 
 
-def ended_at(view: WatchedRun) -> float | None:
+def ended_at(view: RunView) -> float | None:
     """When the last life of the run ended, seconds since the epoch."""
     return view.summary.ended_at or (newest(view.life, Ended) or Ended()).time
 
 
-def limit_figures(view: WatchedRun, began: float | None) -> Iterator[Figure]:
+def limit_figures(view: RunView, began: float | None) -> Iterator[Figure]:
     """What ends the run before its last step. `began`: when its engine started, seconds since the epoch."""
     until, hours = str(view.setting("limits.until") or ""), view.figure("limits.hours")
     if until:
@@ -92,7 +92,7 @@ def _moment_text(until: str) -> str:
         return clean(until, limit=24)
 
 
-def remarks(view: WatchedRun, moment: Moment) -> Iterator[tuple[str, str]]:
+def remarks(view: RunView, moment: Moment) -> Iterator[tuple[str, str]]:
     """What else has to be known of the run, a line each with its colour."""
     state, reason = view.summary.state, view.summary.reason
     told_above = newest(view.life, Kill) and _told_above(state, reason)
@@ -117,7 +117,7 @@ def _told_above(state: str, reason: str) -> bool:
     return state == "stopping" and not reason.startswith("stuck")
 
 
-def _silence(view: WatchedRun, now: float) -> str:
+def _silence(view: RunView, now: float) -> str:
     """For how long nothing was heard from the engine; "" where it is heard, or nobody told."""
     silent = newest(view.life, Silent, Heard, EngineStarted)
     if not isinstance(silent, Silent):
@@ -135,7 +135,7 @@ def _step(step: int | None) -> str:
     return "?" if step is None else str(step)
 
 
-def resumed_figure(view: WatchedRun) -> Content | None:
+def resumed_figure(view: RunView) -> Content | None:
     """`resumed at step 40 (exact)`; None for a run in its first life, or one that could not go on exactly."""
     if view.resumed is None:
         return None

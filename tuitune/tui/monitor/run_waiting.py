@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from textual.content import Content
 
+from tuitune.runs.read.summary import RunView
 from tuitune.runs.store.records import newest
 from tuitune.runs.store.records.lifecycle import Exited, PauseRequested, StopRequested
 from tuitune.text import clean
@@ -17,12 +18,11 @@ from tuitune.tui.monitor.run_status import (
 )
 from tuitune.tui.widgets.bars import Figure, joined, labelled, progress_bar
 from tuitune.units import bytes_text, count_text, duration_text, percent_text
-from tuitune.views.watched_run import WatchedRun
 
 REASON_LINES = 8
 
 
-def queue_lines(view: WatchedRun, moment: Moment, width: int) -> list[Content]:
+def queue_lines(view: RunView, moment: Moment, width: int) -> list[Content]:
     """`CPU is busy: training demo · 2nd of 3 in the queue · waiting 3 m`, in as many lines as it takes."""
     reason = clean(view.summary.reason)
     place = place_text(*moment.place) or place_text(*told_place(view))
@@ -38,7 +38,7 @@ def queue_lines(view: WatchedRun, moment: Moment, width: int) -> list[Content]:
     return [whole] if whole.cell_length <= width else [joined(figures, width), *wrapped(reason, width, "")]
 
 
-def waiting_line(view: WatchedRun, state: str, moment: Moment, width: int) -> Content:
+def waiting_line(view: RunView, state: str, moment: Moment, width: int) -> Content:
     """What a run that does not train is at, with a clock that runs: silence looks like a hang."""
     summary, phase, now = view.summary, view.phase, moment.now
     asked = (moment.asked, "$accent bold") if moment.asked else None
@@ -59,7 +59,7 @@ def waiting_line(view: WatchedRun, state: str, moment: Moment, width: int) -> Co
     return joined([asked, *figures], width)
 
 
-def _stopping_words(view: WatchedRun) -> str:
+def _stopping_words(view: RunView) -> str:
     """What a run that was asked to end is about to do."""
     asked = newest(view.life, StopRequested, Exited)
     if isinstance(asked, Exited):

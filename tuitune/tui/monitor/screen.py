@@ -14,6 +14,7 @@ from tuitune.runs.queue import order
 from tuitune.runs.read import usage
 from tuitune.runs.read.ownership import foreign
 from tuitune.runs.read.state import AT_REST
+from tuitune.runs.read.summary import RunView
 from tuitune.runs.store import files
 from tuitune.runs.store.directory import Run
 from tuitune.text import clean, redact
@@ -28,7 +29,6 @@ from tuitune.tui.run_control import CONTROLS
 from tuitune.tui.widgets.dialogs import TextView
 from tuitune.tui.widgets.key_bar import KeyBar
 from tuitune.views.pending_requests import Answer
-from tuitune.views.watched_run import WatchedRun
 
 INTERVAL = 1.0
 RECORDS_AT_ONCE = 2_000
@@ -55,7 +55,7 @@ class MonitorScreen(TuituneScreen):
     def __init__(self, run: Run) -> None:
         super().__init__()
         self.run = run
-        self.view = WatchedRun(run)
+        self.view = RunView(run)
         self.panes = RunPanes(run)
         self.charts, self.book = self.panes.charts, self.panes.samples.book
         self.control = RunRequests(self, self.view, self.book)
