@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from tuitune.engine.process.failures import cause_of, explain
-from tuitune.runs.supervise.memory_words import memory_that_ran_out
+from tuitune.runs.supervise.exit_report import memory_that_ran_out
 
 GPU_FULL = [
     torch.OutOfMemoryError(

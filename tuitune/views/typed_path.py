@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from tuitune.paths import expanded
@@ -14,15 +15,9 @@ def typed_path(text: str, base: Path) -> Path:
 
 def is_there(path: Path) -> bool:
     """Whether something lies at `path`, as far as that can be seen."""
-    try:
-        return path.exists()
-    except OSError:
-        return False
+    return os.path.exists(path)  # noqa: PTH110 - that of a Path raises where the name is too long
 
 
 def is_folder(path: Path) -> bool:
     """Whether a folder lies at `path`, as far as that can be seen."""
-    try:
-        return path.is_dir()
-    except OSError:
-        return False
+    return os.path.isdir(path)  # noqa: PTH112

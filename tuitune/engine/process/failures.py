@@ -10,7 +10,7 @@ from typing import Any
 from tuitune.hardware.host import out_of_room
 from tuitune.hub import offline
 from tuitune.problem import TuituneError
-from tuitune.runs.supervise.memory_words import memory_that_ran_out
+from tuitune.runs.supervise.exit_report import memory_that_ran_out
 from tuitune.text import redact
 
 _LONGEST = 600

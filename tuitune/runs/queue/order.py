@@ -83,7 +83,8 @@ class Turn:
         holder = None
         try:
             with waiting_list.changing(_BRIEFLY) as entries:
-                ahead = [] if self._has_yielded_enough() else _before(self._run, entries)
+                yielded = 0.0 if self._yielding_since is None else time.monotonic() - self._yielding_since
+                ahead = [] if yielded > _YIELD_SECONDS else _before(self._run, entries)
                 mine = [place for place in free if not any(_could_take(entry, place) for entry in ahead)]
                 holder = next(filter(None, (place.take(self._run) for place in mine)), None)
                 if holder:
@@ -98,9 +99,6 @@ class Turn:
         self._yielding_since = self._yielding_since or time.monotonic()
         first = next(entry for entry in ahead if _could_take(entry, free[0]))
         return f"{free[0].label} goes to {first.found.name} first"
-
-    def _has_yielded_enough(self) -> bool:
-        return self._yielding_since is not None and time.monotonic() - self._yielding_since > _YIELD_SECONDS
 
     def _keep_place(self) -> None:
         """Read the queue where it has changed, and now and then for who is dead; mend what it says of this run."""

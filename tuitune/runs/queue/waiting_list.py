@@ -17,7 +17,6 @@ from tuitune.runs.store.identity import Identity
 ANY = "*"
 """Stands among the devices of an entry for all of them, until the process that waits says which."""
 
-_VERSION = 1
 _SIZE_LIMIT = 1 << 20
 
 
@@ -75,7 +74,7 @@ def changing(seconds: float) -> Iterator[list[Entry]]:
         entries = list(before)
         yield entries
         if entries != before or not is_sound():
-            record = {"v": _VERSION, "runs": [asdict(entry) for entry in entries]}
+            record = {"v": 1, "runs": [asdict(entry) for entry in entries]}
             files.write_whole(_file(), json.dumps(record, indent=1).encode() + b"\n")
 
 

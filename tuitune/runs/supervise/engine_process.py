@@ -44,19 +44,11 @@ def engine_command(run: Run) -> list[str]:
     return [sys.executable, "-P", "-m", "tuitune.engine", "train", str(run.path), "--listen"]
 
 
-def engine_environment(inherited: Mapping[str, str]) -> dict[str, str]:
-    """What the engine sees of the environment: all that was inherited, without what makes loading a file unsafe.
-
-    Secrets such as HF_TOKEN reach the engine this way and no other.
-    """
-    kept = {name: value for name, value in inherited.items() if name not in _DANGEROUS}
-    return {**_DEFAULTS, **kept, **_SETTLED}
-
-
 class EngineProcess:
     """A running engine, whose output goes to the run's log, without secrets, and which hears us on its standard input.
 
-    `extra` is added to its environment. OSError or SubprocessError where it cannot be started.
+    It sees our environment, without what makes loading a file unsafe, and with `extra`; secrets such as HF_TOKEN reach
+    it this way and no other. OSError or SubprocessError where it cannot be started.
     """
 
     def __init__(self, run: Run, command: Sequence[str], extra: Mapping[str, str] | None = None) -> None:
@@ -64,6 +56,7 @@ class EngineProcess:
         ear, self._mouth = os.pipe2(os.O_CLOEXEC)
         os.set_blocking(self._mouth, False)
         self._backlog = b""
+        inherited = {name: value for name, value in os.environ.items() if name not in _DANGEROUS}
         try:
             with self._log.entrance() as entrance:
                 self._process = subprocess.Popen(
@@ -72,7 +65,7 @@ class EngineProcess:
                     stdout=entrance,
                     stderr=entrance,
                     cwd=run.path,
-                    env={**engine_environment(os.environ), **(extra or {}), MARK: run.id},
+                    env={**_DEFAULTS, **inherited, **_SETTLED, **(extra or {}), MARK: run.id},
                     umask=0o077,
                     process_group=0,
                     preexec_fn=_end_with_parent(),

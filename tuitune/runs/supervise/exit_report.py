@@ -15,7 +15,6 @@ from tuitune.runs.read.state import State, last_words
 from tuitune.runs.store import journal
 from tuitune.runs.store.directory import Run
 from tuitune.runs.store.records.training import End, Phase
-from tuitune.runs.supervise.memory_words import memory_that_ran_out
 
 EXIT_CODES: dict[int | None, State] = {0: "finished", 1: "failed", 3: "stopped", 4: "paused"}
 """What the engine means by its exit code; any other, and any signal, is a crash."""
@@ -27,6 +26,20 @@ _CGROUPS = Path("/sys/fs/cgroup")
 _DISK_FULL = "the disk is full: free some space, or point TUITUNE_HOME at another disk, then resume"
 _DISK_FULL_WORDS = ("No space left on device", "Errno 28", "Disk quota exceeded", "Errno 122")
 _WORKER_KILLED = "signal: Killed"
+
+_GPU_MEMORY = re.compile(
+    r"(CUDA|HIP) out of memory"
+    r"|(CUDA|HIP)( driver)? error: out of memory"
+    r"|Triton Error \[(CUDA|HIP)\]: out of memory"
+    r"|(CUDA|HIP)_ERROR_OUT_OF_MEMORY|cudaErrorMemoryAllocation"
+    r"|\bCU[A-Z]+_STATUS_ALLOC_FAILED"
+    r"|CUBLAS_STATUS_NOT_INITIALIZED"  # what making a handle gives where no memory is left for its workspace
+    r"|Failed to CUDA calloc"  # NCCL
+    r"|NVML_SUCCESS == r INTERNAL ASSERT FAILED"  # torch's allocator, while it words its own error
+    r"|Error out of memory at line \d+ in file"  # bitsandbytes' native code, which then exits with code 1
+)
+_HOST_MEMORY = re.compile(r"can't allocate memory|Cannot allocate memory|std::bad_alloc")
+"""Texts by which libraries and native code say that memory ran out."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +97,13 @@ def exit_report(
         or (oom_killed and (exit.killed or _WORKER_KILLED in told + last_words(run)))
     )
     return ExitReport(state, f"disk full: {told}" if _disk_full(run, told) else told, out_of_memory)
+
+
+def memory_that_ran_out(text: str) -> Literal["the GPU", "this machine"] | None:
+    """Which memory was used up, by what an error or the last line of a log says; None where it says nothing of it."""
+    if _GPU_MEMORY.search(text):
+        return "the GPU"
+    return "this machine" if _HOST_MEMORY.search(text) else None
 
 
 def oom_kills() -> int:
