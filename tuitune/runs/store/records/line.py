@@ -115,10 +115,17 @@ class Line:
     @classmethod
     def read(cls, record: Mapping[str, Any]) -> Self:
         """From a line as it was read."""
-        known = {key: value for key, value in record.items() if key in cls.fields and cls.fields[key](value)}
-        named = {"v", cls.KEY} if cls.kind else {"v"}
-        extra = {key: value for key, value in record.items() if key not in cls.fields and key not in named}
-        return cls(**known, extra=extra)
+        line, extra = cls.__new__(cls), dict[str, Any]()
+        values = vars(line)
+        for key, value in record.items():
+            if (check := cls.fields.get(key)) is None:
+                extra[key] = value
+            elif check(value):
+                values[key] = value
+        for key in ("v", cls.KEY) if cls.kind else ("v",):
+            extra.pop(key, None)
+        values["extra"] = extra
+        return line
 
     @property
     def name(self) -> str:
