@@ -11,7 +11,6 @@ from typing import Any
 from tuitune.data.rows.fields import RowProblem
 from tuitune.data.shapes import SHAPES, to_canonical
 from tuitune.data.shapes.detect import Detection, recognise
-from tuitune.data.shapes.purpose import Purpose, refusal_of
 from tuitune.data.sources import pages
 from tuitune.data.sources.rows import Row, mark
 from tuitune.recipe.sections.data import DataSection
@@ -41,10 +40,6 @@ class DataPage:
     detection: Detection
     complete: bool
     first: int = 1
-
-    def refusal(self, purpose: Purpose) -> str | None:
-        """Why rows of this shape do not serve, and the way out."""
-        return refusal_of(self.detection, purpose, None)
 
     def read_as(self, detection: Detection) -> DataPage:
         """The same rows, read in another way."""

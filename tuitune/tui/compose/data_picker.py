@@ -8,6 +8,7 @@ from typing import Any
 from textual import on
 from textual.content import Content
 
+from tuitune.data.shapes.purpose import refusal_of
 from tuitune.data.sources.bundled import BundledSet, bundled_sets
 from tuitune.hardware.models import looks_like_hub_id
 from tuitune.problem import TuituneError
@@ -123,7 +124,7 @@ class DataPicker(PathPicker[Values]):
         wrong = sum(row.problem is not None for row in page.rows)
         found = page.detection
         lines = [Content.assemble(("shape ", "$faint"), f"{found.shape}: ", clean(found.reason))]
-        if why := page.refusal(self._recipe.optimises):
+        if why := refusal_of(found, self._recipe.optimises, None):
             lines.append(Content.assemble(("✗ ", "$bad"), clean(why)))
         if wrong:
             unusable = f"{wrong} of the first {len(page.rows)} rows are unusable: d on the form shows them"
