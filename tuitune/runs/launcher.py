@@ -108,11 +108,7 @@ def _way_on(run: Run, changes: Mapping[str, Any]) -> str:
 
 
 def start_supervisor(
-    run: Run,
-    *,
-    after: int = 0,
-    changes: Mapping[str, Any] | None = None,
-    command: Sequence[str] | None = None,
+    run: Run, *, after: int = 0, changes: Mapping[str, Any] | None = None, command: Sequence[str] | None = None
 ) -> None:
     """Start a life of the run: its supervisor (`command`, if given) apart from this process's session, terminal and
     open files, and from the login where that would end it.

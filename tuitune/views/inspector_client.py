@@ -45,11 +45,7 @@ class Inspector:
     """
 
     def __init__(
-        self,
-        *,
-        command: Sequence[str] = COMMAND,
-        open_seconds: float = OPEN_SECONDS,
-        row_seconds: float = ROW_SECONDS,
+        self, *, command: Sequence[str] = COMMAND, open_seconds: float = OPEN_SECONDS, row_seconds: float = ROW_SECONDS
     ) -> None:
         self._command = command
         self._lock = threading.RLock()
