@@ -53,7 +53,7 @@ class Watch:
         for request in self._desk.inbox.take():
             self._desk.inbox.answer(request, *self._heed(request))
         if self._desk.terminated and not self.asked:
-            self._stop("signal")
+            self._end("stop", StopRequested, "signal")
         if self._ladder:
             self._ladder.climb()
         self._desk.notices.poll()
@@ -69,26 +69,21 @@ class Watch:
             case verb if self.asked:
                 return verb == self.asked or (verb == "stop" and self.asked == "kill"), _ALREADY[self.asked]
             case "stop":
-                self._stop(f"request {request.nonce}")
+                self._end("stop", StopRequested, f"request {request.nonce}")
                 return True, "stopping at the end of this step"
+            case "pause" if self._tell(request):
+                self._end("pause", PauseRequested, f"request {request.nonce}")
+                return True, "pausing at the end of this step"
             case "pause":
-                return self._pause(request)
+                return False, "the engine does not respond; stop it instead"
             case _:
                 passed_on = self._tell(request)
                 return passed_on, "passed on to the engine" if passed_on else "the engine does not respond"
 
-    def _stop(self, by: str) -> None:
-        self.asked = "stop"
-        self._record(StopRequested, by=by)
+    def _end(self, asked: Asked, event: type[StopRequested], by: str) -> None:
+        self.asked = asked
+        self._record(event, by=by)
         self._engine.stop()
-
-    def _pause(self, request: Request) -> tuple[bool, str]:
-        if not self._tell(request):
-            return False, "the engine does not respond; stop it instead"
-        self.asked = "pause"
-        self._record(PauseRequested, by=f"request {request.nonce}")
-        self._engine.stop()
-        return True, "pausing at the end of this step"
 
     def _kill(self, *, now: bool) -> None:
         self.asked = "kill"
