@@ -71,11 +71,11 @@ class Watch:
             case "stop":
                 self._end("stop", StopRequested, f"request {request.nonce}")
                 return True, "stopping at the end of this step"
-            case "pause" if self._tell(request):
+            case "pause":
+                if not self._tell(request):
+                    return False, "the engine does not respond; stop it instead"
                 self._end("pause", PauseRequested, f"request {request.nonce}")
                 return True, "pausing at the end of this step"
-            case "pause":
-                return False, "the engine does not respond; stop it instead"
             case _:
                 passed_on = self._tell(request)
                 return passed_on, "passed on to the engine" if passed_on else "the engine does not respond"
