@@ -5,17 +5,20 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from tuitune.hardware import fitness, occupancy
 from tuitune.hardware.gpus import Gpu, GpuSampler
 from tuitune.paths import runs_home
-from tuitune.recipe.sections.hardware import HardwareSection
 from tuitune.runs.queue.device_lock import DeviceLock, noted_devices
 from tuitune.runs.store import identity, journal
 from tuitune.runs.store.directory import Run
 from tuitune.runs.store.identity import Identity
 from tuitune.runs.store.records.lifecycle import EngineStarted
 from tuitune.text import clean
+
+if TYPE_CHECKING:
+    from tuitune.recipe.sections.hardware import HardwareSection
 
 CPU = "cpu"
 
