@@ -6,12 +6,13 @@ import ssl
 import subprocess
 import threading
 from collections.abc import Iterator
+from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
-from tuitune.data.sources import web
+from tuitune.data.sources import guard, web
 from tuitune.data.sources.names import content_hash, open_source, resolve, stamp
 from tuitune.data.sources.rows import SourceError
 
@@ -23,6 +24,7 @@ class Server:
         self.url, self.context = f"https://localhost:{port}", context
         self.replies: dict[str, tuple[int, dict[str, str], bytes]] = {}
         self.asked: list[tuple[str, str | None]] = []
+        self.headers: list[Message] = []
         self.connections = 0
 
 
@@ -44,12 +46,14 @@ def server(certificate: Path) -> Iterator[Server]:
         def do_GET(self) -> None:
             condition = self.headers.get("If-None-Match")
             state.asked.append((self.path, condition))
+            state.headers.append(self.headers)
             status, headers, body = state.replies.get(self.path, (404, {}, b""))
             if condition and condition == headers.get("ETag"):
                 status, body = 304, b""
             self.send_response(status)
             for name, value in ({"Content-Length": str(len(body))} | headers).items():
-                self.send_header(name, value)
+                if value:
+                    self.send_header(name, value)
             self.end_headers()
             self.wfile.write(body)
 
@@ -102,7 +106,7 @@ def test_a_file_is_fetched_once_and_asked_after_later(server: Server, monkeypatc
 
 
 def test_rows_of_an_address_are_rows(server: Server, certificate: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(web, "is_public", lambda address: address in ("127.0.0.1", "::1"))
+    monkeypatch.setattr(guard, "is_public", lambda address: address in ("127.0.0.1", "::1"))
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate / "cert.pem"))
     server.replies["/rows"] = (302, {"Location": "/real/rows.csv?x=1"}, b"")
     server.replies["/real/rows.csv?x=1"] = (200, {}, b"n\n1\n")
@@ -121,7 +125,7 @@ def test_a_server_that_cannot_be_reached_leaves_the_copy(server: Server, monkeyp
     def unreachable(*_: object) -> None:
         raise ConnectionRefusedError(111, "Connection refused")
 
-    monkeypatch.setattr(web.socket, "create_connection", unreachable)
+    monkeypatch.setattr(guard.socket, "create_connection", unreachable)
     assert fetch(server, "/a.csv") == path
     with pytest.raises(SourceError, match="could not be fetched: Connection refused"):
         fetch(server, "/b.csv")
@@ -152,15 +156,49 @@ def test_a_redirect_is_judged_as_an_address_is(server: Server) -> None:
 def test_the_name_is_resolved_once(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     server.replies["/a.jsonl"] = (200, {}, ROWS)
     asked = []
-    resolved = web.socket.getaddrinfo
+    resolved = guard.socket.getaddrinfo
 
     def once(host: str, *arguments: object, **options: object) -> object:
         asked.append(host)
         return resolved("127.0.0.1", *arguments, **options)
 
-    monkeypatch.setattr(web.socket, "getaddrinfo", once)
+    monkeypatch.setattr(guard.socket, "getaddrinfo", once)
     assert fetch(server, "/a.jsonl").read_bytes() == ROWS
     assert asked[:1] == ["localhost"] and set(asked[1:]) <= {"127.0.0.1"}
+
+
+def test_a_redirect_to_another_name_at_the_same_address_needs_a_certificate_of_its_own(server: Server) -> None:
+    server.replies["/a.jsonl"] = (302, {"Location": f"https://127.0.0.1:{server.url.rpartition(':')[2]}/b.jsonl"}, b"")
+    server.replies["/b.jsonl"] = (200, {}, ROWS)
+    with pytest.raises(SourceError, match="certificate is invalid"):
+        fetch(server, "/a.jsonl")
+    assert [path for path, _ in server.asked] == ["/a.jsonl"] and server.connections == 2
+
+
+def test_an_address_that_does_not_answer_is_passed_over(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    resolved = guard.socket.getaddrinfo
+
+    def two(host: str, *arguments: object, **options: object) -> list:
+        names = ["127.9.9.9", "127.0.0.1"] if host == "localhost" else [host]
+        return [one for name in names for one in resolved(name, *arguments, **options)]
+
+    monkeypatch.setattr(guard.socket, "getaddrinfo", two)
+    server.replies["/a.jsonl"] = (200, {}, ROWS)
+    assert fetch(server, "/a.jsonl").read_bytes() == ROWS
+
+
+def test_no_proxy_and_no_kept_login_of_the_environment_is_used(
+    server: Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / ".netrc").write_text("machine localhost login anna password hf_secretsecret\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / ".netrc"))
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
+    server.replies["/a.jsonl"] = (200, {}, ROWS)
+    assert fetch(server, "/a.jsonl").read_bytes() == ROWS
+    assert [sorted(headers.keys()) for headers in server.headers] == [
+        ["Accept", "Accept-Encoding", "Connection", "Host", "User-Agent"]
+    ]
+    assert server.headers[0]["Host"] == server.url.removeprefix("https://")
 
 
 @pytest.mark.parametrize(
@@ -187,7 +225,7 @@ def test_a_certificate_that_is_not_trusted_is_refused(server: Server) -> None:
 def test_a_file_that_grows_too_large_is_left(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(web, "LARGEST", 1000)
     monkeypatch.setattr(web, "_CHUNK", 100)
-    server.replies["/a.jsonl"] = (200, {"Transfer-Encoding": "identity", "Content-Length": ""}, ROWS * 100)
+    server.replies["/a.jsonl"] = (200, {"Content-Length": ""}, ROWS * 100)
     with pytest.raises(SourceError, match=r"is larger than 1\.0 kB"):
         fetch(server, "/a.jsonl")
 
@@ -259,7 +297,7 @@ def test_what_is_no_good_address_is_refused(url: str, message: str) -> None:
     ],
 )
 def test_private_addresses_are_known(address: str) -> None:
-    assert not web.is_public(address)
+    assert not guard.is_public(address)
 
 
 @pytest.mark.parametrize(
@@ -275,4 +313,4 @@ def test_private_addresses_are_known(address: str) -> None:
     ],
 )
 def test_public_addresses_are_known(address: str) -> None:
-    assert web.is_public(address)
+    assert guard.is_public(address)
