@@ -5,7 +5,7 @@ from __future__ import annotations
 import ssl
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -20,8 +20,8 @@ from tuitune.data.sources.rows import SourceError
 class Server:
     """An https server on the loopback that counts what it is asked; `replies` are status, headers and body by path."""
 
-    def __init__(self, port: int, context: ssl.SSLContext) -> None:
-        self.url, self.context = f"https://localhost:{port}", context
+    def __init__(self, port: int, certificate: Path) -> None:
+        self.url, self.certificate = f"https://localhost:{port}", certificate
         self.replies: dict[str, tuple[int, dict[str, str], bytes]] = {}
         self.asked: list[tuple[str, str | None]] = []
         self.headers: list[Message] = []
@@ -72,15 +72,18 @@ def server(certificate: Path) -> Iterator[Server]:
     serving = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     serving.load_cert_chain(certificate / "cert.pem", certificate / "key.pem")
     httpd.socket = serving.wrap_socket(httpd.socket, server_side=True, do_handshake_on_connect=False)
-    state = Server(httpd.server_port, ssl.create_default_context(cafile=str(certificate / "cert.pem")))
+    state = Server(httpd.server_port, certificate / "cert.pem")
     threading.Thread(target=httpd.serve_forever, daemon=True).start()
     yield state
     httpd.shutdown()
     httpd.server_close()
 
 
-def fetch(server: Server, path: str) -> Path:
-    return web.fetch(server.url + path, permitted=lambda address: True, context=server.context)
+def fetch(server: Server, path: str, permitted: Callable[[str], bool] = lambda address: True) -> Path:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(guard, "is_public", permitted)
+        patch.setenv("SSL_CERT_FILE", str(server.certificate))
+        return web.fetch(server.url + path)
 
 
 def refused(url: str) -> str:
@@ -145,7 +148,7 @@ def test_a_redirect_is_judged_as_an_address_is(server: Server) -> None:
     server.replies["/b"] = (301, {"Location": f"http://localhost:{port}/c"}, b"")
     server.replies["/loop"] = (307, {"Location": "/loop"}, b"")
     with pytest.raises(SourceError, match=r"169\.254\.169\.254 \(redirected to"):
-        web.fetch(server.url + "/a", permitted=lambda one: one in ("127.0.0.1", "::1"), context=server.context)
+        fetch(server, "/a", lambda address: address in ("127.0.0.1", "::1"))
     with pytest.raises(SourceError, match="only https://"):
         fetch(server, "/b")
     with pytest.raises(SourceError, match="redirects more than 5 times"):
@@ -207,6 +210,8 @@ def test_no_proxy_and_no_kept_login_of_the_environment_is_used(
         ((404, {}, b""), "the server answered 404"),
         ((200, {"Content-Length": "999999999999999"}, b""), "is larger than"),
         ((200, {"Content-Length": "500"}, b"short"), "could not be fetched"),
+        ((302, {"Location": "https://[::zz]/a"}, b""), "could not be fetched: Invalid IPv6 address"),
+        ((302, {"Location": "https://anna:hf_secretsecret@localhost/a"}, b""), "holds a user name"),
     ],
 )
 def test_a_bad_reply_is_said_so(server: Server, reply: tuple, message: str) -> None:
@@ -216,9 +221,10 @@ def test_a_bad_reply_is_said_so(server: Server, reply: tuple, message: str) -> N
     assert web.cached(server.url + "/a.jsonl") is None
 
 
-def test_a_certificate_that_is_not_trusted_is_refused(server: Server) -> None:
+def test_a_certificate_that_is_not_trusted_is_refused(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(guard, "is_public", lambda address: True)
     with pytest.raises(SourceError, match="certificate is invalid"):
-        web.fetch(server.url + "/a", permitted=lambda address: True)
+        web.fetch(server.url + "/a")
     assert server.asked == []
 
 

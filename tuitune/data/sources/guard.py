@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import ipaddress
 import socket
-import ssl
-from collections.abc import Callable
 
 import httpx2
 
@@ -42,31 +40,28 @@ def is_public(address: str) -> bool:
 class GuardedTransport(httpx2.HTTPTransport):
     """Resolves each name once: the address that was judged is the one connected to, under the name that the certificate
     must bear. No connection is kept, since another name at the same address has a certificate of its own to show.
+
+    `start` is the address that was asked for, which a redirect may have led away from.
     """
 
-    def __init__(self, start: str, permitted: Callable[[str], bool], context: ssl.SSLContext) -> None:
-        super().__init__(verify=context, trust_env=False, limits=httpx2.Limits(max_keepalive_connections=0))
-        self.start, self.permitted = start, permitted
+    def __init__(self, start: str) -> None:
+        super().__init__(limits=httpx2.Limits(max_keepalive_connections=0))
+        self.start = start
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
-        """The response. SourceError where the name leads to an address that is not permitted."""
-        host = request.url.raw_host.decode()
-        failure: httpx2.TransportError = httpx2.ConnectError("the name has no address")
-        for address in self._addresses(host, request.url):
-            pinned = request.url.copy_with(host=address)
-            extensions = {**request.extensions, "sni_hostname": host}
+        """The response. SourceError where the name leads to an address that is not of the open internet."""
+        url, host = request.url, request.url.raw_host.decode()
+        found = socket.getaddrinfo(host, url.port or 443, type=socket.SOCK_STREAM)
+        addresses = list(dict.fromkeys(str(one[4][0]) for one in found))
+        if refused := next((one for one in addresses if not is_public(one)), None):
+            way = "" if url == self.start else f" (redirected to {clean(host, limit=80)})"
+            raise SourceError(self.start, f"leads to {refused}{way}, not on the public internet; refused")
+        failure: Exception = httpx2.ConnectError("the name has no address")
+        for address in addresses:
+            named = {**request.extensions, "sni_hostname": host}
+            pinned = httpx2.Request("GET", url.copy_with(host=address), headers=request.headers, extensions=named)
             try:
-                return super().handle_request(
-                    httpx2.Request(request.method, pinned, headers=request.headers, extensions=extensions)
-                )
+                return super().handle_request(pinned)
             except (httpx2.ConnectError, httpx2.ConnectTimeout) as error:
                 failure = error
         raise failure
-
-    def _addresses(self, host: str, url: httpx2.URL) -> list[str]:
-        found = socket.getaddrinfo(host, url.port or 443, type=socket.SOCK_STREAM)
-        addresses = list(dict.fromkeys(str(one[4][0]) for one in found))
-        if refused := next((one for one in addresses if not self.permitted(one)), None):
-            way = "" if url == self.start else f" (redirected to {clean(host, limit=80)})"
-            raise SourceError(self.start, f"leads to {refused}{way}, not on the public internet; refused")
-        return addresses

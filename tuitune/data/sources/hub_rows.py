@@ -17,7 +17,7 @@ import datasets.data_files
 from datasets.exceptions import DatasetNotFoundError
 
 from tuitune.data.sources.parquet_rows import of_batch
-from tuitune.data.sources.rows import EmptySourceError, Row, SourceError, root_cause
+from tuitune.data.sources.rows import EmptySourceError, Row, SourceError
 from tuitune.hub import proxy_problem, rows_offline
 from tuitune.text import clean, redact
 
@@ -121,9 +121,13 @@ def _reason(error: Exception, repo: str) -> str:
         return f"is not on the Hub, or you have no access: {advice}"
     if isinstance(error, ConnectionError | TimeoutError):
         return "the Hub could not be reached, and the data set is not in this machine's cache"
-    text = " ".join(str(root_cause(error)).split())
+    text = " ".join(str(_root(error)).split())
     if "Config name is missing" in text or "BuilderConfig" in text:
         names = re.findall(r"'([\w.-]+)'", text.partition("[")[2].partition("]")[0])
         name = repo.partition(":")[0]
         return f"has several configurations; name one: {', '.join(f'{name}:{one}' for one in names[:12]) or text}"
     return text if isinstance(error, PermissionError | ValueError) else f"{type(error).__name__}: {text}"
+
+
+def _root(error: BaseException) -> BaseException:
+    return _root(error.__cause__) if error.__cause__ is not None else error

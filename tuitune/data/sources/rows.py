@@ -67,11 +67,6 @@ def name_of(source: str) -> str:
     return clean(redact(source), limit=200)
 
 
-def root_cause(error: BaseException) -> BaseException:
-    """What a library's error came of, through all that was raised from it."""
-    return root_cause(error.__cause__) if error.__cause__ else error
-
-
 def mark(row: Row) -> str:
     """16 hex digits that stand for the content of a row: the BLAKE2b hash of its values, whatever their order.
 

@@ -6,19 +6,19 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import socket
 import ssl
 import tempfile
 import time
-from collections.abc import Callable
-from contextlib import closing, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote, urljoin, urlsplit, urlunsplit
+from urllib.parse import unquote, urlsplit, urlunsplit
 
 from tuitune import __version__
 from tuitune.data.sources.formats import FORMATS, PACKED
-from tuitune.data.sources.rows import SourceError, root_cause
+from tuitune.data.sources.rows import SourceError
 from tuitune.paths import data_home, private_directory
 from tuitune.text import clean, redact
 from tuitune.units import bytes_text
@@ -63,15 +63,15 @@ def cached(url: str) -> Path | None:
     return path if note and path.is_file() else None
 
 
-def fetch(url: str, *, permitted: Callable[[str], bool] | None = None, context: ssl.SSLContext | None = None) -> Path:
+def fetch(url: str) -> Path:
     """Fetch the file at `url` into the cache, or find it there: a copy that is fresh, unchanged on the server, or the
-    best there is while the server cannot be reached. `permitted` judges every IP address that is connected to.
+    best there is while the server cannot be reached.
 
     SourceError says why there is none: the address is refused, the server answers with an error, the file is too large.
     """
     import httpx2
 
-    from tuitune.data.sources.guard import GuardedTransport, is_public
+    from tuitune.data.sources.guard import GuardedTransport
 
     url = checked_address(url)
     folder = private_directory(_folder(url))
@@ -79,19 +79,18 @@ def fetch(url: str, *, permitted: Callable[[str], bool] | None = None, context: 
     if here and 0 <= time.time() - note.get("asked", 0) < FRESH_SECONDS:
         return here
     headers = {"User-Agent": f"tuitune/{__version__}", "Accept-Encoding": "identity"}
-    headers |= {"If-None-Match": note["etag"]} if here and note.get("etag") else {}
-    transport = GuardedTransport(url, permitted or is_public, context or ssl.create_default_context())
+    if here and note.get("etag"):
+        headers["If-None-Match"] = note["etag"]
+    transport = GuardedTransport(url)
     try:
-        with (
-            httpx2.Client(transport=transport, headers=headers, timeout=_WAIT_SECONDS, trust_env=False) as client,
-            closing(_answer(client, url)) as reply,
-        ):
+        with httpx2.Client(transport=transport, headers=headers, timeout=_WAIT_SECONDS, trust_env=False) as client:
+            reply = _answer(client, url)
             if reply.status_code == httpx2.codes.NOT_MODIFIED and here:
                 _write_note(folder, {**note, "asked": time.time()})
                 return here
             return _keep(reply, folder, url)
     except (OSError, httpx2.HTTPError, httpx2.InvalidURL) as error:
-        cause = root_cause(error)
+        cause = _cause(error)
         if here and not isinstance(cause, ssl.SSLCertVerificationError):
             return here
         raise SourceError(url, f"could not be fetched: {_why(cause)}") from None
@@ -108,7 +107,7 @@ def _answer(client: httpx2.Client, start: str) -> httpx2.Response:
         if not reply.has_redirect_location:
             reason = clean(reply.reason_phrase, limit=60)
             raise SourceError(start, f"the server answered {reply.status_code} {reason}")
-        url = checked_address(urljoin(url, reply.headers["Location"]))
+        url = checked_address(str(reply.url.join(reply.headers["Location"])))
     raise SourceError(start, f"redirects more than {_REDIRECTS} times")
 
 
@@ -118,21 +117,17 @@ def _keep(reply: httpx2.Response, folder: Path, url: str) -> Path:
     if int(reply.headers.get("Content-Length", 0)) > LARGEST:
         raise too_large
     _sweep(folder)
-    descriptor, temporary = tempfile.mkstemp(dir=folder, prefix=_PARTIAL)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
+    path = folder / _file_name(url, str(reply.url))
+    with tempfile.TemporaryDirectory(dir=folder, prefix=_PARTIAL) as partial:
+        whole = Path(partial, path.name)
+        with whole.open("wb") as file:
             for chunk in reply.iter_raw(_CHUNK):
                 file.write(chunk)
                 if reply.num_bytes_downloaded > LARGEST:
                     raise too_large
-        path = folder / _file_name(url, str(reply.url))
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
-    _write_note(
-        folder, {"name": path.name, "url": redact(url), "etag": reply.headers.get("ETag"), "asked": time.time()}
-    )
+        whole.replace(path)
+    note = {"name": path.name, "url": redact(url), "etag": reply.headers.get("ETag"), "asked": time.time()}
+    _write_note(folder, note)
     return path
 
 
@@ -141,7 +136,7 @@ def _sweep(folder: Path) -> None:
     for path in folder.glob(f"{_PARTIAL}*"):
         with suppress(OSError):
             if time.time() - path.stat().st_mtime > _ABANDONED_SECONDS:
-                path.unlink()
+                shutil.rmtree(path)
 
 
 def _file_name(url: str, final: str) -> str:
@@ -171,11 +166,19 @@ def _write_note(folder: Path, note: dict[str, Any]) -> None:
         temporary.replace(folder / "fetched.json")
 
 
-def _why(error: BaseException) -> str:
-    if isinstance(error, socket.gaierror):
+def _cause(error: BaseException) -> BaseException:
+    """The system's error that httpx made its own of, where there is one."""
+    found: BaseException | None = error
+    while found and not isinstance(found, OSError):
+        found = found.__context__
+    return found or error
+
+
+def _why(cause: BaseException) -> str:
+    if isinstance(cause, socket.gaierror):
         return "its server's name does not resolve; check the address and the network"
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return f"its certificate is invalid ({error.verify_message})"
-    if isinstance(error, TimeoutError):
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        return f"its certificate is invalid ({cause.verify_message})"
+    if isinstance(cause, TimeoutError):
         return f"the server did not answer within {_WAIT_SECONDS:.0f} s"
-    return clean(str(getattr(error, "strerror", None) or error or type(error).__name__), limit=200)
+    return clean(str(getattr(cause, "strerror", None) or cause or type(cause).__name__), limit=200)
