@@ -119,6 +119,12 @@ def strip_ansi(text: str) -> str:
     return _ESCAPE_SEQUENCE.sub("", text)
 
 
+def last_line(output: bytes, *, limit: int) -> str:
+    """The last line that a process printed, clean and without secrets; "" where it printed nothing."""
+    lines = strip_ansi(output.decode("utf-8", "replace")).strip().splitlines()
+    return clean(redact(lines[-1]), limit=limit) if lines else ""
+
+
 def redact(text: str) -> str:
     """`text` with what looks like a credential, and the value of every secret environment variable, replaced by •••.
 

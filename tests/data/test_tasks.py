@@ -19,7 +19,7 @@ from tuitune.problem import TuituneError
 STAND_IN = """
 import atexit, os, resource, sys, time
 from pathlib import Path
-from tuitune.data.tasks import TaskReport, carry_out
+from tuitune.data.task_report import TaskReport, carry_out
 from tuitune.problem import TuituneError
 
 def work(report):

@@ -8,7 +8,7 @@ from hypothesis import settings as hypothesis
 from hypothesis import strategies as st
 
 from tuitune.data.sources.bundled import data_path
-from tuitune.data.sources.names import open_rows
+from tuitune.data.sources.files import open_rows
 from tuitune.problem import TuituneError
 from tuitune.recipe.check import RecipeError, problems
 from tuitune.recipe.overrides import apply

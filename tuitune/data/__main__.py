@@ -6,18 +6,28 @@ import argparse
 import os
 import sys
 from contextlib import suppress
-from importlib import import_module
+from dataclasses import asdict
 from pathlib import Path
+from pkgutil import resolve_name
 
-from tuitune.data.tasks import carry_out
+import orjson
+
+from tuitune.data.sources.names import open_source, resolve
+from tuitune.data.sources.numbers import dumps
+from tuitune.data.task_report import carry_out, limit_memory
 from tuitune.log_filter import outlive_readers
+from tuitune.problem import TuituneError
+from tuitune.text import clean, redact
 
 TASKS = {
-    "scan": "tuitune.data.scan.task",
-    "clean": "tuitune.data.preparation.task",
-    "make": "tuitune.data.preparation.convert",
+    "scan": "tuitune.data.scan.task:run",
+    "clean": "tuitune.data.preparation.task:clean",
+    "make": "tuitune.data.preparation.task:make",
 }
-"""Kinds of tasks, and the module whose `run(report)` does each and returns its result."""
+"""Kinds of tasks, and what does each: it takes the task's report and returns the result."""
+
+_PAGE_MEMORY = 3 << 30
+"""Bytes that a page may take: enough for wide tables, and an end to what would fill the machine."""
 
 
 def main() -> int:
@@ -33,11 +43,29 @@ def main() -> int:
     arguments = parser.parse_args()
     if arguments.kind in TASKS:
         outlive_readers()
-        return carry_out(arguments.folder, import_module(TASKS[arguments.kind]).run)
-    from tuitune.data.sources.page_process import print_page
-
+        return carry_out(arguments.folder, resolve_name(TASKS[arguments.kind]))
     name = os.fsdecode(sys.stdin.buffer.read()) if arguments.source == "-" else arguments.source
     return print_page(name, first=arguments.first, rows=arguments.rows, split=arguments.split)
+
+
+def print_page(name: str, *, first: int, rows: int, split: str) -> int:
+    """Print the rows. The exit code is 1, with a reason on standard error, where there are none to print."""
+    limit_memory(_PAGE_MEMORY)
+    try:
+        for row in open_source(resolve(name), split=split, limit=rows, first=first):
+            sys.stdout.buffer.write(dumps(asdict(row), orjson.OPT_APPEND_NEWLINE))
+        sys.stdout.buffer.flush()
+        return 0
+    except BrokenPipeError:
+        return 0
+    except TuituneError as error:
+        reason = str(error)
+    except MemoryError:
+        reason = f"{name}: a row needs more than {_PAGE_MEMORY >> 30} GiB of memory"
+    except Exception as error:
+        reason = f"{name}: {type(error).__name__}: {error}"
+    print(clean(redact(reason), limit=1000), file=sys.stderr)
+    return 1
 
 
 if __name__ == "__main__":

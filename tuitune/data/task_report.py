@@ -74,9 +74,9 @@ def carry_out(folder: Path, work: Callable[[TaskReport], Mapping[str, Any]]) -> 
     return 1
 
 
-def limit_memory() -> int:
-    """Hold this process to half of the machine's memory, at least 4 GiB, so that a bomb ends it and nothing else."""
-    wanted = max(_LEAST_MEMORY, psutil.virtual_memory().total // 2)
+def limit_memory(wanted: int = 0) -> int:
+    """Hold this process to so many bytes, else half of the machine's memory, so that a bomb ends it alone."""
+    wanted = wanted or max(_LEAST_MEMORY, psutil.virtual_memory().total // 2)
     soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
     limit = min([wanted, *(one for one in (soft, hard) if one != resource.RLIM_INFINITY)])
     resource.setrlimit(resource.RLIMIT_DATA, (limit, hard))

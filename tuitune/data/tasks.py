@@ -7,7 +7,6 @@ folder's lock, so one that was killed is known to be gone. Whoever looks needs n
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import hashlib
 import json
@@ -15,7 +14,6 @@ import os
 import re
 import shutil
 import signal
-import stat
 import subprocess
 import sys
 import threading
@@ -30,13 +28,11 @@ import orjson
 
 from tuitune import __version__, plain
 from tuitune.data import task_lock
-from tuitune.data.task_report import TaskReport, carry_out, digest, write_whole
+from tuitune.data.task_report import digest, write_whole
 from tuitune.log_filter import start_filter
 from tuitune.paths import data_home, private_directory
 from tuitune.problem import TuituneError
-from tuitune.text import clean, redact, strip_ansi
-
-__all__ = ["KEPT", "Progress", "Task", "TaskReport", "begin", "carry_out", "find"]
+from tuitune.text import last_line
 
 KEPT = 50
 """Task folders that stay in the cache; the oldest go first, and none that is at work."""
@@ -73,7 +69,6 @@ class Task:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._seen: tuple[int, int] | None = None
         self._progress = Progress("working", "starting")
 
     def look(self) -> Progress:
@@ -101,12 +96,9 @@ class Task:
 
     def _read(self) -> None:
         try:
-            found = (self.folder / "progress.json").stat()
-            if (stamp := (found.st_mtime_ns, found.st_ino)) != self._seen:
-                record = orjson.loads(_content(self.folder / "progress.json"))
-                result = self._result(record.pop("digest")) if record["state"] == "done" else None
-                self._progress = Progress(**record, result=result)
-                self._seen = stamp
+            record = orjson.loads(_content(self.folder / "progress.json"))
+            result = self._result(record.pop("digest")) if record["state"] == "done" else None
+            self._progress = Progress(**record, result=result)
         except (OSError, ValueError, TypeError, KeyError, AttributeError):
             return
 
@@ -120,8 +112,9 @@ class Task:
     def _obituary(self) -> str:
         if not self.folder.is_dir():
             return "was cancelled"
-        if words := _last_words(self.folder / "log.txt"):
-            return f"its process ended before it was done: {words}"
+        with suppress(OSError):
+            if words := last_line(_content(self.folder / "log.txt", last=_LAST_WORDS), limit=300):
+                return f"its process ended before it was done: {words}"
         return "its process was killed before it was done, perhaps for lack of memory"
 
 
@@ -166,22 +159,18 @@ def _lock_of(folder: Path) -> int | None:
     return lock
 
 
-def _folder(kind: str, wanted: Mapping[str, Any], stamps: Iterable[str]) -> Path:
-    return data_home() / "cache" / "data" / f"{kind}-{_name(wanted, stamps)}"
-
-
-def _content(path: Path) -> bytes:
-    """A file of a task; OSError where it is a link, a pipe or a folder."""
-    fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    with open(fd, "rb") as file:
-        if not stat.S_ISREG(os.fstat(fd).st_mode):
-            raise OSError(errno.EINVAL, "not a plain file", str(path))
+def _content(path: Path, last: int = 0) -> bytes:
+    """A file of a task, or so many of its last bytes; OSError where it is a link, a pipe or a folder."""
+    with open(plain.opened(path, links=False), "rb") as file:
+        if last:
+            file.seek(max(0, os.fstat(file.fileno()).st_size - last))
         return file.read()
 
 
-def _name(wanted: Mapping[str, Any], stamps: Iterable[str]) -> str:
+def _folder(kind: str, wanted: Mapping[str, Any], stamps: Iterable[str]) -> Path:
     text = json.dumps([wanted, list(stamps), __version__], sort_keys=True, default=str)
-    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=10).hexdigest()
+    name = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=10).hexdigest()
+    return data_home() / "cache" / "data" / f"{kind}-{name}"
 
 
 def _start(kind: str, wanted: Mapping[str, Any], folder: Path, module: str, lock: int) -> None:
@@ -232,16 +221,6 @@ def _is_settled(log: Path) -> bool:
     return True
 
 
-def _last_words(log: Path) -> str:
-    try:
-        with open(plain.opened(log, links=False), "rb") as file:
-            file.seek(max(0, os.fstat(file.fileno()).st_size - _LAST_WORDS))
-            lines = strip_ansi(file.read().decode("utf-8", "replace")).strip().splitlines()
-    except OSError:
-        return ""
-    return clean(redact(lines[-1]), limit=300) if lines else ""
-
-
 def _empty(folder: Path) -> None:
     """Remove everything but the lock."""
     for entry in folder.iterdir():
@@ -254,7 +233,6 @@ def _empty(folder: Path) -> None:
 
 
 def _remove(folder: Path) -> None:
-    """Remove a task nobody works on."""
     lock = task_lock.take(folder)
     if lock is not None:
         shutil.rmtree(folder)
@@ -262,7 +240,6 @@ def _remove(folder: Path) -> None:
 
 
 def _sweep(home: Path) -> None:
-    """Remove the oldest tasks."""
     folders = sorted(home.iterdir(), key=lambda folder: folder.lstat().st_mtime, reverse=True)
     for folder in folders[KEPT:]:
         with suppress(OSError):

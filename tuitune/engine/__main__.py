@@ -55,7 +55,7 @@ def main() -> int:
 
 def _tokens(folder: Path) -> int:
     """The tokens task; its report is there before anything heavy is imported."""
-    from tuitune.data.tasks import TaskReport, carry_out
+    from tuitune.data.task_report import TaskReport, carry_out
 
     TaskReport(folder).progress("importing transformers and trl")
     with heavy_imports():
@@ -66,7 +66,7 @@ def _tokens(folder: Path) -> int:
 
 def _hub(folder: Path) -> int:
     """The hub task: no torch, nothing heavy."""
-    from tuitune.data.tasks import carry_out
+    from tuitune.data.task_report import carry_out
     from tuitune.engine.jobs.hub_model import run
 
     return carry_out(folder, run)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tuitune.data.sources.names import FORMATS
+from tuitune.data.sources.formats import FORMATS
 from tuitune.paths import expanded
 
 MOST = 500

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from tuitune.data.preparation.prepare import Assembled, Item
+from tuitune.data.preparation.assembled import Assembled, Item
 from tuitune.recipe.schema import Recipe
 
 _WORDS = [

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.data.preparation.sets import altered, asked, questions, row, sentence, step, write
-from tuitune.data.preparation.prepare import Assembled, DataRefused, prepare
+from tuitune.data.preparation.assembled import Assembled, DataRefused
+from tuitune.data.preparation.prepare import prepare
 from tuitune.data.preparation.task import summary
 from tuitune.data.sources.names import resolve, stamp
 from tuitune.data.tasks import begin

@@ -11,9 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.data.preparation.sets import altered, asked, questions, row, sentence, step, write
-from tuitune.data.preparation.assembled import no_progress
+from tuitune.data.preparation.assembled import Assembled, DataRefused, Item, no_progress
 from tuitune.data.preparation.near_duplicates import shingles, similarity
-from tuitune.data.preparation.prepare import Assembled, DataRefused, Item, prepare
+from tuitune.data.preparation.prepare import prepare
 from tuitune.data.preparation.split import split
 from tuitune.recipe.sections.cleaning import USUAL_SIMILARITY
 

@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.data.preparation.sets import altered, asked, questions, row, sentence, step, write
-from tuitune.data.preparation.assembled import EXAMPLES
-from tuitune.data.preparation.prepare import Assembled, DataRefused, prepare
+from tuitune.data.preparation.assembled import EXAMPLES, Assembled, DataRefused
+from tuitune.data.preparation.prepare import prepare
 from tuitune.data.preparation.texts import tidied, tidy
-from tuitune.data.sources.names import open_rows
+from tuitune.data.sources.files import open_rows
 from tuitune.data.sources.rows import mark
 from tuitune.objectives import DPO, SFT
 

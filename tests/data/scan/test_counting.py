@@ -12,11 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tuitune.data.scan.blocks import blocks_of, count_blocks
-from tuitune.data.scan.duplicates import Seen, repeated
+from tuitune.data.scan.duplicates import repeated, repeats
 from tuitune.data.scan.inspect import gather, report
 from tuitune.data.scan.lengths import EDGES, Lengths
-from tuitune.data.scan.streams import count_rows
-from tuitune.data.scan.tally import Reading, measures
+from tuitune.data.scan.tally import Reading, count_rows, measures
 from tuitune.data.shapes import SHAPES, to_canonical
 from tuitune.data.shapes.detect import Detection
 from tuitune.data.sources.names import open_source, resolve
@@ -45,15 +44,15 @@ ODD_LINES = [
 
 def counted(parts: Any) -> tuple[dict[str, Any], list[Any]]:
     """What the parts come to, as a report and every problem."""
-    seen, problems = Seen(), []
+    fingerprints, problems = [], []
 
-    def take(part: Any) -> None:
-        seen.add(part.fingerprints)
+    def take(part: Any, _: int) -> None:
+        fingerprints.extend(part.fingerprints)
         problems.extend(part.problems)
 
-    total, first = gather((part for part, _ in parts), take)
+    total, first = gather(parts, take)
     found = Detection(TURNS.shape, TURNS.columns)
-    return report("rows", found, total, first, seen.duplicates).as_json(), problems
+    return report("rows", found, total, first, repeats(fingerprints)).as_json(), problems
 
 
 @given(st.lists(st.sampled_from(ODD_LINES), min_size=1, max_size=30), st.integers(1, 400), st.booleans(), st.booleans())
@@ -169,9 +168,7 @@ def test_duplicates_are_the_same_in_parts_and_remembered(
 
     path = tmp_path_factory.getbasetemp() / "fingerprints"
     path.write_bytes(array("q", fingerprints).tobytes())
-    seen = Seen()
-    seen.add(fingerprints)
-    assert repeated(path, at_once=at_once) == seen.duplicates
+    assert repeated(path, at_once=at_once) == repeats(fingerprints)
 
 
 def test_rows_that_cannot_be_read_are_no_duplicates(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ import pytest
 
 from tuitune.data.scan import begin_scan, problems
 from tuitune.data.scan.report import Inspection
-from tuitune.data.sources.names import open_rows
+from tuitune.data.sources.files import open_rows
 from tuitune.data.sources.rows import SourceError, mark
 from tuitune.data.tasks import Progress, Task
 from tuitune.problem import TuituneError

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from tuitune.data.shapes import to_canonical
 from tuitune.data.shapes.detect import recognise
 from tuitune.data.shapes.purpose import ways_out
-from tuitune.data.sources.names import open_rows
+from tuitune.data.sources.files import open_rows
 from tuitune.objectives import SFT
 
 SHARED = Path(__file__).resolve().parents[3].parent / "shared" / "data"
@@ -55,7 +56,7 @@ def test_sft_learns_from_preferences_by_the_way_out(
     name: str, label: str, shape: str, columns: dict[str, str], usable: int
 ) -> None:
     values = [row.values or {} for row in open_rows(SHARED / name)]
-    way = ways_out(recognise(list(open_rows(SHARED / name, limit=200))), SFT, values[0])[0]
+    way = ways_out(recognise(list(islice(open_rows(SHARED / name), 200))), SFT, values[0])[0]
     assert (way.label, way.changes["data.shape"], way.changes["data.columns"]) == (label, shape, columns)
     assert sum(_is_usable(row, shape, columns) for row in values) == usable
 

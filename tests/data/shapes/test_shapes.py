@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from tuitune.data.shapes import READABLE, SHAPES, WRITABLE, Shape, expected, to_canonical
+from tuitune.data.shapes import READABLE, SHAPES, WRITABLE, expected, to_canonical
 from tuitune.data.shapes.detect import UNKNOWN, detect
 from tuitune.data.shapes.purpose import takes
+from tuitune.data.shapes.shape import Shape
 from tuitune.objectives import TRAINED
 from tuitune.recipe.roles import ROLES_OF
 from tuitune.recipe.settings import setting

@@ -300,6 +300,14 @@ def test_what_comes_before_a_cut_is_kept(tmp_path: Path) -> None:
         assert all(row.values == {"text": f"row {row.number - 1}"} for row in rows[:-1])
 
 
+@pytest.mark.parametrize("pack", [gzip.compress, zstd])
+def test_documents_are_read_out_of_packed_text(tmp_path: Path, pack: Callable[[bytes], bytes]) -> None:
+    for ends in (b"\n", b"\r\n"):
+        (tmp_path / "a.txt").write_bytes(pack(ends.join([b"one", b"more", b"", b"two"])))
+        found = [row.values for row in open_source(resolve("a.txt", base=tmp_path))]
+        assert found == [{"text": "one\nmore"}, {"text": "two"}]
+
+
 def test_a_row_that_is_cut_in_a_table_is_no_row(tmp_path: Path) -> None:
     rows = [f"{number},{'x' * 30}{number * 7919}" for number in range(5000)]
     whole = gzip.compress("\n".join(["a,b", *rows]).encode())

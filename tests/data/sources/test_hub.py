@@ -54,9 +54,8 @@ def fill(folder: Path) -> None:
 
 
 def test_names_of_hub_sets() -> None:
-    assert resolve("owner/rows").repo == "owner/rows"
     source = resolve("owner/rows:main")
-    assert source.kind == "hub" and source.repo == "owner/rows:main" and not source.light and source.path is None
+    assert source.kind == "hub" and source.name == "owner/rows:main" and not source.light and source.path is None
     assert stamp(source) != stamp(resolve("owner/rows"))
 
 

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tuitune.data.sources import line_index
-from tuitune.data.sources.line_index import LineIndex
-from tuitune.data.sources.names import content_hash, open_rows, open_source, resolve, stamp
-from tuitune.data.sources.pages import read_page
+from tuitune.data.sources import pages
+from tuitune.data.sources.files import open_rows
+from tuitune.data.sources.names import content_hash, open_source, resolve, stamp
+from tuitune.data.sources.pages import LineIndex, read_page
 from tuitune.data.sources.rows import Row, SourceError, mark
 from tuitune.problem import TuituneError
 
@@ -91,7 +91,7 @@ def test_an_index_counts_as_the_reader_does(
     except SourceError:
         return
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(line_index, "_STRIDE", stride)
+        patched.setattr(pages, "_STRIDE", stride)
         found, passed = LineIndex(path).rows_from(skipped, lambda: False)
         assert passed == min(skipped, len(rows))
         assert list(found) == rows[skipped:]

@@ -19,7 +19,7 @@ from tuitune.data.preparation.writing import write_rows
 from tuitune.data.rows.fields import RowProblem, text
 from tuitune.data.shapes import to_canonical
 from tuitune.data.shapes.detect import detect
-from tuitune.data.sources.names import open_rows
+from tuitune.data.sources.files import open_rows
 from tuitune.data.sources.numbers import dumps, loads
 from tuitune.data.sources.pages import read_page
 from tuitune.data.sources.parquet_rows import of_batch

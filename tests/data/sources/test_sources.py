@@ -13,7 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tuitune.data.sources.names import FORMATS, open_rows, resolve
+from tuitune.data.sources.files import open_rows
+from tuitune.data.sources.formats import FORMATS
+from tuitune.data.sources.names import open_source, resolve
 from tuitune.data.sources.rows import DEEPEST, LONGEST, Row, SourceError
 from tuitune.problem import TuituneError
 
@@ -255,7 +257,7 @@ def test_the_first_page_of_a_big_file_is_immediate_and_small(tmp_path: Path) -> 
     for path in (lines, array):
         tracemalloc.start()
         start = time.monotonic()
-        assert len(list(open_rows(path, limit=200))) == 200
+        assert len(list(islice(open_rows(path), 200))) == 200
         assert time.monotonic() - start < 2
         assert sum(1 for _ in open_rows(path)) == 20_000
         assert tracemalloc.get_traced_memory()[1] < 12_000_000
@@ -264,8 +266,8 @@ def test_the_first_page_of_a_big_file_is_immediate_and_small(tmp_path: Path) -> 
 
 def test_a_limit_stops_reading(tmp_path: Path) -> None:
     (tmp_path / "a.jsonl").write_text('{"n": 1}\n{bad\n{"n": 3}\n')
-    assert [row.number for row in open_rows(tmp_path / "a.jsonl", limit=2)] == [1, 2]
-    assert len(list(islice(open_rows(tmp_path / "a.jsonl"), 1))) == 1
+    rows = open_source(resolve(str(tmp_path / "a.jsonl")), limit=2)
+    assert [row.number for row in rows] == [1, 2]
 
 
 def test_an_element_longer_than_a_read_is_whole(tmp_path: Path) -> None:
@@ -282,7 +284,7 @@ def test_names_stand_for_files_bundled_sets_and_hub_sets(tmp_path: Path, monkeyp
     assert (found := resolve("mine.jsonl")).kind == "file" and found.format == "jsonl"
     assert resolve("mine.jsonl", base=Path("/nowhere/..") / tmp_path).path == tmp_path / "mine.jsonl"
     assert resolve("team/rows").kind == "file"
-    assert (hub := resolve("openai/gsm8k")).kind == "hub" and hub.repo == "openai/gsm8k" and hub.path is None
+    assert (hub := resolve("openai/gsm8k")).kind == "hub" and hub.name == "openai/gsm8k" and hub.path is None
     assert (set_ := resolve("bundled:triage")).kind == "bundled" and set_.format == "jsonl"
     for name in ("missing.jsonl", "team/missing.jsonl", "squad", "a/b/c", "team", "x\0y", "~nobody-here/x.jsonl"):
         with pytest.raises(SourceError):

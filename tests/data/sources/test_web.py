@@ -125,7 +125,7 @@ def test_a_server_that_cannot_be_reached_leaves_the_copy(server: Server, monkeyp
     path = fetch(server, "/a.csv")
     monkeypatch.setattr(web, "FRESH_SECONDS", 0.0)
 
-    def unreachable(*_: object) -> None:
+    def unreachable(*_: object, **options: object) -> None:
         raise ConnectionRefusedError(111, "Connection refused")
 
     monkeypatch.setattr(guard.socket, "create_connection", unreachable)

@@ -15,7 +15,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from trl import SFTConfig, SFTTrainer
 
 from tests.engine.support import TEMPLATE, Carry, conversation, make_tokenizer, write_rows
-from tuitune.data.tasks import TaskReport
+from tuitune.data.task_report import TaskReport
 from tuitune.engine.process.failures import EngineError
 from tuitune.engine.tokens.encode import Encoder
 from tuitune.engine.tokens.template import ChatTemplate, time_limit

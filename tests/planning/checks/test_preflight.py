@@ -14,7 +14,7 @@ import pytest
 from tests.hardware import fake_nvml
 from tests.hardware.folders import LLAMA_3_1_8B, TINY, llama_tensors, model_folder
 from tests.planning.models import MODELS
-from tuitune.data.sources.names import open_rows
+from tuitune.data.sources.files import open_rows
 from tuitune.data.sources.rows import mark
 from tuitune.hardware.gpus import Gpu, GpuProcess
 from tuitune.hardware.models import hub_cache

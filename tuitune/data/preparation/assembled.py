@@ -58,8 +58,9 @@ class StepReport:
     changed: int = 0
     examples: list[dict[str, Any]] = field(default_factory=list)
 
-    def show(self, item: Item | Row, source: str = "", **more: Any) -> None:
-        """Keep an example, while there is room."""
+    def note(self, item: Item | Row, source: str = "", **more: Any) -> None:
+        """Count a row as found, and keep it as an example while there is room."""
+        self.found += 1
         if len(self.examples) < EXAMPLES:
             named = {"row": item.number, "place": item.place, "source": name_of(source or getattr(item, "source", ""))}
             cut = {key: value[:LONGEST_EXAMPLE] if isinstance(value, str) else value for key, value in more.items()}
@@ -67,9 +68,8 @@ class StepReport:
 
     def drop(self, item: Item | Row, source: str = "", **more: Any) -> None:
         """Count a row as found and dropped."""
-        self.found += 1
         self.dropped += 1
-        self.show(item, source, **more)
+        self.note(item, source, **more)
 
 
 @dataclass

@@ -13,6 +13,7 @@ from array import array
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
+from typing import NamedTuple
 
 from rensa import RMinHash, RMinHashLSH
 
@@ -62,8 +63,17 @@ def common_groups(texts: Sequence[str]) -> frozenset[str]:
     return frozenset(group for group, count in counts.items() if count > max(_OFTEN, _COMMON * len(sample)))
 
 
+class Signed(NamedTuple):
+    """A text to be found or added."""
+
+    number: int
+    text: str
+    groups: frozenset[str]
+    signature: RMinHash
+
+
 class Index:
-    """Texts by number, to be asked for one that nearly equals another."""
+    """Texts by number, to be asked for one that equals or nearly equals another."""
 
     def __init__(self, text_of: Callable[[int], str], threshold: float, common: frozenset[str]) -> None:
         rows = max(rows for rows in range(1, _LONGEST_BAND + 1) if 1 - (1 - threshold**rows) ** _BANDS >= _FOUND)
@@ -71,32 +81,39 @@ class Index:
         self._lsh = RMinHashLSH(threshold, self._permutations, _BANDS)
         self._threshold, self._common = threshold, common
         self._sizes, self._numbers = array("I"), array("Q")
+        self._first: dict[str, int] = {}
         self._set_of = lru_cache(_REMEMBERED)(lambda number: self._groups(text_of(number)))
 
-    def signed(self, texts: Sequence[str]) -> Iterator[tuple[str, frozenset[str], RMinHash]]:
-        """Texts, their groups and signatures. One at a time is quicker than rensa's batches, which cross threads."""
-        for text in texts:
+    def signed(self, texts: Sequence[str], say: Callable[[int], None] = lambda _done: None) -> Iterator[Signed]:
+        """The texts, one at a time, which is quicker than rensa's batches: those cross threads."""
+        for number, text in enumerate(texts):
+            if number % _SAID_EVERY == 0:
+                say(number)
             groups = self._groups(text)
             signature = RMinHash(self._permutations, _SEED)
             signature.update(groups)
-            yield text, groups, signature
+            yield Signed(number, text, groups, signature)
 
-    def add(self, number: int, groups: frozenset[str], signature: RMinHash) -> None:
-        self._lsh.insert(len(self._numbers), signature)
-        self._numbers.append(number)
-        self._sizes.append(len(groups))
+    def add(self, one: Signed) -> None:
+        """Take in a text, unless one that equals it is there."""
+        if self._first.setdefault(one.text, one.number) == one.number:
+            self._lsh.insert(len(self._numbers), one.signature)
+            self._numbers.append(one.number)
+            self._sizes.append(len(one.groups))
 
-    def find(self, groups: frozenset[str], signature: RMinHash) -> tuple[int, float] | None:
-        """The first text added that is similar enough, and how similar; None where none of the first candidates is.
+    def find(self, one: Signed) -> tuple[int, float] | None:
+        """The text that equals it, or the first one added that is similar enough, and how similar: 1 for equal texts.
 
-        There are many candidates only where very many texts are almost similar enough.
+        None where none of the first candidates is; there are many only where very many texts are almost similar enough.
         """
-        size, threshold = len(groups), self._threshold
-        for key in sorted(self._lsh.query(signature))[:_COMPARED]:
+        if (equal := self._first.get(one.text)) is not None:
+            return equal, 1.0
+        size, threshold = len(one.groups), self._threshold
+        for key in sorted(self._lsh.query(one.signature))[:_COMPARED]:
             other = self._sizes[key]
             if min(size, other) < threshold * max(size, other):
                 continue
-            alike = similarity(groups, self._set_of(self._numbers[key]))
+            alike = similarity(one.groups, self._set_of(self._numbers[key]))
             if alike >= threshold:
                 return self._numbers[key], alike
         return None
@@ -114,35 +131,20 @@ def near_duplicates(
     The earlier one is the first that is not such a text itself. Texts that are equal have the similarity 1.
     """
     index = Index(texts.__getitem__, threshold, common_groups(texts))
-    first: dict[str, int] = {}
-    for number, (text, groups, signature) in enumerate(index.signed(texts)):
-        if number % _SAID_EVERY == 0:
-            say(number)
-        if (equal := first.get(text)) is not None:
-            yield number, equal, 1.0
-        elif found := index.find(groups, signature):
-            yield number, *found
+    for one in index.signed(texts, say):
+        if found := index.find(one):
+            yield one.number, *found
         else:
-            first[text] = number
-            index.add(number, groups, signature)
+            index.add(one)
 
 
 def resembling(
-    texts: Sequence[str],
-    kept: Sequence[str],
-    threshold: float,
-    say: Callable[[int], None] = lambda _done: None,
+    texts: Sequence[str], kept: Sequence[str], threshold: float, say: Callable[[int], None] = lambda _done: None
 ) -> Iterator[tuple[int, int, float]]:
     """(index, index in `kept`, similarity) of every text that equals or nearly equals one of `kept`, in order."""
     index = Index(kept.__getitem__, threshold, common_groups([*texts, *kept]))
-    first: dict[str, int] = {}
-    for number, (text, groups, signature) in enumerate(index.signed(kept)):
-        if first.setdefault(text, number) == number:
-            index.add(number, groups, signature)
-    for number, (text, groups, signature) in enumerate(index.signed(texts)):
-        if number % _SAID_EVERY == 0:
-            say(number)
-        if (equal := first.get(text)) is not None:
-            yield number, equal, 1.0
-        elif found := index.find(groups, signature):
-            yield number, *found
+    for one in index.signed(kept):
+        index.add(one)
+    for one in index.signed(texts, say):
+        if found := index.find(one):
+            yield one.number, *found

@@ -2,29 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
-from tuitune.data.preparation.assembled import (
-    Assembled,
-    DataRefused,
-    Item,
-    Say,
-    StepReport,
-    no_progress,
-)
-from tuitune.data.preparation.leakage import leaks
-from tuitune.data.preparation.mix import mixed
+from tuitune.data.preparation.assembled import Assembled, DataRefused, Item, Say, StepReport, no_progress
 from tuitune.data.preparation.reading import RowReader
-from tuitune.data.preparation.split import Split, parted, split
-from tuitune.data.preparation.steps import clean_rows
+from tuitune.data.preparation.split import Split, draw_order, parted, split
+from tuitune.data.preparation.steps import clean_rows, leaks
 from tuitune.data.shapes.purpose import ANYTHING, Purpose
 from tuitune.data.sources.rows import name_of
 from tuitune.problem import Problem
 from tuitune.recipe.schema import Recipe
 from tuitune.recipe.sections.cleaning import USUAL_SIMILARITY, CleaningSection
-
-__all__ = ["Assembled", "DataRefused", "Item", "StepReport", "prepare"]
+from tuitune.recipe.steps import mixed_rows
+from tuitune.units import percent_text
 
 
 def prepare(
@@ -51,12 +42,7 @@ def prepare(
     reports: dict[str, StepReport] = {}
     data, cleaning = recipe.data, recipe.cleaning
     main, shape = reader.read(
-        "data.train",
-        data.train,
-        shape=data.shape,
-        columns=data.columns,
-        split=data.split,
-        limit=data.limit,
+        "data.train", data.train, shape=data.shape, columns=data.columns, split=data.split, limit=data.limit
     )
     main = clean_rows(main, cleaning, reports, progress, preview=preview)
     if not main:
@@ -65,7 +51,7 @@ def prepare(
     for name in data.mix:
         items, _ = reader.read("data.mix", name, shape="auto", columns={})
         others[name] = clean_rows(items, cleaning, reports, progress, preview=preview)
-    train, notes = mixed(main, others, data.mix, recipe.run.seed)
+    train, notes = _mixed(main, others, data.mix, recipe.run.seed)
     parts = _parts(train, recipe, reader, held_out, progress)
     train, kept = parts.train, parts.held_out
     steps = [*reader.reports, *reports.values()]
@@ -77,6 +63,26 @@ def prepare(
         raise DataRefused(Problem("cleaning.leakage", "every training row resembles a held-out row, so none is left"))
     drawn = isinstance(data.eval, float)
     return Assembled(train, kept, steps, [*notes, *parts.notes], shape, drawn=drawn, unread=list(reader.unread))
+
+
+def _mixed(
+    main: list[Item], others: Mapping[str, list[Item]], shares: Mapping[str, float], seed: int
+) -> tuple[list[Item], list[str]]:
+    """The main rows and those drawn from each other source, and notes on sources that have too few.
+
+    They are drawn by their content and the seed, so that the same data gives the same rows.
+    """
+    drawn, notes = list(main), []
+    for name, items in others.items():
+        count = mixed_rows(len(main), shares[name], shares)
+        drawn += sorted(items, key=lambda item: draw_order(item.mark, seed))[:count]
+        if count > len(items):
+            share = len(items) * (1 - sum(shares.values())) / len(main)
+            notes.append(
+                f"{name_of(name)} has {len(items):,} of the {count:,} rows that a share of "
+                f"{percent_text(shares[name])} takes: all are used, {percent_text(share, 3)}"
+            )
+    return drawn, notes
 
 
 def _parts(train: list[Item], recipe: Recipe, reader: RowReader, marks: Collection[str] | None, say: Say) -> Split:

@@ -7,19 +7,17 @@ from itertools import chain, islice
 from pathlib import Path
 
 from tuitune.data.preparation.assembled import DataRefused, Item, Say, StepReport
+from tuitune.data.rows.beside import Columns
 from tuitune.data.rows.fields import RowProblem
 from tuitune.data.rows.unsaid import unread
 from tuitune.data.shapes import to_canonical
-from tuitune.data.shapes.detect import Detection, recognise
+from tuitune.data.shapes.detect import SAMPLE, Detection, recognise
 from tuitune.data.shapes.purpose import Purpose, refusal_of
 from tuitune.data.sources.names import open_source, resolve
 from tuitune.data.sources.rows import Row, mark, name_of
 from tuitune.problem import Problem, TuituneError
 from tuitune.recipe.schema import Recipe
 from tuitune.text import clean
-
-SAMPLE = 200
-"""Rows that the shape is recognised from."""
 
 _NAMED = 5
 _SAID_EVERY = 1000
@@ -48,14 +46,7 @@ class RowReader:
         return [report for report, wanted in pairs if wanted or report.found]
 
     def read(
-        self,
-        key: str,
-        name: str,
-        *,
-        shape: str,
-        columns: dict[str, str],
-        split: str = "train",
-        limit: int | None = None,
+        self, key: str, name: str, *, shape: str, columns: Columns, split: str = "train", limit: int | None = None
     ) -> tuple[list[Item], Detection]:
         """The usable rows of a source and their shape. DataRefused names setting, rows and the way out.
 
@@ -67,9 +58,8 @@ class RowReader:
             found = recognise(first, shape, columns)
             opening = next((row.values for row in first if row.values is not None), None)
             if reason := refusal_of(found, self.purpose, opening):
-                raise DataRefused(
-                    Problem(key, f"{name_of(name)}: {'' if found.unreadable else _broken(first)}{reason}")
-                )
+                broken = "" if found.unreadable else _broken(first)
+                raise DataRefused(Problem(key, f"{name_of(name)}: {broken}{reason}"))
             items = list(self._usable(key, name, chain(first, rows), found))
         except DataRefused:
             raise
@@ -98,10 +88,7 @@ class RowReader:
                     self.unread |= dict.fromkeys(unread(row.values, found.columns, canonical))
                 yield Item(name, row.number, row.line, row.file, marked, canonical)
             except RowProblem as problem:
-                if self._drops(row, name, problem):
-                    continue
-                if self.preview:
-                    self._pass_over(row, name, problem)
+                if self._passes_over(row, name, problem):
                     continue
                 count += 1
                 if len(refused) < _NAMED:
@@ -111,19 +98,18 @@ class RowReader:
         if count:
             raise DataRefused(Problem(key, _refusal(name, found.shape, refused, count, read)))
 
-    def _drops(self, row: Row, name: str, problem: RowProblem) -> bool:
-        if problem.kind == "empty" and self.cleaning.empty:
+    def _passes_over(self, row: Row, name: str, problem: RowProblem) -> bool:
+        """Count the row as dropped, or in a preview as found; False where the data is refused for it."""
+        empty = problem.kind == "empty"
+        if empty and self.cleaning.empty:
             self.empty.drop(row, name, reason=str(problem))
         elif self.cleaning.unusable == "drop":
             self.unusable.drop(row, name, reason=str(problem))
+        elif self.preview:
+            (self.empty if empty else self.unusable).note(row, name, reason=str(problem))
         else:
             return False
         return True
-
-    def _pass_over(self, row: Row, name: str, problem: RowProblem) -> None:
-        report = self.empty if problem.kind == "empty" else self.unusable
-        report.found += 1
-        report.show(row, name, reason=str(problem))
 
 
 def _broken(rows: list[Row]) -> str:

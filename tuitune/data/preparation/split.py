@@ -49,17 +49,17 @@ def split(items: list[Item], share: float, seed: int, threshold: float, say: Say
         drawn, apart = set(_drawn(one_by_one, items, count, seed)), True
     else:
         drawn, apart = _drawn_apart(items, count, seed, threshold, say)
-    notes = ""
+    notes: tuple[str, ...] = ()
     if not drawn:
         drawn, apart = set(_drawn(one_by_one, items, count, seed)), False
         notes = (
             "the instructions are all alike, so held-out rows resemble training rows: the held-out loss says little "
-            "about new instructions"
+            "about new instructions",
         )
     elif len(drawn) < _FEW * count:
-        notes = f"{len(drawn):,} of {count:,} rows are held out: the others are too similar to training rows"
+        notes = (f"{len(drawn):,} of {count:,} rows are held out: the others are too similar to training rows",)
     train, held_out = parted(items, {items[index].mark for index in drawn})
-    return Split(train, held_out, (notes,) if notes else (), apart)
+    return Split(train, held_out, notes, apart)
 
 
 def parted(items: Iterable[Item], marks: set[str]) -> tuple[list[Item], list[Item]]:
@@ -71,26 +71,21 @@ def parted(items: Iterable[Item], marks: set[str]) -> tuple[list[Item], list[Ite
 def _drawn_apart(items: list[Item], count: int, seed: int, threshold: float, say: Say) -> tuple[set[int], bool]:
     """Indexes of held-out rows, and whether it is known that none resembles another row: groups are joined until so."""
     texts = [instruction(item.canonical) for item in items]
-    groups = _Groups(len(items))
     said = "looking for similar rows, to hold them out together"
 
     def tell(done: int) -> None:
         say(said, done, len(texts))
 
-    for index, earlier, _ in near_duplicates(texts, threshold, tell):
-        groups.join(index, earlier)
-    for index in range(1, len(items)):
-        if items[index].mark == items[index - 1].mark:
-            groups.join(index, index - 1)
+    alike = [(index, earlier) for index, earlier, _ in near_duplicates(texts, threshold, tell)]
+    alike += [(index, index - 1) for index in range(1, len(items)) if items[index].mark == items[index - 1].mark]
     for _ in range(_ROUNDS):
-        drawn = _drawn(groups.members(), items, count, seed)
+        drawn = _drawn(_joined(len(items), alike), items, count, seed)
         taken = set(drawn)
         rest = [index for index in range(len(items)) if index not in taken]
         across = list(resembling([texts[index] for index in rest], [texts[index] for index in drawn], threshold, tell))
         if not across:
             return taken, True
-        for one, other, _ in across:
-            groups.join(rest[one], drawn[other])
+        alike += [(rest[one], drawn[other]) for one, other, _ in across]
     strangers = {other for _, other, _ in across}
     return {index for place, index in enumerate(drawn) if place not in strangers}, False
 
@@ -107,24 +102,20 @@ def _drawn(groups: list[list[int]], items: Sequence[Item], count: int, seed: int
     return drawn
 
 
-class _Groups:
-    """Numbers joined into groups (union-find)."""
+def _joined(count: int, pairs: Iterable[tuple[int, int]]) -> list[list[int]]:
+    """The numbers below `count` in groups: those that pairs join, directly or not (union-find)."""
+    parent = list(range(count))
 
-    def __init__(self, count: int) -> None:
-        self._parent = list(range(count))
-
-    def join(self, one: int, other: int) -> None:
-        one, other = self._root(one), self._root(other)
-        self._parent[max(one, other)] = min(one, other)
-
-    def members(self) -> list[list[int]]:
-        groups = defaultdict(list)
-        for index in range(len(self._parent)):
-            groups[self._root(index)].append(index)
-        return list(groups.values())
-
-    def _root(self, index: int) -> int:
-        while self._parent[index] != index:
-            self._parent[index] = self._parent[self._parent[index]]
-            index = self._parent[index]
+    def root(index: int) -> int:
+        while parent[index] != index:
+            parent[index] = parent[parent[index]]
+            index = parent[index]
         return index
+
+    for one, other in pairs:
+        low, high = sorted((root(one), root(other)))
+        parent[high] = low
+    groups = defaultdict(list)
+    for index in range(count):
+        groups[root(index)].append(index)
+    return list(groups.values())

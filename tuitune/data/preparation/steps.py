@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import orjson
 
 from tuitune.data.preparation.assembled import Item, Say, StepReport
-from tuitune.data.preparation.near_duplicates import near_duplicates
+from tuitune.data.preparation.near_duplicates import near_duplicates, resembling
+from tuitune.data.preparation.split import Split
 from tuitune.data.preparation.texts import answer, instruction, tidied
 from tuitune.data.sources.numbers import dumps
 from tuitune.recipe.sections.cleaning import USUAL_SHORTEST, USUAL_SIMILARITY, CleaningSection
@@ -23,9 +25,8 @@ def _whitespace(items: list[Item], _cleaning: CleaningSection, report: StepRepor
     for item in items:
         canonical, change = tidied(item.canonical)
         if change:
-            report.found += 1
             report.changed += 1
-            report.show(item, before=change[0], after=change[1])
+            report.note(item, before=change[0], after=change[1])
             item = replace(item, canonical=canonical)
         kept.append(item)
     return kept
@@ -46,7 +47,8 @@ def _duplicates(items: list[Item], _cleaning: CleaningSection, report: StepRepor
     first: dict[bytes, Item] = {}
     kept = []
     for item in items:
-        earlier = first.setdefault(content(item), item)
+        content = dumps(item.canonical, orjson.OPT_SORT_KEYS)
+        earlier = first.setdefault(hashlib.blake2b(content, digest_size=12).digest(), item)
         if earlier is item:
             kept.append(item)
         else:
@@ -63,20 +65,32 @@ def _near_duplicates(items: list[Item], cleaning: CleaningSection, report: StepR
         texts, cleaning.near_duplicates or USUAL_SIMILARITY, lambda done: say(said, done, len(texts))
     ):
         dropped.add(index)
-        report.drop(
-            items[index],
-            before=texts[index],
-            after=texts[earlier],
-            reason=f"{percent_text(alike)} like {items[earlier].place}",
-            other=items[earlier].number,
-            similarity=round(alike, 4),
-        )
+        report.drop(items[index], **_pair(texts[index], texts[earlier], items[earlier], alike))
     return [item for index, item in enumerate(items) if index not in dropped]
 
 
-def content(item: Item) -> bytes:
-    """A hash of what a row became for training."""
-    return hashlib.blake2b(dumps(item.canonical, orjson.OPT_SORT_KEYS), digest_size=12).digest()
+def _pair(text: str, other_text: str, other: Item, alike: float, which: str = "") -> dict[str, Any]:
+    reason = f"{percent_text(alike)} like {which}{other.place}"
+    return {"before": text, "after": other_text, "reason": reason, "other": other.number, "similarity": round(alike, 4)}
+
+
+def leaks(parts: Split, threshold: float, *, drop: bool, say: Say) -> tuple[list[Item], StepReport]:
+    """The training rows, and the report on those that a held-out row equals or resembles, which makes the held-out loss
+    better than it is; they are left out where `drop`.
+    """
+    train, held_out = parts.train, parts.held_out
+    report = StepReport("leakage", "cleaning.leakage", "training rows like a held-out row", before=len(train))
+    texts, kept = ([instruction(item.canonical) for item in items] for items in (train, held_out))
+    leaking = set()
+    said = "comparing training rows with held-out rows"
+    looked = () if parts.apart else resembling(texts, kept, threshold, lambda done: say(said, done, len(texts)))
+    for index, other, alike in looked:
+        leaking.add(index)
+        report.note(train[index], **_pair(texts[index], kept[other], held_out[other], alike, "held-out "))
+    if drop:
+        report.dropped = len(leaking)
+        train = [item for index, item in enumerate(train) if index not in leaking]
+    return train, report
 
 
 STEPS: dict[str, tuple[str, Step]] = {

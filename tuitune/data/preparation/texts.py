@@ -6,10 +6,11 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from tuitune.data.rows.turns import TEXT_KEYS
+
 _SPACES_AT_END = re.compile(r"[^\S\n]+(?=\n)")
 _BLANK_LINES = re.compile(r"\n{3,}")
 _LINE_ENDS = re.compile(r"\r\n?|[\x85\u2028\u2029]")
-_SAID = ("content", "value", "text", "message")
 _KINDS = ("text", "prompt", "completion", "chosen", "rejected", "messages")
 
 
@@ -78,5 +79,5 @@ def _in_value(value: Any) -> Any:
     if isinstance(value, list):
         return [_in_value(one) for one in value]
     if isinstance(value, Mapping):
-        return {key: _in_value(one) if key in _SAID else one for key, one in value.items()}
+        return {key: _in_value(one) if key in TEXT_KEYS else one for key, one in value.items()}
     return value

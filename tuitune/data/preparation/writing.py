@@ -70,25 +70,17 @@ def _place(part: Path, path: Path, force: bool) -> None:
         part.replace(path)
 
 
-def _lines(path: Path, rows: Rows) -> int:
-    count = 0
-    with path.open("xb") as file:
-        for row in rows:
-            file.write(_json(row) + b"\n")
-            count += 1
-        _settle(file)
-    return count
+def _json(start: bytes, between: bytes, end: bytes) -> Callable[[Path, Rows], int]:
+    def write(path: Path, rows: Rows) -> int:
+        count = 0
+        with path.open("xb") as file:
+            for count, row in enumerate(rows, 1):
+                file.write((start if count == 1 else between) + dumps(row))
+            file.write(end if count else start + end.lstrip())
+            _settle(file)
+        return count
 
-
-def _array(path: Path, rows: Rows) -> int:
-    count = 0
-    with path.open("xb") as file:
-        for row in rows:
-            file.write((b",\n" if count else b"[\n") + _json(row))
-            count += 1
-        file.write(b"\n]\n" if count else b"[]\n")
-        _settle(file)
-    return count
+    return write
 
 
 def _table(separator: str) -> Callable[[Path, Rows], int]:
@@ -107,7 +99,6 @@ def _table(separator: str) -> Callable[[Path, Rows], int]:
 
 
 def _columns(rows: list[Mapping[str, Any]]) -> list[str]:
-    """Every column that any row has, in the order that they come."""
     return list(dict.fromkeys(name for row in rows for name in row))
 
 
@@ -139,10 +130,6 @@ def _column(values: list[Any]) -> list[Any]:
     return [str(value) if number else value for value, number in zip(values, is_number, strict=True)]
 
 
-def _json(row: Mapping[str, Any]) -> bytes:
-    return dumps(row)
-
-
 def _settle(file: Any) -> None:
     file.flush()
     os.fsync(file.fileno())
@@ -152,8 +139,8 @@ TABLES = frozenset({".csv", ".tsv"})
 """Endings of files whose cells are text alone."""
 
 WRITERS: dict[str, Callable[[Path, Rows], int]] = {
-    ".jsonl": _lines,
-    ".json": _array,
+    ".jsonl": _json(b"", b"\n", b"\n"),
+    ".json": _json(b"[\n", b",\n", b"\n]\n"),
     ".csv": _table(","),
     ".tsv": _table("\t"),
     ".parquet": _parquet,

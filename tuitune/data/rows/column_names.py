@@ -34,14 +34,12 @@ def first(names: tuple[str, ...], values: Mapping[str, Any]) -> str | None:
 
 
 def conversation_column(values: Mapping[str, Any]) -> str | None:
-    """The column that holds the turns of a conversation, also where they are written as JSON in a text."""
-    return next((name for name in CONVERSATIONS if name in values and is_conversation(values[name])), None)
-
-
-def is_conversation(value: Any) -> bool:
-    """Whether a value looks like turns, judged by the first."""
-    opening = opening_turn(value)
-    return opening is not None and (any(key in opening for key in ROLE_KEYS) or exchange(opening) is not None)
+    """The column that holds the turns of a conversation, judged by the first, also where they are JSON in a text."""
+    for name in CONVERSATIONS:
+        opening = opening_turn(values.get(name)) or {}
+        if any(key in opening for key in ROLE_KEYS) or exchange(opening):
+            return name
+    return None
 
 
 def opening_turn(value: Any) -> Mapping[str, Any] | None:

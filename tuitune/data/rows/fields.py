@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 from tuitune.data.sources.numbers import Written, loads
@@ -13,19 +14,12 @@ from tuitune.text import clean
 
 _TEXT_PARTS = ("text", "input_text", "output_text")
 _THOUGHT_PARTS = ("reasoning", "thinking")
-_MEDIA_PARTS = ("image", "input_image", "video", "audio", "input_audio")
+MEDIA_PARTS = ("image", "input_image", "video", "audio", "input_audio")
 _SAID = ("text", "value", "content")
-_KINDS: dict[type, str] = {
-    str: "text",
-    bool: "true or false",
-    int: "a number",
-    float: "a number",
-    Written: "a number",
-    list: "a list",
-    dict: "an object",
-    type(None): "nothing",
-}
+_KINDS = {str: "text", bool: "true or false", list: "a list", dict: "an object", type(None): "nothing"}
+_NUMBERS = (int, float, Written)
 _LONGEST_NUMBER = 10**4000
+HALF_CHARACTER = "half a character (a lone surrogate), which no encoding can write"
 
 
 class RowProblem(Exception):  # noqa: N818
@@ -54,8 +48,11 @@ def text(value: Any, field: str, *, empty: bool = False) -> str:
     if isinstance(value, list) and value:
         value = "".join(_part(part, f"{field}[{number}]") for number, part in enumerate(value))
     if isinstance(value, str):
-        if not (value.isascii() or encodes(value)):
-            raise RowProblem(field, "half a character (a lone surrogate), which no encoding can write", "encoding")
+        if not value.isascii():
+            try:
+                value.encode()
+            except UnicodeEncodeError:
+                raise RowProblem(field, HALF_CHARACTER, "encoding") from None
         if value.startswith(BYTES_MARK) and BYTES.fullmatch(value):
             raise RowProblem(field, f"expected text, found {value[1:-1]}", "type")
         if not empty and (not value or value.isspace()):
@@ -77,7 +74,7 @@ def _part(part: Any, field: str) -> str:
     if is_text_part(part):
         return str(said_in(part, _SAID))
     if isinstance(kind, str) and kind not in _TEXT_PARTS:
-        media = kind.startswith(_MEDIA_PARTS)
+        media = kind.startswith(MEDIA_PARTS)
         raise RowProblem(field, f"expected text, found a part of type {quoted(kind)}", "vision" if media else "type")
     found = "one without text" if isinstance(part, Mapping) else kind_of(part)
     raise RowProblem(field, f"expected a text part, found {found}", "missing" if part is None else "type")
@@ -123,24 +120,16 @@ def parsed(value: str, field: str, expected: str, kind: str = "type") -> Any:
         raise RowProblem(field, f"expected {expected}, found text that is no JSON ({error})", kind) from None
 
 
-def encodes(value: str) -> bool:
-    """Whether a text can be written as UTF-8: it has no lone surrogates."""
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
 def kind_of(value: Any) -> str:
     """What a value is, in a word or two."""
-    return _KINDS.get(type(value)) or clean(type(value).__name__, limit=40)
+    usual = "a number" if type(value) in _NUMBERS else _KINDS.get(type(value))
+    return usual or clean(type(value).__name__, limit=40)
 
 
-def names_of(value: Mapping[Any, Any], most: int = 8) -> str:
+def names_of(value: Mapping[Any, Any]) -> str:
     """The keys of an object for a message: `id, body, …`."""
-    names = [clean(str(name), limit=40) for _, name in zip(range(most), value, strict=False)]
-    return ", ".join(names) + (", …" if len(value) > most else "") or "no keys"
+    names = [clean(str(name), limit=40) for name in islice(value, 8)]
+    return ", ".join(names) + (", …" if len(value) > 8 else "") or "no keys"
 
 
 def quoted(value: str) -> str:

@@ -63,24 +63,14 @@ def of_instruction(asked: str, given: str, said: str) -> Measure:
     return measure
 
 
-def of_pair(asked: str, said: str) -> Measure:
-    """Rows with a prompt and its completion, both text."""
+def of_texts(*columns: str) -> Measure:
+    """Rows of nothing but texts, one or a prompt and its completion; the last is the answer."""
 
     def measure(values: Mapping[str, Any]) -> Measures | None:
-        question, answer = _text(values, asked), _text(values, said)
-        if not question or not answer or not _is_bare(values, (asked, said)):
+        texts = [_text(values, column) for column in columns]
+        if not all(texts) or not _is_bare(values, columns):
             return None
-        return len(question) + len(answer), len(answer), 2
-
-    return measure
-
-
-def of_text(column: str) -> Measure:
-    """Rows with one text."""
-
-    def measure(values: Mapping[str, Any]) -> Measures | None:
-        text = _text(values, column)
-        return (len(text), len(text), 1) if text and _is_bare(values, (column,)) else None
+        return sum(map(len, texts)), len(texts[-1]), len(texts)
 
     return measure
 

@@ -13,13 +13,12 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
-from tuitune.data.rows.fields import RowProblem, is_text_part, kind_of, names_of, parsed, text
+from tuitune.data.rows.fields import HALF_CHARACTER, RowProblem, is_text_part, kind_of, names_of, parsed, text
 from tuitune.data.sources.numbers import Written
 from tuitune.text import clean
 
 _CALL = 'a call such as {"name": "…", "arguments": {…}}'
 _TOOL = 'a tool such as {"type": "function", "function": {"name": "…", …}}'
-_SCHEMAS = ("parameters",)
 _TAGS = re.compile(r"</?tool_call>")
 
 
@@ -38,21 +37,21 @@ def tools_of(value: Any, field: str) -> list[dict[str, Any]]:
 def _tool(value: Any, field: str) -> dict[str, Any]:
     if isinstance(value, str):
         value = parsed(value, field, _TOOL, "tools")
-    if not isinstance(value, Mapping):
-        raise RowProblem(field, f"expected {_TOOL}, found {kind_of(value)}", "tools")
-    described = value.get("function", value)
+    described = value.get("function", value) if isinstance(value, Mapping) else value
     if isinstance(described, str) and described.lstrip()[:1] == "{":
         described = parsed(described, f"{field}.function", 'a function such as {"name": "…", …}', "tools")
-    if not isinstance(described, Mapping) or not _name(described):
-        found = names_of(described) if isinstance(described, Mapping) else kind_of(described)
-        raise RowProblem(field, f"expected {_TOOL}, found {found}", "tools")
-    function = {key: _schema(inner, f"{field}.{key}") if key in _SCHEMAS else inner for key, inner in described.items()}
+    function = dict(_function(described, field, _TOOL))
+    if isinstance(schema := function.get("parameters"), str) and schema.strip():
+        function["parameters"] = parsed(schema, f"{field}.parameters", "a JSON schema", "tools")
     return {**value, "function": function} if "function" in value else {"type": "function", "function": function}
 
 
-def _schema(value: Any, field: str) -> Any:
-    """A JSON schema, also one that is written as text."""
-    return parsed(value, field, "a JSON schema", "tools") if isinstance(value, str) and value.strip() else value
+def _function(value: Any, field: str, expected: str) -> Mapping[str, Any]:
+    """A function that is described or called: an object with a name."""
+    if isinstance(value, Mapping) and isinstance(name := value.get("name"), str) and name.strip():
+        return value
+    found = names_of(value) if isinstance(value, Mapping) else kind_of(value)
+    raise RowProblem(field, f"expected {expected}, found {found}", "tools")
 
 
 def calls_of(value: Any, field: str) -> list[dict[str, Any]]:
@@ -75,16 +74,8 @@ def written_calls(value: Any, field: str) -> list[dict[str, Any]]:
     return calls_of([call for one in found for call in (one if isinstance(one, list) else [one])], field)
 
 
-def written_calls_in(parts: list[Any], field: str) -> list[dict[str, Any]]:
-    """The calls in the parts of a turn, each an object or JSON in a text."""
-    return [call for part in parts for call in written_calls(part, field)]
-
-
 def _call(value: Any, field: str) -> dict[str, Any]:
-    called = value.get("function", value) if isinstance(value, Mapping) else value
-    if not isinstance(called, Mapping) or not _name(called):
-        found = names_of(called) if isinstance(called, Mapping) else kind_of(called)
-        raise RowProblem(field, f"expected {_CALL}, found {found}", "tools")
+    called = _function(value.get("function", value) if isinstance(value, Mapping) else value, field, _CALL)
     arguments = called.get("arguments", called.get("parameters"))
     if isinstance(arguments, str):
         arguments = parsed(arguments, f"{field}.arguments", "an object", "tools") if arguments.strip() else {}
@@ -96,13 +87,10 @@ def _call(value: Any, field: str) -> dict[str, Any]:
 
 def answer_of(value: Any, field: str) -> str:
     """What a tool answered: text, which may be empty, or an object or list, written as JSON."""
-    if isinstance(value, Mapping) or (isinstance(value, list) and not _are_parts(value)):
+    parts = isinstance(value, list) and value and all(map(is_text_part, value))
+    if isinstance(value, Mapping | list) and not parts:
         return json.dumps(sound(value, field), ensure_ascii=False)
     return text(value, field, empty=True)
-
-
-def _are_parts(value: list[Any]) -> bool:
-    return bool(value) and all(is_text_part(part) for part in value)
 
 
 def _with_plain_numbers(value: Any, field: str) -> Any:
@@ -112,15 +100,10 @@ def _with_plain_numbers(value: Any, field: str) -> Any:
         return [_with_plain_numbers(inner, field) for inner in value]
     if isinstance(value, Written):
         if not math.isfinite(value) or Decimal(value.text) != Decimal(repr(float(value))):
-            raise RowProblem(
-                field, f"the number {clean(value.text, limit=60)} would lose digits; write it as text", "tools"
-            )
+            shown = clean(value.text, limit=60)
+            raise RowProblem(field, f"the number {shown} would lose digits; write it as text", "tools")
         return float(value)
     return value
-
-
-def _name(value: Mapping[str, Any]) -> bool:
-    return isinstance(value.get("name"), str) and bool(value["name"].strip())
 
 
 def sound(value: Any, field: str) -> Any:
@@ -129,9 +112,7 @@ def sound(value: Any, field: str) -> Any:
         value = _with_plain_numbers(value, field)
         json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
     except UnicodeEncodeError:
-        raise RowProblem(
-            field, "half a character (a lone surrogate), which no encoding can write", "encoding"
-        ) from None
+        raise RowProblem(field, HALF_CHARACTER, "encoding") from None
     except RecursionError:
         raise RowProblem(field, "is nested too deeply", "too-deep") from None
     except (TypeError, ValueError) as error:

@@ -8,49 +8,32 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tuitune.data.rows.column_names import DIALOGUE, ROLE_KEYS, exchange
-from tuitune.data.rows.fields import RowProblem as RowProblem
-from tuitune.data.rows.fields import kind_of, names_of, parsed, parted, quoted, text
-from tuitune.data.rows.tool_calls import answer_of, calls_of, written_calls, written_calls_in
+from tuitune.data.rows.fields import RowProblem, kind_of, names_of, parsed, parted, quoted, text
+from tuitune.data.rows.tool_calls import answer_of, calls_of, written_calls
 
 Turn = dict[str, Any]
 """`{"role": "system" | "user" | "assistant" | "tool", "content": str}`; an assistant turn may have `tool_calls` (its
 content is then often empty), `reasoning_content` or `thinking`, and a `weight` other than 1: 0 where it is not to be
 learned. A turn has perhaps the `name` of who speaks, one of a tool a `tool_call_id`."""
 
-ROLES = {
-    "system": "system",
-    "developer": "system",
-    "user": "user",
-    "human": "user",
-    "prompter": "user",
-    "assistant": "assistant",
-    "gpt": "assistant",
-    "chatgpt": "assistant",
-    "bot": "assistant",
-    "bing": "assistant",
-    "bard": "assistant",
-    "model": "assistant",
-    "ai": "assistant",
-    "ai_assistant": "assistant",
-    "llm": "assistant",
-    "tool": "tool",
-    "tools": "tool",
-    "function": "tool",
-    "observation": "tool",
-    "ipython": "tool",
-    "tool_response": "tool",
-    "function_response": "tool",
-    "tool_result": "tool",
+_TOOL_ANSWERS = ("tool_response", "function_response", "tool_result")
+_NAMES_OF = {
+    "system": ("system", "developer"),
+    "user": ("user", "human", "prompter"),
+    "assistant": ("assistant", "gpt", "chatgpt", "bot", "bing", "bard", "model", "ai", "ai_assistant", "llm"),
+    "tool": ("tool", "tools", "function", "observation", "ipython", *_TOOL_ANSWERS),
 }
+ROLES = {name: role for role, names in _NAMES_OF.items() for name in names}
 """Roles by the names that data sets give them."""
 
 CALLING = frozenset({"function_call", "tool_call", "function-call"})
 """Roles of a turn in which the assistant calls tools."""
 
-_TEXT_KEYS = ("content", "value", "text", "message")
+TEXT_KEYS = ("content", "value", "text", "message")
 REASONING = ("reasoning_content", "thinking", "reasoning")
 """Keys of what an assistant turn thinks before it answers."""
 
+CALL_KEYS = ("tool_calls", "function_call")
 _ORIGIN = ("name", "tool_call_id")
 WEIGHTS = ("weight", "loss_weight", "loss", "loss_scale", "train", "training")
 """Keys of a turn that tell how much it is learned: a number, or true or false."""
@@ -63,13 +46,6 @@ _AFTER = {
 }
 SPEAKER = re.compile(r"\n\n(Human|Assistant):")
 """What opens a turn in a conversation that is written as one text."""
-
-
-def conversation(value: Any, field: str) -> list[Turn]:
-    """The turns in `value`; RowProblem where roles, order or an empty turn leave nothing sound to learn from."""
-    turns = turn_list(value, field)
-    check_order(turns, field)
-    return turns
 
 
 def check_order(turns: Sequence[Turn], field: str) -> None:
@@ -148,20 +124,18 @@ def turn(value: Any, field: str) -> Turn:
     role_key, text_key = turn_keys(value)
     name = value.get(role_key)
     role = ROLES.get(name) or ROLES.get(name.strip().lower()) if isinstance(name, str) else None
-    if role == "user" or role == "system":
-        if text_key in value:
-            spoken = {"role": role, "content": _spoken(value[text_key], field, text_key)}
-            return _named(spoken, value) if "name" in value else spoken
-    elif role == "assistant":
+    if role == "assistant":
         return _assistant(value, text_key, field)
     if role == "tool" and value.keys() <= {role_key, *_ORIGIN}:
         value = {**value, text_key: ""}
     if text_key not in value or role_key not in value:
-        missing = text_key if role_key in value else role_key
-        raise RowProblem(field, f"the turn has no '{missing}'; it has {names_of(value)}", "missing")
+        raise _without(text_key if role_key in value else role_key, value, field)
     if role == "tool":
         origin = {key: value[key] for key in _ORIGIN if isinstance(value.get(key), str)}
         return {"role": role, "content": answer_of(value[text_key], f"{field}.{text_key}"), **origin}
+    if role:
+        spoken = {"role": role, "content": _spoken(value[text_key], field, text_key)}
+        return _named(spoken, value) if "name" in value else spoken
     if isinstance(name, str) and name.strip().lower() in CALLING:
         calls = written_calls(value[text_key], f"{field}.{text_key}")
         return _weighed({"role": "assistant", "content": "", "tool_calls": calls}, value, field)
@@ -170,22 +144,25 @@ def turn(value: Any, field: str) -> Turn:
     raise RowProblem(f"{field}.{role_key}", f"expected system, user, assistant or tool, found {shown}", kind)
 
 
+def _without(key: str, value: Mapping[str, Any], field: str) -> RowProblem:
+    return RowProblem(field, f"the turn has no '{key}'; it has {names_of(value)}", "missing")
+
+
 def _assistant(value: Mapping[str, Any], text_key: str, field: str) -> Turn:
     said = value.get(text_key)
     where, thought = f"{field}.{text_key}", ""
     called: list[Any] = []
     if isinstance(said, list):
         said, thought, called = parted(said, where)
-    one: Turn
-    key = next((key for key in ("tool_calls", "function_call") if value.get(key)), None)
-    if key or called:
+    one: Turn = {"role": "assistant"}
+    if (key := next((key for key in CALL_KEYS if value.get(key)), None)) or called:
         calls = calls_of(value[key], f"{field}.{key}") if key else []
-        calls += written_calls_in(called, where)
-        one = {"role": "assistant", "content": text(said or None, where, empty=True), "tool_calls": calls}
+        calls += [call for one in called for call in written_calls(one, where)]
+        one |= {"content": text(said or None, where, empty=True), "tool_calls": calls}
     elif text_key in value:
-        one = {"role": "assistant", "content": _spoken(said, field, text_key)}
+        one["content"] = _spoken(said, field, text_key)
     else:
-        raise RowProblem(field, f"the turn has no '{text_key}'; it has {names_of(value)}", "missing")
+        raise _without(text_key, value, field)
     if thought:
         one["reasoning_content"] = thought
     for reasoning in REASONING:
@@ -195,7 +172,6 @@ def _assistant(value: Mapping[str, Any], text_key: str, field: str) -> Turn:
 
 
 def _named(one: Turn, value: Mapping[str, Any]) -> Turn:
-    """The turn with the name of who speaks, where it has one."""
     name = value.get("name")
     return {**one, "name": name} if isinstance(name, str) and name.strip() else one
 
@@ -234,7 +210,7 @@ def turn_keys(value: Mapping[str, Any]) -> tuple[str, str]:
     if "role" not in value and "from" in value and "value" in value:
         return "from", "value"
     role = next((key for key in ROLE_KEYS if key in value), "role")
-    spoken = next((key for key in _TEXT_KEYS if key in value), "value" if role == "from" else "content")
+    spoken = next((key for key in TEXT_KEYS if key in value), "value" if role == "from" else "content")
     return role, spoken
 
 

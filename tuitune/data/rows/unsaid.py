@@ -9,7 +9,7 @@ from functools import cached_property, lru_cache
 from typing import Any
 
 from tuitune.data.rows.column_names import CONVERSATIONS, PROMPTS, ROLE_KEYS, SYSTEMS, TOOLS, usual_name
-from tuitune.data.rows.turns import REASONING, ROLES, SPEAKER, WEIGHTS, turn_keys
+from tuitune.data.rows.turns import CALL_KEYS, REASONING, ROLES, SPEAKER, WEIGHTS, turn_keys
 from tuitune.data.sources.numbers import loads
 
 _NO_TEXTS = {"messages", "tools", "label"}
@@ -18,26 +18,14 @@ _NO_TEXTS = {"messages", "tools", "label"}
 _THOUGHTS = (*REASONING, "thought", "thoughts", "chain_of_thought", "cot", "rationale")
 """Names of columns and keys for what is thought before an answer."""
 
-_CALLS = ("tool_calls", "function_call")
 _MASKS = ("mask", "masked", "train_detail", "training_detail")
 """Names for what part of an answer is learned, of which each library has its own idea."""
 
 _LOSSES = {*_MASKS, *WEIGHTS}
-_TELLING = {
-    *(
-        *_THOUGHTS,
-        *_CALLS,
-        *CONVERSATIONS,
-        *PROMPTS,
-        *SYSTEMS,
-        *TOOLS,
-        "reasoning_details",
-        "refusal",
-        "system_message",
-    ),
-    *("context", "contexts", "history", "choices", "options", "passage", "passages", "document", "documents"),
-    *("knowledge", "evidence", "background", "hint", "facts", "abstract", "article"),
-}
+_CONTEXTS = ("context", "contexts", "history", "choices", "options", "passage", "passages", "document", "documents")
+_SOURCES = ("knowledge", "evidence", "background", "hint", "facts", "abstract", "article")
+_REMARKS = ("reasoning_details", "refusal", "system_message")
+_TELLING = {*_THOUGHTS, *CALL_KEYS, *CONVERSATIONS, *PROMPTS, *SYSTEMS, *TOOLS, *_CONTEXTS, *_SOURCES, *_REMARKS}
 """Names of columns and keys that say something to the model with a single word too."""
 
 _ASIDE = re.compile(
@@ -131,7 +119,7 @@ def _unread_keys(one: Mapping[str, Any], learned: _Learned) -> Iterator[str]:
         if key in _MASKS:
             lost = value is not None
         else:
-            lost = (asked and key in _CALLS and bool(value)) or learned.lacks(key, value)
+            lost = (asked and key in CALL_KEYS and bool(value)) or learned.lacks(key, value)
         if lost:
             yield key
 

@@ -16,12 +16,7 @@ PROBLEMS = "problems.jsonl"
 
 
 def begin_scan(
-    name: str,
-    *,
-    base: Path,
-    split: str = "train",
-    shape: str = "auto",
-    columns: Mapping[str, str] | None = None,
+    name: str, *, base: Path, split: str = "train", shape: str = "auto", columns: Mapping[str, str] | None = None
 ) -> Task:
     """The scan of the source called `name`: one that is done or at work, or a new one. Its result is an `Inspection`
     as JSON.
@@ -29,13 +24,7 @@ def begin_scan(
     TuituneError where there is no such source.
     """
     base = base.absolute()
-    wanted = {
-        "source": name,
-        "base": str(base),
-        "split": split,
-        "shape": shape,
-        "columns": dict(columns or {}),
-    }
+    wanted = {"source": name, "base": str(base), "split": split, "shape": shape, "columns": dict(columns or {})}
     return begin("scan", wanted, [stamp(resolve(name, base=base))])
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from tuitune.data.scan.sample import LOST, SHORT, ScanSample
+from tuitune.data.scan.sample import LOST, SHORT, Hint, ScanSample
 from tuitune.data.scan.tally import Tally
 from tuitune.text import clean
 from tuitune.units import percent_text
@@ -20,13 +20,14 @@ TASKS = {
 _CLASSES = 50
 _FEW = 50
 _OVER_LONG = 100_000
-_PERSONAL = {
+PERSONAL = {
     "email": "an e-mail address",
     "phone": "a phone number",
     "card": "a possible payment card number",
     "iban": "a bank account number (IBAN)",
     "key": "a possible secret key or token",
 }
+"""Kinds of personal data that are hinted at, in words."""
 
 Advice = dict[str, str]
 
@@ -40,9 +41,7 @@ def advise(total: Tally, duplicates: int, languages: Mapping[str, float], unread
         return [_advice(UNREADABLE, unreadable, warning=True)]
     found = [
         *_on_values(total),
-        *_on_people(total.sample),
-        *_on_personal_data(total.sample),
-        *_on_lost_characters(total.sample),
+        *_on_hints(total.sample),
         *_on_repeats(total, duplicates),
         *_on_classes(total.sample),
         *_on_lengths(total),
@@ -60,10 +59,10 @@ def _on_values(total: Tally) -> Iterator[Advice]:
     for name, hint in total.numbers.items():
         rows = f"{hint.count:,} row{'' if hint.count == 1 else 's'}"
         message = f"a number in the column {clean(name, limit=60)} is learned as text, digit by digit: {rows}"
-        yield _advice("numbers", f"{message} ({_named(hint.rows, hint.count)})")
+        yield _advice("numbers", f"{message} ({_named(hint)})")
     for name, hint in total.unread.items():
         message = f"{clean(name, limit=60)} is not read and so not learned"
-        yield _advice("unread", f"{message} ({_named(hint.rows, hint.count)})", warning=True)
+        yield _advice("unread", f"{message} ({_named(hint)})", warning=True)
 
 
 def _on_rows(total: Tally) -> Iterator[Advice]:
@@ -87,7 +86,6 @@ def _on_repeats(total: Tally, duplicates: int) -> Iterator[Advice]:
 
 
 def _on_classes(sample: ScanSample) -> Iterator[Advice]:
-    """Answers out of a few classes, most of them the same."""
     answers, seen = sample.short_answers, sample.short_answers.total()
     if sample.rows < _FEW or not 2 <= len(answers) <= _CLASSES or seen < 0.8 * sample.rows:
         return
@@ -117,8 +115,8 @@ def _on_lengths(total: Tally) -> Iterator[Advice]:
         yield _advice("length-imbalance", message)
     short = answers.share_below(SHORT)
     if 0.02 <= short < 0.5:
-        named = _named(total.sample.short.rows, total.sample.short.count)
-        length = f"under {SHORT} characters" + (f" ({named})" if total.sample.short.count else "")
+        seen = total.sample.hints.get("short")
+        length = f"under {SHORT} characters" + (f" ({_named(seen)})" if seen else "")
         message = f"{percent_text(short)} of the answers are {length}; cleaning.shortest can drop them"
         yield _advice("short-answers", message)
 
@@ -130,46 +128,32 @@ def _on_languages(languages: Mapping[str, float]) -> Iterator[Advice]:
         yield _advice("languages", f"several languages: {listed}; the model answers in each as often as it sees it")
 
 
-def _on_personal_data(sample: ScanSample) -> Iterator[Advice]:
-    for kind, hint in sample.hints.items():
+def _on_hints(sample: ScanSample) -> Iterator[Advice]:
+    people = sample.hints.get("people", Hint())
+    if people.count >= 10 and people.count >= 0.1 * sample.rows:
         message = (
-            f"{_rows_of(hint.count, sample)} {'has' if hint.count == 1 else 'have'} {_PERSONAL[kind]} "
-            f"({_named(hint.rows, hint.count)}); a model can repeat its training data"
-        )
-        yield _advice(f"personal-{kind}", message, warning=True)
-    control = sample.control
-    if control.count:
-        named = _named(control.rows, control.count)
-        has = "has" if control.count == 1 else "have"
-        message = f"{_rows_of(control.count, sample)} {has} control or invisible characters ({named})"
-        yield _advice("control-characters", message)
-
-
-def _on_lost_characters(sample: ScanSample) -> Iterator[Advice]:
-    if sample.lost.count:
-        has, named = "has" if sample.lost.count == 1 else "have", _named(sample.lost.rows, sample.lost.count)
-        message = (
-            f"{_rows_of(sample.lost.count, sample)} {has} {LOST} (U+FFFD) where a character was lost ({named}); "
-            "export the text again as UTF-8, or leave these rows out"
-        )
-        yield _advice("lost-characters", message, warning=True)
-
-
-def _on_people(sample: ScanSample) -> Iterator[Advice]:
-    hint = sample.decisions
-    if hint.count >= 10 and hint.count >= 0.1 * sample.rows:
-        message = (
-            f"{_rows_of(hint.count, sample)} seem to decide about people ({_named(hint.rows, hint.count)}): a model "
+            f"{people.count:,} of {sample.rows:,} sampled rows seem to decide about people ({_named(people)}): a model "
             "learns the bias in such decisions, and removing single words does not remove it. Compare its answers "
             "across groups before use"
         )
         yield _advice("people", message, warning=True)
+    for kind in filter(PERSONAL.__contains__, sample.hints):
+        message = f"{_seen(sample, kind, PERSONAL[kind])}; a model can repeat its training data"
+        yield _advice(f"personal-{kind}", message, warning=True)
+    if "control" in sample.hints:
+        yield _advice("control-characters", _seen(sample, "control", "control or invisible characters"))
+    if "lost" in sample.hints:
+        found = _seen(sample, "lost", f"{LOST} (U+FFFD) where a character was lost")
+        message = f"{found}; export the text again as UTF-8, or leave these rows out"
+        yield _advice("lost-characters", message, warning=True)
 
 
-def _rows_of(count: int, sample: ScanSample) -> str:
-    return f"{count:,} of {sample.rows:,} sampled rows"
+def _seen(sample: ScanSample, kind: str, what: str) -> str:
+    hint = sample.hints[kind]
+    has = "has" if hint.count == 1 else "have"
+    return f"{hint.count:,} of {sample.rows:,} sampled rows {has} {what} ({_named(hint)})"
 
 
-def _named(rows: list[int], count: int, most: int = 5) -> str:
-    listed = ", ".join(f"{row:,}" for row in rows[:most])
-    return f"row{'s' if count > 1 else ''} {listed}{', …' if count > most else ''}"
+def _named(hint: Hint, most: int = 5) -> str:
+    listed = ", ".join(f"{row:,}" for row in hint.rows[:most])
+    return f"row{'s' if hint.count > 1 else ''} {listed}{', …' if hint.count > most else ''}"

@@ -18,13 +18,12 @@ from typing import Any, BinaryIO
 import orjson
 
 from tuitune.data.scan.tally import Reading, Tally
-from tuitune.data.sources.files import beginning
-from tuitune.data.sources.formats import BOM, format_of
+from tuitune.data.sources.files import is_plain_lines
+from tuitune.data.sources.formats import BOM
 from tuitune.data.sources.json_rows import read_lines
-from tuitune.data.sources.names import Source, file_names
+from tuitune.data.sources.names import Source
 from tuitune.data.sources.numbers import has_fractions
-from tuitune.data.sources.packed import is_packed
-from tuitune.data.sources.rows import DEEPEST, LONGEST, SourceError
+from tuitune.data.sources.rows import DEEPEST, LONGEST
 from tuitune.problem import TuituneError
 
 SIZE = 8 << 20
@@ -49,18 +48,10 @@ class Block:
 
 def blocks_of(source: Source, size: int = SIZE) -> list[Block]:
     """The blocks of a source, in order; none where it is anything but plain files of JSON Lines."""
-    names = file_names(source.paths) if len(source.paths) > 1 else [None]
-    if not source.paths or not all(map(_is_plain_lines, source.paths)):
+    if not source.paths or not all(map(is_plain_lines, source.paths)):
         return []
-    files = [(path, path.stat().st_size, name) for path, name in zip(source.paths, names, strict=True)]
+    files = [(path, path.stat().st_size, name) for path, name in source.named_paths]
     return [Block(path, at, min(at + size, end), name) for path, end, name in files for at in range(0, end, size)]
-
-
-def _is_plain_lines(path: Path) -> bool:
-    try:
-        return not is_packed(path) and format_of(path, beginning(path)) == "jsonl"
-    except SourceError:
-        return False
 
 
 def count_blocks(blocks: list[Block], reading: Reading) -> Iterator[tuple[Tally, int]]:
@@ -81,21 +72,18 @@ def _counted(blocks: list[Block], reading: Reading) -> Iterator[Tally]:
     if processes == 1 or sum(block.end - block.start for block in blocks) < _WORTH_PROCESSES:
         yield from (count(block, reading) for block in blocks)
         return
+    waiting: deque[Future[Tally]] = deque()
+    pool = ProcessPoolExecutor(processes, get_context("fork"), initializer=_end_with, initargs=(os.getpid(),))
     try:
-        yield from _in_processes(processes, blocks, reading)
+        with pool:
+            for block in blocks:
+                waiting.append(pool.submit(count, block, reading))
+                if len(waiting) > _AHEAD * processes:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
     except BrokenProcessPool:
         raise TuituneError("a process that counts rows was killed, perhaps for lack of memory") from None
-
-
-def _in_processes(processes: int, blocks: list[Block], reading: Reading) -> Iterator[Tally]:
-    waiting: deque[Future[Tally]] = deque()
-    with ProcessPoolExecutor(processes, get_context("fork"), initializer=_end_with, initargs=(os.getpid(),)) as pool:
-        for block in blocks:
-            waiting.append(pool.submit(count, block, reading))
-            if len(waiting) > _AHEAD * processes:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
 
 
 def _end_with(parent: int) -> None:

@@ -26,27 +26,15 @@ class Duplicates:
     rows: list[tuple[int, int]]
 
 
-class Seen:
-    """Duplicates of a set that is small enough to remember every row of."""
-
-    def __init__(self) -> None:
-        self._first: dict[int, int] = {}
-        self._row = 0
-        self.duplicates = Duplicates(0, [])
-
-    def add(self, fingerprints: Iterable[int]) -> None:
-        """Take in the rows that come next."""
-        count, rows = self.duplicates.count, self.duplicates.rows
-        for one in fingerprints:
-            self._row += 1
-            if one == UNREADABLE:
-                continue
-            first = self._first.setdefault(one, self._row)
-            if first != self._row:
-                count += 1
-                if len(rows) < NAMED:
-                    rows.append((self._row, first))
-        self.duplicates = Duplicates(count, rows)
+def repeats(fingerprints: Iterable[int]) -> Duplicates:
+    """The duplicates among rows that are few enough to remember the fingerprint of each."""
+    first: dict[int, int] = {}
+    rows = [
+        (row, earlier)
+        for row, one in enumerate(fingerprints, 1)
+        if one != UNREADABLE and (earlier := first.setdefault(one, row)) != row
+    ]
+    return Duplicates(len(rows), rows[:NAMED])
 
 
 def repeated(fingerprints: Path, *, at_once: int = AT_ONCE) -> Duplicates:

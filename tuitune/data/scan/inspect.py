@@ -2,51 +2,43 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
-from tuitune.data.scan.advice import advise
-from tuitune.data.scan.duplicates import Duplicates, Seen
+from tuitune.data.scan.advice import PERSONAL, advise
+from tuitune.data.scan.duplicates import Duplicates, repeats
 from tuitune.data.scan.report import LISTED, DataProblem, Inspection
-from tuitune.data.scan.streams import count_rows
-from tuitune.data.scan.tally import Reading, Tally
-from tuitune.data.shapes.detect import UNKNOWN, Detection, recognise
-from tuitune.data.sources.names import open_rows
-
-SAMPLE = 200
-"""Rows that the shape is recognised from."""
+from tuitune.data.scan.tally import Reading, Tally, count_rows
+from tuitune.data.shapes.detect import SAMPLE, UNKNOWN, Detection, recognise
+from tuitune.data.sources.files import open_rows
 
 
-def inspect(
-    path: Path | str,
-    *,
-    shape: str = "auto",
-    columns: Mapping[str, str] | None = None,
-    limit: int | None = None,
-) -> Inspection:
-    """Read a file to its end (or `limit` rows) in this process, and report what can be counted.
+def inspect(path: Path | str, *, shape: str = "auto", columns: Mapping[str, str] | None = None) -> Inspection:
+    """Read a file to its end in this process, and report what can be counted.
 
     No row is looked at closely: what a report says from a sample comes from a scan alone.
     `shape` and `columns` as in a recipe: "auto" recognises the shape from the first rows. SourceError where the file
     gives no rows at all.
     """
-    rows = open_rows(path, limit=limit)
+    rows = open_rows(path)
     first = list(islice(rows, SAMPLE))
     found = recognise(first, shape, columns or {})
-    seen = Seen()
-    parts = (tally for tally, _ in count_rows(chain(first, rows), Reading(found.shape, found.columns, every=0)))
-    total, problems = gather(parts, lambda part: seen.add(part.fingerprints))
-    return report(str(path), found, total, problems, seen.duplicates)
+    fingerprints = array("q")
+    parts = count_rows(chain(first, rows), Reading(found.shape, found.columns, every=0))
+    total, problems = gather(parts, lambda part, _: fingerprints.extend(part.fingerprints))
+    return report(str(path), found, total, problems, repeats(fingerprints))
 
 
-def gather(parts: Iterable[Tally], take: Callable[[Tally], Any]) -> tuple[Tally, list[DataProblem]]:
+def gather(parts: Iterable[tuple[Tally, int]], take: Callable[[Tally, int], Any]) -> tuple[Tally, list[DataProblem]]:
     """The counts over all parts, and the first problems. `take` gets each part, for what is not gathered here."""
     total: Tally | None = None
     problems: list[DataProblem] = []
-    for part in parts:
-        take(part)
+    for part, size in parts:
+        take(part, size)
         problems += part.problems[: LISTED - len(problems)]
         if total is None:
             total = Tally(part.reading)
@@ -82,6 +74,6 @@ def report(
         turns={str(turns): rows for turns, rows in sorted(total.turns.items())},
         sampled=total.sample.rows,
         languages=languages,
-        personal={kind: hint.as_json() for kind, hint in total.sample.hints.items()},
+        personal={kind: asdict(hint) for kind, hint in total.sample.hints.items() if kind in PERSONAL},
         advice=advise(total, duplicates.count, languages, found.unreadable),
     )

@@ -21,15 +21,11 @@ _SURE = 0.7
 
 
 @cache
-def _identifier() -> LanguageIdentifier:
+def model() -> LanguageIdentifier:
+    """The model, which takes most of a second to read; for much of it other threads can work on."""
     from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
     return LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True, min_confidence=_SURE)
-
-
-def load() -> None:
-    """Read the model ahead, which takes most of a second; for much of it other threads can work on."""
-    _identifier()
 
 
 def languages(texts: Sequence[str]) -> dict[str, float]:
@@ -38,7 +34,7 @@ def languages(texts: Sequence[str]) -> dict[str, float]:
     Texts with hardly a letter, and those whose language is not clear, are left out.
     """
     judged = [text for text in texts if sum(map(str.isalpha, text)) >= LEAST]
-    clear = [code for code, _ in map(_identifier().classify, judged) if code != "und"]
+    clear = [code for code, _ in map(model().classify, judged) if code != "und"]
     shares = {code: count / len(clear) for code, count in Counter(clear).most_common()}
     common = {code: round(share, 4) for code, share in shares.items() if share >= _RARE}
     rest = 1 - sum(share for share in shares.values() if share >= _RARE)

@@ -22,8 +22,9 @@ class Lengths:
         self.longest = max(lengths, default=0)
         self.longest_row = rows[lengths.index(self.longest)] if lengths else 0
         for length in [one for one in self.counts if one >= _EXACT]:
+            unit = 10 ** (len(str(length)) - 3)
             count = self.counts.pop(length)
-            self.counts[_rounded(length)] += count
+            self.counts[length - length % unit] += count
 
     def merge(self, later: Lengths) -> None:
         """Take in the counts of the rows that come next."""
@@ -56,8 +57,3 @@ class Lengths:
             "longest": self.longest,
             "longest_row": self.longest_row or None,
         }
-
-
-def _rounded(length: int) -> int:
-    unit = 10 ** (len(str(length)) - 3)
-    return length - length % unit

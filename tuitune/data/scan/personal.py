@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 _EMAIL = re.compile(r"[\w.+-]{1,64}@(?:[\w-]{1,63}\.){1,4}[A-Za-z]{2,24}\b")
 _PHONE = re.compile(
@@ -46,30 +46,23 @@ def personal_in(text: str) -> Iterator[str]:
     """
     if "@" in text and _EMAIL.search(text):
         yield "email"
-    if _has_key_part(text) and _KEY.search(text):
+    marked = any(mark in text and any(part in text for part in parts) for mark, parts in _KEY_PARTS.items())
+    if marked and _KEY.search(text):
         yield "key"
     if not _has_seven_digits(text):
         return
     if _PHONE.search(text):
         yield "phone"
-    if _any_valid(_CARD, text, _is_card):
+    if any(map(_is_card, _CARD.findall(text))):
         yield "card"
-    if _any_valid(_IBAN, text, _is_iban):
+    if any(map(_is_iban, _IBAN.findall(text))):
         yield "iban"
-
-
-def _has_key_part(text: str) -> bool:
-    return any(mark in text and any(part in text for part in parts) for mark, parts in _KEY_PARTS.items())
 
 
 def _has_seven_digits(text: str) -> bool:
     if text.isascii() and b"0" * 7 not in text.encode().translate(_AS_ZEROS, b" .()-"):
         return False
     return _SEVEN_DIGITS.search(text) is not None
-
-
-def _any_valid(pattern: re.Pattern[str], text: str, valid: Callable[[str], bool]) -> bool:
-    return any(valid(match[0]) for match in pattern.finditer(text))
 
 
 def _is_card(text: str) -> bool:

@@ -6,19 +6,13 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from tuitune.data.rows.turns import RowProblem
-from tuitune.data.shapes.detect import Detection
+from tuitune.data.rows.fields import RowProblem
 from tuitune.data.sources.rows import Row, mark
 
 LISTED = 100
 """Problems in the report itself; a scan's folder has the rest."""
 
-_WORDS = {
-    "UTF-8": "encoding",
-    "surrogate": "encoding",
-    "nested": "too-deep",
-    "expected an object": "type",
-}
+_WORDS = {"UTF-8": "encoding", "surrogate": "encoding", "nested": "too-deep", "expected an object": "type"}
 
 
 @dataclass(frozen=True)
@@ -51,9 +45,6 @@ class DataProblem:
         line = None if self.line is None else self.line + lines_before
         row = Row(self.row + rows_before, line, None, self.message)
         return replace(self, row=row.number, line=line, mark=self.mark or mark(row))
-
-    def as_json(self) -> dict[str, Any]:
-        return asdict(self)
 
 
 @dataclass(frozen=True)
@@ -101,7 +92,3 @@ class Inspection:
         problems = [DataProblem(**problem) for problem in document["problems"]]
         pairs = [(later, earlier) for later, earlier in document["duplicate_rows"]]
         return cls(**{**document, "problems": problems, "duplicate_rows": pairs})
-
-    @property
-    def detection(self) -> Detection:
-        return Detection(self.shape, self.columns, self.reason, self.share)

@@ -7,10 +7,10 @@ from __future__ import annotations
 import re
 import sys
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
-from tuitune.data.scan.decisions import about_people
 from tuitune.data.scan.personal import personal_in
 
 ROWS = 5_000
@@ -33,9 +33,20 @@ _SHORT_ANSWER = 40
 _DISTINCT = 1_000
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\U000e0000-\U000e007f]")
 
+_WORK = ("applicant", "candidate", "résumé", "curriculum vitae")
+_MONEY = ("borrower", "loan application", "credit score", "tenant", "claimant")
+_LAW = ("inmate", "defendant", "offender", "parole", "asylum")
+_PEOPLE = (*_WORK, *_MONEY, *_LAW, "patient")
+_CHOOSING = (" hire", "hiring", "recruit", "shortlist", "screening", "triage", "prioriti")
+_GRANTING = ("approve", "approval", " grant", "admit", "admission", "eligib", "creditworth")
+_REFUSING = ("reject", "deny", "denied", "denial", "recidivism")
+_DECISIONS = (*_CHOOSING, *_GRANTING, *_REFUSING)
+
 
 class ScanSample:
-    """What was seen in every `every`-th row; in none for 0."""
+    """What was seen in every `every`-th row; in none for 0. `hints` are kinds of personal data (`personal_in`), and
+    "people" (decisions about them), "control" (characters), "lost" (characters) and "short" (answers).
+    """
 
     def __init__(self, every: int = 1) -> None:
         self.every = every or sys.maxsize
@@ -43,20 +54,7 @@ class ScanSample:
         self.texts: list[str] = []
         self._offered, self._kept_every = 0, 1
         self.short_answers: Counter[str] = Counter()
-        self.hints: dict[str, Hint] = {}
-        self.decisions = Hint()
-        self.control = Hint()
-        self.lost = Hint()
-        self.short = Hint()
-
-    @property
-    def _noted(self) -> tuple[Hint, ...]:
-        """What is noted of rows, but for hints of personal data."""
-        return self.decisions, self.control, self.lost, self.short
-
-    def wants(self, number: int) -> bool:
-        """Whether the row with this number is one to look at."""
-        return number % self.every == 0
+        self.hints = Hints()
 
     def add(self, canonical: Mapping[str, Any], number: int) -> None:
         asked, said = question_and_answer(canonical)
@@ -67,31 +65,17 @@ class ScanSample:
         self._keep_text(whole[:_TEXT_CHARACTERS])
         if len(said) <= _SHORT_ANSWER and len(self.short_answers) < _DISTINCT:
             self.short_answers[said.strip()] += 1
-        for kind in personal_in(whole):
-            self.hints.setdefault(kind, Hint()).add(number)
-        if about_people(whole):
-            self.decisions.add(number)
-        if not whole.replace("\n", "").isprintable() and _CONTROL.search(whole):
-            self.control.add(number)
-        if LOST in whole:
-            self.lost.add(number)
-        if len(said) < SHORT:
-            self.short.add(number)
-
-    def place(self, rows_before: int) -> None:
-        """Say how many rows come before those seen here, which were numbered from 1."""
-        for hint in (*self.hints.values(), *self._noted):
-            hint.rows = [row + rows_before for row in hint.rows]
+        self.hints.add(personal_in(whole), number)
+        control = not whole.replace("\n", "").isprintable() and _CONTROL.search(whole)
+        seen = {"people": about_people(whole), "control": control, "lost": LOST in whole, "short": len(said) < SHORT}
+        self.hints.add((kind for kind, is_so in seen.items() if is_so), number)
 
     def merge(self, later: ScanSample) -> None:
         self.rows += later.rows
         for text in later.texts:
             self._keep_text(text)
         self.short_answers.update(later.short_answers)
-        for kind, hint in later.hints.items():
-            self.hints.setdefault(kind, Hint()).merge(hint)
-        for mine, theirs in zip(self._noted, later._noted, strict=True):
-            mine.merge(theirs)
+        self.hints.merge(later.hints)
 
     def _keep_text(self, text: str) -> None:
         self._offered += 1
@@ -102,24 +86,44 @@ class ScanSample:
             self._kept_every *= 2
 
 
+@dataclass
 class Hint:
-    """How many of the sampled rows have something, and the first of them."""
+    """How many rows have something, and the first of them."""
 
-    def __init__(self) -> None:
-        self.count = 0
-        self.rows: list[int] = []
+    count: int = 0
+    rows: list[int] = field(default_factory=list)
 
-    def add(self, row: int) -> None:
-        self.count += 1
-        if len(self.rows) < NAMED:
-            self.rows.append(row)
 
-    def merge(self, later: Hint) -> None:
-        self.count += later.count
-        self.rows = (self.rows + later.rows)[:NAMED]
+class Hints(dict[str, Hint]):
+    """What was seen in rows, by what it is."""
 
-    def as_json(self) -> dict[str, Any]:
-        return {"count": self.count, "rows": self.rows}
+    def add(self, names: Iterable[str], row: int) -> None:
+        """Note all this of a row."""
+        for name in names:
+            hint = self.setdefault(name, Hint())
+            hint.count += 1
+            if len(hint.rows) < NAMED:
+                hint.rows.append(row)
+
+    def place(self, rows_before: int) -> None:
+        """Say how many rows come before those seen here, which were numbered from 1."""
+        for hint in self.values():
+            hint.rows = [row + rows_before for row in hint.rows]
+
+    def merge(self, later: Hints) -> None:
+        """Take in what was seen in the rows that come next."""
+        for name, theirs in later.items():
+            mine = self.setdefault(name, Hint())
+            mine.count += theirs.count
+            mine.rows = (mine.rows + theirs.rows)[:NAMED]
+
+
+def about_people(text: str) -> bool:
+    """Whether a text is about deciding over people (whom to hire, lend to, admit, release or treat first): it names, in
+    English, both somebody to be decided about and a decision.
+    """
+    lower = text.lower()
+    return any(word in lower for word in _PEOPLE) and any(word in lower for word in _DECISIONS)
 
 
 def question_and_answer(canonical: Mapping[str, Any]) -> tuple[str, str]:

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import json
 from array import array
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
-import orjson
-
+from tuitune.data.rows.fields import RowProblem
 from tuitune.data.rows.plain import Measures
-from tuitune.data.rows.turns import RowProblem
 from tuitune.data.rows.unsaid import numbers, unread
 from tuitune.data.scan.lengths import Lengths
 from tuitune.data.scan.report import DataProblem
-from tuitune.data.scan.sample import Hint, ScanSample
+from tuitune.data.scan.sample import Hints, ScanSample
 from tuitune.data.shapes import SHAPES
-from tuitune.data.sources.rows import Row
+from tuitune.data.sources.rows import Row, content_of
 
 UNREADABLE = 0
 """The fingerprint of rows that cannot be read, which are no duplicates of each other."""
@@ -28,7 +25,7 @@ UNREADABLE = 0
 MOST_PROBLEMS = 40_000
 """Problems of one tally that are kept in full; the rest are counted."""
 
-_SORTED = orjson.OPT_SORT_KEYS
+_PART = 5_000
 
 
 @dataclass(frozen=True)
@@ -56,11 +53,10 @@ class Tally:
         self.turns: Counter[int] = Counter()
         self.fingerprints = array("q")
         self.sample = ScanSample(reading.every)
-        self.numbers: dict[str, Hint] = {}
-        self.unread: dict[str, Hint] = {}
+        self.numbers, self.unread = Hints(), Hints()
         shape = SHAPES.get(reading.shape)
         self._shape = shape if shape and shape.read else None
-        self._check = partial(shape.check, folder=reading.folder) if shape and shape.check and reading.folder else None
+        self._check = shape.check if shape else None
         self._marks: list[int] = []
         self._measured: list[int] = []
         self._numbers: list[int] = []
@@ -98,8 +94,8 @@ class Tally:
         """Count one row that could be read, by converting it."""
         self._marks.append(_fingerprint(values))
         try:
-            if self._check is not None:
-                self._check(values)
+            if self._check and self.reading.folder:
+                self._check(values, self.reading.folder)
             if self._shape is None:
                 return
             canonical = self._shape.convert(values, self.reading.columns)
@@ -107,13 +103,11 @@ class Tally:
             self._note(DataProblem.of(Row(number, line, values, file=file), problem))
             return
         columns = self.reading.columns
-        found = (self.numbers, numbers(values, columns)), (self.unread, unread(values, columns, canonical))
-        for seen, names in found:
-            for name in names:
-                seen.setdefault(name, Hint()).add(number)
+        self.numbers.add(numbers(values, columns), number)
+        self.unread.add(unread(values, columns, canonical), number)
         self._measured.extend(measures(canonical))
         self._numbers.append(number)
-        if self.sample.wants(number):
+        if number % self.sample.every == 0:
             self.sample.add(canonical, number)
 
     def close(self) -> None:
@@ -130,9 +124,8 @@ class Tally:
         self.problems = [problem.placed(rows_before, lines_before) for problem in self.problems]
         for lengths in (self.characters, self.answers):
             lengths.longest_row += rows_before if lengths.longest_row else 0
-        self.sample.place(rows_before)
-        for hint in (*self.numbers.values(), *self.unread.values()):
-            hint.rows = [row + rows_before for row in hint.rows]
+        for hints in (self.sample.hints, self.numbers, self.unread):
+            hints.place(rows_before)
 
     def merge(self, later: Tally) -> None:
         """Take in the counts over the rows that come next; not their problems and fingerprints, which are many."""
@@ -143,14 +136,27 @@ class Tally:
         self.answers.merge(later.answers)
         self.turns.update(later.turns)
         self.sample.merge(later.sample)
-        for mine, theirs in ((self.numbers, later.numbers), (self.unread, later.unread)):
-            for name, hint in theirs.items():
-                mine.setdefault(name, Hint()).merge(hint)
+        self.numbers.merge(later.numbers)
+        self.unread.merge(later.unread)
 
     def _note(self, problem: DataProblem) -> None:
         self.kinds[problem.kind] += 1
         if len(self.problems) < MOST_PROBLEMS:
             self.problems.append(problem)
+
+
+def count_rows(rows: Iterable[Row], reading: Reading) -> Iterator[tuple[Tally, int]]:
+    """A tally of each part of rows that can only be read one after another, and the number of its rows."""
+    rows = iter(rows)
+    while True:
+        tally = Tally(reading)
+        for row in islice(rows, _PART):
+            tally.add(row)
+        tally.close()
+        tally.place(0, 0)
+        if not tally.rows:
+            return
+        yield tally, tally.rows
 
 
 def measures(canonical: Mapping[str, Any]) -> Measures:
@@ -163,11 +169,8 @@ def measures(canonical: Mapping[str, Any]) -> Measures:
             if turn["role"] == "assistant":
                 answer = length
         return (characters, answer, len(messages))
-    if "text" in canonical:
-        length = len(canonical["text"])
-        return (length, length, 1)
-    sides = [canonical[name] for name in ("prompt", "chosen", "rejected", "completion") if name in canonical]
-    said = canonical.get("chosen", canonical.get("completion", ""))
+    sides = [canonical[name] for name in ("text", "prompt", "chosen", "rejected", "completion") if name in canonical]
+    said = next((canonical[name] for name in ("text", "chosen", "completion") if name in canonical), "")
     turns = sum(len(side) if isinstance(side, list) else 1 for side in sides)
     return (sum(map(_length, sides)), _length(said), turns - ("rejected" in canonical))
 
@@ -176,16 +179,6 @@ def _length(side: str | list[dict[str, Any]]) -> int:
     return len(side) if isinstance(side, str) else sum(len(turn["content"]) for turn in side)
 
 
-def _as_float(value: Any) -> float:
-    if isinstance(value, float):
-        return float(value)
-    raise TypeError
-
-
 def _fingerprint(values: dict[str, Any]) -> int:
-    """64 bits of the row's content, whatever the order of its keys; the same in this process and those it forks."""
-    try:
-        content = orjson.dumps(values, _as_float, _SORTED)
-    except TypeError:
-        content = json.dumps(values, sort_keys=True, default=str).encode(errors="surrogatepass")
-    return hash(content) or 1
+    """64 bits of the row's content; the same in this process and those it forks."""
+    return hash(content_of(values)) or 1

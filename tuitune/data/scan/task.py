@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
@@ -13,15 +12,14 @@ import orjson
 from tuitune.data.scan import PROBLEMS
 from tuitune.data.scan.blocks import Block, blocks_of, count_blocks
 from tuitune.data.scan.duplicates import repeated
-from tuitune.data.scan.inspect import SAMPLE, gather, report
-from tuitune.data.scan.languages import languages, load
+from tuitune.data.scan.inspect import gather, report
+from tuitune.data.scan.languages import languages, model
 from tuitune.data.scan.sample import ROWS
-from tuitune.data.scan.streams import count_rows
-from tuitune.data.scan.tally import Reading, Tally
-from tuitune.data.shapes.detect import recognise
+from tuitune.data.scan.tally import Reading, Tally, count_rows
+from tuitune.data.shapes.detect import SAMPLE, recognise
 from tuitune.data.sources.names import fetched, open_source, resolve
 from tuitune.data.sources.rows import Row, name_of
-from tuitune.data.tasks import TaskReport
+from tuitune.data.task_report import TaskReport
 
 
 def run(task: TaskReport) -> dict[str, Any]:
@@ -39,6 +37,8 @@ def run(task: TaskReport) -> dict[str, Any]:
         parts, size, unit = count_blocks(blocks, reading), sum(block.end - block.start for block in blocks), "bytes"
     else:
         parts, size, unit = count_rows(open_source(source, split=wanted["split"]), reading), None, "rows"
+    done = 0
+    task.progress("reading", done, size, unit)
     fingerprints = task.folder / "fingerprints"
     with (
         ThreadPoolExecutor(1) as aside,
@@ -46,15 +46,18 @@ def run(task: TaskReport) -> dict[str, Any]:
         (task.folder / PROBLEMS).open("wb") as problems_found,
     ):
 
-        def keep(part: Tally) -> None:
+        def keep(part: Tally, read: int) -> None:
+            nonlocal done
             # Not before: the processes that count are forked from this one, and may not inherit what a thread is at.
             if not rows_seen.tell():
-                aside.submit(load)
+                aside.submit(model)
             part.fingerprints.tofile(rows_seen)
-            problems_found.writelines(orjson.dumps(one.as_json()) + b"\n" for one in part.problems)
+            problems_found.writelines(orjson.dumps(one) + b"\n" for one in part.problems)
             problems_found.flush()
+            done += read
+            task.progress("reading", done, size, unit)
 
-        total, problems = gather(_watched(parts, task, size, unit), keep)
+        total, problems = gather(parts, keep)
         rows_seen.flush()
         task.progress("looking for duplicates and languages", total.rows, total.rows)
         spoken = aside.submit(languages, total.sample.texts)
@@ -67,12 +70,3 @@ def _every(blocks: list[Block], first: list[Row]) -> int:
     """Which rows are looked at closely, by how many there are likely to be."""
     usual = sum(len(orjson.dumps(row.values, default=str)) for row in first) / len(first)
     return max(1, round(sum(block.end - block.start for block in blocks) / max(usual, 1) / ROWS))
-
-
-def _watched(parts: Iterator[tuple[Tally, int]], task: TaskReport, total: int | None, unit: str) -> Iterator[Tally]:
-    done = 0
-    task.progress("reading", 0, total, unit)
-    for part, size in parts:
-        yield part
-        done += size
-        task.progress("reading", done, total, unit)

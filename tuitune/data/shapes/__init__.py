@@ -11,7 +11,7 @@ from tuitune.data.shapes.columns import COLUMNS
 from tuitune.data.shapes.messages import MESSAGES
 from tuitune.data.shapes.preference import PREFERENCE
 from tuitune.data.shapes.prompt_completion import PROMPT_COMPLETION
-from tuitune.data.shapes.shape import Canonical, Shape, Teaching
+from tuitune.data.shapes.shape import Canonical, Teaching
 from tuitune.data.shapes.sharegpt import SHAREGPT
 from tuitune.data.shapes.text import TEXT
 from tuitune.data.shapes.tools import TOOLS
@@ -45,11 +45,17 @@ def to_canonical(values: Values, shape: str, columns: Columns | None = None) -> 
     return known.convert(values, columns or {})
 
 
+def is_usable(values: Values, shape: str, columns: Columns) -> bool:
+    """Whether a row can be read as a shape, with something in it to learn."""
+    try:
+        to_canonical(values, shape, columns)
+    except RowProblem:
+        return False
+    return True
+
+
 def expected(teachings: Iterable[Teaching]) -> str:
     """What rows have to have that teach one of these: `expected messages, prompt and completion, or text`."""
     wanted = set(teachings)
     *most, last = (shape.expected for shape in SHAPES.values() if shape.expected and shape.teaches in wanted)
     return f"expected {', '.join(most)}, or {last}" if most else f"expected {last}"
-
-
-__all__ = ["READABLE", "SHAPES", "WRITABLE", "Canonical", "Shape", "Teaching", "expected", "to_canonical"]

@@ -8,7 +8,6 @@ from tuitune.data.rows.beside import Columns, Values, instruction, with_system, 
 from tuitune.data.rows.fields import RowProblem, kind_of, text, value_of
 from tuitune.data.rows.plain import of_instruction
 from tuitune.data.rows.turns import Turn, said_by
-from tuitune.data.shapes.messages import ROWS_ARE
 from tuitune.data.shapes.shape import Canonical, Found, Plain, Shape, Sight, listed
 from tuitune.recipe.roles import ROLES_OF
 
@@ -39,7 +38,6 @@ def _read(values: Values, columns: Columns) -> Canonical:
 
 
 def _history(values: Values) -> list[Turn]:
-    """Earlier pairs of question and answer."""
     history = values.get("history") or []
     if not isinstance(history, list):
         raise RowProblem("history", f"expected a list of pairs, found {kind_of(history)}", "type")
@@ -54,14 +52,9 @@ def _history(values: Values) -> list[Turn]:
 
 ALPACA = Shape(
     name="alpaca",
-    rows_are=ROWS_ARE,
     expected="instruction and output (Alpaca)",
-    teaches="answers",
     roles=ROLES_OF["alpaca"],
     seen_in=_seen_in,
     read=_read,
-    plain=Plain(
-        frozenset({"instruction", "input", "output"}),
-        lambda columns: of_instruction(columns["instruction"], columns["input"], columns["output"]),
-    ),
+    plain=Plain(("instruction", "input", "output"), of_instruction),
 )

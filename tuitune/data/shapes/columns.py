@@ -7,10 +7,9 @@ from typing import Any
 
 from tuitune.data.rows.beside import Columns, Values, with_system, with_tools
 from tuitune.data.rows.fields import RowProblem, names_of, text, value_of
-from tuitune.data.rows.plain import of_pair
+from tuitune.data.rows.plain import of_texts
 from tuitune.data.rows.turns import Turn, check_order, said_by, turn, turn_list
 from tuitune.data.shapes import text as plain_text
-from tuitune.data.shapes.messages import ROWS_ARE
 from tuitune.data.shapes.shape import Canonical, Found, Plain, Shape, Sight, listed
 from tuitune.recipe.roles import ROLES_OF
 
@@ -31,7 +30,7 @@ PAIRS = (
 )
 """Columns recognised as a prompt and its completion, the likeliest first."""
 
-PLAIN_PAIR = Plain(frozenset({"prompt", "completion"}), lambda one: of_pair(one["prompt"], one["completion"]))
+PLAIN_PAIR = Plain(("prompt", "completion"), of_texts)
 
 
 def pair_columns(values: Values) -> dict[str, str] | None:
@@ -52,10 +51,10 @@ def read(values: Values, columns: Columns) -> Canonical:
     if "text" in columns:
         return plain_text.read(values, columns)
     if "prompt" not in columns or "completion" not in columns:
-        found = pair_columns(values)
-        if found is None:
-            message = f"no pair of columns such as question and answer; it has {names_of(values)}"
-            raise RowProblem("", message, "missing")
+        if (found := pair_columns(values)) is None:
+            raise RowProblem(
+                "", f"no pair of columns such as question and answer; it has {names_of(values)}", "missing"
+            )
         columns = {**found, **columns}
     prompt = _side(value_of(values, columns["prompt"]), columns["prompt"], "user")
     completion = _side(value_of(values, columns["completion"]), columns["completion"], "assistant")
@@ -75,9 +74,7 @@ def _side(value: Any, column: str, role: str) -> list[Turn]:
 
 COLUMNS = Shape(
     name="columns",
-    rows_are=ROWS_ARE,
     expected="a pair such as question and answer",
-    teaches="answers",
     roles=ROLES_OF["columns"],
     seen_in=_seen_in,
     read=read,

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tuitune.data.rows.beside import Columns, Values
 from tuitune.data.rows.column_names import SYSTEMS, TOOLS, first, usual_name
-from tuitune.data.rows.fields import RowProblem, names_of
-from tuitune.data.shapes import SHAPES, expected, to_canonical
+from tuitune.data.rows.fields import names_of
+from tuitune.data.shapes import SHAPES, expected, is_usable
 from tuitune.data.shapes.shape import ANSWERING, Found, Shape, Sight
 from tuitune.data.shapes.unpaired_preference import label_column
 from tuitune.data.sources.rows import Row
 from tuitune.recipe.roles import shape_of
+
+SAMPLE = 200
+"""Rows that the shape is recognised from."""
 
 UNKNOWN = "unknown"
 """The shape of rows that have none."""
@@ -50,17 +52,8 @@ def recognise(rows: list[Row], shape: str = "auto", columns: Columns | None = No
         return Detection(UNKNOWN, reason=unreadable, unreadable=unreadable)
     if shape == "auto":
         return detect(readable)
-    return Detection(shape, columns, "as the recipe says", _fitting(readable, shape, columns))
-
-
-def _fitting(rows: Sequence[Values], shape: str, columns: Columns) -> float:
-    """The share of rows that can be read as a shape; all of none."""
-    usable = 0
-    for row in rows:
-        with suppress(RowProblem):
-            to_canonical(row, shape, columns)
-            usable += 1
-    return usable / len(rows) if rows else 1.0
+    usable = sum(is_usable(row, shape, columns) for row in readable)
+    return Detection(shape, columns, "as the recipe says", usable / len(readable) if readable else 1.0)
 
 
 def detect(rows: Sequence[Values]) -> Detection:
@@ -100,7 +93,8 @@ def _detect(rows: Sequence[Values]) -> Detection:
     reason = f"{usual.evidence} in {count:,} of {len(rows):,} rows"
     shape, columns = SHAPES[usual.shape], dict(usual.columns)
     prevailing = Counter(one.shape for one in kinds.elements() if SHAPES[one.shape].prevails)
-    if "system" in shape.roles.names and (system := _system(rows)):
+    system = next((name for name in SYSTEMS if any(isinstance(row.get(name), str) for row in rows)), None)
+    if system and "system" in shape.roles.names:
         columns["system"] = system
     if prevailing:
         kind, often = prevailing.most_common(1)[0]
@@ -113,11 +107,7 @@ def _detect(rows: Sequence[Values]) -> Detection:
 
 def _reading(found: Found) -> tuple[Any, ...]:
     """Equal for rows that are read in one way."""
-    return SHAPES[found.shape].family, found.columns
-
-
-def _system(rows: Sequence[Values]) -> str | None:
-    return next((name for name in SYSTEMS if any(isinstance(row.get(name), str) for row in rows)), None)
+    return SHAPES[found.shape].alike or found.shape, found.columns
 
 
 def _taken_for(row: Values, label: str | None) -> Found | None:

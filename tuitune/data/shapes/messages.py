@@ -2,35 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from tuitune.data.rows.beside import Columns, Values, with_system, with_tools
 from tuitune.data.rows.column_names import CONVERSATIONS, first
 from tuitune.data.rows.fields import value_of
 from tuitune.data.rows.plain import of_turns
-from tuitune.data.rows.turns import conversation, said_by
+from tuitune.data.rows.turns import check_order, said_by, turn_list
 from tuitune.data.shapes.shape import ANSWERING, Canonical, Found, Plain, Shape, Sight, Writing
 from tuitune.recipe.roles import ROLES_OF
 
-ROWS_ARE = "these rows have one answer each, all of them good"
-
 
 def _seen_in(sight: Sight) -> Found | None:
-    talk = sight.talk
-    if talk is None or talk.calls_tools or talk.keys[0] == "from":
+    turns = sight.conversation
+    if turns is None or turns.calls_tools or turns.keys[0] == "from":
         return None
-    return Found("messages", (("messages", talk.column),), talk.evidence)
+    return Found("messages", (("messages", turns.column),), turns.evidence)
 
 
 def read(values: Values, columns: Columns) -> Canonical:
     """A conversation of any spelling."""
     column = columns.get("messages") or first(CONVERSATIONS, values) or "messages"
-    turns = conversation(value_of(values, column), column)
+    turns = turn_list(value_of(values, column), column)
+    check_order(turns, column)
     return with_tools(values, columns, {"messages": with_system(values, columns, turns)})
 
 
-def _written(row: Canonical) -> list[Mapping[str, Any]]:
+def _written(row: Canonical) -> list[Values]:
     if "prompt" in row:
         return [{"messages": [said_by("user", row["prompt"]), said_by("assistant", row["completion"])]}]
     return [row] if "messages" in row else []
@@ -38,12 +34,10 @@ def _written(row: Canonical) -> list[Mapping[str, Any]]:
 
 MESSAGES = Shape(
     name="messages",
-    rows_are=ROWS_ARE,
     expected="messages",
-    teaches="answers",
     roles=ROLES_OF["messages"],
     seen_in=_seen_in,
     read=read,
-    plain=Plain(frozenset({"messages"}), lambda columns: of_turns(columns["messages"], "role", "content")),
+    plain=Plain(("messages",), lambda column: of_turns(column, "role", "content")),
     written=Writing(ANSWERING, _written, {"plain text": "no part of it is marked as the answer; train on it as it is"}),
 )

@@ -10,14 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tuitune.data.rows.beside import Columns, Values, instruction, says_beside, with_system, with_tools
-from tuitune.data.rows.column_names import (
-    CONVERSATIONS,
-    DIALOGUE,
-    PROMPTS,
-    conversation_column,
-    first,
-    opening_turn,
-)
+from tuitune.data.rows.column_names import CONVERSATIONS, DIALOGUE, PROMPTS, conversation_column, first, opening_turn
 from tuitune.data.rows.fields import RowProblem, text, value_of
 from tuitune.data.rows.turns import ROLES, Turn, check_order, dialogue, said_by, turn, turn_keys, turn_list
 from tuitune.data.shapes.shape import Canonical, Found, Shape, Sight, WayOut, Writing, listed, reading
@@ -57,14 +50,10 @@ def _compared(values: Values) -> dict[str, str] | None:
     for name, value in values.items():
         for better, worse in (*PREFERENCES, *(CONVERSED if isinstance(value, list) else ())):
             other = re.sub(rf"(?<![a-z]){better}(?![a-z])", worse, name, count=1)
-            if other != name and _alike(value, values.get(other)):
+            alike = isinstance(value, str | list | Mapping) and type(value) is type(values.get(other))
+            if alike and other != name:
                 return {"chosen": name, "rejected": other}
     return None
-
-
-def _alike(one: Any, other: Any) -> bool:
-    """Whether two values are texts, turns or conversations both."""
-    return isinstance(one, str | list | Mapping) and type(one) is type(other)
 
 
 def _beside_messages(values: Values) -> dict[str, str] | None:
@@ -115,12 +104,8 @@ def _explicit(values: Values, names: Columns, prompt: Side, chosen: Side, reject
     if plain and not says_beside(values, names):
         return {"prompt": prompt, "chosen": chosen, "rejected": rejected}
     asked = with_system(values, names, _turns(prompt, "user"))
-    sides = {
-        role: _following(asked, _turns(answer, "assistant"))
-        for role, answer in (("chosen", chosen), ("rejected", rejected))
-    }
-    for role, turns in sides.items():
-        _check_answer(asked, turns, names[role])
+    answers = (("chosen", chosen), ("rejected", rejected))
+    sides = {role: _answering(asked, answer, names[role]) for role, answer in answers}
     return with_tools(values, names, {"prompt": asked, **sides})
 
 
@@ -175,17 +160,16 @@ def _parted(chosen: Side, rejected: Side, names: Columns) -> tuple[Side, Side, S
     return chosen[:shared], chosen[shared:], rejected[shared:]
 
 
-def _following(asked: list[Turn], answer: list[Turn]) -> list[Turn]:
-    """The answer without the prompt, where it repeats it."""
-    repeats = len(answer) > len(asked) and answer[: len(asked)] == asked
-    return answer[len(asked) :] if repeats else answer
-
-
-def _check_answer(asked: list[Turn], answer: list[Turn], field: str) -> None:
-    if answer[0]["role"] != "assistant":
-        message = f"expected the assistant's turn after what was asked, found a {answer[0]['role']} turn"
+def _answering(asked: list[Turn], answer: Side, field: str) -> list[Turn]:
+    """The turns of an answer to what was asked, without that where they repeat it."""
+    turns = _turns(answer, "assistant")
+    if len(turns) > len(asked) and turns[: len(asked)] == asked:
+        turns = turns[len(asked) :]
+    if turns[0]["role"] != "assistant":
+        message = f"expected the assistant's turn after what was asked, found a {turns[0]['role']} turn"
         raise RowProblem(field, message, "role-order")
-    check_order([*asked, *answer], field)
+    check_order([*asked, *turns], field)
+    return turns
 
 
 def _turns(value: Side, role: str) -> list[Turn]:
@@ -193,7 +177,6 @@ def _turns(value: Side, role: str) -> list[Turn]:
 
 
 def _ways_out(columns: dict[str, str]) -> list[WayOut]:
-    """The chosen answers alone."""
     label, chosen = "learn from the chosen answers", columns.pop("chosen", "chosen")
     columns.pop("rejected", None)
     if "instruction" in columns:

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from tuitune.data.rows.beside import Columns, Values, says_beside
 from tuitune.data.rows.fields import text, value_of
 from tuitune.data.shapes import columns as pairs
-from tuitune.data.shapes.messages import ROWS_ARE
 from tuitune.data.shapes.shape import ANSWERING, Canonical, Found, Shape, Sight, Writing, listed
 from tuitune.recipe.roles import ROLES_OF
 
@@ -30,7 +26,7 @@ def _read(values: Values, columns: Columns) -> Canonical:
     return {"prompt": text(given, prompt), "completion": text(answer, completion)}
 
 
-def _written(row: Canonical) -> list[Mapping[str, Any]]:
+def _written(row: Canonical) -> list[Values]:
     """A conversation parts before its last answer; turns after it, which nothing learns from, fall away."""
     if "messages" not in row:
         return [row] if "prompt" in row else []
@@ -42,9 +38,7 @@ def _written(row: Canonical) -> list[Mapping[str, Any]]:
 
 PROMPT_COMPLETION = Shape(
     name="prompt-completion",
-    rows_are=ROWS_ARE,
     expected="prompt and completion",
-    teaches="answers",
     roles=ROLES_OF["prompt-completion"],
     seen_in=_seen_in,
     read=_read,

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
-from typing import Any, get_args
+from typing import get_args
 
 from tuitune.data.rows.beside import Values
-from tuitune.data.rows.fields import RowProblem, quoted
-from tuitune.data.shapes import SHAPES, expected, to_canonical
+from tuitune.data.rows.fields import quoted
+from tuitune.data.shapes import SHAPES, expected, is_usable
 from tuitune.data.shapes.detect import Detection
 from tuitune.data.shapes.shape import WayOut, reading
 from tuitune.objectives.descriptor import Purpose, Teaching
+from tuitune.recipe.values import toml_text
 from tuitune.text import clean
 
 _GUESSED = 3
@@ -35,9 +34,8 @@ def refusal(shape: str, purpose: Purpose) -> str | None:
         return f"unknown shape of rows; {expected(purpose.learns_from)}{mapped}"
     if known.teaches is None:
         return known.rows_are
-    if purpose.answers:
-        return f"{known.rows_are}, which {purpose.name} does not take; {known.instead}"
-    return f"{known.rows_are}, which {purpose.name} does not take; {expected(purpose.learns_from)}"
+    remedy = known.instead if purpose.answers else expected(purpose.learns_from)
+    return f"{known.rows_are}, which {purpose.name} does not take; {remedy}"
 
 
 def refusal_of(found: Detection, purpose: Purpose, row: Values | None) -> str | None:
@@ -46,19 +44,9 @@ def refusal_of(found: Detection, purpose: Purpose, row: Values | None) -> str | 
         return found.unreadable
     if (reason := refusal(found.shape, purpose)) is None or row is None:
         return reason
-    ways = ways_out(found, purpose, row)
-    return f"{reason}: {_written(ways[0].changes)}" if ways and found.columns else reason
-
-
-def _written(changes: Mapping[str, Any]) -> str:
-    """Settings as a recipe has them: `data.shape = "columns", data.columns = { prompt = "q", completion = "a" }`."""
-    return ", ".join(f"{key} = {_value(value)}" for key, value in changes.items())
-
-
-def _value(value: Any) -> str:
-    if isinstance(value, dict):
-        return f"{{ {', '.join(f'{name} = {_value(one)}' for name, one in value.items())} }}"
-    return json.dumps(clean(str(value), limit=80))
+    ways = ways_out(found, purpose, row) if found.columns else []
+    settings = (f"{key} = {toml_text(value)}" for way in ways[:1] for key, value in way.changes.items())
+    return f"{reason}: {clean(', '.join(settings), limit=400)}" if ways else reason
 
 
 def ways_out(found: Detection, purpose: Purpose, row: Values | None = None) -> list[WayOut]:
@@ -70,7 +58,7 @@ def ways_out(found: Detection, purpose: Purpose, row: Values | None = None) -> l
         return []
     known = SHAPES.get(found.shape)
     ways = _guesses(row or {}) if known is None else known.ways_out(dict(found.columns)) if known.ways_out else []
-    return ways if row is None else [way for way in ways if _works(way, row)]
+    return ways if row is None else [way for way in ways if is_usable(row, way.changes["data.shape"], _unlabelled(way))]
 
 
 def _guesses(row: Values) -> list[WayOut]:
@@ -84,11 +72,6 @@ def _guesses(row: Values) -> list[WayOut]:
     return answers + [WayOut(f"learn {quoted(name)} as plain text", reading({"text": name})) for name in names]
 
 
-def _works(way: WayOut, row: Values) -> bool:
-    """Whether the row becomes usable, but for a label that calls it bad."""
-    columns = {role: name for role, name in way.changes["data.columns"].items() if role != "label"}
-    try:
-        to_canonical(row, way.changes["data.shape"], columns)
-    except RowProblem:
-        return False
-    return True
+def _unlabelled(way: WayOut) -> dict[str, str]:
+    """The columns of a way out, but for a label that calls an answer bad."""
+    return {role: name for role, name in way.changes["data.columns"].items() if role != "label"}

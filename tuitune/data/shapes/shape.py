@@ -6,12 +6,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from tuitune.data.rows.beside import Columns, Values, check_learned
+from tuitune.data.rows.column_names import TOOLS, conversation_column, exchange, first, opening_turn
 from tuitune.data.rows.fields import RowProblem, quoted
 from tuitune.data.rows.plain import Measure
-from tuitune.data.rows.talk import Talk, talk_in
+from tuitune.data.rows.turns import CALL_KEYS, CALLING, ROLES, turn_keys
 from tuitune.objectives.descriptor import ANSWERING, Teaching
 from tuitune.recipe.roles import ROLES_OF, Roles, shape_of
 
@@ -30,6 +31,22 @@ class Found:
 
 
 @dataclass(frozen=True)
+class Conversation:
+    """The `column` of a conversation, the `keys` that a turn has for its role and its text, or an item for a question
+    and its answer, and whether tools are called in it, or told of beside it.
+    """
+
+    column: str
+    keys: tuple[str, str]
+    calls_tools: bool = False
+
+    @property
+    def evidence(self) -> str:
+        """What tells it, in words."""
+        return f"{self.column} with {self.keys[0]} and {self.keys[1]}"
+
+
+@dataclass(frozen=True)
 class Sight:
     """A row as the shapes look for themselves in it.
 
@@ -41,9 +58,24 @@ class Sight:
     answered: Found | None = None
 
     @cached_property
-    def talk(self) -> Talk | None:
+    def conversation(self) -> Conversation | None:
         """The conversation in the row."""
-        return talk_in(self.values)
+        if (column := conversation_column(self.values)) is None:
+            return None
+        opening = opening_turn(self.values[column]) or {}
+        if "role" not in opening and (pair := exchange(opening)):
+            return Conversation(column, pair)
+        turns = self.values[column] if isinstance(self.values[column], list) else [opening]
+        told = self.values[tools] not in ("", [], "[]") if (tools := first(TOOLS, self.values)) else False
+        calls_tools = any(isinstance(one, Mapping) and _calls(one) for one in turns)
+        return Conversation(column, turn_keys(opening), told or calls_tools)
+
+
+def _calls(turn: Mapping[str, Any]) -> bool:
+    """Whether a turn calls a tool, or is what a tool gave."""
+    role = turn.get(turn_keys(turn)[0])
+    name = role.strip().lower() if isinstance(role, str) else ""
+    return bool(any(map(turn.get, CALL_KEYS)) or ROLES.get(name) == "tool" or name in CALLING)
 
 
 @dataclass(frozen=True)
@@ -56,10 +88,12 @@ class WayOut:
 
 @dataclass(frozen=True)
 class Plain:
-    """How rows in the plainest spelling of a shape are measured at a look: those with columns for just these roles."""
+    """How rows in the plainest spelling of a shape are measured at a look: those with columns for just these roles,
+    which `measure` takes.
+    """
 
-    roles: frozenset[str]
-    measure: Callable[[Columns], Measure]
+    roles: tuple[str, ...]
+    measure: Callable[..., Measure]
 
 
 @dataclass(frozen=True)
@@ -70,16 +104,8 @@ class Writing:
     """
 
     teachings: tuple[Teaching, ...]
-    rows: Callable[[Canonical], list[Mapping[str, Any]]]
+    rows: Callable[[Canonical], list[Values]]
     remedies: Mapping[str, str] = field(default_factory=dict)
-
-
-class FileCheck(Protocol):
-    def __call__(self, values: Values, folder: Path) -> None:
-        """RowProblem where a file that the row names, from `folder` on, is not there."""
-
-
-_ALONE = Roles(("system",))
 
 
 @dataclass(frozen=True)
@@ -91,28 +117,24 @@ class Shape:
     where rows of several do, the shape with a `prevails` names them all, which says what such rows show.
     `templated`: conversations come of the rows, which a chat template writes. `instead` says what can be done where
     answers are wanted and the rows teach something else, and `ways_out` gives the settings that do it, likeliest first.
+    `check` raises RowProblem where a file that the row names, from a folder on, is not there.
     """
 
     name: str
-    rows_are: str
     seen_in: Callable[[Sight], Found | None]
+    roles: Roles
+    rows_are: str = "these rows have one answer each, all of them good"
     expected: str = ""
-    teaches: Teaching | None = None
+    teaches: Teaching | None = "answers"
     read: Callable[[Values, Columns], Canonical] | None = None
-    roles: Roles = _ALONE
     alike: str = ""
     prevails: str = ""
     templated: bool = True
     plain: Plain | None = None
     written: Writing | None = None
-    check: FileCheck | None = None
+    check: Callable[[Values, Path], None] | None = None
     instead: str = ""
     ways_out: Callable[[dict[str, str]], list[WayOut]] | None = None
-
-    @property
-    def family(self) -> str:
-        """Equal for shapes whose rows are read in one way."""
-        return self.alike or self.name
 
     def convert(self, values: Values, columns: Columns) -> Canonical:
         """A row as training takes it; RowProblem names the field that is wrong, or says that nothing is to be learned
@@ -126,7 +148,9 @@ class Shape:
 
     def measure_for(self, columns: Columns) -> Measure | None:
         """The measure of plain rows; None where the shape has none, or its columns ask for more."""
-        return self.plain.measure(columns) if self.plain and self.plain.roles == set(columns) else None
+        if self.plain is None or set(self.plain.roles) != set(columns):
+            return None
+        return self.plain.measure(*(columns[role] for role in self.plain.roles))
 
 
 def reading(columns: dict[str, str]) -> dict[str, Any]:

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from tuitune.data.rows.beside import Columns, Values
 from tuitune.data.rows.column_names import first
 from tuitune.data.rows.fields import text, value_of
-from tuitune.data.rows.plain import of_text
+from tuitune.data.rows.plain import of_texts
 from tuitune.data.shapes.shape import ANSWERING, Canonical, Found, Plain, Shape, Sight, Writing
 from tuitune.recipe.roles import ROLES_OF
 
@@ -26,7 +23,7 @@ def read(values: Values, columns: Columns) -> Canonical:
     return {"text": text(value_of(values, column), column)}
 
 
-def _written(row: Canonical) -> list[Mapping[str, Any]]:
+def _written(row: Canonical) -> list[Values]:
     if "prompt" in row:
         return [{"text": row["prompt"] + row["completion"]}]
     return [row] if "text" in row else []
@@ -41,6 +38,6 @@ TEXT = Shape(
     seen_in=_seen_in,
     read=read,
     templated=False,
-    plain=Plain(frozenset({"text"}), lambda columns: of_text(columns["text"])),
+    plain=Plain(("text",), of_texts),
     written=Writing(ANSWERING, _written, {"a conversation": "it needs a chat template, which training applies"}),
 )

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from tuitune.data.shapes.messages import ROWS_ARE, read
+from tuitune.data.shapes.messages import read
 from tuitune.data.shapes.shape import Found, Shape, Sight
 from tuitune.recipe.roles import ROLES_OF
 
 
 def _seen_in(sight: Sight) -> Found | None:
-    talk = sight.talk
-    if talk is None or not talk.calls_tools:
+    turns = sight.conversation
+    if turns is None or not turns.calls_tools:
         return None
-    return Found("tools", (("messages", talk.column),), f"tool calls in {talk.column}")
+    return Found("tools", (("messages", turns.column),), f"tool calls in {turns.column}")
 
 
 TOOLS = Shape(
     name="tools",
-    rows_are=ROWS_ARE,
-    teaches="answers",
     roles=ROLES_OF["tools"],
     seen_in=_seen_in,
     read=read,

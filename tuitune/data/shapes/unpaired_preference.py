@@ -5,7 +5,7 @@ They become trl's explicit form, `{"prompt", "completion", "label"}`, whose side
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from tuitune.data.rows.beside import Columns, Values, truth
@@ -46,7 +46,6 @@ def _seen_in(sight: Sight) -> Found | None:
 
 
 def _read(values: Values, columns: Columns) -> Canonical:
-    """A prompt, its answer, and whether that is a good one."""
     names = dict(columns)
     column = names.pop("label", None) or first(LABELS, values) or "label"
     label = truth(value_of(values, column), column)
@@ -77,7 +76,7 @@ def _answered(columns: Columns) -> Shape:
     return PROMPT_COMPLETION if usual else COLUMNS
 
 
-def _written(row: Canonical) -> list[Mapping[str, Any]]:
+def _written(row: Canonical) -> list[Values]:
     """A pair of answers becomes a good one and a bad one."""
     if "rejected" not in row:
         return [row]

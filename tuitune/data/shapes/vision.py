@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from tuitune.data.rows.column_names import CONVERSATIONS
-from tuitune.data.rows.fields import RowProblem
+from tuitune.data.rows.fields import MEDIA_PARTS, RowProblem
 from tuitune.data.shapes.shape import Found, Shape, Sight, WayOut, reading
+from tuitune.recipe.roles import Roles
 from tuitune.text import clean
 
 _COLUMNS = ("image", "images", "image_path", "pixel_values", "video", "videos", "audio", "audios")
-_PARTS = ("image", "input_image", "video", "audio", "input_audio")
 _ELSEWHERE = ("http://", "https://", "data:", "hf://")
 
 
 def media_column(values: Mapping[str, Any]) -> str | None:
     """The column that holds images, video or sound; a conversation with such parts is one."""
-    if name := next((name for name in _COLUMNS if _is_filled(values.get(name))), None):
-        return name
+    for name in _COLUMNS:
+        if (value := values.get(name)) and not isinstance(value, bool | int | float):
+            return name
     return next((name for name in CONVERSATIONS if next(_parts(values.get(name)), None) is not None), None)
 
 
@@ -27,7 +29,7 @@ def check_files(values: Mapping[str, Any], folder: Path) -> None:
     """RowProblem for the first image, video or sound that is named by a path, from `folder`, where no file is."""
     for field, path in _paths(values):
         place = path.removeprefix("file://")
-        if not place.startswith(_ELSEWHERE) and not _is_file(folder / place):
+        if not place.startswith(_ELSEWHERE) and not os.path.isfile(folder / place):  # noqa: PTH113
             raise RowProblem(field, f"there is no file {clean(place, limit=120)}", "vision")
 
 
@@ -57,19 +59,8 @@ def _parts(turns: Any) -> Iterator[tuple[str, Mapping[str, Any]]]:
     for number, one in enumerate(turns if isinstance(turns, list) else ()):
         content = one.get("content") if isinstance(one, Mapping) else None
         for index, part in enumerate(content if isinstance(content, list) else ()):
-            if isinstance(part, Mapping) and str(part.get("type", "")).startswith(_PARTS):
+            if isinstance(part, Mapping) and str(part.get("type", "")).startswith(MEDIA_PARTS):
                 yield f"[{number}].content[{index}]", part
-
-
-def _is_filled(value: Any) -> bool:
-    return bool(value) and not isinstance(value, bool | int | float)
-
-
-def _is_file(path: Path) -> bool:
-    try:
-        return path.is_file()
-    except (OSError, ValueError):
-        return False
 
 
 def _seen_in(sight: Sight) -> Found | None:
@@ -87,6 +78,8 @@ def _ways_out(columns: dict[str, str]) -> list[WayOut]:
 VISION = Shape(
     name="vision",
     rows_are="these rows have images, and only text models are trained here; keep the columns of text",
+    teaches=None,
+    roles=Roles(("system",)),
     seen_in=_seen_in,
     check=check_files,
     ways_out=_ways_out,

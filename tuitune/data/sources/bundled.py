@@ -65,10 +65,6 @@ def bundled_sets() -> list[BundledSet]:
     return list(SETS.values())
 
 
-def is_bundled(name: str) -> bool:
-    return name.startswith(PREFIX)
-
-
 def data_path(name: str) -> Path:
     """The training rows of `bundled:NAME`, or the held-out rows of `bundled:NAME/heldout`.
 

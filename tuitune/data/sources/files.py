@@ -7,14 +7,14 @@ import io
 import stat
 from collections.abc import Iterator
 from contextlib import closing
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import BinaryIO
 
 from tuitune.data.sources.bundled import bundled_sets
 from tuitune.data.sources.formats import BOM, Format, format_of, refuse_unreadable
 from tuitune.data.sources.json_rows import read_array, read_lines
-from tuitune.data.sources.packed import Unpacked, open_unpacked
+from tuitune.data.sources.packed import Unpacked, is_packed, open_unpacked
 from tuitune.data.sources.rows import EmptySourceError, Row, SourceError
 from tuitune.data.sources.table_rows import read_table, read_text
 from tuitune.text import clean
@@ -22,8 +22,8 @@ from tuitune.text import clean
 _SNIFFED = 1 << 16
 
 
-def open_rows(path: Path | str, *, limit: int | None = None) -> Iterator[Row]:
-    """The rows of a file in order, at most `limit`, read as they are asked for: a big file's first page is immediate.
+def open_rows(path: Path | str) -> Iterator[Row]:
+    """The rows of a file in order, read as they are asked for: a big file's first page is immediate.
 
     A row that cannot be read has a problem instead of values, and reading goes on where the format allows it. Of keys
     given twice in a JSON object the last one counts. Of a packed file that is cut or broken come the rows before that
@@ -32,22 +32,16 @@ def open_rows(path: Path | str, *, limit: int | None = None) -> Iterator[Row]:
     path = Path(path)
     start = beginning(path)
     form = format_of(path, start)
-    rows = _parquet(path) if form == "parquet" else _text(path, form, start)
+    if form == "parquet":
+        from tuitune.data.sources.parquet_rows import read_parquet
+
+        rows = read_parquet(path)
+    else:
+        rows = _text(path, form, start)
     first = next(rows, None)
     if first is None:
         raise EmptySourceError(path, "is empty: it has a header and no rows" if form in ("csv", "tsv") else "is empty")
-    return islice(_chained(first, rows), limit)
-
-
-def _chained(first: Row, rest: Iterator[Row]) -> Iterator[Row]:
-    yield first
-    yield from rest
-
-
-def _parquet(path: Path) -> Iterator[Row]:
-    from tuitune.data.sources.parquet_rows import read_parquet
-
-    return read_parquet(path)
+    return chain([first], rows)
 
 
 def beginning(path: Path) -> bytes:
@@ -60,7 +54,7 @@ def beginning(path: Path) -> bytes:
             raise SourceError(path, "is not a regular file")
         with open_unpacked(path) as file:
             start = file.read(_SNIFFED)
-            problem = getattr(file, "problem", None)
+            problem = getattr(file.raw, "problem", None)
     except FileNotFoundError:
         raise SourceError(path, f"no such file; {_instead(path)}") from None
     except (OSError, ValueError) as error:
@@ -68,6 +62,14 @@ def beginning(path: Path) -> bytes:
     if not start:
         raise SourceError(path, problem) if problem else EmptySourceError(path, "is empty")
     return start
+
+
+def is_plain_lines(path: Path) -> bool:
+    """Whether a file is JSON Lines and not packed, so that its rows can be found by where their lines begin."""
+    try:
+        return not is_packed(path) and format_of(path, beginning(path)) == "jsonl"
+    except SourceError:
+        return False
 
 
 def _instead(path: Path) -> str:
@@ -85,26 +87,26 @@ def _text(path: Path, form: Format, start: bytes) -> Iterator[Row]:
     refuse_unreadable(path, start)
     if not start.removeprefix(BOM).strip():
         raise EmptySourceError(path, "is empty: it has only blank lines")
-    return _read(path, form)
+    return _read(path, form, start)
 
 
-def _read(path: Path, form: Format) -> Iterator[Row]:
+def _read(path: Path, form: Format, start: bytes) -> Iterator[Row]:
     try:
         with closing(open_unpacked(path)) as file:
-            rows = _rows_in(file, form, str(path))
-            yield from _up_to_the_break(rows, file, form) if isinstance(file, Unpacked) else rows
+            rows, raw = _rows_in(file, form, str(path), start), file.raw
+            yield from _up_to_the_break(rows, raw, form) if isinstance(raw, Unpacked) else rows
     except OSError as error:
         raise SourceError(path, f"cannot be read: {error.strerror or error}") from error
 
 
-def _rows_in(file: BinaryIO | Unpacked, form: Format, name: str) -> Iterator[Row]:
+def _rows_in(file: BinaryIO, form: Format, name: str, start: bytes) -> Iterator[Row]:
     if form == "jsonl":
         return read_lines(file)
     newline = "" if form in ("csv", "tsv") else None
     text = io.TextIOWrapper(file, encoding="utf-8-sig", errors="surrogateescape", newline=newline)
     if form == "json":
         return read_array(text)
-    return read_text(text) if form == "txt" else read_table(text, "\t" if form == "tsv" else ",", name)
+    return read_text(text, start) if form == "txt" else read_table(text, "\t" if form == "tsv" else ",", name)
 
 
 def _up_to_the_break(rows: Iterator[Row], file: Unpacked, form: Format) -> Iterator[Row]:

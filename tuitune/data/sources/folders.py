@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 from itertools import islice
 from pathlib import Path
 
-from tuitune.data.sources.formats import FORMATS, is_data_file, named_format
+from tuitune.data.sources.formats import FORMATS, named_format
 from tuitune.data.sources.rows import SourceError
 from tuitune.text import clean
 
@@ -77,7 +77,7 @@ class _Walk:
                     yield from self.matches(path, pattern)
                 elif rest and fnmatchcase(entry.name, head):
                     yield from self.matches(path, rest)
-            elif head != "**" and not rest and fnmatchcase(entry.name, head) and is_data_file(path):
+            elif head != "**" and not rest and fnmatchcase(entry.name, head) and named_format(path):
                 yield from self.counted(path, entry)
 
     def entries(self, folder: Path) -> list[os.DirEntry[str]]:

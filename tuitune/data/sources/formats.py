@@ -32,17 +32,12 @@ PACKED = (".gz", ".gzip", ".zst", ".zstd")
 BOM = b"\xef\xbb\xbf"
 
 _ARCHIVES = {b"PK\x03\x04": "zip", b"BZh": "bzip2", b"\xfd7zXZ": "xz", b"7z\xbc\xaf": "7z", b"Rar!": "rar"}
+_PACKED_TWICE = {b"\x1f\x8b": "gzip twice", b"\x28\xb5\x2f\xfd": "zstandard twice"}
 _CONTROLS = bytes({*range(32)} - {*b"\t\n\v\f\r\x1b"})
-_STREAMS = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstandard"}
-
-
-def is_data_file(path: Path) -> bool:
-    """Whether the name says that rows can be read from it."""
-    return named_format(path) is not None
 
 
 def named_format(path: Path) -> Format | None:
-    """The format that the name tells of, packed or not."""
+    """The format that the name tells of, packed or not; None where it is no data file's."""
     suffix = path.suffix.lower()
     return FORMATS.get(Path(path.stem).suffix.lower() if suffix in PACKED else suffix)
 
@@ -77,12 +72,9 @@ def _objects(text: bytes) -> Format | None:
 
 def refuse_unreadable(path: Path, start: bytes) -> None:
     """SourceError where the beginning of a file (unpacked) cannot be UTF-8 text."""
-    for magic, name in _ARCHIVES.items():
+    for magic, name in (_ARCHIVES | _PACKED_TWICE).items():
         if start.startswith(magic):
             raise SourceError(path, f"is packed with {name}; unpack it first")
-    for magic, name in _STREAMS.items():
-        if start.startswith(magic):
-            raise SourceError(path, f"is packed with {name} twice; unpack it first")
     if start[257:262] == b"ustar":
         raise SourceError(path, "is a tar archive; unpack it first")
     if start.startswith((b"\xff\xfe\0\0", b"\0\0\xfe\xff")):

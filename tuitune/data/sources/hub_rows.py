@@ -35,9 +35,9 @@ def read_hub(repo: str, split: str, *, limit: int | None = None, first: int = 1)
         builder = _builder(repo)
         if limit is None:
             builder.download_and_prepare()
-        batches = _prepared(builder, split, first, limit) if _is_prepared(builder) else _streamed(builder, split, first)
+        batches = (of_batch(batch, number) for batch, number in _batches(builder, split, first - 1))
         given = 0
-        for row in islice(chain.from_iterable(of_batch(batch, number) for batch, number in batches), limit):
+        for row in islice(chain.from_iterable(batches), limit):
             given += 1
             yield row
     if first == 1 and not given and limit != 0:
@@ -80,20 +80,14 @@ def _is_foreign(place: str) -> bool:
     return path.startswith(("/", "~")) or ".." in Path(path).parts
 
 
-def _is_prepared(builder: Any) -> bool:
-    return Path(builder.cache_dir, "dataset_info.json").exists()
-
-
-def _prepared(builder: Any, split: str, first: int, limit: int | None) -> Iterator[tuple[Any, int]]:
-    data = builder.as_dataset(split=split).with_format("arrow")
-    end = len(data) if limit is None else min(len(data), first - 1 + limit)
-    for start in range(first - 1, end, _BATCH_ROWS):
-        yield data[start : min(start + _BATCH_ROWS, end)], start
-
-
-def _streamed(builder: Any, split: str, first: int) -> Iterator[tuple[Any, int]]:
-    data = builder.as_streaming_dataset(split=split).skip(first - 1).with_format("arrow")
-    number = first - 1
+def _batches(builder: Any, split: str, number: int) -> Iterator[tuple[Any, int]]:
+    """Batches of the rows after row `number`, and how many come before each."""
+    if Path(builder.cache_dir, "dataset_info.json").exists():
+        data = builder.as_dataset(split=split).with_format("arrow")
+        starts = range(number, len(data), _BATCH_ROWS)
+        yield from ((data[start : start + _BATCH_ROWS], start) for start in starts)
+        return
+    data = builder.as_streaming_dataset(split=split).skip(number).with_format("arrow")
     for batch in data.iter(batch_size=_BATCH_ROWS):
         yield batch, number
         number += batch.num_rows

@@ -44,9 +44,7 @@ def _line(number: int, line: int, text: bytes) -> Row:
         value, problem = _tolerant(text)
     else:
         value, problem = _tolerant(text) if has_fractions(value) else (value, None)
-    if problem:
-        return Row(number, line, None, problem)
-    return _row(number, line, value, _fault(value, text))
+    return _row(number, line, value, problem or _fault(value, text))
 
 
 def _tolerant(text: bytes) -> tuple[Any, str | None]:
@@ -82,7 +80,7 @@ def read_array(file: TextIO) -> Iterator[Row]:
             number += 1
             yield _row(number, line, value, problem)
         if not inside and scanner.peek():
-            raise scanner.broken("there is more after the end of the array; one file holds one array")
+            raise _BrokenError(scanner.line, "there is more after the end of the array; one file holds one array")
     except _BrokenError as broken:
         yield Row(number + 1, broken.line, None, broken.message)
 
@@ -92,12 +90,8 @@ def _row(number: int, line: int, value: Any, problem: str | None) -> Row:
         return Row(number, line, None, problem)
     if isinstance(value, dict):
         return Row(number, line, value)
-    return Row(number, line, None, f'expected an object such as {{"text": …}}, found {_kind(value)}')
-
-
-def _kind(value: Any) -> str:
-    kinds = {str: "text", bool: "true or false", list: "a list", type(None): "null"}
-    return kinds.get(type(value), "a number")
+    found = {str: "text", bool: "true or false", list: "a list", type(None): "null"}.get(type(value), "a number")
+    return Row(number, line, None, f'expected an object such as {{"text": …}}, found {found}')
 
 
 def not_utf8(byte: bytes, column: int) -> str:
@@ -130,13 +124,10 @@ def _depth_exceeds(value: Any, limit: int) -> bool:
 
 
 def _refuse_constant(name: str) -> None:
-    raise ValueError(_no_constant(name))
+    raise ValueError(_NO_CONSTANT.format(name))
 
 
-def _no_constant(name: str) -> str:
-    return f"{name} is not JSON; write null or a number"
-
-
+_NO_CONSTANT = "{} is not JSON; write null or a number"
 _DECODER = decoder(_refuse_constant)
 
 
@@ -185,12 +176,11 @@ class _Scanner:
         found = self.peek()
         if not found or found not in expected:
             wanted = " or ".join(f"`{mark}`" for mark in expected)
-            raise self.broken(f"broken JSON: expected {wanted}, found {f'`{clean(found)}`' if found else 'the end'}")
+            raise _BrokenError(
+                self.line, f"broken JSON: expected {wanted}, found {f'`{clean(found)}`' if found else 'the end'}"
+            )
         self.at += 1
         return found
-
-    def broken(self, message: str) -> _BrokenError:
-        return _BrokenError(self.line, message)
 
     def value(self) -> tuple[Any, str]:
         """The next whole value and its text."""
@@ -210,12 +200,12 @@ class _Scanner:
                 if not found.msg.startswith("Unterminated string") and found.pos < len(self.text) - 16:
                     raise self.syntax(found) from None
             except RecursionError:
-                raise self.broken("is nested too deeply") from None
+                raise _BrokenError(self.line, "is nested too deeply") from None
             except ValueError:
-                raise self.broken("has a number with thousands of digits") from None
+                raise _BrokenError(self.line, "has a number with thousands of digits") from None
             pending = len(self.text) - self.at
             if pending > LONGEST:
-                raise self.broken(f"the row is longer than {LONGEST >> 20} MiB")
+                raise _BrokenError(self.line, f"the row is longer than {LONGEST >> 20} MiB")
             wanted = min(max(_CHUNK, pending), LONGEST + 1 - pending)
             if not self.more(wanted) and isinstance(error, json.JSONDecodeError):
                 raise self.syntax(error) from None
@@ -239,9 +229,10 @@ class _Scanner:
             self.value()
             if self.peek() == ",":
                 self.take(",")
-        raise self.broken(
+        raise _BrokenError(
+            self.line,
             'expected an array of objects, or an object with an array under "data"; '
-            f"found an object with {', '.join(names[:8]) or 'nothing'}"
+            f"found an object with {', '.join(names[:8]) or 'nothing'}",
         )
 
     def elements(self) -> Iterator[tuple[int, Any, str | None]]:
@@ -254,7 +245,7 @@ class _Scanner:
             self.peek()
             line = self.line
             value, text = self.value()
-            constant = _no_constant(self.constants[0]) if self.constants else None
+            constant = _NO_CONSTANT.format(self.constants[0]) if self.constants else None
             yield line, value, constant or undecoded(text) or _fault(value, text)
             if self.take(",]") == "]":
                 return

@@ -12,14 +12,12 @@ from itertools import islice
 from pathlib import Path
 from typing import Literal
 
-from tuitune.data.sources.bundled import data_path, is_bundled
+from tuitune.data.sources.bundled import PREFIX, data_path
 from tuitune.data.sources.files import beginning, open_rows
 from tuitune.data.sources.folders import files_in, files_matching, is_pattern
 from tuitune.data.sources.formats import FORMATS, Format, format_of, named_format
 from tuitune.data.sources.rows import EmptySourceError, Row, SourceError
 from tuitune.paths import expanded
-
-__all__ = ["FORMATS", "Format", "Source", "content_hash", "open_rows", "open_source", "resolve", "stamp"]
 
 _HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*(:[\w.-]+)?")
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
@@ -29,14 +27,13 @@ _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 class Source:
     """What a name in `data.train` or `data.eval` stands for.
 
-    `paths` are its files, in order; a web address and a Hub data set have none before they are fetched. `repo` is the
-    data set's name on the Hub, with `:configuration` where it has several. `format` is None where files differ.
+    `paths` are its files, in order; a web address and a Hub data set have none before they are fetched. `format` is
+    None where files differ.
     """
 
     kind: Literal["file", "files", "bundled", "web", "hub"]
     name: str
     paths: tuple[Path, ...] = ()
-    repo: str | None = None
     format: Format | None = None
 
     @property
@@ -51,6 +48,14 @@ class Source:
             return self.format != "parquet"
         return bool(self.paths) and all(named_format(path) != "parquet" for path in self.paths)
 
+    @property
+    def named_paths(self) -> list[tuple[Path, str | None]]:
+        """The files, each with what to call it among several: its path from the folder that holds them all."""
+        if self.kind != "files":
+            return [(path, None) for path in self.paths]
+        folder = os.path.commonpath([path.parent for path in self.paths])
+        return [(path, os.path.relpath(path, folder)) for path in self.paths]
+
 
 def resolve(name: str, *, base: Path | None = None) -> Source:
     """The source called `name`; relative paths start at `base`, or else at the current folder.
@@ -58,7 +63,7 @@ def resolve(name: str, *, base: Path | None = None) -> Source:
     A folder or a pattern (`data/*.jsonl`) stands for its data files. `owner/name` or `owner/name:configuration` is a
     Hub data set where no such file exists. SourceError where it is nothing of all this; nothing is fetched.
     """
-    if is_bundled(name):
+    if name.startswith(PREFIX):
         path = data_path(name)
         return Source("bundled", name, (path,), format=FORMATS[path.suffix])
     if _ADDRESS.match(name):
@@ -73,7 +78,7 @@ def resolve(name: str, *, base: Path | None = None) -> Source:
     if folder:
         return _several(name, files_in(path))
     if not exists and is_hub_set(name):
-        return Source("hub", name, repo=name)
+        return Source("hub", name)
     if not exists and is_pattern(name):
         return _several(name, files_matching(path))
     return Source("file", name, (path,), format=format_of(path, beginning(path)))
@@ -98,7 +103,7 @@ def open_source(source: Source, *, split: str = "train", limit: int | None = Non
     if source.kind == "hub":
         from tuitune.data.sources.hub_rows import read_hub
 
-        return read_hub(str(source.repo), split, limit=limit, first=first)
+        return read_hub(source.name, split, limit=limit, first=first)
     source = fetched(source)
     rows = _chain(source) if source.kind == "files" else open_rows(source.paths[0])
     return islice(rows, first - 1, None if limit is None else first - 1 + limit)
@@ -116,7 +121,7 @@ def fetched(source: Source) -> Source:
 
 def _chain(source: Source) -> Iterator[Row]:
     number = 0
-    for path, name in zip(source.paths, file_names(source.paths), strict=True):
+    for path, name in source.named_paths:
         for row in rows_of_one(path):
             number += 1
             yield replace(row, number=number, file=name)
@@ -139,12 +144,6 @@ def rows_of_one(path: Path) -> Iterator[Row]:
         yield Row(number + 1, None, None, error.problems[0].message)
 
 
-def file_names(paths: tuple[Path, ...]) -> list[str]:
-    """What to call each of several files: its path from the folder that holds them all."""
-    folder = os.path.commonpath([path.parent for path in paths]) if paths else ""
-    return [os.path.relpath(path, folder) for path in paths]
-
-
 def stamp(source: Source) -> str:
     """Text that changes when the content may have: of the files the names, sizes and times, of a Hub data set its name.
 
@@ -156,7 +155,7 @@ def stamp(source: Source) -> str:
 
         paths = tuple(path for path in [cached(source.name)] if path)
     states = [(str(path.absolute()), *_state(path)) for path in paths]
-    return hashlib.blake2b(repr((source.kind, source.name, source.repo, states)).encode(), digest_size=16).hexdigest()
+    return hashlib.blake2b(repr((source.kind, source.name, states)).encode(), digest_size=16).hexdigest()
 
 
 def _state(path: Path) -> tuple[int, int, int]:
@@ -175,21 +174,18 @@ def content_hash(source: Source) -> str:
     if source.kind == "hub":
         from tuitune.data.sources.hub_rows import revision
 
-        return hashlib.sha256(f"{source.repo}@{revision(str(source.repo))}".encode()).hexdigest()
+        return hashlib.sha256(f"{source.name}@{revision(source.name)}".encode()).hexdigest()
     source = fetched(source)
     return _hash_of_files(source.paths, stamp(source))
 
 
 @lru_cache(maxsize=32)
 def _hash_of_files(paths: tuple[Path, ...], _stamp: str) -> str:
-    if len(paths) == 1:
-        return _hash_of_file(paths[0])
-    return hashlib.sha256("\n".join(map(_hash_of_file, paths)).encode()).hexdigest()
-
-
-def _hash_of_file(path: Path) -> str:
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise SourceError(path, f"cannot be read: {error.strerror or error}") from None
+    hashes = []
+    for path in paths:
+        try:
+            with path.open("rb") as file:
+                hashes.append(hashlib.file_digest(file, "sha256").hexdigest())
+        except OSError as error:
+            raise SourceError(path, f"cannot be read: {error.strerror or error}") from None
+    return hashes[0] if len(hashes) == 1 else hashlib.sha256("\n".join(hashes).encode()).hexdigest()

@@ -59,19 +59,19 @@ def loads(text: bytes | str) -> Any:
     return json.loads(text, parse_float=fraction)
 
 
-def dumps(value: Any, option: int = 0, *, other: Callable[[Any], Any] = str) -> bytes:
-    """A value as JSON, numbers as they were written; `other` makes anything that JSON has no word for into what it has.
+def dumps(value: Any, option: int = 0) -> bytes:
+    """A value as JSON, numbers as they were written, and as text what JSON has no word for.
 
     Half a character, which UTF-8 cannot hold, is escaped.
     """
-
-    def default(inner: Any) -> Any:
-        return orjson.Fragment(inner.text) if isinstance(inner, Written) else other(inner)
-
     try:
-        return orjson.dumps(value, default, option)
+        return orjson.dumps(value, _default, option)
     except TypeError:
-        return orjson.dumps(_fitting(value), default, option)
+        return orjson.dumps(_fitting(value), _default, option)
+
+
+def _default(value: Any) -> Any:
+    return orjson.Fragment(value.text) if isinstance(value, Written) else str(value)
 
 
 def _fitting(value: Any) -> Any:

@@ -6,7 +6,7 @@ import io
 import zlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import zstandard
 
@@ -29,35 +29,26 @@ def is_packed(path: Path) -> bool:
     return start.startswith(_GZIP) or start == _ZSTANDARD
 
 
-def open_unpacked(path: Path) -> Unpacked | BinaryIO:
-    """The bytes of a file, unpacked where it is packed with gzip or Zstandard."""
+def open_unpacked(path: Path) -> io.BufferedReader:
+    """The bytes of a file, unpacked where it is packed with gzip or Zstandard: its `raw` is then an `Unpacked`."""
     file = path.open("rb")
     start = file.read(4)
     file.seek(0)
     if start.startswith(_GZIP):
-        return Unpacked(file, "gzip", lambda: zlib.decompressobj(31), 16 << 10)
+        return io.BufferedReader(Unpacked(file, "gzip", lambda: zlib.decompressobj(31), 16 << 10), _BUFFER)
     if start == _ZSTANDARD:
         unpacker = zstandard.ZstdDecompressor(max_window_size=_WIDEST_WINDOW)
-        return Unpacked(file, "zstandard", unpacker.decompressobj, 1 << 10)
+        return io.BufferedReader(Unpacked(file, "zstandard", unpacker.decompressobj, 1 << 10), _BUFFER)
     return file
 
 
-class Unpacked(io.BufferedReader):
-    """A packed file as a stream of what is in it. Where it is cut, broken or a bomb it ends, and `problem` says so."""
+class Unpacked(io.RawIOBase):
+    """A packed file as a stream of what is in it. Where it is cut, broken or a bomb it ends, and `problem` says so.
 
-    def __init__(self, file: BinaryIO, name: str, fresh: Callable[[], Any], step: int) -> None:
-        self.stream = _Stream(file, name, fresh, step)
-        super().__init__(self.stream, _BUFFER)
+    `step` bytes are unpacked at a time, few enough that what they can unpack to at worst fits in memory.
+    """
 
-    @property
-    def problem(self) -> str | None:
-        return self.stream.problem
-
-
-class _Stream(io.RawIOBase):
-    """`step` bytes are unpacked at a time, few enough that what they can unpack to at worst fits in memory."""
-
-    def __init__(self, file: BinaryIO, name: str, fresh: Callable[[], Any], step: int) -> None:
+    def __init__(self, file: io.BufferedReader, name: str, fresh: Callable[[], Any], step: int) -> None:
         self.file, self.packing, self.fresh, self.step = file, name, fresh, step
         self.member = fresh()
         self.packed = b""

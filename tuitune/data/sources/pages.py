@@ -7,21 +7,23 @@ import subprocess
 import sys
 import threading
 import time
+from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from itertools import islice
+from functools import cached_property, lru_cache
+from itertools import chain, islice
 from pathlib import Path
+from typing import BinaryIO
 
-from tuitune.data.sources.files import beginning
-from tuitune.data.sources.formats import format_of
-from tuitune.data.sources.line_index import LineIndex
-from tuitune.data.sources.names import Source, file_names, open_rows, resolve, rows_of_one, stamp
+from tuitune.data.sources.files import is_plain_lines, open_rows
+from tuitune.data.sources.formats import BOM
+from tuitune.data.sources.json_rows import read_lines
+from tuitune.data.sources.names import Source, resolve, rows_of_one, stamp
 from tuitune.data.sources.numbers import loads
-from tuitune.data.sources.packed import is_packed
-from tuitune.data.sources.rows import Row, SourceError, name_of
+from tuitune.data.sources.rows import Row, name_of
 from tuitune.problem import TuituneError
-from tuitune.text import clean, redact, strip_ansi
+from tuitune.text import last_line
 
 WAIT_SECONDS = 120.0
 """How long a page that another process reads (parquet, the Hub) is waited for."""
@@ -32,6 +34,7 @@ FETCH_SECONDS = 3600.0
 _POLL_SECONDS = 0.05
 _BOOKS = 8
 _KEPT_PAGES = 16
+_STRIDE = 4 << 20
 
 
 @dataclass(frozen=True)
@@ -63,33 +66,23 @@ def read_page(
         command = ["page", "--first", str(first), "--rows", str(count + 1), "--split", split, "-"]
         rows = _from_process(name, command, base, wait, cancelled)
         return Page(rows[:count], first, complete=len(rows) <= count)
-    page = _book(source).page(first, count, cancelled)
+    page = _book(source, stamp(source)).page(first, count, cancelled)
     if cancelled():
         raise TuituneError(f"{name_of(name)}: reading was cancelled")
     return page
 
 
-_books: OrderedDict[str, _Book] = OrderedDict()
-_books_lock = threading.Lock()
-
-
-def _book(source: Source) -> _Book:
+@lru_cache(maxsize=_BOOKS)
+def _book(source: Source, _stamp: str) -> _Book:
     """What is known of the source as it lies there now."""
-    key = stamp(source)
-    with _books_lock:
-        book = _books.setdefault(key, _Book(source))
-        _books.move_to_end(key)
-        while len(_books) > _BOOKS:
-            _books.popitem(last=False)
-    return book
+    return _Book(source)
 
 
 class _Book:
     """A light source: how far each of its files is known, the last pages, and where reading is to go on."""
 
     def __init__(self, source: Source) -> None:
-        names: list[str | None] = [*file_names(source.paths)] if source.kind == "files" else [None]
-        self.files = [_File(path, name) for path, name in zip(source.paths, names, strict=True)]
+        self.files = [_File(path, name) for path, name in source.named_paths]
         self.pages: OrderedDict[tuple[int, int], Page] = OrderedDict()
         self.bookmark: tuple[int, Iterator[Row]] | None = None
         self.lock = threading.Lock()
@@ -114,7 +107,7 @@ class _Book:
         rows = list(islice(reader, count))
         following = next(reader, None)
         if following is not None:
-            self.bookmark = first + count, _resumed(following, reader)
+            self.bookmark = first + count, chain([following], reader)
         return Page(tuple(rows), first, complete=following is None)
 
     def _rows_from(self, first: int, cancelled: Callable[[], bool]) -> Iterator[Row]:
@@ -133,40 +126,80 @@ class _Book:
             before = start + max(number, skipped)
 
 
-def _resumed(first: Row, rest: Iterator[Row]) -> Iterator[Row]:
-    yield first
-    yield from rest
-
-
 class _File:
     """One file: with an index of its lines where it is JSON Lines, else read from its beginning."""
 
     def __init__(self, path: Path, name: str | None) -> None:
         self.path, self.name = path, name
-        self.index: LineIndex | None = None
-        self.looked = False
+
+    @cached_property
+    def index(self) -> LineIndex | None:
+        return LineIndex(self.path) if is_plain_lines(self.path) else None
 
     def rows_from(self, skipped: int, cancelled: Callable[[], bool]) -> tuple[Iterator[Row], int]:
         """The rows after the first `skipped`, and how many were: fewer where there are not that many."""
         rows = open_rows(self.path) if self.name is None else rows_of_one(self.path)
         if skipped == 0:
             return rows, 0
-        if index := self._line_index():
-            return index.rows_from(skipped, cancelled)
+        if self.index:
+            return self.index.rows_from(skipped, cancelled)
         passed = 0
         while passed < skipped and not cancelled() and next(rows, None) is not None:
             passed += 1
         return rows, passed
 
-    def _line_index(self) -> LineIndex | None:
-        if not self.looked:
-            self.looked = True
-            try:
-                plain = not is_packed(self.path) and format_of(self.path, beginning(self.path)) == "jsonl"
-            except SourceError:
-                plain = False
-            self.index = LineIndex(self.path) if plain else None
-        return self.index
+
+class LineIndex:
+    """Every few MiB the place in the file, the rows and the lines before it. It grows as far as it is asked to."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.rows = [0]
+        self.places = [(0, 0)]
+        self.ended = False
+
+    def rows_from(self, skipped: int, cancelled: Callable[[], bool]) -> tuple[Iterator[Row], int]:
+        """The rows after the first `skipped`, and how many were: fewer where the file has not that many.
+
+        Once `cancelled` says so the search is left, and there are no rows.
+        """
+        with self.path.open("rb") as file:
+            self._grow(file, skipped, cancelled)
+        index = bisect_right(self.rows, skipped) - 1
+        rows, (offset, lines) = self.rows[index], self.places[index]
+        if (self.ended and index == len(self.rows) - 1 and rows < skipped) or cancelled():
+            return iter(()), rows
+        return self._read(offset, rows, lines, skipped), skipped
+
+    def _read(self, offset: int, rows: int, lines: int, skipped: int) -> Iterator[Row]:
+        with self.path.open("rb") as file:
+            file.seek(offset)
+            yield from (row for row in read_lines(file, rows, lines) if row.number > skipped)
+
+    def _grow(self, file: BinaryIO, wanted: int, cancelled: Callable[[], bool]) -> None:
+        while not self.ended and self.rows[-1] <= wanted and not cancelled():
+            offset, lines = self.places[-1]
+            file.seek(offset)
+            piece = _whole_lines(file)
+            last = not piece.endswith(b"\n")
+            text = (piece.removeprefix(BOM) if offset == 0 else piece) + (b"\n" if last and piece else b"")
+            *whole, _ = text.split(b"\n")
+            self.rows.append(self.rows[-1] + sum(bool(line) and not line.isspace() for line in whole))
+            self.places.append((file.tell(), lines + len(whole)))
+            self.ended = last
+
+
+def _whole_lines(file: BinaryIO) -> bytes:
+    """The next few MiB up to the end of a line. A line longer than that is stood in for by a short one."""
+    piece = file.read(_STRIDE)
+    if len(piece) < _STRIDE or piece.endswith(b"\n"):
+        return piece
+    if end := piece.rfind(b"\n") + 1:
+        file.seek(end - len(piece), 1)
+        return piece[:end]
+    while piece and not piece.endswith(b"\n"):
+        piece = file.readline(_STRIDE)
+    return b"x" + piece[-1:]
 
 
 def _from_process(
@@ -193,11 +226,6 @@ def _from_process(
                     why = "was cancelled" if cancelled() else f"took longer than {wait:.0f} s"
                     raise TuituneError(f"{name_of(name)}: reading it {why}") from None
     if reader.returncode != 0:
-        shown = _last_line(complaint) or f"the process that read it ended with code {reader.returncode}"
+        shown = last_line(complaint, limit=500) or f"the process that read it ended with code {reader.returncode}"
         raise TuituneError(shown if name_of(name) in shown else f"{name_of(name)}: {shown}")
     return tuple(Row(**loads(line)) for line in output.splitlines())
-
-
-def _last_line(output: bytes) -> str:
-    lines = strip_ansi(output.decode("utf-8", "replace")).strip().splitlines()
-    return clean(redact(lines[-1]), limit=500) if lines else ""

@@ -32,8 +32,8 @@ _BATCH_ROWS = 1000
 _BATCH_BYTES = 8 << 20
 
 
-def read_parquet(path: Path, *, first: int = 1) -> Iterator[Row]:
-    """The rows from number `first` on, a batch at a time. What JSON has no word for becomes text (`plain`).
+def read_parquet(path: Path) -> Iterator[Row]:
+    """The rows, a batch at a time. What JSON has no word for becomes text (`plain`).
 
     SourceError where the file is none, cut, broken, too wide or a bomb: at the first row, so far as its footer tells.
     """
@@ -42,7 +42,7 @@ def read_parquet(path: Path, *, first: int = 1) -> Iterator[Row]:
             footer = file.metadata
             refuse_bomb(path, footer)
         with pyarrow.parquet.ParquetFile(path, metadata=footer, read_dictionary=_repeating(footer)) as file:
-            yield from _rows(file, first, path)
+            yield from _rows(file, path)
     except MemoryError:
         raise SourceError(path, "a batch of its rows needs more memory than is free") from None
     except (pyarrow.ArrowException, OSError) as error:
@@ -55,22 +55,18 @@ def _repeating(footer: Any) -> list[str]:
     return sorted({one.path_in_schema for one in found if repeats(one) and one.total_uncompressed_size > _SHORT_TEXTS})
 
 
-def _rows(file: Any, first: int, path: Path) -> Iterator[Row]:
+def _rows(file: Any, path: Path) -> Iterator[Row]:
     number = read = 0
     limit = limit_of(path)
     odd = any(_is_odd(field.type) for field in file.schema_arrow)
     for group in range(file.metadata.num_row_groups):
         facts = file.metadata.row_group(group)
-        if number + facts.num_rows < first:
-            number += facts.num_rows
-            continue
         size = max(1, min(_BATCH_ROWS, _BATCH_BYTES * facts.num_rows // max(facts.total_byte_size, 1)))
         for batch in file.iter_batches(batch_size=size, row_groups=[group]):
             read += sum(map(unpacked, batch.columns))
             if read > limit:
                 raise SourceError(path, TOO_MUCH)
-            skipped = max(0, min(first - 1 - number, batch.num_rows))
-            yield from of_batch(batch.slice(skipped), number + skipped, odd)
+            yield from of_batch(batch, number, odd)
             number += batch.num_rows
 
 
@@ -110,27 +106,27 @@ def _mend(kind: Any, arrays: Sequence[Any]) -> Callable[[Any], Any] | None:
     if kinds.is_float32(kind) or kinds.is_float16(kind):
         single = numpy.float32 if kinds.is_float32(kind) else numpy.float16
         return lambda value: None if value is None else float(str(single(value)))
-    if kinds.is_list(kind) or kinds.is_large_list(kind) or kinds.is_fixed_size_list(kind):
+    if _is_list(kind):
         inner = _mend(kind.value_type, [array.values for array in arrays])
         return inner and (lambda value: None if value is None else [inner(one) for one in value])
     if kinds.is_map(kind):
-        held = _mend(kind.item_type, [array.items for array in arrays])
-        return held and (lambda value: None if value is None else {name: held(one) for name, one in value.items()})
+        items = _mend(kind.item_type, [array.items for array in arrays])
+        return items and (lambda value: None if value is None else {name: items(one) for name, one in value.items()})
     if not kinds.is_struct(kind):
         return None
-    inside = {
-        kind.field(at).name: (_mend(kind.field(at).type, fields), any(field.null_count for field in fields))
-        for at in range(kind.num_fields)
-        if (fields := [array.field(at) for array in arrays]) is not None
-    }
-    mends = {name: mend for name, (mend, _) in inside.items() if mend}
-    if not mends and not any(padded for _, padded in inside.values()):
+    held = {field.name: [array.field(at) for array in arrays] for at, field in enumerate(kind)}
+    mends = {field.name: mend for field in kind if (mend := _mend(field.type, held[field.name]))}
+    if not mends and not any(array.null_count for inner in held.values() for array in inner):
         return None
     return lambda value: (
         None
         if value is None
         else {name: mends[name](one) if name in mends else one for name, one in value.items() if one is not None}
     )
+
+
+def _is_list(kind: Any) -> bool:
+    return bool(kinds.is_list(kind) or kinds.is_large_list(kind) or kinds.is_fixed_size_list(kind))
 
 
 def _longest_repeated(batch: Any) -> int:
@@ -176,9 +172,7 @@ def _is_odd(kind: Any) -> bool:
     """Whether values of a type may be other than JSON has them."""
     if kinds.is_struct(kind):
         return any(_is_odd(kind.field(index).type) for index in range(kind.num_fields))
-    if kinds.is_list(kind) or kinds.is_large_list(kind) or kinds.is_fixed_size_list(kind):
-        return _is_odd(kind.value_type)
-    if kinds.is_dictionary(kind):
+    if _is_list(kind) or kinds.is_dictionary(kind):
         return _is_odd(kind.value_type)
     simple = (kinds.is_string, kinds.is_large_string, kinds.is_integer, kinds.is_boolean, kinds.is_null)
     return not any(test(kind) for test in simple)

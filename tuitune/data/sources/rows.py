@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -76,19 +77,21 @@ def mark(row: Row) -> str:
     if row.marked:
         return row.marked
     if row.values is None:
-        return _digest(f"{row.number}:{row.problem}".encode(errors="surrogatepass"))
+        content = f"{row.number}:{row.problem}".encode(errors="surrogatepass")
+    else:
+        content = content_of(row.values)
+    return hashlib.blake2b(content, digest_size=8).hexdigest()
+
+
+def content_of(values: Mapping[str, Any]) -> bytes:
+    """The values of a row, whatever the order of their keys; 1.10 and 1.1 are the same."""
     try:
-        return _digest(orjson.dumps(row.values, _plain_number, _UNCHANGED))
+        return orjson.dumps(values, _plain_number, _UNCHANGED)
     except TypeError:
-        return _digest(json.dumps(row.values, sort_keys=True, default=str).encode())
+        return json.dumps(values, sort_keys=True, default=str).encode()
 
 
 def _plain_number(value: Any) -> float:
-    """1.10 and 1.1 are the same in a mark."""
     if isinstance(value, float):
         return float(value)
     raise TypeError
-
-
-def _digest(content: bytes) -> str:
-    return hashlib.blake2b(content, digest_size=8).hexdigest()

@@ -12,7 +12,7 @@ from tuitune.data.sources.json_rows import undecoded
 from tuitune.data.sources.rows import LONGEST, Row, SourceError
 from tuitune.text import clean
 
-_SNIFFED = 1 << 16
+_CHUNK = 1 << 16
 _TOO_LONG = f"is longer than {LONGEST >> 20} MiB"
 
 
@@ -38,7 +38,7 @@ class _Lines:
         if len(text) < LONGEST or text.endswith("\n"):
             return text
         while text and not text.endswith("\n"):
-            text = self.file.readline(_SNIFFED)
+            text = self.file.readline(_CHUNK)
         raise _TooLongError
 
 
@@ -50,7 +50,9 @@ def read_table(file: TextIO, delimiter: str, path: str) -> Iterator[Row]:
         first = next(lines, "")
     except _TooLongError:
         raise SourceError(path, f"the header {_TOO_LONG}") from None
-    reader = csv.reader(chain([first], lines), delimiter=_delimiter(first, delimiter), strict=True)
+    if delimiter not in first:  # many countries write `;`
+        delimiter = next((mark for mark in ";\t," if mark in first), delimiter)
+    reader = csv.reader(chain([first], lines), delimiter=delimiter, strict=True)
     header = _header(reader, path)
     number, line = 0, lines.taken + 1
     while True:
@@ -69,11 +71,6 @@ def read_table(file: TextIO, delimiter: str, path: str) -> Iterator[Row]:
                 number += 1
                 yield _table_row(number, line, header, fields)
         line = lines.taken + 1
-
-
-def _delimiter(header: str, usual: str) -> str:
-    """The usual delimiter, or what the header plainly uses instead: `;` in many countries, or tabs."""
-    return usual if usual in header else next((mark for mark in ";\t," if mark in header), usual)
 
 
 def _header(reader: Iterator[list[str]], path: str) -> list[str]:
@@ -104,12 +101,9 @@ def _table_row(number: int, line: int, header: list[str], fields: list[str]) -> 
     return Row(number, line, dict(zip(header, fields, strict=True)))
 
 
-def read_text(file: TextIO) -> Iterator[Row]:
+def read_text(file: TextIO, beginning: bytes) -> Iterator[Row]:
     """Documents as `{"text": …}`: separated by blank lines where the file begins so, else one a line."""
-    start = file.tell()
-    beginning = file.read(_SNIFFED)
-    file.seek(start)
-    paragraphs = re.search(r"\n[ \t]*\n", beginning.strip()) is not None
+    paragraphs = re.search(rb"\n[ \t]*\n", b"\n".join(beginning.splitlines()).strip()) is not None
     lines = _Lines(file)
     number = 0
     document = _Document()

@@ -6,7 +6,6 @@ import hashlib
 import json
 import os
 import re
-import shutil
 import socket
 import ssl
 import tempfile
@@ -86,7 +85,7 @@ def fetch(url: str) -> Path:
         with httpx2.Client(transport=transport, headers=headers, timeout=_WAIT_SECONDS, trust_env=False) as client:
             reply = _answer(client, url)
             if reply.status_code == httpx2.codes.NOT_MODIFIED and here:
-                _write_note(folder, {**note, "asked": time.time()})
+                _write_note(folder, note)
                 return here
             return _keep(reply, folder, url)
     except (OSError, httpx2.HTTPError, httpx2.InvalidURL) as error:
@@ -118,16 +117,17 @@ def _keep(reply: httpx2.Response, folder: Path, url: str) -> Path:
         raise too_large
     _sweep(folder)
     path = folder / _file_name(url, str(reply.url))
-    with tempfile.TemporaryDirectory(dir=folder, prefix=_PARTIAL) as partial:
-        whole = Path(partial, path.name)
-        with whole.open("wb") as file:
+    descriptor, temporary = tempfile.mkstemp(dir=folder, prefix=_PARTIAL)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
             for chunk in reply.iter_raw(_CHUNK):
                 file.write(chunk)
                 if reply.num_bytes_downloaded > LARGEST:
                     raise too_large
-        whole.replace(path)
-    note = {"name": path.name, "url": redact(url), "etag": reply.headers.get("ETag"), "asked": time.time()}
-    _write_note(folder, note)
+        Path(temporary).replace(path)
+    finally:
+        Path(temporary).unlink(missing_ok=True)
+    _write_note(folder, {"name": path.name, "url": redact(url), "etag": reply.headers.get("ETag")})
     return path
 
 
@@ -136,7 +136,7 @@ def _sweep(folder: Path) -> None:
     for path in folder.glob(f"{_PARTIAL}*"):
         with suppress(OSError):
             if time.time() - path.stat().st_mtime > _ABANDONED_SECONDS:
-                shutil.rmtree(path)
+                path.unlink()
 
 
 def _file_name(url: str, final: str) -> str:
@@ -160,9 +160,10 @@ def _note(folder: Path) -> dict[str, Any]:
 
 
 def _write_note(folder: Path, note: dict[str, Any]) -> None:
+    """Keep what is known of the fetched file, and that the server was asked about it now."""
     temporary = folder / f"fetched.{os.getpid()}"
     with suppress(OSError):
-        temporary.write_text(json.dumps(note))
+        temporary.write_text(json.dumps({**note, "asked": time.time()}))
         temporary.replace(folder / "fetched.json")
 
 

@@ -13,7 +13,7 @@ import httpx2
 from huggingface_hub import HfApi, errors, hf_hub_download
 from huggingface_hub.hf_api import ModelInfo, SafetensorsRepoMetadata
 
-from tuitune.data.tasks import TaskReport
+from tuitune.data.task_report import TaskReport
 from tuitune.engine.load.download import needed
 from tuitune.engine.process.failures import hub_words
 from tuitune.hardware.layout import misfits

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tuitune.data.sources.names import resolve
-from tuitune.data.tasks import TaskReport
+from tuitune.data.task_report import TaskReport
 from tuitune.engine.load.tokenizer import choose_template, load_tokenizer, longest_of, place_of, stop_ids_of
 from tuitune.engine.process.failures import EngineError, explain
 from tuitune.engine.tokens.encode import Encoder

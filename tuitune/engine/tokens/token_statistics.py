@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tuitune.data.preparation.prepare import Item
+from tuitune.data.preparation.assembled import Item
 from tuitune.data.sources.rows import name_of
 from tuitune.engine.tokens.control_tokens import ControlTokens
 from tuitune.engine.tokens.encode import Encoded, Encoder, learns_to_stop

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from tuitune import __version__
-from tuitune.data.preparation.prepare import Assembled, Item, StepReport, prepare
+from tuitune.data.preparation.assembled import Assembled, Item, StepReport
+from tuitune.data.preparation.prepare import prepare
 from tuitune.data.sources.names import content_hash, resolve
 from tuitune.data.sources.rows import name_of
 from tuitune.engine.tokens import store

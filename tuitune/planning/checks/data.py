@@ -91,7 +91,7 @@ def _cached(repo: str) -> bool:
 def _check_source(key: str, name: str, recipe: Recipe, base: Path) -> DataCheck:
     try:
         source = resolve(name, base=base)
-        if source.kind == "hub" and (forbids := rows_offline()) and not _cached(str(source.repo)):
+        if source.kind == "hub" and (forbids := rows_offline()) and not _cached(source.name):
             message = f"{name} is not on this machine and {forbids} forbids the download; unset it, or name a file"
             return DataCheck(errors=[Problem(key, message)])
         if wrong := next(filter(None, map(not_utf8, source.paths)), ""):
