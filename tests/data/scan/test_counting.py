@@ -50,7 +50,7 @@ def counted(parts: Any) -> tuple[dict[str, Any], list[Any]]:
         fingerprints.extend(part.fingerprints)
         problems.extend(part.problems)
 
-    total, first = gather(parts, take)
+    total, first = gather(parts, TURNS, take)
     found = Detection(TURNS.shape, TURNS.columns)
     return report("rows", found, total, first, repeats(fingerprints)).as_json(), problems
 

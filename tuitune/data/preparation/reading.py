@@ -41,9 +41,9 @@ class RowReader:
 
     @property
     def reports(self) -> list[StepReport]:
-        asked = (self.cleaning.unusable == "drop", self.cleaning.empty, bool(self.marks))
-        pairs = zip((self.unusable, self.empty, self.excluded), asked, strict=True)
-        return [report for report, wanted in pairs if wanted or report.found]
+        dropped = self.cleaning.unusable == "drop"
+        pairs = ((self.unusable, dropped), (self.empty, self.cleaning.empty), (self.excluded, bool(self.marks)))
+        return [report for report, asked in pairs if asked or report.found]
 
     def read(
         self, key: str, name: str, *, shape: str, columns: Columns, split: str = "train", limit: int | None = None

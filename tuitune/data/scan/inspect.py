@@ -28,22 +28,23 @@ def inspect(path: Path | str, *, shape: str = "auto", columns: Mapping[str, str]
     first = list(islice(rows, SAMPLE))
     found = recognise(first, shape, columns or {})
     fingerprints = array("q")
-    parts = count_rows(chain(first, rows), Reading(found.shape, found.columns, every=0))
-    total, problems = gather(parts, lambda part, _: fingerprints.extend(part.fingerprints))
+    reading = Reading(found.shape, found.columns, every=0)
+    parts = count_rows(chain(first, rows), reading)
+    total, problems = gather(parts, reading, lambda part, _: fingerprints.extend(part.fingerprints))
     return report(str(path), found, total, problems, repeats(fingerprints))
 
 
-def gather(parts: Iterable[tuple[Tally, int]], take: Callable[[Tally, int], Any]) -> tuple[Tally, list[DataProblem]]:
+def gather(
+    parts: Iterable[tuple[Tally, int]], reading: Reading, take: Callable[[Tally, int], Any]
+) -> tuple[Tally, list[DataProblem]]:
     """The counts over all parts, and the first problems. `take` gets each part, for what is not gathered here."""
-    total: Tally | None = None
+    total = Tally(reading)
     problems: list[DataProblem] = []
     for part, size in parts:
         take(part, size)
         problems += part.problems[: LISTED - len(problems)]
-        if total is None:
-            total = Tally(part.reading)
         total.merge(part)
-    return total or Tally(Reading(UNKNOWN)), problems
+    return total, problems
 
 
 def report(

@@ -57,7 +57,7 @@ def run(task: TaskReport) -> dict[str, Any]:
             done += read
             task.progress("reading", done, size, unit)
 
-        total, problems = gather(parts, keep)
+        total, problems = gather(parts, reading, keep)
         rows_seen.flush()
         task.progress("looking for duplicates and languages", total.rows, total.rows)
         spoken = aside.submit(languages, total.sample.texts)

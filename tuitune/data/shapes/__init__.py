@@ -19,13 +19,8 @@ from tuitune.data.shapes.unpaired_preference import UNPAIRED_PREFERENCE
 from tuitune.data.shapes.vision import VISION
 from tuitune.recipe.roles import ROLES_OF
 
-SHAPES = {
-    shape.name: shape
-    for shape in (
-        *(VISION, PREFERENCE, UNPAIRED_PREFERENCE),
-        *(MESSAGES, SHAREGPT, TOOLS, ALPACA, PROMPT_COMPLETION, COLUMNS, TEXT),
-    )
-}
+_ALL = (VISION, PREFERENCE, UNPAIRED_PREFERENCE, MESSAGES, SHAREGPT, TOOLS, ALPACA, PROMPT_COMPLETION, COLUMNS, TEXT)
+SHAPES = {shape.name: shape for shape in _ALL}
 """Every shape by name, in the order in which rows are taken for one: the likeliest meaning comes first."""
 
 READABLE = tuple(dict.fromkeys((*ROLES_OF, *(name for name, shape in SHAPES.items() if shape.read))))

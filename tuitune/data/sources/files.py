@@ -37,7 +37,7 @@ def open_rows(path: Path | str) -> Iterator[Row]:
 
         rows = read_parquet(path)
     else:
-        rows = _text(path, form, start)
+        rows = _read(path, form, start)
     first = next(rows, None)
     if first is None:
         raise EmptySourceError(path, "is empty: it has a header and no rows" if form in ("csv", "tsv") else "is empty")
@@ -83,14 +83,10 @@ def _instead(path: Path) -> str:
     return f"a Hub data set is owner/name, and bundled are {', '.join(one.id for one in bundled_sets())}"
 
 
-def _text(path: Path, form: Format, start: bytes) -> Iterator[Row]:
+def _read(path: Path, form: Format, start: bytes) -> Iterator[Row]:
     refuse_unreadable(path, start)
     if not start.removeprefix(BOM).strip():
         raise EmptySourceError(path, "is empty: it has only blank lines")
-    return _read(path, form, start)
-
-
-def _read(path: Path, form: Format, start: bytes) -> Iterator[Row]:
     try:
         with closing(open_unpacked(path)) as file:
             rows, raw = _rows_in(file, form, str(path), start), file.raw

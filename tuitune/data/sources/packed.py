@@ -73,7 +73,9 @@ class Unpacked(io.RawIOBase):
             return False
         packed = self.packed or self.file.read(self.step)
         if self.member.eof:
-            return self._next_member(packed)
+            self.packed = packed.lstrip(b"\0")  # padding, or files that were packed in parts
+            self.member = self.fresh() if self.packed else self.member
+            return bool(packed)
         if not packed:
             self.problem = f"the file is cut off: its {self.packing} data ends early; the rest is missing"
             return False
@@ -93,13 +95,6 @@ class Unpacked(io.RawIOBase):
             return False
         self.ready = memoryview(content)
         return True
-
-    def _next_member(self, packed: bytes) -> bool:
-        """Files packed in parts are read on; padding with zeros is not."""
-        self.packed = packed.lstrip(b"\0")
-        if self.packed:
-            self.member = self.fresh()
-        return bool(packed)
 
     def close(self) -> None:
         self.file.close()
