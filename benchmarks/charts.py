@@ -21,13 +21,13 @@ from collections.abc import Callable
 
 from textual.app import App, ComposeResult
 from textual.containers import Grid
+from tuitune.tui.charts.smoothing import SmoothedSeries
 
 from tuitune.tui.charts.chart import Chart
 from tuitune.tui.charts.envelope import ChartWindow
 from tuitune.tui.charts.plot import Plot
 from tuitune.tui.charts.pyramid import Pyramid
 from tuitune.tui.charts.series import Positions, Series
-from tuitune.tui.charts.smoothing import SmoothedSeries
 
 FRAME_MS, CORE_PERCENT, BYTES_PER_SECOND = 3.0, 2.0, 4000
 SIZE = (120, 30)
