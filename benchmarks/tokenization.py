@@ -91,9 +91,9 @@ def main() -> None:
                 encoding.ids  # noqa: B018
 
     def ours() -> None:
-        with TokenDraft("benchmark") as draft, draft.rows("train") as written:
+        with TokenDraft("benchmark") as draft, draft.rows("train") as write:
             for encoded in encoder.encode_all(rows[start : start + 512] for start in range(0, len(rows), 512)):
-                written.write(encoded)
+                write(encoded)
 
     def rendering() -> None:
         for row in rows:

@@ -18,8 +18,8 @@ from tests.engine.support import TEMPLATE, Carry, conversation, make_tokenizer, 
 from tuitune.data.task_report import TaskReport
 from tuitune.engine.process.failures import EngineError
 from tuitune.engine.tokens.encode import Encoder
+from tuitune.engine.tokens.remarks import judge
 from tuitune.engine.tokens.template import ChatTemplate, time_limit
-from tuitune.engine.tokens.verdicts import judge
 from tuitune.recipe.overrides import apply
 from tuitune.recipe.schema import Recipe
 

@@ -17,8 +17,8 @@ from tests.engine.tokens.test_tokens import TALK, UNMARKED, learned
 from tuitune.engine.process.failures import EngineError
 from tuitune.engine.tokens.control_tokens import ControlTokens
 from tuitune.engine.tokens.encode import Encoder
+from tuitune.engine.tokens.remarks import judge
 from tuitune.engine.tokens.template import ChatTemplate
-from tuitune.engine.tokens.verdicts import judge
 
 END = "<|end|>"
 LINES = TEMPLATE.replace(f"{END}{{% endgeneration %}}", f"{END}\n{{% endgeneration %}}").replace(

@@ -17,8 +17,9 @@ from tests.engine.tokens.test_tokens import TALK, UNMARKED, learned
 from tuitune.engine.tokens.control_tokens import ControlTokens
 from tuitune.engine.tokens.encode import Encoder
 from tuitune.engine.tokens.omissions import left_out
+from tuitune.engine.tokens.places import Places
+from tuitune.engine.tokens.remarks import judge
 from tuitune.engine.tokens.template import ChatTemplate
-from tuitune.engine.tokens.verdicts import judge
 
 EVERY_TURN = (
     "{% for m in messages %}<|{{ m.role }}|>{% generation %}{{ m.content }}<|end|>{% endgeneration %}{% endfor %}"
@@ -66,7 +67,7 @@ def test_words_that_stand_elsewhere_are_not_what_a_row_says(
     template: str, messages: list[dict[str, Any]], tools: list[dict[str, Any]] | None, missing: tuple[str, ...]
 ) -> None:
     text = ChatTemplate(make_tokenizer(template)).render(messages, tools)
-    assert left_out(text, messages, tools) == missing
+    assert left_out(Places(text, messages), tools) == missing
 
 
 @pytest.mark.parametrize(
@@ -87,7 +88,7 @@ def test_words_that_stand_elsewhere_are_not_what_a_row_says(
 )  # fmt: skip
 def test_what_is_written_is_not_said_to_be_missing(text: str, messages: Any, tools: Any) -> None:
     messages = messages or [*turns("4 or 2+2?", "4", reasoning_content="2+2=4"), *turns("2+2", "4")]
-    assert left_out(text, messages, tools) == ()
+    assert left_out(Places(text, messages), tools) == ()
 
 
 @pytest.mark.parametrize(

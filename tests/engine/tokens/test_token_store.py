@@ -22,8 +22,8 @@ ROWS = [np.arange(1, 9, dtype=np.int32), np.arange(20, 25, dtype=np.int32)]
 def write() -> Tokenized:
     with TokenDraft("key") as draft:
         for name in ("train", "held_out"):
-            with draft.rows(name) as rows:
-                rows.write([Encoded(row, row, len(row)) for row in ROWS])
+            with draft.rows(name) as write_rows:
+                write_rows([Encoded(row, row, len(row)) for row in ROWS])
         return draft.keep({"kept": 2}, [{"text": "a"}, {"text": "b"}])
 
 

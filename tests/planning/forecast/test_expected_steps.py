@@ -130,8 +130,7 @@ def as_done(recipe: Recipe, base: Path, result: dict[str, Any]) -> None:
 def test_the_forecast_is_what_the_engine_counts(values: dict[str, Any], written: Path) -> None:
     tried = of(written, **values)
     template = choose_template(tried, load_tokenizer(tried.model, locate("bundled:nano")))
-    listener: Any = types.SimpleNamespace(phase=lambda *said: None, progress=lambda *said: None)
-    tokens = tokenize(tried, template, {0}, listener, base=written)
+    tokens = tokenize(tried, template, {0}, lambda *said: None, base=written)
     rows = len(arrange(tokens, tried, flat=True).train)
     engine = total_steps(steps_per_epoch(rows, tried.training), tried.training)
 

@@ -26,10 +26,9 @@ from tuitune.data.sources.numbers import loads
 from tuitune.engine.load.tokenizer import choose_template, load_tokenizer, longest_of, place_of, stop_ids_of
 from tuitune.engine.process.failures import EngineError, explain
 from tuitune.engine.tokens.control_tokens import ControlTokens
-from tuitune.engine.tokens.encode import Canonical, Encoder, Rendered
-from tuitune.engine.tokens.omissions import EARLIER_REASONS, REASONS, SYSTEM, WORDING, slug
+from tuitune.engine.tokens.encode import Canonical, Encoder, Rendered, learns_to_stop
 from tuitune.engine.tokens.reasons import reasons
-from tuitune.engine.tokens.verdicts import Level, TemplateVerdict, judge, longer
+from tuitune.engine.tokens.remarks import Remark, control, judge, longer, omission
 from tuitune.problem import TuituneError
 from tuitune.recipe.schema import Recipe
 from tuitune.units import percent_text
@@ -116,15 +115,16 @@ class RowInspector:
         """
         if not isinstance(values, Mapping):
             raise RowProblem("", "expected a row with columns")
-        found = self._shape or detect([values])
-        if why := refusal(found.shape, self._recipe.optimises):
+        read_as = self._shape or detect([values])
+        if why := refusal(read_as.shape, self._recipe.optimises):
             raise RowProblem("", why)
-        canonical = to_canonical(values, found.shape, found.columns)
+        canonical = to_canonical(values, read_as.shape, read_as.columns)
         if self._template.origin == "none" and "messages" in canonical:
             self._template.take_plain()
-        found_control = self._control.found(canonical)
+        found = self._control.found(canonical)
+        controls = [control(what, f"{what}: the model reads it as a control token") for what in found]
         if self._recipe.cleaning.control_tokens == "remove":
-            canonical, found_control = self._cleaned(canonical), ()
+            canonical, controls = self._cleaned(canonical), []
         rendered = self._encoder.render(canonical)
         (encoding,) = self._encoder.tokenize([rendered])
         learned = bytearray(len(encoding))
@@ -147,65 +147,38 @@ class RowInspector:
             "cut": kept < len(encoding),
             "max_length": self._encoder.max_length,
             "rendered": rendered.text,
-            "verdicts": [
-                asdict(one)
-                for one in (*self._judge(canonical, rendered, ids, learned, kept), *_of_control(found_control))
-            ],
+            "verdicts": [asdict(one) for one in (*self._judge(canonical, rendered, ids, learned, kept), *controls)],
         }
 
     def _judge(
         self, canonical: Mapping[str, Any], rendered: Rendered, ids: Sequence[int], learned: bytearray, kept: int
-    ) -> list[TemplateVerdict]:
+    ) -> Iterator[Remark]:
         """What is good or bad about this row."""
-        verdicts = []
         tokenizer, length = self._template.tokenizer, len(ids)
         trained = learned.count(1, 0, kept)
         taught = (ids[place] for place in range(kept - 1, -1, -1) if learned[place])
-        last = next((token for token in taught if tokenizer.decode([token]).strip()), -1)
         fix = longer(length, kept, self._most)
         if not trained and any(learned):
-            verdicts.append(
-                TemplateVerdict("lost", "error", f"no token to learn in the first {kept:,} of {length:,}", fix)
-            )
+            yield Remark("lost", "error", f"no token to learn in the first {kept:,} of {length:,}", fix)
         elif not trained:
-            verdicts.append(TemplateVerdict("lost", "error", "this row has no token to learn"))
+            yield Remark("lost", "error", "this row has no token to learn")
         elif kept < length:
             share = learned.count(1, kept) / learned.count(1)
             end = ", its end too" if share else ""
             text = f"cut after {kept:,} tokens: {percent_text(share)} of its learned tokens are lost{end}"
-            verdicts.append(TemplateVerdict("cut", "warning", text, fix))
-        elif last not in self._stop_ids:
-            verdicts.append(TemplateVerdict("no-stop", "warning", "the token that ends its answer is not learned"))
+            yield Remark("cut", "warning", text, fix)
+        elif not learns_to_stop(taught, self._stop_ids, tokenizer):
+            yield Remark("no-stop", "warning", "the token that ends its answer is not learned")
         else:
-            verdicts.append(
-                TemplateVerdict(
-                    "learned", "ok", f"{trained:,} of {length:,} tokens are learned, including the end token"
-                )
-            )
+            text = f"{trained:,} of {length:,} tokens are learned, including the end token"
+            yield Remark("learned", "ok", text)
         if tokenizer.bos_token_id is not None and list(ids[:2]) == [tokenizer.bos_token_id] * 2:
-            verdicts.append(TemplateVerdict("double-bos", "warning", f"it begins with {tokenizer.bos_token} twice"))
+            yield Remark("double-bos", "warning", f"it begins with {tokenizer.bos_token} twice")
         apart = sum(not is_learned(turn) for turn in canonical.get("messages", ()))
         if apart and self._encoder.loss_on != "all":
             text = f"{apart} {'answer is' if apart == 1 else 'answers are'} not learned: weight 0"
-            verdicts.append(TemplateVerdict("weight", "ok", text))
-        for what in rendered.left_out:
-            fix = {"data.left_out": "inline"} if what in (SYSTEM, REASONS) else None
-            level: Level = "ok" if what == EARLIER_REASONS else "warning"
-            verdicts.append(
-                TemplateVerdict(
-                    f"left-out-{slug(what)}",
-                    level,
-                    f"the template {'changes' if what == WORDING else 'leaves out'} {what}",
-                    fix,
-                )
-            )
-        return verdicts
-
-
-def _of_control(found: Sequence[str]) -> Iterator[TemplateVerdict]:
-    for what in found:
-        text = f"{what}: the model reads it as a control token"
-        yield TemplateVerdict(f"control-{slug(what)}", "warning", text, {"cleaning.control_tokens": "remove"})
+            yield Remark("weight", "ok", text)
+        yield from (omission(what, "the template") for what in rendered.left_out)
 
 
 def _texts(encoding: Encoding, rendered: Rendered) -> list[str]:

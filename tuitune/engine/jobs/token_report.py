@@ -14,12 +14,18 @@ from tuitune.engine.process.failures import EngineError, explain
 from tuitune.engine.tokens.encode import Encoder
 from tuitune.engine.tokens.omissions import SYSTEM, TOOLS
 from tuitune.engine.tokens.prepare import packed
-from tuitune.engine.tokens.tokenize import UNREAD, Remark, refusal, remarks, tokenize
-from tuitune.engine.tokens.verdicts import Level, TemplateVerdict, judge, longer
+from tuitune.engine.tokens.remarks import UNREAD, Level, Remark, judge, longer, of_rows
+from tuitune.engine.tokens.tokenize import refusal, tokenize
 from tuitune.problem import TuituneError
 from tuitune.recipe.schema import Recipe
 
 _MOST_LEFT_OUT = 50
+_TOLD = (
+    *("rows", "tokens", "trained_tokens", "trained_share", "longest", "lengths", "cut", "lost_count", "odd"),
+    *("cleaning", "notes"),
+)
+"""Facts about the tokens that are part of the result as they are."""
+
 _COUNTED = {"system": SYSTEM, "tools": TOOLS}
 """Verdicts on a template, and what is said to be left out of rows where they hold."""
 
@@ -37,7 +43,11 @@ def run(report: TaskReport) -> dict[str, Any]:
     tokenizer = _in_words(lambda: load_tokenizer(recipe.model, place))
     template = choose_template(recipe, tokenizer, base)
     stop_ids = stop_ids_of(recipe.model, place, tokenizer)
-    tokens = _in_words(lambda: tokenize(recipe, template, stop_ids, _Listener(report), base=base))
+
+    def tell(phase: str, text: str, done: int | None, total: int | None) -> None:
+        report.progress(text, done or 0, total)
+
+    tokens = _in_words(lambda: tokenize(recipe, template, stop_ids, tell, base=base))
     facts = tokens.facts
     report.progress("packing")
     most = longest_of(recipe.model, place)
@@ -45,83 +55,48 @@ def run(report: TaskReport) -> dict[str, Any]:
     room = len(rows) * recipe.data.max_length
     encoder = Encoder(template, recipe.data.loss_on, recipe.data.max_length, stop_ids)
     reason = refusal(facts, recipe)
-    used = {*facts["used"], *facts["held_out"]["used"]}
-    judged = judge(encoder, stop_ids, used)
+    judged = judge(encoder, stop_ids, {*facts["used"], *facts["held_out"]["used"]})
     return {
-        "rows": facts["rows"],
+        **{name: facts[name] for name in _TOLD},
         "held_out": facts["held_out"]["rows"],
-        "tokens": facts["tokens"],
-        "trained_tokens": facts["trained_tokens"],
-        "trained_share": facts["trained_share"],
-        "longest": facts["longest"],
-        "cut": facts["cut"],
-        "lengths": facts["lengths"],
         "max_length": recipe.data.max_length,
         "packed_rows": len(rows),
         "fill": facts["tokens"] / room if recipe.data.packing and room else None,
         "lost": [{key: one[key] for key in ("row", "place", "why", "mark")} for one in facts["lost"]],
-        "lost_count": facts["lost_count"],
-        "odd": facts["odd"],
-        "verdicts": [asdict(one) for one in (*judged, *_of_rows(facts, recipe, most))],
+        "verdicts": [asdict(one) for one in (*judged, *_of_all_rows(facts, recipe, most))],
         "errors": [reason] if reason else [],
         "warnings": [one.said for one in (*_untold(recipe, base, facts), *_of_template(judged, facts))],
-        "cleaning": facts["cleaning"],
-        "notes": facts["notes"],
     }
-
-
-class _Listener:
-    """Passes what tokenizing tells on to a task's report."""
-
-    def __init__(self, report: TaskReport) -> None:
-        self._report = report
-
-    def phase(self, slug: str, text: str) -> None:
-        self._report.progress(text)
-
-    def progress(self, slug: str, text: str, done: int, total: int | None, unit: str) -> None:
-        self._report.progress(text, done, total, unit)
 
 
 def _untold(recipe: Recipe, base: Path, facts: dict[str, Any]) -> list[Remark]:
     """Warnings on rows, but for what a look at the first of them tells without tokens (`tuitune.planning.checks`)."""
     light = resolve(recipe.data.train, base=base).light
-    return [one for one in remarks(facts) if one.level == "warning" and not (light and one.id == UNREAD)]
+    return [one for one in of_rows(facts) if one.level == "warning" and not (light and one.id == UNREAD)]
 
 
-def _of_template(judged: list[TemplateVerdict], facts: dict[str, Any]) -> Iterator[Remark]:
+def _of_template(judged: list[Remark], facts: dict[str, Any]) -> Iterator[Remark]:
     """What a chat template makes of these rows otherwise than it should, unless the rows were counted for it."""
-    for one in judged:
-        if one.level == "warning" and _COUNTED.get(one.id) not in facts["left_out"]:
-            yield Remark(one.id, "warning", one.text, dict(one.fix) if one.fix else None)
+    return (one for one in judged if one.level == "warning" and _COUNTED.get(one.id) not in facts["left_out"])
 
 
-def _of_rows(facts: dict[str, Any], recipe: Recipe, most: int | None) -> list[TemplateVerdict]:
-    """Verdicts on the rows together, for a model made for `most` tokens."""
-    verdicts = []
-    rows, longest = facts["rows"], recipe.data.max_length
+def _of_all_rows(facts: dict[str, Any], recipe: Recipe, most: int | None) -> Iterator[Remark]:
+    """Remarks on the rows together, for a model made for `most` tokens."""
+    rows, longest, held_out = facts["rows"], recipe.data.max_length, facts["held_out"]
     fix = longer(facts["longest"], longest, most)
     if lost := facts["lost_count"]:
         level: Level = "error" if refusal(facts, recipe) else "warning"
         text = f"rows dropped, with no token to learn: {lost:,} of {rows:,}"
         whole = facts["lost_cut"] == lost and facts["longest"] <= (most or facts["longest"])
-        verdicts.append(TemplateVerdict("lost", level, text, fix if whole else _without(facts, recipe)))
+        yield Remark("lost", level, text, fix if whole else _without(facts, recipe))
     if cut := facts["cut"]:
-        verdicts.append(TemplateVerdict("cut", "warning", f"rows cut to {longest:,} tokens: {cut:,} of {rows:,}", fix))
+        yield Remark("cut", "warning", f"rows cut to {longest:,} tokens: {cut:,} of {rows:,}", fix)
     if count := facts["no_stop"]:
-        verdicts.append(
-            TemplateVerdict(
-                "no-stop", "warning", f"rows that do not teach where their answer ends: {count:,} of {rows:,}"
-            )
-        )
-    verdicts += [
-        TemplateVerdict(one.id, "warning" if one.level == "warning" else "ok", one.text, one.fix)
-        for one in remarks(facts)
-    ]
-    if lost := facts["held_out"]["lost_count"]:
-        text = f"held-out rows dropped, with no token to evaluate: {lost:,} of {facts['held_out']['rows']:,}"
-        verdicts.append(TemplateVerdict("lost-held-out", "warning", text))
-    return verdicts
+        yield Remark("no-stop", "warning", f"rows that do not teach where their answer ends: {count:,} of {rows:,}")
+    yield from of_rows(facts)
+    if lost := held_out["lost_count"]:
+        text = f"held-out rows dropped, with no token to evaluate: {lost:,} of {held_out['rows']:,}"
+        yield Remark("lost-held-out", "warning", text)
 
 
 def _without(facts: dict[str, Any], recipe: Recipe) -> dict[str, Any] | None:

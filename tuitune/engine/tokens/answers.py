@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from contextlib import suppress
+from functools import partial
 
 from transformers import PreTrainedTokenizerBase
 
@@ -78,65 +79,65 @@ def begun(text: str, span: Span, opening: str) -> Span:
     return next((at for at in places if text.startswith(opening, at - len(opening))), first), last
 
 
-def find_answer(
-    template: ChatTemplate, messages: Messages, tools: Tools | None, text: str, place: int, ends: Ends
-) -> Span | None:
-    """The characters of `text`, the whole conversation, that the answer `messages[place]` takes with its end.
-
-    It begins where the template leaves the model to go on, and is found by rendering the conversation up to before and
-    after it. A template that renders those otherwise than as a part of the whole is asked for the same conversation
-    with other words in that answer. None where neither tells. RenderProblem as `ChatTemplate.render`.
+class AnswerFinder:
+    """Finds the answers in `text`, what a template that does not mark them makes of a conversation. RenderProblem as
+    `ChatTemplate.render`, from every method.
     """
-    before = template.render(messages[:place], tools, prompt=True) if place else ""
-    after = text if place == len(messages) - 1 else template.render(messages[: place + 1], tools)
-    if text.startswith(before) and text.startswith(after) and after.startswith(before):
-        return ends.closing(text, (len(before), len(after)))
-    return _by_other_words(template, messages, tools, text, place, before, ends)
 
+    def __init__(self, template: ChatTemplate, messages: Messages, tools: Tools | None) -> None:
+        self._messages = messages
+        self._render = partial(template.render, tools=tools)
+        self.text = self._render(messages)
 
-def _by_other_words(
-    template: ChatTemplate,
-    messages: Messages,
-    tools: Tools | None,
-    text: str,
-    place: int,
-    before: str,
-    ends: Ends,
-) -> Span | None:
-    other = template.render([*messages[:place], _in_other_words(messages[place]), *messages[place + 1 :]], tools)
-    first = _shared(text, other)
-    last = len(text) - _shared(text[first:][::-1], other[first:][::-1])
-    if first >= last or _STAND_IN not in other:
+    def find(self, place: int, ends: Ends) -> Span | None:
+        """The characters that the answer `messages[place]` takes with its end; None where nothing tells.
+
+        It begins where the template leaves the model to go on. A template that renders the beginning of a conversation
+        otherwise than as a part of the whole is asked for the same one with other words in that answer.
+        """
+        if (span := self.between(place)) is not None:
+            return ends.closing(self.text, span)
+        messages = self._messages
+        other = self._render([*messages[:place], _in_other_words(messages[place]), *messages[place + 1 :]])
+        first = _shared(self.text, other)
+        last = len(self.text) - _shared(self.text[first:][::-1], other[first:][::-1])
+        if first >= last or _STAND_IN not in other:
+            return None
+        end: int | None = len(self.text)
+        if place < len(messages) - 1:
+            following = str(messages[place + 1]["content"]).strip()
+            reached = self.text.find(following, last) if following else -1
+            end = ends.first_in(self.text, last, reached if reached >= 0 else len(self.text))
+        return None if end is None else (self._begin(place, first), end)
+
+    def between(self, place: int) -> Span | None:
+        """The characters between the conversation rendered up to before an answer and after it; None where these are
+        no parts of the whole.
+        """
+        before = self._before(place)
+        after = self.text if place == len(self._messages) - 1 else self._render(self._messages[: place + 1])
+        if self.text.startswith(before) and self.text.startswith(after) and after.startswith(before):
+            return len(before), len(after)
         return None
-    end: int | None = len(text)
-    if place < len(messages) - 1:
-        following = str(messages[place + 1]["content"]).strip()
-        reached = text.find(following, last) if following else -1
-        end = ends.first_in(text, last, reached if reached >= 0 else len(text))
-    return None if end is None else (_opening(template, messages, tools, text, place, before, first), end)
 
+    def _begin(self, place: int, first: int) -> int:
+        """Where an answer begins whose words begin at `first`: before the reasoning that the template opens by itself,
+        as far as what the model is asked with and what it is taught agree.
+        """
+        before = self._before(place)
+        if self.text.startswith(before) and len(before) <= first:
+            return len(before)
+        with suppress(RenderProblem):
+            asked = self._render(self._messages[:place]) if place else ""
+            bare = self._render([*self._messages[:place], {"role": "assistant", "content": _STAND_IN}])
+            agreed = _shared(before, bare)
+            if self.text.startswith(asked) and len(asked) <= agreed <= first and self.text.startswith(bare[:agreed]):
+                return agreed
+        return first
 
-def _opening(
-    template: ChatTemplate,
-    messages: Messages,
-    tools: Tools | None,
-    text: str,
-    place: int,
-    before: str,
-    first: int,
-) -> int:
-    """Where an answer begins whose words begin at `first`: before the reasoning that the template opens by itself,
-    as far as what the model is asked with and what it is taught agree.
-    """
-    if text.startswith(before) and len(before) <= first:
-        return len(before)
-    with suppress(RenderProblem):
-        asked = template.render(messages[:place], tools) if place else ""
-        bare = template.render([*messages[:place], {"role": "assistant", "content": _STAND_IN}], tools)
-        agreed = _shared(before, bare)
-        if text.startswith(asked) and len(asked) <= agreed <= first and text.startswith(bare[:agreed]):
-            return agreed
-    return first
+    def _before(self, place: int) -> str:
+        """The conversation up to an answer, as the model is asked for it."""
+        return self._render(self._messages[:place], prompt=True) if place else ""
 
 
 def _in_other_words(answer: dict[str, object]) -> dict[str, object]:

@@ -20,9 +20,10 @@ from transformers import PreTrainedTokenizerBase
 
 from tuitune.data.rows.turns import is_learned
 from tuitune.engine.process.failures import EngineError
-from tuitune.engine.tokens.answers import Ends, begun, find_answer
+from tuitune.engine.tokens.answers import AnswerFinder, Ends, begun
 from tuitune.engine.tokens.collator import IGNORED
 from tuitune.engine.tokens.omissions import ANSWERS, CALLS, EARLIER_ANSWERS, left_out, mismarked
+from tuitune.engine.tokens.places import Places
 from tuitune.engine.tokens.template import ChatTemplate, Messages, RenderProblem, Spans, Tools
 
 Canonical = dict[str, Any]
@@ -72,6 +73,10 @@ class Encoded:
     def learned(self) -> int:
         """Tokens that count in the loss: none is predicted from nothing, so that the first never does."""
         return int(np.count_nonzero(self.labels[1:] != IGNORED))
+
+    def stops(self, stop_ids: set[int], tokenizer: PreTrainedTokenizerBase) -> bool:
+        """Whether it teaches its end."""
+        return learns_to_stop(self.labels[self.labels != IGNORED][::-1].tolist(), stop_ids, tokenizer)
 
 
 class Encoder:
@@ -170,45 +175,56 @@ class Encoder:
         return Encoded(ids[: self.max_length], labels[: self.max_length], len(ids), left_out=rendered.left_out)
 
     def _marked(self, text: str, answers: Spans, messages: Messages, tools: Tools | None = None) -> Rendered:
-        """A conversation that the template marked, without the answers that do not count.
-
-        RenderProblem where the marks are not around the answers and nothing else.
+        """A conversation that the template marked. RenderProblem where the marks are not around the answers and nothing
+        else.
         """
-        if self.loss_on != "all" and (wrong := mismarked(text, answers, messages)):
+        places = Places(text, messages)
+        if self.loss_on != "all" and (wrong := mismarked(places, answers)):
             raise RenderProblem(
                 f"the {{% generation %}} marks of the chat template {wrong}: set data.template to a file that marks "
                 'each answer and nothing else, or data.loss_on to "all"'
             )
-        counted = [is_learned(message) for message in messages if message["role"] == "assistant"]
-        if all(counted) or self.loss_on == "all":
-            return self._rendered(text, answers, messages, tools)
-        if len(answers) != len(counted):
+        counted = [self.loss_on == "all" or is_learned(turn) for turn in messages if turn["role"] == "assistant"]
+        if all(counted):
+            counted = [True] * len(answers)
+        elif len(answers) != len(counted):
             raise RenderProblem(
                 f"an answer has weight 0, but the chat template marks {len(answers)} pieces in {len(counted)} "
                 f"answers: which one is unclear"
             )
-        return self._rendered(text, answers, messages, tools, counted)
+        return self._rendered(places, answers, counted, tools)
 
-    def _rendered(
-        self,
-        text: str,
-        answers: Sequence[tuple[int, int]],
-        messages: Messages,
-        tools: Tools | None,
-        counted: Sequence[bool] | None = None,
-    ) -> Rendered:
-        """The text with its answers up to their ends. RenderProblem where it has no word of a tool call."""
-        omitted = left_out(text, messages, tools)
+    def _unmarked(self, messages: Messages, tools: Tools | None) -> Rendered:
+        """A conversation whose answers the template does not tell. EngineError where nothing else does."""
+        finder = AnswerFinder(self.template, messages, tools)
+        answers = [place for place, turn in enumerate(messages) if turn["role"] == "assistant"]
+        looked_for = {"all": [], "completion": answers[-1:]}.get(self.loss_on, answers)
+        spans: Spans = []
+        for place in looked_for:
+            if (span := finder.find(place, self._ends)) is None:
+                where, way = "the answer", 'data.loss_on to "all"'
+                if place < answers[-1]:
+                    where, way = "earlier answers", 'data.loss_on to "completion" or "all"'
+                raise EngineError(
+                    f"this model's chat template does not mark where {where} begin and end; set {way}, or "
+                    "data.template to a file that marks them ({% generation %})"
+                )
+            spans.append(span)
+        counted = [is_learned(messages[place]) for place in looked_for]
+        return self._rendered(Places(finder.text, messages), spans, counted, tools)
+
+    def _rendered(self, places: Places, answers: Spans, counted: Sequence[bool], tools: Tools | None) -> Rendered:
+        """The text, and the answers that are `counted` up to their ends. RenderProblem where it lacks words of them."""
+        omitted = left_out(places, tools)
         if CALLS in omitted:
             raise RenderProblem(_NO_CALLS)
         if (ANSWERS in omitted and self.loss_on != "all") or (
             EARLIER_ANSWERS in omitted and self.loss_on == "assistant"
         ):
             raise RenderProblem("the chat template leaves out words of its answers: they would not be learned")
-        counts = counted or [True] * len(answers)
-        spans = [] if self.loss_on == "completion" and not all(counts[-1:]) else compress(answers, counts)
-        learned = [begun(text, span, self.template.opening) for span in self._ends.joined(text, list(spans))]
-        return Rendered(text, [self._ends.cut(text, span) for span in learned], True, omitted)
+        spans = [] if self.loss_on == "completion" and not all(counted[-1:]) else compress(answers, counted)
+        learned = [begun(places.text, one, self.template.opening) for one in self._ends.joined(places.text, [*spans])]
+        return Rendered(places.text, [self._ends.cut(places.text, one) for one in learned], True, omitted)
 
     def _refuse_lost_calls(self, messages: Messages, tools: Tools | None) -> None:
         """RenderProblem where the conversation is the same text without its tool calls."""
@@ -217,31 +233,6 @@ class Encoder:
             return
         if self.template.render(messages, tools) == self.template.render(silent, tools):
             raise RenderProblem(_NO_CALLS)
-
-    def _unmarked(self, messages: Messages, tools: Tools | None) -> Rendered:
-        """The conversation as text, and where its answers are, which the template does not tell."""
-        text = self.template.render(messages, tools)
-        answers = [place for place, message in enumerate(messages) if message["role"] == "assistant"]
-        if self.loss_on == "completion":
-            answers = answers[-1:]
-        spans = [] if self.loss_on == "all" else [self._answer(text, messages, tools, place) for place in answers]
-        counted = [is_learned(messages[place]) for place in answers] if spans else []
-        return self._rendered(text, spans, messages, tools, counted)
-
-    def _answer(self, text: str, messages: Messages, tools: Tools | None, place: int) -> tuple[int, int]:
-        span = find_answer(self.template, messages, tools, text, place, self._ends)
-        if span is None:
-            earlier = any(one["role"] == "assistant" for one in messages[place + 1 :])
-            where, way = (
-                ("earlier answers", 'data.loss_on to "completion" or "all"')
-                if earlier
-                else ("the answer", 'data.loss_on to "all"')
-            )
-            raise EngineError(
-                f"this model's chat template does not mark where {where} begin and end; set {way}, or data.template to "
-                "a file that marks them ({% generation %})"
-            )
-        return span
 
 
 def messages_of(row: Canonical, tokenizer: PreTrainedTokenizerBase) -> Messages | None:
@@ -270,10 +261,9 @@ def question_and_answer(row: Canonical, template: ChatTemplate) -> tuple[str, st
     return (prompt, messages[last]["content"]) if last else None
 
 
-def learns_to_stop(row: Encoded, stop_ids: set[int], tokenizer: PreTrainedTokenizerBase) -> bool:
-    """Whether the last token that a row teaches, white space aside, ends a turn."""
-    for place in np.flatnonzero(row.labels != IGNORED)[::-1]:
-        token = int(row.labels[place])
+def learns_to_stop(taught: Iterable[int], stop_ids: set[int], tokenizer: PreTrainedTokenizerBase) -> bool:
+    """Whether the last of the tokens that a row teaches, white space aside, ends a turn; `taught` begins with it."""
+    for token in taught:
         if token in stop_ids:
             return True
         if tokenizer.decode([token]).strip():

@@ -9,7 +9,7 @@ from typing import Any
 from tuitune.data.rows.turns import REASONING
 from tuitune.engine.tokens.control_tokens import strings
 from tuitune.engine.tokens.places import Places, Span, contiguous, in_order, parted, place_of, stands
-from tuitune.engine.tokens.template import Messages, Tools
+from tuitune.engine.tokens.template import Tools
 
 SYSTEM, REASONS, EARLIER_REASONS = "system turns", "reasoning", "the reasoning of earlier answers"
 THOUGHTS = "what answers say in <think> tags"
@@ -22,37 +22,33 @@ _SAID_BY = {"system": SYSTEM, "user": QUESTIONS, "assistant": ANSWERS, "tool": R
 _THOUGHT = "</think>"
 
 
-def left_out(text: str, messages: Messages, tools: Tools | None) -> tuple[str, ...]:
-    """What of a conversation and its tools is not in the `text` made of it, in words, each once."""
-    places = Places(text, messages)
-    return tuple(dict.fromkeys([*_of_turns(places, messages), *([TOOLS] if _tools_missing(places, tools) else [])]))
+def left_out(places: Places, tools: Tools | None) -> tuple[str, ...]:
+    """What of a conversation and its tools is not in the text made of it, in words, each once."""
+    untold = any(not _described(places.rest, one["function"]) for one in tools or ())
+    return tuple(dict.fromkeys([*_of_turns(places), *([TOOLS] if untold else [])]))
 
 
-def mismarked(text: str, spans: Sequence[Span], messages: Messages) -> str:
+def mismarked(places: Places, spans: Sequence[Span]) -> str:
     """What the marks of a template around its answers, `spans`, take in or leave out that they should not, in words."""
-    inside, outside = parted(text, spans)
-    whole = len(spans) == sum(one["role"] == "assistant" for one in messages)
+    inside, outside = parted(places.text, spans)
+    whole = len(spans) == sum(one["role"] == "assistant" for one in places.messages)
     at = answers = 0
-    for turn, one in enumerate(messages):
+    for one, written in zip(places.messages, places.earliest, strict=True):
         if one["role"] == "assistant":
-            marked = text[slice(*spans[answers])] if whole else inside
+            marked = places.text[slice(*spans[answers])] if whole else inside
             answers += 1
             if not all(stands(marked, word) for word in _words_of(one)):
                 return f"leave out {CALLS}"
-            if not (place_of(marked, one) or in_order(marked, one["content"])) and _is_written(text, messages, turn):
+            if written and not (place_of(marked, one) or in_order(marked, one["content"])):
                 return f"leave out {ANSWERS}"
         elif one["role"] == "system":
             if not place_of(outside, one) and place_of(inside, one):
                 return f"take in {SYSTEM}"
         elif found := place_of(outside, one, at):
             at = found[1]
-        elif _is_written(text, messages, turn):
+        elif written:
             return f"take in {_SAID_BY[one['role']]}"
     return ""
-
-
-def _is_written(text: str, messages: Messages, turn: int) -> bool:
-    return Places(text, messages).earliest[turn] is not None
 
 
 def slug(what: str) -> str:
@@ -60,9 +56,9 @@ def slug(what: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", what.lower()).strip("-")
 
 
-def _of_turns(places: Places, messages: Messages) -> Iterator[str]:
-    last = max((place for place, one in enumerate(messages) if one["role"] == "user"), default=0)
-    for place, one in enumerate(messages):
+def _of_turns(places: Places) -> Iterator[str]:
+    last = max((place for place, one in enumerate(places.messages) if one["role"] == "user"), default=0)
+    for place, one in enumerate(places.messages):
         if one["role"] == "system":
             if not contiguous(places.rest, one["content"]):
                 yield SYSTEM
@@ -107,10 +103,6 @@ def _words_of(one: Mapping[str, Any]) -> Iterator[str]:
     for call in one.get("tool_calls", ()):
         yield call["function"]["name"]
         yield from (text for text in strings(call["function"]["arguments"]) if text.strip())
-
-
-def _tools_missing(places: Places, tools: Tools | None) -> bool:
-    return any(not _described(places.rest, one["function"]) for one in tools or ())
 
 
 def _described(text: str, tool: Mapping[str, Any]) -> bool:

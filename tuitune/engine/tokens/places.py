@@ -1,4 +1,4 @@
-"""Where what a conversation says stands in the text that a chat template made of it."""
+"""Where what a conversation says stands in the text that a chat template made of it: one walk, for all who ask."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Places:
 
     def __init__(self, text: str, messages: Messages) -> None:
         self.text = text
-        self._messages = messages
+        self.messages = messages
         self.earliest: list[Span | None] = []
         ends = [0]
         for one in messages:
@@ -78,7 +78,7 @@ class Places:
     def rest(self) -> str:
         """The text without what turns say and call."""
         cuts = [one for one in self.latest if one]
-        cuts += [self._surely(turn) for turn, one in enumerate(self._messages) if "tool_calls" in one]
+        cuts += [self._surely(turn) for turn, one in enumerate(self.messages) if "tool_calls" in one]
         parts, reached = [], 0
         for first, last in sorted(cuts):
             if last > reached:

@@ -10,6 +10,7 @@ from tokenizers import Encoding
 
 from tuitune.data.rows.turns import is_learned
 from tuitune.engine.process.failures import EngineError
+from tuitune.engine.tokens.answers import AnswerFinder
 from tuitune.engine.tokens.encode import Canonical, Encoder, Rendered, messages_of
 from tuitune.engine.tokens.template import Messages, Spans
 
@@ -81,15 +82,13 @@ def _render(encoder: Encoder, messages: Messages, row: Canonical) -> tuple[str, 
     template, tools = encoder.template, row.get("tools") or None
     if template.marked != "rendered":
         return template.render_marked([messages], tools)[0]
-    text = template.render(messages, tools)
+    finder = AnswerFinder(template, messages, tools)
     spans: Spans = []
     for place in (place for place, turn in enumerate(messages) if turn["role"] == "assistant"):
-        before = template.render(messages[:place], tools, prompt=True) if place else ""
-        after = template.render(messages[: place + 1], tools)
-        if not (text.startswith(after) and after.startswith(before)):
-            return text, []
-        spans.append((len(before), len(after)))
-    return text, spans
+        if (span := finder.between(place)) is None:
+            return finder.text, []
+        spans.append(span)
+    return finder.text, spans
 
 
 def _names(messages: Messages, loss_on: str) -> list[str]:

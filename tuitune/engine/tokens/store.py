@@ -12,9 +12,10 @@ import logging
 import os
 import shutil
 import uuid
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -63,9 +64,12 @@ class TokenDraft:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         shutil.rmtree(self._draft, ignore_errors=True)
 
-    def rows(self, name: str) -> RowWriter:
-        """Where the rows of `train` or `held_out` are written to."""
-        return RowWriter(self._draft / f"{name}.arrow")
+    @contextmanager
+    def rows(self, name: str) -> Iterator[Callable[[Sequence[Encoded]], None]]:
+        """What writes the rows of `train` or `held_out`, a batch at a time, as an Arrow stream."""
+        file = str(self._draft / f"{name}.arrow")
+        with pa.OSFile(file, "wb") as sink, pa.ipc.new_stream(sink, _SCHEMA) as stream:
+            yield partial(_write, stream)
 
     def keep(self, facts: dict[str, Any], held_out_rows: Sequence[Canonical]) -> Tokenized:
         """Put the set into its place, and open it."""
@@ -81,30 +85,13 @@ class TokenDraft:
         return found
 
 
-class RowWriter:
-    """Writes rows as an Arrow stream, a batch at a time."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    def __enter__(self) -> RowWriter:
-        self._file = pa.OSFile(str(self._path), "wb")
-        self._stream = pa.ipc.new_stream(self._file, _SCHEMA)
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._stream.close()
-        self._file.close()
-
-    def write(self, rows: Sequence[Encoded]) -> None:
-        if not rows:
-            return
-        ends = np.cumsum([0, *(len(row.input_ids) for row in rows)], dtype=np.int32)
-        columns = [
-            pa.ListArray.from_arrays(ends, np.concatenate([getattr(row, name) for row in rows]))
-            for name in _SCHEMA.names
-        ]
-        self._stream.write_batch(pa.record_batch(columns, schema=_SCHEMA))
+def _write(stream: pa.RecordBatchStreamWriter, rows: Sequence[Encoded]) -> None:
+    if not rows:
+        return
+    ends = np.cumsum([0, *(len(row.input_ids) for row in rows)], dtype=np.int32)
+    columns = [[getattr(row, name) for row in rows] for name in _SCHEMA.names]
+    arrays = [pa.ListArray.from_arrays(ends, np.concatenate(column)) for column in columns]
+    stream.write_batch(pa.record_batch(arrays, schema=_SCHEMA))
 
 
 def cache() -> Path:

@@ -11,13 +11,25 @@ import numpy as np
 from tuitune.data.preparation.assembled import Item
 from tuitune.data.sources.rows import name_of
 from tuitune.engine.tokens.control_tokens import ControlTokens
-from tuitune.engine.tokens.encode import Encoded, Encoder, learns_to_stop
+from tuitune.engine.tokens.encode import Encoded, Encoder
 from tuitune.engine.tokens.omissions import EARLIER_REASONS
 
 LISTED_LOST, LISTED_ODD = 200, 1000
 NAMED = 5
 """Rows that are named of those which have the same in common."""
 
+_COUNTED = (
+    "rows",
+    "kept",
+    "lost_count",
+    "lost_cut",
+    "refused",
+    "too_long",
+    "cut",
+    "no_stop",
+    "tokens",
+    "trained_tokens",
+)
 _BINS = 32
 _MOSTLY_MASKED = 0.02
 _LONG = 8
@@ -32,26 +44,19 @@ class TokenStatistics:
         self._encoder = encoder
         self._stop_ids = stop_ids
         self._drop_long = drop_long
+        self._control = ControlTokens(encoder.tokenizer)
         self._lengths: list[int] = []
         self._odd: list[dict[str, Any]] = []
         self._whole: list[tuple[int, int, str]] = []
         self._lost: list[dict[str, Any]] = []
         self._used: set[str] = set()
-        self._left_out: dict[str, dict[str, Any]] = {}
-        self._control_found: dict[str, dict[str, Any]] = {}
-        self._weighted: dict[str, dict[str, Any]] = {}
-        self._control = ControlTokens(encoder.tokenizer)
-        self._count = dict.fromkeys(
-            ("rows", "kept", "lost_count", "lost_cut", "refused", "too_long", "cut", "no_stop"), 0
-        )
-        self._tokens = self._trained = 0
-        self._stops = False
+        self._said: dict[str, dict[str, dict[str, Any]]] = {"left_out": {}, "control": {}, "weighted": {}}
+        self._count = dict.fromkeys(_COUNTED, 0)
 
     def takes(self, item: Item, row: Encoded) -> bool:
         """Count a row; whether it is trained on."""
         self._count["rows"] += 1
-        self._used |= {"tools"} if _has_tools(item.canonical) else set()
-        self._used |= {"system"} if _has_system(item.canonical) else set()
+        self._used |= _used(item.canonical)
         if row.length:
             self._lengths.append(row.length)
         if row.cut and self._drop_long:
@@ -61,18 +66,15 @@ class TokenStatistics:
             self._lose(item, row)
             return False
         self._count["kept"] += 1
-        for what in row.left_out:
-            self._count_at(self._left_out, item, what)
-        if any(turn.get("weight", 0) != 0 for turn in item.canonical.get("messages", ())):
-            self._count_at(self._weighted, item, "weight")
+        self._count["tokens"] += len(row.input_ids)
+        self._count["trained_tokens"] += row.learned
         control = self._control.found(item.canonical)
-        for what in control:
-            self._count_at(self._control_found, item, what)
-        self._tokens += len(row.input_ids)
-        self._trained += row.learned
-        stops = not row.cut and learns_to_stop(row, self._stop_ids, self._encoder.tokenizer)
-        self._stops |= stops
-        self._judge(item, row, stops, bool(control))
+        weighted = any(turn.get("weight", 0) != 0 for turn in item.canonical.get("messages", ()))
+        said = {"left_out": row.left_out, "control": control, "weighted": ["weight"] if weighted else []}
+        for name, found in said.items():
+            for what in found:
+                self._count_at(self._said[name], item, what)
+        self._judge(item, row, bool(control))
         return True
 
     def facts(self) -> dict[str, Any]:
@@ -83,18 +85,14 @@ class TokenStatistics:
         ]
         return {
             **self._count,
-            "tokens": self._tokens,
-            "trained_tokens": self._trained,
-            "trained_share": self._trained / self._tokens if self._tokens else 0.0,
+            "trained_share": self._count["trained_tokens"] / max(self._count["tokens"], 1),
             "longest": max(self._lengths, default=0),
             "lengths": histogram(self._lengths, self._encoder.max_length),
             "lost": self._lost,
             "odd": sorted(odd, key=lambda one: one["row"])[:LISTED_ODD],
-            "stops": self._stops,
+            "stops": self._count["kept"] > self._count["cut"] + self._count["no_stop"],
             "used": sorted(self._used),
-            "left_out": self._left_out,
-            "control": self._control_found,
-            "weighted": self._weighted,
+            **self._said,
         }
 
     def _count_at(self, counts: dict[str, dict[str, Any]], item: Item, what: str) -> None:
@@ -120,23 +118,23 @@ class TokenStatistics:
             self._lost.append({**where, "why": why, "refused": bool(row.problem)})
         self._note(item, "lost")
 
-    def _judge(self, item: Item, row: Encoded, stops: bool, control: bool) -> None:
+    def _judge(self, item: Item, row: Encoded, control: bool) -> None:
         """Note what is odd about a row, the worst first."""
-        bos = self._encoder.tokenizer.bos_token_id
+        tokenizer = self._encoder.tokenizer
+        no_stop = not row.cut and not row.stops(self._stop_ids, tokenizer)
+        twice = tokenizer.bos_token_id is not None and row.input_ids[:2].tolist() == [tokenizer.bos_token_id] * 2
         self._count["cut"] += row.cut
-        self._count["no_stop"] += not row.cut and not stops
-        if row.cut:
-            self._note(item, "cut")
-        elif not stops:
-            self._note(item, "no-stop")
-        elif bos is not None and row.input_ids[:2].tolist() == [bos, bos]:
-            self._note(item, "double-bos")
-        elif control:
-            self._note(item, "control")
-        elif row.left_out and row.left_out != (EARLIER_REASONS,):
-            self._note(item, "left-out")
-        elif row.learned < _MOSTLY_MASKED * len(row.input_ids):
-            self._note(item, "mostly-masked")
+        self._count["no_stop"] += no_stop
+        oddities = {
+            "cut": row.cut,
+            "no-stop": no_stop,
+            "double-bos": twice,
+            "control": control,
+            "left-out": row.left_out not in ((), (EARLIER_REASONS,)),
+            "mostly-masked": row.learned < _MOSTLY_MASKED * len(row.input_ids),
+        }
+        if kind := next((kind for kind, holds in oddities.items() if holds), None):
+            self._note(item, kind)
         elif item.source == self._source:
             self._whole.append((item.number, row.length, item.mark))
             if len(self._whole) > 4 * LISTED_ODD:
@@ -165,12 +163,9 @@ def histogram(lengths: Sequence[int], longest_kept: int) -> dict[str, list[int]]
     return {"edges": edges, "counts": counts.tolist()}
 
 
-def _has_tools(canonical: dict[str, Any]) -> bool:
-    return bool(canonical.get("tools")) or any(
-        turn["role"] == "tool" or turn.get("tool_calls") for turn in canonical.get("messages", ())
-    )
-
-
-def _has_system(canonical: dict[str, Any]) -> bool:
-    messages = canonical.get("messages")
-    return messages is not None and messages[0]["role"] == "system"
+def _used(canonical: dict[str, Any]) -> set[str]:
+    """What a row has that a chat template may not take."""
+    turns = canonical.get("messages", ())
+    tools = canonical.get("tools") or any(turn["role"] == "tool" or turn.get("tool_calls") for turn in turns)
+    system = turns and turns[0]["role"] == "system"
+    return {name for name, found in (("tools", tools), ("system", system)) if found}

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any
 
 from tuitune import __version__
 from tuitune.data.preparation.assembled import Assembled, Item, StepReport
@@ -18,56 +19,31 @@ from tuitune.data.sources.rows import name_of
 from tuitune.engine.tokens import store
 from tuitune.engine.tokens.control_tokens import ControlTokens
 from tuitune.engine.tokens.encode import Canonical, Encoder
-from tuitune.engine.tokens.omissions import EARLIER_REASONS, REASONS, SYSTEM, WORDING, slug
 from tuitune.engine.tokens.store import TokenDraft, Tokenized
 from tuitune.engine.tokens.template import ChatTemplate
 from tuitune.engine.tokens.token_statistics import TokenStatistics
 from tuitune.planning.data_plan import sources
 from tuitune.recipe.schema import Recipe
 from tuitune.recipe.settings import settings
-from tuitune.text import clean
 
 _CHUNK = 512  # rows tokenized at once
 _LIBRARIES = ("transformers", "tokenizers", "trl")
+_OF_A_STEP = ("step", "key", "title", "before", "found", "dropped", "changed")
 _LABELLING = 5
 """Counts the ways in which rows were labelled: tokens of an earlier one are not taken for those of today."""
-
-UNREAD = "unread"
-"""The remark on what rows say and nobody reads."""
 
 _NAMED = 5
 _LOST_SHARE = 0.01
 
-
-@dataclass(frozen=True)
-class Remark:
-    """Something about rows: `fix` is settings, by key, that put it right; None where none does."""
-
-    id: str
-    level: Literal["info", "warning"]
-    text: str
-    fix: dict[str, Any] | None = None
-
-    @property
-    def said(self) -> str:
-        """The text with its way out."""
-        settings = ", ".join(f'{key} = "{value}"' for key, value in (self.fix or {}).items())
-        return f"{self.text}; set {settings}" if settings else self.text
-
-
-class Listener(Protocol):
-    """Who hears how far it is: the report of a run, or that of a task."""
-
-    def phase(self, slug: str, text: str) -> None: ...
-
-    def progress(self, slug: str, text: str, done: int, total: int | None, unit: str) -> None: ...
+Tell = Callable[[str, str, int | None, int | None], None]
+"""Takes the slug of a phase, what is being done, rows done (None where the phase begins) and rows in all."""
 
 
 def tokenize(
     recipe: Recipe,
     template: ChatTemplate,
     stop_ids: set[int],
-    listener: Listener,
+    tell: Tell,
     *,
     base: Path | None = None,
     held_out: Sequence[str] | None = None,
@@ -78,7 +54,7 @@ def tokenize(
     refused for. Rows without anything to learn are left out and counted; `refusal` says whether they are too many.
     A model without a chat template gets the plain one where there are conversations.
     """
-    listener.phase("reading", f"reading {name_of(recipe.data.train)}")
+    tell("reading", f"reading {name_of(recipe.data.train)}", None, None)
     key = cache_key(recipe, template, stop_ids, base)
     found = store.find(key)
     if held_out is not None and (found is None or found.facts["held_out_marks"] != list(held_out)):
@@ -90,9 +66,9 @@ def tokenize(
             purpose=recipe.optimises,
             base=base,
             held_out=held_out,
-            progress=lambda text, done, total: listener.progress("reading", text, done, total, "rows"),
+            progress=partial(tell, "reading"),
         )
-        found = _written(key, data, recipe, template, stop_ids, listener)
+        found = _written(key, data, recipe, template, stop_ids, tell)
     if found.facts["origin"] == "plain":
         template.take_plain()
     return found
@@ -124,49 +100,8 @@ def refusal(facts: dict[str, Any], recipe: Recipe) -> str | None:
     return None
 
 
-def remarks(facts: dict[str, Any]) -> list[Remark]:
-    """What is to be said of rows that are trained on, before they are: the first of them named, and the way out."""
-    return [
-        *_left_out(facts["left_out"]),
-        *_control(facts["control"]),
-        *_weighted(facts["weighted"]),
-        *_unread(facts["unread"]),
-    ]
-
-
-def _left_out(found: dict[str, Any]) -> Iterator[Remark]:
-    for what, rows in found.items():
-        text = f"the chat template {'changes' if what == WORDING else 'leaves out'} {what}: {_rows_of(rows)}"
-        fix = {"data.left_out": "inline"} if what in (SYSTEM, REASONS) else None
-        yield Remark(f"left-out-{slug(what)}", "info" if what == EARLIER_REASONS else "warning", text, fix)
-
-
-def _control(found: dict[str, Any]) -> Iterator[Remark]:
-    for what, rows in list(found.items())[:_NAMED]:
-        text = f"control tokens in the text of rows: {what}, {_rows_of(rows)}"
-        yield Remark(f"control-{slug(what)}", "warning", text, {"cleaning.control_tokens": "remove"})
-
-
-def _weighted(found: dict[str, Any]) -> Iterator[Remark]:
-    for rows in found.values():
-        text = f"answer weights other than 0 and 1 count as 1: {_rows_of(rows)}"
-        yield Remark("weights", "warning", text)
-
-
-def _unread(found: list[str]) -> Iterator[Remark]:
-    if found:
-        names = ", ".join(clean(name, limit=60) for name in found[:_NAMED]) + (", …" if len(found) > _NAMED else "")
-        yield Remark(UNREAD, "warning", f"not read and so not learned: {names}")
-
-
-def _rows_of(rows: dict[str, Any]) -> str:
-    count, places = rows["count"], rows["places"]
-    more = ", …" if count > len(places) else ""
-    return f"in {count:,} {'row' if count == 1 else 'rows'} ({', '.join(places)}{more})"
-
-
 def _written(
-    key: str, data: Assembled, recipe: Recipe, template: ChatTemplate, stop_ids: set[int], listener: Listener
+    key: str, data: Assembled, recipe: Recipe, template: ChatTemplate, stop_ids: set[int], tell: Tell
 ) -> Tokenized:
     """The rows tokenized, and kept under `key`."""
     if template.origin == "none" and any("messages" in item.canonical for item in (*data.train, *data.held_out)):
@@ -175,18 +110,18 @@ def _written(
     tidied = _without_control_tokens(data, template) if recipe.cleaning.control_tokens == "remove" else []
 
     def encode(name: str, items: Sequence[Item], source: str, which: str) -> dict[str, Any]:
-        census = TokenStatistics(source, encoder, stop_ids, drop_long=recipe.cleaning.too_long == "drop")
-        text = f"tokenizing {which} rows"
+        statistics = TokenStatistics(source, encoder, stop_ids, drop_long=recipe.cleaning.too_long == "drop")
+        progress = partial(tell, "tokenizing", f"tokenizing {which} rows")
         if items:
-            listener.phase("tokenizing", text)
-        with draft.rows(name) as rows:
+            progress(None, None)
+        with draft.rows(name) as write:
             chunks = [items[start : start + _CHUNK] for start in range(0, len(items), _CHUNK)]
             done = 0
             for chunk, encoded in zip(chunks, encoder.encode_all(map(_canonical, chunks)), strict=True):
-                rows.write([row for item, row in zip(chunk, encoded, strict=True) if census.takes(item, row)])
+                write([row for item, row in zip(chunk, encoded, strict=True) if statistics.takes(item, row)])
                 done += len(chunk)
-                listener.progress("tokenizing", text, done, len(items), "rows")
-        return census.facts()
+                progress(done, len(items))
+        return statistics.facts()
 
     with TokenDraft(key) as draft:
         facts = encode("train", data.train, recipe.data.train, "training")
@@ -195,7 +130,11 @@ def _written(
         facts["held_out_marks"] = data.held_out_marks
         facts["unread"] = data.unread
         facts["origin"] = template.origin
-        facts["cleaning"] = [_counts(step) for step in (*data.steps, *tidied)] + _over_long(facts)
+        steps = [*data.steps, *tidied]
+        if dropped := facts["too_long"]:  # the cleaning step that only tokens can tell
+            title, before = "over-long rows", facts["rows"]
+            steps.append(StepReport("too_long", "cleaning.too_long", title, before=before, dropped=dropped))
+        facts["cleaning"] = [{name: getattr(step, name) for name in _OF_A_STEP} for step in steps]
         facts["notes"] = list(data.notes)
         return draft.keep(facts, _canonical(data.held_out))
 
@@ -254,22 +193,6 @@ def _vocabulary(template: ChatTemplate) -> bytes:
 def _digest(value: Any) -> str:
     text = json.dumps(value, sort_keys=True, default=str)
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
-
-
-def _counts(step: StepReport) -> dict[str, Any]:
-    return {
-        "step": step.step, "key": step.key, "title": step.title, "before": step.before, "found": step.found,
-        "dropped": step.dropped, "changed": step.changed,
-    }  # fmt: skip
-
-
-def _over_long(facts: dict[str, Any]) -> list[dict[str, Any]]:
-    """The cleaning step that only tokens can tell."""
-    if not facts["too_long"]:
-        return []
-    dropped = facts["too_long"]
-    step = StepReport("too_long", "cleaning.too_long", "over-long rows", before=facts["rows"], dropped=dropped)
-    return [_counts(step)]
 
 
 def _listing(lost: list[dict[str, Any]], *, refused: bool) -> str:
