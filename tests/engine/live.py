@@ -94,7 +94,7 @@ class Engine:
 
 
 def fork(run: Run, *, at: Place | None = None, do: Hit = hit, told: tuple[Any, ...] = ()) -> Engine:
-    """An engine forked from this process, which does `do` to itself where `at` says; `told` lies in its mailbox."""
+    """An engine forked from this process, which does `do` to itself where `at` says; `told` lies in its pipe."""
     import tuitune.engine.train  # noqa: F401 - imported once, not in every child
 
     reading, writing = os.pipe()

@@ -20,10 +20,9 @@ def main() -> int:
     train = tasks.add_parser("train", help="train the run in a run directory")
     train.add_argument("run", type=Path, metavar="RUN_DIR")
     train.add_argument("--listen", action="store_true", help="take requests as JSON lines on standard input")
-    tokens = tasks.add_parser("tokens", help="run the tokens task of a folder")
-    tokens.add_argument("folder", type=Path, metavar="FOLDER")
-    hub = tasks.add_parser("hub", help="run the hub task of a folder: look up a Hub model")
-    hub.add_argument("folder", type=Path, metavar="FOLDER")
+    for task, what in (("tokens", ""), ("hub", ": look up a Hub model")):
+        of_folder = tasks.add_parser(task, help=f"run the {task} task of a folder{what}")
+        of_folder.add_argument("folder", type=Path, metavar="FOLDER")
     inspect = tasks.add_parser("inspect", help="answer requests for rows as tokens, a JSON line each")
     inspect.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
     contact = tasks.add_parser("contact", help="test what a run needs of a device; a JSON line for each check")
@@ -41,11 +40,7 @@ def main() -> int:
     if arguments.task == "contact":
         return _contact(arguments.device)
     if arguments.task in ("tokens", "hub"):
-        outlive_readers()
-    if arguments.task == "tokens":
-        return _tokens(arguments.folder)
-    if arguments.task == "hub":
-        return _hub(arguments.folder)
+        return _task(arguments.task, arguments.folder)
     if arguments.worker:
         return _inspector()
     from tuitune.engine.jobs.inspector_guard import guard
@@ -53,22 +48,17 @@ def main() -> int:
     return guard(sys.stdin.buffer, sys.stdout.buffer)
 
 
-def _tokens(folder: Path) -> int:
-    """The tokens task; its report is there before anything heavy is imported."""
+def _task(name: str, folder: Path) -> int:
+    """The tokens or the hub task; its report is there before anything heavy is imported."""
     from tuitune.data.task_report import TaskReport, carry_out
 
-    TaskReport(folder).progress("importing transformers and trl")
-    with heavy_imports():
-        from tuitune.engine.jobs.token_report import run
-
-    return carry_out(folder, run)
-
-
-def _hub(folder: Path) -> int:
-    """The hub task: no torch, nothing heavy."""
-    from tuitune.data.task_report import carry_out
-    from tuitune.engine.jobs.hub_model import run
-
+    outlive_readers()
+    if name == "hub":
+        from tuitune.engine.jobs.hub_model import run
+    else:
+        TaskReport(folder).progress("importing transformers and trl")
+        with heavy_imports():
+            from tuitune.engine.jobs.token_report import run
     return carry_out(folder, run)
 
 

@@ -11,8 +11,8 @@ import torch
 import transformers
 from peft import PeftModel
 
-from tuitune.engine.control.ending import Outcome
-from tuitune.engine.control.replay import tunes
+from tuitune.engine.control.stop_conditions import Outcome
+from tuitune.engine.control.tuning import tunes
 from tuitune.engine.evaluation.evaluate import compare_answers
 from tuitune.engine.evaluation.generate import Generator
 from tuitune.engine.evaluation.samples import Sampler
@@ -46,7 +46,7 @@ from tuitune.runs.store.provenance import record_sources
 from tuitune.runs.store.records.training import Answered, Plan
 
 
-def train(run: Run, report: Report, stop: StopSwitch, mailbox: RequestPipe) -> Outcome:
+def train(run: Run, report: Report, stop: StopSwitch, pipe: RequestPipe) -> Outcome:
     """Carry out the run's recipe, from its newest checkpoint on where there is one.
 
     Says how training ended: paused, with a checkpoint to go on from; or finished or stopped, with the result saved.
@@ -94,7 +94,7 @@ def train(run: Run, report: Report, stop: StopSwitch, mailbox: RequestPipe) -> O
     sampler = Sampler(recipe.samples, generator, template, report)
     if (problem := sampler.too_long(recipe.samples.prompts, recipe.samples, base.positions)) is not None:
         raise EngineError(f"samples.prompts: {problem}")
-    loop = TrainingLoop(recipe, report, stop, sampler, mailbox, now["basis"])
+    loop = TrainingLoop(recipe, report, stop, sampler, pipe, now["basis"])
     life = TrainerLife(
         loop, run, recipe.checkpoints.keep, now, lambda steps: warm_up_steps(steps, loop.recipe.training)
     )

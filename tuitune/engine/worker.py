@@ -9,6 +9,7 @@ from pathlib import Path
 
 from tuitune.engine.journal.report import Report
 from tuitune.engine.process.environment import heavy_imports, prepare_environment
+from tuitune.engine.process.failures import cause_of, explain
 from tuitune.engine.process.request_pipe import RequestPipe
 from tuitune.engine.process.stop import Stopped, StopSwitch
 from tuitune.runs.store.directory import Run
@@ -33,21 +34,22 @@ def carry_out(directory: Path, *, listen: bool = False) -> int:
     traceback in the log alone.
     """
     run = Run(directory.absolute())
-    mailbox = RequestPipe(0 if listen else None)
+    pipe = RequestPipe(0 if listen else None)
     with StopSwitch() as stop:
         report = Report(run)
-        ending = _ending(run, report, stop, mailbox)
+        end = _carried_out(run, report, stop, pipe)
         stop.settle()
         try:
-            _answer_the_rest(mailbox, report, ending)
-            report.end(ending.outcome, ending.reason, ending.cause)
+            _answer_the_rest(pipe, report, end)
+            report.end(end.outcome, end.reason, end.cause)
         except OSError:
-            _print_traceback()
+            with suppress(OSError):
+                traceback.print_exc()
             return EXIT_CODES["failed"]
-    return EXIT_CODES[ending.outcome]
+    return EXIT_CODES[end.outcome]
 
 
-def _ending(run: Run, report: Report, stop: StopSwitch, mailbox: RequestPipe) -> WorkerEnd:
+def _carried_out(run: Run, report: Report, stop: StopSwitch, pipe: RequestPipe) -> WorkerEnd:
     try:
         stop.open()
         report.phase("importing", "importing torch, transformers, peft and trl")
@@ -57,43 +59,34 @@ def _ending(run: Run, report: Report, stop: StopSwitch, mailbox: RequestPipe) ->
                 from tuitune.engine.train import train
         finally:  # a signal within an import may be swallowed there, and the import fail of something else
             stop.check()
-        outcome = train(run, report, stop, mailbox)
+        outcome = train(run, report, stop, pipe)
     except Stopped:
-        return _interrupted(report, stop, mailbox)
+        return _interrupted(report, stop, pipe)
     except Exception as error:
         stop.defer()
-        _print_traceback()
-        from tuitune.engine.process.failures import cause_of, explain
-
+        with suppress(OSError):
+            traceback.print_exc()
         return WorkerEnd("failed", explain(error), cause_of(error))
-    if outcome == "finished":
-        return WorkerEnd(outcome)
     return WorkerEnd(outcome, *(report.why or (None, None)))
 
 
-def _interrupted(report: Report, stop: StopSwitch, mailbox: RequestPipe) -> WorkerEnd:
+def _interrupted(report: Report, stop: StopSwitch, pipe: RequestPipe) -> WorkerEnd:
     """Stopped where nothing more was saved: before the first step of this process, or at once on a second signal."""
     kept = "there is no adapter" if report.saved is None else f"the checkpoint of step {report.saved:,} is kept"
     if stop.urgent:
         return WorkerEnd("stopped", f"ended at once on a second request, after step {report.step:,}; {kept}")
-    mailbox.poll()
+    pipe.poll()
     when = "resumed" if report.step else "began"
-    if any(request.verb == "pause" for request in mailbox.unanswered.values()):
+    if any(request.verb == "pause" for request in pipe.unanswered.values()):
         return WorkerEnd("paused", f"paused before training {when}" + (f"; {kept}" if report.saved else ""))
     return WorkerEnd("stopped", f"stopped on request before training {when}; {kept}")
 
 
-def _answer_the_rest(mailbox: RequestPipe, report: Report, ending: WorkerEnd) -> None:
+def _answer_the_rest(pipe: RequestPipe, report: Report, end: WorkerEnd) -> None:
     """Requests that come to their end with the run: it has come to what they wanted, or it is too late for them."""
-    mailbox.poll()
-    for request in list(mailbox.unanswered.values()):
-        if (request.verb, ending.outcome) in (("pause", "paused"), ("stop", "stopped")):
-            report.done(request.nonce, request.verb, True, ending.reason or ending.outcome)
-        else:
-            report.done(request.nonce, request.verb, False, f"too late: the run had {_PAST[ending.outcome]}")
-        mailbox.answered(request)
-
-
-def _print_traceback() -> None:
-    with suppress(OSError):
-        traceback.print_exc()
+    pipe.poll()
+    for request in list(pipe.unanswered.values()):
+        came = (request.verb, end.outcome) in (("pause", "paused"), ("stop", "stopped"))
+        said = (end.reason or end.outcome) if came else f"too late: the run had {_PAST[end.outcome]}"
+        report.done(request.nonce, request.verb, came, said)
+        pipe.answered(request)

@@ -15,7 +15,7 @@ from transformers import get_scheduler
 
 from tests.engine.live import Engine, fork, hit, says
 from tests.engine.support import Carry, Outcome, wait_for
-from tuitune.engine.control.learning_rate import set_peak
+from tuitune.engine.control.tuning import set_peak
 from tuitune.recipe import document
 from tuitune.recipe.overrides import with_values
 from tuitune.runs.store import checkpoints

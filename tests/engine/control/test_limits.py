@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tuitune.engine.control.cadence import Due, due
-from tuitune.engine.control.limits import Reached, reached
+from tuitune.engine.control.stop_conditions import Reached, reached
 from tuitune.engine.evaluation.early_stopping import EarlyStopping
 from tuitune.recipe.schema import Recipe
 from tuitune.recipe.sections.limits import LimitsSection

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tuitune.engine.control.replay import tunes
+from tuitune.engine.control.tuning import tunes
 from tuitune.engine.process.request_pipe import LINE_LIMIT, RequestPipe
 from tuitune.runs.store.directory import Run
 from tuitune.runs.store.journal import JournalWriter
@@ -29,18 +29,18 @@ def line(nonce: str, verb: str = "checkpoint", **arguments: Any) -> bytes:
 
 
 def test_requests_come_in_order_and_wait_to_be_answered(pipe: tuple[RequestPipe, int]) -> None:
-    mailbox, writing = pipe
-    assert mailbox.poll() == []
+    requests, writing = pipe
+    assert requests.poll() == []
     os.write(writing, line("a", "tune", changes={"evaluation.every": 5}) + line("b") + line("c")[:9])
-    first, second = mailbox.poll()
+    first, second = requests.poll()
     assert (first.nonce, first.verb, first.arguments) == ("a", "tune", {"changes": {"evaluation.every": 5}})
-    assert mailbox.poll() == [] and list(mailbox.unanswered) == ["a", "b"]
-    mailbox.answered(first)
+    assert requests.poll() == [] and list(requests.unanswered) == ["a", "b"]
+    requests.answered(first)
     os.write(writing, line("c")[9:] + line("b"))
-    assert [request.nonce for request in mailbox.poll()] == ["c"]
+    assert [request.nonce for request in requests.poll()] == ["c"]
     os.close(writing)
-    assert mailbox.poll() == [] == mailbox.poll()
-    assert list(mailbox.unanswered) == [second.nonce, "c"]
+    assert requests.poll() == [] == requests.poll()
+    assert list(requests.unanswered) == [second.nonce, "c"]
 
 
 def test_without_a_descriptor_nothing_comes() -> None:
@@ -48,7 +48,7 @@ def test_without_a_descriptor_nothing_comes() -> None:
 
 
 def test_nonsense_is_passed_over(pipe: tuple[RequestPipe, int]) -> None:
-    mailbox, writing = pipe
+    requests, writing = pipe
     nonsense = [
         b"", b"\0", b"null", b"[]", b'"stop"', b"{", b"\xff\xfe", b"[" * 50_000, b'{"nonce": "x"}',
         b'{"nonce": 1, "verb": "stop"}', b'{"nonce": "x", "verb": ["stop"]}',
@@ -59,31 +59,31 @@ def test_nonsense_is_passed_over(pipe: tuple[RequestPipe, int]) -> None:
     for piece in [*nonsense, line("good").rstrip()]:
         for start in range(0, len(piece) + 1, 4096):
             os.write(writing, (piece + b"\n")[start : start + 4096])
-        found += mailbox.poll()
+        found += requests.poll()
     os.close(writing)
     assert [request.nonce for request in found] == ["good"]
 
 
 def test_an_endless_line_is_dropped_and_what_follows_is_read(pipe: tuple[RequestPipe, int]) -> None:
-    mailbox, writing = pipe
+    requests, writing = pipe
     for _ in range(2 * LINE_LIMIT // 32_768):
         os.write(writing, b" " * 32_768)
-        assert mailbox.poll() == []
+        assert requests.poll() == []
     os.write(writing, b'{"nonce": "hidden", "verb": "stop"}\n' + line("after"))
     os.close(writing)
-    assert [request.nonce for request in mailbox.poll()] == ["after"]
+    assert [request.nonce for request in requests.poll()] == ["after"]
 
 
 @given(pieces=st.lists(st.binary(max_size=60) | st.sampled_from([line("a"), line("b", "x"), b"\n"]), max_size=12))
 def test_any_bytes_do_no_harm(pieces: list[bytes]) -> None:
     reading, writing = os.pipe()
-    mailbox = RequestPipe(reading)
+    requests = RequestPipe(reading)
     found = []
     for piece in pieces:
         os.write(writing, piece)
-        found += mailbox.poll()
+        found += requests.poll()
     os.close(writing)
-    found += mailbox.poll()
+    found += requests.poll()
     os.close(reading)
     assert len({request.nonce for request in found}) == len(found) <= len(pieces)
 

@@ -24,15 +24,15 @@ class RefusedError(TuituneError):
 
 
 class Requests:
-    """Takes requests from the mailbox and carries them out in order, at the end of a step.
+    """Takes requests from the pipe and carries them out in order, at the end of a step.
 
     A checkpoint and an evaluation are made by the trainer after that: they are settled then. `ending` says what the
     run was asked to come to, "pause" or "stop", if anything; that is answered when it has come to it.
     """
 
-    def __init__(self, mailbox: RequestPipe, report: Report, tuning: Tuning, sampler: Sampler) -> None:
+    def __init__(self, pipe: RequestPipe, report: Report, tuning: Tuning, sampler: Sampler) -> None:
         self.ending: str | None = None
-        self._mailbox = mailbox
+        self._pipe = pipe
         self._report = report
         self._tuning = tuning
         self._sampler = sampler
@@ -47,7 +47,7 @@ class Requests:
 
     def receive(self) -> None:
         """Take in what has arrived; a wish to end is known from here on."""
-        for request in self._mailbox.poll():
+        for request in self._pipe.poll():
             if request.verb in ("pause", "stop"):
                 self.ending = "pause" if "pause" in (request.verb, self.ending) else "stop"
             else:
@@ -125,4 +125,4 @@ class Requests:
 
     def _done(self, request: Request, ok: bool, message: str) -> None:
         self._report.done(request.nonce, request.verb, ok, message)
-        self._mailbox.answered(request)
+        self._pipe.answered(request)

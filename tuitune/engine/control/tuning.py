@@ -1,17 +1,20 @@
-"""The recipe as it stands while it is carried out: changed on request, and changed again after a resume."""
+"""The recipe as it stands while it is carried out: changed on request, and changed again in the next life of a run."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
-from tuitune.engine.control.learning_rate import set_peak
+from torch.optim.lr_scheduler import LambdaLR
+
 from tuitune.engine.evaluation.samples import Sampler
 from tuitune.engine.journal.report import Report
 from tuitune.recipe.check import RecipeError
 from tuitune.recipe.schema import Recipe
 from tuitune.recipe.tunable import tune
-from tuitune.runs.store.journal import Record
+from tuitune.runs.store.directory import Run
+from tuitune.runs.store.journal import Record, backwards, read_all
 
 RATE = "training.learning_rate"
 
@@ -50,9 +53,8 @@ class Tuning:
         """Make changes that were asked for now; RecipeError where they cannot be. They outdo those still ahead."""
         tune(self.recipe, changes)
         self._make(nonce, changes, trainer)
-        for record in self._ahead:
-            record["changes"] = {key: value for key, value in record["changes"].items() if key not in changes}
-        self._ahead = [record for record in self._ahead if record["changes"]]
+        ahead = [_without(record, changes) for record in self._ahead]
+        self._ahead = [record for record in ahead if record["changes"]]
 
     def _fits(self, record: Record) -> bool:
         try:
@@ -72,3 +74,63 @@ class Tuning:
     def _take(self, changes: Mapping[str, Any]) -> None:
         self.recipe = tune(self.recipe, changes)
         self._sampler.settings = self.recipe.samples
+
+
+def set_peak(optimizer: Any, scheduler: Any, peak: float) -> None:
+    """Have the very next step, and all later ones, use `peak` × the schedule's factor.
+
+    Where nothing has changed, the rates stay the same to the last bit. A schedule that is no function of the step keeps
+    its state and is scaled.
+    """
+    before = list(scheduler.base_lrs)
+    scheduler.base_lrs = [peak] * len(before)
+    for index, group in enumerate(optimizer.param_groups):
+        group["initial_lr"] = peak
+        if isinstance(scheduler, LambdaLR):
+            group["lr"] = peak * scheduler.lr_lambdas[index](scheduler.last_epoch)
+        elif before[index] != peak:
+            group["lr"] = group["lr"] * peak / before[index]
+    scheduler._last_lr = [group["lr"] for group in optimizer.param_groups]
+
+
+def tunes(run: Run) -> list[Record]:
+    """The `tuned` records that still hold, by step.
+
+    What was recorded later counts: a change at the same step or an earlier one, or an amendment of the recipe between
+    two lives, takes the place of a former change to the same key.
+    """
+    standing: list[Record] = []
+    for record in reversed(list(backwards(run.metrics_file, "tuned"))):
+        if record.get("kind") == "tuned" and _whole(record):
+            later = [former["step"] >= record["step"] for former in standing]
+            standing = [_without(former, record["changes"]) if outdone else former
+                        for former, outdone in zip(standing, later, strict=True)]  # fmt: skip
+            standing.append(record)
+    for keys, before in _amendments(run):
+        standing = [_without(former, keys) if former["seq"] <= before else former for former in standing]
+    return sorted((record for record in standing if record["changes"]), key=lambda record: record["step"])
+
+
+def _amendments(run: Run) -> Iterator[tuple[set[str], float]]:
+    """The keys amended before an engine was started, with the number of the last metrics record before that engine.
+
+    What no engine is known to follow yet was amended for this one: it comes after all records.
+    """
+    amended: set[str] = set()
+    for event in read_all(run.events_file):
+        if event.get("event") == "amended" and isinstance(event.get("changes"), dict):
+            amended |= event["changes"].keys()
+        elif event.get("event") == "engine" and amended:
+            after = event.get("after")
+            yield amended, after if isinstance(after, int) else math.inf
+            amended = set()
+    if amended:
+        yield amended, math.inf
+
+
+def _whole(record: Record) -> bool:
+    return isinstance(record.get("changes"), dict) and all(type(record.get(name)) is int for name in ("step", "seq"))
+
+
+def _without(record: Record, keys: Collection[Any]) -> Record:
+    return {**record, "changes": {key: value for key, value in record["changes"].items() if key not in keys}}

@@ -21,10 +21,6 @@ class CheckpointLog:
         self._evaluated: tuple[int, float] | None = None
         self._unhealthy = False
 
-    @property
-    def best_step(self) -> int | None:
-        return None if self.best is None else self.best[0]
-
     def evaluated(self, step: int, loss: float) -> None:
         self._evaluated = (step, loss)
 
@@ -38,30 +34,22 @@ class CheckpointLog:
         """The checkpoint of the current step is on disk."""
         if self._report.saved == self._report.step:
             return
-        self._report.checkpoint(checkpoint, _size(checkpoint), seconds, healthy)
+        size = sum(file.stat().st_size for file in checkpoint.rglob("*") if file.is_file())
+        self._report.checkpoint(checkpoint, size, seconds, healthy)
         self.skipped = ""
         if healthy:
             self.best = self.best_with_this()
         elif not self._unhealthy:
-            self._report.alert(
-                "unhealthy-checkpoint",
-                "warning",
+            text = (
                 f"the checkpoint of step {self._report.step:,} holds numbers that are not finite; the last healthy one "
-                "is kept. Stop the run, and resume it with a lower training.learning_rate.",
+                "is kept. Stop the run, and resume it with a lower training.learning_rate."
             )
+            self._report.alert("unhealthy-checkpoint", "warning", text)
         self._unhealthy = not healthy
 
     def not_saved(self, reason: str) -> None:
         """The checkpoint of the current step could not be saved; one alert as long as that lasts."""
         if not self.skipped:
-            self._report.alert(
-                "checkpoint-skipped",
-                "warning",
-                f"the checkpoint of step {self._report.step:,} could not be saved: {reason.rstrip('.')}. Training "
-                "continues; free disk space.",
-            )
+            text = f"the checkpoint of step {self._report.step:,} could not be saved: {reason.rstrip('.')}"
+            self._report.alert("checkpoint-skipped", "warning", f"{text}. Training continues; free disk space.")
         self.skipped = reason
-
-
-def _size(folder: Path) -> int:
-    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())

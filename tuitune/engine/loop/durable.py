@@ -134,12 +134,10 @@ class Durable(Trainer):
             started = time.perf_counter()
             try:
                 path, healthy = self._commit()
-            except EngineError as error:
-                self.recorder.save_skipped(str(error))
-                return
-            except OSError as error:
-                with suppress(OSError):
-                    traceback.print_exc()
+            except (EngineError, OSError) as error:
+                if isinstance(error, OSError):
+                    with suppress(OSError):
+                        traceback.print_exc()
                 self.recorder.save_skipped(explain(error))
                 return
             seconds = time.perf_counter() - started
@@ -232,8 +230,9 @@ class Durable(Trainer):
         if checkpoint is None:
             return
         decays = [group.get("weight_decay") for group in self.optimizer.param_groups]
+        before, key = self._former.manifest if self._former else None, "training.optimizer"
         try:
-            if self._same_optimizer():
+            if before is None or before["recipe"][key] == self.circumstances["recipe"][key]:
                 super()._load_optimizer_and_scheduler(checkpoint)
             else:
                 schedule = torch.load(Path(checkpoint) / SCHEDULER_NAME, weights_only=True)
@@ -245,11 +244,6 @@ class Durable(Trainer):
             ) from error
         for group, decay in zip(self.optimizer.param_groups, decays, strict=True):
             group["weight_decay"] = decay
-
-    def _same_optimizer(self) -> bool:
-        before = self._former.manifest if self._former else None
-        key = "training.optimizer"
-        return before is None or before["recipe"][key] == self.circumstances["recipe"][key]
 
     def _load_scaler(self, checkpoint: str | None) -> None:
         """The gradient scaler of float16, where this life trains in float16 too."""

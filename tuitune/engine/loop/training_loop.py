@@ -29,8 +29,8 @@ from torch import Tensor
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from tuitune.engine.control.cadence import Due, due
-from tuitune.engine.control.ending import Ending, Outcome
 from tuitune.engine.control.requests import Requests
+from tuitune.engine.control.stop_conditions import Outcome, StopConditions
 from tuitune.engine.control.tuning import Tuning
 from tuitune.engine.evaluation.early_stopping import EarlyStopping
 from tuitune.engine.evaluation.samples import Sampler
@@ -40,7 +40,6 @@ from tuitune.engine.loop.checkpoint_log import CheckpointLog
 from tuitune.engine.loop.durable import Durable
 from tuitune.engine.loop.health import Health
 from tuitune.engine.loop.step_window import StepWindow
-from tuitune.engine.loop.stopwatch import Stopwatch, TimeTally
 from tuitune.engine.process.failures import explain
 from tuitune.engine.process.request_pipe import RequestPipe
 from tuitune.engine.process.stop import Stopped, StopSwitch
@@ -54,7 +53,8 @@ class TrainingLoop(TrainerCallback):
     """Writes the records of a run as its trainer goes along, does what it is asked meanwhile, and says when to end.
 
     All that the trainer does between steps is decided here, at the end of a step. `perplexities` are the held-out ones
-    so far, by label; `basis` is what they belong to (see `resume`).
+    so far, by label; `basis` is what they belong to (see `resume`). `watch` is entered for everything that is not
+    training, `fetching` while the trainer waits for its next batches.
     """
 
     trainer: Durable
@@ -66,7 +66,7 @@ class TrainingLoop(TrainerCallback):
         report: Report,
         stop: StopSwitch,
         sampler: Sampler,
-        mailbox: RequestPipe,
+        pipe: RequestPipe,
         basis: str | None,
     ) -> None:
         self.perplexities: dict[str, float] = {}
@@ -75,12 +75,13 @@ class TrainingLoop(TrainerCallback):
         self._stop = stop
         self._sampler = sampler
         self._tuning = Tuning(recipe, report, sampler)
-        self._requests = Requests(mailbox, report, self._tuning, sampler)
-        self._ending = Ending(report, stop, self._requests)
+        self._requests = Requests(pipe, report, self._tuning, sampler)
+        self._conditions = StopConditions(report, stop, self._requests)
         self._window = StepWindow()
-        self._checkups = Health(report)
-        self._keeping = CheckpointLog(report)
-        self._early = EarlyStopping()
+        self.watch, self.fetching = self._window.watch, self._window.fetching
+        self._health = Health(report)
+        self._checkpoints = CheckpointLog(report)
+        self._early_stopping = EarlyStopping()
         self._scheduled = False
         self._owed = Due()
         self._seconds_before = 0.0
@@ -92,43 +93,33 @@ class TrainingLoop(TrainerCallback):
         return self._tuning.recipe
 
     @property
-    def watch(self) -> Stopwatch:
-        """Entered for everything that is not training."""
-        return self._window.watch
-
-    @property
-    def fetching(self) -> TimeTally:
-        """Entered while the trainer waits for its next batches."""
-        return self._window.fetching
-
-    @property
     def outcome(self) -> Outcome:
         """What came of training, once it is over; to be asked again when the result is saved."""
-        return self._ending.outcome(self.recipe, self._keeping.skipped, complete=self._complete)
+        return self._conditions.outcome(self.recipe, self._checkpoints.skipped, complete=self._complete)
 
     @property
     def measures(self) -> bool:
         """Whether the result is to be measured on held-out rows."""
-        return self._ending.measures
+        return self._conditions.measures
 
     @property
     def healthy(self) -> bool:
         """Whether the losses since the last record, and the last record's loss and gradient, are finite numbers."""
-        return self._checkups.finite and math.isfinite(self._window.loss)
+        return self._health.finite and math.isfinite(self._window.loss)
 
     @property
     def best_step(self) -> int | None:
         """The step of the checkpoint with the lowest held-out loss, of those whose loss was measured."""
-        return self._keeping.best_step
+        return self._checkpoints.best[0] if self._checkpoints.best else None
 
     def state(self) -> dict[str, Any]:
         """What the next life needs to go on exactly, in finite numbers; for a checkpoint of the current step."""
-        best = self._keeping.best_with_this()
+        best = self._checkpoints.best_with_this()
         return {
             "seconds": self._seconds,
             "window": self._window.state(),
-            "watchdog": self._checkups.state(),
-            "early_stopping": asdict(self._early),
+            "watchdog": self._health.state(),
+            "early_stopping": asdict(self._early_stopping),
             "best": None if best is None else list(best),
             "owed": asdict(self._owed),
         }
@@ -137,14 +128,14 @@ class TrainingLoop(TrainerCallback):
         """Go on from what `state` gave, before training begins."""
         self._seconds_before = state.get("seconds", 0.0)
         self._window.restore(state.get("window", {}))
-        self._checkups.restore(state.get("watchdog", {}))
-        self._early = EarlyStopping(**state.get("early_stopping", {}))
+        self._health.restore(state.get("watchdog", {}))
+        self._early_stopping = EarlyStopping(**state.get("early_stopping", {}))
         self._owed = Due(**state.get("owed", {}))
         if best := state.get("best"):
-            self._keeping.best = (best[0], best[1])
+            self._checkpoints.best = (best[0], best[1])
 
     def replay(self, tunes: Sequence[Record]) -> None:
-        """Take up what was tuned in earlier lives (see `control.replay`), going on from the report's step."""
+        """Take up what was tuned in earlier lives (see `control.tuning`), going on from the report's step."""
         self._tuning.replay(tunes, self._report.step)
 
     def learned(self, loss: Tensor, tokens: int) -> None:
@@ -157,18 +148,9 @@ class TrainingLoop(TrainerCallback):
         self._report.phase("evaluating", "evaluating on held-out rows")
         with self.watch:
             held_out = self.trainer.held_out_loss()
-        evaluation = Evaluation(
-            step=state.global_step,
-            epoch=state.epoch or 0.0,
-            loss=held_out.loss,
-            perplexity=held_out.perplexity,
-            tokens=held_out.tokens,
-            rows=held_out.rows,
-            seconds=held_out.seconds,
-            label=label,
-            basis=self._basis,
-        )
-        self._report.evaluated(evaluation)
+        figures = {**asdict(held_out), "perplexity": held_out.perplexity}
+        where = {"step": state.global_step, "epoch": state.epoch or 0.0}
+        self._report.evaluated(Evaluation(**where, **figures, label=label, basis=self._basis))
         self.perplexities[label] = held_out.perplexity
         self._requests.settle("evaluate", True, f"held-out loss {held_out.loss:.4f} at step {state.global_step:,}")
         return held_out.loss
@@ -208,20 +190,20 @@ class TrainingLoop(TrainerCallback):
 
     def saved(self, checkpoint: Path, seconds: float, healthy: bool) -> None:
         """The checkpoint of the current step is on disk."""
-        self._keeping.saved(checkpoint, seconds, healthy)
+        self._checkpoints.saved(checkpoint, seconds, healthy)
 
     def save_skipped(self, reason: str) -> None:
         """The checkpoint of the current step could not be saved; training goes on."""
-        self._keeping.not_saved(reason)
+        self._checkpoints.not_saved(reason)
 
     def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         self._report.phase("training", "training")
         self._tuning.begin(self.trainer)
-        self._checkups.watchdog.begin(state.max_steps, state.num_train_epochs)
+        self._health.watchdog.begin(state.max_steps, state.num_train_epochs)
         self._began = time.monotonic()
         self._memory = Memory(args.device)
         if (scaler := self.trainer.accelerator.scaler) is not None:
-            self._checkups.begin_scaled(scaler.get_scale())
+            self._health.begin_scaled(scaler.get_scale())
         owed, self._owed = self._owed, Due()
         if owed.sample:
             self._sample(state.global_step)
@@ -244,8 +226,8 @@ class TrainingLoop(TrainerCallback):
         step = self._report.step = state.global_step
         self._window.steps += 1
         if (scaler := self.trainer.accelerator.scaler) is not None:
-            self._checkups.scaled_step(scaler.get_scale(), self.recipe, last=self._complete)
-        ending = self._ending.wanted()
+            self._health.scaled_step(scaler.get_scale(), self.recipe, last=self._complete)
+        ending = self._conditions.wanted()
         whole_epoch = state.epoch is not None and state.epoch == int(state.epoch)
         now = due(self.recipe, step, epoch_ended=whole_epoch, last=self._complete)
         now.evaluate &= self.trainer.eval_dataset is not None
@@ -290,13 +272,13 @@ class TrainingLoop(TrainerCallback):
             "step_seconds": figures.seconds / figures.steps,
         }
         self._report.trained(**measured, **self._memory.figures())
-        self._checkups.look(figures, gradient, rate, self.recipe, scaled=self.trainer.accelerator.scaler is not None)
+        self._health.look(figures, gradient, rate, self.recipe, scaled=self.trainer.accelerator.scaler is not None)
 
     def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         if self._report.saved == state.global_step:
             self._requests.settle("checkpoint", True, f"the checkpoint of step {state.global_step:,} is on disk")
         else:
-            self._requests.settle("checkpoint", False, f"it could not be saved: {self._keeping.skipped}")
+            self._requests.settle("checkpoint", False, f"it could not be saved: {self._checkpoints.skipped}")
 
     @property
     def _complete(self) -> bool:
@@ -311,12 +293,12 @@ class TrainingLoop(TrainerCallback):
     def _consider(self, loss: float, control: TrainerControl) -> None:
         """Keep the best checkpoint, and stop early, as a held-out loss just measured says."""
         step, patience = self._report.step, self.recipe.evaluation.patience
-        self._keeping.evaluated(step, loss)
-        self._checkups.evaluated(loss)
-        if self._early.measured(step, loss, scheduled=self._scheduled) and patience is not None:
+        self._checkpoints.evaluated(step, loss)
+        self._health.evaluated(loss)
+        if self._early_stopping.measured(step, loss, scheduled=self._scheduled) and patience is not None:
             control.should_save = True
-        if (reason := self._early.exhausted(patience, self.best_step)) is not None:
-            self._ending.limit("early-stop", reason, self.recipe)
+        if (reason := self._early_stopping.exhausted(patience, self.best_step)) is not None:
+            self._conditions.limit("early-stop", reason, self.recipe)
             self._end(control)
 
     def _sample(self, step: int) -> None:
@@ -325,8 +307,8 @@ class TrainingLoop(TrainerCallback):
 
     def _out_of_bounds(self) -> bool:
         """Whether a limit is reached; after the last step there is nothing more to limit."""
-        loss = self._checkups.watchdog.smoothed.mean
-        return not self._complete and self._ending.out_of_bounds(self.recipe, self._seconds, loss)
+        loss = self._health.watchdog.smoothed.mean
+        return not self._complete and self._conditions.out_of_bounds(self.recipe, self._seconds, loss)
 
     def _end(self, control: TrainerControl) -> None:
         """End training here, with a checkpoint."""

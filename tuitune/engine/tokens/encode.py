@@ -107,7 +107,8 @@ class Encoder:
         with ThreadPoolExecutor(max_workers=1) as beside:
             waiting = None
             for chunk in chunks:
-                found = [one for rows in _parts(chunk) for one in self._attempt_all(rows)]
+                parts = (chunk[start : start + _TOGETHER] for start in range(0, len(chunk), _TOGETHER))
+                found = [one for rows in parts for one in self._attempt_all(rows)]
                 tokens = beside.submit(self.tokenize, [one for one in found if isinstance(one, Rendered)])
                 if waiting:
                     yield self._rows(*waiting)
@@ -126,15 +127,17 @@ class Encoder:
         return [self._attempt(row) for row in rows]
 
     def _attempt(self, row: Canonical) -> Rendered | str:
-        """A row as text, or why there is none."""
         try:
             return self.render(row)
         except RenderProblem as problem:
             return str(problem)
 
     def _rows(self, found: Sequence[Rendered | str], tokens: Future[list[Encoding]]) -> list[Encoded]:
-        encodings = iter(tokens.result())
-        return [_lost(one) if isinstance(one, str) else self._row(next(encodings), one) for one in found]
+        encodings, nothing = iter(tokens.result()), np.zeros(0, dtype=np.int32)
+        return [
+            Encoded(nothing, nothing, 0, one) if isinstance(one, str) else self._row(next(encodings), one)
+            for one in found
+        ]
 
     def render(self, row: Canonical) -> Rendered:
         """A row as the text that is tokenized; RenderProblem where the chat template refuses it."""
@@ -275,28 +278,13 @@ def _uses_tools(row: Canonical) -> bool:
     return bool(row.get("tools")) or any("tool_calls" in one for one in row.get("messages", ()))
 
 
-def _parts(rows: Sequence[Canonical]) -> Iterator[Sequence[Canonical]]:
-    return (rows[start : start + _TOGETHER] for start in range(0, len(rows), _TOGETHER))
-
-
-def _lost(problem: str) -> Encoded:
-    nothing = np.zeros(0, dtype=np.int32)
-    return Encoded(nothing, nothing, 0, problem)
-
-
 def _plain_text(row: Canonical, tokenizer: PreTrainedTokenizerBase) -> Rendered:
-    """A row without a template, ended by the end-of-text token: text is learned whole, of a prompt the completion."""
-    end = tokenizer.eos_token or ""
-    if "prompt" in row:
-        whole = _ended(row["prompt"] + row["completion"], end)
-        return Rendered(whole, [(len(row["prompt"]), len(whole))], whole=False)
-    text = _ended(row["text"], end)
-    return Rendered(text, [(0, len(text))], whole=False)
-
-
-def _ended(text: str, end: str) -> str:
-    """A text with its end token, once."""
-    return text if end and text.rstrip().endswith(end) else text + end
+    """A row without a template, ended by one end-of-text token: text is learned whole, of a prompt the completion."""
+    prompt, end = row.get("prompt", ""), tokenizer.eos_token or ""
+    text = prompt + row["completion"] if "prompt" in row else row["text"]
+    if not (end and text.rstrip().endswith(end)):
+        text += end
+    return Rendered(text, [(len(prompt), len(text))], whole=False)
 
 
 def _tokens_of(encoding: Encoding, first: int, last: int, length: int) -> tuple[int, int]:
@@ -326,7 +314,6 @@ def _end_of_text(encoding: Encoding) -> int:
 
 
 def _last_run(ranges: list[tuple[int, int]]) -> list[tuple[int, int]]:
-    """The last unbroken run of tokens."""
     if not ranges:
         return []
     first, last = ranges[-1]

@@ -35,15 +35,11 @@ class Places:
         for one in messages:
             found = None if one["role"] == "system" else place_of(text, one, ends[-1])
             if found is None and one["role"] != "system" and len(ends) > 1 and (found := place_of(text, one, ends[-2])):
-                self._forget(ends)  # it only seemed to stand somewhere, in what is said later
+                ends.pop()  # the turn found last only seemed to stand somewhere, in what is said later
+                self.earliest[max(turn for turn, place in enumerate(self.earliest) if place)] = None
             self.earliest.append(found)
             if found:
                 ends.append(found[1])
-
-    def _forget(self, ends: list[int]) -> None:
-        """The last turn that was found stands nowhere."""
-        ends.pop()
-        self.earliest[max(turn for turn, place in enumerate(self.earliest) if place)] = None
 
     @cached_property
     def latest(self) -> list[Span | None]:

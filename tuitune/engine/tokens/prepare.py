@@ -16,9 +16,10 @@ from trl import pack_dataset
 from tuitune.engine.journal.report import Report
 from tuitune.engine.process.failures import EngineError
 from tuitune.engine.tokens.encode import Canonical
+from tuitune.engine.tokens.remarks import of_rows
 from tuitune.engine.tokens.store import Tokenized
 from tuitune.engine.tokens.template import ChatTemplate
-from tuitune.engine.tokens.tokenize import refusal, remarks, tokenize
+from tuitune.engine.tokens.tokenize import refusal, tokenize
 from tuitune.recipe.schema import Recipe
 from tuitune.runs.store import files
 from tuitune.runs.store.directory import Run
@@ -57,7 +58,14 @@ def read(
     though the run has `trained` on the rest. The split and what was cleaned are recorded in the run's `data.json`, and
     the split is read from there in a later life.
     """
-    tokens = tokenize(recipe, template, stop_ids, report, held_out=_held_out_before(run, recipe, trained=trained))
+
+    def tell(phase: str, text: str, done: int | None, total: int | None) -> None:
+        if done is None:
+            report.phase(phase, text)
+        else:
+            report.progress(phase, text, done, total, "rows")
+
+    tokens = tokenize(recipe, template, stop_ids, tell, held_out=_held_out_before(run, recipe, trained=trained))
     if reason := refusal(tokens.facts, recipe):
         raise EngineError(reason)
     _alert(tokens.facts, recipe, report)
@@ -105,16 +113,12 @@ def _held_out_before(run: Run, recipe: Recipe, *, trained: bool) -> list[str] | 
     now = _named(recipe.data.eval)
     if trained and now not in (held_out, None):
         raise EngineError(
-            f"data.eval was {_said(held_out)} and is {_said(now)}: rows that were trained on may be held "
-            f"out now. Set it back in {run.recipe_file}, or start a new run with it"
+            f"data.eval was {'empty' if held_out is None else held_out} and is {now}: rows that were trained on may be "
+            f"held out now. Set it back in {run.recipe_file}, or start a new run with it"
         )
     known = isinstance(marks, list) and all(isinstance(mark, str) for mark in marks)
     same = held_out == now and (trained or source == _named(recipe.data.train))
     return marks if known and same else None
-
-
-def _said(held_out: object) -> str:
-    return "empty" if held_out is None else str(held_out)
 
 
 def _named(source: Any) -> Any:
@@ -143,6 +147,7 @@ def _record(facts: dict[str, Any], recipe: Recipe) -> dict[str, Any]:
 
 def _alert(facts: dict[str, Any], recipe: Recipe, report: Report) -> None:
     """Tell what became of the rows."""
+    longest = f"{recipe.data.max_length:,} tokens"
     if facts["origin"] == "plain":
         report.alert(
             "plain-template", "info",
@@ -151,35 +156,23 @@ def _alert(facts: dict[str, Any], recipe: Recipe, report: Report) -> None:
         )  # fmt: skip
     for step in facts["cleaning"]:
         if count := step["dropped"] or step["changed"]:
-            text = (
-                f"{step['title']}: {count:,} of {step['before']:,} rows {'dropped' if step['dropped'] else 'changed'}"
-            )
+            what = "dropped" if step["dropped"] else "changed"
+            text = f"{step['title']}: {count:,} of {step['before']:,} rows {what}"
             report.alert(f"cleaned-{step['step']}", "info", text)
     for number, note in enumerate(facts["notes"], start=1):
         report.alert(f"data-note-{number}", "info", note)
     for which, found in (("training", facts), ("held-out", facts["held_out"])):
-        if found["lost_count"]:
-            report.alert("rows-dropped", "warning", _dropped(found, which, recipe.data.max_length))
-        if found["cut"]:
-            report.alert(
-                "rows-cut", "info",
-                f"{found['cut']:,} of {found['rows']:,} {which} rows were cut to {recipe.data.max_length:,} tokens",
-            )  # fmt: skip
-    for one in remarks(facts):
-        report.alert(one.id, one.level, one.said)
+        if lost := found["lost_count"]:
+            first = ", ".join([one["place"] for one in found["lost"][:_NAMED]] + ["…"] * (lost > _NAMED))
+            text = f"{which} rows were dropped: no token to learn within {longest} ({first})"
+            report.alert("rows-dropped", "warning", f"{lost:,} of {found['rows']:,} {text}")
+        if cut := found["cut"]:
+            report.alert("rows-cut", "info", f"{cut:,} of {found['rows']:,} {which} rows were cut to {longest}")
+    for one in of_rows(facts):
+        report.alert(one.id, "info" if one.level == "ok" else one.level, one.said)
     if not facts["stops"] and facts["kept"] > facts["cut"]:
-        report.alert(
-            "never-stops", "warning", "no row teaches the model to end its answer: no end-of-turn token is learned"
-        )
-
-
-def _dropped(found: dict[str, Any], which: str, max_length: int) -> str:
-    first = ", ".join(one["place"] for one in found["lost"][:_NAMED])
-    more = ", …" if found["lost_count"] > _NAMED else ""
-    return (
-        f"{found['lost_count']:,} of {found['rows']:,} {which} rows were dropped: no token to learn "
-        f"within {max_length:,} tokens ({first}{more})"
-    )
+        text = "no row teaches the model to end its answer: no end-of-turn token is learned"
+        report.alert("never-stops", "warning", text)
 
 
 def _fingerprint(sets: Sequence[datasets.Dataset]) -> str:

@@ -103,18 +103,13 @@ def find(key: str) -> Tokenized | None:
     folder = cache() / key
     if not os.path.lexists(folder):
         return None
-    if damage := _damage(folder):
+    sealed = manifest.read(folder)
+    if damage := "no valid manifest" if sealed is None else manifest.check(folder, sealed):
         logging.getLogger(__name__).warning("cached tokens are damaged (%s): tokenizing the rows again", damage)
         with suppress(OSError):  # another process was faster
             _clear(folder)
         return None
     return _open(folder)
-
-
-def _damage(folder: Path) -> str:
-    """What differs from the manifest, "" where nothing does."""
-    sealed = manifest.read(folder)
-    return "no valid manifest" if sealed is None else manifest.check(folder, sealed)
 
 
 def _clear(folder: Path) -> None:

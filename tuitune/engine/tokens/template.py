@@ -84,8 +84,6 @@ class ChatTemplate:
         self.inline = inline
         self.origin: Origin = origin or ("tokenizer" if tokenizer.chat_template else "none")
         self._special = dict(tokenizer.special_tokens_map)
-        self._training: str | None = None
-        self.marked: Marks = "rendered"
         self._find_marks()
 
     def take_plain(self) -> None:
@@ -103,7 +101,7 @@ class ChatTemplate:
     def _find_marks(self) -> None:
         self._training = _training_template(self.tokenizer)
         own = self._training is not None and self._training == _default(self.tokenizer)
-        self.marked = "rendered" if self._training is None else "own" if own else "trl"
+        self.marked: Marks = "rendered" if self._training is None else "own" if own else "trl"
 
     @cached_property
     def takes_tools(self) -> bool:
@@ -136,9 +134,8 @@ class ChatTemplate:
         return asked.removeprefix(before) if asked.startswith(before) else ""
 
     def _writes(self, messages: Messages) -> bool:
-        template = self._training or self.tokenizer.get_chat_template()
         try:
-            return _SIGN in self._rendered(template, [messages], None, marked=False, prompt=False)[0][0]
+            return _SIGN in self._rendered(self._training or self.tokenizer.get_chat_template(), [messages])[0][0]
         except RenderProblem:
             return False
 
@@ -147,7 +144,8 @@ class ChatTemplate:
 
         RenderProblem where the template refuses it, EngineError where it takes too long.
         """
-        return self._run(self.tokenizer.get_chat_template(None, tools), [messages], tools, prompt=prompt)[0][0]
+        template = self.tokenizer.get_chat_template(None, tools)
+        return self._run(template, [messages], tools, add_generation_prompt=prompt)[0][0]
 
     def render_marked(self, conversations: Sequence[Messages], tools: Tools | None = None) -> list[tuple[str, Spans]]:
         """Conversations as text to train on, and the character ranges of their answers; only where it is `marked`.
@@ -155,21 +153,15 @@ class ChatTemplate:
         RenderProblem where the template refuses one, EngineError where it takes too long over all of them.
         """
         assert self._training is not None
-        return self._run(self._training, conversations, tools, marked=True)
+        return self._run(self._training, conversations, tools, return_assistant_tokens_mask=True)
 
     def _run(
-        self,
-        template: str,
-        conversations: Sequence[Messages],
-        tools: Tools | None,
-        *,
-        marked: bool = False,
-        prompt: bool = False,
+        self, template: str, conversations: Sequence[Messages], tools: Tools | None, **how: bool
     ) -> list[tuple[str, Spans]]:
         if self.inline:
             conversations = [self._inlined(messages) for messages in conversations]
         try:
-            return self._rendered(template, conversations, tools, marked=marked, prompt=prompt)
+            return self._rendered(template, conversations, tools, **how)
         except RenderProblem:
             if any(messages[0]["role"] == "system" for messages in conversations if messages) and not self.takes_system:
                 raise RenderProblem(
@@ -187,17 +179,12 @@ class ChatTemplate:
         return messages
 
     def _rendered(
-        self, template: str, conversations: Sequence[Messages], tools: Tools | None, *, marked: bool, prompt: bool
+        self, template: str, conversations: Sequence[Messages], tools: Tools | None = None, **how: bool
     ) -> list[tuple[str, Spans]]:
         try:
             with time_limit():
                 texts, spans = render_jinja_template(
-                    list(conversations),
-                    tools=tools,
-                    chat_template=template,
-                    return_assistant_tokens_mask=marked,
-                    add_generation_prompt=prompt,
-                    **self._special,
+                    list(conversations), tools=tools, chat_template=template, **how, **self._special
                 )
         except EngineError:
             raise
@@ -206,7 +193,8 @@ class ChatTemplate:
         except Exception as error:
             raise RenderProblem(f"the chat template refuses the row: {_words(error)}") from error
         for text, messages in zip(texts, conversations, strict=True):
-            _refuse_swollen(text, messages)
+            if len(text) > _LONGEST_TEXT and len(text) > _LONGEST_TEXT + _AMPLIFICATION * len(repr(messages)):
+                raise RenderProblem(f"the chat template makes {len(text):,} characters of it")
         return list(zip(texts, spans or [[] for _ in texts], strict=True))
 
 
@@ -226,11 +214,6 @@ def _with_reasoning_said(one: dict[str, Any]) -> dict[str, Any]:
     return {**bare, "content": f"<think>\n{one[key]}\n</think>\n\n{one['content']}"}
 
 
-def _refuse_swollen(text: str, messages: Messages) -> None:
-    if len(text) > _LONGEST_TEXT and len(text) > _LONGEST_TEXT + _AMPLIFICATION * len(repr(messages)):
-        raise RenderProblem(f"the chat template makes {len(text):,} characters of it")
-
-
 def apply_template_file(tokenizer: PreTrainedTokenizerBase, path: Path) -> None:
     """Give the tokenizer the chat template in a file; EngineError where there is none that can be compiled."""
     try:
@@ -241,7 +224,8 @@ def apply_template_file(tokenizer: PreTrainedTokenizerBase, path: Path) -> None:
             raise ValueError("is larger than 1 MiB")
         if not text.strip():
             raise ValueError("is empty")
-        _compile(text)
+        with time_limit():
+            render_jinja_template([], chat_template=text)
     except OSError as error:
         raise EngineError(f"data.template: {path}: {error.strerror or error}") from error
     except UnicodeDecodeError as error:
@@ -307,11 +291,6 @@ def _default(tokenizer: PreTrainedTokenizerBase) -> str:
     """The template itself, or the default one of several."""
     template = tokenizer.chat_template
     return template["default"] if isinstance(template, dict) else str(template)
-
-
-def _compile(text: str) -> None:
-    with time_limit():
-        render_jinja_template([], chat_template=text)
 
 
 def _words(error: BaseException) -> str:

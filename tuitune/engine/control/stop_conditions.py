@@ -1,20 +1,45 @@
-"""How a run ends: at its last step, at a limit, or because somebody wants it to stop or to pause."""
+"""When a run ends: at its last step, at a limit of time, money or loss, or because somebody stops or pauses it."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from tuitune.engine.control.limits import reached
 from tuitune.engine.control.requests import Requests
 from tuitune.engine.journal.report import Report
 from tuitune.engine.process.stop import StopSwitch
 from tuitune.recipe.schema import Recipe
+from tuitune.recipe.sections.limits import LimitsSection
+from tuitune.units import duration_text, number_text
 
 Outcome = Literal["finished", "stopped", "paused"]
 
 
-class Ending:
+@dataclass(frozen=True)
+class Reached:
+    """A limit that was reached, in words. `hurried`: it is one of time or money, so nothing more is to be measured."""
+
+    reason: str
+    hurried: bool
+
+
+def reached(limits: LimitsSection, *, seconds: float, loss: float | None, now: datetime) -> Reached | None:
+    """The first limit reached after `seconds` of training with the smoothed `loss`; None where there is none."""
+    hours = seconds / 3600
+    if limits.hours is not None and hours >= limits.hours:
+        return Reached(f"limits.hours = {limits.hours:g} reached after {duration_text(seconds)}", True)
+    if limits.cost is not None and limits.price_per_hour is not None and hours * limits.price_per_hour >= limits.cost:
+        spent = hours * limits.price_per_hour
+        return Reached(f"limits.cost = {limits.cost:g} reached, {spent:.2f} spent", True)
+    if now.timestamp() >= limits.ends_at:
+        return Reached(f"limits.until = {limits.until} reached", True)
+    if limits.loss is not None and loss is not None and loss <= limits.loss:
+        return Reached(f"limits.loss = {limits.loss:g} reached, smoothed loss {number_text(loss)}", False)
+    return None
+
+
+class StopConditions:
     """Listens for wishes to end and watches the limits; the reason goes to the report's end record."""
 
     def __init__(self, report: Report, stop: StopSwitch, requests: Requests) -> None:
@@ -52,9 +77,10 @@ class Ending:
         `skipped` is why the last checkpoint could not be saved, "" where it could.
         """
         if self.wanted():
-            paused = self._requests.ending == "pause"
+            paused, step = self._requests.ending == "pause", self._report.step
+            stopped = f"stopped on request after step {step:,}; the {recipe.method.result.folder} is saved"
             if self._report.why is None:
-                self._report.because(self._paused(skipped) if paused else self._stopped(recipe))
+                self._report.because(self._paused(skipped) if paused else stopped)
             return "paused" if paused else "stopped"
         return "finished" if complete and not self._limited else "stopped"
 
@@ -62,9 +88,6 @@ class Ending:
     def measures(self) -> bool:
         """Whether there is time to measure the result: not where somebody waits, or time or money is gone."""
         return not (self.wanted() or self._hurried)
-
-    def _stopped(self, recipe: Recipe) -> str:
-        return f"stopped on request after step {self._report.step:,}; the {recipe.method.result.folder} is saved"
 
     def _paused(self, skipped: str) -> str:
         step, saved = self._report.step, self._report.saved
