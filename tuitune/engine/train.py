@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Collection
-from functools import partial
 from typing import Any
 
 import torch
@@ -17,7 +16,6 @@ from tuitune.engine.evaluation.evaluate import compare_answers
 from tuitune.engine.evaluation.generate import Generator
 from tuitune.engine.evaluation.samples import Sampler
 from tuitune.engine.journal.report import Report
-from tuitune.engine.journal.resilient_writer import until_there_is_room
 from tuitune.engine.load.device import describe, device, precision
 from tuitune.engine.load.model import Base, fetch, load
 from tuitune.engine.load.tokenizer import choose_template, load_tokenizer, stop_ids_of
@@ -27,7 +25,7 @@ from tuitune.engine.loop.durable import TrainerLife
 from tuitune.engine.loop.training_loop import TrainingLoop
 from tuitune.engine.methods import adapt
 from tuitune.engine.objectives import TRAINERS
-from tuitune.engine.process.failures import EngineError, NotFiniteError, disk_full
+from tuitune.engine.process.failures import EngineError, NotFiniteError
 from tuitune.engine.process.request_pipe import RequestPipe
 from tuitune.engine.process.stop import Stopped, StopSwitch
 from tuitune.engine.result import artefact
@@ -38,7 +36,7 @@ from tuitune.planning.checks.device import too_large_unasked
 from tuitune.planning.checks.half_precision import float16_trouble
 from tuitune.recipe.schema import Recipe
 from tuitune.recipe.sections.samples import SamplesSection
-from tuitune.recipe.steps import steps_per_epoch, total_steps, warm_up_steps
+from tuitune.recipe.steps import steps_per_epoch, total_steps
 from tuitune.runs.read.length import nothing_left
 from tuitune.runs.store import checkpoints
 from tuitune.runs.store.directory import Run, read_recipe
@@ -54,7 +52,7 @@ def train(run: Run, report: Report, stop: StopSwitch, pipe: RequestPipe) -> Outc
     failed.
     """
     checkpoints.clear_debris(run)
-    past, start = resume.look_back(run), resume.look(run)
+    past, start = resume.look_back(run), resume.Start(*checkpoints.newest(run))
     report.step, report.saved = start.step, start.step or None
     recipe = read_recipe(run)
     transformers.logging.disable_progress_bar()
@@ -95,13 +93,10 @@ def train(run: Run, report: Report, stop: StopSwitch, pipe: RequestPipe) -> Outc
     if (problem := sampler.too_long(recipe.samples.prompts, recipe.samples, base.positions)) is not None:
         raise EngineError(f"samples.prompts: {problem}")
     loop = TrainingLoop(recipe, report, stop, sampler, pipe, now["basis"])
-    life = TrainerLife(
-        loop, run, recipe.checkpoints.keep, now, lambda steps: warm_up_steps(steps, loop.recipe.training)
-    )
+    life = TrainerLife(loop, run, recipe.checkpoints.keep, now, loop.warm_up)
     trainer = TRAINERS[recipe.objective.kind](base, model, data, recipe, life, formats, on)
     if past.again:
-        reasons = resume.differences(start, now)
-        report.resumed(start.step, start.path, not reasons, reasons, start.skipped)
+        report.resumed(start.step, start.path, resume.differences(start, now), start.skipped)
         loop.restore(resume.progress(start, now))
         loop.replay(tunes(run))
     plan = Plan(
@@ -117,7 +112,7 @@ def train(run: Run, report: Report, stop: StopSwitch, pipe: RequestPipe) -> Outc
         dtype=str(formats.weights).removeprefix("torch."),
         attention=base.model.config._attn_implementation,
     )
-    report.plan(plan)
+    report.write(plan)
 
     answered = data.held_out_rows[: recipe.evaluation.answers]
     answers_basis = resume.basis_of_answers(now, answered, recipe.samples.max_new_tokens)
@@ -164,30 +159,18 @@ def train(run: Run, report: Report, stop: StopSwitch, pipe: RequestPipe) -> Outc
             "for the format of the weights, or no gradient reached them. Raise training.learning_rate, or set "
             'model.dtype to "float32" where every weight is trained.'
         )
-    if trainer.changed and _behaves_alike(loop.perplexities, model, base):
-        report.alert(
-            "nothing-learned", "warning",
+    if not trainer.changed:
+        text = f"no weight has changed yet: the {folder.name} behaves like its base model"
+        report.alert("unchanged", "warning", text)
+    elif _behaves_alike(loop.perplexities, model, base):
+        text = (
             f"the {folder.name} behaves like its base model to the last digit: nothing was learned. Raise "
             f"training.learning_rate ({recipe.training.learning_rate:g}) or training.max_grad_norm "
-            f"({recipe.training.max_grad_norm:g})",
-        )  # fmt: skip
-    if not trainer.changed:
-        report.alert(
-            "unchanged", "warning", f"no weight has changed yet: the {folder.name} behaves like its base model"
+            f"({recipe.training.max_grad_norm:g})"
         )
-    report.phase("saving", f"saving the {folder.name}")
+        report.alert("nothing-learned", "warning", text)
     card = model_card(recipe, base, data, loop.perplexities, report.step, complete=report.step >= total)
-    staged = until_there_is_room(
-        partial(artefact.stage, model, base, card, folder),
-        full=lambda error: disk_full(error, run.path),
-        waiting=lambda: report.alert(
-            "disk-full", "error", f"the disk is full: the {folder.name} is saved as soon as there is room"
-        ),
-    )
-    report.phase("checking", f"loading the {folder.name} back")
-    difference = artefact.check(model, base, staged)
-    artefact.put(staged, folder)
-    report.artefact(folder, artefact.listing(folder), difference)
+    artefact.save(model, base, card, folder, report)
     return loop.outcome
 
 

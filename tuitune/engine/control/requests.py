@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Callable
 from typing import Any
 
@@ -37,7 +37,7 @@ class Requests:
         self._tuning = tuning
         self._sampler = sampler
         self._queue: deque[Request] = deque()
-        self._waiting: dict[str, list[Request]] = {}
+        self._waiting: defaultdict[str, list[Request]] = defaultdict(list)
         self._verbs: dict[str, Callable[[Request, Any, Due], str | None]] = {
             "checkpoint": self._checkpoint,
             "evaluate": self._evaluate,
@@ -86,13 +86,13 @@ class Requests:
 
     def _checkpoint(self, request: Request, trainer: Any, due: Due) -> None:
         due.save = True
-        self._wait(request)
+        self._waiting[request.verb].append(request)
 
     def _evaluate(self, request: Request, trainer: Any, due: Due) -> None:
         if trainer.eval_dataset is None:
             raise RefusedError("this run has no held-out rows; start one with data.eval set to a fraction or a file")
         due.evaluate = True
-        self._wait(request)
+        self._waiting[request.verb].append(request)
 
     def _sample(self, request: Request, trainer: Any, due: Due) -> str:
         prompt = request.arguments.get("prompt")
@@ -119,9 +119,6 @@ class Requests:
         most = getattr(trainer.model.config.get_text_config(), "max_position_embeddings", None)
         if (problem := self._sampler.too_long(prompts, settings, most)) is not None:
             raise RefusedError(problem)
-
-    def _wait(self, request: Request) -> None:
-        self._waiting.setdefault(request.verb, []).append(request)
 
     def _done(self, request: Request, ok: bool, message: str) -> None:
         self._report.done(request.nonce, request.verb, ok, message)

@@ -7,10 +7,11 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
-from transformers import GenerationConfig, PreTrainedTokenizerBase
+from transformers import GenerationConfig
 
 from tuitune.engine.load.device import give_back_memory
 from tuitune.engine.load.model import Base, set_attention
+from tuitune.engine.load.tokenizer import with_end_of_text
 from tuitune.engine.load.vocabulary import refuse_unknown
 from tuitune.engine.process.failures import out_of_memory
 
@@ -39,7 +40,7 @@ class Generator:
         self._seed = seed
         self._size = _BATCH
         self._most = base.positions
-        stops = sorted(stop_ids(model, base.tokenizer))
+        stops = sorted(with_end_of_text(model.generation_config.eos_token_id, base.tokenizer))
         self._filler = next((one for one in (base.tokenizer.pad_token_id, *stops) if one is not None), 0)
         sampling = {"do_sample": True, "temperature": temperature} if temperature > 0 else {"do_sample": False}
         self._settings = GenerationConfig(
@@ -65,21 +66,15 @@ class Generator:
         answers: list[tuple[str, int]] = []
         while len(answers) < len(prompts):
             batch = prompts[len(answers) : len(answers) + self._size]
-            if (answered := self._if_it_fits(batch)) is not None:
-                answers += answered
+            try:
+                answers += self._batch(batch)
                 continue
-            give_back_memory()
+            except (RuntimeError, MemoryError) as error:
+                if len(batch) == 1 or out_of_memory(error) is None:
+                    raise
+            give_back_memory()  # only here, where the error no longer holds what was computed
             self._size = len(batch) // 2
         return answers
-
-    def _if_it_fits(self, prompts: Sequence[str]) -> list[tuple[str, int]] | None:
-        """None where there is too little memory for these prompts and fewer can be tried."""
-        try:
-            return self._batch(prompts)
-        except (RuntimeError, MemoryError) as error:
-            if len(prompts) == 1 or out_of_memory(error) is None:
-                raise
-            return None
 
     def _batch(self, prompts: Sequence[str]) -> list[tuple[str, int]]:
         chat = bool(self.tokenizer.chat_template)
@@ -96,10 +91,7 @@ class Generator:
         return [self._text(tokens) for tokens in output[:, width:].tolist()]
 
     def _kept(self, prompt: list[int]) -> list[int]:
-        """A prompt, from its beginning on cut to what leaves room for the answer where positions end.
-
-        EngineError where it has tokens that the model does not.
-        """
+        """A prompt, from its beginning on cut to what leaves room for the answer where positions end."""
         refuse_unknown(prompt, self.tokenizer, self.model, "samples.prompts")
         room = None if self._most is None else max(1, self._most - self._settings.max_new_tokens)
         return prompt if room is None else prompt[-room:]
@@ -108,10 +100,3 @@ class Generator:
         stops = set(self._settings.eos_token_id or [])
         length = next((index + 1 for index, token in enumerate(tokens) if token in stops), len(tokens))
         return self.tokenizer.decode(tokens[:length], skip_special_tokens=True).strip(), length
-
-
-def stop_ids(model: Any, tokenizer: PreTrainedTokenizerBase) -> set[int]:
-    """Tokens that end an answer: the tokenizer's end of text and what the model's generation settings name."""
-    known = model.generation_config.eos_token_id
-    ids = set(known) if isinstance(known, list) else {known}
-    return {int(token) for token in ids | {tokenizer.eos_token_id} if token is not None}

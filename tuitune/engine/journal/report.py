@@ -11,22 +11,9 @@ from typing import Any
 from tuitune.engine.journal.resilient_writer import ResilientWriter
 from tuitune.objectives import METRICS
 from tuitune.runs.store.directory import Run
+from tuitune.runs.store.records import training
 from tuitune.runs.store.records.line import Line
 from tuitune.runs.store.records.samples import Sample, Superseded
-from tuitune.runs.store.records.training import (
-    Alert,
-    Answered,
-    Artefact,
-    Done,
-    End,
-    Evaluation,
-    Phase,
-    Plan,
-    Resumed,
-    Saved,
-    Step,
-    Tuned,
-)
 from tuitune.text import clean, redact
 from tuitune.units import bytes_text, count_text, percent_text
 
@@ -35,7 +22,7 @@ _LINE_INTERVAL = 5.0  # seconds
 
 
 class Report:
-    """The engine's journal: every method writes a record and a line of log.
+    """The engine's journal: most methods write a record and a line of log.
 
     `phase_now` is the phase that was announced last. `step` is the last optimizer step done, `saved` that of the newest
     checkpoint on disk (None where there is none). `why` says why the run ends, where that is decided before its end: a
@@ -56,7 +43,7 @@ class Report:
     def phase(self, slug: str, text: str) -> None:
         """Announce what is about to happen, before it does."""
         self.phase_now, self._last_line, text = slug, time.monotonic(), redact(text)
-        self._write(Phase(phase=slug, text=text))
+        self.write(training.Phase(phase=slug, text=text))
         say(text)
 
     def progress(self, slug: str, text: str, done: int, total: int | None, unit: str) -> None:
@@ -67,7 +54,7 @@ class Report:
         if now - self._last_progress < _PROGRESS_INTERVAL and done != total:
             return
         self._last_progress, text = now, redact(text)
-        self._write(Phase(phase=slug, text=text, done=done, total=total, unit=unit))
+        self.write(training.Phase(phase=slug, text=text, done=done, total=total, unit=unit))
         if now - self._last_line < _LINE_INTERVAL:
             return
         self._last_line = now
@@ -75,48 +62,38 @@ class Report:
         say(f"{text}: {show(done)}" + (f" of {show(total)}" if total else ""))
 
     def resumed(
-        self,
-        step: int,
-        checkpoint: Path | None,
-        exact: bool,
-        reasons: Sequence[str] = (),
-        skipped: Sequence[tuple[Path, str]] = (),
+        self, step: int, checkpoint: Path | None, reasons: Sequence[str], skipped: Sequence[tuple[Path, str]]
     ) -> None:
         """The run goes on from `step`: what was recorded for later steps is superseded.
 
-        `reasons` say why it does not go on exactly as it would have, `skipped` which checkpoints could not be used.
+        `reasons` say why it does not go on exactly as it would have, none that it does; `skipped` which checkpoints
+        could not be used.
         """
         self.step, self.saved = step, None if checkpoint is None else step
+        where: dict[str, Any] = {"step": step, "checkpoint": None if checkpoint is None else str(checkpoint)}
         passed_over = [{"path": str(path), "reason": reason} for path, reason in skipped]
-        where = None if checkpoint is None else str(checkpoint)
-        self._write(Resumed(step=step, checkpoint=where, exact=exact, reasons=list(reasons), skipped=passed_over))
+        self.write(training.Resumed(**where, exact=not reasons, reasons=list(reasons), skipped=passed_over))
         self._samples.append(**Superseded(step=step).body())
-        how = "exactly as it was" if exact else "approximately: " + "; ".join(reasons)
+        how = "approximately: " + "; ".join(reasons) if reasons else "exactly as it was"
         say(f"resumed after step {step:,}, {how}" if step else "starting over")
         for path, reason in skipped:
             say(f"not used: {path.name}: {reason}")
 
-    def plan(self, plan: Plan) -> None:
-        self._write(plan)
-
     def trained(self, **figures: Any) -> None:
         """One training record; `loss` may be null (see the journal) where it is not finite."""
-        self._metrics.append(kind=Step.kind, **figures)
+        self._metrics.append(kind=training.Step.kind, **figures)
         told = [metric.key for metric in METRICS.values() if not metric.unit and figures.get(metric.key) is not None]
         shown = "  ".join(f"{key} {figures[key]:.3g}" for key in told)
         say(f"step {figures['step']:,}  {shown}")
 
-    def evaluated(self, evaluation: Evaluation) -> None:
-        self._write(evaluation)
+    def evaluated(self, evaluation: training.Evaluation) -> None:
+        self.write(evaluation)
         say(f"held-out ({evaluation.label})  loss {evaluation.loss:.4f}  perplexity {evaluation.perplexity:.4g}")
 
-    def answered(self, answered: Answered) -> None:
-        self._write(answered)
-        valid = answered.valid_json
-        say(
-            f"answers ({answered.label})  exact {percent_text(answered.exact)}"
-            + ("" if valid is None else f"  valid JSON {percent_text(valid)}")
-        )
+    def answered(self, answered: training.Answered) -> None:
+        self.write(answered)
+        valid = "" if answered.valid_json is None else f"  valid JSON {percent_text(answered.valid_json)}"
+        say(f"answers ({answered.label})  exact {percent_text(answered.exact)}{valid}")
 
     def sample(self, sample: Sample) -> None:
         self._samples.append(**sample.body())
@@ -124,29 +101,26 @@ class Report:
     def checkpoint(self, path: Path, size: int, seconds: float, healthy: bool) -> None:
         """A checkpoint of `step` is on disk, of `size` bytes; saving it took `seconds`."""
         self.saved = self.step
-        saved = Saved(step=self.step, path=str(path), bytes=size, seconds=round(seconds, 3), healthy=healthy)
-        self._write(saved, sync=True)
+        saved = training.Saved(step=self.step, path=str(path), bytes=size, seconds=round(seconds, 3), healthy=healthy)
+        self.write(saved, sync=True)
         say(f"checkpoint {path.name}: {bytes_text(size)} in {seconds:.1f} s" + ("" if healthy else ", not healthy"))
 
     def tuned(self, nonce: str, changes: Mapping[str, Any]) -> None:
         """Settings were changed at the request `nonce`, from the next step on."""
-        self._write(Tuned(nonce=nonce, step=self.step, changes=dict(changes)), sync=True)
+        self.write(training.Tuned(nonce=nonce, step=self.step, changes=dict(changes)), sync=True)
         say(f"from step {self.step + 1:,} on: " + ", ".join(f"{key} = {value}" for key, value in changes.items()))
 
     def done(self, nonce: str, verb: str, ok: bool, message: str) -> None:
         """A request was carried out, or could not be: `message` says what came of it."""
         message = redact(message)
-        self._write(Done(nonce=nonce, verb=verb, ok=ok, message=message, step=self.step))
+        self.write(training.Done(nonce=nonce, verb=verb, ok=ok, message=message, step=self.step))
         say(f"{verb}: {message}")
 
     def alert(self, id: str, level: str, message: str) -> None:
         """Something that a person should know; `level` is "info", "warning" or "error"."""
         message = redact(message)
-        self._write(Alert(id=id, level=level, message=message, step=self.step))
+        self.write(training.Alert(id=id, level=level, message=message, step=self.step))
         say(f"{level}: {message}")
-
-    def artefact(self, path: Path, files: list[dict[str, Any]], reload_difference: float) -> None:
-        self._write(Artefact(path=str(path), files=files, reload_difference=reload_difference))
 
     def because(self, reason: str, cause: str | None = None) -> None:
         """Remember why the run ends, for the end record."""
@@ -156,22 +130,20 @@ class Report:
         """The last record; waits for room on a full disk. OSError where it, or one before it, cannot be written."""
         reason = None if reason is None else redact(reason)
         say(outcome if reason is None else f"{outcome}: {reason}")
-        self._write(End(outcome=outcome, reason=reason, step=self.step, cause=cause))
+        self.write(training.End(outcome=outcome, reason=reason, step=self.step, cause=cause))
         self._samples.settle()
         self._metrics.settle()
 
-    def _write(self, line: Line, *, sync: bool = False) -> None:
+    def write(self, line: Line, *, sync: bool = False) -> None:
+        """Write a record as it is, without a line of log."""
         self._metrics.append(**line.body(), sync=sync)
 
     def _not_synced(self, error: OSError) -> None:
         """Say once that the disk fails to confirm what was written."""
         if not self._disk_fails:
             self._disk_fails = True
-            self.alert(
-                "disk-errors", "warning",
-                f"the disk reports an error ({error.strerror}): the newest records may be lost if the power fails. "
-                "Training continues; check the disk",
-            )  # fmt: skip
+            found = f"the disk reports an error ({error.strerror}): the newest records may be lost if the power fails"
+            self.alert("disk-errors", "warning", f"{found}. Training continues; check the disk")
 
 
 def say(text: str) -> None:

@@ -81,17 +81,10 @@ def load(
     folder = files.folder
     model = _loaded(recipe, folder, formats, on, report)
     _keep_trainable_layout(model)
-    stock = model.config._attn_implementation
-    facts = read_facts(folder)
-    return Base(
-        model,
-        template,
-        folder,
-        files.commit,
-        stock,
-        _keeps_documents_apart(model, stock, recipe, report),
-        facts.max_positions if facts.fixed_positions else None,
-    )
+    stock, facts = model.config._attn_implementation, read_facts(folder)
+    flat = _keeps_documents_apart(model, stock, recipe, report)
+    positions = facts.max_positions if facts.fixed_positions else None
+    return Base(model, template, folder, files.commit, stock, flat, positions)
 
 
 def _loaded(recipe: Recipe, folder: Path, formats: Precision, on: torch.device, report: Report) -> PreTrainedModel:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from transformers import AutoConfig, AutoTokenizer, GenerationConfig, PreTrainedTokenizerBase
 
@@ -67,5 +68,10 @@ def stop_ids_of(model: ModelSection, folder: Path | str, tokenizer: PreTrainedTo
             )
             known = getattr(found, "eos_token_id", None)
             break
+    return with_end_of_text(known, tokenizer)
+
+
+def with_end_of_text(known: Any, tokenizer: PreTrainedTokenizerBase) -> set[int]:
+    """The tokens that generation settings name as ends, one or several or None, and the tokenizer's end of text."""
     ids = known if isinstance(known, list) else [known]
     return {int(token) for token in [*ids, tokenizer.eos_token_id] if token is not None}

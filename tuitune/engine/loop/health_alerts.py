@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from tuitune.units import number_text, percent_text
 
@@ -63,7 +63,24 @@ class FadingMean:
 
 
 @dataclass
-class Divergence:
+class Detector:
+    """What sees one thing go wrong; `reported` is whether this episode of it was told of."""
+
+    reported: bool = False
+
+    ID: ClassVar[str]
+    LEVEL: ClassVar[Level] = "warning"
+
+    def alert_if(self, holds: bool, message: str) -> HealthAlert | None:
+        """The alert, where the thing `holds` and was not reported yet."""
+        if self.reported or not holds:
+            return None
+        self.reported = True
+        return HealthAlert(self.ID, self.LEVEL, message)
+
+
+@dataclass
+class Divergence(Detector):
     """The loss has climbed far above its lowest, beyond what its noise explains, and stays there for 20 steps."""
 
     level: FadingMean = field(default_factory=FadingMean)
@@ -72,8 +89,8 @@ class Divergence:
     lowest_step: int = 0
     noise_then: float = 0.0
     high_for: int = 0
-    reported: bool = False
 
+    ID = "diverging"
     FADE = 0.95
     NOISE_FADE = 0.99
     STEPS = 20
@@ -92,26 +109,22 @@ class Divergence:
         self.high_for = self.high_for + seen.steps if mean - self.lowest > margin else 0
         if mean - self.lowest < margin / 2:
             self.reported = False
-        if self.reported or self.high_for < self.STEPS:
-            return None
-        self.reported = True
-        return HealthAlert(
-            "diverging",
-            "warning",
+        return self.alert_if(
+            self.high_for >= self.STEPS,
             f"the loss has climbed from {number_text(self.lowest)} (around step {self.lowest_step:,}) to "
             f"{number_text(mean)}, both smoothed: lower training.learning_rate",
         )
 
 
 @dataclass
-class Explosion:
+class Explosion(Detector):
     """In the first steps, before a trend can be told, the loss is several times what it began at, and stays there."""
 
     began: float = 0.0
     records: int = 0
     high_for: int = 0
-    reported: bool = False
 
+    ID = "exploding"
     BEGINNING = 3
     LAST_STEP = 40
     TIMES = 4
@@ -125,19 +138,15 @@ class Explosion:
             self.began = max(self.began, seen.loss)
             return None
         self.high_for = self.high_for + 1 if seen.loss > max(self.TIMES * self.began, self.began + 1) else 0
-        if self.high_for < self.RECORDS:
-            return None
-        self.reported = True
-        return HealthAlert(
-            "exploding",
-            "warning",
+        return self.alert_if(
+            self.high_for >= self.RECORDS,
             f"the loss began at {number_text(self.began)} and is {number_text(seen.loss)} after {seen.step} steps: "
             "stop, and start again with a lower training.learning_rate",
         )
 
 
 @dataclass
-class Plateau:
+class Plateau(Detector):
     """Through a third of the run the loss has gone down by less than 0.5 %, noise allowed for, at a high rate.
 
     And through two epochs, where there are several: the loss of rows seen before often falls at the turn alone.
@@ -147,8 +156,9 @@ class Plateau:
     blocks: list[float] = field(default_factory=list)
     total: float = 0.0
     steps: int = 0
-    reported: bool = False
 
+    ID = "plateau"
+    LEVEL: ClassVar[Level] = "info"
     BLOCKS = 40
     LEAST = 0.005
     LOW = 0.05
@@ -167,24 +177,20 @@ class Plateau:
         fallen = before - _mean(newer)
         if fallen - doubt > 2 * self.LEAST * before:
             self.reported = False
-        if self.reported or before < self.LOW or abs(fallen) + doubt >= self.LEAST * before:
-            return None
-        self.reported = True
-        return HealthAlert(
-            "plateau",
-            "info",
+        return self.alert_if(
+            before >= self.LOW and abs(fallen) + doubt < self.LEAST * before,
             f"the loss has not gone down for {self.BLOCKS * self.length:,} steps, it stays at "
             f"{number_text(_mean(newer))}: stop and save, if the samples are good enough",
         )
 
 
 @dataclass
-class Zero:
+class Zero(Detector):
     """The loss is practically 0 for 20 steps: there is nothing left to learn."""
 
     steps: int = 0
-    reported: bool = False
 
+    ID = "loss-zero"
     LOW = 1e-3
     STEPS = 20
 
@@ -193,26 +199,22 @@ class Zero:
             self.steps, self.reported = 0, False
             return None
         self.steps += seen.steps
-        if self.reported or self.steps < self.STEPS:
-            return None
-        self.reported = True
-        return HealthAlert(
-            "loss-zero",
-            "warning",
+        return self.alert_if(
+            self.steps >= self.STEPS,
             f"the loss has been below {self.LOW:g} for {self.steps} steps, the model memorises the rows: "
             "stop and save, more steps only overfit",
         )
 
 
 @dataclass
-class Starvation:
+class Starvation(Detector):
     """Of half a minute of training, and 20 steps at least, more than 40 % went by waiting for the next batch."""
 
     seconds: float = 0.0
     waited: float = 0.0
     steps: int = 0
-    reported: bool = False
 
+    ID = "starved"
     SECONDS = 30.0
     STEPS = 20
     MUCH, LITTLE = 0.4, 0.2
@@ -227,18 +229,14 @@ class Starvation:
         self.seconds, self.waited, self.steps = 0.0, 0.0, 0
         if share < self.LITTLE:
             self.reported = False
-        if self.reported or share <= self.MUCH:
-            return None
-        self.reported = True
-        return HealthAlert(
-            "starved",
-            "warning",
+        return self.alert_if(
+            share > self.MUCH,
             f"{percent_text(share)} of the time training waits for data: pause, and resume with more training.workers",
         )
 
 
 @dataclass
-class Overfitting:
+class Overfitting(Detector):
     """The held-out loss has risen twice in a row, by 2 % above its lowest at least, while the training loss fell."""
 
     lowest: float | None = None
@@ -246,8 +244,8 @@ class Overfitting:
     trained_then: float | None = None
     last: float | None = None
     rises: int = 0
-    reported: bool = False
 
+    ID = "overfitting"
     RISES = 2
     LEAST = 0.02
 
@@ -260,12 +258,8 @@ class Overfitting:
         if self.lowest is None or loss < self.lowest:
             self.lowest, self.lowest_step, self.trained_then, self.reported = loss, step, trained, False
         falls = trained is not None and self.trained_then is not None and trained < self.trained_then
-        if self.reported or self.rises < self.RISES or loss < (1 + self.LEAST) * self.lowest or not falls:
-            return None
-        self.reported = True
-        return HealthAlert(
-            "overfitting",
-            "warning",
+        return self.alert_if(
+            self.rises >= self.RISES and loss >= (1 + self.LEAST) * self.lowest and falls,
             f"the held-out loss has risen from {number_text(self.lowest)} (step {self.lowest_step:,}) to "
             f"{number_text(loss)} while the training loss falls, the model overfits: stop, and train again with fewer "
             "training.epochs or with evaluation.patience",

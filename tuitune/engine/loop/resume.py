@@ -7,7 +7,7 @@ same machine and with the same libraries a run on a CPU then ends with the same 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from itertools import islice
@@ -23,7 +23,7 @@ from tuitune.engine.tokens.encode import Canonical
 from tuitune.engine.tokens.prepare import Prepared
 from tuitune.recipe.schema import Recipe
 from tuitune.recipe.settings import setting, settings
-from tuitune.runs.store import checkpoints, journal
+from tuitune.runs.store import journal
 from tuitune.runs.store.checkpoints import Checkpoint, Skipped
 from tuitune.runs.store.directory import Run
 from tuitune.runs.store.records import Record, number, whole
@@ -95,12 +95,14 @@ class Past:
 def circumstances(recipe: Recipe, base: Base, data: Prepared, on: torch.device, total_steps: int) -> dict[str, Any]:
     """Everything besides its own state that a checkpoint's future depends on; kept in its manifest."""
     cpu = on.type == "cpu"
+    weights = sorted(base.folder.glob("*.safetensors"))
+    describing = sorted({file for pattern in _DESCRIBING for file in base.folder.glob(pattern) if file.is_file()})
     found = {
         "recipe": {one.key: one.of(recipe) for one in settings() if one.affects("training", "steps")},
         "data": data.fingerprint,
-        "base": base.commit or {file.name: file.stat().st_size for file in _weight_files(base)},
-        "weights": None if base.commit else _digest(_weight_files(base)),
-        "model_files": None if base.commit else {file.name: _digest([file]) for file in _describing_files(base)},
+        "base": base.commit or {file.name: file.stat().st_size for file in weights},
+        "weights": None if base.commit else _digest(weights),
+        "model_files": None if base.commit else {file.name: _digest([file]) for file in describing},
         "versions": {"tuitune": __version__, **{name: version(name) for name in _LIBRARIES}},
         "device": f"CPU, {torch.backends.cpu.get_cpu_capability()}" if cpu else torch.cuda.get_device_name(on),
         "threads": torch.get_num_threads() if cpu else None,
@@ -127,14 +129,6 @@ def _hash(value: Any) -> str:
     return xxhash.xxh3_128_hexdigest(json.dumps(value, sort_keys=True, default=str).encode())
 
 
-def _describing_files(base: Base) -> list[Path]:
-    return sorted({file for pattern in _DESCRIBING for file in base.folder.glob(pattern) if file.is_file()})
-
-
-def _weight_files(base: Base) -> list[Path]:
-    return sorted(base.folder.glob("*.safetensors"))
-
-
 def _digest(files: Iterable[Path]) -> str:
     """Of the contents of some files, by a hash that is as fast as they are read."""
     found = xxhash.xxh3_128()
@@ -145,15 +139,11 @@ def _digest(files: Iterable[Path]) -> str:
     return found.hexdigest()
 
 
-def look(run: Run) -> Start:
-    """The newest checkpoint that is whole and healthy, if there is one."""
-    return Start(*checkpoints.newest(run))
-
-
 def differences(start: Start, now: dict[str, Any]) -> list[str]:
     """Why what follows will not be what would have followed, a sentence each; empty where it will be."""
+    comparisons = (_recipe, _batch, _length, _data, _base, _held_out, _libraries, _machine)
     then = start.manifest
-    return [reason for compare in _COMPARISONS for reason in compare(then, now)] if then else []
+    return [reason for compare in comparisons for reason in compare(then, now)] if then else []
 
 
 def progress(start: Start, now: dict[str, Any]) -> dict[str, Any]:
@@ -188,15 +178,12 @@ def _batch(then: dict[str, Any], now: dict[str, Any]) -> Iterator[str]:
     (size, times), (new_size, new_times) = (
         [one["recipe"][f"training.{name}"] for name in ("batch_size", "accumulation")] for one in (then, now)
     )
-    if size * times != new_size * new_times:
-        yield (
-            f"a step takes {new_size * new_times} rows instead of {size * times}, so this epoch resumes at another row"
-        )
+    rows, new_rows = size * times, new_size * new_times
+    if rows != new_rows:
+        yield f"a step takes {new_rows} rows instead of {rows}, so this epoch resumes at another row"
     elif size != new_size:
-        yield (
-            f"a step takes its rows as {new_size} × {new_times} instead of {size} × {times}: the same rows, with "
-            "different rounding and dropout"
-        )
+        how = f"{new_size} × {new_times} instead of {size} × {times}"
+        yield f"a step takes its rows as {how}: the same rows, with different rounding and dropout"
 
 
 def _length(then: dict[str, Any], now: dict[str, Any]) -> Iterator[str]:
@@ -221,10 +208,8 @@ def _base(then: dict[str, Any], now: dict[str, Any]) -> Iterator[str]:
 
 def _held_out(then: dict[str, Any], now: dict[str, Any]) -> Iterator[str]:
     if now["basis"] is not None and not _same_basis(then, now):
-        yield (
-            "earlier held-out figures are of other tokens or another base model: they are not compared with those to "
-            "come"
-        )
+        those = "earlier held-out figures are of other tokens or another base model"
+        yield f"{those}: they are not compared with those to come"
 
 
 def _libraries(then: dict[str, Any], now: dict[str, Any]) -> Iterator[str]:
@@ -239,18 +224,6 @@ def _machine(then: dict[str, Any], now: dict[str, Any]) -> Iterator[str]:
         yield f"it trains on another device: {now['device']} instead of {then.get('device')}"
     elif then.get("threads") != now["threads"]:
         yield f"{now['threads']} threads instead of {then.get('threads')} sum in another order"
-
-
-_COMPARISONS: tuple[Callable[[dict[str, Any], dict[str, Any]], Iterator[str]], ...] = (
-    _recipe,
-    _batch,
-    _length,
-    _data,
-    _base,
-    _held_out,
-    _libraries,
-    _machine,
-)
 
 
 def look_back(run: Run) -> Past:

@@ -45,6 +45,7 @@ from tuitune.engine.process.request_pipe import RequestPipe
 from tuitune.engine.process.stop import Stopped, StopSwitch
 from tuitune.objectives import METRICS
 from tuitune.recipe.schema import Recipe
+from tuitune.recipe.steps import warm_up_steps
 from tuitune.runs.store.journal import Record
 from tuitune.runs.store.records.training import Evaluation
 
@@ -112,6 +113,10 @@ class TrainingLoop(TrainerCallback):
         """The step of the checkpoint with the lowest held-out loss, of those whose loss was measured."""
         return self._checkpoints.best[0] if self._checkpoints.best else None
 
+    def warm_up(self, steps: int) -> int:
+        """How many steps of a schedule of `steps` are warm-up."""
+        return warm_up_steps(steps, self.recipe.training)
+
     def state(self) -> dict[str, Any]:
         """What the next life needs to go on exactly, in finite numbers; for a checkpoint of the current step."""
         best = self._checkpoints.best_with_this()
@@ -148,9 +153,8 @@ class TrainingLoop(TrainerCallback):
         self._report.phase("evaluating", "evaluating on held-out rows")
         with self.watch:
             held_out = self.trainer.held_out_loss()
-        figures = {**asdict(held_out), "perplexity": held_out.perplexity}
-        where = {"step": state.global_step, "epoch": state.epoch or 0.0}
-        self._report.evaluated(Evaluation(**where, **figures, label=label, basis=self._basis))
+        figures = {**asdict(held_out), "perplexity": held_out.perplexity, "epoch": state.epoch or 0.0}
+        self._report.evaluated(Evaluation(step=state.global_step, **figures, label=label, basis=self._basis))
         self.perplexities[label] = held_out.perplexity
         self._requests.settle("evaluate", True, f"held-out loss {held_out.loss:.4f} at step {state.global_step:,}")
         return held_out.loss

@@ -20,9 +20,12 @@ from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
 from tuitune.engine.evaluation.generate import undisturbed
+from tuitune.engine.journal.report import Report
+from tuitune.engine.journal.resilient_writer import until_there_is_room
 from tuitune.engine.load.model import Base, set_attention
-from tuitune.engine.process.failures import EngineError, first_line
+from tuitune.engine.process.failures import EngineError, disk_full, first_line
 from tuitune.runs.store import files, manifest
+from tuitune.runs.store.records.training import Artefact
 
 ADAPTER_FILES = {"adapter_config.json", "adapter_model.safetensors"}
 CARD = "README.md"
@@ -66,11 +69,32 @@ def load_weights(model: Any, folder: Path) -> None:
         ) from error
 
 
-def stage(model: Any, base: Base, card: str, folder: Path) -> Path:
-    """Write the result with its tokenizer and card beside `folder`; where it lies, on disk when this returns.
+def save(model: Any, base: Base, card: str, folder: Path, report: Report) -> None:
+    """Save the result with its tokenizer and card as `folder`, in one step and checked; waits for room on a full disk.
 
-    Where that fails, nothing is left that takes up room.
+    The result of an earlier life makes way and is gone after that. EngineError where it is not what was trained.
     """
+    report.phase("saving", f"saving the {folder.name}")
+    full = f"the disk is full: the {folder.name} is saved as soon as there is room"
+    staged = until_there_is_room(
+        lambda: _staged(model, base, card, folder),
+        full=lambda error: disk_full(error, folder.parent),
+        waiting=lambda: report.alert("disk-full", "error", full),
+    )
+    report.phase("checking", f"loading the {folder.name} back")
+    difference = _check_adapter(model, base, staged) if isinstance(model, PeftModel) else _check_model(model, staged)
+    if folder.is_symlink() or not folder.is_dir():
+        staged.rename(folder)
+    else:
+        _exchange(staged, folder)
+    files.sync_directory(folder.parent)
+    shutil.rmtree(staged, ignore_errors=True)
+    listing = [{"name": file.name, "bytes": file.stat().st_size} for file in sorted(folder.iterdir())]
+    report.write(Artefact(path=str(folder), files=listing, reload_difference=difference))
+
+
+def _staged(model: Any, base: Base, card: str, folder: Path) -> Path:
+    """Where the result lies beside `folder`, on disk. Where that fails, nothing is left that takes up room."""
     staged = folder.with_name(f".{folder.name}")
     shutil.rmtree(staged, ignore_errors=True)
     try:
@@ -82,16 +106,6 @@ def stage(model: Any, base: Base, card: str, folder: Path) -> Path:
         shutil.rmtree(staged, ignore_errors=True)
         raise
     return staged
-
-
-def put(staged: Path, folder: Path) -> None:
-    """Move the result into its place in one step; one of an earlier life makes way and is gone after that."""
-    if folder.is_symlink() or not folder.is_dir():
-        staged.rename(folder)
-    else:
-        _exchange(staged, folder)
-    files.sync_directory(folder.parent)
-    shutil.rmtree(staged, ignore_errors=True)
 
 
 def _exchange(one: Path, other: Path) -> None:
@@ -106,22 +120,10 @@ def _exchange(one: Path, other: Path) -> None:
     aside.rename(one)
 
 
-def listing(folder: Path) -> list[dict[str, Any]]:
-    return [{"name": file.name, "bytes": file.stat().st_size} for file in sorted(folder.iterdir())]
-
-
-def check(model: Any, base: Base, folder: Path) -> float:
-    """Compare what lies in `folder` with the model that was trained; the largest difference, which is normally 0.
-
-    EngineError where it is not what was trained.
-    """
-    return _check_adapter(model, base, folder) if isinstance(model, PeftModel) else _check_model(model, folder)
-
-
 def _check_adapter(model: PeftModel, base: Base, folder: Path) -> float:
-    """Compare the saved tensors, which must be equal, then load them onto the bare base and compare the logits.
-
-    Both times without the autocast that training wraps the forward pass in. The model in memory is used up by this.
+    """Compare the saved tensors, which must be equal, then load them onto the bare base and compare the logits: the
+    largest difference, which is normally 0. Both times without the autocast that training wraps the forward pass in.
+    The model in memory is used up by this.
     """
     weights = folder / "adapter_model.safetensors"
     names = {file.name for file in folder.iterdir()}
@@ -194,7 +196,6 @@ def _numbers(file: Path) -> int:
 
 
 def _probe(model: Any, base: Base) -> Tensor:
-    """Logits of a few fixed tokens."""
     ids = torch.arange(min(32, model.config.get_text_config().vocab_size), device=model.device)[None]
     before = set_attention(model, base.stock_attention)
     with undisturbed(model):
