@@ -48,8 +48,7 @@ def train(run: Run, report: Report, stop: StopSwitch, pipe: RequestPipe) -> Outc
     """Carry out the run's recipe, from its newest checkpoint on where there is one.
 
     Says how training ended: paused, with a checkpoint to go on from; or finished or stopped, with the result saved.
-    Raises Stopped where it was stopped before anything was trained; EngineError, or what a library raised, where it
-    failed.
+    Raises Stopped where nothing was trained yet; EngineError, or what a library raised, where it failed.
     """
     checkpoints.clear_debris(run)
     past, start = resume.look_back(run), resume.Start(*checkpoints.newest(run))

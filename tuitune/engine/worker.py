@@ -30,8 +30,7 @@ class WorkerEnd:
 def carry_out(directory: Path, *, listen: bool = False) -> int:
     """Train the run in `directory`; the exit code is 0 for finished, 1 failed, 3 stopped and 4 paused.
 
-    With `listen`, requests come as JSON lines on standard input. The reason of a failure is in the end record, its
-    traceback in the log alone.
+    With `listen`, requests come as JSON lines on standard input. The traceback of a failure is in the log alone.
     """
     run = Run(directory.absolute())
     pipe = RequestPipe(0 if listen else None)

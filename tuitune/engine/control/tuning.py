@@ -79,8 +79,7 @@ class Tuning:
 def set_peak(optimizer: Any, scheduler: Any, peak: float) -> None:
     """Have the very next step, and all later ones, use `peak` × the schedule's factor.
 
-    Where nothing has changed, the rates stay the same to the last bit. A schedule that is no function of the step keeps
-    its state and is scaled.
+    Unchanged rates stay the same to the last bit. A schedule that is no function of the step keeps its state, scaled.
     """
     before = list(scheduler.base_lrs)
     scheduler.base_lrs = [peak] * len(before)

@@ -30,8 +30,7 @@ _REFUSALS = (errors.GatedRepoError, errors.RepositoryNotFoundError, errors.Revis
 def run(report: TaskReport) -> dict[str, Any]:
     """Carry out the task; `wanted` is `{"id": owner/name, "revision": …}`.
 
-    TuituneError begins with `refused:` where a run would fail on this model, with `unknown:` where nothing was found
-    out.
+    TuituneError begins with `refused:` where a run would fail on this model, `unknown:` where nothing was found out.
     """
     name, revision = report.wanted["id"], report.wanted["revision"]
     report.progress(f"asking the Hub about {name}")

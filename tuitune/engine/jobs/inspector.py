@@ -153,7 +153,6 @@ class RowInspector:
     def _judge(
         self, canonical: Mapping[str, Any], rendered: Rendered, ids: Sequence[int], learned: bytearray, kept: int
     ) -> Iterator[Remark]:
-        """What is good or bad about this row."""
         tokenizer, length = self._template.tokenizer, len(ids)
         trained = learned.count(1, 0, kept)
         taught = (ids[place] for place in range(kept - 1, -1, -1) if learned[place])

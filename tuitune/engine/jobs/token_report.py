@@ -33,8 +33,7 @@ _COUNTED = {"system": SYSTEM, "tools": TOOLS}
 def run(report: TaskReport) -> dict[str, Any]:
     """Carry out the task; `wanted` is `{"recipe": tables, "base": folder}`.
 
-    What only a person can decide (more than one row in a hundred lost) is in `errors` of the result; TuituneError
-    where there are no tokens at all.
+    What a person must decide (over one row in a hundred lost) is in its `errors`; TuituneError where nothing is there.
     """
     recipe = Recipe.model_validate(report.wanted["recipe"])
     report.progress(f"loading the tokenizer of {recipe.model.id}")

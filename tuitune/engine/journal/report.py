@@ -47,9 +47,7 @@ class Report:
         say(text)
 
     def progress(self, slug: str, text: str, done: int, total: int | None, unit: str) -> None:
-        """How far the phase has come; at most four records a second and always the last one, and a line of log every
-        five seconds.
-        """
+        """How far the phase is; at most four records a second and the last, and a line of log every five seconds."""
         now = time.monotonic()
         if now - self._last_progress < _PROGRESS_INTERVAL and done != total:
             return
@@ -66,8 +64,7 @@ class Report:
     ) -> None:
         """The run goes on from `step`: what was recorded for later steps is superseded.
 
-        `reasons` say why it does not go on exactly as it would have, none that it does; `skipped` which checkpoints
-        could not be used.
+        `reasons` say why it does not go on exactly as it would have; `skipped` are checkpoints that cannot be used.
         """
         self.step, self.saved = step, None if checkpoint is None else step
         where: dict[str, Any] = {"step": step, "checkpoint": None if checkpoint is None else str(checkpoint)}

@@ -106,7 +106,6 @@ def _takes_groups(mask: Tensor | None, key: Tensor, value: Tensor) -> bool:
 
 
 def _repeated(q: Tensor, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
-    """Keys and values with a head for each of the query's."""
     groups = q.shape[1] // k.shape[1]
     return k.repeat_interleave(groups, dim=1), v.repeat_interleave(groups, dim=1)
 

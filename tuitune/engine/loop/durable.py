@@ -144,10 +144,7 @@ class Durable(Trainer):
         self.recorder.saved(path, seconds, healthy)
 
     def _commit(self) -> tuple[Path, bool]:
-        """The checkpoint of this step, and whether it is healthy.
-
-        EngineError where there is too little room for it, OSError where it could not be saved.
-        """
+        """The checkpoint of this step, and whether it is healthy; EngineError for want of room, OSError if it fails."""
         step, healthy = self.state.global_step, self.recorder.healthy and self.finite
         former = checkpoints.committed(self.run, step)
         if former and (former.healthy or not healthy):

@@ -112,9 +112,8 @@ def circumstances(recipe: Recipe, base: Base, data: Prepared, on: torch.device, 
 
 
 def _basis(held_out: str | None, found: dict[str, Any]) -> str | None:
-    """What a held-out loss belongs to, the tokens and the base model as it is loaded: only those on one basis compare.
-
-    None where nothing is held out.
+    """What a held-out loss belongs to, tokens and base model as it is loaded: only those on one basis compare. None
+    where nothing is held out.
     """
     loaded = {key: value for key, value in found["recipe"].items() if key.startswith("quantization.")}
     return None if held_out is None else _hash([held_out, loaded, *(found[name] for name in _OF_THE_BASE)])

@@ -27,8 +27,8 @@ class Figures:
 class StepWindow:
     """Adds up loss, tokens and seconds from one record to the next, also across lives, and never waits for the device.
 
-    `watch` is paused for everything that is not training, `fetching` entered while a batch is waited for. `steps` is
-    for the owner to count.
+    `watch` is paused for all that is not training, `fetching` entered while a batch is waited for; the owner counts
+    `steps`.
     """
 
     def __init__(self) -> None:

@@ -54,8 +54,7 @@ def adapt(base: Base, recipe: Recipe) -> PeftModel:
 def linear_names(model: PreTrainedModel) -> list[str]:
     """Names of the language model's linear layers that an adapter can stand beside, quantized ones too.
 
-    Not those of a vision or audio tower, of routers, and of classes that a model defines itself, which may return more
-    than one tensor.
+    Not those of a vision or audio tower, of routers, and of a model's own classes, which may return several tensors.
     """
     inside = _language_model(model)
     return [name for name in _linear(model) if name.startswith(inside) and _is_adaptable(name, model)]

@@ -51,9 +51,7 @@ class Ends:
         return found
 
     def closing(self, text: str, span: Span) -> Span:
-        """The span with the stop token right behind it, where it has none: some templates end a turn only when another
-        one follows.
-        """
+        """The span with the stop token behind it: some templates end a turn only when another one follows."""
         first, last = span
         if text[first:last].rstrip().endswith(self.stops):
             return span
@@ -80,9 +78,7 @@ def begun(text: str, span: Span, opening: str) -> Span:
 
 
 class AnswerFinder:
-    """Finds the answers in `text`, what a template that does not mark them makes of a conversation. RenderProblem as
-    `ChatTemplate.render`, from every method.
-    """
+    """Finds the answers in `text`, what a template makes of a conversation; RenderProblem as `ChatTemplate.render`."""
 
     def __init__(self, template: ChatTemplate, messages: Messages, tools: Tools | None) -> None:
         self._messages = messages
@@ -111,9 +107,7 @@ class AnswerFinder:
         return None if end is None else (self._begin(place, first), end)
 
     def between(self, place: int) -> Span | None:
-        """The characters between the conversation rendered up to before an answer and after it; None where these are
-        no parts of the whole.
-        """
+        """What the conversation rendered after an answer has more than before it; None where they do not begin the whole."""
         before = self._before(place)
         after = self.text if place == len(self._messages) - 1 else self._render(self._messages[: place + 1])
         if self.text.startswith(before) and self.text.startswith(after) and after.startswith(before):

@@ -19,10 +19,7 @@ IGNORED = -100
 
 
 def collator(*, flat: bool, pad_token_id: int, multiple: int = 1) -> Callable[[Sequence[Row]], Batch]:
-    """The collate function of a run: flat for attention that keeps documents apart, padded otherwise.
-
-    A flat row is filled up to a `multiple` of tokens.
-    """
+    """The collate function of a run: `flat`, to a `multiple` of tokens, where documents are kept apart; else padded."""
     fill = partial(flatten, multiple=multiple) if flat else pad
     return partial(fill, pad_token_id=pad_token_id)
 

@@ -178,9 +178,7 @@ class Encoder:
         return Encoded(ids[: self.max_length], labels[: self.max_length], len(ids), left_out=rendered.left_out)
 
     def _marked(self, text: str, answers: Spans, messages: Messages, tools: Tools | None = None) -> Rendered:
-        """A conversation that the template marked. RenderProblem where the marks are not around the answers and nothing
-        else.
-        """
+        """A conversation that the template marked. RenderProblem where it marks anything but its answers."""
         places = Places(text, messages)
         if self.loss_on != "all" and (wrong := mismarked(places, answers)):
             raise RenderProblem(

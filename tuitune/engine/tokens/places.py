@@ -110,9 +110,7 @@ def contiguous(text: str, said: str) -> bool:
 
 
 def stands(text: str, said: str) -> bool:
-    """Whether a text has a name or a value, apart from the words around it; or the words of it, where it is written
-    in another form.
-    """
+    """Whether a text has a name or a value, apart from the words around it; or its words, written in another form."""
     for form in _forms(said.strip()):
         at = text.find(form)
         while at >= 0:

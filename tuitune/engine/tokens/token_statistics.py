@@ -149,10 +149,7 @@ class TokenStatistics:
 
 
 def histogram(lengths: Sequence[int], longest_kept: int) -> dict[str, list[int]]:
-    """Counts of lengths between `edges`, which are whole numbers, one more of them than counts.
-
-    One edge lies where lengths begin that are cut.
-    """
+    """Counts of lengths between `edges`, whole numbers, one more than counts; one lies where cut lengths begin."""
     if not lengths:
         return {"edges": [0, 1], "counts": [0]}
     first, last = min(lengths), max(lengths)

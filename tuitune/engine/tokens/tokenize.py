@@ -103,7 +103,6 @@ def refusal(facts: dict[str, Any], recipe: Recipe) -> str | None:
 def _written(
     key: str, data: Assembled, recipe: Recipe, template: ChatTemplate, stop_ids: set[int], tell: Tell
 ) -> Tokenized:
-    """The rows tokenized, and kept under `key`."""
     if template.origin == "none" and any("messages" in item.canonical for item in (*data.train, *data.held_out)):
         template.take_plain()
     encoder = Encoder(template, recipe.data.loss_on, recipe.data.max_length, stop_ids)
@@ -140,9 +139,7 @@ def _written(
 
 
 def _without_control_tokens(data: Assembled, template: ChatTemplate) -> list[StepReport]:
-    """The cleaning step that only a tokenizer can do: on both sides of the split, in place. A row in which a text is
-    nothing but control tokens is dropped.
-    """
+    """The cleaning step that only a tokenizer can do, in place: a row with a text of nothing else is dropped."""
     control = ControlTokens(template.tokenizer)
     key, before = "cleaning.control_tokens", len(data.train)
     step = StepReport("control_tokens", key, "control tokens in texts", before=before)
@@ -196,7 +193,6 @@ def _digest(value: Any) -> str:
 
 
 def _listing(lost: list[dict[str, Any]], *, refused: bool) -> str:
-    """The first rows with their reasons."""
     those = [one for one in lost if one["refused"] == refused]
     more = ", and others" if len(those) > _NAMED else ""
     return "; ".join(f"{one['place']}: {one['why']}" for one in those[:_NAMED]) + more
