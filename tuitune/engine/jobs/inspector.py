@@ -26,7 +26,7 @@ from tuitune.data.sources.numbers import loads
 from tuitune.engine.load.tokenizer import choose_template, load_tokenizer, longest_of, place_of, stop_ids_of
 from tuitune.engine.process.failures import EngineError, explain
 from tuitune.engine.tokens.control_tokens import ControlTokens
-from tuitune.engine.tokens.encode import Canonical, Encoder, Rendered, learns_to_stop
+from tuitune.engine.tokens.encode import Encoder, Rendered, learns_to_stop
 from tuitune.engine.tokens.reasons import reasons
 from tuitune.engine.tokens.remarks import Remark, control, judge, longer, omission
 from tuitune.problem import TuituneError
@@ -78,35 +78,20 @@ class RowInspector:
         self._most = longest_of(recipe.model, place)
         self._encoder = Encoder(self._template, recipe.data.loss_on, recipe.data.max_length, self._stop_ids)
         self._control = ControlTokens(tokenizer)
-        self._special = {
-            number
-            for number, token in tokenizer.added_tokens_decoder.items()
-            if token.special or not token.content.isspace()
-        }
+        added = tokenizer.added_tokens_decoder.items()
+        self._special = {number for number, token in added if token.special or not token.content.isspace()}
         self._shape = _shape(recipe, base)
 
     def opened(self) -> dict[str, Any]:
         """What is open, and every verdict that needs no row."""
         tokenizer = self._template.tokenizer
+        special = {"bos": tokenizer.bos_token, "eos": tokenizer.eos_token, "pad": tokenizer.pad_token}
         return {
-            "tokenizer": {
-                "name": self._recipe.model.id,
-                "vocab": len(tokenizer),
-                "bos": tokenizer.bos_token,
-                "eos": tokenizer.eos_token,
-                "pad": tokenizer.pad_token,
-            },
+            "tokenizer": {"name": self._recipe.model.id, "vocab": len(tokenizer), **special},
             "template": self._template.origin,
             "marked": self._template.marked,
             "verdicts": [asdict(one) for one in judge(self._encoder, self._stop_ids)],
         }
-
-    def _cleaned(self, canonical: Canonical) -> Canonical:
-        if (row := self._control.removed(canonical)) is None:
-            raise RowProblem(
-                "", "nothing is left of a text without its control tokens: training drops this row", "empty"
-            )
-        return row
 
     def row(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """A row as tokens: text, number, whether it is learned, whether it is special, why it is masked; and verdicts.
@@ -124,7 +109,10 @@ class RowInspector:
         found = self._control.found(canonical)
         controls = [control(what, f"{what}: the model reads it as a control token") for what in found]
         if self._recipe.cleaning.control_tokens == "remove":
-            canonical, controls = self._cleaned(canonical), []
+            if (cleaned := self._control.removed(canonical)) is None:
+                text = "nothing is left of a text without its control tokens: training drops this row"
+                raise RowProblem("", text, "empty")
+            canonical, controls = cleaned, []
         rendered = self._encoder.render(canonical)
         (encoding,) = self._encoder.tokenize([rendered])
         learned = bytearray(len(encoding))

@@ -51,7 +51,7 @@ from tuitune.runs.store.records.training import Evaluation
 
 
 class TrainingLoop(TrainerCallback):
-    """Writes the records of a run as its trainer goes along, does what it is asked meanwhile, and says when to end.
+    """The `Recorder` of a run: writes its records, does what it is asked meanwhile, and says when to end.
 
     All that the trainer does between steps is decided here, at the end of a step. `perplexities` are the held-out ones
     so far, by label; `basis` is what they belong to (see `resume`). `watch` is entered for everything that is not
@@ -110,7 +110,6 @@ class TrainingLoop(TrainerCallback):
 
     @property
     def best_step(self) -> int | None:
-        """The step of the checkpoint with the lowest held-out loss, of those whose loss was measured."""
         return self._checkpoints.best[0] if self._checkpoints.best else None
 
     def warm_up(self, steps: int) -> int:
@@ -193,11 +192,9 @@ class TrainingLoop(TrainerCallback):
             self._stop.check()
 
     def saved(self, checkpoint: Path, seconds: float, healthy: bool) -> None:
-        """The checkpoint of the current step is on disk."""
         self._checkpoints.saved(checkpoint, seconds, healthy)
 
     def save_skipped(self, reason: str) -> None:
-        """The checkpoint of the current step could not be saved; training goes on."""
         self._checkpoints.not_saved(reason)
 
     def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:

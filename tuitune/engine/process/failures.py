@@ -118,30 +118,28 @@ def hub_words(error: BaseException) -> str | None:
     import httpx2
     from huggingface_hub import errors
 
+    where = _repository(error)
     if isinstance(error, errors.GatedRepoError):
         return (
-            f"{_repository(error)} is gated: its owner must grant you access. Accept its terms on its page, "
-            "then log in here with `hf auth login` or set HF_TOKEN."
+            f"{where} is gated: its owner must grant you access. Accept its terms on its page, then log in here with "
+            "`hf auth login` or set HF_TOKEN."
         )
     if isinstance(error, errors.RepositoryNotFoundError):
         return (
-            f"{_repository(error)} does not exist on the Hub, or is private. Check the id for typing errors; "
-            "for a private one, log in with `hf auth login` or set HF_TOKEN."
+            f"{where} does not exist on the Hub, or is private. Check the id for typing errors; for a private one, log "
+            "in with `hf auth login` or set HF_TOKEN."
         )
     if isinstance(error, errors.RevisionNotFoundError):
-        return f"{_repository(error)} has no such revision; check model.revision."
+        return f"{where} has no such revision; check model.revision."
     if isinstance(error, errors.OfflineModeIsEnabled):
-        forbids = offline() or "HF_HUB_OFFLINE"
-        return f"{forbids} forbids downloads, and {_repository(error)} is not in this machine's cache."
+        return f"{offline() or 'HF_HUB_OFFLINE'} forbids downloads, and {where} is not in this machine's cache."
     if type(error).__name__ == "DatasetNotFoundError":
         return f"the data set does not exist on the Hub, or you have no access to it: {error}"
     if isinstance(error, errors.HfHubHTTPError):
-        said = f"the Hub answered with an error ({error.response.status_code})"
-        return f"{_repository(error)} cannot be downloaded: {said}; try again later."
+        status = error.response.status_code
+        return f"{where} cannot be downloaded: the Hub answered with an error ({status}); try again later."
     if isinstance(error, httpx2.TransportError):
-        return (
-            f"the Hub could not be reached, and {_repository(error)} is not in this machine's cache; check the network."
-        )
+        return f"the Hub could not be reached, and {where} is not in this machine's cache; check the network."
     return None
 
 

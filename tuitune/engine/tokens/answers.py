@@ -107,7 +107,7 @@ class AnswerFinder:
         return None if end is None else (self._begin(place, first), end)
 
     def between(self, place: int) -> Span | None:
-        """What the conversation rendered after an answer has more than before it; None where they do not begin the whole."""
+        """The answer as what it adds to the conversation before it; None where these are no beginnings of the whole."""
         before = self._before(place)
         after = self.text if place == len(self._messages) - 1 else self._render(self._messages[: place + 1])
         if self.text.startswith(before) and self.text.startswith(after) and after.startswith(before):
