@@ -12,8 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tuitune.engine.control.cadence import Due, due
-from tuitune.engine.control.stop_conditions import Reached, reached
-from tuitune.engine.evaluation.early_stopping import EarlyStopping
+from tuitune.engine.control.stop_conditions import EarlyStopping, Reached, reached
 from tuitune.recipe.schema import Recipe
 from tuitune.recipe.sections.limits import LimitsSection
 from tuitune.recipe.tunable import tune

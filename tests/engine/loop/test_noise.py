@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from tests.engine.support import SMALL, make_model
-from tuitune.engine.loop.noise import Noise
+from tuitune.engine.objectives.sft import Noise
 from tuitune.engine.tokens.collator import flatten, pad
 
 ALPHA = 5.0

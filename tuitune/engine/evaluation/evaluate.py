@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,13 +50,10 @@ def compare_answers(generator: Generator, rows: Sequence[Canonical], template: C
 def score(answers: Sequence[str], references: Sequence[str]) -> Answers:
     """Compare answers with references: as JSON where all references are, else as text, outer white space aside."""
     structured = all(_json(reference) is not _INVALID for reference in references)
-    if structured:
-        found = [_json(answer) for answer in answers]
-        exact = sum(value == _json(reference) for value, reference in zip(found, references, strict=True))
-        valid = sum(value is not _INVALID for value in found) / len(answers)
-        return Answers(len(answers), exact / len(answers), valid)
-    exact = sum(answer.strip() == reference.strip() for answer, reference in zip(answers, references, strict=True))
-    return Answers(len(answers), exact / len(answers), None)
+    read: Callable[[str], Any] = _json if structured else str.strip
+    exact = sum(read(answer) == read(reference) for answer, reference in zip(answers, references, strict=True))
+    valid = sum(_json(answer) is not _INVALID for answer in answers) / len(answers) if structured else None
+    return Answers(len(answers), exact / len(answers), valid)
 
 
 _INVALID = object()

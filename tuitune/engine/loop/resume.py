@@ -57,10 +57,6 @@ class Start:
         return self.checkpoint.step if self.checkpoint else 0
 
     @property
-    def path(self) -> Path | None:
-        return self.checkpoint.path if self.checkpoint else None
-
-    @property
     def planned(self) -> int | None:
         """How many steps the run was to have when that was saved."""
         return whole(self.manifest or {}, "total_steps")

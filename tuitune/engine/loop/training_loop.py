@@ -30,9 +30,8 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 
 from tuitune.engine.control.cadence import Due, due
 from tuitune.engine.control.requests import Requests
-from tuitune.engine.control.stop_conditions import Outcome, StopConditions
+from tuitune.engine.control.stop_conditions import EarlyStopping, Outcome, StopConditions
 from tuitune.engine.control.tuning import Tuning
-from tuitune.engine.evaluation.early_stopping import EarlyStopping
 from tuitune.engine.evaluation.samples import Sampler
 from tuitune.engine.journal.report import Report
 from tuitune.engine.load.device import Memory, give_back_memory
@@ -62,13 +61,7 @@ class TrainingLoop(TrainerCallback):
     _memory: Memory
 
     def __init__(
-        self,
-        recipe: Recipe,
-        report: Report,
-        stop: StopSwitch,
-        sampler: Sampler,
-        pipe: RequestPipe,
-        basis: str | None,
+        self, recipe: Recipe, report: Report, stop: StopSwitch, sampler: Sampler, pipe: RequestPipe, basis: str | None
     ) -> None:
         self.perplexities: dict[str, float] = {}
         self._basis = basis
@@ -252,12 +245,7 @@ class TrainingLoop(TrainerCallback):
         control.should_log = control.should_evaluate = control.should_save = False
 
     def on_log(
-        self,
-        args: TrainingArguments,
-        state: TrainerState,
-        control: TrainerControl,
-        logs: dict[str, float] | None = None,
-        **_: Any,
+        self, args: Any, state: TrainerState, control: TrainerControl, logs: dict[str, float] | None = None, **_: Any
     ) -> None:
         if not logs or "loss" not in logs:
             return

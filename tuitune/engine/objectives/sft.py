@@ -7,7 +7,7 @@ import time
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from trl import SFTConfig, SFTTrainer
 
@@ -17,7 +17,6 @@ from tuitune.engine.load.device import Precision, row_multiple
 from tuitune.engine.load.model import Base, unwrapped
 from tuitune.engine.loop.arguments import arguments
 from tuitune.engine.loop.durable import Durable, TrainerLife
-from tuitune.engine.loop.noise import Noise
 from tuitune.engine.loop.training_loop import TrainingLoop
 from tuitune.engine.tokens.collator import IGNORED, collator
 from tuitune.engine.tokens.prepare import Prepared
@@ -32,6 +31,32 @@ def configuration(recipe: Recipe, run: Run, precision: Precision, on: torch.devi
         max_length=recipe.data.max_length,
         dataset_kwargs={"skip_prepare_dataset": True},
     )
+
+
+class Noise:
+    """NEFTune (arXiv 2310.05914), against learning answers by heart: a model in training gets uniform noise of up to
+    alpha / √(length × width) in its embeddings. The length is that of the document that a token is in, not of the
+    batch: a packed document gets as much as one alone does, and padding takes nothing away.
+    """
+
+    def __init__(self, model: Any, alpha: float) -> None:
+        self._alpha = alpha
+        self._lengths = torch.ones(1)
+        unwrapped(model).get_input_embeddings().register_forward_hook(self._add)
+
+    def expect(self, batch: dict[str, Any]) -> None:
+        """The batch that goes through the model next."""
+        if "document_lengths" in batch:
+            lengths = torch.tensor(batch["document_lengths"])
+            self._lengths = lengths.repeat_interleave(lengths)[None, :, None]
+        else:
+            self._lengths = batch["attention_mask"].sum(dim=1)[:, None, None]
+
+    def _add(self, module: nn.Module, _: Any, embedded: Tensor) -> Tensor:
+        if not module.training:
+            return embedded
+        most = self._alpha / (self._lengths.to(embedded.device) * embedded.shape[-1]).sqrt()
+        return embedded + torch.empty_like(embedded).uniform_(-1, 1) * most.to(embedded.dtype)
 
 
 class SftTrainer(Durable, SFTTrainer):
@@ -58,9 +83,7 @@ class SftTrainer(Durable, SFTTrainer):
             model=model,
             args=configuration(recipe, life.run, precision, on),
             data_collator=collator(
-                flat=base.flat,
-                pad_token_id=base.tokenizer.pad_token_id or 0,
-                multiple=row_multiple(precision, on),
+                flat=base.flat, pad_token_id=base.tokenizer.pad_token_id or 0, multiple=row_multiple(precision, on)
             ),
             train_dataset=data.train,
             eval_dataset=data.held_out,

@@ -39,7 +39,9 @@ def cause_of(error: BaseException) -> str | None:
 def explain(error: BaseException) -> str:
     """The cause of `error` and what to do about it, in the recipe's terms, without secrets."""
     for cause in _causes(error):
-        for known in (_said_plainly, _out_of_memory, _gpu_trouble, hub_words, _disk, _missing):
+        if isinstance(cause, TuituneError):
+            return redact(str(cause))[:_LONGEST]
+        for known in (_out_of_memory, _gpu_trouble, hub_words, _files):
             if (words := known(cause)) is not None:
                 return redact(words)[:_LONGEST]
     return f"{type(error).__name__}: {first_line(error)}"[:_LONGEST] + " (the log has the details)"
@@ -58,10 +60,6 @@ def _causes(error: BaseException | None) -> list[BaseException]:
         found.append(error)
         error = error.__cause__ or error.__context__
     return found
-
-
-def _said_plainly(error: BaseException) -> str | None:
-    return str(error) if isinstance(error, TuituneError) else None
 
 
 def _out_of_memory(error: BaseException) -> str | None:
@@ -154,17 +152,15 @@ def _repository(error: BaseException) -> str:
     return "/".join(parts[:2]) or "the repository"
 
 
-def _disk(error: BaseException) -> str | None:
-    return "the disk is full: free some space, or point TUITUNE_HOME at another disk." if disk_full(error) else None
-
-
 def disk_full(error: BaseException, folder: Path | None = None) -> bool:
     """Whether this error says that a disk is full, or comes when that of `folder` is: torch does not tell why."""
     full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
     return full or "No space left on device" in str(error) or (folder is not None and out_of_room(folder))
 
 
-def _missing(error: BaseException) -> str | None:
+def _files(error: BaseException) -> str | None:
+    if disk_full(error):
+        return "the disk is full: free some space, or point TUITUNE_HOME at another disk."
     if isinstance(error, FileNotFoundError) and error.filename:
         return f"{error.filename} does not exist."
     if isinstance(error, PermissionError) and error.filename:

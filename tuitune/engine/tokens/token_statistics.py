@@ -19,16 +19,8 @@ NAMED = 5
 """Rows that are named of those which have the same in common."""
 
 _COUNTED = (
-    "rows",
-    "kept",
-    "lost_count",
-    "lost_cut",
-    "refused",
-    "too_long",
-    "cut",
-    "no_stop",
-    "tokens",
-    "trained_tokens",
+    *("rows", "kept", "lost_count", "lost_cut", "refused", "too_long", "cut", "no_stop"),
+    *("tokens", "trained_tokens"),
 )
 _BINS = 32
 _MOSTLY_MASKED = 0.02
