@@ -19,10 +19,6 @@ from tuitune.recipe.tunable import tune
 from tuitune.runs.control.intake import VERBS, Request, misshapen
 
 
-class RefusedError(TuituneError):
-    """A request that cannot be carried out, and why."""
-
-
 class Requests:
     """Takes requests from the pipe and carries them out in order, at the end of a step.
 
@@ -77,11 +73,11 @@ class Requests:
         """What came of it; None where the trainer still has to do it."""
         if (act := self._verbs.get(request.verb)) is None:
             known = request.verb in VERBS
-            raise RefusedError(f"{request.verb} is not for the engine" if known else f"unknown: {request.verb!r:.40}")
+            raise TuituneError(f"{request.verb} is not for the engine" if known else f"unknown: {request.verb!r:.40}")
         if wrong := misshapen(request.verb, request.arguments):
-            raise RefusedError(wrong)
+            raise TuituneError(wrong)
         if ending and request.verb in ("evaluate", "sample"):
-            raise RefusedError("the run is ending; resume it, then ask again")
+            raise TuituneError("the run is ending; resume it, then ask again")
         return act(request, trainer, due)
 
     def _checkpoint(self, request: Request, trainer: Any, due: Due) -> None:
@@ -90,7 +86,7 @@ class Requests:
 
     def _evaluate(self, request: Request, trainer: Any, due: Due) -> None:
         if trainer.eval_dataset is None:
-            raise RefusedError("this run has no held-out rows; start one with data.eval set to a fraction or a file")
+            raise TuituneError("this run has no held-out rows; start one with data.eval set to a fraction or a file")
         due.evaluate = True
         self._waiting[request.verb].append(request)
 
@@ -98,9 +94,9 @@ class Requests:
         prompt = request.arguments.get("prompt")
         settings = self._tuning.recipe.samples
         if prompt is None and not settings.prompts:
-            raise RefusedError("the recipe has no prompts; give one with the request")
+            raise TuituneError("the recipe has no prompts; give one with the request")
         if prompt is not None and not prompt.strip():
-            raise RefusedError("the prompt is empty; write one")
+            raise TuituneError("the prompt is empty; write one")
         self._refuse_long([prompt] if prompt is not None else settings.prompts, settings, trainer)
         with trainer.recorder.watch:
             self._sampler.take(self._report.step, "during", prompt=prompt, nonce=request.nonce)
@@ -118,7 +114,7 @@ class Requests:
     def _refuse_long(self, prompts: list[str], settings: SamplesSection, trainer: Any) -> None:
         most = getattr(trainer.model.config.get_text_config(), "max_position_embeddings", None)
         if (problem := self._sampler.too_long(prompts, settings, most)) is not None:
-            raise RefusedError(problem)
+            raise TuituneError(problem)
 
     def _done(self, request: Request, ok: bool, message: str) -> None:
         self._report.done(request.nonce, request.verb, ok, message)

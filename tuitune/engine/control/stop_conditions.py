@@ -19,7 +19,7 @@ Outcome = Literal["finished", "stopped", "paused"]
 
 @dataclass
 class EarlyStopping:
-    """The lowest held-out loss, the step it was measured at, and the scheduled evaluations in a row `without` a lower."""
+    """The lowest held-out loss, the step it was measured at, and the scheduled evaluations `without` a lower one."""
 
     lowest: float | None = None
     step: int = 0

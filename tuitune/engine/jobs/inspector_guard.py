@@ -22,6 +22,7 @@ _SIGN_OF_LIFE_SECONDS = 1.0
 def guard(requests: IO[bytes], replies: IO[bytes]) -> int:
     """Pass requests on until there are none left."""
     worker = _Worker()
+    worker.start()
     opened: bytes | None = None
     try:
         for line in requests:
@@ -48,10 +49,6 @@ def _refused(request: dict[str, Any], error: str) -> bytes:
 
 class _Worker:
     """The process that does the work, and the next one after it died."""
-
-    def __init__(self) -> None:
-        self._received = b""
-        self.start()
 
     def start(self, first: bytes | None = None) -> None:
         """Start one, with a first request that nobody waits for."""

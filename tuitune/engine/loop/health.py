@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from tuitune.engine.journal.report import Report
@@ -16,33 +15,21 @@ from tuitune.recipe.schema import Recipe
 _INSTEAD_OF_FP16 = 'set training.precision = "bf16" (cards from Ampere on) or "fp32"'
 
 
-@dataclass
-class Skipped:
-    """Steps that changed nothing: the gradient scaler of fp16 skips those whose gradients are not finite.
+class Health:
+    """`finite` says whether loss and gradient of the last record were finite numbers, `alerts` see the others.
 
-    It lowers its scale each time, which tells them: fused optimizers are called all the same and skip by themselves.
-    From 65 536 it halves, so after sixteen in a row no scale is left to find, and the model overflows by itself.
+    The gradient scaler of fp16 skips steps whose gradients are not finite. It lowers its scale each time, which tells
+    them: fused optimizers are called all the same and skip by themselves. From 65 536 it halves, so after sixteen in a
+    row no scale is left to find, and the model overflows by itself.
     """
 
-    in_a_row: int = 0
-    scale: float = math.inf
-
-    WARN, LOST = 10, 20
-
-    def step(self, scale: float) -> int:
-        """A step is done, after which the scale is this; how many in a row were skipped."""
-        self.in_a_row = self.in_a_row + 1 if scale < self.scale or scale == 0 else 0
-        self.scale = scale
-        return self.in_a_row
-
-
-class Health:
-    """`finite` says whether loss and gradient of the last record were finite numbers, `watchdog` sees the others."""
+    SKIPPED_WARN, SKIPPED_LOST = 10, 20
 
     def __init__(self, report: Report) -> None:
         self.finite = True
-        self.watchdog = HealthAlerts()
-        self._skipped = Skipped()
+        self.alerts = HealthAlerts()
+        self._skipped = 0
+        self._scale = math.inf
         self._report = report
 
     def look(self, figures: Figures, gradient: float | None, rate: float, recipe: Recipe, *, scaled: bool) -> None:
@@ -60,17 +47,17 @@ class Health:
         self.finite = True
         share = rate / recipe.training.learning_rate
         seen = SeenFigures(step, figures.steps, figures.loss, share, figures.seconds, figures.waited)
-        for alert in self.watchdog.look(seen):
+        for alert in self.alerts.look(seen):
             self._report.alert(alert.id, alert.level, alert.message)
 
     def evaluated(self, loss: float) -> None:
         """Raise an alert where a held-out loss, just measured, shows that the model overfits."""
-        if (alert := self.watchdog.evaluated(self._report.step, loss)) is not None:
+        if (alert := self.alerts.evaluated(self._report.step, loss)) is not None:
             self._report.alert(alert.id, alert.level, alert.message)
 
     def begin_scaled(self, scale: float) -> None:
         """Training under a gradient scaler begins, or goes on, at this scale."""
-        self._skipped.scale = scale
+        self._scale = scale
 
     def scaled_step(self, scale: float, recipe: Recipe, *, last: bool) -> None:
         """See whether a step was skipped; NotFiniteError where so many were that training is to end for that.
@@ -78,20 +65,21 @@ class Health:
         `scale` is the scaler's after the step. `last`: it was the run's last. A run whose steps were all skipped has
         trained nothing and cannot finish.
         """
-        count = self._skipped.step(scale)
+        count = self._skipped = self._skipped + 1 if scale < self._scale or scale == 0 else 0
+        self._scale = scale
         found = f"the last {count} steps were skipped: their gradients overflow float16"
         nothing = last and count > 0 and count == self._report.step
-        if nothing or (count >= Skipped.LOST and recipe.limits.nonfinite == "stop"):
+        if nothing or (count >= self.SKIPPED_LOST and recipe.limits.nonfinite == "stop"):
             self._end(f"training makes no progress: {found}", _INSTEAD_OF_FP16)
-        if count == Skipped.WARN:
+        if count == self.SKIPPED_WARN:
             self._report.alert("steps-skipped", "warning", f"{found}; {_INSTEAD_OF_FP16}")
 
     def state(self) -> dict[str, Any]:
-        return {**self.watchdog.state(), "skipped": {"in_a_row": self._skipped.in_a_row}}
+        return {**self.alerts.state(), "skipped": {"in_a_row": self._skipped}}
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        self.watchdog.restore(state)
-        self._skipped = Skipped(**state.get("skipped", {}))
+        self.alerts.restore(state)
+        self._skipped = state.get("skipped", {}).get("in_a_row", 0)
 
     def _lost(self, found: str, remedy: str, policy: str) -> None:
         first, self.finite = self.finite, False

@@ -39,7 +39,7 @@ _DESCRIBING = (
 
 _HELD_OUT_LOSSES = ("early_stopping", "best", "overfitting")
 _LOSSES = ("smoothed", "overfitting", "explosion", "divergence", "plateau", "zero")
-"""What the recorder and its watchdog know of losses."""
+"""What the recorder and the alerts on health know of losses."""
 
 
 @dataclass(frozen=True)

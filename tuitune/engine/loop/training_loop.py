@@ -193,7 +193,7 @@ class TrainingLoop(TrainerCallback):
     def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         self._report.phase("training", "training")
         self._tuning.begin(self.trainer)
-        self._health.watchdog.begin(state.max_steps, state.num_train_epochs)
+        self._health.alerts.begin(state.max_steps, state.num_train_epochs)
         self._began = time.monotonic()
         self._memory = Memory(args.device)
         if (scaler := self.trainer.accelerator.scaler) is not None:
@@ -296,7 +296,7 @@ class TrainingLoop(TrainerCallback):
 
     def _out_of_bounds(self) -> bool:
         """Whether a limit is reached; after the last step there is nothing more to limit."""
-        loss = self._health.watchdog.smoothed.mean
+        loss = self._health.alerts.smoothed.mean
         return not self._complete and self._conditions.out_of_bounds(self.recipe, self._seconds, loss)
 
     def _end(self, control: TrainerControl) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections.abc import Sequence
+from itertools import accumulate
 
 from tokenizers import Encoding
 
@@ -113,14 +114,12 @@ def _signed(turn: Canonical, name: str) -> Canonical:
 def _read(text: str) -> tuple[str, Regions]:
     """The text without its signs, and what stood between them."""
     regions: Regions = []
-    parts: list[str] = []
-    length, since, name, reached = 0, 0, "", 0
-    for found in _SIGN.finditer(text):
-        parts.append(text[reached : found.start()])
-        length, reached = length + len(parts[-1]), found.end()
-        if found[0] == _CLOSE:
-            regions += [(since, length, name)] if name else []
+    pieces, signs = _SIGN.split(text), _SIGN.findall(text)
+    since, name = 0, ""
+    for sign, place in zip(signs, accumulate(map(len, pieces)), strict=False):
+        if sign == _CLOSE:
+            regions += [(since, place, name)] if name else []
             name = ""
         else:
-            since, name = length, _TURNS[ord(found[0]) - ord(_CLOSE) - 1]
-    return "".join([*parts, text[reached:]]), regions
+            since, name = place, _TURNS[ord(sign) - ord(_CLOSE) - 1]
+    return "".join(pieces), regions

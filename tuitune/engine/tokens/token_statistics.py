@@ -98,12 +98,8 @@ class TokenStatistics:
         self._count["lost_count"] += 1
         self._count["refused"] += bool(row.problem)
         self._count["lost_cut"] += row.cut and not row.problem
-        if row.problem:
-            why = row.problem
-        elif row.cut:
-            why = f"no token to learn in the first {self._encoder.max_length:,} of its {row.length:,}"
-        else:
-            why = "no token to learn"
+        kept = f" in the first {self._encoder.max_length:,} of its {row.length:,}" if row.cut else ""
+        why = row.problem or f"no token to learn{kept}"
         if len(self._lost) < LISTED_LOST:
             mark = item.mark if item.source == self._source else ""
             where = {"row": item.number, "place": self._place(item), "mark": mark}

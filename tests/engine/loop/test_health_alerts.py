@@ -1,4 +1,4 @@
-"""What the watchdog makes of a run's figures: silent on healthy runs, one alert an episode on sick ones."""
+"""What is seen in a run's figures: silent on healthy runs, one alert an episode on sick ones."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ def records(
 
 
 def alerts(total: int, seen: Iterable[SeenFigures], epochs: int = 1) -> list[HealthAlert]:
-    dog = HealthAlerts()
-    dog.begin(total, epochs)
-    return [alert for record in seen for alert in dog.look(record)]
+    watching = HealthAlerts()
+    watching.begin(total, epochs)
+    return [alert for record in seen for alert in watching.look(record)]
 
 
 def healthy(start: float, floor: float, pace: float, noise: float, epoch_drop: float, total: int, seed: int) -> Curve:
@@ -99,12 +99,14 @@ def test_a_loss_that_climbs_away_is_reported_once_an_episode() -> None:
 @given(noise=st.floats(0, 0.5), rise=st.floats(2, 20), at=st.integers(60, 300), seed=st.integers(0, 2**32))
 def test_divergence_is_noticed_within_fifty_steps(noise: float, rise: float, at: int, seed: int) -> None:
     steady = healthy(2.0, 1.0, 10, noise, 0.0, 400, seed)
-    dog = HealthAlerts()
-    dog.begin(400, 1)
+    watching = HealthAlerts()
+    watching.begin(400, 1)
     for record in records(at, steady):
-        assert dog.look(record) == []
+        assert watching.look(record) == []
     found = [
-        alert.id for step in range(at, at + 50) for alert in dog.look(SeenFigures(step, 1, steady(step) * rise + 2))
+        alert.id
+        for step in range(at, at + 50)
+        for alert in watching.look(SeenFigures(step, 1, steady(step) * rise + 2))
     ]
     assert found == ["diverging"]
 
@@ -146,13 +148,13 @@ def test_waiting_for_data_is_reported_once_until_it_is_better() -> None:
 
 def overfit(evaluations: Iterable[tuple[int, float]], slope: float = -0.001) -> list[HealthAlert]:
     """The alerts at held-out losses by step, beside a training loss of that slope."""
-    dog, found, done = HealthAlerts(), [], 0
+    watching, found, done = HealthAlerts(), [], 0
     for step, loss in evaluations:
         for number in range(done + 1, step + 1):
-            dog.look(SeenFigures(number, 1, 2.0 + slope * number))
+            watching.look(SeenFigures(number, 1, 2.0 + slope * number))
         done = step
-        dog.restore(json.loads(json.dumps(dog.state(), allow_nan=False)))
-        found.append(dog.evaluated(step, loss))
+        watching.restore(json.loads(json.dumps(watching.state(), allow_nan=False)))
+        found.append(watching.evaluated(step, loss))
     return [alert for alert in found if alert is not None]
 
 
