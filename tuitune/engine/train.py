@@ -18,8 +18,7 @@ from tuitune.engine.evaluation.samples import Sampler
 from tuitune.engine.journal.report import Report
 from tuitune.engine.load.device import describe, device, precision
 from tuitune.engine.load.model import Base, fetch, load
-from tuitune.engine.load.tokenizer import choose_template, load_tokenizer, stop_ids_of
-from tuitune.engine.load.vocabulary import refuse_unknown_rows
+from tuitune.engine.load.tokenizer import choose_template, load_tokenizer, refuse_unknown_rows, stop_ids_of
 from tuitune.engine.loop import loss_head, resume
 from tuitune.engine.loop.durable import TrainerLife
 from tuitune.engine.loop.training_loop import TrainingLoop
@@ -140,7 +139,7 @@ def train(run: Run, report: Report, stop: StopSwitch, pipe: RequestPipe) -> Outc
     else:
         trainer.go_on(start.checkpoint)
     try:
-        if loop.outcome != "paused" and loop.measures:
+        if loop.outcome != "paused" and loop.conditions.measures:
             measure("tuned")
     except Stopped:
         if stop.urgent:

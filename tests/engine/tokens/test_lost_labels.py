@@ -17,9 +17,10 @@ from trl import SFTConfig, SFTTrainer
 from tests.engine.support import TEMPLATE, Carry, conversation, make_tokenizer, write_rows
 from tuitune.data.task_report import TaskReport
 from tuitune.engine.process.failures import EngineError
+from tuitune.engine.process.time_limit import time_limit
 from tuitune.engine.tokens.encode import Encoder
 from tuitune.engine.tokens.remarks import judge
-from tuitune.engine.tokens.template import ChatTemplate, time_limit
+from tuitune.engine.tokens.template import ChatTemplate
 from tuitune.recipe.overrides import apply
 from tuitune.recipe.schema import Recipe
 

@@ -101,9 +101,8 @@ def tunes(run: Run) -> list[Record]:
     standing: list[Record] = []
     for record in reversed(list(backwards(run.metrics_file, "tuned"))):
         if record.get("kind") == "tuned" and _whole(record):
-            later = [former["step"] >= record["step"] for former in standing]
-            standing = [_without(former, record["changes"]) if outdone else former
-                        for former, outdone in zip(standing, later, strict=True)]  # fmt: skip
+            later, changes = record["step"], record["changes"]
+            standing = [_without(former, changes) if former["step"] >= later else former for former in standing]
             standing.append(record)
     for keys, before in _amendments(run):
         standing = [_without(former, keys) if former["seq"] <= before else former for former in standing]

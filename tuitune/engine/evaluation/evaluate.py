@@ -43,8 +43,7 @@ def compare_answers(generator: Generator, rows: Sequence[Canonical], template: C
     if not pairs:
         return None
     answers = [text for text, _ in generator.answer([question for question, _ in pairs])]
-    references = [reference for _, reference in pairs]
-    return score(answers, references)
+    return score(answers, [reference for _, reference in pairs])
 
 
 def score(answers: Sequence[str], references: Sequence[str]) -> Answers:

@@ -11,8 +11,7 @@ from transformers import GenerationConfig
 
 from tuitune.engine.load.device import give_back_memory
 from tuitune.engine.load.model import Base, set_attention
-from tuitune.engine.load.tokenizer import with_end_of_text
-from tuitune.engine.load.vocabulary import refuse_unknown
+from tuitune.engine.load.tokenizer import refuse_unknown, with_end_of_text
 from tuitune.engine.process.failures import out_of_memory
 
 _BATCH = 32

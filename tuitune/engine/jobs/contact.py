@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -63,9 +63,18 @@ _CLOSE = {torch.float32: 1e-3, torch.bfloat16: 3e-2, torch.float16: 5e-3}
 
 
 def serve(on: torch.device, out: TextIO) -> int:
-    """All checks on a device; 0 where each was passed, else 1."""
+    """All checks on a device, one after another, whatever becomes of each; 0 where each was passed, else 1."""
     _tell(out, kind="versions", versions={name: _version(name) for name in _PACKAGES})
-    return 0 if perform(checks(on), on, out) else 1
+    code = 0
+    for title, check in checks(on).items():
+        _tell(out, kind="begin", title=title)
+        begun = time.monotonic()
+        try:
+            state, text = "ok", check(on)
+        except Exception as error:
+            state, text, code = "failed", explain(error), 1
+        _tell(out, kind="check", title=title, state=state, seconds=round(time.monotonic() - begun, 1), text=text)
+    return code
 
 
 def checks(on: torch.device) -> dict[str, Check]:
@@ -75,20 +84,6 @@ def checks(on: torch.device) -> dict[str, Check]:
         return {**found, "training in fp32": partial(training, precision="fp32")}
     names = ["bf16"] * torch.cuda.is_bf16_supported(including_emulation=False) + ["fp16"]
     return {**found, **{f"training in {name}": partial(training, precision=name) for name in names}}
-
-
-def perform(checks: dict[str, Check], on: torch.device, out: TextIO) -> bool:
-    """Make the checks one after another, whatever became of those before; whether all were passed."""
-    passed = True
-    for title, check in checks.items():
-        _tell(out, kind="begin", title=title)
-        begun = time.monotonic()
-        try:
-            state, text = "ok", check(on)
-        except Exception as error:
-            state, text, passed = "failed", explain(error), False
-        _tell(out, kind="check", title=title, state=state, seconds=round(time.monotonic() - begun, 1), text=text)
-    return passed
 
 
 def loss_head(on: torch.device) -> str:
@@ -160,14 +155,9 @@ def training(on: torch.device, *, precision: str) -> str:
         held = expected.total - expected.parts["context"]
         peak = max(step["peak_memory_bytes"] for step in steps)
         told.append(f"peak {bytes_text(peak)}, forecast {bytes_text(held)}, both without CUDA's context")
-        told += _beside(steps[-1])
+        sizes = {name: steps[-1].get(f"{name}_memory_bytes") for name in ("reserved", "context")}
+        told += [f"{name} {bytes_text(size)}" for name, size in sizes.items() if size is not None]
     return "; ".join(told)
-
-
-def _beside(step: dict[str, Any]) -> Iterable[str]:
-    for name in ("reserved", "context"):
-        if (size := step.get(f"{name}_memory_bytes")) is not None:
-            yield f"{name} {bytes_text(size)}"
 
 
 def _folder() -> Path:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 
 import httpx2
 from huggingface_hub import HfApi, errors, hf_hub_download
-from huggingface_hub.hf_api import ModelInfo, SafetensorsRepoMetadata
+from huggingface_hub.hf_api import ModelInfo
 
 from tuitune.data.task_report import TaskReport
 from tuitune.engine.load.download import needed
@@ -51,7 +50,9 @@ def _known(name: str, revision: str) -> dict[str, Any]:
     info = hub.model_info(name, revision=revision, files_metadata=True, timeout=_SECONDS)
     with tempfile.TemporaryDirectory() as folder:
         facts = read_facts(Path(hf_hub_download(name, "config.json", revision=info.sha, local_dir=folder)))
-    tensors = _tensors(hub.get_safetensors_metadata(name, revision=info.sha, timeout=_SECONDS))
+    found = hub.get_safetensors_metadata(name, revision=info.sha, timeout=_SECONDS).files_metadata.values()
+    headers = {tensor: header for file in found for tensor, header in file.tensors.items()}
+    tensors = {tensor: Tensor(header.dtype, tuple(header.shape)) for tensor, header in headers.items()}
     files = {file.rfilename: file.size or 0 for file in info.siblings or []}
     size = sum(
         count for file, count in files.items() if file.endswith(".safetensors") and needed(file, with_code=False)
@@ -67,14 +68,6 @@ def _known(name: str, revision: str) -> dict[str, Any]:
     )
     download = sum(count for file, count in files.items() if needed(file, with_code=False))
     return {"commit": info.sha, "download": download, "facts": asdict(known), "misfits": misfits(known, tensors)}
-
-
-def _tensors(found: SafetensorsRepoMetadata) -> Mapping[str, Tensor]:
-    return {
-        name: Tensor(tensor.dtype, tuple(tensor.shape))
-        for file in found.files_metadata.values()
-        for name, tensor in file.tensors.items()
-    }
 
 
 def _alike(name: str) -> str:

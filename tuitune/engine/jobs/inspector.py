@@ -71,7 +71,8 @@ class RowInspector:
     def __init__(self, recipe: Recipe, base: Path) -> None:
         place = place_of(recipe.model, base)
         tokenizer = load_tokenizer(recipe.model, place)
-        _limit_memory()
+        _, hard = resource.getrlimit(resource.RLIMIT_DATA)  # from before this process meets a template on
+        resource.setrlimit(resource.RLIMIT_DATA, (psutil.Process().memory_info().data + _MEMORY, hard))
         self._recipe = recipe
         self._template = choose_template(recipe, tokenizer, base)
         self._stop_ids = stop_ids_of(recipe.model, place, tokenizer)
@@ -187,9 +188,3 @@ def _shape(recipe: Recipe, base: Path) -> Detection | None:
     except TuituneError:
         return None
     return recognise(rows)
-
-
-def _limit_memory() -> None:
-    """Hold this process to what it has and a little more; from before it meets a template on."""
-    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
-    resource.setrlimit(resource.RLIMIT_DATA, (psutil.Process().memory_info().data + _MEMORY, hard))

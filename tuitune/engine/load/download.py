@@ -17,7 +17,6 @@ from tuitune.hardware.models import locate
 from tuitune.hub import proxy_problem
 
 _WANTED = ("*.json", "*.safetensors", "*.jinja", "*.model", "merges.txt", "vocab.txt", "LICENSE*", "README.md")
-_CODE = ("*.py",)
 _UNWANTED = ("consolidated*", "adapter_*", "*.gguf")
 
 Progress = Callable[[int, int], None]
@@ -51,7 +50,7 @@ def download(repository: str, revision: str, *, with_code: bool, progress: Progr
 
 def needed(name: str, with_code: bool) -> bool:
     """Whether a file at the top of a repository is needed; folders hold other formats and copies."""
-    patterns = (*_WANTED, *_CODE) if with_code else _WANTED
+    patterns = (*_WANTED, "*.py") if with_code else _WANTED
     matches = any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
     return matches and "/" not in name and not any(fnmatch.fnmatchcase(name, pattern) for pattern in _UNWANTED)
 

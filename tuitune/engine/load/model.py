@@ -177,8 +177,7 @@ def _keep_trainable_layout(model: PreTrainedModel) -> None:
 
 def fetch(wanted: ModelSection, report: Report, interrupt: Callable[[], None]) -> Files:
     """Find or download what `model.id` names. `interrupt` is called while a download runs and may raise to end it."""
-    local = wanted.id.startswith("bundled:") or expanded(wanted.id).exists() or not looks_like_hub_id(wanted.id)
-    if local:
+    if wanted.id.startswith("bundled:") or expanded(wanted.id).exists() or not looks_like_hub_id(wanted.id):
         if (folder := locate(wanted.id)) is None or not (folder / "config.json").is_file():
             raise EngineError(f"model.id: {wanted.id} is not a bundled model, a folder with config.json or a Hub id")
         return Files(folder, None)

@@ -1,17 +1,21 @@
-"""The tokenizer of a run, without its model: loaded, given the recipe's chat template, and what ends an answer."""
+"""The tokenizer of a run: loaded, with the recipe's template; what ends an answer; tokens that its model lacks."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import pyarrow.compute
+from datasets import Dataset
 from transformers import AutoConfig, AutoTokenizer, GenerationConfig, PreTrainedTokenizerBase
 
 from tuitune.engine.process.failures import EngineError, first_line
 from tuitune.engine.tokens.template import ChatTemplate, apply_template_file
 from tuitune.hardware.models import locate, looks_like_hub_id
 from tuitune.paths import expanded
+from tuitune.planning.checks.vocabulary import beyond
 from tuitune.recipe.schema import Recipe
 from tuitune.recipe.sections.model import ModelSection
 
@@ -75,3 +79,17 @@ def with_end_of_text(known: Any, tokenizer: PreTrainedTokenizerBase) -> set[int]
     """The tokens that generation settings name as ends, one or several or None, and the tokenizer's end of text."""
     ids = known if isinstance(known, list) else [known]
     return {int(token) for token in [*ids, tokenizer.eos_token_id] if token is not None}
+
+
+def refuse_unknown(tokens: Sequence[int], tokenizer: PreTrainedTokenizerBase, model: Any, key: str) -> None:
+    """EngineError where the greatest of `tokens` has no embedding in the model; `key` is the setting they come from."""
+    known = model.get_input_embeddings().weight.shape[0]
+    if (greatest := max(tokens, default=0)) >= known:
+        raise EngineError(f"{key}: {beyond(str(tokenizer.convert_ids_to_tokens(greatest)), greatest, known)}")
+
+
+def refuse_unknown_rows(rows: Dataset | None, tokenizer: PreTrainedTokenizerBase, model: Any, key: str) -> None:
+    """As `refuse_unknown`, for all tokens of tokenized rows."""
+    if rows is not None and len(rows):
+        column = rows.with_format("arrow")[:].column("input_ids")
+        refuse_unknown([pyarrow.compute.max(pyarrow.compute.list_flatten(column)).as_py()], tokenizer, model, key)

@@ -84,7 +84,6 @@ class Durable(Trainer):
     in (trl rounds those on quantized models to bfloat16, where small updates vanish).
     """
 
-    untrained: Tensor
     _former: Checkpoint | None = None
 
     def __init__(self, *positional: Any, life: TrainerLife, model: Any, **named: Any) -> None:
@@ -96,7 +95,7 @@ class Durable(Trainer):
         self.remove_callback(PrinterCallback)
         self.recorder, self.run, self.keep = life.recorder, life.run, life.keep
         self.circumstances, self._warm_up = life.circumstances, life.warm_up
-        self.remember_untrained()
+        self._untrained = _bit_sums(self.model)
 
     @property
     def finite(self) -> bool:
@@ -107,11 +106,7 @@ class Durable(Trainer):
     @property
     def changed(self) -> bool:
         """Whether any trained weight has other bits than before the first step of the run."""
-        return not torch.equal(_bit_sums(self.model), self.untrained)
-
-    def remember_untrained(self) -> None:
-        """Take the weights as they are for those from before the first step."""
-        self.untrained = _bit_sums(self.model)
+        return not torch.equal(_bit_sums(self.model), self._untrained)
 
     @abstractmethod
     def held_out_loss(self) -> HeldOutLoss:

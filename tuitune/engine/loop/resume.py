@@ -30,7 +30,6 @@ from tuitune.runs.store.records import Record, number, whole
 
 _LIBRARIES = ("torch", "transformers", "trl", "peft", "accelerate", "bitsandbytes")
 _PIECE = 1 << 24
-_OF_THE_BASE = ("base", "weights", "model_files")
 _DESCRIBING = (
     *("config.json", "generation_config.json", "chat_template.*", "*.py"),
     *("tokenizer*", "special_tokens_map.json", "added_tokens.json", "vocab.*", "merges.txt"),
@@ -89,7 +88,10 @@ class Past:
 
 
 def circumstances(recipe: Recipe, base: Base, data: Prepared, on: torch.device, total_steps: int) -> dict[str, Any]:
-    """Everything besides its own state that a checkpoint's future depends on; kept in its manifest."""
+    """Everything besides its own state that a checkpoint's future depends on; kept in its manifest.
+
+    `basis` is what a held-out loss belongs to, tokens and base model as it is loaded: only those on one basis compare.
+    """
     cpu = on.type == "cpu"
     weights = sorted(base.folder.glob("*.safetensors"))
     describing = sorted({file for pattern in _DESCRIBING for file in base.folder.glob(pattern) if file.is_file()})
@@ -104,15 +106,10 @@ def circumstances(recipe: Recipe, base: Base, data: Prepared, on: torch.device, 
         "threads": torch.get_num_threads() if cpu else None,
         "total_steps": total_steps,
     }
-    return {**found, "basis": _basis(data.held_out_fingerprint, found)}
-
-
-def _basis(held_out: str | None, found: dict[str, Any]) -> str | None:
-    """What a held-out loss belongs to, tokens and base model as it is loaded: only those on one basis compare. None
-    where nothing is held out.
-    """
     loaded = {key: value for key, value in found["recipe"].items() if key.startswith("quantization.")}
-    return None if held_out is None else _hash([held_out, loaded, *(found[name] for name in _OF_THE_BASE)])
+    held_out = data.held_out_fingerprint
+    basis = _hash([held_out, loaded, found["base"], found["weights"], found["model_files"]])
+    return {**found, "basis": None if held_out is None else basis}
 
 
 def basis_of_answers(now: dict[str, Any], rows: Sequence[Canonical], max_new_tokens: int) -> str:

@@ -70,7 +70,7 @@ class TrainingLoop(TrainerCallback):
         self._sampler = sampler
         self._tuning = Tuning(recipe, report, sampler)
         self._requests = Requests(pipe, report, self._tuning, sampler)
-        self._conditions = StopConditions(report, stop, self._requests)
+        self.conditions = StopConditions(report, stop, self._requests)
         self._window = StepWindow()
         self.watch, self.fetching = self._window.watch, self._window.fetching
         self._health = Health(report)
@@ -89,12 +89,7 @@ class TrainingLoop(TrainerCallback):
     @property
     def outcome(self) -> Outcome:
         """What came of training, once it is over; to be asked again when the result is saved."""
-        return self._conditions.outcome(self.recipe, self._checkpoints.skipped, complete=self._complete)
-
-    @property
-    def measures(self) -> bool:
-        """Whether the result is to be measured on held-out rows."""
-        return self._conditions.measures
+        return self.conditions.outcome(self.recipe, self._checkpoints.skipped, complete=self._complete)
 
     @property
     def healthy(self) -> bool:
@@ -221,7 +216,7 @@ class TrainingLoop(TrainerCallback):
         self._window.steps += 1
         if (scaler := self.trainer.accelerator.scaler) is not None:
             self._health.scaled_step(scaler.get_scale(), self.recipe, last=self._complete)
-        ending = self._conditions.wanted()
+        ending = self.conditions.wanted()
         whole_epoch = state.epoch is not None and state.epoch == int(state.epoch)
         now = due(self.recipe, step, epoch_ended=whole_epoch, last=self._complete)
         now.evaluate &= self.trainer.eval_dataset is not None
@@ -287,7 +282,7 @@ class TrainingLoop(TrainerCallback):
         if self._early_stopping.measured(step, loss, scheduled=self._scheduled) and patience is not None:
             control.should_save = True
         if (reason := self._early_stopping.exhausted(patience, self.best_step)) is not None:
-            self._conditions.limit("early-stop", reason, self.recipe)
+            self.conditions.limit("early-stop", reason, self.recipe)
             self._end(control)
 
     def _sample(self, step: int) -> None:
@@ -295,9 +290,8 @@ class TrainingLoop(TrainerCallback):
             self._sampler.take(step, "during")
 
     def _out_of_bounds(self) -> bool:
-        """Whether a limit is reached; after the last step there is nothing more to limit."""
         loss = self._health.alerts.smoothed.mean
-        return not self._complete and self._conditions.out_of_bounds(self.recipe, self._seconds, loss)
+        return not self._complete and self.conditions.out_of_bounds(self.recipe, self._seconds, loss)
 
     def _end(self, control: TrainerControl) -> None:
         """End training here, with a checkpoint."""

@@ -146,7 +146,6 @@ def _record(facts: dict[str, Any], recipe: Recipe) -> dict[str, Any]:
 
 
 def _alert(facts: dict[str, Any], recipe: Recipe, report: Report) -> None:
-    """Tell what became of the rows."""
     longest = f"{recipe.data.max_length:,} tokens"
     if facts["origin"] == "plain":
         report.alert(

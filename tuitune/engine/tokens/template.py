@@ -5,14 +5,9 @@ Templates are foreign programs. They run in transformers' sandbox, and here with
 
 from __future__ import annotations
 
-import os
-import signal
-import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from functools import cache, cached_property
+from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
-from types import FrameType
 from typing import Any, Literal
 
 from jinja2 import TemplateSyntaxError
@@ -26,8 +21,8 @@ from trl.chat_template_utils import (
 )
 
 from tuitune.data.rows.turns import REASONING
-from tuitune.engine.process.cpu_timer import CpuTimer
 from tuitune.engine.process.failures import EngineError, first_line
+from tuitune.engine.process.time_limit import time_limit
 from tuitune.text import clean
 
 Messages = list[dict[str, Any]]
@@ -53,11 +48,6 @@ end-of-text token after each answer. New control tokens would need embeddings th
 
 _SIGN = "sentinel91c4"
 _EXCHANGE: Messages = [{"role": "user", "content": "One?"}, {"role": "assistant", "content": "First."}]
-
-CPU_SECONDS = 2.0
-"""Longest time that a template may take for one row; half a second later its process dies of it."""
-
-_GRACE_SECONDS = 0.5
 
 _LONGEST_FILE = 1 << 20
 _LONGEST_TEXT = 1 << 20
@@ -199,7 +189,6 @@ class ChatTemplate:
 
 
 def _with_system_asked(messages: Messages) -> Messages:
-    """What the system turn says before the first question."""
     system, *rest = messages
     if not rest or rest[0]["role"] != "user":
         return [{**system, "role": "user"}, *rest]
@@ -237,41 +226,6 @@ def apply_template_file(tokenizer: PreTrainedTokenizerBase, path: Path) -> None:
     tokenizer.chat_template = text
 
 
-@contextmanager
-def time_limit(seconds: float = CPU_SECONDS) -> Iterator[None]:
-    """EngineError in what runs within for more than `seconds` of this thread's CPU time.
-
-    Code that cannot be interrupted, such as a power of huge numbers, ends the process soon after that. Signals are
-    for the main thread; elsewhere nothing is limited.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    interrupt, end = _timers()
-    before = signal.signal(signal.SIGPROF, _too_slow)
-    interrupt.start(seconds)
-    end.start(seconds + _GRACE_SECONDS)
-    try:
-        yield
-    finally:
-        interrupt.stop()
-        end.stop()
-        signal.signal(signal.SIGPROF, before)
-
-
-@cache
-def _timers() -> tuple[CpuTimer, CpuTimer]:
-    """The main thread's: one whose signal is handled, one whose signal ends the process."""
-    return CpuTimer(signal.SIGPROF), CpuTimer(signal.SIGVTALRM)
-
-
-os.register_at_fork(after_in_child=_timers.cache_clear)  # a child inherits no timers
-
-
-def _too_slow(number: int, frame: FrameType | None) -> None:
-    raise EngineError(f"the chat template ran for more than {CPU_SECONDS:g} s on one row and was stopped")
-
-
 def _training_template(tokenizer: PreTrainedTokenizerBase) -> str | None:
     """A template that renders as the tokenizer's own does and marks the answers; None where nobody has one."""
     if not tokenizer.chat_template:
@@ -288,11 +242,9 @@ def _training_template(tokenizer: PreTrainedTokenizerBase) -> str | None:
 
 
 def _default(tokenizer: PreTrainedTokenizerBase) -> str:
-    """The template itself, or the default one of several."""
     template = tokenizer.chat_template
     return template["default"] if isinstance(template, dict) else str(template)
 
 
 def _words(error: BaseException) -> str:
-    """The first line of foreign words, harmless."""
     return clean(first_line(error), limit=200)
