@@ -94,7 +94,7 @@ def train(run: Run, report: Report, stop: StopSwitch, pipe: RequestPipe) -> Outc
     life = TrainerLife(loop, run, recipe.checkpoints.keep, now, loop.warm_up)
     trainer = TRAINERS[recipe.objective.kind](base, model, data, recipe, life, formats, on)
     if past.again:
-        at = start.checkpoint and start.checkpoint.path
+        at = start.checkpoint.path if start.checkpoint else None
         report.resumed(start.step, at, resume.differences(start, now), start.skipped)
         loop.restore(resume.progress(start, now))
         loop.replay(tunes(run))

@@ -36,8 +36,7 @@ class Sampler:
     def take(self, step: int, label: str, *, prompt: str | None = None, nonce: str | None = None) -> None:
         """Answer every prompt of the settings, or the one given. `nonce` names the request that asked for it.
 
-        `seconds` of a record is what all of them took, for they are answered together. A prompt that was asked has an
-        index of its own, far above the recipe's.
+        `seconds` of a record is what all took together; a prompt that was asked has an index far above the recipe's.
         """
         asked = {} if prompt is None else {_ASKED + crc32(prompt.encode("utf-8", "replace")): prompt}
         prompts = asked or dict(enumerate(self.settings.prompts))

@@ -137,9 +137,7 @@ def four_bits(on: torch.device) -> str:
 
 
 def training(on: torch.device, *, precision: str) -> str:
-    """Three steps of the bundled model as any run makes them, with its adapter saved and loaded back; the peak of its
-    memory against the forecast.
-    """
+    """Three steps of the bundled model as any run makes them, loaded back; the peak of memory against the forecast."""
     recipe = apply(Recipe(), [*_RECIPE, f'model.id="{_MODEL}"', f'training.precision="{precision}"'])
     run = create(recipe)
     code = carry_out(run.path)

@@ -130,9 +130,7 @@ def give_back_memory() -> None:
 
 
 def _context(on: torch.device) -> int | None:
-    """Bytes that this process holds of a GPU beside its tensors; None where the driver does not tell, as in containers
-    whose process numbers are not the machine's.
-    """
+    """Bytes that this process holds of a GPU beside its tensors; None where none is told, as often in containers."""
     mine = [
         process.memory
         for gpu in GpuSampler().sample()

@@ -27,8 +27,7 @@ def download(repository: str, revision: str, *, with_code: bool, progress: Progr
     """The folder that holds `repository` at `revision`, and the commit that this is.
 
     Weights are taken as safetensors alone: other formats can carry programs. So can `*.py`, taken only `with_code`.
-    A copy in the cache is used where the Hub cannot be reached. Raises what huggingface_hub raises, EngineError where
-    the repository has no such weights.
+    A copy in the cache is used where the Hub cannot be reached. Raises what huggingface_hub does, or EngineError.
     """
     if (problem := proxy_problem()) is not None:
         if (cached := locate(repository, revision)) is None:

@@ -62,8 +62,7 @@ class Health:
     def scaled_step(self, scale: float, recipe: Recipe, *, last: bool) -> None:
         """See whether a step was skipped; NotFiniteError where so many were that training is to end for that.
 
-        `scale` is the scaler's after the step. `last`: it was the run's last. A run whose steps were all skipped has
-        trained nothing and cannot finish.
+        `scale` is the scaler's after the step. `last`: it was the run's last, which cannot finish if all were skipped.
         """
         count = self._skipped = self._skipped + 1 if scale < self._scale or scale == 0 else 0
         self._scale = scale

@@ -95,7 +95,7 @@ def circumstances(recipe: Recipe, base: Base, data: Prepared, on: torch.device, 
     cpu = on.type == "cpu"
     weights = sorted(base.folder.glob("*.safetensors"))
     describing = sorted({file for pattern in _DESCRIBING for file in base.folder.glob(pattern) if file.is_file()})
-    found = {
+    found: dict[str, Any] = {
         "recipe": {one.key: one.of(recipe) for one in settings() if one.affects("training", "steps")},
         "data": data.fingerprint,
         "base": base.commit or {file.name: file.stat().st_size for file in weights},
@@ -139,9 +139,7 @@ def differences(start: Start, now: dict[str, Any]) -> list[str]:
 
 
 def progress(start: Start, now: dict[str, Any]) -> dict[str, Any]:
-    """What the recorder had put into the checkpoint, without losses of other tokens or of another base model: those to
-    come are not compared with them.
-    """
+    """What the recorder had put into the checkpoint, without losses of other tokens or of another base model."""
     then = start.manifest
     if not then:
         return {}

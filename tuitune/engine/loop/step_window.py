@@ -71,8 +71,7 @@ class Figures:
 class StepWindow:
     """Adds up loss, tokens and seconds from one record to the next, also across lives, and never waits for the device.
 
-    `watch` is paused for all that is not training, `fetching` entered while a batch is waited for; the owner counts
-    `steps`.
+    `watch` is paused for all but training, `fetching` entered while a batch is waited for; the owner counts `steps`.
     """
 
     def __init__(self) -> None:

@@ -122,8 +122,7 @@ def _exchange(one: Path, other: Path) -> None:
 
 def _check_adapter(model: PeftModel, base: Base, folder: Path) -> float:
     """Compare the saved tensors, which must be equal, then load them onto the bare base and compare the logits: the
-    largest difference, which is normally 0. Both times without the autocast that training wraps the forward pass in.
-    The model in memory is used up by this.
+    largest difference, normally 0. Both times without the autocast of training. This uses up the model in memory.
     """
     weights = folder / "adapter_model.safetensors"
     names = {file.name for file in folder.iterdir()}

@@ -51,9 +51,7 @@ def model_card(
 
 
 def _short(name: str) -> str:
-    """A Hub id or bundled name as it is; of a file or folder its last part and of an address what comes before its
-    query, for the rest is nobody's business.
-    """
+    """A Hub id or bundled name as it is; of a path its last part, of an address what comes before its query."""
     if "://" in name:
         return clean(urlsplit(name)._replace(query="", fragment="").geturl())
     return clean(Path(name).name if Path(name).exists() else name)

@@ -76,7 +76,7 @@ class Encoded:
 
     def stops(self, stop_ids: set[int], tokenizer: PreTrainedTokenizerBase) -> bool:
         """Whether it teaches its end."""
-        return learns_to_stop(self.labels[self.labels != IGNORED][::-1].tolist(), stop_ids, tokenizer)
+        return learns_to_stop(map(int, self.labels[self.labels != IGNORED][::-1]), stop_ids, tokenizer)
 
 
 class Encoder:

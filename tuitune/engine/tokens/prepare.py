@@ -55,8 +55,7 @@ def read(
     """The recipe's data as tokens. A held-out row is never among the training rows, in none of the run's lives.
 
     EngineError, naming rows, where the data is not fit to train on, and where other rows would be held out than before
-    though the run has `trained` on the rest. The split and what was cleaned are recorded in the run's `data.json`, and
-    the split is read from there in a later life.
+    though the run has `trained` on the rest. What was cleaned, and the split for a later life, go into its `data.json`.
     """
 
     def tell(phase: str, text: str, done: int | None, total: int | None) -> None:

@@ -49,10 +49,7 @@ class Remark:
 
 
 def judge(encoder: Encoder, stop_ids: set[int], used: Collection[str] = ()) -> list[Remark]:
-    """Every judgement that needs no rows. `used` names what the rows have that a template may not take: system, tools.
-
-    A template that cannot be rendered at all is one error.
-    """
+    """Every judgement that needs no rows; `used` is what rows have that a template may not take: system, tools."""
     template = encoder.template
     if template.origin == "none":
         text = "the tokenizer has no chat template: text and prompts are used as they are"
@@ -99,9 +96,7 @@ def control(what: str, text: str) -> Remark:
 
 
 def longer(length: int, now: int, most: int | None) -> Mapping[str, Any] | None:
-    """The setting that keeps as much as can be of rows of `length` tokens, of a model made for `most` (None: unknown);
-    None where the one in force, `now`, already does.
-    """
+    """The setting that keeps rows of `length` tokens, up to the model's `most` where known; None where `now` does."""
     wanted = min(-(-length // _STEP) * _STEP, most or _LONGEST)
     return {"data.max_length": wanted} if now < min(length, wanted) else None
 

@@ -2,8 +2,7 @@
 
 A set of tokens is a folder `data_home()/cache/tokenized/KEY`: `train.arrow` and `held_out.arrow` with the columns
 `input_ids` and `labels`, `held_out.jsonl` with the first held-out rows as they were, `facts.json`, and a manifest with
-the digest of each (`tuitune.runs.store.manifest`). It appears whole or not at all, and one that no longer matches its
-manifest is never used.
+the digest of each (`tuitune.runs.store.manifest`). It appears whole or not at all, and is never used damaged.
 """
 
 from __future__ import annotations
