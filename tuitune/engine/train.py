@@ -40,7 +40,7 @@ from tuitune.runs.read.length import nothing_left
 from tuitune.runs.store import checkpoints
 from tuitune.runs.store.directory import Run, read_recipe
 from tuitune.runs.store.provenance import record_sources
-from tuitune.runs.store.records.training import Answered, Plan
+from tuitune.runs.store.records.training import Plan
 
 
 def train(run: Run, report: Report, stop: StopSwitch, pipe: RequestPipe) -> Outcome:
@@ -123,8 +123,9 @@ def train(run: Run, report: Report, stop: StopSwitch, pipe: RequestPipe) -> Outc
         if "answers" not in known and answered:
             report.phase("evaluating", f"answering {len(answered)} held-out questions")
             greedy = generator(recipe.samples.model_copy(update={"temperature": 0.0}))
-            if (answers := compare_answers(greedy, answered, template)) is not None:
-                report.answered(Answered(step=step, label=label, basis=answers_basis, **vars(answers)))
+            answers = compare_answers(greedy, answered, template, step=step, label=label, basis=answers_basis)
+            if answers is not None:
+                report.answered(answers)
         if "samples" not in known:
             sampler.take(step, label)
 

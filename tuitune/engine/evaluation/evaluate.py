@@ -11,6 +11,7 @@ from typing import Any
 from tuitune.engine.evaluation.generate import Generator
 from tuitune.engine.tokens.encode import Canonical, question_and_answer
 from tuitune.engine.tokens.template import ChatTemplate
+from tuitune.runs.store.records.training import Answered
 
 
 @dataclass(frozen=True)
@@ -28,31 +29,23 @@ class HeldOutLoss:
         return math.exp(self.loss) if self.loss < 700 else math.inf
 
 
-@dataclass(frozen=True)
-class Answers:
-    """Shares (0 to 1) of answers that equal their reference, and that are JSON (None where references are not)."""
+def compare_answers(
+    generator: Generator, rows: Sequence[Canonical], template: ChatTemplate, **where: Any
+) -> Answered | None:
+    """Let the model answer the rows' questions; None where the rows are plain text, which asks nothing.
 
-    rows: int
-    exact: float
-    valid_json: float | None
-
-
-def compare_answers(generator: Generator, rows: Sequence[Canonical], template: ChatTemplate) -> Answers | None:
-    """Let the model answer the rows' questions; None where the rows are plain text, which asks nothing."""
+    Answers are compared as JSON where all references are, else as text, outer white space aside. `where` is the rest of
+    the record: step, label and basis.
+    """
     pairs = [pair for row in rows if (pair := question_and_answer(row, template)) is not None]
     if not pairs:
         return None
     answers = [text for text, _ in generator.answer([question for question, _ in pairs])]
-    return score(answers, [reference for _, reference in pairs])
-
-
-def score(answers: Sequence[str], references: Sequence[str]) -> Answers:
-    """Compare answers with references: as JSON where all references are, else as text, outer white space aside."""
-    structured = all(_json(reference) is not _INVALID for reference in references)
+    structured = all(_json(reference) is not _INVALID for _, reference in pairs)
     read: Callable[[str], Any] = _json if structured else str.strip
-    exact = sum(read(answer) == read(reference) for answer, reference in zip(answers, references, strict=True))
+    exact = sum(read(answer) == read(reference) for answer, (_, reference) in zip(answers, pairs, strict=True))
     valid = sum(_json(answer) is not _INVALID for answer in answers) / len(answers) if structured else None
-    return Answers(len(answers), exact / len(answers), valid)
+    return Answered(**where, rows=len(answers), exact=exact / len(answers), valid_json=valid)
 
 
 _INVALID = object()

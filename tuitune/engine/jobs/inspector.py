@@ -124,11 +124,10 @@ class RowInspector:
         kept = min(len(encoding), self._encoder.max_length)
         masked = [*(why or "first" for why in masked[:1]), *masked[1:kept], *["cut"] * (len(masked) - kept)]
         ids = encoding.ids
-        texts = _texts(encoding, rendered)
         return {
             "tokens": [
                 [text, number, mark, int(number in self._special), why]
-                for text, number, mark, why in zip(texts, ids, learned, masked, strict=True)
+                for text, number, mark, why in zip(_texts(encoding, rendered), ids, learned, masked, strict=True)
             ],
             "length": len(encoding),
             "trained": learned.count(1, 0, kept),

@@ -49,11 +49,9 @@ def run(report: TaskReport) -> dict[str, Any]:
     tokens = _in_words(lambda: tokenize(recipe, template, stop_ids, tell, base=base))
     facts = tokens.facts
     report.progress("packing")
-    most = longest_of(recipe.model, place)
     rows = packed(tokens.train, recipe.data.max_length if recipe.data.packing else None)
     room = len(rows) * recipe.data.max_length
     encoder = Encoder(template, recipe.data.loss_on, recipe.data.max_length, stop_ids)
-    reason = refusal(facts, recipe)
     judged = judge(encoder, stop_ids, {*facts["used"], *facts["held_out"]["used"]})
     return {
         **{name: facts[name] for name in _TOLD},
@@ -62,8 +60,8 @@ def run(report: TaskReport) -> dict[str, Any]:
         "packed_rows": len(rows),
         "fill": facts["tokens"] / room if recipe.data.packing and room else None,
         "lost": [{key: one[key] for key in ("row", "place", "why", "mark")} for one in facts["lost"]],
-        "verdicts": [asdict(one) for one in (*judged, *_of_all_rows(facts, recipe, most))],
-        "errors": [reason] if reason else [],
+        "verdicts": [asdict(one) for one in (*judged, *_of_all_rows(facts, recipe, longest_of(recipe.model, place)))],
+        "errors": [reason] if (reason := refusal(facts, recipe)) else [],
         "warnings": [one.said for one in (*_untold(recipe, base, facts), *_of_template(judged, facts))],
     }
 

@@ -232,7 +232,8 @@ class TrainingLoop(TrainerCallback):
             now.log = True  # which ends training before weights that are lost are saved
         control.should_log, control.should_save = now.log, now.save
         control.should_evaluate = now.evaluate and not self._complete
-        if ending or self._out_of_bounds():
+        smoothed = self._health.alerts.smoothed.mean
+        if ending or (not self._complete and self.conditions.out_of_bounds(self.recipe, self._seconds, smoothed)):
             self._owed = Due(evaluate=self._scheduled, sample=now.sample)
             self._end(control)
 
@@ -288,10 +289,6 @@ class TrainingLoop(TrainerCallback):
     def _sample(self, step: int) -> None:
         with self.watch:
             self._sampler.take(step, "during")
-
-    def _out_of_bounds(self) -> bool:
-        loss = self._health.alerts.smoothed.mean
-        return not self._complete and self.conditions.out_of_bounds(self.recipe, self._seconds, loss)
 
     def _end(self, control: TrainerControl) -> None:
         """End training here, with a checkpoint."""

@@ -55,8 +55,7 @@ def load_weights(model: Any, folder: Path) -> None:
     try:
         if isinstance(model, PeftModel):
             given = load_peft_weights(str(folder), device="cpu")
-            expected = set(get_peft_model_state_dict(model, save_embedding_layers=False))
-            if differing := sorted(given.keys() ^ expected):
+            if differing := sorted(given.keys() ^ get_peft_model_state_dict(model, save_embedding_layers=False).keys()):
                 raise ValueError(f"{len(differing)} tensors are missing or unknown, {differing[0]} among them")
             set_peft_model_state_dict(model, given)
         else:

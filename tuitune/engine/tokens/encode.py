@@ -116,8 +116,8 @@ class Encoder:
             if waiting:
                 yield self._rows(*waiting)
 
-    def _attempt_all(self, rows: Sequence[Canonical]) -> list[Rendered | str]:
-        """Rows as text, or why there is none: at one go where the template takes them all, else one by one."""
+    def _attempt_all(self, rows: Sequence[Canonical]) -> list[Rendered | Encoded]:
+        """Rows as text, or without tokens: at one go where the template takes them all, else one by one."""
         found = [messages_of(row, self.tokenizer) for row in rows if not _uses_tools(row)]
         conversations = [messages for messages in found if messages is not None]
         if self.template.marked != "rendered" and 1 < len(conversations) == len(rows):
@@ -126,18 +126,16 @@ class Encoder:
                 return [self._marked(*one, row) for one, row in zip(marked, conversations, strict=True)]
         return [self._attempt(row) for row in rows]
 
-    def _attempt(self, row: Canonical) -> Rendered | str:
+    def _attempt(self, row: Canonical) -> Rendered | Encoded:
         try:
             return self.render(row)
         except RenderProblem as problem:
-            return str(problem)
+            nothing = np.zeros(0, dtype=np.int32)
+            return Encoded(nothing, nothing, 0, str(problem))
 
-    def _rows(self, found: Sequence[Rendered | str], tokens: Future[list[Encoding]]) -> list[Encoded]:
-        encodings, nothing = iter(tokens.result()), np.zeros(0, dtype=np.int32)
-        return [
-            Encoded(nothing, nothing, 0, one) if isinstance(one, str) else self._row(next(encodings), one)
-            for one in found
-        ]
+    def _rows(self, found: Sequence[Rendered | Encoded], tokens: Future[list[Encoding]]) -> list[Encoded]:
+        encodings = iter(tokens.result())
+        return [self._row(next(encodings), one) if isinstance(one, Rendered) else one for one in found]
 
     def render(self, row: Canonical) -> Rendered:
         """A row as the text that is tokenized; RenderProblem where the chat template refuses it."""
