@@ -144,11 +144,11 @@ def test_the_inspector_shows_what_is_learned(
     )  # fmt: skip
     assert outcome.code == 0, outcome.reason
 
-    desk = RowInspector(read(outcome.run.recipe_file), tmp_path)
-    assert desk.opened()["marked"] == marked
+    inspector = RowInspector(read(outcome.run.recipe_file), tmp_path)
+    assert inspector.opened()["marked"] == marked
     shown = []
     for row in rows:
-        reply = desk.row(row)
+        reply = inspector.row(row)
         tokens = reply["tokens"][: reply["kept"]]
         assert 0 < reply["trained"] < len(tokens) and "".join(text for text, *_ in tokens) == reply["rendered"]
         assert any(verdict["id"] == "learned" for verdict in reply["verdicts"]), reply["verdicts"]

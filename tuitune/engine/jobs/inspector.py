@@ -40,19 +40,19 @@ _MEMORY = 1 << 30
 
 def serve(requests: IO[str], replies: IO[str]) -> int:
     """Answer requests until there are none left; every one gets one reply, in order."""
-    desk: RowInspector | None = None
+    inspector: RowInspector | None = None
     for line in requests:
         request: dict[str, Any] = {}
         try:
             request = loads(line)
             if request["op"] == "open":
-                desk = None
-                desk = RowInspector(Recipe.model_validate(request["recipe"]), Path(request["base"]))
-                reply = desk.opened()
-            elif desk is None:
+                inspector = None
+                inspector = RowInspector(Recipe.model_validate(request["recipe"]), Path(request["base"]))
+                reply = inspector.opened()
+            elif inspector is None:
                 raise EngineError("no recipe is open")
             else:
-                reply = desk.row(request["values"])
+                reply = inspector.row(request["values"])
             answer = {"ok": True, **reply}
         except RowProblem as problem:
             answer = {"ok": False, "error": str(problem)}
