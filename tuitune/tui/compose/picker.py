@@ -17,8 +17,9 @@ from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.message import Message
 from textual.widgets import Input, Static
-from textual.worker import get_current_worker
+from textual.worker import Worker, WorkerState, get_current_worker
 
+from tuitune.text import redact
 from tuitune.tui.widgets.dialogs import Dialog, Result
 from tuitune.tui.widgets.line import LineInput
 from tuitune.tui.widgets.row_list import RowList
@@ -105,6 +106,10 @@ class Picker(Dialog[Result]):
         static = self.query_one("#heading", Static)
         static.update(heading)
         static.display = bool(heading)
+
+    def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
+        if event.state is WorkerState.ERROR:
+            self.notify(redact(str(event.worker.error)), title="Not listed", severity="error")
 
     @on(Input.Changed)
     def _typed(self, event: Input.Changed) -> None:

@@ -145,7 +145,7 @@ class ProblemsView(View):
             self._asked = asked
             self._list(task)
 
-    @work(exclusive=True, group="problems", exit_on_error=False)
+    @work(exclusive=True, group="problems", exit_on_error=False, name="Reading the problems")
     async def _list(self, task: Task) -> None:
         self.found, self.total = await asyncio.to_thread(
             problems, task, first=self.first, count=PAGE, kind=self.kind, text=self.words

@@ -12,8 +12,9 @@ from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.message import Message
 from textual.widgets import Static
+from textual.worker import Worker, WorkerState
 
-from tuitune.text import clean
+from tuitune.text import clean, redact
 from tuitune.tui.widgets.bars import progress_bar
 from tuitune.tui.widgets.pane import Pane
 from tuitune.tui.widgets.row_list import ListRow, RowList, text_row
@@ -105,6 +106,10 @@ class View(Pane):
     def fix(self) -> dict[str, Any] | None:
         """The change to the draft that the row under the cursor proposes."""
         return None
+
+    def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
+        if event.state is WorkerState.ERROR:
+            self.notify(redact(str(event.worker.error)), title=f"{event.worker.name} failed", severity="error")
 
     @on(RowList.Highlighted)
     def _highlighted(self, event: RowList.Highlighted) -> None:
