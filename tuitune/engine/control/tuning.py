@@ -14,7 +14,9 @@ from tuitune.recipe.check import RecipeError
 from tuitune.recipe.schema import Recipe
 from tuitune.recipe.tunable import tune
 from tuitune.runs.store.directory import Run
-from tuitune.runs.store.journal import Record, backwards, read_all
+from tuitune.runs.store.journal import backwards, read_all
+from tuitune.runs.store.records import Record, event_line
+from tuitune.runs.store.records.lifecycle import Amended, EngineStarted
 
 RATE = "training.learning_rate"
 
@@ -115,12 +117,11 @@ def _amendments(run: Run) -> Iterator[tuple[set[str], float]]:
     What no engine is known to follow yet was amended for this one: it comes after all records.
     """
     amended: set[str] = set()
-    for event in read_all(run.events_file):
-        if event.get("event") == "amended" and isinstance(event.get("changes"), dict):
-            amended |= event["changes"].keys()
-        elif event.get("event") == "engine" and amended:
-            after = event.get("after")
-            yield amended, after if isinstance(after, int) else math.inf
+    for event in map(event_line, read_all(run.events_file)):
+        if isinstance(event, Amended):
+            amended |= event.changed.keys()
+        elif isinstance(event, EngineStarted) and amended:
+            yield amended, math.inf if event.after is None else event.after
             amended = set()
     if amended:
         yield amended, math.inf
