@@ -124,7 +124,7 @@ def test_the_log_window_walks_a_file_line_by_line(tmp_path: Path) -> None:
     assert window.lines(1) == ["line 49990"]
     window.scroll(100, 3)
     assert window.offset is None
-    window.first()
+    window.offset = 0
     assert window.lines(2) == ["line 0", "line 1"]
     window.scroll(-5, 3)
     assert window.lines(1) == ["line 0"]
@@ -137,7 +137,7 @@ def test_a_log_that_is_missing_a_pipe_or_a_link_is_empty(tmp_path: Path) -> None
     for name in ("missing", "pipe", "link"):
         window = LogWindow(tmp_path / name)
         assert window.lines(5) == []
-        window.first()
+        window.offset = 0
         assert window.lines(5) == []
         window.scroll(3, 5)
 

@@ -56,12 +56,6 @@ class LogWindow:
             more = self._read(offset).count(b"\n") > shown or self._size() - offset > _BLOCK
             self.offset = offset if more else None
 
-    def first(self) -> None:
-        self.offset = 0
-
-    def follow(self) -> None:
-        self.offset = None
-
     def _back(self, offset: int, lines: int) -> int:
         """The offset of the line that begins `lines` lines before `offset`, at most a block away."""
         start = max(0, offset - _BLOCK)
@@ -142,11 +136,11 @@ class LogView(Rows, can_focus=True):
         self.action_scroll_log(pages * max(self._room - 1, 1))
 
     def action_log_start(self) -> None:
-        self.log_window.first()
+        self.log_window.offset = 0
         self.redraw()
 
     def action_log_end(self) -> None:
-        self.log_window.follow()
+        self.log_window.offset = None
         self.redraw()
 
     @property

@@ -10,7 +10,7 @@ from tuitune.runs.read.summary import RunView
 from tuitune.tui.charts.axis import AXES
 from tuitune.tui.charts.chart import Chart
 from tuitune.tui.charts.envelope import ChartWindow
-from tuitune.tui.charts.frame import MARK, Glyphs
+from tuitune.tui.charts.frame import MARK
 from tuitune.tui.charts.marks import Mark
 from tuitune.tui.charts.plot import Plot
 from tuitune.tui.charts.viewport import Viewport
@@ -24,8 +24,8 @@ PAN = 0.25
 class RunCharts:
     """One `Chart` for each metric, fed from a `RunView`."""
 
-    def __init__(self, glyphs: Glyphs) -> None:
-        self.charts = {one.key: Chart(Plot(glyphs=glyphs), id=f"chart-{one.id}") for one in charted()}
+    def __init__(self) -> None:
+        self.charts = {one.key: Chart(Plot(), id=f"chart-{one.id}") for one in charted()}
         self.curves = RunCurves()
         self.viewport = Viewport()
         self.axis = AXES[0]
@@ -59,8 +59,11 @@ class RunCharts:
 
     def draw(self, view: RunView) -> None:
         """Draw the charts that can be seen, if anything in them changed."""
-        self._place(view)
-        curves = self.curves
+        curves, extent, self.window = self.curves, self.curves.extent(self.axis), None
+        if extent is not None:
+            end = view.summary.total_steps if self.axis == "step" else None
+            ended = view.summary.state in AT_REST
+            self.window = ChartWindow(self.axis, *self.viewport.window(*extent, end=end, final=ended))
         marks = [Mark(mark[self.axis], MARK) for mark in self.marks]
         marks += event_marks(view, curves.steps, self.axis)
         state = (
@@ -75,16 +78,6 @@ class RunCharts:
             chart.plot.lines, chart.plot.marks, chart.plot.log = curves.lines(name), marks, self.log
             chart.window, chart.empty = self.window, _empty(view)
             chart.draw()
-
-    def _place(self, view: RunView) -> None:
-        """Set the window on x."""
-        extent = self.curves.extent(self.axis)
-        if extent is None:
-            self.window = None
-            return
-        ended = view.summary.state in AT_REST
-        end = view.summary.total_steps if self.axis == "step" else None
-        self.window = ChartWindow(self.axis, *self.viewport.window(*extent, end=end, final=ended))
 
     def zoom(self, factor: float) -> None:
         extent = self.curves.extent(self.axis)

@@ -21,7 +21,7 @@ from tuitune.runs.store.identity import Identity
 from tuitune.runs.store.records import newest
 from tuitune.runs.store.records.lifecycle import EngineStarted, Slot
 from tuitune.tui.charts.chart import Chart
-from tuitune.tui.charts.frame import ASCII_GLYPHS, UNICODE_GLYPHS
+from tuitune.tui.charts.frame import ASCII_GLYPHS
 from tuitune.tui.monitor.gpu_panel import GpuPanel
 from tuitune.tui.monitor.log_view import LogView, LogWindow
 from tuitune.tui.monitor.metric_strip import MetricStrip
@@ -42,7 +42,7 @@ class RunPanes(Horizontal):
 
     def __init__(self, run: Run) -> None:
         super().__init__(id="panes")
-        self.charts = RunCharts(UNICODE_GLYPHS)
+        self.charts = RunCharts()
         self.machine = GpuPanel()
         self.samples = SamplesView()
         self.log_view = LogView(LogWindow(run.log_file))

@@ -169,20 +169,20 @@ class Choose(Dialog[Result]):
         self._options = list(options)
         self._current = current
         self._shown: Sequence[Choice[Result]] = ()
+        self._list = OptionList(id="choices", compact=True)
+        self._list.can_focus = False
 
     def compose(self) -> ComposeResult:
         with self._window:
             yield LineInput(placeholder="filter", id="filter")
-            choices = OptionList(id="choices", compact=True)
-            choices.can_focus = False
-            yield choices
+            yield self._list
             yield Static(Content(self._nothing), id="nothing")
 
     def on_mount(self) -> None:
         self._show("")
         values = [option.value for option in self._shown]
         if self._current in values:
-            self.query_one(OptionList).highlighted = values.index(self._current)
+            self._list.highlighted = values.index(self._current)
 
     @on(Input.Changed)
     def _filtered(self, event: Input.Changed) -> None:
@@ -190,18 +190,16 @@ class Choose(Dialog[Result]):
 
     @on(Input.Submitted)
     def _entered(self) -> None:
-        highlighted = self.query_one(OptionList).highlighted
-        if highlighted is not None and highlighted < len(self._shown):
-            self.dismiss(self._shown[highlighted].value)
+        if self._list.highlighted is not None:
+            self.dismiss(self._shown[self._list.highlighted].value)
 
     @on(OptionList.OptionSelected)
     def _clicked(self, event: OptionList.OptionSelected) -> None:
         self.dismiss(self._shown[event.option_index].value)
 
     def action_move(self, rows: int) -> None:
-        choices = self.query_one(OptionList)
-        if choices.option_count:
-            choices.highlighted = min(max((choices.highlighted or 0) + rows, 0), choices.option_count - 1)
+        if self._shown:
+            self._list.highlighted = min(max((self._list.highlighted or 0) + rows, 0), len(self._shown) - 1)
 
     def _show(self, text: str) -> None:
         words = text.lower().split()
@@ -210,12 +208,11 @@ class Choose(Dialog[Result]):
             for option in self._options
             if all(word in f"{option.label} {option.detail}".lower() for word in words)
         ][:_MOST_OPTIONS]
-        choices = self.query_one(OptionList)
-        choices.clear_options()
+        self._list.clear_options()
         width = min(max((cell_len(option.label) for option in self._options), default=0), _WIDEST_LABEL)
-        choices.add_options(_option_line(option, width) for option in self._shown)
-        choices.highlighted = 0 if self._shown else None
-        choices.display, self.query_one("#nothing").display = bool(self._shown), not self._shown
+        self._list.add_options(_option_line(option, width) for option in self._shown)
+        self._list.highlighted = 0 if self._shown else None
+        self._list.display, self.query_one("#nothing").display = bool(self._shown), not self._shown
 
 
 def _option_line(option: Choice[Result], width: int) -> Content:
