@@ -30,7 +30,7 @@ from tuitune.tui.charts.axis import AXES
 from tuitune.tui.charts.envelope import ChartWindow
 from tuitune.tui.charts.plot import Plot
 from tuitune.tui.charts.viewport import Viewport
-from tuitune.tui.monitor.event_marks import event_marks
+from tuitune.tui.monitor.run_charts import event_marks
 from tuitune.tui.monitor.run_curves import RunCurves
 from tuitune.tui.monitor.run_header import header_lines
 from tuitune.tui.monitor.run_status import Moment

@@ -17,8 +17,7 @@ from tuitune.runs.read.summary import RunView
 from tuitune.runs.store.directory import Run
 from tuitune.runs.store.journal import JournalWriter
 from tuitune.text import clean
-from tuitune.tui.monitor.event_marks import LETTERS, event_marks
-from tuitune.tui.monitor.run_charts import RunCharts
+from tuitune.tui.monitor.run_charts import LETTERS, RunCharts, event_marks
 from tuitune.tui.monitor.run_header import header_lines
 from tuitune.tui.monitor.run_status import Moment, place_text
 from tuitune.views.event_texts import event_texts

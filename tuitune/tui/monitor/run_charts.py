@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
+
 from textual.content import Content
 
 from tuitune.objectives import METRICS, charted
@@ -10,15 +12,35 @@ from tuitune.runs.read.summary import RunView
 from tuitune.tui.charts.axis import AXES
 from tuitune.tui.charts.chart import Chart
 from tuitune.tui.charts.envelope import ChartWindow
-from tuitune.tui.charts.frame import MARK
+from tuitune.tui.charts.frame import ALARM, EVENT, MARK
 from tuitune.tui.charts.marks import Mark
 from tuitune.tui.charts.plot import Plot
+from tuitune.tui.charts.series import Positions
 from tuitune.tui.charts.viewport import Viewport
-from tuitune.tui.monitor.event_marks import event_marks
 from tuitune.tui.monitor.run_curves import SHORT, WEIGHTS, HeldOut, RunCurves
 
 ZOOM = 0.5
 PAN = 0.25
+
+MOST = 200
+"""How many marks of events are drawn, the newest ones."""
+
+LETTERS = {
+    "tuned": ("T", "tune"),
+    "resumed": ("r", "resume"),
+    "pause": ("P", "pause"),
+    "stop": ("S", "stop"),
+    "kill": ("K", "kill"),
+    "retry": ("R", "retry"),
+    "alert": ("!", "alert"),
+    "checkpoint": ("C", ""),
+    "evaluate": ("E", ""),
+    "sample": ("G", ""),
+}
+"""Kind of mark → letter, that of the key that makes it happen, and the word where there is room for it."""
+
+_MINOR = frozenset({"checkpoint", "evaluate", "sample"})
+_ALARMING = frozenset({"retry", "alert", "kill"})
 
 
 class RunCharts:
@@ -147,3 +169,22 @@ def _empty(view: RunView) -> str:
     if not len(view.steps):
         return "no steps were recorded" if view.summary.state in AT_REST else "no steps yet"
     return "no figures in view"
+
+
+def event_marks(view: RunView, positions: Positions, axis: str) -> list[Mark]:
+    """The marks of a run on an axis along which its steps stand at `positions`."""
+    marks = []
+    for mark in view.marks[-MOST:]:
+        if mark.kind in LETTERS:
+            letter, word = LETTERS[mark.kind]
+            ink = ALARM if mark.kind in _ALARMING else EVENT
+            marks.append(Mark(_place(mark.step, positions, axis), ink, letter, word, mark.kind in _MINOR))
+    return marks
+
+
+def _place(step: float, positions: Positions, axis: str) -> float:
+    """Where a step stands on an axis; one after the newest record, at the newest."""
+    steps = positions.by("step")
+    if axis == "step" or not steps:
+        return step
+    return positions.by(axis)[min(bisect_left(steps, step), len(steps) - 1)]

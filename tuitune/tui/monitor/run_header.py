@@ -13,8 +13,17 @@ from tuitune.runs.read.summary import RunView
 from tuitune.runs.read.usage import result
 from tuitune.runs.store.records.training import Answered, Phase
 from tuitune.text import clean
-from tuitune.tui.monitor.run_status import Moment, ended_at, engine_started, limit_figures, remarks, resumed_figure
-from tuitune.tui.monitor.run_waiting import queue_lines, waiting_line, wrapped
+from tuitune.tui.monitor.run_status import (
+    Moment,
+    ended_at,
+    engine_started,
+    limit_figures,
+    queue_lines,
+    remarks,
+    resumed_figure,
+    waiting_line,
+    wrapped,
+)
 from tuitune.tui.widgets.bars import Figure, joined, labelled, progress_bar, state_content
 from tuitune.tui.widgets.rows import Rows
 from tuitune.units import bytes_text, clock_text, count_text, duration_text, number_text, percent_text
