@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-settings.register_profile("tuitune", max_examples=60, deadline=None, derandomize="CI" in os.environ)
+settings.register_profile("tuitune", max_examples=40, deadline=None, derandomize="CI" in os.environ)
 settings.load_profile("tuitune")
 
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from tuitune.units import percent_text
 
+pytestmark = pytest.mark.usefixtures("warm")
 ANSWER = "Paris, of course."
 
 

@@ -10,6 +10,7 @@ import pytest
 from tests.cli.conftest import start
 from tests.runs.harness import acquire
 from tests.runs.queue.contenders import new_run
+from tuitune.cli.doctor import gpu_findings
 from tuitune.runs.queue.slots import SlotHolder
 
 
@@ -50,6 +51,8 @@ def test_doctor_finds_this_machine_ready(cli) -> None:
 def test_doctor_says_when_the_home_cannot_be_written(cli, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     monkeypatch.setenv("TUITUNE_HOME", str(tmp_path / "file" / "home"))
+    torch = {"version": "2.13.0", "cuda": None, "architectures": [], "devices": 0, "error": "", "threads": 2}
+    monkeypatch.setattr(gpu_findings, "probe", lambda: torch)
     answer = cli("doctor")
     assert answer.code == 1
     assert "home folder" in answer.out

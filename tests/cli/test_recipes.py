@@ -137,6 +137,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
+@pytest.mark.usefixtures("warm")
 def test_relative_paths_start_at_the_folder_of_the_recipe(cli, project: Path) -> None:
     recipe = read_located(project / "r.toml")
     named = [recipe.model.id, recipe.data.train, recipe.data.eval, *recipe.data.mix, recipe.data.template]
@@ -171,6 +172,7 @@ def test_a_file_of_the_current_folder_is_not_taken_for_the_recipes(cli, project:
     assert "model.id" in cli("check", project / "r.toml").err, "neither the Hub's model nor that of this folder"
 
 
+@pytest.mark.usefixtures("warm")
 def test_new_writes_paths_that_hold_where_the_recipe_lies(cli, project: Path) -> None:
     Path("own.jsonl").write_text((project / "held.jsonl").read_text())
     for folder, written in ((Path(), "own.jsonl"), (project, str(Path("own.jsonl").absolute()))):

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 
 import pytest
 
 from tests.faults.tools.engines import Engines
 from tests.faults.tools.lives import Experiment, survive
-
-SAMPLED = 9
 
 
 @pytest.fixture(scope="module")
@@ -18,9 +17,10 @@ def experiment(engines: Engines, home_for_module: None) -> Experiment:
 
 
 def test_a_killed_engine_leaves_a_run_that_ends_the_same(experiment: Experiment) -> None:
-    stride = len(experiment.points) / SAMPLED
-    begun = [survive(experiment, 1 + int(number * stride)).begun_from for number in range(SAMPLED)]
-    assert {"the beginning", "step 2", "step 4", "step 6"} == set(begun)
+    """Half-way to the first commit, from each to the next, and from the last to the end."""
+    edges = [0, *(experiment.commit_of(step) for step in (2, 4, 6)), len(experiment.points)]
+    begun = [survive(experiment, (first + last + 1) // 2).begun_from for first, last in pairwise(edges)]
+    assert begun == ["the beginning", "step 2", "step 4", "step 6"]
 
 
 def test_the_moments_around_every_commit(experiment: Experiment) -> None:

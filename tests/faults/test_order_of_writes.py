@@ -1,4 +1,4 @@
-"""A save on its way to the disk, system call by system call."""
+"""The judge of the order in which a save reaches the disk."""
 
 from __future__ import annotations
 
@@ -7,35 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults.tools import order
-from tests.faults.tools.engines import Engines, log_tail
-from tests.faults.tools.traces import trace
-from tests.faults.tools.tracing import calls, needs_tracing
-
-pytestmark = needs_tracing
-
-
-def test_everything_is_on_disk_before_it_gets_its_name_and_before_anything_older_goes(
-    engines: Engines, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    ended = trace(engines, engines.run(), tmp_path / "trace")
-    assert ended.life.code == 0, log_tail(ended.run)
-    with capsys.disabled():
-        print(f"\n[order of writes] {ended.verdict}")
-    steps = [f"checkpoints/step-{step:06d}" for step in (2, 4, 6)]
-    assert ended.verdict.commits == [*steps, f"{ended.run.path.name}/adapter"]
-    assert ended.verdict.removals == steps[:2]
-    assert ended.verdict.breaches == []
-
-
-def test_an_extended_run_replaces_its_adapter_in_the_same_order(engines: Engines, tmp_path: Path) -> None:
-    run = engines.run()
-    assert engines.live(run).code == 0
-    run.recipe_file.write_text(run.recipe_file.read_text().replace("max_steps = 6", "max_steps = 8"))
-    ended = trace(engines, run, tmp_path / "trace")
-    assert ended.life.code == 0, log_tail(run)
-    assert ended.verdict.commits == ["checkpoints/step-000008", f"{run.path.name}/adapter"]
-    assert ended.verdict.breaches == []
-
+from tests.faults.tools.tracing import calls
 
 TRACE = """
 7 mkdir("/run/checkpoints/.staging", 0700) = 0

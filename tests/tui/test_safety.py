@@ -78,7 +78,7 @@ async def shown_harmlessly(pilot: Pilot[Any], *payloads: str) -> None:
         assert_literal(shot, payload, characters=8)
 
 
-WIDE = (160, 40)
+WIDE = (160, 30)
 """Columns and lines, where texts are shown one at a time: a screen that shows all of them takes longer to paint."""
 
 

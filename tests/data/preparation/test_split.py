@@ -116,7 +116,7 @@ def test_the_seed_decides_though_near_duplicates_were_dropped_before(tmp_path: P
 TEXTS = st.lists(st.tuples(st.integers(0, 12), st.integers(0, 6)), min_size=2, max_size=40)
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(TEXTS, st.floats(0.01, 0.5), st.integers(0, 99), st.randoms(use_true_random=False))
 def test_any_rows_are_split_the_same_in_any_order(
     drawn: list[tuple[int, int]], share: float, seed: int, order: random.Random

@@ -9,24 +9,29 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
 
-from tests.engine.hub import COMMIT, Hub, serve
+from tests.engine.hub import COMMIT, serve
 from tests.engine.support import Outcome, conversation, save_model, spawn, wait_for, write_rows
 from tuitune.runs.store.directory import Run
 
-NOWHERE = "http://127.0.0.1:9"
 SEVERAL = """
-import pathlib, sys
+import json, pathlib, sys
+from huggingface_hub import close_session
 from tuitune.engine.worker import carry_out
-print(*[carry_out(pathlib.Path(run)) for run in sys.argv[1:]])
+for runs in sys.stdin:
+    codes = [carry_out(pathlib.Path(run)) for run in json.loads(runs)]
+    close_session()
+    print("codes", json.dumps(codes), flush=True)
 """
 
 
 @pytest.fixture
-def hub(tmp_path: Path) -> Iterator[Hub]:
+def models(tmp_path: Path) -> Path:
+    """What the Hub has of `owner`."""
     models = tmp_path / "published"
     tiny = save_model(models / "tiny")
     for extra in ("pytorch_model.bin", "modeling_evil.py", "consolidated.safetensors"):
@@ -35,8 +40,7 @@ def hub(tmp_path: Path) -> Iterator[Hub]:
     shutil.copytree(tiny, models / "pickled", ignore=shutil.ignore_patterns("*.safetensors"))
     (models / "rows").mkdir()
     write_rows(models / "rows" / "train.jsonl", [conversation(number) for number in range(12)])
-    with serve(models) as running:
-        yield running
+    return models
 
 
 def online(endpoint: str) -> dict[str, str]:
@@ -44,18 +48,37 @@ def online(endpoint: str) -> dict[str, str]:
     return {**kept, "HF_ENDPOINT": endpoint, "OMP_NUM_THREADS": "1"}
 
 
-def train_all(runs: list[Run], endpoint: str) -> list[Outcome]:
-    """Carries out runs one after the other in one new process, which takes `endpoint` for the Hub."""
-    command = [sys.executable, "-P", "-c", SEVERAL, *(str(run.path) for run in runs)]
-    result = subprocess.run(command, env=online(endpoint), capture_output=True, text=True, timeout=300, check=True)
-    codes = map(int, result.stdout.splitlines()[-1].split())
-    return [Outcome(run, code) for run, code in zip(runs, codes, strict=True)]
+TrainAll = Callable[[list[Run]], list[Outcome]]
 
 
-def test_models_come_from_the_hub_once_or_are_refused_in_words(prepared: Callable[..., Run], hub: Hub) -> None:
+@contextmanager
+def trainer(endpoint: str) -> Iterator[TrainAll]:
+    """Carries out runs one after the other, all in one new process, which takes `endpoint` for the Hub."""
+    command = [sys.executable, "-P", "-c", SEVERAL]
+    with subprocess.Popen(
+        command, env=online(endpoint), text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdin is not None and process.stdout is not None
+        asked, said = process.stdin, process.stdout
+
+        def train_all(runs: list[Run]) -> list[Outcome]:
+            asked.write(json.dumps([str(run.path) for run in runs]) + "\n")
+            asked.flush()
+            codes = next(line for line in said if line.startswith("codes"))
+            return [Outcome(run, code) for run, code in zip(runs, json.loads(codes[5:]), strict=True)]
+
+        yield train_all
+        asked.close()
+
+
+def test_models_come_from_the_hub_once_or_are_refused_in_words(prepared: Callable[..., Run], models: Path) -> None:
     runs = [prepared(model__id=f"owner/{name}") for name in ("tiny", "tiny", "gated", "tyni", "pickled")]
     runs += [prepared(data__train=f"owner/{name}") for name in ("rows", "no-rows")]
-    first, again, gated, missing, pickled, hub_rows, no_rows = train_all(runs, hub.endpoint)
+    with ExitStack() as stack:
+        with serve(models) as hub:
+            train_all = stack.enter_context(trainer(hub.endpoint))
+            first, again, gated, missing, pickled, hub_rows, no_rows = train_all(runs)
+        cached, unknown = train_all([prepared(model__id="owner/tiny"), prepared(model__id="owner/other")])
     assert first.code == again.code == 0, first.reason
     progress = [record for record in first.records("phase") if record["phase"] == "downloading"]
     total = sum((hub.folder / "tiny" / name).stat().st_size for name in hub.served if name != "train.jsonl")
@@ -74,17 +97,17 @@ def test_models_come_from_the_hub_once_or_are_refused_in_words(prepared: Callabl
     assert hub_rows.code == 0 and hub_rows.records("plan")[0]["train_rows"] == 11, hub_rows.reason
     assert no_rows.code == 1 and "owner/no-rows" in str(no_rows.reason) and "is not on the Hub" in str(no_rows.reason)
 
-    cached, unknown = train_all([prepared(model__id="owner/tiny"), prepared(model__id="owner/other")], NOWHERE)
     assert cached.code == 0, cached.reason
     assert unknown.code == 1 and "could not be reached, and owner/other is not" in str(unknown.reason)
 
 
-def test_a_stop_breaks_a_download_off(prepared: Callable[..., Run], hub: Hub) -> None:
-    hub.slow = True
+def test_a_stop_breaks_a_download_off(prepared: Callable[..., Run], models: Path) -> None:
     run = prepared(model__id="owner/tiny")
-    process = spawn(run, env=online(hub.endpoint))
-    wait_for(run, lambda record: record.get("phase") == "downloading" and bool(record.get("done")))
-    process.send_signal(signal.SIGTERM)
-    hub.release.set()
-    assert process.wait(30) == 3
+    with serve(models) as hub:
+        hub.slow = True
+        process = spawn(run, env=online(hub.endpoint))
+        wait_for(run, lambda record: record.get("phase") == "downloading" and bool(record.get("done")))
+        process.send_signal(signal.SIGTERM)
+        hub.release.set()
+        assert process.wait(30) == 3
     assert not run.adapter.exists()

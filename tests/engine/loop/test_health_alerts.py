@@ -51,7 +51,7 @@ def healthy(start: float, floor: float, pace: float, noise: float, epoch_drop: f
     return loss
 
 
-@settings(max_examples=150)
+@settings(max_examples=60)
 @given(
     start=st.floats(0.5, 12),
     learned=st.floats(0.1, 0.95),

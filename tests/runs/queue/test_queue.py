@@ -12,7 +12,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.hardware import fake_nvml
@@ -351,7 +351,6 @@ JSON = st.recursive(
 RECORDS = st.fixed_dictionaries({"run": JSON, "devices": JSON, "share": JSON, "owner": JSON})
 
 
-@settings(max_examples=60)
 @given(content=st.binary(max_size=200) | JSON.map(lambda value: json.dumps(value).encode()), runs=st.lists(RECORDS))
 def test_any_content_is_read_without_an_error(
     content: bytes, runs: list[object], tmp_path_factory: pytest.TempPathFactory

@@ -378,7 +378,7 @@ KINDS = [
 RECORDS = st.fixed_dictionaries({"kind": st.sampled_from(KINDS)}, optional=dict.fromkeys(KEYS, VALUES))
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(RECORDS, max_size=12))
 def test_records_of_any_content_are_taken_without_complaint(run: Run, records: list[dict[str, Any]]) -> None:
     run.metrics_file.write_text("".join(json.dumps(record) + "\n" for record in records))

@@ -25,7 +25,7 @@ from tuitune.runs.store.journal import (
 )
 from tuitune.runs.store.records.training import End, Evaluation, Step
 
-QUIET = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+QUIET = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @pytest.fixture

@@ -188,7 +188,7 @@ def test_a_line_enters_and_leaves_a_zoomed_window() -> None:
     assert all(inked[:-1])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(VALUES, st.integers(12, 90), st.integers(2, 24), st.booleans(), st.booleans(), st.data())
 def test_any_values_make_whole_frames(
     values: list[float | None], width: int, height: int, log: bool, points: bool, data: st.DataObject
@@ -205,7 +205,7 @@ def test_any_values_make_whole_frames(
         assert all("".join(text for text, _ in row.runs()) == row.text for row in rows)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.lists(st.floats(-4, 4), min_size=1, max_size=900), st.integers(2, 60))
 def test_every_value_is_inked_in_its_column(values: list[float], width: int) -> None:
     curve, window = line([*values]), ChartWindow("step", 0, max(len(values) - 1, 1))
