@@ -18,6 +18,7 @@ import signal
 import socket
 import sys
 from pathlib import Path
+from typing import Any
 
 _PR_SET_PDEATHSIG = 1
 _MOST_BYTES = 1 << 20
@@ -66,8 +67,8 @@ def _keep(line: socket.socket) -> None:
         os._exit(0)
 
 
-def _work(asked: dict[str, object], descriptors: list[int]) -> None:
-    """The job: this module's place is taken by the one that is asked for. Never returns."""
+def _work(asked: dict[str, Any], descriptors: list[int]) -> None:
+    """Be the job. Never returns."""
     import runpy
     import traceback
 
@@ -78,12 +79,11 @@ def _work(asked: dict[str, object], descriptors: list[int]) -> None:
         for number, descriptor in enumerate(descriptors):
             os.dup2(descriptor, number)
             os.close(descriptor)
-        os.chdir(str(asked["folder"]))
-        os.umask(int(str(asked["umask"])))
+        os.chdir(asked["folder"])
+        os.umask(asked["umask"])
         os.environ.clear()
-        os.environ.update(dict(asked["environment"]))  # type: ignore[call-overload]
-        sys.executable = str(asked["executable"])
-        sys.argv = list(asked["arguments"])  # type: ignore[call-overload]
+        os.environ.update(asked["environment"])
+        sys.executable, sys.argv = asked["executable"], asked["arguments"]
         runpy.run_module("tuitune.engine", run_name="__main__", alter_sys=True)
     except SystemExit as ended:
         code = ended.code if isinstance(ended.code, int) else 1
