@@ -8,6 +8,10 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from tests.warm.fixtures import warm, warm_python, warm_server
+
+__all__ = ["home", "warm", "warm_python", "warm_server"]
+
 settings.register_profile("tuitune", max_examples=40, deadline=None, derandomize="CI" in os.environ)
 settings.load_profile("tuitune")
 

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
-import shlex
 import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import partialmethod
 from pathlib import Path
 
 import pytest
 
 from tests.faults.tools.processes import started_with
 from tuitune.cli import main
-from tuitune.views.inspector_client import COMMAND, Inspector
 
 TINY = [
     "data.limit=24",
@@ -99,47 +95,3 @@ def trained_once(tmp_path_factory: pytest.TempPathFactory) -> Trained:
 def trained(trained_once: Trained, monkeypatch: pytest.MonkeyPatch) -> Trained:
     monkeypatch.setenv("TUITUNE_HOME", str(trained_once.home))
     return trained_once
-
-
-_STAND_IN = """#!/bin/sh
-case "$*" in
-"-P -m tuitune.engine tokens "* | "-P -m tuitune.engine inspect"*) exec {python} -IS {warm} ask {door} {python} "$@" ;;
-esac
-exec {python} "$@"
-"""
-
-
-@pytest.fixture(scope="session")
-def warm_python(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The program that stands in for Python (see `tests.cli.warm`).
-
-    The first worker that needs it starts its server, which is one for all workers and ends with the test session.
-    """
-    among_others = "PYTEST_XDIST_WORKER" in os.environ
-    base = tmp_path_factory.getbasetemp()
-    folder = (base.parent if among_others else base) / "warm"
-    folder.mkdir(exist_ok=True)
-    program, door, warm = folder / "python", folder / "door", Path(__file__).with_name("warm.py")
-    with (folder / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not program.exists():
-            whole = str(os.getppid() if among_others else os.getpid())
-            with (folder / "server.log").open("wb") as log:
-                server = subprocess.Popen(
-                    [sys.executable, "-P", str(warm), "serve", str(door), whole],
-                    env={**os.environ, "HF_HOME": str(folder / "huggingface"), "HF_HUB_OFFLINE": "1"},
-                    stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log, start_new_session=True,
-                )  # fmt: skip
-            assert server.stdout and server.stdout.readline(), (folder / "server.log").read_text()
-            names = {"python": sys.executable, "warm": str(warm), "door": str(door)}
-            program.write_text(_STAND_IN.format(**{name: shlex.quote(text) for name, text in names.items()}))
-            program.chmod(0o700)
-    return program
-
-
-@pytest.fixture
-def warm(warm_python: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Tokens and rows as tokens come from processes that are forked off one that has imported all they need."""
-    command = (str(warm_python), *COMMAND[1:])
-    monkeypatch.setattr(sys, "executable", str(warm_python))
-    monkeypatch.setattr(Inspector, "__init__", partialmethod(Inspector.__init__, command=command))

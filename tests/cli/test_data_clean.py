@@ -13,6 +13,8 @@ import pytest
 from tuitune.data.preparation.writing import part_of
 from tuitune.data.tasks import Task
 
+pytestmark = pytest.mark.usefixtures("warm")
+
 SHARED = Path(__file__).resolve().parents[3] / "shared/data"
 LONG = "An answer that says something."
 ROWS: list[dict[str, Any]] = [

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import time
 from pathlib import Path
@@ -10,9 +12,11 @@ from typing import Any
 
 import pytest
 
-from tests.cli.conftest import TINY
+from tests.cli.conftest import TINY, start
+from tests.runs.harness import wait_for
 from tuitune.data.sources import web
 from tuitune.data.sources.pages import read_page
+from tuitune.runs.read.summary import summarize
 from tuitune.runs.store.directory import find
 
 SECRET = "0123456789abcdefSECRET"
@@ -59,12 +63,30 @@ def test_a_page_is_asked_for_without_a_word_on_the_command_line(monkeypatch: pyt
     assert len(begun) == 1 and SECRET not in " ".join(begun[0])
 
 
-def test_a_run_keeps_it_in_its_recipe_alone(cli, home: Path, tmp_path: Path) -> None:
-    sets = [*TINY, f'data.train="{ADDRESS}"', "training.max_steps=1", "data.eval=0.2", "run.name=far"]
+def test_a_run_that_is_detached_followed_and_stopped_keeps_it_in_its_recipe_alone(
+    cli, home: Path, tmp_path: Path
+) -> None:
+    endless = ["training.max_steps=100000", "evaluation.answers=0", "evaluation.perplexity=false"]
+    sets = [*TINY, *endless, f'data.train="{ADDRESS}"', "data.eval=0.2", "run.name=far"]
     assert cli("new", *[part for one in sets for part in ("--set", one)], "-o", tmp_path / "far.toml").code == 0
-    told = cli("train", tmp_path / "far.toml")
-    assert told.code == 0, told.err
-    run = find("far")
+    started = start("train", tmp_path / "far.toml", "--detach", "--json", home=home)
+    begun, told = started.communicate(timeout=120)
+    assert started.returncode == 0, told
+    run = find(json.loads(begun)["id"])
+
+    followed = tmp_path / "followed"
+    with followed.open("w") as output:
+        watcher = start("follow", run.id, home=home, process_group=0, stdout=output, stderr=output)
+    wait_for(lambda: "step" in followed.read_text(), 120)
+    os.kill(watcher.pid, signal.SIGINT)
+    assert watcher.wait(timeout=30) == 130
+    assert summarize(run).state == "training"
+
+    answer = cli("stop", run.id, "--json")
+    stopped = json.loads(answer.out)
+    assert (answer.code, stopped["state"]) == (0, "stopped"), answer.err
+    assert 0 < stopped["step"] < 100000 and Path(stopped["adapter"]) == run.adapter
     assert "https://data.example.org/rows.jsonl, " in (run.adapter / "README.md").read_text()
     assert json.loads(run.data_file.read_text())["train"].startswith("https://data.example.org/rows.jsonl?part=1&")
-    assert holders(home) == ["recipe.toml"] and SECRET not in told.out + told.err
+    assert holders(home) == ["recipe.toml"]
+    assert SECRET not in begun + told + followed.read_text() + answer.out + answer.err

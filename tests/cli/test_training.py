@@ -1,18 +1,13 @@
-"""train, follow, stop, show, runs, plot and log over real runs of the bundled model."""
+"""train, show, runs, plot and log over a real run of the bundled model."""
 
 from __future__ import annotations
 
 import json
-import os
-import signal
 import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
-from tests.cli.conftest import TINY, Trained, start
-from tuitune.runs.read.summary import summarize
+from tests.cli.conftest import Trained
 from tuitune.runs.store.directory import list_runs
 from tuitune.runs.store.journal import read_all
 
@@ -100,43 +95,3 @@ def test_a_refused_recipe_leaves_nothing_behind(cli, home: Path, tmp_path: Path)
     assert answer.code == 2
     assert "model.id" in answer.err
     assert not list(home.glob("runs/*"))
-
-
-@pytest.fixture
-def long_recipe(cli, tmp_path: Path) -> Path:
-    recipe = tmp_path / "long.toml"
-    values = [
-        "run.name=long",
-        *TINY,
-        "training.max_steps=100000",
-        "data.limit=200",
-        "evaluation.perplexity=false",
-        "evaluation.answers=0",
-        "data.eval=",
-    ]
-    assert cli("new", *(part for value in values for part in ("--set", value)), "-o", recipe).code == 0
-    return recipe
-
-
-def test_detach_stop_and_interrupt(long_recipe: Path, home: Path, cli) -> None:
-    started = start("train", long_recipe, "--detach", "--json", home=home)
-    out, err = started.communicate(timeout=120)
-    assert started.returncode == 0, err
-    run_id = json.loads(out)["id"]
-
-    watcher = start("follow", run_id, home=home, process_group=0)
-    assert watcher.stdout is not None
-    for line in watcher.stdout:
-        if "step" in line:
-            break
-    os.kill(watcher.pid, signal.SIGINT)
-    assert watcher.wait(timeout=30) == 130
-    (run,) = list_runs()
-    assert summarize(run).state == "training"
-
-    answer = cli("stop", run_id, "--json")
-    stopped = json.loads(answer.out)
-    assert answer.code == 0
-    assert stopped["state"] == "stopped"
-    assert 0 < stopped["step"] < 100000
-    assert Path(stopped["adapter"]).is_dir()

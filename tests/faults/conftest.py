@@ -1,4 +1,4 @@
-"""The laboratory: one process with torch in it for all the tests here."""
+"""The laboratory: engines that are forked off one process with torch in it."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from tests.faults.tools.engines import Engines
 
 
 @pytest.fixture(scope="session")
-def engines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engines]:
-    with Engines(tmp_path_factory.mktemp("engines")) as server:
-        yield server
+def engines(warm_server: Path) -> Iterator[Engines]:
+    with Engines(warm_server) as child:
+        yield child
 
 
 @pytest.fixture(scope="module")

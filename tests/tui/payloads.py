@@ -9,8 +9,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cached_property
 
+from rich.console import Console
 from rich.segment import Segment
+from textual._compositor import LayoutUpdate
 from textual.app import App
 from textual.screen import Screen
 
@@ -79,8 +82,16 @@ _PLAIN_OUTPUT = re.compile(r"\x1b\[[0-9;]*[mH]|\n")
 class Shot:
     """A screen as it is painted: the segments of every line, and the very text that would go to the terminal."""
 
-    lines: list[list[Segment]]
-    output: str
+    update: LayoutUpdate
+    console: Console
+
+    @cached_property
+    def lines(self) -> list[list[Segment]]:
+        return [[segment for strip in strips for segment in strip] for strips in self.update.strips]
+
+    @cached_property
+    def output(self) -> str:
+        return self.update.render_segments(self.console)
 
     @property
     def text(self) -> str:
@@ -89,10 +100,7 @@ class Shot:
 
 def shot_of(app: App[object], screen: Screen[object] | None = None) -> Shot:
     """Paint the screen on top (or `screen`) completely."""
-    compositor = (screen or app.screen)._compositor
-    update = compositor.render_update(full=True)
-    lines = [list(strip) for strip in compositor.render_strips()]
-    return Shot(lines, update.render_segments(app.console) if update is not None else "")
+    return Shot((screen or app.screen)._compositor.render_full_update(), app.console)
 
 
 def assert_inert(shot: Shot) -> None:

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import subprocess
-import sys
+import socket
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from tests.runs.harness import ROOT
+from tests.warm.server import MOST_BYTES
 from tuitune.recipe.overrides import apply
 from tuitune.recipe.schema import Recipe
 from tuitune.runs.store.directory import Run, create
@@ -28,9 +26,6 @@ ENVIRONMENT = {
     "HF_DATASETS_DISABLE_PROGRESS_BARS": "1",
 }  # fmt: skip
 
-ONE_THREAD = {"JE_ARROW_MALLOC_CONF": "background_thread:false"}
-"""Keeps pyarrow from starting a thread: a process that forks should have no other."""
-
 
 @dataclass(frozen=True)
 class Life:
@@ -42,16 +37,15 @@ class Life:
 
 
 class Engines:
-    """A process that has imported torch once and forks an engine for every life."""
+    """A child of the process that has imported torch, which forks an engine for every life.
+
+    `folder` is that process's, with a tiny model and forty conversations in it.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._server = subprocess.Popen(
-            [sys.executable, "-P", "-m", "tests.faults.tools.engine_server"],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=(folder / "server.log").open("wb"),
-            env={**os.environ, **ENVIRONMENT, **ONE_THREAD, "PYTHONPATH": str(ROOT)}, text=True,
-        )  # fmt: skip
-        assert self._ask(do="prepare", folder=str(folder)) == {"ready": True, "threads": 1}
+        self._line = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._line.connect(str(folder / "door"))
 
     def run(self, **settings: Any) -> Run:
         """A new run of six steps on the tiny model; keywords are recipe keys with `__` for the dot."""
@@ -72,10 +66,8 @@ class Engines:
         return Life(**self._ask(do="wait", pid=pid))
 
     def _ask(self, **request: Any) -> dict[str, Any]:
-        assert self._server.stdin is not None and self._server.stdout is not None
-        self._server.stdin.write(json.dumps(request) + "\n")
-        self._server.stdin.flush()
-        answer = self._server.stdout.readline()
+        self._line.send(json.dumps(request).encode())
+        answer = self._line.recv(MOST_BYTES)
         assert answer, (self.folder / "server.log").read_text()[-4000:]
         reply: dict[str, Any] = json.loads(answer)
         return reply
@@ -86,9 +78,7 @@ class Engines:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        assert self._server.stdin is not None
-        self._server.stdin.close()
-        self._server.wait(30)
+        self._line.close()
 
 
 def adapter_hash(run: Run) -> str:
