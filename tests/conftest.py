@@ -25,6 +25,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "runtime"))
     monkeypatch.setenv("HF_HOME", str(tmp_path / "huggingface"))
     monkeypatch.setenv("HF_HUB_DISABLE_TELEMETRY", "1")
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")  # on models of this size threads wait for each other
     for name in ("HF_HUB_OFFLINE", "CUDA_VISIBLE_DEVICES"):
         monkeypatch.setenv(name, "")  # so that what a test leaves there goes with it
         monkeypatch.delenv(name)

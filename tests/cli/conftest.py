@@ -65,7 +65,7 @@ def cli(capsys: pytest.CaptureFixture[str]) -> Callable[..., Answer]:
 
 def start(*arguments: object, home: Path, **options: object) -> subprocess.Popen[str]:
     """`tuitune` as a process of its own, with `home` as its TUITUNE_HOME."""
-    environment = os.environ | {"TUITUNE_HOME": str(home), "PYTHONUNBUFFERED": "1"}
+    environment = os.environ | {"TUITUNE_HOME": str(home), "PYTHONUNBUFFERED": "1", "OMP_NUM_THREADS": "1"}
     command = [sys.executable, "-m", "tuitune", *map(str, arguments)]
     pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     return subprocess.Popen(command, env=environment, text=True, **(pipes | options))

@@ -171,7 +171,7 @@ def test_the_next_life_ends_what_a_former_one_left_running(run: Run, tmp_path: P
 
 
 FORGERIES: dict[str, dict[str, Any]] = {
-    **{f"pid {pid}": {"pid": pid} for pid in (0, 1, -1, True, os.getpgrp())},
+    **{f"pid {pid}": {"pid": pid} for pid in (-1, os.getpgrp())},
     "rebooted": {"boot_id": "another"},
     "reused": {"start_ticks": 1},
 }
@@ -314,27 +314,26 @@ def test_a_resume_may_change_the_recipe_and_says_what(run: Run, resume) -> None:
     assert amended["changes"]["training.max_steps"] == {"from": None, "to": 2000}
 
 
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"model.id": "bundled:other"},
-        {"adapter.rank": 8},
-        {"data.train": "bundled:style"},
-        {"data.shape": "text"},
-        {"data.eval": None},
-        {"data.columns": {"text": "a"}},
-        {"run.name": "other"},
-        {"training.learning_rate": -1.0},
-        {"no.such": 1},
-    ],
-    ids=lambda changes: next(iter(changes)),
-)
-def test_what_a_resume_cannot_change_is_refused_with_its_key(run: Run, changes: dict[str, Any]) -> None:
+REFUSED_CHANGES: list[dict[str, Any]] = [
+    {"model.id": "bundled:other"},
+    {"adapter.rank": 8},
+    {"data.train": "bundled:style"},
+    {"data.shape": "text"},
+    {"data.eval": None},
+    {"data.columns": {"text": "a"}},
+    {"run.name": "other"},
+    {"training.learning_rate": -1.0},
+    {"no.such": 1},
+]
+
+
+def test_what_a_resume_cannot_change_is_refused_with_its_key(run: Run) -> None:
     supervise(run, engine(run, "say-stopped"))
     before = {path.name: path.read_bytes() for path in run.path.iterdir() if path.is_file()}
-    with pytest.raises(TuituneError, match=next(iter(changes))):
-        launcher.resume(run, changes)
-    assert before == {path.name: path.read_bytes() for path in run.path.iterdir() if path.is_file()}
+    for changes in REFUSED_CHANGES:
+        with pytest.raises(TuituneError, match=next(iter(changes))):
+            launcher.resume(run, changes)
+        assert before == {path.name: path.read_bytes() for path in run.path.iterdir() if path.is_file()}, changes
 
 
 def test_a_run_that_is_at_work_or_damaged_is_not_resumed(run: Run, tmp_path: Path) -> None:
