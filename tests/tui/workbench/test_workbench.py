@@ -54,12 +54,15 @@ def write_rows(path: Path, rows: list[dict]) -> Path:
 @contextlib.asynccontextmanager
 async def looking_at(name: str, size: tuple[int, int] = (120, 36), **data: object) -> AsyncIterator[Shown]:
     """The workbench on a data set of a draft; the scan may still be going on."""
-    app = TuituneApp()
-    async with app.run_test(size=size, notifications=True) as pilot:
-        screen = WorkbenchScreen(Draft(Recipe.model_validate({"data": {"train": name, **data}})), Path.cwd())
-        app.push_screen(screen)
-        await until(pilot, lambda: screen.bench.page is not None or screen.bench.refusal)
-        yield pilot, screen
+    async with TuituneApp().run_test(size=size, notifications=True) as pilot:
+        yield pilot, await look_at(pilot, name, **data)
+
+
+async def look_at(pilot: Pilot[str], name: str, **data: object) -> WorkbenchScreen:
+    screen = WorkbenchScreen(Draft(Recipe.model_validate({"data": {"train": name, **data}})), Path.cwd())
+    pilot.app.push_screen(screen)
+    await until(pilot, lambda: screen.bench.page is not None or screen.bench.refusal)
+    return screen
 
 
 async def scanned(pilot: Pilot[str], screen: WorkbenchScreen) -> None:
@@ -75,15 +78,17 @@ def cursor_of(screen: WorkbenchScreen) -> str | None:
 
 
 async def test_rows_of_every_shape_are_shown_as_training_reads_them(work: Path):
-    for shape, rows in SHAPES.items():
-        write_rows(work / f"{shape}.jsonl", rows * 3)
-        async with looking_at(f"{shape}.jsonl") as (pilot, _):
+    async with TuituneApp().run_test(size=(120, 36)) as pilot:
+        for shape, rows in SHAPES.items():
+            write_rows(work / f"{shape}.jsonl", rows * 3)
+            await look_at(pilot, f"{shape}.jsonl")
             text = text_of(pilot)
             assert f"shape {shape}" in text
             assert "Name a colour." in text
             assert "Blue." in text
             await pilot.press("o")
             await until(pilot, lambda: "as in the file" in text_of(pilot))
+            pilot.app.pop_screen()
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -353,8 +358,9 @@ def hostile(work: Path) -> dict[str, str]:
 
 
 async def test_hostile_files_leave_the_screen_alive_with_a_clear_message(work: Path):
-    for name, word in hostile(work).items():
-        async with looking_at(name, (80, 24)) as (pilot, screen):
+    async with TuituneApp().run_test(size=(80, 24), notifications=True) as pilot:
+        for name, word in hostile(work).items():
+            screen = await look_at(pilot, name)
             await scanned(pilot, screen)
             for key in "1532":
                 await pilot.press(key)
@@ -364,7 +370,8 @@ async def test_hostile_files_leave_the_screen_alive_with_a_clear_message(work: P
             await pilot.pause()
             assert_inert(shot_of(pilot.app))
             assert word in text_of(pilot), name
-            assert pilot.app.screen is screen
+            assert pilot.app.screen is screen, name
+            pilot.app.pop_screen()
 
 
 async def test_hostile_rows_and_names_stay_text(work: Path):
