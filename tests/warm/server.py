@@ -19,6 +19,7 @@ import signal
 import socket
 import sys
 from pathlib import Path
+from pkgutil import resolve_name
 
 from tests.faults.tools import engine_server
 from tests.warm import jobs
@@ -34,13 +35,12 @@ def main(folder: Path, pid: int) -> None:
     with heavy_imports():
         import torch
 
-        import tuitune.data.preparation.convert
-        import tuitune.data.preparation.task
-        import tuitune.data.scan.task
-        import tuitune.data.sources.page_process
         import tuitune.engine.jobs.inspector
         import tuitune.engine.jobs.token_report
         import tuitune.engine.train  # noqa: F401 - every child has it then
+        from tuitune.data.__main__ import TASKS
+    for carried_out_by in TASKS.values():
+        resolve_name(carried_out_by)
     torch.set_num_threads(1)
     _prepare(folder)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for the children
