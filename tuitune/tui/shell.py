@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -28,21 +29,21 @@ class AppShell(App[str], inherit_bindings=False):
 
     # From screen to screen; Esc leads back to the list of runs
 
+    @abstractmethod
     def new_run(self) -> None:
         """Compose a new run; where there is a draft, it is offered first."""
-        raise NotImplementedError
 
+    @abstractmethod
     def open_monitor(self, run: Run) -> None:
         """Watch one run."""
-        raise NotImplementedError
 
+    @abstractmethod
     def open_compose(self, recipe: Recipe | None = None) -> None:
         """Compose a run from `recipe`, the draft or the defaults."""
-        raise NotImplementedError
 
+    @abstractmethod
     def open_edit(self, run: Run) -> None:
         """Change the recipe of a waiting run. TuituneError where it is damaged."""
-        raise NotImplementedError
 
     def open_runs(self) -> None:
         """Back to the list of runs, from anywhere."""

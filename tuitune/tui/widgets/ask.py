@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -50,9 +51,9 @@ class LineDialog(Dialog[Result]):
             for wrong in self.query("#wrong").results(Static):
                 wrong.update(Content(clean(str(refusal))))
 
+    @abstractmethod
     def read(self, text: str) -> Result | None:
         """What to give for `text`. Raises ValueError for one that will not do: the window stays open."""
-        raise NotImplementedError
 
 
 class AskLine(LineDialog[str]):
