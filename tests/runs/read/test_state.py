@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -161,6 +163,17 @@ def test_the_last_words_are_the_last_line_that_says_anything(run: Run) -> None:
     assert last_words(run) == "last \\xff line␇"
     run.log_file.write_bytes(b"x" * 100_000)
     assert len(last_words(run)) == 400
+
+
+def test_of_a_failure_of_native_code_the_error_and_its_place_are_told(run: Run) -> None:
+    program = "import faulthandler, os, threading, time; faulthandler.enable(); import orjson\n"
+    program += "threading.Thread(target=time.sleep, args=(9,), daemon=True).start()\nos.kill(os.getpid(), 11)"
+    with run.log_file.open("wb") as log:
+        subprocess.run([sys.executable, "-c", program], stdout=log, stderr=log, check=False)
+    assert last_words(run) == 'Fatal Python error: Segmentation fault, File "<string>", line 3 in <module>'
+    with run.log_file.open("ab") as log:
+        log.write(b"[tuitune] training\n")
+    assert last_words(run) == "[tuitune] training"
 
 
 def test_an_ended_run_stays_ended_whoever_is_alive(run: Run) -> None:

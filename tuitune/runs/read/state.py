@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Literal, get_args
 
@@ -29,6 +30,15 @@ LastLife = Sequence[lifecycle.Event]
 _LAUNCH_SECONDS = 30.0
 _LOG_TAIL = 16_384
 _REASON_LIMIT = 400
+
+_NATIVE_FAILURE = re.compile(
+    r"^(Fatal Python error: [^\n]+)\n(?:[^\n]*\n)*?Current thread [^\n]*\n +(File [^\n]+)"
+    r"(?:\n(?:  [^\n]*|Thread 0x[^\n]*|Extension modules: [^\n]*|(?=\n(?:Thread 0x|Extension modules: ))))*",
+    re.MULTILINE,
+)
+"""What faulthandler prints: the error, the stacks of all threads, the one that failed among them, and every extension
+module that is loaded.
+"""
 
 
 def derive(run: Run) -> tuple[State, str]:
@@ -103,9 +113,12 @@ def supervised(run: Run) -> bool:
 
 
 def last_words(run: Run) -> str:
-    """The last line of the run's log that says anything, safe to show; "" where there is none."""
-    words = files.tail(run.log_file, _LOG_TAIL).decode("utf-8", "backslashreplace")
-    lines = (strip_ansi(line.rsplit("\r", 1)[-1]).strip() for line in reversed(words.replace("\r\n", "\n").split("\n")))
+    """The last line of the run's log that says anything, safe to show; "" where there is none. Of what Python prints
+    when native code fails, that is the error and the line of Python it came from.
+    """
+    words = files.tail(run.log_file, _LOG_TAIL).decode("utf-8", "backslashreplace").replace("\r\n", "\n")
+    words = _NATIVE_FAILURE.sub(r"\1, \2", words)
+    lines = (strip_ansi(line.rsplit("\r", 1)[-1]).strip() for line in reversed(words.split("\n")))
     return clean(redact(next(filter(None, lines), "")), limit=_REASON_LIMIT)
 
 
