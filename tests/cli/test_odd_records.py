@@ -19,6 +19,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from tuitune.cli import main
+from tuitune.objectives import charted
 from tuitune.recipe.schema import Recipe
 from tuitune.runs.read.state import STATES
 from tuitune.runs.read.summary import RunView
@@ -126,7 +127,7 @@ def look(odd: Run) -> None:
     book = SampleBook()
     book.take(view.samples)
     book.pages()
-    curves = RunCurves()
+    curves = RunCurves(charted("sft"))
     while not curves.catch_up(view):
         pass
     for axis in AXES:

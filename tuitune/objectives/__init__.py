@@ -18,6 +18,7 @@ METRICS = {metric.key: metric for metrics in (COMMON, *(one.metrics for one in T
 """Every metric by its key."""
 
 
-def charted() -> list[Metric]:
-    """The metrics that have a chart in the monitor."""
-    return [metric for metric in METRICS.values() if metric.pane]
+def charted(objective: object) -> list[Metric]:
+    """The metrics that have a chart in the monitor of a run of an objective; where it is none, those of every run."""
+    own = TRAINED[objective].metrics if isinstance(objective, str) and objective in TRAINED else ()
+    return [metric for metric in (*COMMON, *own) if metric.pane]

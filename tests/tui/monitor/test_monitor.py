@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pyte
@@ -14,7 +15,7 @@ from tests.tui.monitor.monitor_support import LIVE, answer, append_steps, asked_
 from tests.tui.payloads import PAYLOADS, assert_inert, assert_literal, shot_of
 from tuitune.cli import main
 from tuitune.metrics import Metric
-from tuitune.objectives import METRICS
+from tuitune.objectives import METRICS, TRAINED
 from tuitune.runs.read.summary import RunView
 from tuitune.runs.store.journal import JournalWriter
 from tuitune.text import clean
@@ -448,18 +449,20 @@ def painted(app: TuituneApp, renderable: Any) -> str:
     return ""
 
 
-async def test_a_new_metric_is_a_line_of_the_table_and_shows_everywhere(
+async def test_a_metric_of_an_objective_shows_in_its_runs_alone(
     make_run: MakeRun, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     margin = Metric("rewards/margin", "margin", "", "margin", "share", better="higher", pane="right", held_out=True)
     monkeypatch.setitem(METRICS, margin.key, margin)
+    monkeypatch.setitem(TRAINED, "sft", replace(TRAINED["sft"], metrics=(margin,)))
+    monkeypatch.setitem(TRAINED, "other", replace(TRAINED["sft"], metrics=(Metric("reward", "reward", ""),)))
     run = make_run("preferring", **LIVE)
     append_steps(run, 6, 9, **{margin.key: 0.25})
     for place, value in enumerate((0.5, 0.4, 0.3)):
         metric(run, "eval", step=7 + place, loss=2.0, label="during", **{margin.key: value})
     async with TuituneApp(run).run_test(size=(200, 60)) as pilot:
         seen = await shows(pilot, "margin", "a train 25 %", "b eval 30 % falling", "★ 50 %")
-        assert "7 events & log" in seen
+        assert "7 events & log" in seen and "reward" not in seen
         await pilot.press("7", "tab", "z")
         assert [pane.id for pane in screen(pilot).query(Pane) if pane.display] == [margin.id]
         await pilot.press("z")

@@ -13,6 +13,7 @@ from tests.tui.conftest import MakeRun
 from tests.tui.monitor.monitor_support import append_steps, event, metric, next_life
 from tests.tui.payloads import PAYLOADS
 from tuitune.cli import main
+from tuitune.objectives import charted
 from tuitune.runs.read.summary import RunView
 from tuitune.runs.store.directory import Run
 from tuitune.runs.store.journal import JournalWriter
@@ -182,7 +183,7 @@ def test_marks_bear_the_letter_of_what_was_asked(make_run: MakeRun) -> None:
     metric(run, "alert", id="diverging", level="warning", message="the loss rises", step=30)
     metric(run, "alert", id="note", level="info", message="nothing much", step=31)
     event(run, "pause-requested", by="x", step=40, after=60)
-    view, charts = view_of(run), RunCharts()
+    view, charts = view_of(run), RunCharts(charted("sft"))
     while not charts.take(view):
         continue
     for axis, place in (("step", lambda step: step), ("tokens", lambda step: step * 900)):
@@ -195,7 +196,7 @@ def test_marks_bear_the_letter_of_what_was_asked(make_run: MakeRun) -> None:
 
 def test_points_that_a_later_life_supersedes_vanish_from_the_curves(make_run: MakeRun) -> None:
     run = make_run("again", state="training", steps=50, total=400)
-    view, charts = view_of(run), RunCharts()
+    view, charts = view_of(run), RunCharts(charted("sft"))
     charts.take(view)
     assert len(charts.curves.values["loss"]) == 50
     next_life(run)
@@ -214,7 +215,7 @@ def test_points_that_a_later_life_supersedes_vanish_from_the_curves(make_run: Ma
 def test_a_loss_that_is_not_a_number_is_a_gap_and_is_said(make_run: MakeRun) -> None:
     run = make_run("lost", state="training", steps=20, total=400)
     append_steps(run, 21, 24, loss=float("nan"), grad_norm=float("inf"))
-    view, charts = view_of(run), RunCharts()
+    view, charts = view_of(run), RunCharts(charted("sft"))
     charts.take(view)
     values = charts.curves.values["loss"].values
     assert all(math.isnan(value) for value in values[20:]) and 0.0 not in values

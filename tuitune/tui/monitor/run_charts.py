@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections.abc import Sequence
 
 from textual.content import Content
 
-from tuitune.objectives import METRICS, charted
+from tuitune.metrics import Metric
+from tuitune.objectives import METRICS
 from tuitune.runs.read.state import AT_REST
 from tuitune.runs.read.summary import RunView
 from tuitune.tui.charts.axis import AXES
@@ -44,11 +46,12 @@ _ALARMING = frozenset({"retry", "alert", "kill"})
 
 
 class RunCharts:
-    """One `Chart` for each metric, fed from a `RunView`."""
+    """One `Chart` for each of `metrics`, fed from a `RunView`."""
 
-    def __init__(self) -> None:
-        self.charts = {one.key: Chart(Plot(), id=f"chart-{one.id}") for one in charted()}
-        self.curves = RunCurves()
+    def __init__(self, metrics: Sequence[Metric]) -> None:
+        self.metrics = metrics
+        self.charts = {one.key: Chart(Plot(), id=f"chart-{one.id}") for one in metrics}
+        self.curves = RunCurves(metrics)
         self.viewport = Viewport()
         self.axis = AXES[0]
         self.log = False
@@ -71,7 +74,7 @@ class RunCharts:
             self.curves.smooth(WEIGHTS[-1] if total <= SHORT else WEIGHTS[0])
         if view.reloads != self._reloads:
             self._reloads = view.reloads
-            self._anew = RunCurves(self.curves.weight)
+            self._anew = RunCurves(self.metrics, self.curves.weight)
         if self._anew is None:
             return self.curves.catch_up(view)
         if not self._anew.catch_up(view):

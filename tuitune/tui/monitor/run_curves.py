@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from tuitune.metrics import Metric
-from tuitune.objectives import METRICS, charted
+from tuitune.objectives import METRICS
 from tuitune.runs.read.history import PlacedEvaluation
 from tuitune.runs.read.summary import RunView
 from tuitune.tui.charts.pyramid import LIMIT, Pyramid
@@ -41,10 +43,10 @@ class HeldOut:
 class RunCurves:
     """Positions and values of a run's training and evaluation records, and the smoothed curves of the noisy ones."""
 
-    def __init__(self, weight: float = WEIGHTS[0]) -> None:
+    def __init__(self, metrics: Sequence[Metric], weight: float = WEIGHTS[0]) -> None:
         self.steps, self.evaluations = Positions(), Positions()
-        self.values = {metric.key: Pyramid() for metric in charted()}
-        self.held_out = {metric.key: HeldOut(metric) for metric in charted() if metric.held_out}
+        self.values = {metric.key: Pyramid() for metric in metrics}
+        self.held_out = {metric.key: HeldOut(metric) for metric in metrics if metric.held_out}
         self._began: float | None = None
         self.smooth(weight)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
@@ -11,8 +11,8 @@ from textual.events import Click, DescendantFocus, MouseEvent, MouseScrollDown, 
 from textual.geometry import Size
 from textual.widget import Widget
 
-from tuitune.metrics import COMMON, Place
-from tuitune.objectives import METRICS, charted
+from tuitune.metrics import COMMON, Metric, Place
+from tuitune.objectives import METRICS
 from tuitune.runs.control.spool import FITS
 from tuitune.runs.read.state import AT_REST
 from tuitune.runs.read.summary import RunView
@@ -40,9 +40,9 @@ NUMBERED = (*(metric.key for metric in COMMON if metric.pane), *OTHERS)
 class RunPanes(Horizontal):
     """Charts and log at the left, machine and samples at the right; on a small terminal the loss and one more pane."""
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: Run, metrics: Sequence[Metric]) -> None:
         super().__init__(id="panes")
-        self.charts = RunCharts()
+        self.charts = RunCharts(metrics)
         self.machine = GpuPanel()
         self.samples = SamplesView()
         self.log_view = LogView(LogWindow(run.log_file))
@@ -72,7 +72,7 @@ class RunPanes(Horizontal):
             yield from self._filled("samples")
 
     def _charts(self, place: Place) -> Iterator[Widget]:
-        for metric in charted():
+        for metric in self.charts.metrics:
             if metric.pane == place:
                 yield from self._filled(metric.key)
 
@@ -201,7 +201,7 @@ class RunPanes(Horizontal):
         curves = self.charts.curves
         metrics = [
             (metric.short, self.charts.value(metric.key).plain or "–", curves.recent(metric.key))
-            for metric in charted()
+            for metric in self.charts.metrics
             if metric.pane != "first"
         ]
         self.query_one(MetricStrip).show_metrics(metrics, self.machine.line)

@@ -10,6 +10,7 @@ from time import monotonic
 from textual.app import ComposeResult
 from textual.notifications import SeverityLevel
 
+from tuitune.objectives import charted
 from tuitune.runs.queue import order
 from tuitune.runs.read import usage
 from tuitune.runs.read.ownership import foreign
@@ -56,7 +57,7 @@ class MonitorScreen(TuituneScreen):
         super().__init__()
         self.run = run
         self.view = RunView(run)
-        self.panes = RunPanes(run)
+        self.panes = RunPanes(run, charted(self.view.recipe.get("objective", {}).get("kind")))
         self.charts, self.book = self.panes.charts, self.panes.samples.book
         self.control = RunRequests(self, self.view, self.book)
         self.handlers = (self.control,)
