@@ -6,9 +6,9 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from tuitune.data.preparation.assembled import Assembled, DataRefused, Item, Say, StepReport, no_progress
+from tuitune.data.preparation.cleaning_steps import clean_rows, leaks
 from tuitune.data.preparation.reading import RowReader
 from tuitune.data.preparation.split import Split, draw_order, parted, split
-from tuitune.data.preparation.steps import clean_rows, leaks
 from tuitune.data.shapes.purpose import ANYTHING, Purpose
 from tuitune.data.sources.rows import name_of
 from tuitune.problem import Problem
