@@ -108,6 +108,7 @@ BROKEN_RULES: list[tuple[dict[str, Any], str, str]] = [
     ({"evaluation": {"patience": 2, "every": "end"}}, "evaluation.patience", "number of steps"),
     ({"limits": {"cost": 5.0}}, "limits.cost", "limits.price_per_hour"),
     ({"limits": {"until": "tomorrow"}}, "limits.until", "2026-12-24T08:00"),
+    ({"limits": {"until": "0001-01-01T00:00"}}, "limits.until", "2026-12-24T08:00"),
     ({"hardware": {"gpu": "cuda:0"}}, "hardware.gpu", "tuitune gpus"),
     ({"run": {"notify": "say 'done"}}, "run.notify", "quotation mark"),
     ({"data": {"shape": "text"}}, "data.loss_on", 'loss_on = "all"'),

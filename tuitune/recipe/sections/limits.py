@@ -39,7 +39,7 @@ class LimitsSection(Section):
 
     @property
     def ends_at(self) -> float:
-        """The moment of `until`, seconds since the epoch; infinity where there is none, or none that a clock has."""
+        """The moment of `until`, seconds since the epoch; infinity where there is none, or one that the rule refuses."""
         try:
             return datetime.fromisoformat(self.until).timestamp() if self.until else math.inf
         except (ValueError, OverflowError, OSError):
@@ -53,10 +53,6 @@ class LimitsSection(Section):
 
     @rule("until")
     def _until(self) -> str | None:
-        moment = self.until
-        try:
-            if moment:
-                datetime.fromisoformat(moment)
-        except ValueError:
-            return f"{shown(moment)} is not a date and time; write one such as 2026-12-24T08:00, or leave it empty"
-        return None
+        if not self.until or self.ends_at < math.inf:
+            return None
+        return f"{shown(self.until)} is not a date and time; write one such as 2026-12-24T08:00, or leave it empty"
