@@ -39,7 +39,7 @@ class LimitsSection(Section):
 
     @property
     def ends_at(self) -> float:
-        """The moment of `until`, seconds since the epoch; infinity where there is none, or one that the rule refuses."""
+        """The moment of `until`, seconds since the epoch; infinity where there is none that a clock has."""
         try:
             return datetime.fromisoformat(self.until).timestamp() if self.until else math.inf
         except (ValueError, OverflowError, OSError):
