@@ -78,22 +78,22 @@ def test_a_stopped_process_is_killed_all_the_same(run: Run) -> None:
 
 
 def test_patience_is_two_saves_and_a_step(run: Run) -> None:
-    pulse = EngineProgress(run)
-    assert kill_escalation.patience(pulse) == 5.0
+    progress = EngineProgress(run)
+    assert kill_escalation.patience(progress) == 5.0
     with JournalWriter(run.metrics_file) as metrics:
         metrics.append(kind="step", step=10, step_seconds=0.5)
         metrics.append(kind="checkpoint", step=10, seconds=7.0)
         metrics.append(kind="checkpoint", step=10, seconds="long")
         metrics.append(kind="step", step=12, step_seconds=0.1)
-    pulse.catch_up()
-    assert kill_escalation.patience(pulse) == pytest.approx(2 * 7.0 + 10 * 0.5)
-    assert (pulse.step, pulse.seq) == (12, 4)
+    progress.catch_up()
+    assert kill_escalation.patience(progress) == pytest.approx(2 * 7.0 + 10 * 0.5)
+    assert (progress.step, progress.seq) == (12, 4)
     with JournalWriter(run.metrics_file) as metrics:
         metrics.append(kind="resumed", step=10)
         metrics.append(kind="checkpoint", step=12, seconds=700.0)
-    pulse.catch_up()
-    assert kill_escalation.patience(pulse) == 60.0
-    assert pulse.step == 10
+    progress.catch_up()
+    assert kill_escalation.patience(progress) == 60.0
+    assert progress.step == 10
 
 
 UNKILLABLE = """

@@ -23,10 +23,10 @@ MESSAGES = {
 _NEXT = {"ask": "terminate-group", "terminate-group": "kill-group", "kill-group": "stuck"}
 
 
-def patience(pulse: EngineProgress) -> float:
+def patience(progress: EngineProgress) -> float:
     """Seconds that the engine may need to end by itself: two saves and a step, as long as they have taken."""
     least, most = PATIENCE
-    return min(max(2 * pulse.longest_save + pulse.longest_step, least), most)
+    return min(max(2 * progress.longest_save + progress.longest_step, least), most)
 
 
 class KillEscalation:

@@ -35,13 +35,13 @@ class Life:
         self._events = events
         self._command = command or engine_command(run)
         self._began = time.monotonic()
-        self._pulse = EngineProgress(run)
+        self._progress = EngineProgress(run)
         with suppress(OSError):
             run.control.mkdir(mode=0o700)
-        self._desk = SupervisorContext(run, events)
+        self._context = SupervisorContext(run, events)
         before = journal.last(run.events_file, Supervisor)
         if before is not None:
-            self._desk.inbox.turn_away("the request was for an earlier life of this run")
+            self._context.inbox.turn_away("the request was for an earlier life of this run")
         me = identity.current().as_record()
         files.write_whole(run.owner_file, json.dumps(me).encode())
         number = 1 if before is None else max(before.life or 1, 1) + 1
@@ -56,13 +56,13 @@ class Life:
             with held:
                 self._events.append(Slot(device=held.slot.device, label=held.slot.label))
                 ending = self._train(held.slot.environment)
-        self._desk.inbox.turn_away("the run had already ended")
+        self._context.inbox.turn_away("the run had already ended")
         seconds = round(time.monotonic() - self._began, 3)
         self._events.append(Ended(state=ending.state, reason=redact(ending.reason), seconds=seconds))
         if ending.state != "paused":
-            facts = {"state": ending.state, "reason": redact(ending.reason), "step": self._pulse.step}
-            self._desk.notices.say("ended", facts, last=True)
-        self._desk.notices.settle()
+            facts = {"state": ending.state, "reason": redact(ending.reason), "step": self._progress.step}
+            self._context.notices.say("ended", facts, last=True)
+        self._context.notices.settle()
         self._events.close()
 
     def part(self) -> None:
@@ -70,7 +70,7 @@ class Life:
         from tuitune.runs.read import glance
 
         glance.look(self._run)
-        self._desk.notices.wait()
+        self._context.notices.wait()
 
     def _prepare(self, changes: Mapping[str, Any]) -> SlotHolder | ExitReport:
         """Make the changes and wait for a device; or how the run ended before it had one."""
@@ -78,10 +78,10 @@ class Life:
 
         try:
             if changes:
-                self._desk.amend(changes, "resume")
+                self._context.amend(changes, "resume")
             recipe = read_recipe(self._run)
-            self._desk.notices.command = recipe.run.notify
-            return await_device(self._desk, recipe)
+            self._context.notices.command = recipe.run.notify
+            return await_device(self._context, recipe)
         except (TuituneError, OSError) as error:
             return ExitReport("failed", str(error))
 
@@ -93,13 +93,13 @@ class Life:
             ending, asked = self._run_engine(environment)
             if asked or not ending.out_of_memory:
                 return ending
-            refused = retry.prepare(self._desk, journal.last_seq(self._run.metrics_file))
+            refused = retry.prepare(self._context, journal.last_seq(self._run.metrics_file))
             if refused is not None:
                 return ExitReport(ending.state, ending.reason + refused)
 
     def _run_engine(self, environment: Mapping[str, str]) -> tuple[ExitReport, Asked]:
         """How an engine ended, and what it was last asked to do."""
-        self._pulse.catch_up()
+        self._progress.catch_up()
         after, kills_before = journal.last_seq(self._run.metrics_file), oom_kills()
         with closing(KernelLog()) as kernel_log:
             try:
@@ -108,7 +108,7 @@ class Life:
                 return ExitReport("failed", f"the engine could not be started: {error}"), ""
             who = engine.identity
             self._events.append(EngineStarted(identity=who.as_record() if who else None, after=after))
-            watch = Watch(self._desk, engine, self._pulse, after)
+            watch = Watch(self._context, engine, self._progress, after)
             gone = EngineExit.of(watch.until_gone())
             self._events.append(Exited(code=gone.code, signal=gone.signal))
             xids = kernel_log.xids(who.pid if who else None)

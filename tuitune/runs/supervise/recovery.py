@@ -32,10 +32,10 @@ def clear_away(run: Run, engine: Identity) -> bool:
     The lease must be held, so that nobody else is at work on the run.
     """
     if identity.alive(engine):
-        pulse = EngineProgress(run)
-        pulse.catch_up()
+        progress = EngineProgress(run)
+        progress.catch_up()
         rungs: list[tuple[float, Callable[[], object]]] = [
-            (kill_escalation.patience(pulse), lambda: identity.send_signal(engine, signal.SIGTERM)),
+            (kill_escalation.patience(progress), lambda: identity.send_signal(engine, signal.SIGTERM)),
             (kill_escalation.GROUP_SECONDS, lambda: identity.signal_group(engine, signal.SIGTERM)),
             (kill_escalation.GROUP_SECONDS, lambda: identity.signal_group(engine, signal.SIGKILL)),
         ]

@@ -21,26 +21,26 @@ def smaller(batch_size: int, accumulation: int) -> tuple[int, int] | None:
     return (size, effective // size) if size and effective // size <= _MOST_ACCUMULATION else None
 
 
-def prepare(desk: SupervisorContext, after: int) -> str | None:
+def prepare(context: SupervisorContext, after: int) -> str | None:
     """Change the recipe to smaller batches, so that another engine can go on from the last checkpoint.
 
     None when that is done; else what is to follow the reason of the end: "" where the recipe allows no other try, or
     why there is none. `after` is the number of the last metrics record.
     """
     try:
-        recipe = read_recipe(desk.run)
+        recipe = read_recipe(context.run)
         if recipe.run.on_oom == "fail":
             return ""
         found = smaller(recipe.training.batch_size, recipe.training.accumulation)
         if found is None:
             return f" (not retried: training.batch_size = {recipe.training.batch_size} cannot be smaller)"
         size, accumulation = found
-        desk.amend({"training.batch_size": size, "training.accumulation": accumulation}, "out of memory")
+        context.amend({"training.batch_size": size, "training.accumulation": accumulation}, "out of memory")
     except (TuituneError, OSError) as error:
         return f" (not retried: {error})"
-    step = checkpoints.reached(desk.run)
+    step = checkpoints.reached(context.run)
     reason = f"out of memory: resumes from step {step:,} with batches of {size}, {accumulation} per step"
-    desk.events.append(Retry(reason=reason, step=step, batch_size=size, accumulation=accumulation, after=after))
+    context.events.append(Retry(reason=reason, step=step, batch_size=size, accumulation=accumulation, after=after))
     facts = {"reason": reason, "step": step, "batch_size": size, "accumulation": accumulation}
-    desk.notices.say("retry", facts)
+    context.notices.say("retry", facts)
     return None

@@ -29,22 +29,22 @@ _ENDS = {
 _REQUESTED: dict[str, type[StopRequested]] = {"stop": StopRequested, "pause": PauseRequested}
 
 
-def await_device(desk: SupervisorContext, recipe: Recipe) -> SlotHolder | ExitReport:
+def await_device(context: SupervisorContext, recipe: Recipe) -> SlotHolder | ExitReport:
     """The device, once it is this run's turn; or how the run ended before. RecipeError where the recipe is damaged."""
-    turn, told = Turn(desk.run, recipe), ""
+    turn, told = Turn(context.run, recipe), ""
     found: SlotHolder | WaitingRun | ExitReport = turn.attempt()
     try:
         while isinstance(found, WaitingRun):
             if found.reason != told:
                 told = found.reason
-                desk.events.append(Told(reason=told, place=found.place, of=found.of))
+                context.events.append(Told(reason=told, place=found.place, of=found.of))
             time.sleep(TICK_SECONDS)
-            desk.notices.poll()
-            edited, ending = _heed(desk)
+            context.notices.poll()
+            edited, ending = _heed(context)
             if edited:
-                recipe = read_recipe(desk.run)
-                desk.notices.command = recipe.run.notify
-                turn = Turn(desk.run, recipe)
+                recipe = read_recipe(context.run)
+                context.notices.command = recipe.run.notify
+                turn = Turn(context.run, recipe)
             found = ending or turn.attempt()
     finally:
         if isinstance(found, WaitingRun | ExitReport):
@@ -52,35 +52,35 @@ def await_device(desk: SupervisorContext, recipe: Recipe) -> SlotHolder | ExitRe
     return found
 
 
-def _heed(desk: SupervisorContext) -> tuple[bool, ExitReport | None]:
+def _heed(context: SupervisorContext) -> tuple[bool, ExitReport | None]:
     """Answer what was asked: whether the recipe was edited, and how the run ended, if it was asked to."""
     edited, ending = False, None
-    if desk.terminated:
-        desk.events.append(StopRequested(by="signal"))
+    if context.terminated:
+        context.events.append(StopRequested(by="signal"))
         ending = _ENDS["stop"]
-    for request in desk.inbox.take():
+    for request in context.inbox.take():
         if ending is not None:
-            desk.inbox.answer(request, False, "it has already ended, on an earlier request")
+            context.inbox.answer(request, False, "it has already ended, on an earlier request")
         elif request.verb == "edit":
-            edited = _edit(desk, request) or edited
+            edited = _edit(context, request) or edited
         elif request.verb in _ENDS:
             ending = _ENDS[request.verb]
             if request.verb in _REQUESTED:
-                desk.events.append(_REQUESTED[request.verb](by=f"request {request.nonce}"))
-            desk.inbox.answer(request, True, ending.reason)
+                context.events.append(_REQUESTED[request.verb](by=f"request {request.nonce}"))
+            context.inbox.answer(request, True, ending.reason)
         else:
-            desk.inbox.answer(request, False, "it is queued and not training yet")
+            context.inbox.answer(request, False, "it is queued and not training yet")
     return edited, ending
 
 
-def _edit(desk: SupervisorContext, request: Request) -> bool:
+def _edit(context: SupervisorContext, request: Request) -> bool:
     from tuitune.recipe.check import RecipeError
 
     try:
-        made = desk.amend(request.arguments["changes"], "edit")
+        made = context.amend(request.arguments["changes"], "edit")
     except (RecipeError, OSError) as error:
-        desk.inbox.answer(request, False, str(error))
+        context.inbox.answer(request, False, str(error))
         return False
     changed = ", ".join(f"{key}: {shown(change['from'])} → {shown(change['to'])}" for key, change in made.items())
-    desk.inbox.answer(request, True, changed or "nothing to change")
+    context.inbox.answer(request, True, changed or "nothing to change")
     return bool(made)

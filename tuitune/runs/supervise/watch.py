@@ -32,14 +32,14 @@ _ALREADY = {"stop": "it is already stopping", "pause": "it is already pausing", 
 class Watch:
     """Watches over `engine`, whose records are those after number `after`. `asked` is what it was last asked to do."""
 
-    def __init__(self, desk: SupervisorContext, engine: EngineProcess, pulse: EngineProgress, after: int) -> None:
+    def __init__(self, context: SupervisorContext, engine: EngineProcess, progress: EngineProgress, after: int) -> None:
         self.asked: Asked = ""
-        self._desk = desk
+        self._context = context
         self._engine = engine
-        self._pulse = pulse
+        self._progress = progress
         self._after = after
         self._silence = Silence()
-        self._ladder: KillEscalation | None = None
+        self._escalation: KillEscalation | None = None
 
     def until_gone(self) -> int:
         """Wait until the engine has exited and nothing of it is left; its return code, negative for a signal."""
@@ -50,13 +50,13 @@ class Watch:
 
     def _look(self) -> None:
         self._listen()
-        for request in self._desk.inbox.take():
-            self._desk.inbox.answer(request, *self._heed(request))
-        if self._desk.terminated and not self.asked:
+        for request in self._context.inbox.take():
+            self._context.inbox.answer(request, *self._heed(request))
+        if self._context.terminated and not self.asked:
             self._end("stop", StopRequested, "signal")
-        if self._ladder:
-            self._ladder.climb()
-        self._desk.notices.poll()
+        if self._escalation:
+            self._escalation.climb()
+        self._context.notices.poll()
 
     def _heed(self, request: Request) -> tuple[bool, str]:
         """Carry out a request: whether that is done or under way, and what to say."""
@@ -87,33 +87,33 @@ class Watch:
 
     def _kill(self, *, now: bool) -> None:
         self.asked = "kill"
-        if self._ladder is None:
-            self._ladder = KillEscalation(self._engine, kill_escalation.patience(self._pulse), self._rung)
-        self._ladder.begin(now=now)
+        if self._escalation is None:
+            self._escalation = KillEscalation(self._engine, kill_escalation.patience(self._progress), self._rung)
+        self._escalation.begin(now=now)
 
     def _rung(self, **fields: Any) -> None:
         self._record(Kill, **fields)
         if fields["rung"] == "stuck":
-            self._desk.notices.say("stuck", {"message": fields["message"]})
+            self._context.notices.say("stuck", {"message": fields["message"]})
 
     def _tell(self, request: Request) -> bool:
         return self._engine.tell({"nonce": request.nonce, "verb": request.verb, "arguments": request.arguments})
 
     def _record(self, event: type[StopRequested | Kill], **fields: Any) -> None:
         """Write an event with where the engine is in its records."""
-        self._desk.events.append(event(**fields, step=self._pulse.step, after=self._pulse.seq))
+        self._context.events.append(event(**fields, step=self._progress.step, after=self._progress.seq))
 
     def _listen(self) -> None:
-        fresh = [record for record in self._pulse.listen() if _after(record, self._after)]
+        fresh = [record for record in self._progress.listen() if _after(record, self._after)]
         for record in fresh:
             if record.get("kind") == Alert.kind and (alert := Alert.read(record)).level in ("warning", "error"):
                 facts = {"alert": alert.id, "level": alert.level, "message": alert.message, "step": alert.step}
-                self._desk.notices.say("alert", facts)
+                self._context.notices.say("alert", facts)
         if fresh and self._silence.broken():
-            self._desk.events.append(Heard())
-        elif not fresh and (seconds := self._silence.news(self._pulse.longest_step)) is not None:
-            self._desk.events.append(Silent(seconds=round(seconds, 1)))
-            self._desk.notices.say("silent", {"seconds": round(seconds, 1)})
+            self._context.events.append(Heard())
+        elif not fresh and (seconds := self._silence.news(self._progress.longest_step)) is not None:
+            self._context.events.append(Silent(seconds=round(seconds, 1)))
+            self._context.notices.say("silent", {"seconds": round(seconds, 1)})
 
     def _sweep(self) -> None:
         """After the engine has exited: what it left running has a moment to leave by itself, then it is killed, for the
