@@ -7,7 +7,7 @@ import stat
 from contextlib import nullcontext
 
 from tuitune.problem import TuituneError
-from tuitune.runs.queue import order
+from tuitune.runs.queue import waiting_list
 from tuitune.runs.read.ownership import foreign
 from tuitune.runs.read.state import AT_REST, derive
 from tuitune.runs.store import files, lease
@@ -35,7 +35,7 @@ def delete(run: Run) -> None:
             if not mine:
                 raise TuituneError(f"{called} cannot be deleted: its supervisor is still running")
             run.path.rename(run.path.with_name(_TRASH + run.path.name))
-        order.leave(run)
+        waiting_list.leave(run)
         for trash in run.path.parent.glob(f"{_TRASH}*"):
             shutil.rmtree(trash)
     except OSError as error:

@@ -22,7 +22,7 @@ from tuitune.problem import TuituneError
 from tuitune.recipe.document import read, write_text
 from tuitune.recipe.document import render as rendered
 from tuitune.runs.queue import order, waiting_list
-from tuitune.runs.queue.order import Turn, WaitingRun, leave, move, turn, waiting
+from tuitune.runs.queue.order import Turn, WaitingRun, move, turn, waiting
 from tuitune.runs.queue.slots import SlotHolder, holders
 from tuitune.runs.store import files, identity
 from tuitune.runs.store.directory import Run
@@ -210,8 +210,8 @@ def test_an_edited_run_keeps_its_place_and_one_that_left_does_not(holder: SlotHo
     assert named(waiting()) == ["two"]
     waits(one)
     assert named(waiting()) == ["two", "one"]
-    leave(two)
-    leave(two)
+    waiting_list.leave(two)
+    waiting_list.leave(two)
     assert named(waiting()) == ["one"]
 
 
@@ -299,7 +299,16 @@ def test_a_queue_that_cannot_be_written_is_said(holder: SlotHolder, home: Path) 
     assert waiting() == []
     with pytest.raises(TuituneError, match="cannot be moved"):
         move(run, 1)
-    leave(run)
+    waiting_list.leave(run)
+
+
+def test_what_a_process_killed_while_it_wrote_the_queue_left_goes_with_the_next_change(
+    holder: SlotHolder, home: Path
+) -> None:
+    draft = home / ".queue.json.4194305"
+    draft.touch()
+    waits(new_run("one"))
+    assert not draft.exists()
 
 
 def entry(run: str, **changes: object) -> dict[str, object]:

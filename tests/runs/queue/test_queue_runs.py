@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from tests.runs.harness import ROOT, STAND_IN, engine_identity, events, records,
 from tests.runs.queue.contenders import cpu_is_busy, new_run
 from tuitune.recipe import document
 from tuitune.runs.control import spool
+from tuitune.runs.launcher import start_supervisor
 from tuitune.runs.queue import order
 from tuitune.runs.queue.slots import holders
 from tuitune.runs.read.state import derive
@@ -55,7 +56,11 @@ def runs(tmp_path: Path) -> Iterator[list[Run]]:
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     subprocess.run([sys.executable, "-c", SCREEN, json.dumps(commands)], env=environment, check=True)
     yield made
-    for run in made:
+    end_all(made)
+
+
+def end_all(runs: Iterable[Run]) -> None:
+    for run in runs:
         for name in ("supervisor", "engine"):
             for event in events(run, name):
                 found = Identity.from_record(event["identity"])
@@ -106,6 +111,23 @@ def test_three_runs_run_one_after_another_and_the_middle_one_as_edited(runs: lis
     worked = [(records(run, "phase")[0]["time"], records(run, "end")[0]["time"]) for run in runs]
     assert sorted(worked) == worked
     assert all(ended <= began for (_, ended), (began, _) in pairwise(worked))
+
+
+def test_a_run_launched_later_does_not_overtake_one_whose_supervisor_is_slow(tmp_path: Path) -> None:
+    """The first one's supervisor stands still as soon as it has been launched, and goes on when the second waits."""
+    one, two = new_run("one", "cpu"), new_run("two", "cpu")
+    try:
+        for run in (one, two):
+            trains_until_told = [sys.executable, STAND_IN, str(run.path), "train", str(tmp_path / run.name)]
+            start_supervisor(run, command=supervise_command(run, trains_until_told))
+            if run is one:
+                send_signal(supervisor(one), signal.SIGSTOP)
+        wait_for(lambda: events(two, "waiting"), seconds=10)
+        send_signal(supervisor(one), signal.SIGCONT)
+        trains(one)
+        assert order.waiting() == [two]
+    finally:
+        end_all((one, two))
 
 
 def test_the_queue_is_reordered_and_a_run_taken_out_of_it(runs: list[Run], tmp_path: Path) -> None:

@@ -34,7 +34,7 @@ from tuitune.recipe.schema import Recipe
 from tuitune.runs import launcher
 from tuitune.runs.control import spool
 from tuitune.runs.control.amendment import as_assignments, from_assignments
-from tuitune.runs.queue import slots
+from tuitune.runs.queue import order, slots
 from tuitune.runs.read.state import AT_REST, derive
 from tuitune.runs.read.summary import RunView, summarize
 from tuitune.runs.store import files, identity, journal, lease
@@ -474,3 +474,4 @@ def test_a_damaged_recipe_is_the_reason_of_the_end(run: Run) -> None:
     state, reason = derive(run)
     assert state == "failed"
     assert "training.batch_size" in reason
+    assert order.waiting() == []

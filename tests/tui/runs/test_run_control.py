@@ -12,7 +12,7 @@ from textual.widgets import Input
 from tests.tui.conftest import MakeRun, until
 from tests.tui.payloads import shot_of
 from tuitune.runs.control import spool
-from tuitune.runs.queue import order
+from tuitune.runs.queue import order, waiting_list
 from tuitune.runs.read.state import AT_REST, derive
 from tuitune.runs.store.directory import Run
 from tuitune.runs.store.journal import JournalWriter
@@ -202,7 +202,7 @@ def test_a_run_that_is_not_in_the_queue_has_no_place(make_run: MakeRun) -> None:
     run = make_run("gone", state="queued", waits=WAITS)
     runs = RunList()
     assert [(line.place, line.waiting) for line in runs.poll()] == [(1, 1)]
-    order.leave(run)
+    waiting_list.leave(run)
     assert [(line.place, line.waiting) for line in runs.poll()] == [(0, 0)]
 
 

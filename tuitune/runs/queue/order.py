@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import time
-from contextlib import suppress
 from dataclasses import dataclass
 
 from tuitune.problem import TuituneError
@@ -19,7 +18,6 @@ from tuitune.runs.store.identity import Identity
 _BRIEFLY = 0.2
 """Seconds that an attempt waits for the driver, and for another process that is changing the queue."""
 
-_PATIENTLY = 2.0
 _YIELD_SECONDS = 30.0
 """A run ahead that leaves a free device alone for this long is passed: its supervisor is stopped, or sees it not."""
 
@@ -75,7 +73,7 @@ class Turn:
 
     def leave(self) -> None:
         """Give up waiting. Never raises."""
-        leave(self._run)
+        waiting_list.leave(self._run)
         self._version = None
 
     def _take(self, free: list[DeviceSlot]) -> SlotHolder | str:
@@ -140,14 +138,6 @@ class _Reason:
         return self.text
 
 
-def leave(run: Run) -> None:
-    """Take a run out of the queue; nothing where it is not in it. Never raises."""
-    if not waiting_list.is_sound():
-        return
-    with suppress(OSError), waiting_list.changing(_PATIENTLY) as entries:
-        entries[:] = [entry for entry in entries if entry.run != run.path.name]
-
-
 def waiting() -> list[Run]:
     """The runs of this home that wait for a device, in order; only those whose supervisor lives. Never raises."""
     return [entry.found for entry in waiting_list.read() if entry.is_here or lease.held(entry.found)]
@@ -160,7 +150,7 @@ def move(run: Run, place: int) -> int:
     """
     called = f"run {run.name} ({run.id}) cannot be moved"
     try:
-        with waiting_list.changing(_PATIENTLY) as entries:
+        with waiting_list.changing(waiting_list.PATIENTLY) as entries:
             mine = next((entry for entry in entries if entry.run == run.path.name), None)
             if mine is None:
                 raise TuituneError(f"{called}: it is not queued")

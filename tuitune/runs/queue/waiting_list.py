@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -16,6 +16,9 @@ from tuitune.runs.store.identity import Identity
 
 ANY = "*"
 """Stands among the devices of an entry for all of them, until the process that waits says which."""
+
+PATIENTLY = 2.0
+"""Seconds to wait for another process that is changing the queue, where it is not done again soon."""
 
 _SIZE_LIMIT = 1 << 20
 
@@ -74,8 +77,26 @@ def changing(seconds: float) -> Iterator[list[Entry]]:
         entries = list(before)
         yield entries
         if entries != before or not is_sound():
+            files.clear_drafts(_file().parent)
             record = {"v": 1, "runs": [asdict(entry) for entry in entries]}
             files.write_whole(_file(), json.dumps(record, indent=1).encode() + b"\n")
+
+
+def enter(run: Run, owner: Identity) -> None:
+    """Put a run at the end of the queue before it is known for what it waits: runs get their turn in the order in which
+    they were started, however long each takes to read its recipe. One that cannot enters with its first attempt. Never
+    raises.
+    """
+    with suppress(OSError), changing(PATIENTLY) as entries:
+        entries.append(Entry(run.path.name, (ANY,), False, owner))
+
+
+def leave(run: Run) -> None:
+    """Take a run out of the queue; nothing where it is not in it. Never raises."""
+    if not is_sound():
+        return
+    with suppress(OSError), changing(PATIENTLY) as entries:
+        entries[:] = [entry for entry in entries if entry.run != run.path.name]
 
 
 def version() -> list[int]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from tuitune import __version__
 from tuitune.problem import TuituneError
+from tuitune.runs.queue import waiting_list
 from tuitune.runs.store import files, identity, journal
 from tuitune.runs.store.directory import Run, read_recipe
 from tuitune.runs.store.events import EventLog
@@ -28,7 +29,9 @@ if TYPE_CHECKING:
 
 
 class Life:
-    """A life of `run`, begun: old requests are refused and the first event is written. The lease must be held."""
+    """A life of `run`, begun: old requests are refused, it has its place in the queue, and the first event is written.
+    The lease must be held.
+    """
 
     def __init__(self, run: Run, events: EventLog, command: Sequence[str] | None) -> None:
         self._run = run
@@ -42,8 +45,10 @@ class Life:
         before = journal.last(run.events_file, Supervisor)
         if before is not None:
             self._context.inbox.turn_away("the request was for an earlier life of this run")
-        me = identity.current().as_record()
+        process = identity.current()
+        me = process.as_record()
         files.write_whole(run.owner_file, json.dumps(me).encode())
+        waiting_list.enter(run, process)
         number = 1 if before is None else max(before.life or 1, 1) + 1
         events.append(Supervisor(identity=me, tuitune=__version__, life=number, resumes=number > 1))
 
@@ -83,6 +88,7 @@ class Life:
             self._context.notices.command = recipe.run.notify
             return await_device(self._context, recipe)
         except (TuituneError, OSError) as error:
+            waiting_list.leave(self._run)
             return ExitReport("failed", str(error))
 
     def _train(self, environment: Mapping[str, str]) -> ExitReport:
