@@ -7,15 +7,15 @@ from pathlib import Path
 import pytest
 
 import tuitune
+from tuitune.data.purpose import takes
 from tuitune.data.scan.advice import UNREADABLE
 from tuitune.data.scan.fit import advice_for
-from tuitune.data.shapes import SHAPES, WRITABLE
-from tuitune.data.shapes.purpose import takes
 from tuitune.metrics import COMMON
 from tuitune.objectives import METRICS, OBJECTIVES, SFT, TRAINED, Objective
 from tuitune.recipe.check import RecipeError, parse
 from tuitune.recipe.schema import Recipe
 from tuitune.recipe.settings import setting
+from tuitune.shapes import SHAPES, WRITABLE
 
 EACH = pytest.mark.parametrize("objective", OBJECTIVES.values(), ids=lambda objective: objective.name)
 FOUND = {"id": "rows", "level": "info", "message": "few"}

@@ -13,10 +13,10 @@ from pkgutil import resolve_name
 import orjson
 
 from tuitune.data.sources.names import open_source, resolve
-from tuitune.data.sources.numbers import dumps
 from tuitune.data.task_report import carry_out, limit_memory
 from tuitune.log_filter import outlive_readers
 from tuitune.problem import TuituneError
+from tuitune.rows.numbers import dumps
 from tuitune.text import clean, redact
 
 TASKS = {

@@ -8,12 +8,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from tuitune.data.rows.fields import RowProblem
-from tuitune.data.shapes import SHAPES, to_canonical
-from tuitune.data.shapes.detect import Detection, recognise
+from tuitune.data.detect import Detection, recognise
 from tuitune.data.sources import pages
 from tuitune.data.sources.rows import Row, mark
 from tuitune.recipe.sections.data import DataSection
+from tuitune.rows.fields import RowProblem
+from tuitune.shapes import SHAPES, to_canonical
 
 PAGE_ROWS = 200
 

@@ -15,9 +15,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
-from tuitune.data.sources.numbers import dumps
 from tuitune.problem import TuituneError
 from tuitune.recipe.schema import Recipe
+from tuitune.rows.numbers import dumps
 from tuitune.text import redact, strip_ansi
 from tuitune.views.inspector_replies import Opening, TokenizedRow, opening, tokenized_row
 

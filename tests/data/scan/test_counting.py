@@ -11,15 +11,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tuitune.data.detect import Detection
 from tuitune.data.scan.blocks import blocks_of, count_blocks
 from tuitune.data.scan.duplicates import repeated, repeats
 from tuitune.data.scan.inspect import gather, report
 from tuitune.data.scan.lengths import EDGES, Lengths
 from tuitune.data.scan.tally import Reading, count_rows, measures
-from tuitune.data.shapes import SHAPES, to_canonical
-from tuitune.data.shapes.detect import Detection
 from tuitune.data.sources.names import open_source, resolve
 from tuitune.data.sources.rows import LONGEST
+from tuitune.shapes import SHAPES, to_canonical
 
 TURNS = Reading("messages", {"messages": "messages"})
 ODD_LINES = [

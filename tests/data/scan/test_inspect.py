@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
+from tuitune.data.detect import recognise
+from tuitune.data.purpose import refusal_of
 from tuitune.data.scan.inspect import inspect
 from tuitune.data.scan.report import LISTED
-from tuitune.data.shapes.detect import recognise
-from tuitune.data.shapes.purpose import refusal_of
 from tuitune.data.sources.bundled import MODELS, bundled_sets, data_path
 from tuitune.data.sources.files import open_rows
 from tuitune.data.sources.rows import SourceError

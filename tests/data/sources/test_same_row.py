@@ -15,15 +15,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tuitune.data.detect import detect
 from tuitune.data.preparation.writing import write_rows
-from tuitune.data.rows.fields import RowProblem, text
-from tuitune.data.shapes import to_canonical
-from tuitune.data.shapes.detect import detect
 from tuitune.data.sources.files import open_rows
-from tuitune.data.sources.numbers import dumps, loads
 from tuitune.data.sources.pages import read_page
 from tuitune.data.sources.parquet_rows import of_batch
 from tuitune.data.sources.rows import mark
+from tuitune.rows.fields import RowProblem, text
+from tuitune.rows.numbers import dumps, loads
+from tuitune.shapes import to_canonical
 
 DIGITS = [
     "7", "-12", "1.10", "1e400", "-1E-400", "0.1000000000000000055", "123456789012345678901234567890",

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from tuitune.data.shapes.detect import Detection
+from tuitune.data.detect import Detection
 from tuitune.data.sources.rows import Row, name_of
 from tuitune.problem import TuituneError
 

@@ -13,8 +13,8 @@ from tuitune.data.preparation.assembled import Item, Say, StepReport
 from tuitune.data.preparation.near_duplicates import near_duplicates, resembling
 from tuitune.data.preparation.split import Split
 from tuitune.data.preparation.texts import answer, instruction, tidied
-from tuitune.data.sources.numbers import dumps
 from tuitune.recipe.sections.cleaning import USUAL_SHORTEST, USUAL_SIMILARITY, CleaningSection
+from tuitune.rows.numbers import dumps
 from tuitune.units import percent_text
 
 Step = Callable[[list[Item], CleaningSection, StepReport, Say], list[Item]]

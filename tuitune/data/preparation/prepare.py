@@ -9,7 +9,7 @@ from tuitune.data.preparation.assembled import Assembled, DataRefused, Item, Say
 from tuitune.data.preparation.cleaning_steps import clean_rows, leaks
 from tuitune.data.preparation.reading import RowReader
 from tuitune.data.preparation.split import Split, draw_order, parted, split
-from tuitune.data.shapes.purpose import ANYTHING, Purpose
+from tuitune.data.purpose import ANYTHING, Purpose
 from tuitune.data.sources.rows import name_of
 from tuitune.problem import Problem
 from tuitune.recipe.schema import Recipe

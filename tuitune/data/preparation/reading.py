@@ -6,17 +6,17 @@ from collections.abc import Iterator
 from itertools import chain, islice
 from pathlib import Path
 
+from tuitune.data.detect import SAMPLE, Detection, recognise
 from tuitune.data.preparation.assembled import DataRefused, Item, Say, StepReport
-from tuitune.data.rows.beside import Columns
-from tuitune.data.rows.fields import RowProblem
-from tuitune.data.rows.unsaid import unread
-from tuitune.data.shapes import to_canonical
-from tuitune.data.shapes.detect import SAMPLE, Detection, recognise
-from tuitune.data.shapes.purpose import Purpose, refusal_of
+from tuitune.data.purpose import Purpose, refusal_of
 from tuitune.data.sources.names import open_source, resolve
 from tuitune.data.sources.rows import Row, mark, name_of
 from tuitune.problem import Problem, TuituneError
 from tuitune.recipe.schema import Recipe
+from tuitune.rows.beside import Columns
+from tuitune.rows.fields import RowProblem
+from tuitune.rows.unsaid import unread
+from tuitune.shapes import to_canonical
 from tuitune.text import clean
 
 _NAMED = 5
@@ -37,7 +37,7 @@ class RowReader:
         self.empty = StepReport("empty", "cleaning.empty", "an empty instruction or answer")
         self.excluded = StepReport("exclude", "data.exclude", "dropped by hand")
         self.unread: dict[str, None] = {}
-        """What the first training rows say and nobody reads (`tuitune.data.rows.unsaid.unread`), in order."""
+        """What the first training rows say and nobody reads (`tuitune.rows.unsaid.unread`), in order."""
 
     @property
     def reports(self) -> list[StepReport]:

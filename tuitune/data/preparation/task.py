@@ -13,15 +13,15 @@ from tuitune.data.preparation.assembled import Assembled, DataRefused, Item
 from tuitune.data.preparation.prepare import prepare
 from tuitune.data.preparation.texts import tidied_values
 from tuitune.data.preparation.writing import TABLES, ending, write_rows
-from tuitune.data.shapes import SHAPES
-from tuitune.data.shapes.purpose import ANYTHING
-from tuitune.data.shapes.shape import Writing
+from tuitune.data.purpose import ANYTHING
 from tuitune.data.sources.names import open_source, resolve
 from tuitune.data.sources.rows import mark, name_of
 from tuitune.data.task_report import TaskReport
 from tuitune.objectives.descriptor import Purpose
 from tuitune.problem import Problem
 from tuitune.recipe.schema import Recipe
+from tuitune.shapes import SHAPES
+from tuitune.shapes.shape import Writing
 
 _HELD = {"text": "plain text", "messages": "a conversation", "prompt": "a prompt and completion"}
 """What a row holds, by a key of its canonical form."""

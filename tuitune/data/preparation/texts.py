@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from tuitune.data.rows.turns import TEXT_KEYS
+from tuitune.rows.turns import TEXT_KEYS
 
 _SPACES_AT_END = re.compile(r"[^\S\n]+(?=\n)")
 _BLANK_LINES = re.compile(r"\n{3,}")

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from tuitune.data.sources.numbers import Written, dumps
 from tuitune.data.sources.rows import SourceError
+from tuitune.rows.numbers import Written, dumps
 
 Rows = Iterable[Mapping[str, Any]]
 

@@ -22,9 +22,9 @@ from tuitune.data.sources.files import is_plain_lines
 from tuitune.data.sources.formats import BOM
 from tuitune.data.sources.json_rows import read_lines
 from tuitune.data.sources.names import Source
-from tuitune.data.sources.numbers import has_fractions
 from tuitune.data.sources.rows import DEEPEST, LONGEST
 from tuitune.problem import TuituneError
+from tuitune.rows.numbers import has_fractions
 
 SIZE = 8 << 20
 """Bytes in a block."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from tuitune.data.purpose import refusal, takes
 from tuitune.data.scan.advice import UNREADABLE, Advice
-from tuitune.data.shapes.purpose import refusal, takes
 from tuitune.objectives import TRAINED, Objective
 
 

@@ -9,11 +9,11 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
+from tuitune.data.detect import SAMPLE, UNKNOWN, Detection, recognise
 from tuitune.data.scan.advice import PERSONAL, advise
 from tuitune.data.scan.duplicates import Duplicates, repeats
 from tuitune.data.scan.report import LISTED, DataProblem, Inspection
 from tuitune.data.scan.tally import Reading, Tally, count_rows
-from tuitune.data.shapes.detect import SAMPLE, UNKNOWN, Detection, recognise
 from tuitune.data.sources.files import open_rows
 
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from tuitune.data.rows.fields import RowProblem
 from tuitune.data.sources.rows import Row, mark
+from tuitune.rows.fields import RowProblem
 
 LISTED = 100
 """Problems in the report itself; a scan's folder has the rest."""

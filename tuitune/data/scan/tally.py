@@ -10,14 +10,14 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from tuitune.data.rows.fields import RowProblem
-from tuitune.data.rows.plain import Measures
-from tuitune.data.rows.unsaid import numbers, unread
 from tuitune.data.scan.lengths import Lengths
 from tuitune.data.scan.report import DataProblem
 from tuitune.data.scan.sample import Hints, ScanSample
-from tuitune.data.shapes import SHAPES
 from tuitune.data.sources.rows import Row, content_of
+from tuitune.rows.fields import RowProblem
+from tuitune.rows.plain import Measures
+from tuitune.rows.unsaid import numbers, unread
+from tuitune.shapes import SHAPES
 
 UNREADABLE = 0
 """The fingerprint of rows that cannot be read, which are no duplicates of each other."""

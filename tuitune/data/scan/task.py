@@ -9,6 +9,7 @@ from typing import Any
 
 import orjson
 
+from tuitune.data.detect import SAMPLE, recognise
 from tuitune.data.scan import PROBLEMS
 from tuitune.data.scan.blocks import Block, blocks_of, count_blocks
 from tuitune.data.scan.duplicates import repeated
@@ -16,7 +17,6 @@ from tuitune.data.scan.inspect import gather, report
 from tuitune.data.scan.languages import languages, model
 from tuitune.data.scan.sample import ROWS
 from tuitune.data.scan.tally import Reading, Tally, count_rows
-from tuitune.data.shapes.detect import SAMPLE, recognise
 from tuitune.data.sources.names import fetched, open_source, resolve
 from tuitune.data.sources.rows import Row, name_of
 from tuitune.data.task_report import TaskReport

@@ -10,8 +10,8 @@ from typing import Any, BinaryIO, TextIO
 import orjson
 
 from tuitune.data.sources.formats import BOM
-from tuitune.data.sources.numbers import decoder, has_fractions
 from tuitune.data.sources.rows import DEEPEST, LONGEST, Row
+from tuitune.rows.numbers import decoder, has_fractions
 from tuitune.text import clean
 
 _CHUNK = 1 << 20

@@ -20,9 +20,9 @@ from tuitune.data.sources.files import is_plain_lines, open_rows
 from tuitune.data.sources.formats import BOM
 from tuitune.data.sources.json_rows import read_lines
 from tuitune.data.sources.names import Source, resolve, rows_of_one, stamp
-from tuitune.data.sources.numbers import loads
 from tuitune.data.sources.rows import Row, name_of
 from tuitune.problem import TuituneError
+from tuitune.rows.numbers import loads
 from tuitune.text import last_line
 
 WAIT_SECONDS = 120.0

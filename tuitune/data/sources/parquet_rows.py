@@ -17,9 +17,9 @@ import pyarrow.compute
 import pyarrow.parquet
 import pyarrow.types as kinds
 
-from tuitune.data.sources.numbers import fraction
 from tuitune.data.sources.parquet_size import TOO_MUCH, chunks, limit_of, refuse_bomb, repeats, unpacked
 from tuitune.data.sources.rows import LONGEST, Row, SourceError, mark
+from tuitune.rows.numbers import fraction
 from tuitune.text import clean
 
 Settle = Callable[[int, dict[str, Any]], Row]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,10 +19,6 @@ LONGEST = 8 << 20
 
 DEEPEST = 100
 """Levels of nesting in the deepest row that is taken."""
-
-BYTES_MARK = "⟨"
-BYTES = re.compile(r"⟨\d+ bytes, [0-9a-f]{12}⟩")
-"""How bytes that are no text stand in a row: their number and their hash."""
 
 _UNCHANGED = orjson.OPT_SORT_KEYS | orjson.OPT_PASSTHROUGH_SUBCLASS
 

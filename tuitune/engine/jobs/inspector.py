@@ -16,13 +16,9 @@ from typing import IO, Any
 import psutil
 from tokenizers import Encoding
 
-from tuitune.data.rows.fields import RowProblem
-from tuitune.data.rows.turns import is_learned
-from tuitune.data.shapes import to_canonical
-from tuitune.data.shapes.detect import Detection, detect, recognise
-from tuitune.data.shapes.purpose import refusal
+from tuitune.data.detect import Detection, detect, recognise
+from tuitune.data.purpose import refusal
 from tuitune.data.sources.names import open_source, resolve
-from tuitune.data.sources.numbers import loads
 from tuitune.engine.load.tokenizer import choose_template, load_tokenizer, longest_of, place_of, stop_ids_of
 from tuitune.engine.process.failures import EngineError, explain
 from tuitune.engine.tokens.control_tokens import ControlTokens
@@ -31,6 +27,10 @@ from tuitune.engine.tokens.reasons import reasons
 from tuitune.engine.tokens.remarks import Remark, control, judge, longer, omission
 from tuitune.problem import TuituneError
 from tuitune.recipe.schema import Recipe
+from tuitune.rows.fields import RowProblem
+from tuitune.rows.numbers import loads
+from tuitune.rows.turns import is_learned
+from tuitune.shapes import to_canonical
 from tuitune.units import percent_text
 
 _SAMPLE = 200

@@ -8,7 +8,7 @@ from typing import Any
 
 from transformers import PreTrainedTokenizerBase
 
-from tuitune.data.rows.turns import REASONING
+from tuitune.rows.turns import REASONING
 
 Canonical = dict[str, Any]
 

@@ -1,6 +1,6 @@
 """From rows to tokens: which tokens a row becomes and which of them are learned.
 
-A canonical row (see `tuitune.data.shapes`) has `messages` and perhaps `tools`, `prompt` and `completion`, or
+A canonical row (see `tuitune.shapes`) has `messages` and perhaps `tools`, `prompt` and `completion`, or
 `text`. Conversations go through the chat template; the end-of-turn token after an answer is learned with it.
 """
 
@@ -18,16 +18,16 @@ from numpy.typing import NDArray
 from tokenizers import Encoding
 from transformers import PreTrainedTokenizerBase
 
-from tuitune.data.rows.turns import is_learned
 from tuitune.engine.process.failures import EngineError
 from tuitune.engine.tokens.answers import AnswerFinder, Ends, begun
 from tuitune.engine.tokens.collator import IGNORED
 from tuitune.engine.tokens.omissions import ANSWERS, CALLS, EARLIER_ANSWERS, left_out, mismarked
 from tuitune.engine.tokens.places import Places
 from tuitune.engine.tokens.template import ChatTemplate, Messages, RenderProblem, Spans, Tools
+from tuitune.rows.turns import is_learned
 
 Canonical = dict[str, Any]
-"""A row as `tuitune.data.shapes` makes it: `messages` (and `tools`), `prompt` and `completion`, or `text`."""
+"""A row as `tuitune.shapes` makes it: `messages` (and `tools`), `prompt` and `completion`, or `text`."""
 
 Numbers = NDArray[np.int32]
 

@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from tuitune.data.rows.turns import REASONING
 from tuitune.engine.tokens.control_tokens import strings
 from tuitune.engine.tokens.places import Places, Span, contiguous, in_order, parted, place_of, stands
 from tuitune.engine.tokens.template import Tools
+from tuitune.rows.turns import REASONING
 
 SYSTEM, REASONS, EARLIER_REASONS = "system turns", "reasoning", "the reasoning of earlier answers"
 THOUGHTS = "what answers say in <think> tags"

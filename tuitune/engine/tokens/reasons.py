@@ -9,11 +9,11 @@ from itertools import accumulate
 
 from tokenizers import Encoding
 
-from tuitune.data.rows.turns import is_learned
 from tuitune.engine.process.failures import EngineError
 from tuitune.engine.tokens.answers import AnswerFinder
 from tuitune.engine.tokens.encode import Canonical, Encoder, Rendered, messages_of
 from tuitune.engine.tokens.template import Messages, Spans
+from tuitune.rows.turns import is_learned
 
 _TURNS = ("system", "user", "tool", "weight", "earlier", "prompt")
 _CODES = {name: number for number, name in enumerate(_TURNS, 1)}

@@ -23,9 +23,9 @@ import numpy as np
 import orjson
 import pyarrow as pa
 
-from tuitune.data.sources.numbers import dumps, loads
 from tuitune.engine.tokens.encode import Canonical, Encoded
 from tuitune.paths import data_home, private_directory
+from tuitune.rows.numbers import dumps, loads
 from tuitune.runs.store import files, manifest
 
 KEPT_BYTES = 8 << 30

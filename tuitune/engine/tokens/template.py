@@ -20,9 +20,9 @@ from trl.chat_template_utils import (
     supports_tool_calling,
 )
 
-from tuitune.data.rows.turns import REASONING
 from tuitune.engine.process.failures import EngineError, first_line
 from tuitune.engine.process.time_limit import time_limit
+from tuitune.rows.turns import REASONING
 from tuitune.text import clean
 
 Messages = list[dict[str, Any]]

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from tuitune.data.shapes import SHAPES
 from tuitune.planning.checks.situation import Advice, Situation
 from tuitune.recipe.steps import held_out_rows
+from tuitune.shapes import SHAPES
 from tuitune.text import clean
 
 _FEW_HELD_OUT = 5

@@ -10,11 +10,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from tuitune.data.rows.fields import RowProblem
-from tuitune.data.rows.unsaid import numbers, unread
-from tuitune.data.shapes import Canonical, to_canonical
-from tuitune.data.shapes.detect import Detection, recognise
-from tuitune.data.shapes.purpose import refusal_of
+from tuitune.data.detect import Detection, recognise
+from tuitune.data.purpose import refusal_of
 from tuitune.data.sources.names import open_source, resolve
 from tuitune.data.sources.rows import Row, mark, name_of
 from tuitune.hardware.models import hub_cache
@@ -22,6 +19,9 @@ from tuitune.hub import rows_offline
 from tuitune.paths import expanded, not_utf8
 from tuitune.problem import Problem, TuituneError
 from tuitune.recipe.schema import Recipe
+from tuitune.rows.fields import RowProblem
+from tuitune.rows.unsaid import numbers, unread
+from tuitune.shapes import Canonical, to_canonical
 from tuitune.text import clean
 
 SAMPLE = 200

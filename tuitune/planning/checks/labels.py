@@ -8,10 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tuitune import plain
-from tuitune.data.rows.fields import RowProblem
-from tuitune.data.rows.turns import is_learned
-from tuitune.data.shapes import to_canonical
-from tuitune.data.shapes.detect import recognise
+from tuitune.data.detect import recognise
 from tuitune.data.sources.bundled import PREFIX
 from tuitune.data.sources.names import open_source, resolve
 from tuitune.data.tasks import Task
@@ -20,6 +17,9 @@ from tuitune.paths import expanded
 from tuitune.planning.data_plan import token_task
 from tuitune.problem import TuituneError
 from tuitune.recipe.schema import Recipe
+from tuitune.rows.fields import RowProblem
+from tuitune.rows.turns import is_learned
+from tuitune.shapes import to_canonical
 
 _SAMPLE = 200
 _MOST_ROWS, _MOST_BYTES = 5_000, 4 << 20

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import os.path
 import re
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
 from tuitune.recipe.declaration import Count, HeldOut, Section, rule, setting
-from tuitune.recipe.roles import ROLES, ROLES_OF, ShapeName, shape_of
 from tuitune.recipe.sections.objective import objectives_that_read
 from tuitune.recipe.values import shown
+from tuitune.shapes import ROLES, TRAINABLE, shape_of
 
 _MOST_MIXED = 0.9
 _MARK = re.compile(r"[0-9a-f]{16}")
+
+if TYPE_CHECKING:
+    ShapeName = str
+else:
+    ShapeName = Literal[("auto", *TRAINABLE)]
 
 
 class DataSection(Section):
@@ -136,8 +141,8 @@ class DataSection(Section):
 
     @rule("loss_on", "shape")
     def _plain_text(self) -> str | None:
-        roles = ROLES_OF.get(self.shape)
-        if roles is not None and roles.whole and self.loss_on != "all":
+        shape = TRAINABLE.get(self.shape)
+        if shape is not None and shape.roles.whole and self.loss_on != "all":
             return f'plain text has no {self.loss_on} turns; set loss_on = "all"'
         return None
 
@@ -154,7 +159,7 @@ class DataSection(Section):
         if "text" in columns and len(columns) > 1:
             return "text cannot be combined with other roles; map either text, or prompt and completion"
         shape = shape_of(columns) if self.shape == "auto" else self.shape
-        roles = ROLES_OF[shape]
+        roles = TRAINABLE[shape].roles
         if strange := [role for role in columns if role not in roles.names]:
             takes = " and ".join(roles.needed or roles.names)
             return f"the shape {shape} has no {strange[0]}, only {takes}; remove the column, or change the shape"

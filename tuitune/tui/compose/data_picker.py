@@ -8,7 +8,7 @@ from typing import Any
 from textual import on
 from textual.content import Content
 
-from tuitune.data.shapes.purpose import refusal_of
+from tuitune.data.purpose import refusal_of
 from tuitune.data.sources.bundled import BundledSet, bundled_sets
 from tuitune.hardware.models import looks_like_hub_id
 from tuitune.problem import TuituneError

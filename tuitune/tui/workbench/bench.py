@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tuitune.data.detect import Detection
 from tuitune.data.scan import begin_scan
-from tuitune.data.shapes.detect import Detection
 from tuitune.data.sources.rows import Row
 from tuitune.data.tasks import Progress, Task
 from tuitune.objectives import Objective

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from textual.content import Content
 
-from tuitune.data.shapes.purpose import refusal_of
+from tuitune.data.purpose import refusal_of
 from tuitune.data.sources.rows import name_of
 from tuitune.text import clean
 from tuitune.tui.widgets.bars import joined, labelled

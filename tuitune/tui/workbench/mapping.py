@@ -12,13 +12,13 @@ from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
 
-from tuitune.data.shapes.detect import Detection, recognise
-from tuitune.data.shapes.purpose import Purpose, refusal_of, ways_out
-from tuitune.data.shapes.shape import WayOut
+from tuitune.data.detect import Detection, recognise
+from tuitune.data.purpose import Purpose, refusal_of, settings_of, ways_out
 from tuitune.data.sources.rows import Row as DataRow
-from tuitune.recipe.roles import ROLES, ROLES_OF, shape_of
 from tuitune.recipe.sections.data import DataSection
 from tuitune.recipe.settings import setting
+from tuitune.shapes import ROLES, SHAPES, TRAINABLE, shape_of
+from tuitune.shapes.shape import WayOut
 from tuitune.text import clean
 from tuitune.tui.widgets.dialogs import Dialog
 from tuitune.tui.widgets.row_list import ListRow, RowList, text_row
@@ -82,7 +82,7 @@ class MappingDialog(Dialog[dict[str, Any]]):
         another shape would let bad answers in. One is let go where it is set to none.
         """
         auto = self._shape == "auto"
-        known, roles = ({}, ROLES) if auto else (self._found.columns, ROLES_OF[self._shape].names)
+        known, roles = ({}, ROLES) if auto else (self._found.columns, SHAPES[self._shape].roles.names)
         return {role: column for role, column in {**known, **self._given}.items() if column and role in roles}
 
     def _show(self, *, cursor: str | None = None) -> None:
@@ -99,7 +99,7 @@ class MappingDialog(Dialog[dict[str, Any]]):
         self._preview()
 
     def _roles(self, found: Detection) -> tuple[str, ...]:
-        return ROLES_OF[found.shape if found.shape in ROLES_OF else shape_of(found.columns)].names
+        return SHAPES[found.shape if found.shape in TRAINABLE else shape_of(found.columns)].roles.names
 
     def _detection(self, changes: Mapping[str, Any] | None = None) -> Detection:
         changes = changes or {}
@@ -109,7 +109,7 @@ class MappingDialog(Dialog[dict[str, Any]]):
     @on(RowList.Highlighted)
     def _preview(self) -> None:
         way = self._way()
-        found = self._detection(way.changes if way else None)
+        found = self._detection(settings_of(way) if way else None)
         self.query_one("#seen", Static).update(_seen(self._rows, found, self._purpose))
 
     def _way(self) -> WayOut | None:
@@ -132,12 +132,12 @@ class MappingDialog(Dialog[dict[str, Any]]):
         at = names.index(shown[role]) if shown.get(role) in names else 0
         shown[role] = names[(at + by) % len(names)]
         if self._shape == "auto":
-            self._shape = found.shape if found.shape in ROLES_OF else shape_of(self._roles(found))
+            self._shape = found.shape if found.shape in TRAINABLE else shape_of(self._roles(found))
         self._given |= shown
 
     def action_use(self) -> None:
         way = self._way()
-        self.dismiss(way.changes if way else {"data.shape": self._shape, "data.columns": self._columns})
+        self.dismiss(settings_of(way) if way else {"data.shape": self._shape, "data.columns": self._columns})
 
     def action_scroll_row(self, by: int) -> None:
         self.query_one(VerticalScroll).scroll_relative(y=by * 3, animate=False)

@@ -13,9 +13,9 @@ from textual.app import ComposeResult
 from textual.content import Content
 from textual.widgets import Input, Static
 
+from tuitune.data.purpose import refusal
 from tuitune.data.scan import problems
 from tuitune.data.scan.report import DataProblem
-from tuitune.data.shapes.purpose import refusal
 from tuitune.data.tasks import Task
 from tuitune.problem import TuituneError
 from tuitune.recipe.document import write_text

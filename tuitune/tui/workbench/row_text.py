@@ -9,8 +9,8 @@ from typing import Any
 
 from textual.content import Content
 
-from tuitune.data.rows.turns import is_learned
-from tuitune.data.sources.numbers import Written
+from tuitune.rows.numbers import Written
+from tuitune.rows.turns import is_learned
 from tuitune.text import clean
 from tuitune.views.data_page import PageRow
 

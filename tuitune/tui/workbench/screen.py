@@ -14,7 +14,7 @@ from textual.binding import BindingType
 from textual.timer import Timer
 from textual.worker import get_current_worker
 
-from tuitune.data.shapes.detect import Detection, recognise
+from tuitune.data.detect import Detection, recognise
 from tuitune.data.sources.rows import name_of
 from tuitune.data.tasks import Progress, Task
 from tuitune.problem import TuituneError

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tuitune.cli.arguments import Parser
 from tuitune.cli.verbs.data import add_output, add_source
-from tuitune.data.shapes import WRITABLE
+from tuitune.shapes import WRITABLE
 
 
 def arguments(parser: Parser) -> None:

@@ -15,9 +15,9 @@ from tuitune.cli.task_progress import result_of
 from tuitune.data.scan import begin_scan
 from tuitune.data.scan.fit import advice_for
 from tuitune.data.scan.report import DataProblem, Inspection
-from tuitune.data.shapes import READABLE
 from tuitune.objectives import OBJECTIVES
 from tuitune.problem import TuituneError
+from tuitune.shapes import READABLE
 from tuitune.units import percent_text
 
 _SHOWN = 20
