@@ -61,11 +61,11 @@ def test_a_learning_rate_takes_effect_at_the_next_step_and_is_in_the_record(engi
     nonce = spool.request(run, "tune", {"changes": {"training.learning_rate": 3e-5}})
     done = real_runs.until(run, lambda: spool.outcome(run, nonce))
     assert done and done.ok is True, done
-    real_runs.until(run, lambda: real_runs.step(run) >= done["step"] + 20)
+    real_runs.until(run, lambda: real_runs.step(run) >= done.step + 20)
     spool.request(run, "pause")
     assert real_runs.rest(run) == "paused"
     (tuned,) = records(run, "tuned")
-    assert (tuned["nonce"], tuned["step"]) == (nonce, done["step"])
+    assert (tuned["nonce"], tuned["step"]) == (nonce, done.step)
     assert tuned["changes"] == {"training.learning_rate": 3e-5}
     rates = {record["step"]: record["learning_rate"] for record in records(run, "step")}
     assert all(rate == pytest.approx(1e-4 if step <= tuned["step"] else 3e-5) for step, rate in rates.items())
