@@ -50,3 +50,8 @@ class Recipe(Section):
     def optimises(self) -> Trained:
         """The objective."""
         return TRAINED[self.objective.kind]
+
+    @property
+    def packs(self) -> bool:
+        """Whether several rows are packed into one: by choice, where the objective has it."""
+        return self.data.packing and "data.packing" in self.optimises.settings

@@ -49,7 +49,7 @@ def run(report: TaskReport) -> dict[str, Any]:
     tokens = _in_words(lambda: tokenize(recipe, template, stop_ids, tell, base=base))
     facts = tokens.facts
     report.progress("packing")
-    rows = packed(tokens.train, recipe.data.max_length if recipe.data.packing else None)
+    rows = packed(tokens.train, recipe.data.max_length if recipe.packs else None)
     room = len(rows) * recipe.data.max_length
     encoder = Encoder(template, recipe.data.loss_on, recipe.data.max_length, stop_ids)
     judged = judge(encoder, stop_ids, {*facts["used"], *facts["held_out"]["used"]})
@@ -58,7 +58,7 @@ def run(report: TaskReport) -> dict[str, Any]:
         "held_out": facts["held_out"]["rows"],
         "max_length": recipe.data.max_length,
         "packed_rows": len(rows),
-        "fill": facts["tokens"] / room if recipe.data.packing and room else None,
+        "fill": facts["tokens"] / room if recipe.packs and room else None,
         "lost": [{key: one[key] for key in ("row", "place", "why", "mark")} for one in facts["lost"]],
         "verdicts": [asdict(one) for one in (*judged, *_of_all_rows(facts, recipe, longest_of(recipe.model, place)))],
         "errors": [reason] if (reason := refusal(facts, recipe)) else [],

@@ -198,7 +198,7 @@ def _keeps_documents_apart(model: PreTrainedModel, stock: str, recipe: Recipe, r
     """
     if recipe.model.attention == "auto":
         model.set_attn_implementation(DOCUMENTS)
-    elif not recipe.data.packing:
+    elif not recipe.packs:
         return False
     if (problem := separates_documents(model)) is None:
         return True

@@ -79,7 +79,7 @@ def arrange(tokens: Tokenized, recipe: Recipe, *, flat: bool) -> Prepared:
         order = list(range(len(train)))
         random.Random(recipe.run.seed).shuffle(order)
         train = train.select(order, keep_in_memory=True)
-    length = recipe.data.max_length if recipe.data.packing and flat else None
+    length = recipe.data.max_length if recipe.packs and flat else None
     train = packed(train, length)
     held_out = None if tokens.held_out is None else packed(tokens.held_out, length)
     return Prepared(

@@ -71,7 +71,7 @@ def _more_steps(recipe: Recipe) -> Iterator[dict[str, Any]]:
         while size > 1:
             size //= 2
             sizes.append({**smallest, key: size})
-    loose: dict[str, Any] = {"data.packing": False} if recipe.data.packing else {}
+    loose: dict[str, Any] = {"data.packing": False} if recipe.packs else {}
     changes = [*sizes, *({**loose, **size} for size in sizes if loose)]
     if training.epochs < _MOST_EPOCHS:
         changes.append({**changes[-1], "training.epochs": _MOST_EPOCHS})

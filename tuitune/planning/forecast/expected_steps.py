@@ -75,7 +75,7 @@ def _batched(
     if packed is not None or rows is None:
         return packed, "exactly"
     left = training_rows(rows, data)
-    if not data.packing:
+    if not recipe.packs:
         return left, "about" if _is_drawn(recipe) else "exactly"
     if not tokens:
         return left, "up to"

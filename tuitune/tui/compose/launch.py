@@ -160,7 +160,7 @@ def _steps(recipe: Recipe, found: Check) -> str:
 
 def _step(recipe: Recipe) -> str:
     batch, accumulation, data = recipe.training.batch_size, recipe.training.accumulation, recipe.data
-    packed = f"packed rows of up to {data.max_length:,} tokens each" if data.packing else "rows"
+    packed = f"packed rows of up to {data.max_length:,} tokens each" if recipe.packs else "rows"
     return f"{batch * accumulation:,} {packed} ({batch} × {accumulation})"
 
 
