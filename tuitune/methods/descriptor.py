@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from tuitune.hardware.model_facts import Linear, ModelFacts
+if TYPE_CHECKING:
+    from tuitune.hardware.model_facts import Linear, ModelFacts
 
 
 class Settings(Protocol):

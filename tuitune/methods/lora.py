@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from tuitune.hardware.model_facts import Linear, ModelFacts
 from tuitune.methods.descriptor import Method, Rates, Result, Settings
+
+if TYPE_CHECKING:
+    from tuitune.hardware.model_facts import Linear, ModelFacts
 
 ADAPTER = Result("adapter", "adapter_config.json", "peft", ("peft",))
 
