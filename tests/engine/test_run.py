@@ -143,6 +143,10 @@ def test_a_run_that_changes_no_weight_is_not_finished(carried: Carry) -> None:
         {"training__learning_rate": 1e-30},
         {"training__max_grad_norm": 1e-30, "training__optimizer": "sgd", "training__weight_decay": 0.5,
          "training__learning_rate": 0.1, "data__eval": ""},
+        {"training__learning_rate": 1e-13, "adapter__method": "none", "model__dtype": "float32", "data__eval": ""},
+        {"training__learning_rate": 1e-13, "adapter__method": "none", "model__dtype": "float32", "data__eval": "",
+         "training__precision": "bf16"},
+        {"training__learning_rate": 1e-30, "adapter__bias": "all", "training__precision": "bf16", "data__eval": ""},
     ],
 )  # fmt: skip
 def test_a_result_that_behaves_like_its_base_model_is_said(carried: Carry, settings: dict[str, Any]) -> None:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Collection
-from typing import Any
+from collections.abc import Callable, Collection
 
 import torch
 import transformers
-from peft import PeftModel
+from torch import Tensor
 
 from tuitune.engine.control.stop_conditions import Outcome
 from tuitune.engine.control.tuning import tunes
@@ -17,7 +16,7 @@ from tuitune.engine.evaluation.generate import Generator
 from tuitune.engine.evaluation.samples import Sampler
 from tuitune.engine.journal.report import Report
 from tuitune.engine.load.device import describe, device, precision
-from tuitune.engine.load.model import Base, fetch, load
+from tuitune.engine.load.model import fetch, load
 from tuitune.engine.load.tokenizer import choose_template, load_tokenizer, refuse_unknown_rows, stop_ids_of
 from tuitune.engine.loop import loss_head, resume
 from tuitune.engine.loop.durable import TrainerLife
@@ -134,6 +133,11 @@ def train(run: Run, report: Report, stop: StopSwitch, pipe: RequestPipe) -> Outc
         loop.perplexities["base"] = past.perplexity
     measure("base", known if recipe.evaluation.perplexity else {*known, "loss"})
 
+    def probe() -> Tensor:
+        with trainer.accelerator.autocast():
+            return artefact.probe(model, base)
+
+    untrained = probe()
     stop.defer()
     if start.checkpoint is not None and start.step >= total:
         trainer.take_over(start.checkpoint, total)
@@ -162,7 +166,7 @@ def train(run: Run, report: Report, stop: StopSwitch, pipe: RequestPipe) -> Outc
     if not trainer.changed:
         text = f"no weight has changed yet: the {folder.name} behaves like its base model"
         report.alert("unchanged", "warning", text)
-    elif _behaves_alike(loop.perplexities, model, base):
+    elif _behaves_alike(loop.perplexities, untrained, probe):
         text = (
             f"the {folder.name} behaves like its base model to the last digit: nothing was learned. Raise "
             f"training.learning_rate ({recipe.training.learning_rate:g}) or training.max_grad_norm "
@@ -174,11 +178,11 @@ def train(run: Run, report: Report, stop: StopSwitch, pipe: RequestPipe) -> Outc
     return loop.outcome
 
 
-def _behaves_alike(perplexities: dict[str, float], model: Any, base: Base) -> bool:
-    """Whether training changed nothing that can be told: the held-out figure, or else logits of an adapted model."""
+def _behaves_alike(perplexities: dict[str, float], untrained: Tensor, probe: Callable[[], Tensor]) -> bool:
+    """Whether training changed nothing that can be told: the held-out figure, or else the logits of the probe."""
     if {"base", "tuned"} <= perplexities.keys():
         return perplexities["base"] == perplexities["tuned"]
-    return isinstance(model, PeftModel) and artefact.is_idle(model, base)
+    return torch.equal(probe(), untrained)
 
 
 def _refuse_too_large(recipe: Recipe, parameters: int | None, on: torch.device) -> None:

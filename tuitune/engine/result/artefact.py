@@ -135,8 +135,8 @@ def _check_adapter(model: PeftModel, base: Base, folder: Path) -> float:
     _same_tensors(
         get_peft_model_state_dict(model, save_embedding_layers=False), load_peft_weights(folder, device="cpu")
     )
-    before = _probe(extract_model_from_parallel(model, keep_fp32_wrapper=False), base)
-    after = _probe(PeftModel.from_pretrained(model.unload(), folder), base)
+    before = probe(extract_model_from_parallel(model, keep_fp32_wrapper=False), base)
+    after = probe(PeftModel.from_pretrained(model.unload(), folder), base)
     largest = float(before.abs().max())
     if not math.isfinite(largest):
         raise EngineError(
@@ -144,15 +144,6 @@ def _check_adapter(model: PeftModel, base: Base, folder: Path) -> float:
             'training.precision = "bf16" (cards from Ampere on) or "fp32"'
         )
     return _accepted(float((before - after).abs().max()), 4 * torch.finfo(base.model.dtype).eps * largest)
-
-
-def is_idle(model: PeftModel, base: Base) -> bool:
-    """Whether an adapter changes none of the logits of a few tokens; a trained bias counts as a change."""
-    if any(config.bias != "none" for config in model.peft_config.values()):
-        return False
-    with model.disable_adapter():
-        bare = _probe(model, base)
-    return torch.equal(bare, _probe(model, base))
 
 
 def _same_tensors(trained: dict[str, Tensor], saved: dict[str, Tensor]) -> None:
@@ -193,10 +184,11 @@ def _numbers(file: Path) -> int:
     return sum(torch.Size(entry["shape"]).numel() for entry in tensors)
 
 
-def _probe(model: Any, base: Base) -> Tensor:
+def probe(model: Any, base: Base) -> Tensor:
+    """The logits of a few tokens, in main memory."""
     ids = torch.arange(min(32, model.config.get_text_config().vocab_size), device=model.device)[None]
     before = set_attention(model, base.stock_attention)
     with undisturbed(model):
-        logits = model(input_ids=ids, use_cache=False).logits.float()
+        logits = model(input_ids=ids, use_cache=False).logits.float().cpu()
     set_attention(model, before)
     return logits
