@@ -387,7 +387,16 @@ def test_a_chat_template_is_a_file(base: Path) -> None:
     assert not looked_at(base, data__template="chat.jinja").errors
     assert "no such file" in error(looked_at(base, data__template="none.jinja"))[1]
     key, message = error(looked_at(base, data__template="."))
-    assert (key, "not a file" in message) == ("data.template", True)
+    assert (key, "a folder" in message) == ("data.template", True)
+    os.mkfifo(base / "pipe.jinja")
+    for name, content in {
+        "latin.jinja": "{{ 'café' }}".encode("latin-1"), "wide.jinja": "{{ messages }}".encode("utf-16"),
+        "empty.jinja": b" \n", "long.jinja": b"x" * (2**20 + 1), "pipe.jinja": None,
+    }.items():  # fmt: skip
+        if content is not None:
+            (base / name).write_bytes(content)
+        key, message = error(looked_at(base, data__template=name))
+        assert key == "data.template" and message.startswith(f"{name}: ")
     assert "\x1b" not in str(looked_at(base, data__template="\x1b[31m\0").errors)
     model_folder(base / "bare", TINY, template=False)
     assert advice(looked_at(base, model__id="bare"), "chat-template")

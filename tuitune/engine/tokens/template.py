@@ -22,6 +22,7 @@ from trl.chat_template_utils import (
 
 from tuitune.engine.process.failures import EngineError, first_line
 from tuitune.engine.process.time_limit import time_limit
+from tuitune.planning.checks.template import template_text
 from tuitune.rows.turns import REASONING
 from tuitune.text import clean
 
@@ -49,7 +50,6 @@ end-of-text token after each answer. New control tokens would need embeddings th
 _SIGN = "sentinel91c4"
 _EXCHANGE: Messages = [{"role": "user", "content": "One?"}, {"role": "assistant", "content": "First."}]
 
-_LONGEST_FILE = 1 << 20
 _LONGEST_TEXT = 1 << 20
 _AMPLIFICATION = 4
 
@@ -206,19 +206,11 @@ def _with_reasoning_said(one: dict[str, Any]) -> dict[str, Any]:
 def apply_template_file(tokenizer: PreTrainedTokenizerBase, path: Path) -> None:
     """Give the tokenizer the chat template in a file; EngineError where there is none that can be compiled."""
     try:
-        with path.open("rb") as file:
-            content = file.read(_LONGEST_FILE + 1)
-        text = content.decode("utf-8")
-        if len(content) > _LONGEST_FILE:
-            raise ValueError("is larger than 1 MiB")
-        if not text.strip():
-            raise ValueError("is empty")
+        text = template_text(path)
         with time_limit():
             render_jinja_template([], chat_template=text)
     except OSError as error:
         raise EngineError(f"data.template: {path}: {error.strerror or error}") from error
-    except UnicodeDecodeError as error:
-        raise EngineError(f"data.template: {path}: is not UTF-8 text") from error
     except TemplateSyntaxError as error:
         raise EngineError(f"data.template: {path}, line {error.lineno}: {_words(error)}") from error
     except (ValueError, RecursionError, MemoryError) as error:

@@ -17,6 +17,7 @@ from tuitune.data.sources.rows import Row, mark, name_of
 from tuitune.hardware.models import hub_cache
 from tuitune.hub import rows_offline
 from tuitune.paths import expanded, not_utf8
+from tuitune.planning.checks.template import template_text
 from tuitune.problem import Problem, TuituneError
 from tuitune.recipe.schema import Recipe
 from tuitune.rows.fields import RowProblem
@@ -70,13 +71,17 @@ def check_data(recipe: Recipe, base: Path) -> DataCheck:
 
 
 def _check_template(name: str, base: Path) -> list[Problem]:
+    if not name:
+        return []
     try:
-        path = base / expanded(name)
-        if not name or path.is_file():
-            return []
-        wrong = "not a file" if path.exists() else "no such file"
-    except (OSError, RuntimeError, ValueError) as error:
-        wrong = f"unreadable ({getattr(error, 'strerror', None) or error})"
+        template_text(base / expanded(name))
+        return []
+    except FileNotFoundError:
+        wrong = "no such file"
+    except OSError as error:
+        wrong = f"cannot be read ({error.strerror or error})"
+    except ValueError as error:
+        wrong = str(error)
     message = f"{clean(name, limit=200)}: {wrong}; name a Jinja chat template, or leave it empty"
     return [Problem("data.template", message)]
 
