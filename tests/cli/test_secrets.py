@@ -86,7 +86,7 @@ def test_a_run_that_is_detached_followed_and_stopped_keeps_it_in_its_recipe_alon
     stopped = json.loads(answer.out)
     assert (answer.code, stopped["state"]) == (0, "stopped"), answer.err
     assert 0 < stopped["step"] < 100000 and Path(stopped["adapter"]) == run.adapter
-    assert "https://data.example.org/rows.jsonl, " in (run.adapter / "README.md").read_text()
+    assert "`https://data.example.org/rows.jsonl`, " in (run.adapter / "README.md").read_text()
     assert json.loads(run.data_file.read_text())["train"].startswith("https://data.example.org/rows.jsonl?part=1&")
     assert holders(home) == ["recipe.toml"]
     assert SECRET not in begun + told + followed.read_text() + answer.out + answer.err

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from importlib.metadata import version
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -32,7 +33,7 @@ def model_card(
     )
     lines = [
         f"# {recipe.run.name}",
-        f"{method.made} `{_short(recipe.model.id)}`, made with tuitune {__version__}.",
+        f"{method.made} {_code(_short(recipe.model.id))}, made with tuitune {__version__}.",
         *([recipe.run.notes] if recipe.run.notes else []),
         *([] if complete else ["Training was stopped before its end."]),
         "## Use",
@@ -57,6 +58,13 @@ def _short(name: str) -> str:
     return clean(Path(name).name if Path(name).exists() else name)
 
 
+def _code(text: str) -> str:
+    """A name as Markdown shows it letter for letter: between more backticks than stand together in it (CommonMark)."""
+    fence = "`" * (1 + max(map(len, re.findall("`+", text)), default=0))
+    room = " " if text.strip(" `") != text else ""
+    return f"{fence}{room}{text}{room}{fence}"
+
+
 def _usage(recipe: Recipe, base: Base) -> str:
     result = recipe.method.result
     needed = ["transformers", "accelerate", *result.packages]
@@ -68,7 +76,7 @@ def _usage(recipe: Recipe, base: Base) -> str:
 def _settings(recipe: Recipe, base: Base, data: Prepared, steps: int) -> dict[str, str]:
     training, adapter = recipe.training, recipe.adapter
     settings = {
-        "data": f"{_short(recipe.data.train)}, {data.train_rows:,} rows, {count_text(data.train_tokens)} tokens",
+        "data": f"{_code(_short(recipe.data.train))}, {data.train_rows:,} rows, {count_text(data.train_tokens)} tokens",
         "learned from": {"assistant": "the assistant's turns", "completion": "the last answer", "all": "every token"}[
             recipe.data.loss_on
         ],
@@ -102,4 +110,4 @@ def _table(rows: dict[str, str]) -> str:
 
 
 def _cell(text: str) -> str:
-    return text.replace("|", "\\|").replace("\n", " ")
+    return redact(text).replace("|", "\\|").replace("\n", " ")
