@@ -241,8 +241,23 @@ async def test_before_the_runs_are_read_a_key_says_so(make_run: MakeRun, monkeyp
     make_run("one")
     monkeypatch.setattr(RunsScreen, "_watch", lambda screen: None)
     async with TuituneApp().run_test(size=(80, 24), notifications=True) as pilot:
-        await pilot.press("enter")
+        await pilot.press("S")
         await shown(pilot, "Still reading the runs")
+
+
+async def test_a_run_asked_for_before_the_runs_are_read_opens_once_they_are(
+    make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_run("one", state="finished")
+    watch = RunsScreen._watch
+    monkeypatch.setattr(RunsScreen, "_watch", lambda screen: None)
+    async with TuituneApp().run_test(size=(80, 24)) as pilot:
+        home = pilot.app.screen
+        assert isinstance(home, RunsScreen)
+        await pilot.press("enter")
+        assert pilot.app.screen is home
+        watch(home)
+        await until(pilot, lambda: getattr(pilot.app.screen, "NAME", "") == "monitor")
 
 
 async def test_enter_opens_the_monitor_and_again_the_form(make_run: MakeRun) -> None:

@@ -89,6 +89,7 @@ class RunsScreen(TuituneScreen):
         self._herald = RunAlerts()
         self._listed = False
         self._reading = True
+        self._opens_first = False
         self._in_sight = threading.Event()
 
     def compose(self) -> ComposeResult:
@@ -151,11 +152,15 @@ class RunsScreen(TuituneScreen):
         self._write("#users", Content(clean(users, limit=400)))
         self.set_class(bool(users), "-used")
 
-    def on_runs_screen_listed(self, message: Listed) -> None:
+    async def on_runs_screen_listed(self, message: Listed) -> None:
         self._lines, self._listed = message.lines, True
         self._tell()
         if self._can_be_seen():
             self._show()
+        if self._opens_first and not any(line.state == READING for line in self._lines):
+            self._opens_first = False
+            if self.is_current:
+                await self.action_perform("open")
 
     def _tell(self) -> None:
         """Ring and say what has happened to the runs, on whatever screen the person is."""
@@ -219,6 +224,13 @@ class RunsScreen(TuituneScreen):
         if name not in _NEED_A_RUN or self.current() is not None:
             return super().why_disabled(name)
         return "No run here: n composes one, D starts the demo" if self._listed else "Still reading the runs"
+
+    async def action_perform(self, name: str) -> None:
+        """As any screen's; a run asked for before the list is there is opened once it is."""
+        if name == "open" and not self._listed:
+            self._opens_first = True
+        else:
+            await super().action_perform(name)
 
     def action_demo(self) -> None:
         def start() -> None:
