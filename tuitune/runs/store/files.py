@@ -6,7 +6,6 @@ import errno
 import os
 import re
 import stat
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -15,8 +14,6 @@ from tuitune import plain
 
 _DRAFT = re.compile(r"\..+\.(?:json|toml)\.(\d+)")
 """The name of a file that is being written whole, with the writer's pid."""
-
-_ABANDONED_SECONDS = 3_600.0
 
 
 def open_regular(path: Path | str, flags: int, *, directory: int | None = None) -> int:
@@ -88,23 +85,11 @@ def write_whole(path: Path, content: bytes) -> None:
 
 
 def clear_drafts(folder: Path) -> None:
-    """Remove what processes that are gone left when they were killed in `write_whole`.
-
-    One of another machine or container that shares the folder cannot be seen from here, but writes within moments: a
-    draft stays until it has rested for an hour, however the clocks of both differ below that.
-    """
+    """Remove what processes that are gone left when they were killed in `write_whole`."""
     for path in () if folder.is_symlink() else folder.glob(".*"):
         draft = _DRAFT.fullmatch(path.name)
-        if draft and not Path("/proc", draft[1]).exists() and _rested(path) > _ABANDONED_SECONDS:
+        if draft and not Path("/proc", draft[1]).exists():
             path.unlink(missing_ok=True)
-
-
-def _rested(path: Path) -> float:
-    """Seconds since a file was last written; 0 where it is not there."""
-    try:
-        return time.time() - path.lstat().st_mtime
-    except OSError:
-        return 0.0
 
 
 def sync_directory(folder: Path) -> None:
