@@ -42,7 +42,7 @@ def recipe_page() -> str:
         "starts at the folder of that file, wherever the command runs; one given to `--set` or typed on the screen",
         "starts at the current folder.",
         "",
-        "*change* says how long a run that exists takes another value: until it trains, while it is at rest (with",
+        "*change* says how long a run that exists takes another value: until it trains, on resume (with",
         "`tuitune resume RUN --set KEY=VALUE`), or even while it trains (with `tuitune tune`). With ≈ it then resumes",
         "approximately instead of exactly (docs/runs.md); with ⟳ its data is tokenized anew.",
     ]
@@ -89,7 +89,7 @@ def _change(setting: Setting) -> str:
     at_rest = setting.entails.change in ("at rest", "while it trains")
     approximately = at_rest and not setting.affects("nothing")
     signs = [" ≈" if approximately else "", " ⟳" if setting.affects("tokens", "tokenizer") else ""]
-    return setting.entails.change + "".join(signs)
+    return setting.entails.change.replace("at rest", "on resume") + "".join(signs)
 
 
 def keys_page() -> str:

@@ -87,7 +87,7 @@ def test_check_says_what_a_template_leaves_out_and_refuses_what_is_lost(cli, tmp
     answer = cli("check", recipe, "--json")
     assert answer.code == 0
     (said,) = [one for one in json.loads(answer.out)["advice"] if one["id"] == "labels"]
-    assert "leaves out reasoning" in said["message"] and "row 1 (line 1)" in said["message"]
+    assert "drops reasoning" in said["message"] and "row 1 (line 1)" in said["message"]
     call = {"type": "function", "function": {"name": "sum", "arguments": {"of": "two"}}}
     turns[1:] = [{"role": "assistant", "content": "", "tool_calls": [call]}]
     path.write_text((json.dumps({"messages": turns}) + "\n") * 3)

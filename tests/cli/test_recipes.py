@@ -114,7 +114,7 @@ def test_check_says_when_memory_cannot_be_known(cli, tmp_path: Path) -> None:
     assert answer.code == 0
     assert "not known before the model is on this machine" in answer.out
     assert "no problem found; whether it fits in memory is not known" in answer.out
-    assert "can be trained" not in answer.out
+    assert "ready to train" not in answer.out
 
 
 @pytest.fixture

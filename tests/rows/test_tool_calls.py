@@ -105,7 +105,7 @@ for _ in range(5000):
 @pytest.mark.parametrize(
     ("turns", "field", "message", "kind"),
     [
-        ([USER, {"from": "function_call", "value": "f()"}], "[1].value", "found text that is no JSON", "tools"),
+        ([USER, {"from": "function_call", "value": "f()"}], "[1].value", "found text that is not JSON", "tools"),
         ([USER, {"from": "function_call", "value": " "}], "[1].value", "found an empty text", "tools"),
         ([USER, {"from": "function_call", "value": "[]"}], "[1].value", "expected a list of tool calls", "tools"),
         ([USER, {"from": "function_call", "value": "[3]"}], "[1].value[0]", "found a number", "tools"),
@@ -116,7 +116,7 @@ for _ in range(5000):
         (
             [USER, assistant("", tool_calls=[{"name": "f", "arguments": "{x"}])],
             "[1].tool_calls[0].arguments",
-            "expected an object, found text that is no JSON",
+            "expected an object, found text that is not JSON",
             "tools",
         ),
         (
@@ -152,7 +152,7 @@ def test_what_is_wrong_with_a_call_is_named(
     ("tools", "field", "message"),
     [
         (3, "tools", "expected a list of tools, found a number"),
-        ("hammer, saw", "tools", "expected a list of tools, found text that is no JSON"),
+        ("hammer, saw", "tools", "expected a list of tools, found text that is not JSON"),
         ('{"name": "f"}', "tools", "expected a list of tools, found an object"),
         ([3], "tools[0]", "found a number"),
         ([TOOL, {"type": "function"}], "tools[1]", "found type"),

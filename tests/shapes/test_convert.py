@@ -219,7 +219,7 @@ DEEP = "[" * 100_000
         ({}, "messages", "messages", "no such column; the row has no keys", "missing"),
         ({"messages": None}, "messages", "messages", "expected a list of turns, found nothing", "missing"),
         ({"messages": "Hi"}, "messages", "messages", "expected a list of turns, found text", "type"),
-        ({"messages": "[1,"}, "messages", "messages", "expected a list of turns, found text that is no JSON", "type"),
+        ({"messages": "[1,"}, "messages", "messages", "expected a list of turns, found text that is not JSON", "type"),
         ({"messages": DEEP}, "messages", "messages", "JSON that is nested too deeply", "too-deep"),
         ({"messages": []}, "messages", "messages", "the conversation is empty", "empty"),
         ({"messages": ["Hi"]}, "messages", "messages[0]", "a turn with role and content, found text", "type"),

@@ -13,7 +13,7 @@ from tuitune.cli.exit_codes import Exit
 SHARED: dict[str, dict[str, Any]] = {
     "run": {
         "metavar": "RUN",
-        "help": "a run's id, a unique beginning of it, its directory name, or its name where only one bears it",
+        "help": "a run's id, an unambiguous prefix of it, its directory name, or its name if unique",
         "completer": run_names,
     },
     "recipe": {"metavar": "RECIPE", "help": "a recipe file; relative paths in it start at its folder"},

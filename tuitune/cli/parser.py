@@ -30,7 +30,7 @@ VERBS = {
     "machine.models": "base models on this machine",
     "machine.gpus": "GPUs, their free memory and who uses them",
     "machine.doctor": "check this machine: versions, GPU, disk, terminal",
-    "machine.completion": "print what makes a shell complete commands, settings and runs",
+    "machine.completion": "print the script for shell completion of commands, settings and runs",
 }
 """The help of every verb, by its module in `tuitune.cli.verbs`, which is loaded when the verb is used."""
 

@@ -121,7 +121,7 @@ def parsed(value: str, field: str, expected: str, kind: str = "type") -> Any:
     except RecursionError:
         raise RowProblem(field, f"expected {expected}, found JSON that is nested too deeply", "too-deep") from None
     except ValueError as error:
-        raise RowProblem(field, f"expected {expected}, found text that is no JSON ({error})", kind) from None
+        raise RowProblem(field, f"expected {expected}, found text that is not JSON ({error})", kind) from None
 
 
 def kind_of(value: Any) -> str:

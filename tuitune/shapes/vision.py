@@ -76,7 +76,7 @@ def _ways_out(columns: dict[str, str]) -> list[WayOut]:
 
 VISION = Shape(
     name="vision",
-    rows_are="these rows have images, and only text models are trained here; keep the columns of text",
+    rows_are="these rows have images, and tuitune cannot train on images yet; keep the text columns",
     teaches=None,
     roles=Roles(("system",)),
     seen_in=_seen_in,

@@ -88,7 +88,7 @@ def test_the_remedy_for_answers_that_cannot_be_told_works() -> None:
 def test_an_answer_that_the_template_leaves_out_is_refused(template: str) -> None:
     silent = template.replace("{{ m.content }}<|end|>", "<|end|>", 1)
     (row,) = Encoder(ChatTemplate(make_tokenizer(silent)), "assistant", 512).encode([{"messages": TALK}])
-    assert "leaves out words of its answers" in row.problem
+    assert "drops words of its answers" in row.problem
 
 
 def left_out(template: str, *turns: dict[str, Any], inline: bool = False, **more: Any) -> tuple[str, ...]:

@@ -100,7 +100,7 @@ def test_a_call_that_the_template_leaves_out_is_refused(template: str) -> None:
     encoder = Encoder(ChatTemplate(make_tokenizer(template)), "assistant", 512)
     spoken, called = encoder.encode([{"messages": TALK}, {"messages": CALLING}])
     assert not spoken.problem and spoken.learned
-    assert "leaves out its tool calls" in called.problem
+    assert "drops its tool calls" in called.problem
     without_calls = [CALLING[0], {"role": "assistant", "content": "Wait."}, *CALLING[2:]]
     (row,) = encoder.encode([{"messages": without_calls, "tools": [CALL]}])
     assert not row.problem

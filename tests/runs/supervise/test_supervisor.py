@@ -30,7 +30,7 @@ ENDS = {
     "fail": ("failed", "the card is out of memory: lower the batch size"),
     "disk-full": ("failed", "disk full: [Errno 28]"),
     "raise": ("failed", "ImportError: no module named torch •••"),
-    "silent": ("crashed", "the engine ended; how is not known"),
+    "silent": ("crashed", "the engine ended for an unknown reason"),
     "say-stopped": ("stopped", "stopped"),
     "odd-code": ("crashed", "the engine ended with exit code 42"),
     "kill": ("crashed", "the engine was killed by SIGKILL"),

@@ -87,7 +87,7 @@ def _card(wanted: str, build: Build | None) -> Gpu:
     meant = occupancy.candidates(cards, wanted, occupancy.visible_devices())
     if not meant:
         there = ", ".join(f"GPU {card.index}" for card in cards)
-        raise TuituneError(f"no GPU {clean(wanted, limit=60)} to test: there is {there}")
+        raise TuituneError(f"no GPU {clean(wanted, limit=60)} to test; this machine has {there}")
     usable = fitness.usable(meant, build)
     card = next((card for card in usable if not occupancy.is_taken(card)), usable[0])
     if refusal := fitness.refusal(card, build):

@@ -78,7 +78,7 @@ class RowReader:
                 self.say(f"reading {name_of(name)}", read, None)
             marked = mark(row)
             if marked in self.marks:
-                self.excluded.drop(row, name, reason="data.exclude has its mark")
+                self.excluded.drop(row, name, reason="its mark is in data.exclude")
                 continue
             try:
                 if row.values is None:

@@ -117,7 +117,7 @@ def _parquet(path: Path, rows: Rows) -> int:
     try:
         table = pyarrow.table({name: _column([row.get(name) for row in rows]) for name in _columns(rows)})
     except (pyarrow.ArrowException, UnicodeError, OverflowError) as error:
-        raise _Unfit(f"these rows make no table: {error}; write .jsonl") from None
+        raise _Unfit(f"these rows do not form a table: {error}; write .jsonl") from None
     pyarrow.parquet.write_table(table, path)
     return int(table.num_rows)
 

@@ -93,7 +93,7 @@ def _on_classes(sample: ScanSample) -> Iterator[Advice]:
     if often >= 0.5 * seen and often >= 5 * seldom:
         message = (
             f"the answers are {len(answers)} classes, {percent_text(often / seen)} of them '{clean(most, limit=30)}' "
-            f"and {percent_text(seldom / seen)} '{clean(least, limit=30)}': the model learns the commonest. Balance "
+            f"and {percent_text(seldom / seen)} '{clean(least, limit=30)}': the model favours the most common. Balance "
             "them, or evaluate each class"
         )
         yield _advice("class-imbalance", message, warning=True)
@@ -144,7 +144,7 @@ def _on_hints(sample: ScanSample) -> Iterator[Advice]:
         yield _advice("control-characters", _seen(sample, "control", "control or invisible characters"))
     if "lost" in sample.hints:
         found = _seen(sample, "lost", f"{LOST} (U+FFFD) where a character was lost")
-        message = f"{found}; export the text again as UTF-8, or leave these rows out"
+        message = f"{found}; export the text again as UTF-8, or drop these rows"
         yield _advice("lost-characters", message, warning=True)
 
 

@@ -23,7 +23,7 @@ def _on_shape(objective: Objective, shape: str) -> Iterator[Advice]:
         yield {"id": "shape", "level": "warning", "message": message}
     elif objective.name not in TRAINED:
         message = (
-            f"{objective.name} ({objective.title}) can learn from this, but is not trained here yet: "
-            f"tuitune data convert --to {objective.rows_in} writes it as trl's trainer takes it"
+            f"{objective.name} ({objective.title}) can learn from these rows, but tuitune cannot train it yet: "
+            f"tuitune data convert --to {objective.rows_in} writes them for trl's trainer"
         )
         yield {"id": "objective", "level": "info", "message": message}

@@ -109,7 +109,7 @@ def _fault(value: Any, text: str | bytes) -> str | None:
         try:
             json.dumps(value, ensure_ascii=False).encode()
         except UnicodeEncodeError as error:
-            return f"has half of a surrogate pair (U+{ord(error.object[error.start]):04X}), which is no character"
+            return f"has half of a surrogate pair (U+{ord(error.object[error.start]):04X}), which is not a character"
     return None
 
 

@@ -90,7 +90,7 @@ class Unpacked(io.RawIOBase):
         if self.given > max(FREE_BYTES, MOST_RATIO * self.taken):
             self.problem = (
                 f"the file unpacks to more than {MOST_RATIO} times its size, as a decompression bomb does; "
-                "it is read up to here. Unpack it yourself if it is sound"
+                "it is read up to here. Unpack it yourself if you trust it"
             )
             return False
         self.ready = memoryview(content)

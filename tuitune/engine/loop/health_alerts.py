@@ -179,8 +179,8 @@ class Plateau(Detector):
             self.reported = False
         return self.alert_if(
             before >= self.LOW and abs(fallen) + doubt < self.LEAST * before,
-            f"the loss has not gone down for {self.BLOCKS * self.length:,} steps, it stays at "
-            f"{number_text(_mean(newer))}: stop and save, if the samples are good enough",
+            f"the loss has stayed at {number_text(_mean(newer))} for {self.BLOCKS * self.length:,} steps: "
+            "stop and save if the samples are good enough",
         )
 
 
@@ -201,8 +201,8 @@ class Zero(Detector):
         self.steps += seen.steps
         return self.alert_if(
             self.steps >= self.STEPS,
-            f"the loss has been below {self.LOW:g} for {self.steps} steps, the model memorises the rows: "
-            "stop and save, more steps only overfit",
+            f"the loss has been below {self.LOW:g} for {self.steps} steps, so the model memorises the rows: "
+            "stop and save; more steps only overfit",
         )
 
 
@@ -261,7 +261,7 @@ class Overfitting(Detector):
         return self.alert_if(
             self.rises >= self.RISES and loss >= (1 + self.LEAST) * self.lowest and falls,
             f"the held-out loss has risen from {number_text(self.lowest)} (step {self.lowest_step:,}) to "
-            f"{number_text(loss)} while the training loss falls, the model overfits: stop, and train again with fewer "
+            f"{number_text(loss)} while the training loss falls, so the model overfits: stop, and train again with fewer "
             "training.epochs or with evaluation.patience",
         )
 

@@ -124,7 +124,7 @@ def hub_words(error: BaseException) -> str | None:
         )
     if isinstance(error, errors.RepositoryNotFoundError):
         return (
-            f"{where} does not exist on the Hub, or is private. Check the id for typing errors; for a private one, log "
+            f"{where} does not exist on the Hub, or is private. Check the id for typos; for a private one, log "
             "in with `hf auth login` or set HF_TOKEN."
         )
     if isinstance(error, errors.RevisionNotFoundError):

@@ -31,7 +31,7 @@ Canonical = dict[str, Any]
 
 Numbers = NDArray[np.int32]
 
-_NO_CALLS = "the chat template leaves out its tool calls: they would not be learned"
+_NO_CALLS = "the chat template drops its tool calls: they would not be learned"
 
 _TOGETHER = 32
 """Rows rendered at one go: so many again where one of them is refused, and so much text before it is looked at."""
@@ -220,7 +220,7 @@ class Encoder:
         if (ANSWERS in omitted and self.loss_on != "all") or (
             EARLIER_ANSWERS in omitted and self.loss_on == "assistant"
         ):
-            raise RenderProblem("the chat template leaves out words of its answers: they would not be learned")
+            raise RenderProblem("the chat template drops words of its answers: they would not be learned")
         spans = [] if self.loss_on == "completion" and not all(counted[-1:]) else compress(answers, counted)
         learned = [begun(places.text, one, self.template.opening) for one in self._ends.joined(places.text, [*spans])]
         return Rendered(places.text, [self._ends.cut(places.text, one) for one in learned], True, omitted)

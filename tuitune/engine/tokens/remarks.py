@@ -85,7 +85,7 @@ def of_rows(facts: dict[str, Any]) -> Iterator[Remark]:
 
 def omission(what: str, template: str, where: str = "") -> Remark:
     """On what of a row, or of rows, its chat template leaves out."""
-    text = f"{template} {'changes' if what == WORDING else 'leaves out'} {what}{where}"
+    text = f"{template} {'changes' if what == WORDING else 'drops'} {what}{where}"
     fix = {"data.left_out": "inline"} if what in (SYSTEM, REASONS) else None
     return Remark(f"left-out-{slug(what)}", "ok" if what == EARLIER_REASONS else "warning", text, fix)
 

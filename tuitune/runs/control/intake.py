@@ -122,7 +122,7 @@ def _content(spool: int, name: str) -> bytes:
         if found.st_uid != os.geteuid():
             raise ValueError(f"not a request: it belongs to user {found.st_uid}")
         if found.st_nlink > 1:
-            raise ValueError("not a request: it has a second name")
+            raise ValueError("not a request: it has another hard link")
         content = file.read(SIZE_LIMIT + 1)
     if len(content) > SIZE_LIMIT:
         raise ValueError(f"not a request: longer than {SIZE_LIMIT} bytes")

@@ -162,7 +162,7 @@ def _told(run: Run, exit: EngineExit, oom_killed: bool, xids: Sequence[str]) -> 
     elif exit.signal:
         how = f"the engine was killed by {exit.signal}"
     elif exit.code == 0:
-        how = "the engine ended; how is not known"
+        how = "the engine ended for an unknown reason"
     elif exit.code == 1 and words and not xids:
         return words
     else:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 def arguments(parser: Parser) -> None:
     parser.take("run")
-    parser.add_argument("--now", action="store_true", help="kill its processes at once; what was not saved is lost")
+    parser.add_argument("--now", action="store_true", help="kill its processes at once; unsaved steps are lost")
     parser.take("--yes", "--json")
 
 

@@ -40,7 +40,7 @@ def clean(options: argparse.Namespace) -> int:
         write_text(report, json.dumps(result, indent=2, ensure_ascii=False) + "\n")
     code = tell(options, result)
     if recipe.cleaning.too_long == "drop":
-        note("over-long rows are kept; training drops them, once it counts tokens")
+        note("over-long rows are kept; training drops them once it has counted tokens")
     if recipe.cleaning.control_tokens == "remove":
-        note("control tokens are kept; training removes them, once it knows the tokenizer")
+        note("control tokens are kept; training removes them once it has the tokenizer")
     return code

@@ -74,7 +74,7 @@ def check_place(path: Path, options: argparse.Namespace) -> None:
         if path.exists() and path.samefile(source):
             raise SourceError(path, "is the data itself, which is never changed in place; name another file")
     if path.exists() and not options.force:
-        raise SourceError(path, "exists already; --force writes over it")
+        raise SourceError(path, "already exists; --force overwrites it")
     if not path.parent.is_dir():
         raise SourceError(path, "there is no such folder")
 

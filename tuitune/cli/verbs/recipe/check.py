@@ -76,4 +76,4 @@ def _verdict(report: Check) -> str:
     read = f", but read the {'warning' if warnings == 1 else f'{warnings} warnings'} above" if warnings else ""
     if report.forecast is None:
         return f"no problem found; whether it fits in memory is not known{read}"
-    return f"the recipe can be trained{read}"
+    return f"ready to train{read}"

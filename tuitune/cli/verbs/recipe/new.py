@@ -21,7 +21,7 @@ def arguments(parser: Parser) -> None:
     parser.take("--set")
     about = "the recipe to write; - for standard output"
     parser.add_argument("-o", "--output", metavar="FILE", required=True, help=about)
-    parser.add_argument("--force", action="store_true", help="write over an existing file")
+    parser.add_argument("--force", action="store_true", help="overwrite an existing file")
 
 
 def new(options: argparse.Namespace) -> int:
@@ -38,7 +38,7 @@ def new(options: argparse.Namespace) -> int:
         return Exit.DONE
     target = Path(options.output)
     if target.exists() and not options.force:
-        raise TuituneError(f"{target}: exists already; --force writes over it")
+        raise TuituneError(f"{target}: already exists; --force overwrites it")
     if target.absolute().parent != Path.cwd():
         recipe = resolve_paths(recipe, Path.cwd())
     document.write_text(target, document.render(recipe, comments=True))
