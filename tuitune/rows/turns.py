@@ -74,12 +74,12 @@ def _misplaced(role: str, previous: str) -> str:
     if role == "system":
         return "a system turn comes first or not at all"
     if role == previous:
-        return f"two {role} turns follow each other"
+        return f"two {role} turns in a row"
     if role == "assistant":
         return "the conversation begins with the assistant; a user turn comes first"
     if role == "tool":
-        return "a tool answers the assistant; an assistant turn comes before"
-    return "after a tool's answer comes the assistant's turn"
+        return "a tool result follows an assistant turn; none comes before it"
+    return "an assistant turn must follow a tool result"
 
 
 def turn_list(value: Any, field: str) -> list[Turn]:

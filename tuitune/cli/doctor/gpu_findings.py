@@ -15,7 +15,7 @@ from tuitune.hardware.compiler import why_not_compiled
 from tuitune.hardware.fitness import Build
 from tuitune.hardware.gpus import Gpu, GpuSampler
 from tuitune.text import clean
-from tuitune.units import bytes_text
+from tuitune.units import bytes_text, counted
 
 _PROBE = """
 import json, torch
@@ -90,7 +90,7 @@ def _without_cards(sampler: GpuSampler, facts: Mapping[str, Any]) -> Iterator[Fi
     else:
         yield Finding("error", "GPU", f"{reason}; runs stay queued until a GPU is found; {_ON_CPU}")
     if works:
-        text = f"torch {facts['version']} finds {facts['devices']} device(s) that NVML does not"
+        text = f"torch {facts['version']} finds {counted(facts['devices'], 'device')} that NVML does not"
         text += "; a run uses one only when hardware.gpu names it"
         yield Finding("warning", "torch on GPU", text)
     else:
@@ -115,7 +115,7 @@ def _card(gpu: Gpu, build: Build) -> Finding:
 def _torch_on(cards: list[Gpu], build: Build, facts: Mapping[str, Any]) -> Finding:
     """torch's own word, where nothing is known against the cards."""
     if facts["devices"]:
-        return Finding("ok", "torch on GPU", f"{build.title}: {facts['devices']} device(s)")
+        return Finding("ok", "torch on GPU", f"{build.title}: {counted(facts['devices'], 'device')}")
     told = f": {clean(facts['error'], limit=200)}" if facts["error"] else ""
     driver = f" (driver {clean(cards[0].driver, limit=40)})" if cards[0].driver else ""
     remedy = "does `nvidia-smi` work, and has the driver been updated since the last restart?"

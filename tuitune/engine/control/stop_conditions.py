@@ -12,7 +12,7 @@ from tuitune.engine.journal.report import Report
 from tuitune.engine.process.stop import StopSwitch
 from tuitune.recipe.schema import Recipe
 from tuitune.recipe.sections.limits import LimitsSection
-from tuitune.units import duration_text, number_text
+from tuitune.units import counted, duration_text, number_text
 
 Outcome = Literal["finished", "stopped", "paused"]
 
@@ -40,12 +40,11 @@ class EarlyStopping:
         """
         if patience is None or self.without < patience:
             return None
-        many = "evaluation" if self.without == 1 else "evaluations"
-        words = f"no lower held-out loss for {self.without} {many}"
+        words = f"no lower held-out loss for {counted(self.without, 'evaluation')}"
         if self.lowest is None:
             return words
         kept = " and its checkpoint is kept" if best_checkpoint == self.step else ""
-        return f"{words}; the lowest, {number_text(self.lowest)}, was at step {self.step}{kept}"
+        return f"{words}; the lowest, {number_text(self.lowest)}, was at step {self.step:,}{kept}"
 
 
 @dataclass(frozen=True)

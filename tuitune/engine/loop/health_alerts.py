@@ -201,7 +201,7 @@ class Zero(Detector):
         self.steps += seen.steps
         return self.alert_if(
             self.steps >= self.STEPS,
-            f"the loss has been below {self.LOW:g} for {self.steps} steps, so the model memorises the rows: "
+            f"the loss has been below {self.LOW:g} for {self.steps:,} steps, so the model memorises the rows: "
             "stop and save; more steps only overfit",
         )
 
@@ -261,8 +261,8 @@ class Overfitting(Detector):
         return self.alert_if(
             self.rises >= self.RISES and loss >= (1 + self.LEAST) * self.lowest and falls,
             f"the held-out loss has risen from {number_text(self.lowest)} (step {self.lowest_step:,}) to "
-            f"{number_text(loss)} while the training loss falls, so the model overfits: stop, and train again with fewer "
-            "training.epochs or with evaluation.patience",
+            f"{number_text(loss)} while the training loss falls, so the model overfits: stop, and train again with "
+            "fewer training.epochs or with evaluation.patience",
         )
 
 
