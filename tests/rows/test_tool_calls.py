@@ -129,7 +129,7 @@ for _ in range(5000):
         ([USER, assistant("", tool_calls=[call("f", x=b"")])], "[1].tool_calls", "written as JSON", "tools"),
         ([USER, assistant("", tool_calls=[call("f", x="\ud800")])], "[1].tool_calls", "lone surrogate", "encoding"),
         ([USER, assistant("", tool_calls=[call("f", x=DEEP)])], "[1].tool_calls", "nested too deeply", "too-deep"),
-        ([USER, RESULT, ANSWER], "[1]", "a tool answers the assistant", "role-order"),
+        ([USER, RESULT, ANSWER], "[1]", "a tool result follows an assistant turn", "role-order"),
         ([USER, CALLED, RESULT, USER, ANSWER], "[3]", "an assistant turn must follow", "role-order"),
         ([USER, CALLED, {"role": "tool", "output": "1"}], "[2]", "no 'content'; it has role, output", "missing"),
         ([USER, CALLED, {"role": "tool", "content": None}, COLD], None, "", ""),

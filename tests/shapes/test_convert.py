@@ -261,7 +261,7 @@ DEEP = "[" * 100_000
         ({"messages": [user([{"type": "text"}])]}, "messages", "messages[0].content[0]", "one without text", "type"),
         ({"messages": [ANSWER, USER]}, "messages", "messages[0]", "begins with the assistant", "role-order"),
         ({"messages": [system("s"), ANSWER]}, "messages", "messages[1]", "begins with the assistant", "role-order"),
-        ({"messages": [USER, USER, ANSWER]}, "messages", "messages[1]", "two user turns follow", "role-order"),
+        ({"messages": [USER, USER, ANSWER]}, "messages", "messages[1]", "two user turns in a row", "role-order"),
         (
             {"messages": [USER, ANSWER, system("s")]},
             "messages",
