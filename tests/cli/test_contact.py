@@ -61,7 +61,7 @@ def test_a_machine_without_a_gpu_is_refused(cli: Cli, monkeypatch: pytest.Monkey
 
 def test_cards_that_cannot_be_tried_are_refused(cli: Cli, nvml: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     engine(monkeypatch, VERSIONS, *check("one"))
-    assert "no GPU 7 to test: there is GPU 0" in cli("doctor", "--gpu", "7").err
+    assert "no GPU 7 to test; this machine has GPU 0" in cli("doctor", "--gpu", "7").err
     holder = acquire(new_run("demo"), "auto", share=False)
     assert isinstance(holder, SlotHolder)
     with holder:

@@ -199,7 +199,7 @@ def _base(then: dict[str, Any], now: dict[str, Any]) -> Iterator[str]:
 def _held_out(then: dict[str, Any], now: dict[str, Any]) -> Iterator[str]:
     if now["basis"] is not None and not _same_basis(then, now):
         those = "earlier held-out figures are of other tokens or another base model"
-        yield f"{those}: they do not compare with later ones"
+        yield f"{those}: they are not compared with later ones"
 
 
 def _libraries(then: dict[str, Any], now: dict[str, Any]) -> Iterator[str]:
