@@ -51,7 +51,7 @@ def test_refusals_name_the_way_out() -> None:
     assert "data.columns" in str(refusal("preference", ANSWERS))
     assert 'cleaning.unusable = "drop"' in str(refusal("unpaired-preference", ANSWERS))
     assert "data.columns" in str(refusal("unknown", ANSWERS)) and "data.columns" not in str(refusal("unknown", PAIRS))
-    assert "keep the columns of text" in str(refusal("vision", PAIRS))
+    assert "keep the text columns" in str(refusal("vision", PAIRS))
 
 
 def test_refusals_of_data_name_its_own_columns() -> None:
