@@ -86,10 +86,10 @@ def _needs(setting: Setting) -> str:
 
 def _change(setting: Setting) -> str:
     """When it can be changed, and what follows."""
-    at_rest = setting.entails.change in ("at rest", "while it trains")
-    approximately = at_rest and not setting.affects("nothing")
+    resumed = setting.entails.change in ("on resume", "while it trains")
+    approximately = resumed and not setting.affects("nothing")
     signs = [" ≈" if approximately else "", " ⟳" if setting.affects("tokens", "tokenizer") else ""]
-    return setting.entails.change.replace("at rest", "on resume") + "".join(signs)
+    return setting.entails.change + "".join(signs)
 
 
 def keys_page() -> str:

@@ -49,8 +49,8 @@ with any of these changed does so approximately: with `training` always, with th
 it.
 """
 
-Change = Literal["never", "until it trains", "at rest", "while it trains"]
-"""How long a run that exists takes another value: never, until it has begun to train, at rest, or while it trains."""
+Change = Literal["never", "until it trains", "on resume", "while it trains"]
+"""How long a run that exists takes another value: never, until it has begun to train, on resume, or while it trains."""
 
 Names = Literal["", "model", "data", "file"]
 Picked = Literal["", "model", "data", "modules", "prompts", "device"]
@@ -88,7 +88,7 @@ def setting(
     title: str,
     *,
     affects: Affects | tuple[Affects, ...],
-    change: Change = "at rest",
+    change: Change = "on resume",
     needs: Needs | tuple[Needs, ...] = (),
     names: Names = "",
     picked: Picked = "",

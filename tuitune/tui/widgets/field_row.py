@@ -130,7 +130,7 @@ def help_text(view: FieldView, *, tuning: bool = False) -> Content:
 _CHANGE: dict[Change, str] = {
     "never": "fixed once the run is made",
     "until it trains": "fixed once it trains",
-    "at rest": "",
+    "on resume": "",
     "while it trains": "can be changed while it trains",
 }
 
