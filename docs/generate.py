@@ -12,17 +12,9 @@ from tuitune.cli.exit_codes import Exit
 from tuitune.objectives import METRICS
 from tuitune.recipe.presets import PRESETS
 from tuitune.recipe.settings import Setting, section_titles, settings, show_value
-from tuitune.tui.actions import EVERYWHERE, actions_of
+from tuitune.tui.actions import EVERYWHERE, SCREENS, actions_of
 
 ROOT = Path(__file__).resolve().parent.parent
-SCREENS = {
-    "runs": "Runs",
-    "compose": "Compose",
-    "workbench": "Data workbench",
-    "mask": "Mask inspector",
-    "monitor": "Monitor",
-    EVERYWHERE: "Everywhere",
-}
 README_KEYS = {
     "runs": ("new", "open", "resume", "pause", "stop", "queue_earlier", "quit"),
     "compose": ("preset", "launch"),

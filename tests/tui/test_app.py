@@ -14,7 +14,7 @@ from textual.widgets import Button
 
 from tests.tui.conftest import MakeRun, until
 from tests.tui.payloads import shot_of
-from tuitune.tui.actions import ACTIONS, EVERYWHERE, actions_of, bindings
+from tuitune.tui.actions import ACTIONS, EVERYWHERE, HOME, SCREENS, actions_of, bindings
 from tuitune.tui.app import TuituneApp
 from tuitune.tui.base import TuituneScreen
 from tuitune.tui.help import HelpScreen
@@ -40,6 +40,13 @@ def test_every_key_means_one_thing_on_a_screen() -> None:
         if screen != EVERYWHERE:
             keys += [key for action in actions_of(EVERYWHERE) for key in action.keys.split(",")]
         assert len(keys) == len(set(keys)), screen
+
+
+def test_every_screen_with_keys_is_listed_and_has_a_way_back() -> None:
+    screens = {action.screen for action in ACTIONS} - {"edit"}
+    assert screens == set(SCREENS)
+    for screen in screens - {HOME, EVERYWHERE}:
+        assert "out" in [action.name for action in actions_of(screen)], screen
 
 
 async def test_escape_never_leaves_home() -> None:

@@ -176,7 +176,7 @@ class Bars(TuituneScreen):
         yield Widget()
         yield KeyBar()
 
-    async def action_perform(self, name: str) -> None:
+    async def action_perform(self, name: str, *number: int) -> None:
         self.done.append(name)
 
 

@@ -9,7 +9,17 @@ from dataclasses import dataclass, replace
 from textual.binding import Binding, BindingType
 from textual.keys import format_key
 
+HOME = "runs"
 EVERYWHERE = "everywhere"
+SCREENS = {
+    HOME: "Runs",
+    "compose": "Compose",
+    "workbench": "Data workbench",
+    "mask": "Mask inspector",
+    "monitor": "Monitor",
+    EVERYWHERE: "Everywhere",
+}
+"""Where keys work, with its title, in the order of docs/keys.md."""
 
 
 @dataclass(frozen=True)
@@ -17,7 +27,8 @@ class Action:
     """A key and what it does on one screen.
 
     `name` is the Textual action it runs (`action_<name>` of the screen, or of the app for `EVERYWHERE`), `label` its
-    one or two words in the key bar, where `shown` puts it, and `help` its line on the help screen.
+    one or two words in the key bar, where `shown` puts it, and `help` its line on the help screen. `number` is what it
+    runs with, where several keys run the same action.
     """
 
     screen: str
@@ -26,6 +37,7 @@ class Action:
     label: str
     help: str
     shown: bool = True
+    number: int | None = None
 
     @property
     def display_key(self) -> str:
@@ -34,13 +46,24 @@ class Action:
     @property
     def command(self) -> str:
         """What the key is bound to. A screen's keys say why an action is not available instead of doing nothing."""
-        return self.name if self.screen == EVERYWHERE else f"perform('{self.name}')"
+        if self.screen == EVERYWHERE:
+            return self.name
+        return f"perform('{self.name}')" if self.number is None else f"perform('{self.name}', {self.number})"
 
 
 _KEY_NAMES = {
     "enter": "Enter", "escape": "Esc", "tab": "Tab", "shift+tab": "⇧Tab", "space": "Space", "f1": "F1", "ctrl+p": "^p",
     "ctrl+down": "^↓", "ctrl+up": "^↑",
 }  # fmt: skip
+
+
+def _numbered(screen: str, name: str, *words: tuple[str, str]) -> list[Action]:
+    """An action run by the digits from 1 on, each with its label and its help."""
+    return [
+        Action(screen, name, str(number), label, line, shown=False, number=number)
+        for number, (label, line) in enumerate(words, 1)
+    ]
+
 
 _DECLARED: tuple[Action, ...] = (
     Action(EVERYWHERE, "help", "question_mark,f1", "help", "Every key of this screen"),
@@ -99,11 +122,15 @@ _DECLARED: tuple[Action, ...] = (
     Action("workbench", "save", "w", "save", "Write the recipe to a file", shown=False),
     Action("workbench", "next_view", "tab", "next view", "Next view", shown=False),
     Action("workbench", "previous_view", "shift+tab", "previous view", "Previous view", shown=False),
-    Action("workbench", "view_1", "1", "rows", "The rows, 200 a page, one of them in full", shown=False),
-    Action("workbench", "view_2", "2", "problems", "Unusable rows and why", shown=False),
-    Action("workbench", "view_3", "3", "cleaning", "Cleaning steps and what each does to the rows", shown=False),
-    Action("workbench", "view_4", "4", "tokens", "Token lengths, verdicts, rows without labels", shown=False),
-    Action("workbench", "view_5", "5", "advice", "Amount, balance, languages, personal data", shown=False),
+    *_numbered(
+        "workbench",
+        "view",
+        ("rows", "The rows, 200 a page, one of them in full"),
+        ("problems", "Unusable rows and why"),
+        ("cleaning", "Cleaning steps and what each does to the rows"),
+        ("tokens", "Token lengths, verdicts, rows without labels"),
+        ("advice", "Amount, balance, languages, personal data"),
+    ),
     Action("mask", "odd_next", "n", "next odd", "Next odd row: without labels, cut, or odd in another way"),
     Action("mask", "odd_previous", "N", "previous odd", "Previous odd row", shown=False),
     Action("mask", "row_next", "right_square_bracket", "next row", "Next row"),
@@ -142,26 +169,32 @@ _DECLARED: tuple[Action, ...] = (
     Action("monitor", "kill", "K", "kill", "Stop the run, by force if it does not respond; asks you to type its name"),
     Action("monitor", "next_pane", "tab", "next pane", "Next pane", shown=False),
     Action("monitor", "previous_pane", "shift+tab", "previous pane", "Previous pane", shown=False),
-    Action("monitor", "pane_1", "1", "loss", "Loss of training and evaluation", shown=False),
-    Action("monitor", "pane_2", "2", "learning rate", "Learning rate", shown=False),
-    Action("monitor", "pane_3", "3", "gradient norm", "Gradient norm", shown=False),
-    Action("monitor", "pane_4", "4", "tokens/s", "Tokens per second", shown=False),
-    Action("monitor", "pane_5", "5", "machine", "GPU, or CPU and memory", shown=False),
-    Action("monitor", "pane_6", "6", "samples", "Samples by step", shown=False),
-    Action("monitor", "pane_7", "7", "log", "Events and log", shown=False),
+    *_numbered(
+        "monitor",
+        "pane",
+        ("loss", "Loss of training and evaluation"),
+        ("learning rate", "Learning rate"),
+        ("gradient norm", "Gradient norm"),
+        ("tokens/s", "Tokens per second"),
+        ("machine", "GPU, or CPU and memory"),
+        ("samples", "Samples by step"),
+        ("log", "Events and log"),
+    ),
 )  # fmt: skip
 
-_EDIT = Action("edit", "launch", "L", "save", "Check everything, then save the changes to the queued run")
+_EDIT = "edit"
+_SAVE = Action(_EDIT, "launch", "L", "save", "Check everything, then save the changes to the queued run")
 ACTIONS: tuple[Action, ...] = (
     *_DECLARED,
     *(
-        _EDIT if action.name == "launch" else replace(action, screen="edit")
+        _SAVE if action.name == "launch" else replace(action, screen=_EDIT)
         for action in _DECLARED
         if action.screen == "compose"
     ),
     *(
         Action(screen, "out", "q", "back", "Back one level; quits on the list of runs", shown=False)
-        for screen in ("compose", "edit", "workbench", "mask", "monitor")
+        for screen in (*SCREENS, _EDIT)
+        if screen not in (HOME, EVERYWHERE)
     ),
 )
 """Every action. The screen that edits a waiting run is Compose, but for what becomes of the recipe."""
@@ -181,7 +214,7 @@ def bindings(screen: str) -> list[BindingType]:
             action.label,
             show=action.shown,
             key_display=action.display_key,
-            id=f"{screen}.{action.name}",
+            id=f"{screen}.{action.name}" if action.number is None else f"{screen}.{action.name}_{action.number}",
         )
         for action in actions_of(screen)
     ]

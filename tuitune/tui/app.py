@@ -27,7 +27,7 @@ from textual.theme import Theme
 
 from tuitune.paths import drafts_home
 from tuitune.problem import TuituneError
-from tuitune.runs.store.directory import Run, read_recipe
+from tuitune.runs.store.directory import Run
 from tuitune.text import clean, redact
 from tuitune.tui import keyboard, settings, terminal
 from tuitune.tui.actions import EVERYWHERE, actions_of, bindings
@@ -106,11 +106,6 @@ class TuituneApp(AppShell, inherit_bindings=False):
         from tuitune.tui.compose.screen import ComposeScreen
 
         self.switch_to(ComposeScreen(self.drafting.take_up(recipe)))
-
-    def open_edit(self, run: Run) -> None:
-        from tuitune.tui.compose.edit import EditScreen
-
-        self.switch_to(EditScreen(run, read_recipe(run)))
 
     # Keys that work everywhere
 

@@ -90,14 +90,14 @@ class TuituneScreen(Screen[None]):
         found |= self._get_breakpoint_classes(height, self.VERTICAL_BREAKPOINTS)
         self.update_classes(dict.fromkeys(found, True), update=False)
 
-    async def action_perform(self, name: str) -> None:
+    async def action_perform(self, name: str, *number: int) -> None:
         """Run `action_<name>` of a handler or of the screen, or say why it is not available now."""
         if reason := self.why_disabled(name):
             self.notify(reason, severity="warning")
             return
         action = f"action_{name}"
         holder = next((one for one in self.handlers if hasattr(one, action)), self)
-        result = getattr(holder, action)()
+        result = getattr(holder, action)(*number)
         if isawaitable(result):
             await result
 

@@ -104,10 +104,10 @@ class HelpScreen(Dialog[None]):
 
 def _lines(actions: Sequence[Action]) -> list[Line]:
     """A line an action; those that digits lead to share the first one."""
-    numbered = [action for action in actions if action.keys.isdigit() and action.name.endswith(f"_{action.keys}")]
+    numbered = [action for action in actions if action.number is not None]
     lines = [(action.display_key, action.help) for action in actions if action not in numbered]
     if not numbered:
         return lines
-    noun = numbered[0].name.partition("_")[0].capitalize()
+    noun = numbered[0].name.capitalize()
     digits = f"{numbered[0].keys}–{numbered[-1].keys}"
     return [(digits, f"{noun}s: {', '.join(action.label for action in numbered)}"), *lines]

@@ -41,10 +41,6 @@ class AppShell(App[str], inherit_bindings=False):
     def open_compose(self, recipe: Recipe | None = None) -> None:
         """Compose a run from `recipe`, the draft or the defaults."""
 
-    @abstractmethod
-    def open_edit(self, run: Run) -> None:
-        """Change the recipe of a waiting run. TuituneError where it is damaged."""
-
     def open_runs(self) -> None:
         """Back to the list of runs, from anywhere."""
         while len(self.screen_stack) > 1:

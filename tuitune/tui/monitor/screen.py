@@ -157,16 +157,8 @@ class MonitorScreen(TuituneScreen):
 
     # Panes
 
-    def _show_pane(self, number: int) -> None:
+    def action_pane(self, number: int) -> None:
         self.panes.show_pane(number)
-
-    action_pane_1 = partialmethod(_show_pane, 1)
-    action_pane_2 = partialmethod(_show_pane, 2)
-    action_pane_3 = partialmethod(_show_pane, 3)
-    action_pane_4 = partialmethod(_show_pane, 4)
-    action_pane_5 = partialmethod(_show_pane, 5)
-    action_pane_6 = partialmethod(_show_pane, 6)
-    action_pane_7 = partialmethod(_show_pane, 7)
 
     def _turn(self, by: int) -> None:
         self.panes.turn(by)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from tuitune.runs.store.directory import read_recipe
 from tuitune.tui.base import Handler, TuituneScreen
 from tuitune.tui.run_control import RunControl
 from tuitune.views.run_line import READING, RunLine
@@ -23,8 +24,11 @@ class QueueKeys(Handler):
         return _why_not_ordered(name, self._current()) if name in QUEUE else None
 
     def action_edit(self) -> None:
+        from tuitune.tui.compose.edit import EditScreen
+
+        run = self._current().run
         with self.telling("Its recipe cannot be read"):
-            self.screen.app.open_edit(self._current().run)
+            self.screen.app.switch_to(EditScreen(run, read_recipe(run)))
 
     def action_queue_earlier(self) -> None:
         self._move(-1)

@@ -243,14 +243,8 @@ class WorkbenchScreen(TuituneScreen):
             return "The recipe has no other data"
         return super().why_disabled(name)
 
-    def _show_nth(self, number: int) -> None:
+    def action_view(self, number: int) -> None:
         self.show_view(self.views.in_order[number - 1])
-
-    action_view_1 = partialmethod(_show_nth, 1)
-    action_view_2 = partialmethod(_show_nth, 2)
-    action_view_3 = partialmethod(_show_nth, 3)
-    action_view_4 = partialmethod(_show_nth, 4)
-    action_view_5 = partialmethod(_show_nth, 5)
 
     def _show_beside(self, by: int) -> None:
         """The view so many places after the one in front; the first follows the last."""
