@@ -225,12 +225,12 @@ class RunsScreen(TuituneScreen):
             return super().why_disabled(name)
         return "No run here: n composes one, D starts the demo" if self._listed else "Still reading the runs"
 
-    async def action_perform(self, name: str) -> None:
+    async def action_perform(self, name: str, *number: int) -> None:
         """As any screen's; a run asked for before the list is there is opened once it is."""
         if name == "open" and not self._listed:
             self._opens_first = True
         else:
-            await super().action_perform(name)
+            await super().action_perform(name, *number)
 
     def action_demo(self) -> None:
         def start() -> None:
