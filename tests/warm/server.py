@@ -61,13 +61,15 @@ def main(folder: Path, pid: int) -> None:
 
 def _serve(line: socket.socket) -> None:
     """The child. Never returns."""
+    code = 1
     try:
         while (packet := socket.recv_fds(line, MOST_BYTES, 3))[0]:
             request, descriptors = json.loads(packet[0]), packet[1]
             answer = jobs.carry_out(line, request, descriptors) if descriptors else engine_server.answer(line, request)
             line.send(json.dumps(answer).encode())
+        code = 0
     finally:
-        os._exit(0)
+        os._exit(code)
 
 
 def _prepare(folder: Path) -> None:
