@@ -109,7 +109,7 @@ def _done(line: Done) -> str:
 def _saved(line: Saved) -> str:
     size = "size unknown" if line.bytes is None else bytes_text(line.bytes)
     took = "" if line.seconds is None else f" in {duration_text(line.seconds)}"
-    health = {True: ", healthy", False: ", NOT healthy: weights, loss or gradient are not finite", None: ""}
+    health = {True: ", healthy", False: ", NOT healthy: weights, loss or gradient not finite", None: ""}
     return f"checkpoint at step {step_text(line.step)}, {size}{took}{health[line.healthy]}"
 
 
@@ -120,7 +120,7 @@ def resumed_text(line: Resumed) -> str:
     elif line.exact:
         start = f"from step {step_text(line.step)}, exactly"
     else:
-        reasons = "; ".join(line.reasons) or "for a reason that was not recorded"
+        reasons = "; ".join(line.reasons) or "reason not recorded"
         start = f"from step {step_text(line.step)}, approximately: {reasons}"
     passed = [f"{name}: {reason}" for name, reason in line.passed_over]
     return start + (f" (skipped {'; '.join(passed)})" if passed else "")
@@ -132,7 +132,7 @@ def _evaluation(line: Evaluation) -> str:
 
 
 def _message(line: Alert | lifecycle.NotifyFailed) -> str:
-    return line.message or "what it was is not recorded"
+    return line.message or "message not recorded"
 
 
 _TOLD: dict[type[Line], Callable[[Any], str]] = {

@@ -174,7 +174,7 @@ class Inspector:
                 raise TuituneError("cancelled before the inspector answered")
             now = time.monotonic()
             if now - silent_since > seconds or now - began > LONGEST_SECONDS:
-                raise TuituneError(f"the inspector did not answer within {now - began:.1f} s and was ended")
+                raise TuituneError(f"the inspector did not answer within {now - began:.1f} s and was stopped")
 
     def _messages(self, piece: bytes) -> list[dict[str, Any]]:
         """The messages that `piece` completes; whatever else a library prints is passed over."""

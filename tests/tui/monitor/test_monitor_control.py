@@ -116,7 +116,7 @@ async def test_a_prompt_is_asked_remembered_and_its_answer_turned_to(make_run: M
     async with TuituneApp(run).run_test(size=(120, 36), notifications=True) as pilot:
         await shows(pilot, "a question")
         await opened(pilot, "G", PromptDialog)
-        await shows(pilot, "the prompt of its recipe")
+        await shows(pilot, "its recipe's prompt")
         await pilot.press(*"why?", "enter")
         await shows(pilot, "sample requested …")
         assert arguments_of(run) == {"prompt": "why?"}

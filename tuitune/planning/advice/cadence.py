@@ -31,7 +31,7 @@ _ENOUGH = 15
 """Steps that a fix comes to at least: where rows are packed their number is a guess, which may be a third too high."""
 
 _MOST_EPOCHS = 5.0
-"""Passes up to which more of them are offered; beyond, rows are learned by heart."""
+"""Epochs up to which more of them are offered; beyond, the model memorises the rows."""
 
 
 def few_steps_advice(now: Situation) -> Iterator[Advice]:

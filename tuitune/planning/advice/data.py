@@ -58,7 +58,7 @@ def _few_held_out(now: Situation) -> Iterator[Advice]:
     if (count := held_out_rows(rows, share)) < _FEW_HELD_OUT:
         enough = math.ceil(100 * _ENOUGH_HELD_OUT / rows) / 100
         held_out = "1 held-out row is" if count == 1 else f"{count} held-out rows are"
-        remedy = f"hold out {100 * enough:.0f} % ({held_out_rows(rows, enough)} of {rows} rows)"
+        remedy = f"hold out {100 * enough:.0f} % ({held_out_rows(rows, enough):,} of {rows:,} rows)"
         message = f"{held_out} too few to measure on; {remedy}"
         yield Advice("few-held-out", "info", "data.eval", message, {"data.eval": enough})
 

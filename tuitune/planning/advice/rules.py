@@ -64,7 +64,7 @@ def _no_gpu(now: Situation) -> Iterator[Advice]:
     if now.gpus or now.recipe.hardware.gpu == "cpu" or not now.no_gpu_reason:
         return
     if not now.certain:
-        message = f"{now.no_gpu_reason}: the run waits for a GPU; set it to cpu to train on the CPU"
+        message = f'{now.no_gpu_reason}: the run waits for a GPU; set it to "cpu" to train there'
         yield Advice("no-answer", "warning", "hardware.gpu", message)
         return
     message = f"{now.no_gpu_reason}: training runs on the CPU, in float32 unless the recipe says otherwise"
@@ -74,7 +74,7 @@ def _no_gpu(now: Situation) -> Iterator[Advice]:
 def _compiler(now: Situation) -> Iterator[Advice]:
     """TRL's loss head compiles its launcher when it is first used."""
     if now.gpus and now.recipe.hardware.gpu != "cpu" and (missing := _without_compiler()):
-        message = f"{missing}. Without it the loss runs in torch instead of Triton: slower, and with more memory"
+        message = f"{missing}. Without it the loss runs in torch instead of Triton: slower, using more memory"
         yield Advice("no-compiler", "warning", "hardware.gpu", message)
 
 
@@ -90,7 +90,7 @@ def _taken_gpu(now: Situation) -> Iterator[Advice]:
     first = now.gpus[0]
     users = occupancy.users_text(first)
     opening = f"{occupancy.title(first)} is in use{f' by {users}' if users else ''}"
-    message = f"{opening}: the run waits until it is free; hardware.share = true starts now"
+    message = f"{opening}: the run waits until it is free; hardware.share = true starts it now"
     yield Advice("gpu-in-use", "info", "hardware.gpu", message)
 
 

@@ -46,8 +46,7 @@ def _logout(session: Session) -> Iterator[Advice]:
         )
     else:
         message = (
-            "this machine ends your programs at logout (KillUserProcesses), also in tmux: "
-            f"{_LINGER}, and tuitune keeps the run"
+            f"this machine ends your programs at logout (KillUserProcesses), even in tmux: {_LINGER} to keep the run"
         )
     yield Advice("ends-at-logout", level, _KEY, message)
 

@@ -152,7 +152,7 @@ def _unfit(recipe: Recipe, facts: ModelFacts) -> list[Problem]:
     problems += _quantized(recipe, facts)
     longest = facts.max_positions
     if facts.fixed_positions and longest and recipe.data.max_length > longest:
-        message = f"this model has {longest:,} positions, the most for a row; set it to {longest} or less"
+        message = f"this model takes rows of at most {longest:,} tokens; set it to {longest} or less"
         problems.append(Problem("data.max_length", message))
     return problems
 

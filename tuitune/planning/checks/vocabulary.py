@@ -37,8 +37,8 @@ def unknown_tokens(recipe: Recipe, base: Path, folder: Path | None, facts: Model
 def beyond(token: str, number: int, rows: int) -> str:
     """What is wrong with a token of such a `number` where the embedding has `rows`, and what helps."""
     return (
-        f"the token {clean(token, limit=60)} has number {number:,}, but the model's embedding ends at {rows - 1:,}: it "
-        "was added to the tokenizer alone. Use a model whose embeddings were resized too (resize_token_embeddings), or "
+        f"the token {clean(token, limit=60)} has id {number:,}, but the model's embedding ends at {rows - 1:,}: it was "
+        "added only to the tokenizer. Use a model whose embeddings were resized too (resize_token_embeddings), or "
         "remove the token"
     )
 

@@ -199,7 +199,7 @@ def _optimizer(recipe: Recipe, facts: ModelFacts, step: TrainingStep, trained: i
 def _assumptions(recipe: Recipe, facts: ModelFacts, step: TrainingStep) -> tuple[str, ...]:
     found = [f"{step.tokens:,} tokens in a batch: batch size × max length, all rows full"]
     if not facts.linears:
-        found.append("the layout of this model is unknown; its layers are taken to be like Llama's")
+        found.append("the layout of this model is unknown; its layers are assumed to be like Llama's")
     if facts.experts and recipe.quantization.bits < 16:
         found.append("the experts stay in 16 bits: bitsandbytes quantizes only linear layers")
     if recipe.training.optimizer.startswith("paged"):

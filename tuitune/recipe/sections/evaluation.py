@@ -18,7 +18,7 @@ class EvaluationSection(Section):
     )
     """How often the held-out rows are evaluated: a number of steps, epoch or end."""
     perplexity: bool = setting(True, "evaluate the base", affects="nothing", needs=Needs("data.eval"))
-    """Evaluate the held-out rows before training too, so the gain is a figure."""
+    """Evaluate the held-out rows before training too, to measure the gain."""
     patience: Count | None = setting(
         None, "early stopping", affects="nothing", change="while it trains", unit="evaluations"
     )

@@ -22,7 +22,7 @@ class HardwareSection(Section):
         min_length=1,
     )
     """Where to train: a GPU's number or UUID from `tuitune gpus`, cpu, or auto. auto takes the first free GPU, and the
-    CPU only for a small model on a machine that surely has no GPU."""
+    CPU only for a small model on a machine that certainly has no GPU."""
     share: bool = setting(False, "share the device", affects="nothing")
     """Start even if other programs use the GPU or another run trains on the CPU; otherwise the run waits until they are
     done."""

@@ -13,8 +13,8 @@ from tuitune.recipe.values import shown
 class LimitsSection(Section):
     """Limits"""
 
-    nonfinite: Literal["stop", "warn"] = setting("stop", "at NaN", affects="nothing", change="while it trains")
-    """When the loss or gradient is not finite: stop, because the weights are lost from there, or only warn."""
+    nonfinite: Literal["stop", "warn"] = setting("stop", "on NaN", affects="nothing", change="while it trains")
+    """If the loss or gradient is not finite: stop, as the weights are ruined from then on, or only warn."""
     hours: float | None = setting(
         None, "training time", affects="nothing", change="while it trains", unit="hours", gt=0, le=1e5
     )

@@ -38,7 +38,7 @@ class RunSection(Section):
         lines=True,
         max_length=1000,
     )
-    """A command of yours that runs when the run ends or raises an alert, with no screen open too."""
+    """Command to run when the run ends or raises an alert, even with no screen open."""
 
     @rule("notify")
     def _command(self) -> str | None:

@@ -25,7 +25,7 @@ from tuitune.text import clean
 from tuitune.tui.compose.checking import Checking, fact
 from tuitune.tui.compose.forecast import advice_line
 from tuitune.tui.widgets.bars import progress_bar
-from tuitune.units import bytes_text, count_text, number_text
+from tuitune.units import bytes_text, count_text, counted, number_text
 from tuitune.views.start import when
 
 _LOOK_SECONDS = 0.25
@@ -160,8 +160,9 @@ def _steps(recipe: Recipe, found: Check) -> str:
 
 def _step(recipe: Recipe) -> str:
     batch, accumulation, data = recipe.training.batch_size, recipe.training.accumulation, recipe.data
-    packed = f"packed rows of up to {data.max_length:,} tokens each" if recipe.packs else "rows"
-    return f"{batch * accumulation:,} {packed} ({batch} × {accumulation})"
+    rows = counted(batch * accumulation, "packed row" if recipe.packs else "row")
+    length = f" of up to {data.max_length:,} tokens each" if recipe.packs else ""
+    return f"{rows}{length} ({batch} × {accumulation})"
 
 
 def _limits(recipe: Recipe) -> str:
@@ -172,6 +173,8 @@ def _limits(recipe: Recipe) -> str:
         f"at {limits.until}" if limits.until else "",
         f"at a loss of {number_text(limits.loss)}" if limits.loss else "",
         f"at a cost of {limits.cost:g}" if limits.cost else "",
-        f"after {patience} evaluations without gain" if patience and recipe.data.eval is not None else "",
+        f"after {counted(patience, 'evaluation')} without improvement"
+        if patience and recipe.data.eval is not None
+        else "",
     ]
     return ", ".join(filter(None, found))

@@ -10,7 +10,7 @@ from tuitune.problem import TuituneError
 from tuitune.recipe.settings import setting, show_value
 from tuitune.text import clean
 from tuitune.tui.widgets.bars import joined, labelled
-from tuitune.units import percent_text
+from tuitune.units import counted, percent_text
 from tuitune.views.inspector_replies import Opening, Token, TokenizedRow, Verdict
 
 SIGNS = {"ok": ("✓", "$ok"), "warning": ("⚠", "$warn"), "error": ("✗", "$bad")}
@@ -97,7 +97,7 @@ def _fitting(lines: Sequence[Content], width: int | None) -> Content:
         line = joined([*lines[:count], *rest])
         if width is None or line.cell_length <= width:
             return line
-    return Content.styled(f"{len(lines)} checks passed", "$faint")
+    return Content.styled(f"{counted(len(lines), 'check')} passed", "$faint")
 
 
 def verdicts_text(verdicts: Sequence[Verdict]) -> str:

@@ -29,7 +29,7 @@ class PromptDialog(LineDialog[str]):
     """
 
     def __init__(self, name: str, last: str, prompts: int) -> None:
-        own = "the prompt of its recipe" if prompts == 1 else f"the {prompts} prompts of its recipe"
+        own = "its recipe's prompt" if prompts == 1 else f"its recipe's {prompts} prompts"
         text = "It answers at the end of its next step.\n"
         text += f"Leave empty for {own}." if prompts else "Its recipe has no prompts: write one."
         offered = last if clean(last) == last else ""

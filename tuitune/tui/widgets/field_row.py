@@ -128,7 +128,7 @@ def help_text(view: FieldView, *, tuning: bool = False) -> Content:
 
 
 _CHANGE: dict[Change, str] = {
-    "never": "fixed once the run is made",
+    "never": "fixed once the run is created",
     "until it trains": "fixed once it trains",
     "on resume": "",
     "while it trains": "can be changed while it trains",
@@ -139,5 +139,5 @@ def _takes(one: Setting) -> str:
     if one.kind == "choice":
         return " | ".join(map(str, one.choices))
     if one.kind == "list" and not one.words:
-        return "one a line"
+        return "one per line"
     return "yes | no" if one.kind == "switch" else one.expected
