@@ -50,14 +50,11 @@ def carry_out(directory: Path, *, listen: bool = False) -> int:
 
 def _carried_out(run: Run, report: Report, stop: StopSwitch, pipe: RequestPipe) -> WorkerEnd:
     try:
-        stop.open()
         report.phase("importing", "importing torch, transformers, peft and trl")
         prepare_environment()
-        try:
-            with heavy_imports():
-                from tuitune.engine.train import train
-        finally:  # a signal within an import may be swallowed there, and the import fail of something else
-            stop.check()
+        with heavy_imports():
+            from tuitune.engine.train import train
+        stop.open()  # not before: `Stopped` may be swallowed within an import, and in torch's own C++ it is an abort
         outcome = train(run, report, stop, pipe)
     except Stopped:
         return _interrupted(report, stop, pipe)
