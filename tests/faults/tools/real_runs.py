@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from tests.faults.tools.engines import SIX_STEPS, Engines, log_tail
+from tests.faults.tools.processes import recorded
 from tests.runs.harness import wait_for
 from tuitune.recipe.overrides import apply
 from tuitune.recipe.schema import Recipe
@@ -52,5 +53,5 @@ def until(run: Run, condition: Callable[[], T]) -> T:
 
 def rest(run: Run) -> str:
     """Wait until no process is at work on the run; its state."""
-    wait_for(lambda: derive(run)[0] in AT_REST, seconds=PATIENCE)
+    wait_for(lambda: derive(run)[0] in AT_REST and not recorded(run), seconds=PATIENCE)
     return derive(run)[0]
