@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import re
@@ -19,10 +20,7 @@ _SAID = ("text", "value", "content")
 _KINDS = {str: "text", bool: "true or false", list: "a list", dict: "an object", type(None): "nothing"}
 _NUMBERS = (int, float, Written)
 _LONGEST_NUMBER = 10**4000
-BYTES_MARK = "⟨"
-BYTES = re.compile(r"⟨\d+ bytes, [0-9a-f]{12}⟩")
-"""How bytes that are no text stand in a row: their number and their hash."""
-
+_BYTES = re.compile(r"⟨\d+ bytes, [0-9a-f]{12}⟩")
 HALF_CHARACTER = "half a character (a lone surrogate), which no encoding can write"
 
 
@@ -37,6 +35,11 @@ class RowProblem(Exception):  # noqa: N818
         self.field = field
         self.message = message
         self.kind = kind
+
+
+def bytes_sign(content: bytes) -> str:
+    """What stands in a row for bytes that are not text: their number and their hash. It is refused as a text."""
+    return f"⟨{len(content)} bytes, {hashlib.blake2b(content, digest_size=6).hexdigest()}⟩"
 
 
 def value_of(values: Mapping[str, Any], column: str) -> Any:
@@ -57,7 +60,7 @@ def text(value: Any, field: str, *, empty: bool = False) -> str:
                 value.encode()
             except UnicodeEncodeError:
                 raise RowProblem(field, HALF_CHARACTER, "encoding") from None
-        if value.startswith(BYTES_MARK) and BYTES.fullmatch(value):
+        if value.startswith("⟨") and _BYTES.fullmatch(value):
             raise RowProblem(field, f"expected text, found {value[1:-1]}", "type")
         if not empty and (not value or value.isspace()):
             raise RowProblem(field, "is empty", "empty")

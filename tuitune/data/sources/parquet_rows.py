@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 import decimal
-import hashlib
 import math
 import uuid
 from collections.abc import Callable, Iterator, Sequence
@@ -19,6 +18,7 @@ import pyarrow.types as kinds
 
 from tuitune.data.sources.parquet_size import TOO_MUCH, chunks, limit_of, refuse_bomb, repeats, unpacked
 from tuitune.data.sources.rows import LONGEST, Row, SourceError, mark
+from tuitune.rows.fields import bytes_sign
 from tuitune.rows.numbers import fraction
 from tuitune.text import clean
 
@@ -213,4 +213,4 @@ def _text_of(value: bytes) -> str:
     try:
         return value.decode()
     except UnicodeDecodeError:
-        return f"⟨{len(value)} bytes, {hashlib.blake2b(value, digest_size=6).hexdigest()}⟩"
+        return bytes_sign(value)
