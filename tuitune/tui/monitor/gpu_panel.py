@@ -198,7 +198,7 @@ def _host_lines(machine: Host, reading: MachineReading, width: int, peak: float 
     busy = (machine.cpu_percent or 0.0) / 100
     cores = f"{_percent(machine.cpu_percent)} of {machine.cpu_count} cores"
     memory = [(ours, "━", "$accent"), (used / machine.memory_total - ours, "─", "$faint")]
-    run = bytes_text(reading.ours) if reading.ours is not None else "not running on this machine"
+    run = bytes_text(reading.ours) if reading.ours is not None else "no process on this machine"
     return [
         _bar("CPU", [(busy, "━", "$ok")], cores, width),
         _bar("memory", memory, f"{bytes_text(used)} / {bytes_text(machine.memory_total)}", width),
