@@ -175,7 +175,7 @@ def test_a_run_killed_while_it_waits_never_trains(runs: list[Run], tmp_path: Pat
 
 
 def test_waiting_takes_next_to_no_processor_time(runs: list[Run]) -> None:
-    """A whole supervisor that has settled to wait: what it takes in five of its ticks, and for all of them its memory."""
+    """What a whole supervisor that waits takes in five of its ticks, once it has settled; and its memory."""
     one, two, _ = runs
     trains(one)
     wait_for(lambda: derive(two)[0] == "queued")
