@@ -75,13 +75,14 @@ def train(run: Run, report: Report, stop: StopSwitch, pipe: RequestPipe) -> Outc
     refuse_unknown_rows(tokens.train, base.tokenizer, base.model, "data.train")
     refuse_unknown_rows(tokens.held_out, base.tokenizer, base.model, "data.eval")
     data = arrange(tokens, recipe, flat=base.flat)
-    model = adapt(base, recipe)
+    per_epoch = steps_per_epoch(len(data.train), recipe.training)
+    total = total_steps(per_epoch, recipe.training)
+    adapted = adapt(base, recipe, total)
+    model = adapted.model
 
     def generator(samples: SamplesSection) -> Generator:
         return Generator(model, base, samples.max_new_tokens, samples.temperature, recipe.run.seed)
 
-    per_epoch = steps_per_epoch(len(data.train), recipe.training)
-    total = total_steps(per_epoch, recipe.training)
     if start.step >= total and start.planned not in (None, total):
         raise EngineError([nothing_left(recipe.training, start.step)])
     now = resume.circumstances(recipe, base, data, on, total)
@@ -90,7 +91,7 @@ def train(run: Run, report: Report, stop: StopSwitch, pipe: RequestPipe) -> Outc
     if (problem := sampler.too_long(recipe.samples.prompts, recipe.samples, base.positions)) is not None:
         raise EngineError(f"samples.prompts: {problem}")
     loop = TrainingLoop(recipe, report, stop, sampler, pipe, now["basis"])
-    life = TrainerLife(loop, run, recipe.checkpoints.keep, now, loop.warm_up)
+    life = TrainerLife(adapted, loop, run, recipe.checkpoints.keep, now, loop.warm_up)
     trainer = TRAINERS[recipe.objective.kind](base, model, data, recipe, life, formats, on)
     if past.again:
         at = start.checkpoint.path if start.checkpoint else None
@@ -174,6 +175,7 @@ def train(run: Run, report: Report, stop: StopSwitch, pipe: RequestPipe) -> Outc
         )
         report.alert("nothing-learned", "warning", text)
     card = model_card(recipe, base, data, loop.perplexities, report.step, complete=report.step >= total)
+    adapted.finish()
     artefact.save(model, base, card, folder, report)
     return loop.outcome
 

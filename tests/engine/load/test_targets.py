@@ -11,7 +11,7 @@ import transformers
 from transformers import AutoModelForCausalLM
 
 from tests.engine.support import Carry, make_tokenizer
-from tuitune.engine.methods.lora import adapt
+from tuitune.engine.methods import adapt
 from tuitune.problem import TuituneError
 from tuitune.recipe.overrides import with_values
 from tuitune.recipe.schema import Recipe
@@ -77,7 +77,7 @@ def make(kind: str) -> Any:
 
 def adapted(kind: str, **values: Any) -> Any:
     recipe = with_values(Recipe(), {key.replace("__", "."): value for key, value in values.items()})
-    return adapt(SimpleNamespace(model=make(kind), commit=None), recipe)  # type: ignore[arg-type]
+    return adapt(SimpleNamespace(model=make(kind), commit=None), recipe, 100).model  # type: ignore[arg-type]
 
 
 def layers_of(model: Any) -> dict[str, torch.nn.Parameter]:

@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 import torch
 from datasets import Dataset
-from peft import LoraConfig
+from peft import LoraConfig, get_peft_model
 from transformers import AutoModelForCausalLM, AutoTokenizer, TrainerCallback
 from trl import DPOConfig, DPOTrainer
 
 from tuitune.engine.evaluation.evaluate import HeldOutLoss
 from tuitune.engine.loop.durable import Durable, TrainerLife
+from tuitune.engine.methods.adapted import Adapted
 from tuitune.recipe.schema import Recipe
 from tuitune.runs.store import checkpoints
 from tuitune.runs.store.directory import Run, create
@@ -56,10 +57,11 @@ def trainer(run: Run, model: Path, watcher: Watcher) -> DurableDpo:
         {"prompt": f"Say {number}.", "chosen": f"Here is {number}.", "rejected": "No."} for number in range(STEPS * 2)
     ]
     circumstances = {"recipe": {"training.optimizer": "adamw_torch"}}
-    base = AutoModelForCausalLM.from_pretrained(model)
+    adapter = LoraConfig(r=4, target_modules=["q_proj"], lora_dropout=0.1, task_type="CAUSAL_LM")
+    adapted = Adapted(get_peft_model(AutoModelForCausalLM.from_pretrained(model), adapter))
     return DurableDpo(
-        life=TrainerLife(watcher, run, keep=2, circumstances=circumstances, warm_up=lambda steps: 1),
-        model=base,
+        life=TrainerLife(adapted, watcher, run, keep=2, circumstances=circumstances, warm_up=lambda steps: 1),
+        model=adapted.model,
         args=DPOConfig(
             output_dir=str(run.path),
             per_device_train_batch_size=2,
@@ -75,7 +77,6 @@ def trainer(run: Run, model: Path, watcher: Watcher) -> DurableDpo:
         ),
         processing_class=AutoTokenizer.from_pretrained(model),
         train_dataset=Dataset.from_list(rows),
-        peft_config=LoraConfig(r=4, target_modules=["q_proj"], lora_dropout=0.1, task_type="CAUSAL_LM"),
         callbacks=[watcher],
     )
 

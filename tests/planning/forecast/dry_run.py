@@ -111,7 +111,7 @@ def peak(recipe: Recipe, config: dict[str, Any], *, gpu: bool = True, flash: boo
         stack.enter_context(_as_on_a_gpu(flash, formats.autocast is not None) if gpu else every_one)
         base = _meta_model(recipe, config, formats)
         with torch.device("meta"):
-            model = adapt(types.SimpleNamespace(model=base, commit=None), recipe)  # type: ignore[arg-type]
+            model = adapt(types.SimpleNamespace(model=base, commit=None), recipe, 100).model  # type: ignore[arg-type]
         stack.enter_context(FakeTensorMode())
         stack.enter_context(live)
         _materialise(model, live)

@@ -20,12 +20,13 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
-from transformers import PrinterCallback, Trainer, TrainerState
+from transformers import PrinterCallback, Trainer, TrainerCallback, TrainerControl, TrainerState
 from transformers.trainer import OPTIMIZER_NAME, SCHEDULER_NAME, TRAINER_STATE_NAME
 
 from tuitune.engine.evaluation.evaluate import HeldOutLoss
+from tuitune.engine.methods.adapted import Adapted
 from tuitune.engine.process.failures import EngineError, disk_full, explain, first_line, out_of_memory
-from tuitune.engine.result.artefact import load_weights, save_tokenizer, save_weights
+from tuitune.engine.result.artefact import save_tokenizer
 from tuitune.runs.store import checkpoints
 from tuitune.runs.store.checkpoints import Checkpoint
 from tuitune.runs.store.directory import Run
@@ -65,10 +66,11 @@ class Recorder(Protocol):
 
 @dataclass(frozen=True)
 class TrainerLife:
-    """What one life of a run gives its trainer: who records it, where its checkpoints go and how many are kept, what
-    goes into their manifests, and how many steps of a schedule are warm-up.
+    """What one life of a run gives its trainer: its model as the method has it, who records it, where its checkpoints
+    go and how many are kept, what goes into their manifests, and how many steps of a schedule are warm-up.
     """
 
+    adapted: Adapted
     recorder: Recorder
     run: Run
     keep: int
@@ -93,7 +95,8 @@ class Durable(Trainer):
             if name in trained and weight.dtype != trained[name].dtype:
                 weight.data = trained[name]
         self.remove_callback(PrinterCallback)
-        self.recorder, self.run, self.keep = life.recorder, life.run, life.keep
+        self.adapted, self.recorder, self.run, self.keep = life.adapted, life.recorder, life.run, life.keep
+        self.add_callback(_AfterStep(life.adapted))
         self.circumstances, self._warm_up = life.circumstances, life.warm_up
         self._untrained = _bit_sums(self.model)
 
@@ -183,8 +186,15 @@ class Durable(Trainer):
 
     def _save(self, output_dir: str | None = None, state_dict: dict[str, Any] | None = None) -> None:
         folder = Path(output_dir or self.args.output_dir)
-        save_weights(self.model, folder)
+        self.adapted.save(folder)
         save_tokenizer(self.processing_class, folder)
+
+    def training_step(self, *positional: Any, **named: Any) -> Tensor:
+        """As trl's, with the gradient of what the method adds to the loss: once a step, in the last of its batches."""
+        loss = super().training_step(*positional, **named)
+        if self.accelerator.sync_gradients and (penalty := self.adapted.penalty()) is not None:
+            self.accelerator.backward(penalty)
+        return loss
 
     def create_scheduler(self, num_training_steps: int, optimizer: Any = None) -> Any:
         """The schedule over this many steps, its warm-up among them."""
@@ -215,7 +225,7 @@ class Durable(Trainer):
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
         _state_of(Path(resume_from_checkpoint))
-        load_weights(self.model, Path(resume_from_checkpoint))
+        self.adapted.load(Path(resume_from_checkpoint))
 
     def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
         """As saved, with the recipe's weight decay; of another optimizer's state only how far the schedule has come."""
@@ -241,6 +251,16 @@ class Durable(Trainer):
         """The gradient scaler of float16, where this life trains in float16 too."""
         if getattr(self.accelerator, "scaler", None) is not None:
             super()._load_scaler(checkpoint)
+
+
+class _AfterStep(TrainerCallback):
+    """Tells the method of each step while its gradients are still there."""
+
+    def __init__(self, adapted: Adapted) -> None:
+        self._adapted = adapted
+
+    def on_optimizer_step(self, args: Any, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        self._adapted.stepped(state.global_step + 1)
 
 
 def _in_worker(begin: Callable[[int], None] | None, worker: int) -> None:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from peft import PeftModel
-from transformers import PreTrainedModel
-
 from tuitune.engine.load.model import Base
 from tuitune.engine.methods import lora, none
+from tuitune.engine.methods.adapted import Adapted
 from tuitune.methods import LORA, NONE
 from tuitune.recipe.schema import Recipe
 
 _ADAPT = {LORA.name: lora.adapt, NONE.name: none.adapt}
 
 
-def adapt(base: Base, recipe: Recipe) -> PeftModel | PreTrainedModel:
-    """The model to train, made from the base by the recipe's method. Raises TuituneError where that cannot be."""
-    return _ADAPT[recipe.method.name](base, recipe)
+def adapt(base: Base, recipe: Recipe, total_steps: int) -> Adapted:
+    """The base made ready by the recipe's method for a run of so many steps. TuituneError where that cannot be."""
+    return _ADAPT[recipe.method.name](base, recipe, total_steps)

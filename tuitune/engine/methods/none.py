@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from transformers import PreTrainedModel
-
 from tuitune.engine.load.model import Base
+from tuitune.engine.methods.adapted import Adapted
 from tuitune.recipe.schema import Recipe
 
 
-def adapt(base: Base, recipe: Recipe) -> PreTrainedModel:
+def adapt(base: Base, recipe: Recipe, total_steps: int) -> Adapted:
     """The base as it is."""
-    return base.model
+    return Adapted(base.model)

@@ -13,9 +13,8 @@ from typing import Any
 
 import torch
 from accelerate.utils import extract_model_from_parallel
-from peft import PeftModel, get_peft_model_state_dict, set_peft_model_state_dict
+from peft import PeftModel, get_peft_model_state_dict
 from peft.utils.save_and_load import load_peft_weights
-from safetensors import SafetensorError
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
@@ -23,7 +22,8 @@ from tuitune.engine.evaluation.generate import undisturbed
 from tuitune.engine.journal.report import Report
 from tuitune.engine.journal.resilient_writer import until_there_is_room
 from tuitune.engine.load.model import Base, set_attention
-from tuitune.engine.process.failures import EngineError, disk_full, first_line
+from tuitune.engine.methods.adapted import save_weights
+from tuitune.engine.process.failures import EngineError, disk_full
 from tuitune.runs.store import files, manifest
 from tuitune.runs.store.records.training import Artefact
 
@@ -33,39 +33,12 @@ _HERE, _RENAME_EXCHANGE = -100, 2  # AT_FDCWD and the flag of renameat2(2)
 _TOLERANCE = 1e-3  # of a logit, or four units of the number format's resolution at the largest; normally it is 0
 
 
-def save_weights(model: Any, folder: Path) -> None:
-    """The adapter's two files, or the whole model where there is no adapter; never a copy of the base's embeddings."""
-    if isinstance(model, PeftModel):
-        model.save_pretrained(folder, save_embedding_layers=False)
-        (folder / CARD).unlink(missing_ok=True)
-    else:
-        model.save_pretrained(folder)
-
-
 def save_tokenizer(tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:
     """The tokenizer as it came, whatever it was last asked to pad or cut."""
     if tokenizer.is_fast:
         tokenizer.backend_tokenizer.no_padding()
         tokenizer.backend_tokenizer.no_truncation()
     tokenizer.save_pretrained(folder)
-
-
-def load_weights(model: Any, folder: Path) -> None:
-    """Give `model` the weights that `save_weights` wrote; EngineError where they are not the weights of this model."""
-    try:
-        if isinstance(model, PeftModel):
-            given = load_peft_weights(str(folder), device="cpu")
-            if differing := sorted(given.keys() ^ get_peft_model_state_dict(model, save_embedding_layers=False).keys()):
-                raise ValueError(f"{len(differing)} tensors are missing or unknown, {differing[0]} among them")
-            set_peft_model_state_dict(model, given)
-        else:
-            saved = type(model).from_pretrained(folder, dtype="auto", use_safetensors=True, local_files_only=True)
-            model.load_state_dict(saved.state_dict())
-    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
-        raise EngineError(
-            f"the weights in {folder} do not fit this model: {first_line(error)}. Start a new run for other model or "
-            "adapter settings, or move that folder away to resume from an older checkpoint."
-        ) from error
 
 
 def save(model: Any, base: Base, card: str, folder: Path, report: Report) -> None:

@@ -1,0 +1,86 @@
+"""Which layers of a model get an adapter, and the adapter put on them."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+from peft import PeftConfig, PeftModel, get_peft_model
+from torch import nn
+from transformers import PreTrainedModel
+from transformers.pytorch_utils import Conv1D
+
+from tuitune.engine.load.model import Base
+from tuitune.planning.targets import bears, expert_problems, resolve_targets
+from tuitune.problem import TuituneError
+from tuitune.recipe.schema import Recipe
+
+_ROUTERS = frozenset({"gate", "router", "shared_expert_gate"})
+"""What chooses the experts of a mixture is a decision, no representation: left as it was learned."""
+
+_OWN_CODE, _ORDINARY = ("transformers.models.", "transformers_modules."), frozenset({"FalconLinear"})
+"""Where models define linear layers of their own, which may return two tensors, and one that is like any other."""
+
+_STATE_SPACES, _WEIGHTS_READ = frozenset({"mamba", "mixer"}), frozenset({"out_proj", "dt_proj"})
+"""Layers of state spaces whose kernels take the weights themselves: an adapter beside them would never be asked."""
+
+
+def chosen(base: Base, recipe: Recipe) -> dict[str, Any]:
+    """What the config of a method of PEFT says of the layers. TuituneError where a target cannot be adapted."""
+    model, wanted = base.model, recipe.adapter
+    names = linear_names(model)
+    targets = resolve_targets(wanted.targets, names, model.config.model_type)
+    if problems := expert_problems(wanted, targets, model.config.model_type):
+        raise TuituneError(problems)
+    strays = _elsewhere(model, targets, names)
+    return {"task_type": "CAUSAL_LM", "target_modules": targets, "exclude_modules": strays}
+
+
+def put_on(base: Base, recipe: Recipe, config: PeftConfig) -> PeftModel:
+    """The base, frozen, with the adapter of `config` on it."""
+    adapted = get_peft_model(base.model, config)
+    config.target_modules = sorted(config.target_modules)  # as a set it would be saved in another order every time
+    if not Path(recipe.model.id).exists() and not recipe.model.id.startswith("bundled:"):
+        config.base_model_name_or_path, config.revision = recipe.model.id, base.commit or recipe.model.revision
+    return adapted
+
+
+def linear_names(model: PreTrainedModel) -> list[str]:
+    """Names of the language model's linear layers that an adapter can stand beside, quantized ones too.
+
+    Not those of a vision or audio tower, of routers, and of a model's own classes, which may return several tensors.
+    """
+    inside = _language_model(model)
+    return [name for name in _linear(model) if name.startswith(inside) and _is_adaptable(name, model)]
+
+
+def _is_adaptable(name: str, model: PreTrainedModel) -> bool:
+    *_, place, leaf = ["", *name.split(".")]
+    own = type(model.get_submodule(name))
+    return (
+        _ROUTERS.isdisjoint(name.split("."))
+        and not (place in _STATE_SPACES and leaf in _WEIGHTS_READ)
+        and (own.__name__ in _ORDINARY or not own.__module__.startswith(_OWN_CODE))
+    )
+
+
+def _linear(model: nn.Module) -> list[str]:
+    return [name for name, module in model.named_modules() if isinstance(module, nn.Linear | Conv1D)]
+
+
+def _language_model(model: PreTrainedModel) -> str:
+    """What the names of the language model's modules begin with: "" where it is the whole model."""
+    decoder = model.get_decoder()
+    return next((f"{name}." for name, module in model.named_modules() if module is decoder and name), "")
+
+
+def _elsewhere(model: PreTrainedModel, targets: list[str], names: list[str]) -> str | None:
+    """A pattern of the linear layers that bear a target's name and are not to be adapted; None where there are none."""
+    strays = [one for one in _linear(model) if one not in set(names) and any(bears(one, name) for name in targets)]
+    if not strays:
+        return None
+    inside = _language_model(model)
+    if not any(one.startswith(inside) for one in strays):
+        return rf"(?!{re.escape(inside)}).*"
+    return "|".join(map(re.escape, strays))
