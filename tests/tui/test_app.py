@@ -186,6 +186,19 @@ async def test_at_most_three_notices_stand_at_once_and_none_twice() -> None:
         assert sum(f"notice {number}" in text for number in range(7)) == 2
 
 
+class Parting(TuituneScreen):
+    """Says something as it goes."""
+
+    def on_unmount(self) -> None:
+        self.app.notify("the run is paused")
+
+
+async def test_a_notice_that_comes_when_the_screens_have_closed_ends_nothing() -> None:
+    async with TuituneApp().run_test(notifications=True) as pilot:
+        pilot.app.push_screen(Parting())
+    assert not pilot.app.is_running
+
+
 @pytest.mark.parametrize("size", [(59, 30), (100, 15), (20, 5)])
 async def test_a_terminal_too_small_shows_what_is_needed(size: tuple[int, int]) -> None:
     app = TuituneApp()

@@ -89,7 +89,8 @@ class AppShell(App[str], inherit_bindings=False):
 
     def _on_notify(self, event: Notify) -> None:
         """Say a notice in the key bar if it can; of toasts, at most three stand at once, and none twice."""
-        notice, bar = event.notification, next(iter(self.screen.query(KeyBar)), None)
+        notice = event.notification
+        bar = next((bar for screen in self.screen_stack[-1:] for bar in screen.query(KeyBar)), None)
         style = None if notice.title or notice.timeout != self.NOTIFICATION_TIMEOUT else _STYLES.get(notice.severity)
         if style is not None and bar is not None and bar.fits(notice.message):
             bar.say(notice.message, style, seconds=notice.timeout)
