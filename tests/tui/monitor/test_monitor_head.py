@@ -31,8 +31,9 @@ def view_of(run: Run) -> RunView:
 
 
 def head(run: Run, width: int = 78, *, later: float = 0.0, place: tuple[int, int] = (0, 0), asked: str = "") -> str:
-    """The header's text `later` seconds from now."""
-    moment = Moment(time.time() + later, asked=asked, place=place)
+    """The header's text `later` seconds after the last event."""
+    last = json.loads(run.events_file.read_text().splitlines()[-1])
+    moment = Moment(last["time"] + later, asked=asked, place=place)
     return "\n".join(line.plain for line in header_lines(view_of(run), width, moment))
 
 
