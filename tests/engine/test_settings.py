@@ -54,6 +54,7 @@ TOGETHER: list[dict[str, Any]] = [
         "data__packing": False, "data__shuffle": False,
         "training__optimizer": "paged_adamw_8bit", "training__schedule": "polynomial",
     },
+    {"adapter__method": "adalora", "adapter__cut_every": 1, "training__max_steps": 4, "quantization__bits": 8},
     {
         "training__optimizer": "sgd", "training__max_grad_norm": 0.0, "training__log_every": 2,
         "adapter__rslora": True,

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -113,29 +114,19 @@ def test_any_names_are_resolved_or_refused(targets: list[str], names: list[str])
         {"adapter.targets": "all-linear", "adapter.rank": 3},
         {"adapter.targets": ["q_proj", "v_proj"], "adapter.bias": "lora_only"},
         {"adapter.bias": "all", "adapter.dora": True},
+        {"adapter.method": "adalora", "adapter.targets": "all-linear"},
         {"adapter.method": "none"},
     ],
     ids=str,
 )
 @pytest.mark.parametrize("family", ["Llama", "Qwen2", "Phi3", "Gemma2", "Gemma3Text"])
 def test_trainable_parameters_are_those_of_peft(family: str, values: dict[str, Any]) -> None:
-    from peft import LoraConfig, get_peft_model
+    from tuitune.engine.methods import adapt
 
-    config, model = build(family, num_key_value_heads=2)
+    config, _ = build(family, num_key_value_heads=2)
     facts = read_facts(json.loads(config.to_json_string()))
-    recipe = with_values(Recipe(), values)
-    adapter = recipe.adapter
-    if adapter.method == "lora":
-        model = get_peft_model(
-            model,
-            LoraConfig(
-                r=adapter.rank,
-                target_modules=resolve_targets(adapter.targets, linear_names(model)),
-                bias=adapter.bias,
-                use_dora=adapter.dora,
-                task_type="CAUSAL_LM",
-            ),
-        )
+    recipe, model = with_values(Recipe(), values), transformers.AutoModelForCausalLM.from_config(config)
+    model = adapt(SimpleNamespace(model=model, commit=None), recipe, 10).model  # type: ignore[arg-type]
     trained = sum(weight.numel() for weight in model.parameters() if weight.requires_grad)
     assert trainable_parameters(recipe, facts) == trained
 

@@ -14,6 +14,8 @@ class Settings(Protocol):
     """The settings of a recipe's adapter that descriptors look at, as `tuitune.recipe` declares them."""
 
     rank: int
+    initial_rank: int
+    target_rank: int
     alpha: int
     dropout: float
     dora: bool
@@ -54,6 +56,8 @@ class Method:
     says what a higher one leads to. `parameters` counts those that train, from its settings, the model, and the adapted
     layers and experts; None where that is not known. `described` gives a recipe's method in one line, from its
     settings, the targets as shown, and the bits of the base; `recorded` the settings that a model card keeps.
+    `rank` is that of its matrices while they train, 0 where it has none. `experts`: it can adapt those of a mixture,
+    which are parameters of three dimensions. `scheduled` names what of it follows the length of the run.
     """
 
     name: str
@@ -69,6 +73,9 @@ class Method:
     parameters: Callable[[Settings, ModelFacts, Sequence[Linear], Sequence[Linear]], int | None]
     described: Callable[[Settings, str, int], str]
     recorded: Callable[[Settings, str], str]
+    rank: Callable[[Settings], int] = lambda settings: 0
+    experts: bool = False
+    scheduled: str = ""
     tags: tuple[str, ...] = ()
 
     def uses(self, name: str) -> bool:

@@ -49,5 +49,7 @@ LORA = Method(
     parameters=_parameters,
     described=_described,
     recorded=_recorded,
+    rank=lambda settings: settings.rank,
+    experts=True,
     tags=("lora",),
 )

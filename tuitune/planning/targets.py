@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Literal
 
 from tuitune.hardware.model_facts import Linear, ModelFacts
+from tuitune.methods import METHODS
 from tuitune.problem import Problem, TuituneError
 from tuitune.recipe.schema import Recipe
 from tuitune.recipe.sections.adapter import AdapterSection
@@ -116,7 +117,10 @@ def expert_problems(adapter: AdapterSection, targets: Iterable[str], model_type:
     parts = [name for name in known if known[name] == "gate_up_proj"]
     named = [name for name in parts if name in wanted]
     halves = f"{' and '.join(parts)} are one parameter in the experts of this model"
-    here = f"{' and '.join(wanted)} are experts here"
+    here, method = f"{' and '.join(wanted)} are experts here", METHODS[adapter.method]
+    if not method.experts:
+        remedy = f'remove {" and ".join(wanted)}, or set adapter.method = "lora"'
+        return [Problem("adapter.targets", f"{here}, which {method.title} cannot adapt; {remedy}")]
     found = (
         ("targets", "gate" in wanted, "the router of a mixture cannot be adapted; remove gate"),
         ("targets", named and named != parts, f"{halves}; name both, or neither"),

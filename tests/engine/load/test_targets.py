@@ -115,6 +115,11 @@ def test_a_name_that_a_vision_tower_bears_too_is_meant_for_the_language_model() 
             {"adapter__dropout": 0.0, "adapter__targets": ["o_proj", "gate"]}, "adapter.targets",
             {"adapter__targets": ["o_proj"]},
         ),
+        ({"adapter__method": "adalora"}, "adapter.targets", {"adapter__targets": ["o_proj"]}),
+        (
+            {"adapter__method": "adalora"}, "adapter.targets",
+            {"adapter__method": "lora", "adapter__dropout": 0.0},
+        ),
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("kind", ["mixtral", "deepseek_v3", "qwen3_moe"])

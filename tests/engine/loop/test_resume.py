@@ -42,8 +42,15 @@ EXACT = {
         3,
     ),
     "every weight": ({"adapter__method": "none", "training__learning_rate": 1e-3, "training__precision": "bf16"}, 3),
+    "ranks that are cut": (
+        {
+            "adapter__method": "adalora", "adapter__cut_from": 0.0, "adapter__cut_every": 1,
+            "adapter__dropout": 0.3, "training__accumulation": 2,
+        },
+        4,
+    ),
     "an 8-bit optimizer": ({"training__optimizer": "adamw_8bit", "training__weight_decay": 0.01}, 3),
-}
+}  # fmt: skip
 SLOW = {
     "paged": ({"training__optimizer": "paged_adamw_8bit"}, 3),
     "paged, 32 bits": ({"training__optimizer": "paged_adamw_32bit"}, 3),
@@ -56,6 +63,7 @@ SLOW = {
     "in order": ({"data__shuffle": False, "training__workers": 1}, 3),
     "recomputed activations": ({"training__gradient_checkpointing": True, "adapter__dropout": 0.3}, 3),
     "another attention": ({"model__attention": "sdpa", "data__packing": False, "adapter__dropout": 0.3}, 3),
+    "ranks that have been cut, 4 bits": ({"adapter__method": "adalora", "quantization__bits": 4}, 6),
     "the first step": ({"adapter__dropout": 0.3, "training__log_every": 4}, 1),
     "the step before the last": ({"adapter__dropout": 0.3, "training__accumulation": 3}, 7),
 }

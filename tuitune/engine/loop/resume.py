@@ -21,6 +21,7 @@ from tuitune import __version__
 from tuitune.engine.load.model import Base
 from tuitune.engine.tokens.encode import Canonical
 from tuitune.engine.tokens.prepare import Prepared
+from tuitune.methods import METHODS
 from tuitune.recipe.schema import Recipe
 from tuitune.recipe.settings import setting, settings
 from tuitune.runs.store import journal
@@ -178,8 +179,10 @@ def _batch(then: dict[str, Any], now: dict[str, Any]) -> Iterator[str]:
 
 def _length(then: dict[str, Any], now: dict[str, Any]) -> Iterator[str]:
     before, after = then.get("total_steps"), now["total_steps"]
-    if before != after and now["recipe"]["training.schedule"] != "constant":
-        yield f"the run is {after} steps long instead of {before}, so the learning-rate schedule changes"
+    method, constant = METHODS[now["recipe"]["adapter.method"]], now["recipe"]["training.schedule"] == "constant"
+    follows = [*([] if constant else ["the learning-rate schedule"]), *filter(None, [method.scheduled])]
+    if before != after and follows:
+        yield f"the run is {after} steps long instead of {before}, which changes {' and '.join(follows)}"
 
 
 def _data(then: dict[str, Any], now: dict[str, Any]) -> Iterator[str]:

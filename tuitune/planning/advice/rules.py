@@ -53,11 +53,15 @@ def _length(now: Situation) -> Iterator[Advice]:
 
 
 def _rank(now: Situation) -> Iterator[Advice]:
-    total = now.model.facts.parameters if now.model.facts else None
-    if now.recipe.method.uses("rank") and now.trainable and total and now.trainable > total / 2:
-        sizes = f"{count_text(now.trainable)} parameters, the model {count_text(total)}"
-        message = f"the adapter is too large: it has {sizes}. Rank 16 is usual"
-        yield Advice("rank-large", "warning", "adapter.rank", message, {"adapter.rank": 16, "adapter.alpha": 32})
+    total, method = now.model.facts.parameters if now.model.facts else None, now.recipe.method
+    if not method.rank(now.recipe.adapter) or not now.trainable or not total or now.trainable <= total / 2:
+        return
+    sizes = f"{count_text(now.trainable)} parameters, the model {count_text(total)}"
+    usual = {"rank": 16, "alpha": 32} if method.uses("rank") else {"initial_rank": 12, "target_rank": 8}
+    key, rank = next(iter(usual.items()))
+    message = f"the adapter is too large: it has {sizes}. Rank {rank} is usual"
+    fix = {f"adapter.{name}": value for name, value in usual.items()}
+    yield Advice("rank-large", "warning", f"adapter.{key}", message, fix)
 
 
 def _no_gpu(now: Situation) -> Iterator[Advice]:
@@ -160,7 +164,7 @@ def _experts(now: Situation) -> Iterator[Advice]:
     if named:
         message = "each expert gets an adapter too"
     else:
-        names = " and ".join(name for name in known if name != "gate")
+        names = " and ".join(name for name in known if name != "gate" and now.recipe.method.experts)
         way = f"; to adapt them, add {names} to adapter.targets and set adapter.dropout = 0" if names else ""
         message = f"the {facts.experts.count} experts of each layer are not trained{way}"
     yield Advice("experts", "info", "adapter.targets", message)

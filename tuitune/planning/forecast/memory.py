@@ -126,7 +126,7 @@ def _step(recipe: Recipe, facts: ModelFacts, wide: Widths, device: Device, numbe
         softcap=facts.softcap and recipe.model.attention != "eager",
         bits=recipe.quantization.bits,
         dora=adapter.dora and recipe.method.uses("dora"),
-        rank=adapter.rank,
+        rank=recipe.method.rank(adapter),
         experts=tuple(dict.fromkeys(adapted_experts(recipe, facts))),
     )
 
@@ -143,7 +143,7 @@ def _usual_layers(wide: Widths) -> tuple[Linear, ...]:
 def _trained(recipe: Recipe, facts: ModelFacts, step: TrainingStep) -> int:
     if (known := trainable_parameters(recipe, facts)) is not None:
         return known
-    return sum(recipe.adapter.rank * (linear.inputs + linear.outputs) * linear.count for linear in step.adapted)
+    return sum(step.rank * (linear.inputs + linear.outputs) * linear.count for linear in step.adapted)
 
 
 def _weights(recipe: Recipe, facts: ModelFacts, numbers: Formats, step: TrainingStep) -> int:
@@ -183,7 +183,7 @@ def _optimizer(recipe: Recipe, facts: ModelFacts, step: TrainingStep, trained: i
     name = recipe.training.optimizer
     if name == "adafactor":
         matrices = facts.linears if step.trained else step.adapted
-        rank = 0 if step.trained else 2 * recipe.adapter.rank
+        rank = 0 if step.trained else 2 * step.rank
         return 4 * sum((linear.inputs + linear.outputs + rank) * linear.count for linear in matrices)
     bytes_each = {
         "adamw_torch_fused": 2.0 * weight,

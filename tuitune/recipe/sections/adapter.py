@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal
 
 from tuitune.methods import METHODS
-from tuitune.recipe.declaration import Needs, Section, rule, setting
+from tuitune.recipe.declaration import Count, Needs, Section, rule, setting
 
 if TYPE_CHECKING:
     MethodName = str
@@ -45,6 +45,41 @@ class AdapterSection(Section):
     """Scale by alpha / √rank instead (rsLoRA), so high ranks keep learning."""
     dora: bool = _setting("dora", False, "DoRA", also=("use_dora",), advanced=True)
     """Learn magnitude and direction separately (DoRA): often better at low rank, slower."""
+
+    initial_rank: int = _setting("initial_rank", 12, "initial rank", also=("init_r",), ge=2, le=4096)
+    """Rank of every layer before any is cut; 1.5 times the target rank is usual."""
+    target_rank: int = _setting("target_rank", 8, "target rank", also=("target_r",), ge=1, le=4095)
+    """Rank that is left, on average over the layers."""
+    cut_from: float = _setting("cut_from", 0.1, "cut from", also=("tinit",), advanced=True, ge=0, le=0.9)
+    """Share of the steps after which ranks begin to be cut."""
+    cut_until: float = _setting("cut_until", 0.7, "cut until", also=("tfinal",), advanced=True, ge=0.1, le=1)
+    """Share of the steps after which ranks stay; the rest trains what is left of them."""
+    cut_every: Count = _setting("cut_every", 10, "cut every", also=("deltaT",), unit="steps", advanced=True)
+    """Optimizer steps between two cuts."""
+    importance_smoothing: float = _setting(
+        "importance_smoothing", 0.85, "smoothing of importance", also=("beta1",), advanced=True, gt=0, lt=1
+    )
+    """Share of its former value in the moving average of how much each weight matters."""
+    uncertainty_smoothing: float = _setting(
+        "uncertainty_smoothing", 0.85, "smoothing of uncertainty", also=("beta2",), advanced=True, gt=0, lt=1
+    )
+    """Share of its former value in the moving average of how much that varies."""
+    orthogonality: float = _setting(
+        "orthogonality", 0.5, "orthogonality", also=("orth_reg_weight",), advanced=True, ge=0, le=100
+    )
+    """Weight of the penalty that keeps the singular vectors orthogonal; losses are shown without it."""
+
+    @rule("target_rank", "initial_rank", "method")
+    def _ranks(self) -> str | None:
+        if METHODS[self.method].uses("target_rank") and self.target_rank >= self.initial_rank:
+            return f"nothing would be cut: set it below adapter.initial_rank ({self.initial_rank})"
+        return None
+
+    @rule("cut_until", "cut_from", "method")
+    def _cuts(self) -> str | None:
+        if METHODS[self.method].uses("cut_until") and self.cut_until <= self.cut_from:
+            return f"no rank would be cut: set it above adapter.cut_from ({self.cut_from:g})"
+        return None
 
     @rule("targets", "method")
     def _targets(self) -> str | None:

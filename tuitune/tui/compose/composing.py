@@ -25,6 +25,8 @@ from tuitune.views.estimate import Estimate, Inspections
 
 REVIEW = "review"
 
+_CHOSEN_BETWEEN = ("adapter.method", "objective.kind")
+
 
 class Composing:
     """A draft whose relative paths start at `base`; the settings `settled` are not to be changed and not shown."""
@@ -103,7 +105,7 @@ class Composing:
                 unused=idle.get(one.key, ""),
             )
             for one in settings()
-            if one.section in sections and self._is_shown(one, messages)
+            if one.section in sections and self._is_shown(one, messages, idle)
         }
 
     def _text(self, one: Setting) -> str:
@@ -112,18 +114,26 @@ class Composing:
             return in_line(prompts)
         return self.draft.text(one.key)
 
-    def _is_shown(self, one: Setting, messages: dict[str, str]) -> bool:
+    def _is_shown(self, one: Setting, messages: dict[str, str], idle: Collection[str]) -> bool:
         if one.key in self._settled:
             return False
-        return self.advanced or not one.advanced or self.draft.is_changed(one.key) or bool(messages.get(one.key))
+        if self.draft.is_changed(one.key) or messages.get(one.key):
+            return True
+        return (self.advanced or not one.advanced) and not (one.key in idle and _is_of_another(one))
+
+
+def _is_of_another(one: Setting) -> bool:
+    """Whether an idle setting is one of a method's or objective's own, which stands beside the choice of it."""
+    return any(need.key in _CHOSEN_BETWEEN and need.key.startswith(f"{one.section}.") for need in one.entails.needs)
 
 
 def notes(recipe: Recipe, estimate: Estimate | None) -> dict[str, str]:
     """Key → what follows from its value. `estimate` may be of an earlier version of the recipe."""
     adapter, training, prompts = recipe.adapter, recipe.training, len(recipe.samples.prompts)
-    root = math.sqrt(adapter.rank) if adapter.rslora else adapter.rank
+    rank, root_of = recipe.method.rank(adapter), adapter.rslora and recipe.method.uses("rslora")
+    divisor = (math.sqrt(rank) if root_of else rank) or 1
     found = {
-        "adapter.alpha": f"scaling {'α/√r' if adapter.rslora else 'α/r'} = {_plain(adapter.alpha / root)}",
+        "adapter.alpha": f"scaling {'α/√r' if root_of else 'α/r'} = {_plain(adapter.alpha / divisor)}",
         "training.accumulation": f"effective batch {training.batch_size * training.accumulation}",
         "samples.prompts": counted(prompts, "prompt") if prompts else "none yet",
         "quantization.bits": {4: "QLoRA", 8: "LLM.int8()", 16: "as loaded"}[recipe.quantization.bits],

@@ -1,0 +1,56 @@
+"""AdaLoRA (arXiv 2303.10512): a LoRA whose ranks go where they matter most."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from tuitune.methods.descriptor import Method, Rates, Settings
+from tuitune.methods.lora import ADAPTER
+
+if TYPE_CHECKING:
+    from tuitune.hardware.model_facts import Linear, ModelFacts
+
+
+def _parameters(
+    settings: Settings, facts: ModelFacts, adapted: Sequence[Linear], experts: Sequence[Linear]
+) -> int | None:
+    """As PEFT counts before anything is cut: for each rank of a layer inputs + outputs, and a singular value."""
+    if not facts.linears:
+        return None
+    return sum(settings.initial_rank * (one.inputs + one.outputs + 1) * one.count for one in adapted)
+
+
+def _described(settings: Settings, targets: str, bits: int) -> str:
+    base = "" if bits == 16 else f", base in {bits} bits"
+    return f"adalora r {settings.initial_rank} → {settings.target_rank} α {settings.alpha} on {targets}{base}"
+
+
+def _recorded(settings: Settings, targets: str) -> str:
+    ranks = f"AdaLoRA, rank {settings.initial_rank} cut to {settings.target_rank} on average"
+    return f"{ranks}, alpha {settings.alpha}, dropout {settings.dropout:g}, on {targets}"
+
+
+ADALORA = Method(
+    name="adalora",
+    title="AdaLoRA",
+    does="trains such matrices and cuts their ranks where they matter least",
+    made="An AdaLoRA adapter for",
+    settings=frozenset(
+        {
+            "alpha", "dropout", "targets", "initial_rank", "target_rank", "cut_from", "cut_until", "cut_every",
+            "importance_smoothing", "uncertainty_smoothing", "orthogonality",
+        }
+    ),
+    trains_base=False,
+    result=ADAPTER,
+    rates=Rates(usual=1e-3, lowest=1e-4, highest=5e-3),
+    small_rates=Rates(usual=5e-3, lowest=2e-4, highest=1e-1),
+    too_high="is too high: training is likely to diverge",
+    parameters=_parameters,
+    described=_described,
+    recorded=_recorded,
+    rank=lambda settings: settings.initial_rank,
+    scheduled="the cuts of ranks",
+    tags=("adalora",),
+)  # fmt: skip
