@@ -135,6 +135,11 @@ def redact(text: str) -> str:
     return redactor()(text)
 
 
+def is_secret(name: str) -> bool:
+    """Whether what bears this name is a credential, as `redact` judges the names of variables."""
+    return _SECRET_VARIABLE.search(name) is not None
+
+
 def redact_all(value: Any) -> Any:
     """`value`, as JSON has values, with every text in it redacted, the keys of its tables too."""
     return _redacted(value, redactor())
@@ -150,7 +155,7 @@ def _redacted(value: Any, hide: Callable[[str], str]) -> Any:
 
 def redactor() -> Callable[[str], str]:
     """`redact` for many texts: the environment is looked at once."""
-    values = {one for name, value in os.environ.items() if _SECRET_VARIABLE.search(name) for one in _spellings(value)}
+    values = {one for name, value in os.environ.items() if is_secret(name) for one in _spellings(value)}
     known = sorted((value for value in values if len(value) >= _SHORTEST_SECRET), key=len, reverse=True)
     wanted = _wanted(tuple(known))
     return lambda text: wanted.sub(lambda found: f"{found[found.lastgroup] if found.lastgroup else ''}{_HIDDEN}", text)

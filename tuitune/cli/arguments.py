@@ -36,7 +36,8 @@ SHARED: dict[str, dict[str, Any]] = {
 class Parser(argparse.ArgumentParser):
     """argparse, for a verb that is declared in a file of its own: loaded when it is parsed or its help is shown.
 
-    The file has `arguments(parser)` and a function of the verb's name: from the parsed options to an exit code.
+    The file has `arguments(parser)` and a function of the verb's name: from the parsed options to an exit code. A name
+    that Python keeps to itself has a line after it there (`import_`).
     """
 
     appendix: Callable[[], str] | None = None
@@ -94,7 +95,9 @@ def add_verbs(parser: Parser, verbs: Mapping[str, str], **options: Any) -> None:
     """The verbs of `parser`, in this order: the help of each, by its module in `tuitune.cli.verbs`."""
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", parser_class=Parser, **options)
     for name, about in verbs.items():
-        verb = commands.add_parser(name.rpartition(".")[2], help=about, description=f"{about[0].upper()}{about[1:]}.")
+        verb = commands.add_parser(
+            name.rpartition(".")[2].rstrip("_"), help=about, description=f"{about[0].upper()}{about[1:]}."
+        )
         verb.file = name
 
 

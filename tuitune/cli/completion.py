@@ -24,6 +24,12 @@ def presets(prefix: str = "", **_parsed: object) -> Mapping[str, str]:
     return {preset.name: preset.help for preset in PRESETS.values()}
 
 
+def trainers(prefix: str = "", **_parsed: object) -> Mapping[str, str]:
+    from tuitune.recipe.importing.origins import ORIGINS
+
+    return {origin.name: origin.title for origin in ORIGINS.values()}
+
+
 def assignments(prefix: str = "", **_parsed: object) -> Mapping[str, str]:
     """`KEY=` of every setting; `KEY=VALUE` of one that is typed, where its values can be listed."""
     from tuitune.recipe.settings import settings

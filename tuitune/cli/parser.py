@@ -9,6 +9,7 @@ from tuitune.cli.exit_codes import exit_codes_help
 VERBS = {
     "start.demo": "fine-tune the bundled model on the bundled triage set: about two minutes",
     "recipe.new": "write a recipe",
+    "recipe.import_": "read a configuration of Axolotl, LLaMA-Factory or PEFT into a recipe",
     "recipe.check": "errors, advice and memory forecast of a recipe",
     "start.train": "start a run and follow it to its end",
     "start.resume": "resume a paused, stopped or crashed run from its newest intact checkpoint",

@@ -1,0 +1,255 @@
+"""What several trainers have alike, since transformers and PEFT are below them: values as the recipe has them."""
+
+from __future__ import annotations
+
+from itertools import product
+from typing import Any
+
+from tuitune.recipe.importing.outcomes import Outcome, Rule, Table, carried, changed, is_off, is_whole, lost, to
+from tuitune.recipe.values import shown
+
+ONE_DEVICE = (
+    "tuitune trains on one device; on several, each step took as many times the rows: multiply training.accumulation "
+    "by their number"
+)
+NOT_REPORTED = "tuitune records its runs itself and sends nothing to a service"
+NOT_UPLOADED = "tuitune uploads nothing; the result stays in the run's directory"
+KERNELS = "tuitune picks its kernels itself"
+CACHED = "tuitune caches tokenized rows by their content"
+OUT = "a run has a directory of its own; `tuitune show RUN` names it"
+RESUMED = "a recipe describes a new run; `tuitune resume RUN` resumes one"
+
+_ADAMW_8 = "tuitune's AdamW with 8-bit states is bitsandbytes'"
+_NEAREST_ADAMW = "tuitune does not have this optimizer; AdamW is the nearest, and may want another learning rate"
+
+optimizer: Rule = to(
+    "training.optimizer",
+    same={
+        "adamw_bnb_8bit": "adamw_8bit",
+        "paged_adamw": "paged_adamw_32bit",
+        "adamw_hf": "adamw_torch",
+        "adamw": "adamw_torch",
+    },
+    nearest={
+        "adamw_torch_8bit": ("adamw_8bit", _ADAMW_8),
+        "ao_adamw_8bit": ("adamw_8bit", _ADAMW_8),
+        "adamw_torch_4bit": ("adamw_8bit", f"{_ADAMW_8}; 4-bit ones it has not"),
+        "ao_adamw_4bit": ("adamw_8bit", f"{_ADAMW_8}; 4-bit ones it has not"),
+        "adamw_apex_fused": ("adamw_torch_fused", "the same arithmetic, fused by torch"),
+        "adamw_torch_npu_fused": ("adamw_torch_fused", "the same arithmetic, fused by torch"),
+    },
+    other=("adamw_torch_fused", _NEAREST_ADAMW),
+)
+
+_COSINE = "tuitune's cosine falls to 0 in one arc"
+schedule: Rule = to(
+    "training.schedule",
+    nearest={
+        "cosine_with_restarts": ("cosine", _COSINE),
+        "cosine_with_min_lr": ("cosine", _COSINE),
+        "cosine_warmup_with_min_lr": ("cosine", _COSINE),
+        "one_cycle": ("cosine", _COSINE),
+        "rex": ("linear", "tuitune does not have this schedule; linear is the nearest"),
+        "warmup_stable_decay": ("constant_with_warmup", "tuitune does not have its decay at the end"),
+        "reduce_lr_on_plateau": ("constant_with_warmup", "tuitune does not lower the rate by the held-out loss"),
+    },
+    other=("cosine", "tuitune does not have this schedule; cosine is usual"),
+)
+
+attention: Rule = to(
+    "model.attention",
+    same={"auto": "auto", "sdpa": "sdpa", "eager": "eager", "disabled": "eager"},
+    other=("auto", "tuitune picks the fastest exact kernel that the machine has"),
+)
+
+quantized_kind: Rule = to("quantization.kind")
+
+
+def number(value: Any) -> float:
+    """A number, also written as text; ValueError where it is none."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        raise ValueError(f"expected a number, found {shown(value)}")
+    try:
+        return float(value)
+    except ValueError:
+        raise ValueError(f"expected a number, found {shown(value)}") from None
+
+
+def switch(value: Any) -> bool:
+    """True or false; ValueError where it is neither."""
+    if isinstance(value, bool):
+        return value
+    raise ValueError(f"expected true or false, found {shown(value)}")
+
+
+def warm_up_steps(value: Any, table: Table) -> Outcome:
+    """As transformers takes it: below 1 it is a share of the steps. A number of steps is one only with `max_steps`."""
+    steps, most = number(value), table.get("max_steps")
+    if steps == 0 and table.get("warmup_ratio"):
+        return carried("warmup_ratio says it")
+    if steps < 1:
+        return carried(training__warmup_ratio=steps)
+    if is_whole(most) and most > steps:
+        return carried(f"{steps:g} of {most} steps", training__warmup_ratio=round(steps / most, 6))
+    why = (
+        f"{steps:g} steps are a share only of a known number of steps; `check` shows it: set {steps:g} / steps instead"
+    )
+    return changed(why, training__warmup_ratio=0.03)
+
+
+def warm_up_ratio(value: Any, table: Table) -> Outcome:
+    if table.get("warmup_steps") and number(table["warmup_steps"]) > 0:
+        return carried("warmup_steps says it")
+    return carried(training__warmup_ratio=number(value))
+
+
+def max_steps(value: Any, _: Table) -> Outcome:
+    return carried("by epochs") if number(value) <= 0 else carried(training__max_steps=value)
+
+
+def cadence(key: str, strategy: str = "") -> Rule:
+    """Every n steps is the setting `key`, unless the `strategy` says otherwise; a share of all steps cannot be told."""
+
+    def rule(value: Any, table: Table) -> Outcome:
+        if table.get(strategy) in ("no", "epoch"):
+            return carried(f"{strategy} says it")
+        every = number(value)
+        if every == 0:
+            return carried("off")
+        if every.is_integer():
+            return carried(**{key.replace(".", "__"): int(every)})
+        why = "a share of the steps; tuitune counts in steps or epochs"
+        return changed(why, **{key.replace(".", "__"): "epoch"})
+
+    return rule
+
+
+def cadence_by(key: str) -> Rule:
+    """transformers' strategies: never, every epoch, or every so many steps, which another key says."""
+
+    def rule(value: Any, _: Table) -> Outcome:
+        name = key.replace(".", "__")
+        if value in ("no", False):
+            return changed("tuitune does it at least once, at the end", **{name: "end"})
+        if value == "epoch":
+            return carried(**{name: "epoch"})
+        return carried("steps say how often") if value == "steps" else changed("at every epoch", **{name: "epoch"})
+
+    return rule
+
+
+def per_epoch(key: str) -> Rule:
+    """So many times an epoch, of which tuitune has once."""
+
+    def rule(value: Any, _: Table) -> Outcome:
+        times, name = number(value), key.replace(".", "__")
+        if times == 0:
+            return carried("off")
+        if times == 1:
+            return carried(**{name: "epoch"})
+        why = f"{times:g} times an epoch is a number of steps only once rows are counted: until then once"
+        return changed(why, **{name: "epoch"})
+
+    return rule
+
+
+def held_out(value: Any, _: Table) -> Outcome:
+    """A share of the rows, or a number of them."""
+    share = number(value)
+    if share == 0:
+        return carried("no held-out rows", data__eval=None)
+    if share >= 1:
+        why = f"{share:g} rows are a share only of a known number of rows; set {share:g} / rows instead"
+        return changed(why, data__eval=0.05)
+    if share > 0.5:
+        return changed("tuitune holds out at most a half", data__eval=0.5)
+    return carried(data__eval=share)
+
+
+def checkpointing(value: Any, _: Table) -> Outcome:
+    """Gradient checkpointing, which others offer with activations moved to host memory or disk."""
+    if isinstance(value, bool):
+        return carried(training__gradient_checkpointing=value)
+    why = "tuitune recomputes activations, and moves none to host memory"
+    return changed(why, training__gradient_checkpointing=True)
+
+
+def targets(value: Any, _: Table) -> Outcome:
+    """Names of modules, in a list or with commas; all linear layers; or a pattern, which ends in names."""
+    if isinstance(value, str) and value.strip().lower() in ("all", "all-linear", "all_linear"):
+        return carried(adapter__targets="all-linear")
+    if isinstance(value, str) and not set(value) & set("()[]|*+?\\^$"):
+        value = [name.strip() for name in value.split(",")]
+    if isinstance(value, list):
+        if not value or not all(isinstance(name, str) and name for name in value):
+            raise ValueError(f"expected names of modules, found {shown(value)}")
+        if "all-linear" in value or "all" in value:
+            return carried(adapter__targets="all-linear")
+        names = list(dict.fromkeys(value))
+        if heads := [name for name in names if name.rpartition(".")[2] == "lm_head"]:
+            names = [name for name in names if name not in heads]
+            why = "tuitune's loss reads the output head directly, so it cannot have an adapter; the others are adapted"
+            return changed(why, adapter__targets=names) if names else lost(why)
+        return carried(adapter__targets=names)
+    if not isinstance(value, str):
+        raise ValueError(f"expected names of modules, found {shown(value)}")
+    if names := names_in(value):
+        why = (
+            "a pattern; tuitune takes names, and adapts the layers of these names wherever the language model has them"
+        )
+        return changed(why, adapter__targets=names)
+    return changed("a pattern of which no names can be read; every linear layer instead", adapter__targets="all-linear")
+
+
+def names_in(pattern: str) -> list[str]:
+    """The names of modules that a regular expression ends in, with their alternatives written out; none where it ends
+    in anything else.
+    """
+    names: list[str] = []
+    for choice in _split(_bare(pattern.strip("^$")), "|"):
+        tail = _split(_bare(choice).removeprefix(".*"), ".")[-1].removesuffix("$")
+        parts = [_split(part[1:-1], "|") if part[:1] == "(" else [part] for part in _pieces(tail)]
+        if not all(part.replace("_", "").isalnum() or part == "" for options in parts for part in options):
+            return []
+        names += ["".join(combined) for combined in product(*parts)]
+    return [] if "" in names else list(dict.fromkeys(names))
+
+
+def _bare(pattern: str) -> str:
+    """A pattern without the brackets that hold all of it."""
+    whole = pattern.startswith("(") and _pieces(pattern)[0] == pattern
+    return pattern[1:-1] if whole else pattern
+
+
+def _split(pattern: str, separator: str) -> list[str]:
+    """The parts between separators that stand in no brackets; a backslash before one belongs to it."""
+    parts, depth = [""], 0
+    for character in pattern:
+        depth += (character in "([") - (character in ")]")
+        if character == separator and depth == 0:
+            parts[-1] = parts[-1].removesuffix("\\")
+            parts.append("")
+        else:
+            parts[-1] += character
+    return parts
+
+
+def _pieces(pattern: str) -> list[str]:
+    """A pattern as what stands in brackets and what stands between."""
+    pieces, depth = [""], 0
+    for character in pattern:
+        if character == "(" and depth == 0 and pieces[-1]:
+            pieces.append("")
+        depth += (character == "(") - (character == ")")
+        pieces[-1] += character
+        if character == ")" and depth == 0:
+            pieces.append("")
+    return pieces if pieces[-1] or len(pieces) == 1 else pieces[:-1]
+
+
+def template(value: Any, _: Table) -> Outcome:
+    """The name of a chat template that another trainer brings along."""
+    if is_off(value) or (isinstance(value, str) and value.startswith("tokenizer_default")):
+        return carried("the tokenizer's own, as here")
+    why = "tuitune uses the tokenizer's own chat template; for another, save it as a Jinja file and name it in "
+    return changed(f"{why}data.template")

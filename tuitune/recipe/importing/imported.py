@@ -1,0 +1,153 @@
+"""A configuration of another trainer as a recipe, with an account of every key of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from tuitune.problem import Problem
+from tuitune.recipe import overrides
+from tuitune.recipe.check import RecipeError
+from tuitune.recipe.importing.documents import UnreadableError
+from tuitune.recipe.importing.origin import Origin, Part
+from tuitune.recipe.importing.outcomes import Kind, Outcome, apart, become, lost
+from tuitune.recipe.schema import Recipe
+from tuitune.recipe.settings import Setting, checked, settings
+from tuitune.recipe.values import from_text, shown, shown_key
+from tuitune.text import is_secret, redact_all
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What became of one key of a document: its `place` in the file, and what the rule said."""
+
+    key: str
+    place: str
+    value: Any
+    outcome: Outcome
+
+
+@dataclass(frozen=True)
+class Imported:
+    """What a configuration came to. `recipe` is None where one of its keys is refused, or settings do not go together.
+
+    Every key is in one entry, alone or within the table or list that the entry is for. `defaults` are the settings that
+    the configuration leaves to its trainer, where tuitune's own default is another; `problems` say why there is no
+    recipe.
+    """
+
+    origin: Origin
+    entries: list[Entry]
+    defaults: dict[str, Any]
+    recipe: Recipe | None = None
+    problems: list[Problem] = field(default_factory=list)
+
+    def of(self, *kinds: Kind) -> list[Entry]:
+        """The entries of these kinds."""
+        return [one for one in self.entries if one.outcome.kind in kinds]
+
+
+def imported(parts: Sequence[Part], origin: Origin, assignments: Iterable[str] = (), name: str = "") -> Imported:
+    """The recipe that the documents of one trainer mean, with `section.key=value` assignments on top; it is called
+    `name`, where one is given.
+
+    UnreadableError names the file, line and key of every value that its key cannot have.
+    """
+    entries, wrong = _entries(parts)
+    if wrong:
+        raise UnreadableError(wrong)
+    given = list(assignments)
+    replaced = set(overrides.keys_of(given))
+    values, wrong = _settings(entries, replaced)
+    defaults = {
+        key: value for key, value in origin.defaults(values).items() if key not in values and key not in replaced
+    }
+    wrong += [Problem(one.place, f"{one.key}: {one.outcome.why}") for one in entries if one.outcome.kind == "refused"]
+    wrong += [
+        Problem("", f"it names no {what}; add `--set {key}=NAME`")
+        for key, what in (("model.id", "base model"), ("data.train", "training data"))
+        if key not in values and key not in replaced
+    ]
+    recipe = None
+    if not wrong:
+        tables: dict[str, Any] = {}
+        for key, value in {**({"run.name": name} if name else {}), **defaults, **values}.items():
+            overrides.put(tables, _known()[key], value)
+        try:
+            recipe = overrides.apply(tables, given)
+        except RecipeError as refusal:
+            wrong = refusal.problems
+    return Imported(origin, entries, defaults, recipe, wrong)
+
+
+def _entries(parts: Sequence[Part]) -> tuple[list[Entry], list[Problem]]:
+    """An entry for every key, or for every part of what it holds, and what its value should have been."""
+    entries: list[Entry] = []
+    wrong: list[Problem] = []
+    for part in parts:
+        for key, value in part.document.values.items():
+            try:
+                found = apart(become(key, value, part.document.values, part.rules))
+                settled = [(path, _settled(outcome)) for path, outcome in found]
+            except ValueError as error:
+                wrong.append(Problem(part.document.place(key), f"{shown_key(key)}: {error}"))
+                continue
+            for path, outcome in settled:
+                full = f"{key}{path}"
+                said = _safe(full, _at(value, path))
+                entries.append(Entry(shown_key(full), part.document.place(full), said, outcome))
+    return entries, wrong
+
+
+def _at(value: Any, path: str) -> Any:
+    """The part of a value at a path such as `[0].path`."""
+    for step in path.replace("[", ".[").split(".")[1:]:
+        value = value[int(step[1:-1])] if step.startswith("[") else value[step]
+    return value
+
+
+def _safe(key: str, value: Any) -> Any:
+    """A value without the credentials in it, as its key and its text show them."""
+    if isinstance(value, dict):
+        return {name: _safe(name, inner) for name, inner in value.items()}
+    return "•••" if value and is_secret(key.rpartition(".")[2]) else redact_all(value)
+
+
+def _settled(outcome: Outcome) -> Outcome:
+    """An outcome whose settings there are, with values as the schema holds them; ValueError says what was expected."""
+    if not outcome.settings.keys() <= _known().keys():
+        name = next(key for key in outcome.settings if key not in _known())
+        return lost(outcome.why or f"tuitune has no {name.rpartition('.')[2].replace('_', ' ')} yet")
+    values = {key: _checked(_known()[key], value) for key, value in outcome.settings.items()}
+    return Outcome(outcome.kind, values, outcome.why)
+
+
+def _checked(one: Setting, value: Any) -> Any:
+    """A value of a setting, also where other trainers take it as text, or a whole number with a point."""
+    if isinstance(value, str) and one.kind in ("switch", "integer", "number", "cadence"):
+        value = from_text(value, one.kind, words=one.words)
+    if isinstance(value, float) and one.kind in ("integer", "cadence") and value.is_integer():
+        value = int(value)
+    return checked(one, value)
+
+
+def _settings(entries: Iterable[Entry], replaced: set[str]) -> tuple[dict[str, Any], list[Problem]]:
+    """What the entries set, by key, and where two of them set it to different values and nothing has `replaced` it."""
+    values: dict[str, Any] = {}
+    setters: dict[str, Entry] = {}
+    wrong = []
+    for entry in entries:
+        for key, value in entry.outcome.settings.items():
+            before = values.get(key)
+            if key in setters and isinstance(before, dict) and isinstance(value, dict):
+                value = {**before, **value}
+            elif key in setters and before != value and key not in replaced:
+                other = f"{setters[key].key} sets {key} to {shown(before)}"
+                wrong.append(Problem(entry.place, f"{entry.key} sets it to {shown(value)}, {other}; remove one"))
+            values[key], setters[key] = value, entry
+    return values, wrong
+
+
+def _known() -> dict[str, Setting]:
+    return {one.key: one for one in settings()}

@@ -1,0 +1,166 @@
+"""What becomes of a key of another trainer's configuration, and the rules that tables of keys are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from tuitune.methods import METHODS
+from tuitune.objectives import OBJECTIVES, TRAINED
+from tuitune.recipe.settings import settings
+from tuitune.recipe.values import shown
+
+Kind = Literal["carried", "changed", "lost", "refused"]
+Table = Mapping[str, Any]
+"""Keys and values of a configuration, or of a table in it."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What becomes of one key: the recipe's `settings` that it sets, and `why` it is not simply the same there.
+
+    `carried`: it means the same, or says nothing. `changed`: another value, or something that tuitune does by itself.
+    `lost`: it cannot be in a recipe. `refused`: without it the recipe would train something else, so there is none.
+    """
+
+    kind: Kind
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    why: str = ""
+
+
+Rule = Callable[[Any, Table], "Outcome | dict[str, Outcome]"]
+"""From the value of a key, and the table that it stands in, to what becomes of it. A rule that takes a table or a list
+apart gives an outcome for each part, by the part's path below the key (`[0].path`). ValueError says what was expected.
+"""
+
+Rules = Mapping[str, Rule]
+"""By key; one that ends in `*` is for every key that begins so and has no rule of its own."""
+
+
+def carried(why: str = "", **values: Any) -> Outcome:
+    return Outcome("carried", _keys(values), why)
+
+
+def changed(why: str, **values: Any) -> Outcome:
+    return Outcome("changed", _keys(values), why)
+
+
+def lost(why: str) -> Outcome:
+    return Outcome("lost", why=why)
+
+
+def refused(why: str) -> Outcome:
+    return Outcome("refused", why=why)
+
+
+def _keys(values: Mapping[str, Any]) -> dict[str, Any]:
+    """`data__train` is how a keyword spells `data.train`."""
+    return {name.replace("__", "."): value for name, value in values.items()}
+
+
+def is_off(value: Any) -> bool:
+    """Whether a value says that something is not wanted, or nothing at all."""
+    if isinstance(value, str):
+        return value.strip().lower() in ("", "no", "none", "null", "false", "off")
+    return value is None or value is False or value == [] or value == {}
+
+
+def is_whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def to(
+    key: str,
+    same: Mapping[Any, Any] | None = None,
+    nearest: Mapping[Any, tuple[Any, str]] | None = None,
+    other: tuple[Any, str] | None = None,
+) -> Rule:
+    """It is the setting `key`. Values with the `same` meaning have other names there; of others the `nearest` is taken,
+    with the reason; of any `other` that the setting does not take, this one.
+    """
+
+    def rule(value: Any, _: Table) -> Outcome:
+        name = value if isinstance(value, str | int | float) else None
+        if name in (same or {}):
+            return Outcome("carried", {key: (same or {})[name]})
+        if name in (nearest or {}):
+            found, why = (nearest or {})[name]
+            return Outcome("changed", {key: found}, why)
+        known = next((one.choices for one in settings() if one.key == key), ())
+        if other is not None and value not in known:
+            return Outcome("changed", {key: other[0]}, other[1])
+        return Outcome("carried", {key: value})
+
+    return rule
+
+
+def own(why: str) -> Rule:
+    """tuitune does this by itself."""
+    return lambda value, _: carried("off") if is_off(value) else changed(why)
+
+
+def fixed(why: str, *values: Any) -> Rule:
+    """Here it always has one of these `values`, or is off."""
+    return lambda value, _: carried("so it is here") if is_off(value) or value in values else lost(why)
+
+
+def missing(why: str) -> Rule:
+    """tuitune has nothing of the kind."""
+    return lambda value, _: carried("off") if is_off(value) else lost(why)
+
+
+def barred(why: str) -> Rule:
+    """Without it something else would be trained."""
+    return lambda value, _: carried("off") if is_off(value) else refused(why)
+
+
+def inner(rules: Rules) -> Rule:
+    """A table of keys with rules of their own."""
+
+    def rule(value: Any, _: Table) -> dict[str, Outcome]:
+        if not isinstance(value, dict):
+            raise ValueError(f"expected a table, found {shown(value)}")
+        return {
+            f".{key}{path}": outcome
+            for key, part in value.items()
+            for path, outcome in apart(become(key, part, value, rules))
+        }
+
+    return rule
+
+
+def become(key: str, value: Any, table: Table, rules: Rules) -> Outcome | dict[str, Outcome]:
+    """What becomes of a key by the rules, or where these do not know it by what settings say other trainers call them.
+
+    ValueError where its value is none that the key can have.
+    """
+    if value is None:
+        return carried("empty")
+    rule = rules.get(key) or next((rules[one] for one in rules if one[-1:] == "*" and key.startswith(one[:-1])), None)
+    if rule is not None:
+        return rule(value, table)
+    if claimed := next((one for one in settings() if key in one.also), None):
+        return Outcome("carried", {claimed.key: value})
+    return lost("tuitune has no setting for it")
+
+
+def apart(outcome: Outcome | dict[str, Outcome]) -> list[tuple[str, Outcome]]:
+    """Outcomes by their path below the key: one, or one a part."""
+    return [("", outcome)] if isinstance(outcome, Outcome) else list(outcome.items())
+
+
+def objective(name: str, **values: Any) -> Outcome:
+    """The objective called `name`, with settings of its own; refused where tuitune does not train it."""
+    if name in TRAINED:
+        return carried(objective__kind=name, **values)
+    known = OBJECTIVES.get(name)
+    title = f"{known.title} ({name})" if known else shown(name)
+    return refused(f"tuitune does not train {title} yet; it trains {', '.join(TRAINED)}")
+
+
+def method(name: str, **values: Any) -> Outcome:
+    """The method called `name`, with settings of its own; refused where tuitune does not have it."""
+    if name in METHODS:
+        return carried(adapter__method=name, **values)
+    return refused(f"tuitune has no method {shown(name)} yet; it has {', '.join(METHODS)}")

@@ -1,0 +1,196 @@
+"""PEFT: the `adapter_config.json` of an adapter, with what its training left beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from tuitune.recipe.importing import common
+from tuitune.recipe.importing.documents import Document, of_yaml, read, text_of
+from tuitune.recipe.importing.origin import Origin, Part
+from tuitune.recipe.importing.outcomes import (
+    Outcome,
+    Rules,
+    Table,
+    barred,
+    carried,
+    changed,
+    lost,
+    method,
+    missing,
+    own,
+    refused,
+    to,
+)
+from tuitune.recipe.importing.training_arguments import DEFAULTS
+from tuitune.recipe.importing.training_arguments import RULES as TRAINING
+from tuitune.recipe.values import shown
+
+_LARGEST_STATE = 64 << 20
+"""Bytes of the largest trainer_state.json: it has the whole history of losses."""
+
+_NAMES = {"PROMPT_TUNING": "prompt", "PREFIX_TUNING": "prefix", "P_TUNING": "ptuning"}
+"""Tuners that a recipe calls otherwise than PEFT."""
+
+
+def _method(value: Any, _: Table) -> Outcome:
+    if not isinstance(value, str):
+        raise ValueError(f"expected the name of a tuner such as LORA, found {shown(value)}")
+    return method(_NAMES.get(value, value.lower()))
+
+
+def _task(value: Any, _: Table) -> Outcome:
+    if value == "CAUSAL_LM":
+        return carried("as every model here")
+    return refused(f"the adapter is for {shown(value)}, and tuitune trains causal language models")
+
+
+def _initial(value: Any, _: Table) -> Outcome:
+    """How the matrices begin: as LoRA's paper says, unless tuitune has a setting for it."""
+    if value is True:
+        return carried("so it is here")
+    return Outcome("carried", {"adapter.init": value}, f"{shown(value)}: tuitune begins with LoRA's own weights")
+
+
+def _ranks_cut(value: Any, _: Table) -> Outcome:
+    return lost("steps are a share only of a known number of steps; set adapter.cut_from and adapter.cut_until")
+
+
+_UNSURE = "a variant of LoRA that tuitune does not have"
+
+ADAPTER: Rules = {
+    "base_model_name_or_path": to("model.id"),
+    "revision": to("model.revision"),
+    "peft_type": _method,
+    "task_type": _task,
+    "target_modules": common.targets,
+    "r": to("adapter.rank"),
+    "lora_alpha": to("adapter.alpha"),
+    "lora_dropout": to("adapter.dropout"),
+    "bias": to("adapter.bias"),
+    "use_rslora": to("adapter.rslora"),
+    "use_dora": to("adapter.dora"),
+    "modules_to_save": to("adapter.modules_to_save"),
+    "init_lora_weights": _initial,
+    "target_parameters": to("adapter.target_parameters"),
+    "layers_to_transform": to("adapter.layers_to_transform"),
+    "rank_pattern": to("adapter.rank_pattern"),
+    "alpha_pattern": to("adapter.alpha_pattern"),
+    "trainable_token_indices": to("adapter.trainable_token_indices"),
+    "exclude_modules": missing("tuitune adapts what `adapter.targets` names"),
+    "layers_pattern": own("tuitune knows where a model's layers are"),
+    "fan_in_fan_out": own("PEFT sees it by the layer"),
+    "inference_mode": own("a run trains"),
+    "auto_mapping": own("PEFT loads the adapter by its type"),
+    "peft_version": own("the installed PEFT writes its own version"),
+    "megatron_core": own("the layers are not Megatron's"),
+    "megatron_config": barred("the layers are Megatron's"),
+    "runtime_config": own("one device needs none of it"),
+    "qalora_group_size": own("only QA-LoRA reads it"),
+    "layer_replication": barred("it repeats layers of the base"),
+    "lora_bias": missing(_UNSURE),
+    "use_qalora": missing(_UNSURE),
+    "ensure_weight_tying": missing(_UNSURE),
+    "tinit": _ranks_cut,
+    "tfinal": _ranks_cut,
+    "total_step": own("counted from the rows"),
+    **dict.fromkeys(
+        (
+            "eva_config", "corda_config", "lora_ga_config", "velora_config", "monteclora_config", "use_bdlora",
+            "arrow_config", "kasa_config", "loftq_config", "alora_invocation_tokens",
+        ),
+        missing(_UNSURE),
+    ),
+}  # fmt: skip
+
+_STATE: Rules = {
+    "num_train_epochs": to("training.epochs"),
+    "train_batch_size": to("training.batch_size"),
+    "logging_steps": common.cadence("training.log_every"),
+    "eval_steps": common.cadence("evaluation.every"),
+    "save_steps": common.cadence("checkpoints.every"),
+    "max_steps": own("it was counted from the epochs and the rows"),
+    "*": own("what that run came to, not how it was set up"),
+}
+
+
+def _card_data(value: Any, _: Table) -> Outcome | dict[str, Outcome]:
+    names = [value] if isinstance(value, str) else value
+    if not isinstance(names, list) or not names or not all(isinstance(name, str) and name for name in names):
+        raise ValueError(f"expected names of data sets, found {shown(value)}")
+    if len(names) == 1:
+        return carried(data__train=names[0])
+    others = {f"[{place}]": lost("the card does not say how much of it") for place in range(1, len(names))}
+    return {"[0]": changed("the first of them", data__train=names[0]), **others}
+
+
+_CARD: Rules = {
+    "base_model": own("adapter_config.json says it"),
+    "datasets": _card_data,
+    "*": own("what the card says of the result, not how it was trained"),
+}
+
+
+def _parts(document: Document) -> list[Part]:
+    """The adapter's configuration, and what lies beside it of the Trainer's arguments, its state and the model card."""
+    if not _is_adapter(document.values):
+        beside = document.path.with_name("adapter_config.json")
+        return [*([Part(read(beside), ADAPTER)] if beside.is_file() else []), Part(document, TRAINING)]
+    return [Part(document, ADAPTER), *_beside(document.path)]
+
+
+def _beside(path: Path) -> Iterator[Part]:
+    arguments, state, card = (path.with_name(one) for one in ("training_args.json", "trainer_state.json", "README.md"))
+    known: Mapping[str, Any] = {}
+    if arguments.is_file():
+        found = read(arguments)
+        known = found.values
+        yield Part(found, TRAINING)
+    else:
+        pickled = path.with_name("training_args.bin")
+        absent, why = (pickled, _PICKLED) if pickled.exists() else (arguments, _UNTOLD)
+        yield Part(Document(absent, {absent.name: "not read"}), {absent.name: lambda _value, _table: lost(why)})
+    if state.is_file():
+        said = {key: own("training_args.json says it") for key in _STATE if _OTHER.get(key, key) in known}
+        yield Part(read(state, _LARGEST_STATE), {**_STATE, **said})
+    if card.is_file() and (front := _front_matter(card)) is not None:
+        yield Part(front, _CARD)
+
+
+_PICKLED = "a pickle, and to load one runs the code in it: the learning rate and the rest are tuitune's defaults"
+_UNTOLD = "there is none, so how the adapter was trained is not known: the learning rate and the rest are tuitune's"
+
+_OTHER = {"train_batch_size": "per_device_train_batch_size"}
+"""What the arguments call it that the state says in other words."""
+
+
+def _front_matter(card: Path) -> Document | None:
+    """The YAML between the first two lines of dashes of a model card."""
+    text = text_of(card)
+    opening, _, rest = text.partition("\n")
+    if opening.strip() != "---" or "\n---" not in rest:
+        return None
+    return of_yaml(card, rest[: rest.index("\n---")], 2)
+
+
+def _is_adapter(values: Mapping[str, Any]) -> bool:
+    return "peft_type" in values
+
+
+def _defaults(values: Mapping[str, Any]) -> dict[str, Any]:
+    trained = DEFAULTS if "training.learning_rate" in values else {"data.eval": None}
+    return {
+        "adapter.rank": 8, "adapter.alpha": 8, "adapter.dropout": 0.0, "adapter.targets": ["q_proj", "v_proj"],
+        **trained,
+    }  # fmt: skip
+
+
+PEFT = Origin(
+    name="peft",
+    title="PEFT",
+    told_by="`peft_type` in an adapter_config.json",
+    tells=lambda values: _is_adapter(values) or {"per_device_train_batch_size", "output_dir", "optim"} <= values.keys(),
+    parts=_parts,
+    defaults=_defaults,
+)
