@@ -5,149 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from tuitune.recipe.importing import axolotl_values as values_of
 from tuitune.recipe.importing import common
 from tuitune.recipe.importing.axolotl_data import data_sets, held_out_sets, pretraining
-from tuitune.recipe.importing.common import switch
 from tuitune.recipe.importing.data_sets import MEDIA
 from tuitune.recipe.importing.origin import Origin, Part
 from tuitune.recipe.importing.outcomes import (
-    Outcome,
     Rules,
-    Table,
     barred,
-    carried,
-    changed,
     fixed,
     inner,
-    is_off,
-    lost,
-    method,
     missing,
-    objective,
     own,
-    refused,
     to,
 )
 from tuitune.recipe.importing.training_arguments import RULES as TRAINING
-from tuitune.recipe.values import shown
-
-
-def _adapter(value: Any, _: Table) -> Outcome:
-    if value == "qlora":
-        return method("lora", quantization__bits=4)
-    return method(value) if isinstance(value, str) else refused(f"expected lora or qlora, found {shown(value)}")
-
-
-def _bits(bits: int) -> Any:
-    return lambda value, _: carried(quantization__bits=bits) if switch(value) else carried("off")
-
-
-def _bf16(value: Any, table: Table) -> Outcome:
-    if value in ("auto", "true", "full", True):
-        return carried(training__precision="auto" if value == "auto" else "bf16")
-    if not is_off(value):
-        raise ValueError(f"expected true, false, auto or full, found {shown(value)}")
-    others = any(not is_off(table.get(name)) for name in ("fp16", "bfloat16", "float16"))
-    return carried("off") if others else carried("no 16 bits at all", training__precision="fp32")
-
-
-def _weights(name: str, precision: str) -> Any:
-    """Axolotl's training without mixed precision, in the format of the weights."""
-
-    def rule(value: Any, _: Table) -> Outcome:
-        if not switch(value):
-            return carried("off")
-        why = "tuitune keeps what it trains in float32 and computes in this format"
-        return changed(why, training__precision=precision)
-
-    return rule
-
-
-def _target_linear(value: Any, _: Table) -> Outcome:
-    return carried(adapter__targets="all-linear") if switch(value) else carried("off")
-
-
-def _target_modules(value: Any, table: Table) -> Outcome:
-    if table.get("lora_target_linear") is True:
-        return carried("among all linear layers, which lora_target_linear asks for")
-    return carried("empty") if is_off(value) else common.targets(value, table)
-
-
-def _batch(value: Any, table: Table) -> Outcome:
-    """Axolotl's rows of a whole step, from which it works out the accumulation where that is not said."""
-    micro = table.get("micro_batch_size") or 1
-    if table.get("gradient_accumulation_steps") is not None:
-        return carried("micro_batch_size × gradient_accumulation_steps says it")
-    steps = max(1, int(common.number(value) // common.number(micro)))
-    return carried(f"{value} rows a step, {micro} at once", training__accumulation=steps)
-
-
-def _objective(value: Any, _: Table) -> Outcome:
-    return objective("dpo", objective__loss="ipo") if value == "ipo" else objective(str(value))
-
-
-def _losses(value: Any, _: Table) -> Outcome:
-    names = [value] if isinstance(value, str) else value
-    if isinstance(names, list) and len(names) == 1:
-        return carried(objective__loss=names[0])
-    return lost("tuitune trains with one loss of pairs")
-
-
-def _reward(value: Any, _: Table) -> Outcome:
-    return objective("reward") if switch(value) else carried("off")
-
-
-def _held_out(value: Any, table: Table) -> Outcome:
-    return carried("test_datasets says it") if table.get("test_datasets") else common.held_out(value, table)
-
-
-def _patience(value: Any, table: Table) -> Outcome:
-    if is_off(table.get("val_set_size")) or table.get("val_set_size") == 0:
-        return lost("no rows are held out, so there is nothing to stop by")
-    return carried(evaluation__patience=value)
-
-
-def _unfrozen(value: Any, table: Table) -> Outcome:
-    if is_off(value):
-        return carried("off")
-    if is_off(table.get("adapter")):
-        return refused("it trains a part of the weights, and tuitune trains all of them or an adapter")
-    return carried("the base is frozen beside an adapter")
-
-
-def _template_text(value: Any, _: Table) -> Outcome:
-    if isinstance(value, str) and ("{{" in value or "{%" in value or "\n" in value):
-        return lost("save it as a file and name it in data.template")
-    return carried(data__template=value)
-
-
-def _learn_all(value: Any, _: Table) -> Outcome:
-    return carried(data__loss_on="all") if switch(value) else carried("the answers alone are learned")
-
-
-def _plugins(value: Any, _: Table) -> dict[str, Outcome]:
-    names = [value] if isinstance(value, str) else value
-    if not isinstance(names, list):
-        raise ValueError(f"expected names of plugins, found {shown(value)}")
-    return {f"[{place}]" if isinstance(value, list) else "": _plugin(str(name)) for place, name in enumerate(names)}
-
-
-def _plugin(name: str) -> Outcome:
-    last = name.rpartition(".")[2]
-    if any(word in last for word in ("CutCrossEntropy", "Liger", "Kernels")):
-        return changed("tuitune's own loss head keeps no logits of all tokens; it picks its kernels itself")
-    if any(word in last for word in ("SwanLab", "Wandb", "OTel")):
-        return lost(common.NOT_REPORTED)
-    if any(word in last for word in ("Diffusion", "KD", "DenseMixer")):
-        return refused("this plugin trains another objective")
-    return lost("tuitune has no plugins")
-
-
-def _own_base(value: Any, table: Table) -> Outcome:
-    return (
-        carried("the base model") if value == table.get("base_model") else lost("tuitune takes it from the base model")
-    )
-
 
 _ATTENTION = own("tuitune picks the fastest exact attention that the machine has")
 _QUANTIZED = own("a base that is quantized already is known by its own files")
@@ -160,11 +32,11 @@ _SAMPLED = missing("name prompts in samples.prompts, and tuitune answers them wh
 RULES: Rules = {
     **TRAINING,
     "base_model": to("model.id"),
-    "base_model_config": _own_base,
-    "tokenizer_config": _own_base,
+    "base_model_config": values_of.own_base,
+    "tokenizer_config": values_of.own_base,
     "model_revision": to("model.revision"),
     "revision_of_model": to("model.revision"),
-    "trust_remote_code": to("model.trust_remote_code"),
+    "trust_remote_code": common.trust,
     "model_type": own("read from the model's config.json"),
     "type_of_model": own("read from the model's config.json"),
     "cls_model_config": own("read from the model's config.json"),
@@ -180,9 +52,9 @@ RULES: Rules = {
     "model_kwargs": missing("tuitune loads a model by its own config.json"),
     "model_quantization_config*": _QUANTIZED,
     "reinit_weights": barred("it trains a model from random weights"),
-    "adapter": _adapter,
-    "load_in_4bit": _bits(4),
-    "load_in_8bit": _bits(8),
+    "adapter": values_of.adapter,
+    "load_in_4bit": values_of.bits_if(4),
+    "load_in_8bit": values_of.bits_if(8),
     "bnb_config_kwargs": inner(
         {
             "bnb_4bit_use_double_quant": to("quantization.double"),
@@ -197,8 +69,8 @@ RULES: Rules = {
     "lora_r": to("adapter.rank"),
     "lora_alpha": to("adapter.alpha"),
     "lora_dropout": to("adapter.dropout"),
-    "lora_target_linear": _target_linear,
-    "lora_target_modules": _target_modules,
+    "lora_target_linear": values_of.target_linear,
+    "lora_target_modules": values_of.target_modules,
     "lora_target_parameters": to("adapter.target_parameters"),
     "lora_modules_to_save": to("adapter.modules_to_save"),
     "lora_rank_pattern": to("adapter.rank_pattern"),
@@ -225,14 +97,14 @@ RULES: Rules = {
     "merge_*": own("a result can be merged after training"),
     "relora*": _RESTARTS,
     "jagged_restart_*": _RESTARTS,
-    "unfrozen_parameters": _unfrozen,
+    "unfrozen_parameters": values_of.unfrozen,
     "lisa_*": barred("it trains a part of the weights, and tuitune trains all of them or an adapter"),
     "spectrum_*": barred("it trains a part of the weights, and tuitune trains all of them or an adapter"),
-    "rl": _objective,
+    "rl": values_of.objective_of,
     "rl_beta": to("objective.beta"),
     "dpo_beta": to("objective.beta"),
     "orpo_alpha": to("objective.beta"),
-    "dpo_loss_type": _losses,
+    "dpo_loss_type": values_of.losses,
     "dpo_label_smoothing": fixed("tuitune does not smooth labels", 0),
     "rpo_alpha": to("objective.sft_weight"),
     "simpo_gamma": to("objective.gamma"),
@@ -240,7 +112,7 @@ RULES: Rules = {
     "kto_undesirable_weight": to("objective.undesirable_weight"),
     "dpo_*": own("tuitune sets its trainer up itself"),
     "precompute_ref_log_probs": own("the reference is the base with its adapter switched off"),
-    "reward_model": _reward,
+    "reward_model": values_of.reward,
     "process_reward_model": barred("tuitune does not train process reward models"),
     "trl": missing("these are settings of generation for rl"),
     "vllm": missing("tuitune generates with the model that it trains"),
@@ -249,7 +121,7 @@ RULES: Rules = {
     "datasets": data_sets,
     "test_datasets": held_out_sets,
     "pretraining_dataset": pretraining,
-    "val_set_size": _held_out,
+    "val_set_size": values_of.held_out,
     "shuffle_merged_datasets": to("data.shuffle"),
     "shuffle_before_merging_datasets": own("the seed orders all rows at once"),
     "curriculum_sampling": to("data.shuffle", same={True: False, False: True}),
@@ -275,9 +147,9 @@ RULES: Rules = {
     "batch_flattening": own("rows are laid end to end, without padding"),
     "multipack_real_batches": own("tuitune packs by its own plan"),
     "max_packed_sequence_len": own("tuitune packs by its own plan"),
-    "train_on_inputs": _learn_all,
+    "train_on_inputs": values_of.learn_all,
     "chat_template": common.template,
-    "chat_template_jinja": _template_text,
+    "chat_template_jinja": values_of.template_text,
     "chat_template_kwargs": missing("tuitune gives a template no arguments"),
     "default_system_message": missing("write it into the rows as a system turn"),
     "eot_tokens": own("the token that ends a turn in the chat template is learned"),
@@ -297,7 +169,7 @@ RULES: Rules = {
     "fix_untrained_tokens": missing("tuitune does not change embeddings before training"),
     "num_epochs": to("training.epochs"),
     "micro_batch_size": to("training.batch_size"),
-    "batch_size": _batch,
+    "batch_size": values_of.batch,
     "eval_batch_size": own("tuitune evaluates with the batch size of training"),
     "optimizer": common.optimizer,
     "torchdistx_path": own("no optimizer here needs it"),
@@ -310,17 +182,17 @@ RULES: Rules = {
     "embedding_lr*": missing("tuitune has one learning rate for all that is trained"),
     "adam_eps": fixed("tuitune leaves the optimizer's own betas, epsilon and further arguments", 1e-8),
     "noisy_embedding_alpha": to("training.neftune_alpha"),
-    "bf16": _bf16,
-    "bfloat16": _weights("bfloat16", "bf16"),
-    "float16": _weights("float16", "fp16"),
-    "float32": _weights("float32", "fp32"),
+    "bf16": values_of.bf16,
+    "bfloat16": values_of.weights("bf16"),
+    "float16": values_of.weights("fp16"),
+    "float32": values_of.weights("fp32"),
     "torch_dtype": to("model.dtype"),
     "activation_offloading": missing("tuitune recomputes activations, and moves none to host memory"),
     "layer_offloading": missing("tuitune keeps the base on the device"),
     "selective_checkpointing": missing("tuitune recomputes whole layers"),
     "evals_per_epoch": common.per_epoch("evaluation.every"),
     "saves_per_epoch": common.per_epoch("checkpoints.every"),
-    "early_stopping_patience": _patience,
+    "early_stopping_patience": values_of.patience,
     "auto_resume_from_checkpoints": own(common.RESUMED),
     "loss_watchdog_*": missing("tuitune stops on a loss that is not finite, and limits.* end a run early"),
     "attn_implementation": common.attention,
@@ -350,7 +222,7 @@ RULES: Rules = {
     "chunked_cross_entropy*": _FASTER,
     "tiled_mlp*": _FASTER,
     "unsloth_*": _FASTER,
-    "plugins": _plugins,
+    "plugins": values_of.plugins,
     "low_cpu_mem_usage": own("weights are loaded straight to the device"),
     "experimental_skip_move_to_device": own("weights are loaded straight to the device"),
     "device_map": own("hardware.gpu says where"),

@@ -19,7 +19,9 @@ from tuitune.recipe.importing.data_sets import (
 )
 from tuitune.recipe.importing.outcomes import (
     Outcome,
+    Rules,
     Table,
+    apart,
     carried,
     changed,
     is_off,
@@ -113,10 +115,21 @@ def _tables(value: Any) -> list[dict[str, Any]]:
     for place, one in enumerate(given):
         if not isinstance(one.get("path"), str) or not one["path"].strip():
             raise ValueError(f"data set {place + 1} has no path; expected a file, a folder or a Hub name")
+        for key, (kind, wanted) in _KINDS.items():
+            if one.get(key) is not None and not isinstance(one[key], kind):
+                raise ValueError(f"{key} of data set {place + 1}: expected {wanted}, found {shown(one[key])}")
         files = one.get("data_files") or []
         if not isinstance(files, str | list) or not all(isinstance(name, str) and name for name in files):
             raise ValueError(f"data_files of data set {place + 1}: expected names of files, found {shown(files)}")
     return given
+
+
+_TEXT = (str, "text")
+_TABLE = (dict, "a table")
+_KINDS: dict[str, tuple[type, str]] = {
+    **dict.fromkeys(("name", "split", "field", "field_messages"), _TEXT),
+    **dict.fromkeys(("message_property_mappings", "roles"), _TABLE),
+}
 
 
 def _maybe(value: Any) -> list[dict[str, Any]]:
@@ -172,7 +185,7 @@ def _told(path: str, one: Mapping[str, Any], table: Table, *, main: bool) -> dic
     """What becomes of the keys of a set beside its name."""
     told = {}
     for key, value in one.items():
-        if key == "path" or (key == "data_files" and isinstance(value, list)):
+        if key == "path" or (key == "data_files" and isinstance(value, list) and value):
             continue
         told[f"{path}.{key}"] = (
             carried("empty") if value is None and key != "type" else _key(key, value, one, table, main)
@@ -197,7 +210,8 @@ def _key(key: str, value: Any, one: Mapping[str, Any], table: Table, main: bool)
         return lost(f"tuitune knows no role {', '.join(map(shown, strange))}") if strange else carried()
     if key == "roles_to_train":
         return _learned(value, main)
-    return _OTHERS.get(key, _unknown)(value, one)
+    [(_, outcome)] = apart(_OTHERS.get(key, _unknown)(value, one))
+    return outcome
 
 
 def _learned(value: Any, main: bool) -> Outcome:
@@ -220,7 +234,7 @@ def _ended(value: Any, _table: Table) -> Outcome:
     return carried("so it is here") if value == "turn" else lost("tuitune learns the token that ends each learned turn")
 
 
-_OTHERS = {
+_OTHERS: Rules = {
     "name": lambda _value, _table: carried("in the name of the data"),
     "data_files": lambda _value, _table: carried("in the name of the data"),
     "ds_type": own("tuitune sees the format of a file by its content"),

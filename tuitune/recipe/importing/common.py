@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import product
 from typing import Any
 
-from tuitune.recipe.importing.outcomes import Outcome, Rule, Table, carried, changed, is_off, is_whole, lost, to
+from tuitune.recipe.importing.outcomes import Outcome, Rule, Table, carried, changed, is_off, lost, to
 from tuitune.recipe.values import shown
 
 ONE_DEVICE = (
@@ -62,7 +62,13 @@ attention: Rule = to(
     other=("auto", "tuitune picks the fastest exact kernel that the machine has"),
 )
 
-quantized_kind: Rule = to("quantization.kind")
+
+def trust(value: Any, _: Table) -> Outcome:
+    """Whether code that comes with the model may run: never because a file from elsewhere says so."""
+    if not switch(value):
+        return carried(model__trust_remote_code=False)
+    why = "a model's own code runs only where you say so; if it needs that, read it and set this to true"
+    return changed(why, model__trust_remote_code=False)
 
 
 def number(value: Any) -> float:
@@ -89,7 +95,7 @@ def warm_up_steps(value: Any, table: Table) -> Outcome:
         return carried("warmup_ratio says it")
     if steps < 1:
         return carried(training__warmup_ratio=steps)
-    if is_whole(most) and most > steps:
+    if isinstance(most, int) and most > steps:
         return carried(f"{steps:g} of {most} steps", training__warmup_ratio=round(steps / most, 6))
     why = (
         f"{steps:g} steps are a share only of a known number of steps; `check` shows it: set {steps:g} / steps instead"
@@ -117,9 +123,9 @@ def cadence(key: str, strategy: str = "") -> Rule:
         if every == 0:
             return carried("off")
         if every.is_integer():
-            return carried(**{key.replace(".", "__"): int(every)})
+            return Outcome("carried", {key: int(every)})
         why = "a share of the steps; tuitune counts in steps or epochs"
-        return changed(why, **{key.replace(".", "__"): "epoch"})
+        return Outcome("changed", {key: "epoch"}, why)
 
     return rule
 
@@ -128,12 +134,13 @@ def cadence_by(key: str) -> Rule:
     """transformers' strategies: never, every epoch, or every so many steps, which another key says."""
 
     def rule(value: Any, _: Table) -> Outcome:
-        name = key.replace(".", "__")
         if value in ("no", False):
-            return changed("tuitune does it at least once, at the end", **{name: "end"})
+            return Outcome("changed", {key: "end"}, "tuitune does it at least once, at the end")
         if value == "epoch":
-            return carried(**{name: "epoch"})
-        return carried("steps say how often") if value == "steps" else changed("at every epoch", **{name: "epoch"})
+            return Outcome("carried", {key: "epoch"})
+        if value == "steps":
+            return carried("steps say how often")
+        return Outcome("changed", {key: "epoch"}, "tuitune counts in steps or epochs")
 
     return rule
 
@@ -142,13 +149,13 @@ def per_epoch(key: str) -> Rule:
     """So many times an epoch, of which tuitune has once."""
 
     def rule(value: Any, _: Table) -> Outcome:
-        times, name = number(value), key.replace(".", "__")
+        times = number(value)
         if times == 0:
             return carried("off")
         if times == 1:
-            return carried(**{name: "epoch"})
+            return Outcome("carried", {key: "epoch"})
         why = f"{times:g} times an epoch is a number of steps only once rows are counted: until then once"
-        return changed(why, **{name: "epoch"})
+        return Outcome("changed", {key: "epoch"}, why)
 
     return rule
 

@@ -17,8 +17,8 @@ from tuitune.problem import Problem, TuituneError
 from tuitune.recipe.values import shown_key
 from tuitune.text import clean
 
-LARGEST = 1 << 20
-"""Bytes of the largest configuration that is read."""
+LARGEST = 256 << 10
+"""Bytes of the largest configuration that is read: YAML of this size takes a few seconds."""
 
 MOST_VALUES = 20_000
 """Values in a configuration, with every alias written out: a few bytes of aliases may stand for billions."""
@@ -222,7 +222,7 @@ def text_of(path: Path, limit: int = LARGEST) -> str:
     except FileNotFoundError:
         raise UnreadableError(Problem(name, "no such file")) from None
     except OSError as error:
-        large = f"is larger than {limit >> 20} MiB, too large for a configuration"
+        large = f"is larger than {limit >> 10:,} KiB, too large for a configuration"
         wrong = large if error.errno == errno.EFBIG else _UNREADABLE.get(error.errno or 0)
         raise UnreadableError(Problem(name, wrong or f"cannot be read: {error.strerror or error}")) from error
     try:

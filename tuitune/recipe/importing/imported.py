@@ -19,7 +19,7 @@ from tuitune.text import is_secret, redact_all
 
 
 @dataclass(frozen=True)
-class Entry:
+class KeyAccount:
     """What became of one key of a document: its `place` in the file, and what the rule said."""
 
     key: str
@@ -38,12 +38,12 @@ class Imported:
     """
 
     origin: Origin
-    entries: list[Entry]
+    entries: list[KeyAccount]
     defaults: dict[str, Any]
     recipe: Recipe | None = None
     problems: list[Problem] = field(default_factory=list)
 
-    def of(self, *kinds: Kind) -> list[Entry]:
+    def of(self, *kinds: Kind) -> list[KeyAccount]:
         """The entries of these kinds."""
         return [one for one in self.entries if one.outcome.kind in kinds]
 
@@ -81,9 +81,9 @@ def imported(parts: Sequence[Part], origin: Origin, assignments: Iterable[str] =
     return Imported(origin, entries, defaults, recipe, wrong)
 
 
-def _entries(parts: Sequence[Part]) -> tuple[list[Entry], list[Problem]]:
+def _entries(parts: Sequence[Part]) -> tuple[list[KeyAccount], list[Problem]]:
     """An entry for every key, or for every part of what it holds, and what its value should have been."""
-    entries: list[Entry] = []
+    entries: list[KeyAccount] = []
     wrong: list[Problem] = []
     for part in parts:
         for key, value in part.document.values.items():
@@ -96,7 +96,7 @@ def _entries(parts: Sequence[Part]) -> tuple[list[Entry], list[Problem]]:
             for path, outcome in settled:
                 full = f"{key}{path}"
                 said = _safe(full, _at(value, path))
-                entries.append(Entry(shown_key(full), part.document.place(full), said, outcome))
+                entries.append(KeyAccount(shown_key(full), part.document.place(full), said, outcome))
     return entries, wrong
 
 
@@ -132,10 +132,10 @@ def _checked(one: Setting, value: Any) -> Any:
     return checked(one, value)
 
 
-def _settings(entries: Iterable[Entry], replaced: set[str]) -> tuple[dict[str, Any], list[Problem]]:
+def _settings(entries: Iterable[KeyAccount], replaced: set[str]) -> tuple[dict[str, Any], list[Problem]]:
     """What the entries set, by key, and where two of them set it to different values and nothing has `replaced` it."""
     values: dict[str, Any] = {}
-    setters: dict[str, Entry] = {}
+    setters: dict[str, KeyAccount] = {}
     wrong = []
     for entry in entries:
         for key, value in entry.outcome.settings.items():

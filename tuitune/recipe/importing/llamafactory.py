@@ -13,6 +13,7 @@ from tuitune.recipe.importing.llamafactory_data import rules as data_rules
 from tuitune.recipe.importing.origin import Origin, Part
 from tuitune.recipe.importing.outcomes import (
     Outcome,
+    Rule,
     Rules,
     Table,
     barred,
@@ -20,6 +21,7 @@ from tuitune.recipe.importing.outcomes import (
     changed,
     fixed,
     is_off,
+    is_whole,
     lost,
     method,
     missing,
@@ -80,7 +82,7 @@ def bits(value: Any, _: Table) -> Outcome:
     """Bits of the base; bitsandbytes has 8 and 4."""
     if value in (4, 8, "4", "8"):
         return carried(quantization__bits=int(value))
-    if not common.is_whole(value):
+    if not is_whole(value):
         raise ValueError(f"expected a number of bits, found {shown(value)}")
     return changed("tuitune quantizes to 8 or 4 bits", quantization__bits=8 if value > 4 else 4)
 
@@ -104,7 +106,7 @@ def _packing(value: Any, table: Table) -> Outcome:
     return carried("neat_packing says it") if table.get("neat_packing") else carried(data__packing=switch(value))
 
 
-def _learn(key: str) -> Any:
+def _learn(key: str) -> Rule:
     return lambda value, _: carried(data__loss_on=key) if switch(value) else carried("off")
 
 
@@ -134,7 +136,7 @@ RULES: Rules = {
     **TRAINING,
     "model_name_or_path": to("model.id"),
     "model_revision": to("model.revision"),
-    "trust_remote_code": to("model.trust_remote_code"),
+    "trust_remote_code": common.trust,
     "adapter_name_or_path": _adapter,
     "adapter_folder": _adapter,
     "cache_dir": own("HF_HOME says where models lie"),

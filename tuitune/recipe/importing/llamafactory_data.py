@@ -146,8 +146,7 @@ def _untold(names: Sequence[str], known: Catalogue) -> list[Outcome]:
 def _read_as(name: str, known: Catalogue) -> Iterator[Outcome]:
     """How the rows of a data set are read."""
     entry = _entry(name, known)
-    columns = entry.get("columns") if isinstance(entry.get("columns"), dict) else {}
-    tags = entry.get("tags") if isinstance(entry.get("tags"), dict) else {}
+    columns, tags = _table(entry.get("columns")), _table(entry.get("tags"))
     if media := [kind for kind in _MEDIA if columns.get(kind)]:
         yield refused(f"{shown(name)} has {' and '.join(media)}, and {MEDIA}")
         return
@@ -167,6 +166,10 @@ def _read_as(name: str, known: Catalogue) -> Iterator[Outcome]:
             yield lost(f"tuitune reads no {' and '.join(map(shown, strange))} of a turn")
         return
     yield _instructions(columns, beside)
+
+
+def _table(value: Any) -> Table:
+    return value if isinstance(value, dict) else {}
 
 
 def _instructions(columns: Mapping[str, Any], beside: Mapping[str, str]) -> Outcome:

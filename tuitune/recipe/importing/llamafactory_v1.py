@@ -95,7 +95,7 @@ RULES: Rules = {
     **TRAINING,
     "model": to("model.id"),
     "model_class": _class,
-    "trust_remote_code": to("model.trust_remote_code"),
+    "trust_remote_code": common.trust,
     "flash_attn": common.attention,
     "custom_chat_template": missing("save it as a file and name it in data.template"),
     "peft_config": inner(_ADAPTER),

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from tuitune.methods import METHODS
 from tuitune.objectives import OBJECTIVES, TRAINED
-from tuitune.recipe.settings import settings
+from tuitune.recipe.settings import Setting, checked, settings
 from tuitune.recipe.values import shown
 
 Kind = Literal["carried", "changed", "lost", "refused"]
@@ -135,14 +135,22 @@ def become(key: str, value: Any, table: Table, rules: Rules) -> Outcome | dict[s
 
     ValueError where its value is none that the key can have.
     """
-    if value is None:
+    if value is None or value == {} or value == []:
         return carried("empty")
     rule = rules.get(key) or next((rules[one] for one in rules if one[-1:] == "*" and key.startswith(one[:-1])), None)
     if rule is not None:
         return rule(value, table)
-    if claimed := next((one for one in settings() if key in one.also), None):
+    if (claimed := next((one for one in settings() if key in one.also), None)) and _fits(claimed, value):
         return Outcome("carried", {claimed.key: value})
     return lost("tuitune has no setting for it")
+
+
+def _fits(one: Setting, value: Any) -> bool:
+    try:
+        checked(one, value)
+    except ValueError:
+        return False
+    return True
 
 
 def apart(outcome: Outcome | dict[str, Outcome]) -> list[tuple[str, Outcome]]:

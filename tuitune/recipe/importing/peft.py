@@ -30,6 +30,8 @@ from tuitune.recipe.values import shown
 _LARGEST_STATE = 64 << 20
 """Bytes of the largest trainer_state.json: it has the whole history of losses."""
 
+_LARGEST_CARD = 4 << 20
+
 _NAMES = {"PROMPT_TUNING": "prompt", "PREFIX_TUNING": "prefix", "P_TUNING": "ptuning"}
 """Tuners that a recipe calls otherwise than PEFT."""
 
@@ -167,7 +169,7 @@ _OTHER = {"train_batch_size": "per_device_train_batch_size"}
 
 def _front_matter(card: Path) -> Document | None:
     """The YAML between the first two lines of dashes of a model card."""
-    text = text_of(card)
+    text = text_of(card, _LARGEST_CARD)
     opening, _, rest = text.partition("\n")
     if opening.strip() != "---" or "\n---" not in rest:
         return None

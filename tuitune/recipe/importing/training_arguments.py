@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from tuitune.recipe.importing import common
-from tuitune.recipe.importing.outcomes import Outcome, Rules, Table, carried, fixed, missing, own, to
+from tuitune.recipe.importing.outcomes import Outcome, Rule, Rules, Table, carried, fixed, missing, own, to
 
 
-def _precision(name: str, value: str) -> Any:
+def _precision(value: str) -> Rule:
     def rule(wanted: Any, _: Table) -> Outcome:
         return carried(training__precision=value) if common.switch(wanted) else carried("off")
 
@@ -47,8 +47,8 @@ RULES: Rules = {
     "seed": to("run.seed"),
     "data_seed": own("the seed is one for everything in a run"),
     "full_determinism": own("a run is exact on resume anyway"),
-    "bf16": _precision("bf16", "bf16"),
-    "fp16": _precision("fp16", "fp16"),
+    "bf16": _precision("bf16"),
+    "fp16": _precision("fp16"),
     "tf32": own("on where the card has it"),
     "bf16_full_eval": own(_HALF),
     "fp16_full_eval": own(_HALF),

@@ -14,7 +14,7 @@ from tuitune.cli.output import Pairs, complain, note, say, say_json, say_pairs
 from tuitune.cli.verbs.recipe.writing import run_name, write, writing_arguments
 
 if TYPE_CHECKING:
-    from tuitune.recipe.importing.imported import Entry, Imported
+    from tuitune.recipe.importing.imported import Imported, KeyAccount
 
 _MOST_SHOWN = 60
 
@@ -38,10 +38,12 @@ def import_(options: argparse.Namespace) -> int:
         say_json(_document(found))
     elif output != "-" or found.recipe is None:
         _say(found)
+    else:
+        note(f"{len(found.of('changed'))} keys changed, {len(found.of('lost'))} cannot be: -o FILE lists them")
     if found.recipe is None:
         complain(found.problems)
         return Exit.REFUSED
-    if output:
+    if output and not (options.json and output == "-"):
         write(found.recipe, output, force=options.force)
     elif not options.json:
         note("-o FILE writes the recipe")
@@ -50,24 +52,35 @@ def import_(options: argparse.Namespace) -> int:
 
 def _say(found: Imported) -> None:
     """The account: what is the same, what is another, what cannot be, and what the trainer does untold."""
-    empty = [one.key for one in found.of("carried") if not one.outcome.settings]
-    untold = [(key, _value(value)) for key, value in found.defaults.items()]
-    for title, pairs in (
-        ("carried over", _pairs(one for one in found.of("carried") if one.outcome.settings)),
-        (f"as {found.origin.title} does where it is not told", untold),
-        ("changed", _pairs(one for one in found.of("changed") if one.outcome.settings)),
-        ("done by tuitune itself", _pairs(one for one in found.of("changed") if not one.outcome.settings)),
-        ("cannot be", _pairs(found.of("lost", "refused"))),
-    ):
+    same, other = found.of("carried"), found.of("changed")
+    sections = {
+        "carried over": _pairs(one for one in same if one.outcome.settings),
+        f"as {found.origin.title} does where it is not told": [
+            (key, _value(one)) for key, one in found.defaults.items()
+        ],
+        "changed": _pairs(one for one in other if one.outcome.settings),
+        "done by tuitune itself": _reasons(one for one in other if not one.outcome.settings),
+        "cannot be": _reasons(found.of("lost", "refused")),
+        "off, empty, or as it is here": [(one.key, one.outcome.why) for one in same if not one.outcome.settings],
+    }
+    for title, pairs in sections.items():
         if pairs:
             say(f"{title}:")
             say_pairs((f"  {label}", text) for label, text in pairs)
             say("")
-    if empty:
-        say(f"off, empty, or as it is here: {', '.join(empty)}", "")
 
 
-def _pairs(entries: Iterable[Entry]) -> Pairs:
+def _reasons(entries: Iterable[KeyAccount]) -> Pairs:
+    """Keys with their reason, which stands once where several in a row have the same."""
+    pairs: Pairs = []
+    before = None
+    for one in entries:
+        pairs.append((one.key, "the same" if one.outcome.why == before else one.outcome.why))
+        before = one.outcome.why
+    return pairs
+
+
+def _pairs(entries: Iterable[KeyAccount]) -> Pairs:
     return [(one.key, "; ".join(filter(None, (_set(one.outcome.settings), one.outcome.why)))) for one in entries]
 
 
@@ -94,6 +107,6 @@ def _document(found: Imported) -> dict[str, Any]:
     }
 
 
-def _entry(one: Entry) -> dict[str, Any]:
+def _entry(one: KeyAccount) -> dict[str, Any]:
     settings, why = dict(one.outcome.settings), one.outcome.why
     return {"key": one.key, "place": one.place, "value": one.value, "settings": settings, "reason": why}

@@ -1,0 +1,94 @@
+"""An adapter's configuration, with what its training left beside it: the recipe is how it was trained."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.recipe.importing.configurations import ADAPTER, of_json, said_of, settings_of
+
+TRAINER = {
+    "output_dir": "out", "per_device_train_batch_size": 6, "gradient_accumulation_steps": 2, "learning_rate": 9e-5,
+    "num_train_epochs": 5.0, "max_steps": -1, "optim": "adamw_torch", "lr_scheduler_type": "cosine",
+    "warmup_steps": 0, "warmup_ratio": 0.04, "bf16": True, "fp16": False, "gradient_checkpointing": True,
+    "weight_decay": 0.02, "max_grad_norm": 0.7, "seed": 5, "save_strategy": "no", "eval_strategy": "no",
+    "push_to_hub": False, "hub_token": "<HUB_TOKEN>", "adam_beta1": 0.9, "tf32": None, "report_to": ["wandb"],
+}  # fmt: skip
+DATA = "data.train=mine.jsonl"
+
+
+def test_an_adapter_and_its_trainers_arguments(tmp_path: Path) -> None:
+    (tmp_path / "training_args.json").write_text(json.dumps(TRAINER))
+    found = of_json(tmp_path, ADAPTER, "adapter_config.json", DATA)
+    got = settings_of(found)
+    wanted = {
+        "model.id": "acme/base-7b", "data.train": "mine.jsonl", "adapter.method": "lora", "adapter.rank": 20,
+        "adapter.alpha": 10, "adapter.dropout": 0.1, "adapter.targets": ["v_proj", "q_proj"],
+        "training.batch_size": 6, "training.accumulation": 2, "training.learning_rate": 9e-5, "training.epochs": 5.0,
+        "training.optimizer": "adamw_torch", "training.warmup_ratio": 0.04, "training.precision": "bf16",
+        "training.gradient_checkpointing": True, "training.weight_decay": 0.02, "training.max_grad_norm": 0.7,
+        "run.seed": 5, "checkpoints.every": "end", "training.max_steps": None,
+    }  # fmt: skip
+    assert {key: got[key] for key in wanted} == wanted
+    assert said_of(found, "report_to")[0] == "lost"
+
+
+def test_a_state_and_a_card_say_what_they_know(tmp_path: Path) -> None:
+    state = {
+        "num_train_epochs": 7,
+        "train_batch_size": 3,
+        "max_steps": 812,
+        "log_history": [{"loss": 1.5}],
+        "epoch": 7.0,
+    }
+    (tmp_path / "trainer_state.json").write_text(json.dumps(state))
+    (tmp_path / "README.md").write_text(
+        "---\nbase_model: acme/base-7b\ndatasets:\n- acme/rows\ntags: [lora]\n---\n# Hi\n"
+    )
+    got = settings_of(of_json(tmp_path, ADAPTER))
+    assert (got["training.epochs"], got["training.batch_size"], got["training.max_steps"]) == (7.0, 3, None)
+    assert got["data.train"] == "acme/rows"
+
+
+def test_pickled_arguments_are_named_and_not_read(tmp_path: Path) -> None:
+    (tmp_path / "training_args.bin").write_bytes(b"\x80\x04.")
+    kind, why = said_of(of_json(tmp_path, ADAPTER, "adapter_config.json", DATA), "training_args.bin")
+    assert kind == "lost" and "pickle" in why
+
+
+def test_that_the_training_is_not_known_is_said(tmp_path: Path) -> None:
+    assert said_of(of_json(tmp_path, ADAPTER, "adapter_config.json", DATA), "training_args.json")[0] == "lost"
+
+
+def test_data_that_nothing_names_is_asked_for(tmp_path: Path) -> None:
+    found = of_json(tmp_path, ADAPTER)
+    assert found.recipe is None
+    assert "--set data.train=" in found.problems[0].message
+
+
+@pytest.mark.parametrize(
+    ("change", "key"),
+    [
+        ({"task_type": "SEQ_2_SEQ_LM"}, "task_type"),
+        ({"peft_type": "VBLORA"}, "peft_type"),
+        ({"layer_replication": [[0, 4]]}, "layer_replication"),
+    ],
+)
+def test_what_would_train_something_else_is_refused(change: dict[str, object], key: str, tmp_path: Path) -> None:
+    found = of_json(tmp_path, {**ADAPTER, **change}, "adapter_config.json", DATA)
+    assert found.recipe is None
+    assert any(one.message.startswith(key) for one in found.problems)
+
+
+def test_what_lora_has_and_tuitune_has_not_is_named(tmp_path: Path) -> None:
+    found = of_json(tmp_path, {**ADAPTER, "use_qalora": True, "exclude_modules": ["x"]}, "adapter_config.json", DATA)
+    assert {said_of(found, key)[0] for key in ("use_qalora", "exclude_modules")} == {"lost"}
+
+
+def test_the_arguments_can_be_named_instead(tmp_path: Path) -> None:
+    (tmp_path / "adapter_config.json").write_text(json.dumps(ADAPTER))
+    found = of_json(tmp_path, TRAINER, "training_args.json", DATA)
+    assert settings_of(found)["adapter.rank"] == 20
+    assert settings_of(found)["training.learning_rate"] == 9e-5
