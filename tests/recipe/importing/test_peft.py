@@ -92,3 +92,20 @@ def test_the_arguments_can_be_named_instead(tmp_path: Path) -> None:
     found = of_json(tmp_path, TRAINER, "training_args.json", DATA)
     assert settings_of(found)["adapter.rank"] == 20
     assert settings_of(found)["training.learning_rate"] == 9e-5
+
+
+def test_settings_are_found_by_the_names_that_peft_has_for_them(tmp_path: Path) -> None:
+    adalora = {
+        **ADAPTER,
+        "peft_type": "ADALORA",
+        "init_r": 20,
+        "target_r": 10,
+        "deltaT": 5,
+        "tinit": 200,
+        "tfinal": 900,
+    }
+    found = of_json(tmp_path, adalora, "adapter_config.json", DATA)
+    got = settings_of(found)
+    assert (got["adapter.method"], got["adapter.initial_rank"], got["adapter.target_rank"]) == ("adalora", 20, 10)
+    assert got["adapter.cut_every"] == 5
+    assert {said_of(found, key)[0] for key in ("tinit", "tfinal")} == {"lost"}

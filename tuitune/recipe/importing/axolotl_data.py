@@ -19,9 +19,8 @@ from tuitune.recipe.importing.data_sets import (
 )
 from tuitune.recipe.importing.outcomes import (
     Outcome,
-    Rules,
+    Single,
     Table,
-    apart,
     carried,
     changed,
     is_off,
@@ -210,8 +209,7 @@ def _key(key: str, value: Any, one: Mapping[str, Any], table: Table, main: bool)
         return lost(f"tuitune knows no role {', '.join(map(shown, strange))}") if strange else carried()
     if key == "roles_to_train":
         return _learned(value, main)
-    [(_, outcome)] = apart(_OTHERS.get(key, _unknown)(value, one))
-    return outcome
+    return _OTHERS.get(key, _unknown)(value, one)
 
 
 def _learned(value: Any, main: bool) -> Outcome:
@@ -234,7 +232,7 @@ def _ended(value: Any, _table: Table) -> Outcome:
     return carried("so it is here") if value == "turn" else lost("tuitune learns the token that ends each learned turn")
 
 
-_OTHERS: Rules = {
+_OTHERS: dict[str, Single] = {
     "name": lambda _value, _table: carried("in the name of the data"),
     "data_files": lambda _value, _table: carried("in the name of the data"),
     "ds_type": own("tuitune sees the format of a file by its content"),

@@ -8,10 +8,11 @@ from tuitune.recipe.importing import common
 from tuitune.recipe.importing.common import switch
 from tuitune.recipe.importing.outcomes import (
     Outcome,
-    Rule,
+    Single,
     Table,
     carried,
     changed,
+    claimed,
     is_off,
     lost,
     method,
@@ -27,7 +28,7 @@ def adapter(value: Any, _: Table) -> Outcome:
     return method(value) if isinstance(value, str) else refused(f"expected lora or qlora, found {shown(value)}")
 
 
-def bits_if(bits: int) -> Rule:
+def bits_if(bits: int) -> Single:
     return lambda value, _: carried(quantization__bits=bits) if switch(value) else carried("off")
 
 
@@ -40,7 +41,7 @@ def bf16(value: Any, table: Table) -> Outcome:
     return carried("off") if others else carried("no 16 bits at all", training__precision="fp32")
 
 
-def weights(precision: str) -> Rule:
+def weights(precision: str) -> Single:
     """Axolotl's training without mixed precision, in the format of the weights."""
 
     def rule(value: Any, _: Table) -> Outcome:
@@ -75,11 +76,10 @@ def objective_of(value: Any, _: Table) -> Outcome:
     return objective("dpo", objective__loss="ipo") if value == "ipo" else objective(str(value))
 
 
-def losses(value: Any, _: Table) -> Outcome:
+def losses(value: Any, table: Table) -> Outcome:
     names = [value] if isinstance(value, str) else value
-    if isinstance(names, list) and len(names) == 1:
-        return carried(objective__loss=names[0])
-    return lost("tuitune trains with one loss of pairs")
+    rule = claimed("tuitune trains with one loss of pairs, and not with this", "dpo_loss_type")
+    return rule(names[0] if isinstance(names, list) and len(names) == 1 else names, table)
 
 
 def reward(value: Any, _: Table) -> Outcome:

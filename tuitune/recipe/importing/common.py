@@ -5,7 +5,19 @@ from __future__ import annotations
 from itertools import product
 from typing import Any
 
-from tuitune.recipe.importing.outcomes import Outcome, Rule, Table, carried, changed, is_off, lost, to
+from tuitune.recipe.importing.outcomes import (
+    Outcome,
+    Rules,
+    Single,
+    Table,
+    carried,
+    changed,
+    claimed,
+    fixed,
+    is_off,
+    lost,
+    to,
+)
 from tuitune.recipe.values import shown
 
 ONE_DEVICE = (
@@ -22,7 +34,48 @@ RESUMED = "a recipe describes a new run; `tuitune resume RUN` resumes one"
 _ADAMW_8 = "tuitune's AdamW with 8-bit states is bitsandbytes'"
 _NEAREST_ADAMW = "tuitune does not have this optimizer; AdamW is the nearest, and may want another learning rate"
 
-optimizer: Rule = to(
+ADAPTER = {
+    "modules_to_save": "tuitune trains no modules beside the adapter yet",
+    "target_parameters": "tuitune takes names of layers alone yet",
+    "layers_to_transform": "tuitune adapts every layer yet",
+    "rank_pattern": "tuitune has one rank for all layers yet",
+    "alpha_pattern": "tuitune has one alpha for all layers yet",
+    "trainable_token_indices": "tuitune trains no tokens by themselves yet",
+}
+"""Settings of an adapter by PEFT's names, and why they are lost until a setting takes them."""
+
+_ONE_RATE = "tuitune has one learning rate for all of an adapter yet"
+rate_ratio = claimed(_ONE_RATE, "loraplus_lr_ratio")
+
+_BETA = "this objective has no β in tuitune"
+PREFERENCE: Rules = {
+    **dict.fromkeys(("rl_beta", "dpo_beta", "pref_beta", "orpo_alpha"), claimed(_BETA, "dpo_beta", "pref_beta")),
+    **dict.fromkeys(("rpo_alpha", "pref_ftx"), claimed("tuitune adds no supervised loss", "rpo_alpha", "pref_ftx")),
+    "ld_alpha": claimed("tuitune does not weigh lengths", "ld_alpha"),
+    "simpo_gamma": claimed("tuitune has no margin of rewards", "simpo_gamma"),
+    **dict.fromkeys(
+        ("kto_desirable_weight", "kto_chosen_weight"),
+        claimed("tuitune weighs good and bad answers alike", "kto_desirable_weight", "desirable_weight"),
+    ),
+    **dict.fromkeys(
+        ("kto_undesirable_weight", "kto_rejected_weight"),
+        claimed("tuitune weighs good and bad answers alike", "kto_undesirable_weight", "undesirable_weight"),
+    ),
+    "dpo_label_smoothing": fixed("tuitune does not smooth labels", 0),
+}
+"""What Axolotl and LLaMA-Factory set of preferences, by both their names."""
+
+
+def begins(value: Any, table: Table) -> Outcome:
+    """How an adapter's matrices begin: as LoRA's paper says, or with something of the base."""
+    if value is True:
+        return carried("so it is here")
+    why = f"{shown(value)}: tuitune begins with LoRA's own weights"
+    name = value.partition("_niter_")[0] if isinstance(value, str) else value
+    return lost(why) if name is False else claimed(why, "init_lora_weights")(name, table)
+
+
+optimizer: Single = to(
     "training.optimizer",
     same={
         "adamw_bnb_8bit": "adamw_8bit",
@@ -42,7 +95,7 @@ optimizer: Rule = to(
 )
 
 _COSINE = "tuitune's cosine falls to 0 in one arc"
-schedule: Rule = to(
+schedule: Single = to(
     "training.schedule",
     nearest={
         "cosine_with_restarts": ("cosine", _COSINE),
@@ -56,7 +109,7 @@ schedule: Rule = to(
     other=("cosine", "tuitune does not have this schedule; cosine is usual"),
 )
 
-attention: Rule = to(
+attention: Single = to(
     "model.attention",
     same={"auto": "auto", "sdpa": "sdpa", "eager": "eager", "disabled": "eager"},
     other=("auto", "tuitune picks the fastest exact kernel that the machine has"),
@@ -113,7 +166,7 @@ def max_steps(value: Any, _: Table) -> Outcome:
     return carried("by epochs") if number(value) <= 0 else carried(training__max_steps=value)
 
 
-def cadence(key: str, strategy: str = "") -> Rule:
+def cadence(key: str, strategy: str = "") -> Single:
     """Every n steps is the setting `key`, unless the `strategy` says otherwise; a share of all steps cannot be told."""
 
     def rule(value: Any, table: Table) -> Outcome:
@@ -130,7 +183,7 @@ def cadence(key: str, strategy: str = "") -> Rule:
     return rule
 
 
-def cadence_by(key: str) -> Rule:
+def cadence_by(key: str) -> Single:
     """transformers' strategies: never, every epoch, or every so many steps, which another key says."""
 
     def rule(value: Any, _: Table) -> Outcome:
@@ -145,7 +198,7 @@ def cadence_by(key: str) -> Rule:
     return rule
 
 
-def per_epoch(key: str) -> Rule:
+def per_epoch(key: str) -> Single:
     """So many times an epoch, of which tuitune has once."""
 
     def rule(value: Any, _: Table) -> Outcome:

@@ -11,7 +11,7 @@ from tuitune.recipe import overrides
 from tuitune.recipe.check import RecipeError
 from tuitune.recipe.importing.documents import UnreadableError
 from tuitune.recipe.importing.origin import Origin, Part
-from tuitune.recipe.importing.outcomes import Kind, Outcome, apart, become, lost
+from tuitune.recipe.importing.outcomes import Kind, Outcome, apart, become
 from tuitune.recipe.schema import Recipe
 from tuitune.recipe.settings import Setting, checked, settings
 from tuitune.recipe.values import from_text, shown, shown_key
@@ -111,14 +111,11 @@ def _safe(key: str, value: Any) -> Any:
     """A value without the credentials in it, as its key and its text show them."""
     if isinstance(value, dict):
         return {name: _safe(name, inner) for name, inner in value.items()}
-    return "•••" if value and is_secret(key.rpartition(".")[2]) else redact_all(value)
+    return "•••" if isinstance(value, str) and is_secret(key.rpartition(".")[2]) else redact_all(value)
 
 
 def _settled(outcome: Outcome) -> Outcome:
-    """An outcome whose settings there are, with values as the schema holds them; ValueError says what was expected."""
-    if not outcome.settings.keys() <= _known().keys():
-        name = next(key for key in outcome.settings if key not in _known())
-        return lost(outcome.why or f"tuitune has no {name.rpartition('.')[2].replace('_', ' ')} yet")
+    """An outcome with values as the schema holds them; ValueError says what was expected."""
     values = {key: _checked(_known()[key], value) for key, value in outcome.settings.items()}
     return Outcome(outcome.kind, values, outcome.why)
 

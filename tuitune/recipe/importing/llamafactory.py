@@ -19,6 +19,7 @@ from tuitune.recipe.importing.outcomes import (
     barred,
     carried,
     changed,
+    claimed,
     fixed,
     is_off,
     is_whole,
@@ -50,7 +51,7 @@ def preference_loss(value: Any, table: Table) -> Outcome:
         return carried("only dpo reads it")
     if value in ("orpo", "simpo"):
         return carried("the objective says it")
-    return carried(objective__loss=value)
+    return claimed("tuitune has not this loss of pairs", "pref_loss")(value, table)
 
 
 def _type(value: Any, _: Table) -> Outcome:
@@ -91,13 +92,13 @@ def _quantizer(value: Any, _: Table) -> Outcome:
     return carried() if value in ("bnb", "bitsandbytes") else changed("tuitune quantizes by bitsandbytes")
 
 
-def _attention(value: Any, table: Table) -> Outcome | dict[str, Outcome]:
+def _attention(value: Any, table: Table) -> Outcome:
     return common.attention("disabled" if value is False else value, table)
 
 
-def _modules(value: Any, _: Table) -> Outcome:
+def _modules(value: Any, table: Table) -> Outcome:
     names = [name.strip() for name in value.split(",")] if isinstance(value, str) else value
-    return Outcome("carried", {"adapter.modules_to_save": names}, "")
+    return claimed(common.ADAPTER["modules_to_save"], "modules_to_save")(names, table)
 
 
 def _packing(value: Any, table: Table) -> Outcome:
@@ -110,17 +111,12 @@ def _learn(key: str) -> Rule:
     return lambda value, _: carried(data__loss_on=key) if switch(value) else carried("off")
 
 
-def _pissa(value: Any, _: Table) -> Outcome:
-    begins = Outcome("carried", {"adapter.init": "pissa"}, "tuitune begins with LoRA's own weights")
-    return begins if switch(value) else carried("off")
+def _pissa(value: Any, table: Table) -> Outcome:
+    return common.begins("pissa", table) if switch(value) else carried("off")
 
 
 def _checkpointing(value: Any, _: Table) -> Outcome:
     return carried(training__gradient_checkpointing=not switch(value))
-
-
-def _rate_ratio(value: Any, _: Table) -> Outcome:
-    return Outcome("carried", {"adapter.loraplus_ratio": value}, "tuitune has one learning rate for all of an adapter")
 
 
 _OPTIMIZER = missing("this optimizer is not in tuitune; AdamW is the nearest, and may want another learning rate")
@@ -191,7 +187,7 @@ RULES: Rules = {
     "pissa_init": _pissa,
     "pissa_iter": own("only PiSSA reads it"),
     "pissa_convert": own("tuitune's result is an adapter for the base as it is"),
-    "loraplus_lr_ratio": _rate_ratio,
+    "loraplus_lr_ratio": common.rate_ratio,
     "loraplus_lr_embedding": own("the adapter has no embeddings"),
     "create_new_adapter": own("a run begins with a new adapter"),
     "use_llama_pro": barred("it adds layers to the base"),
@@ -211,14 +207,8 @@ RULES: Rules = {
         changed("what is trained stays in float32", model__dtype="bfloat16") if switch(value) else carried("off")
     ),
     "pref_loss": preference_loss,
-    "pref_beta": to("objective.beta"),
-    "pref_ftx": to("objective.sft_weight"),
-    "ld_alpha": to("objective.ld_alpha"),
-    "simpo_gamma": to("objective.gamma"),
-    "kto_chosen_weight": to("objective.desirable_weight"),
-    "kto_rejected_weight": to("objective.undesirable_weight"),
+    **common.PREFERENCE,
     "pref_bco_weight": fixed("tuitune trains with one loss of pairs", 0),
-    "dpo_label_smoothing": fixed("tuitune does not smooth labels", 0),
     "ref_model*": missing("the reference is the model that training began with"),
     "ppo_*": own("only PPO reads it"),
     "template": common.template,

@@ -34,6 +34,9 @@ Rule = Callable[[Any, Table], "Outcome | dict[str, Outcome]"]
 apart gives an outcome for each part, by the part's path below the key (`[0].path`). ValueError says what was expected.
 """
 
+Single = Callable[[Any, Table], Outcome]
+"""A rule that takes nothing apart."""
+
 Rules = Mapping[str, Rule]
 """By key; one that ends in `*` is for every key that begins so and has no rule of its own."""
 
@@ -75,7 +78,7 @@ def to(
     same: Mapping[Any, Any] | None = None,
     nearest: Mapping[Any, tuple[Any, str]] | None = None,
     other: tuple[Any, str] | None = None,
-) -> Rule:
+) -> Single:
     """It is the setting `key`. Values with the `same` meaning have other names there; of others the `nearest` is taken,
     with the reason; of any `other` that the setting does not take, this one.
     """
@@ -95,22 +98,36 @@ def to(
     return rule
 
 
-def own(why: str) -> Rule:
+def claimed(why: str, *names: str) -> Single:
+    """It is the setting that says other trainers call it by one of these `names`, where there is one that takes the
+    value.
+    """
+
+    def rule(value: Any, _: Table) -> Outcome:
+        found = next((one for one in settings() if any(name in one.also for name in names)), None)
+        if found is not None and _fits(found, value):
+            return Outcome("carried", {found.key: value})
+        return carried("off") if is_off(value) else lost(why)
+
+    return rule
+
+
+def own(why: str) -> Single:
     """tuitune does this by itself."""
-    return lambda value, _: carried("off") if is_off(value) else changed(why)
+    return lambda value, _: carried("not asked for") if is_off(value) else changed(why)
 
 
-def fixed(why: str, *values: Any) -> Rule:
+def fixed(why: str, *values: Any) -> Single:
     """Here it always has one of these `values`, or is off."""
     return lambda value, _: carried("so it is here") if is_off(value) or value in values else lost(why)
 
 
-def missing(why: str) -> Rule:
+def missing(why: str) -> Single:
     """tuitune has nothing of the kind."""
     return lambda value, _: carried("off") if is_off(value) else lost(why)
 
 
-def barred(why: str) -> Rule:
+def barred(why: str) -> Single:
     """Without it something else would be trained."""
     return lambda value, _: carried("off") if is_off(value) else refused(why)
 
@@ -140,9 +157,7 @@ def become(key: str, value: Any, table: Table, rules: Rules) -> Outcome | dict[s
     rule = rules.get(key) or next((rules[one] for one in rules if one[-1:] == "*" and key.startswith(one[:-1])), None)
     if rule is not None:
         return rule(value, table)
-    if (claimed := next((one for one in settings() if key in one.also), None)) and _fits(claimed, value):
-        return Outcome("carried", {claimed.key: value})
-    return lost("tuitune has no setting for it")
+    return claimed("tuitune has no setting for it", key)(value, table)
 
 
 def _fits(one: Setting, value: Any) -> bool:

@@ -16,6 +16,7 @@ from tuitune.recipe.importing.outcomes import (
     barred,
     carried,
     changed,
+    claimed,
     lost,
     method,
     missing,
@@ -48,13 +49,6 @@ def _task(value: Any, _: Table) -> Outcome:
     return refused(f"the adapter is for {shown(value)}, and tuitune trains causal language models")
 
 
-def _initial(value: Any, _: Table) -> Outcome:
-    """How the matrices begin: as LoRA's paper says, unless tuitune has a setting for it."""
-    if value is True:
-        return carried("so it is here")
-    return Outcome("carried", {"adapter.init": value}, f"{shown(value)}: tuitune begins with LoRA's own weights")
-
-
 def _ranks_cut(value: Any, _: Table) -> Outcome:
     return lost("steps are a share only of a known number of steps; set adapter.cut_from and adapter.cut_until")
 
@@ -73,13 +67,8 @@ ADAPTER: Rules = {
     "bias": to("adapter.bias"),
     "use_rslora": to("adapter.rslora"),
     "use_dora": to("adapter.dora"),
-    "modules_to_save": to("adapter.modules_to_save"),
-    "init_lora_weights": _initial,
-    "target_parameters": to("adapter.target_parameters"),
-    "layers_to_transform": to("adapter.layers_to_transform"),
-    "rank_pattern": to("adapter.rank_pattern"),
-    "alpha_pattern": to("adapter.alpha_pattern"),
-    "trainable_token_indices": to("adapter.trainable_token_indices"),
+    "init_lora_weights": common.begins,
+    **{name: claimed(why, name) for name, why in common.ADAPTER.items()},
     "exclude_modules": missing("tuitune adapts what `adapter.targets` names"),
     "layers_pattern": own("tuitune knows where a model's layers are"),
     "fan_in_fan_out": own("PEFT sees it by the layer"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tuitune.recipe.importing import common
-from tuitune.recipe.importing.outcomes import Outcome, Rule, Rules, Table, carried, fixed, missing, own, to
+from tuitune.recipe.importing.outcomes import Outcome, Rule, Rules, Table, carried, changed, fixed, missing, own, to
 
 
 def _precision(value: str) -> Rule:
@@ -49,7 +49,7 @@ RULES: Rules = {
     "full_determinism": own("a run is exact on resume anyway"),
     "bf16": _precision("bf16"),
     "fp16": _precision("fp16"),
-    "tf32": own("on where the card has it"),
+    "tf32": lambda _value, _table: changed("on where the card has it, for the little that is not in 16 bits"),
     "bf16_full_eval": own(_HALF),
     "fp16_full_eval": own(_HALF),
     "fp8*": missing("tuitune does not train in 8-bit floats"),
