@@ -193,6 +193,11 @@ def test_keys_that_say_different_things_are_refused(tmp_path: Path) -> None:
     assert "load_in_8bit" in found.problems[0].message and "quantization.bits" in found.problems[0].message
 
 
+def test_a_key_may_have_a_point_in_it(tmp_path: Path) -> None:
+    found = of_text(tmp_path, AXOLOTL, "special_tokens: {a.b: x, 'a[0]': y}")
+    assert [one.value for one in found.entries if one.key.startswith("special_tokens")] == ["x", "y"]
+
+
 def test_no_credential_is_repeated(tmp_path: Path) -> None:
     found = of_text(tmp_path, AXOLOTL, "swanlab_api_key: abcd1234", "hub_token: hf_" + "a1" * 20)
     assert "abcd1234" not in str(found.entries) and "a1a1a1" not in str(found.entries)

@@ -16,6 +16,7 @@ CATALOGUE: dict[str, Any] = {
     "ours": {"file_name": "ours.json", "columns": {"prompt": "question", "response": "answer"}},
     "theirs": {"hf_hub_url": "acme/chats", "subset": "small", "formatting": "sharegpt"},
     "alpaca": {"file_name": "alpaca.jsonl"},
+    "few": {"file_name": "few.jsonl", "num_samples": 30},
     "texts": {"file_name": "texts.txt", "columns": {"prompt": "text"}},
     "pictures": {
         "file_name": "p.json",
@@ -100,6 +101,12 @@ def test_a_line_becomes(line: str, settings: dict[str, object], kind: str, folde
 def test_the_catalogue_says_how_rows_are_read(name: str, settings: dict[str, object], folder: Path) -> None:
     got = settings_of(of_text(folder, LLAMAFACTORY, f"dataset: {name}"))
     assert {key: got[key] for key in settings} == settings
+
+
+@pytest.mark.parametrize(("most", "limit"), [(20, 20), (500, 30)])
+def test_the_fewer_of_two_limits_counts(most: int, limit: int, folder: Path) -> None:
+    found = of_text(folder, LLAMAFACTORY, "dataset: few", f"max_samples: {most}")
+    assert settings_of(found)["data.limit"] == limit
 
 
 def test_shares_of_interleaved_sets_are_the_recipes(folder: Path) -> None:

@@ -61,17 +61,16 @@ def combined(sets: Iterable[DataSet], shares: Mapping[str, float] | None = None)
     """
     found: dict[str, Outcome] = {}
     listed = list(sets)
-    main, names = listed[0], {listed[0].name}
-    others = [one for one in listed[1:] if one.name not in names and not names.add(one.name)]  # type: ignore[func-returns-value]
+    first = {one.name: one for one in reversed(listed)}
     for one in listed:
         if why := out_of_reach(one.name):
             found[one.key] = refused(why)
-        elif one is main:
-            found[one.key] = carried(data__train=one.name)
-        elif one in others:
-            found[one.key] = _mixed(one, shares, len(others))
-        else:
+        elif one is not first[one.name]:
             found[one.key] = lost("named before; tuitune reads each set once")
+        elif one is listed[0]:
+            found[one.key] = carried(data__train=one.name)
+        else:
+            found[one.key] = _mixed(one, shares, len(first) - 1)
         found.update(one.told)
     return found
 

@@ -101,10 +101,14 @@ def _entries(parts: Sequence[Part]) -> tuple[list[KeyAccount], list[Problem]]:
 
 
 def _at(value: Any, path: str) -> Any:
-    """The part of a value at a path such as `[0].path`."""
-    for step in path.replace("[", ".[").split(".")[1:]:
-        value = value[int(step[1:-1])] if step.startswith("[") else value[step]
-    return value
+    """The part of a value at a path such as `[0].path`; a key may have a point in it."""
+    if not path:
+        return value
+    if path.startswith("["):
+        number, _, rest = path[1:].partition("]")
+        return _at(value[int(number)], rest)
+    name = max((key for key in value if f"{path}.".startswith((f".{key}.", f".{key}["))), key=len)
+    return _at(value[name], path[len(name) + 1 :])
 
 
 def _safe(key: str, value: Any) -> Any:

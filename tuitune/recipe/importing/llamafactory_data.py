@@ -47,7 +47,7 @@ def rules(known: Catalogue) -> Rules:
     return {
         "dataset": lambda value, table: _training(_listed(value), table, known),
         "eval_dataset": lambda value, table: _held_out(_listed(value), table, known),
-        "max_samples": _limit,
+        "max_samples": lambda value, table: _limit(value, table, known),
         "mix_strategy": lambda value, _: carried() if value == "concat" else carried("data.mix has the shares"),
         "interleave_probs": lambda _value, _table: carried("data.mix has the shares"),
         "dataset_dir": lambda _value, _table: carried("in the names of the data"),
@@ -76,7 +76,9 @@ def _training(names: list[str], table: Table, known: Catalogue) -> Outcome:
     sets = [_data_set(name, known) for name in names]
     found = combined(sets, _shares([one.name for one in sets], table))
     refusals = [one for name in names[1:] for one in _read_as(name, known) if one.kind == "refused"]
-    return merged([*found.values(), *_read_as(names[0], known), *refusals, *_untold(names, known)])
+    taken = _fewest(table.get("max_samples"), table, known)
+    limit = [Outcome("carried", {"data.limit": taken})] if "num_samples" in _entry(names[0], known) else []
+    return merged([*found.values(), *limit, *_read_as(names[0], known), *refusals, *_untold(names, known)])
 
 
 def _shares(names: Sequence[str], table: Table) -> dict[str, float] | None:
@@ -84,9 +86,10 @@ def _shares(names: Sequence[str], table: Table) -> dict[str, float] | None:
     given = table.get("interleave_probs")
     if given is None:
         return None
-    parts = [number(one) for one in (given.split(",") if isinstance(given, str) else given)]
-    if len(parts) != len(names) or sum(parts) <= 0:
-        raise ValueError("interleave_probs: expected a number for each data set")
+    listed = given.split(",") if isinstance(given, str) else given if isinstance(given, list) else [given]
+    parts = [number(one) for one in listed]
+    if len(parts) != len(names) or min(parts) <= 0:
+        raise ValueError("expected an interleave_probs above 0 for each of them")
     shares = [part / sum(parts) for part in parts]
     most = min(1.0, 0.9 / (1 - shares[0])) if shares[0] < 1 else 1.0
     return {name: round(share * most, 6) for name, share in zip(names[1:], shares[1:], strict=True)}
@@ -102,11 +105,19 @@ def _held_out(names: list[str], table: Table, known: Catalogue) -> Outcome:
     return merged([carried(data__eval=one.name), *others, *refusals, *_untold(names[:1], known)])
 
 
-def _limit(value: Any, table: Table) -> Outcome:
-    limit = Outcome("carried", {"data.limit": value})
+def _limit(value: Any, table: Table, known: Catalogue) -> Outcome:
+    limit = Outcome("carried", {"data.limit": _fewest(value, table, known)})
     several = isinstance(table.get("dataset"), str | list) and len(_listed(table["dataset"])) > 1
     why = "of the training data; what is mixed in has its share"
     return Outcome("changed", limit.settings, why) if several else limit
+
+
+def _fewest(most: Any, table: Table, known: Catalogue) -> Any:
+    """Rows of the first data set: `max_samples`, or what the catalogue takes of it where that is less."""
+    names = _listed(table["dataset"]) if table.get("dataset") else []
+    taken = _entry(names[0], known).get("num_samples") if names else None
+    given = [one for one in (most, taken) if isinstance(one, int)]
+    return min(given) if given else most
 
 
 def _entry(name: str, known: Catalogue) -> dict[str, Any]:
@@ -154,8 +165,6 @@ def _read_as(name: str, known: Catalogue) -> Iterator[Outcome]:
         return
     if isinstance(split := entry.get("split"), str):
         yield part_of(split)
-    if "num_samples" in entry:
-        yield Outcome("carried", {"data.limit": entry["num_samples"]})
     beside = {role: columns[key] for key, role in _BESIDE.items() if columns.get(key) not in (None, role)}
     if entry.get("formatting") in ("sharegpt", "openai"):
         openai = entry["formatting"] == "openai" or tags.get("role_tag") == "role"

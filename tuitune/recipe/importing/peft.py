@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from tuitune.hardware.models import looks_like_hub_id
 from tuitune.recipe.importing import common
 from tuitune.recipe.importing.documents import Document, of_yaml, read, text_of
 from tuitune.recipe.importing.origin import Origin, Part
@@ -110,6 +111,8 @@ def _card_data(value: Any, _: Table) -> Outcome | dict[str, Outcome]:
     names = [value] if isinstance(value, str) else value
     if not isinstance(names, list) or not names or not all(isinstance(name, str) and name for name in names):
         raise ValueError(f"expected names of data sets, found {shown(value)}")
+    if not looks_like_hub_id(names[0]):
+        return lost("no data set of the Hub has such a name")
     if len(names) == 1:
         return carried(data__train=names[0])
     others = {f"[{place}]": lost("the card does not say how much of it") for place in range(1, len(names))}
