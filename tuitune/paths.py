@@ -64,7 +64,7 @@ def data_home() -> Path:
 
 
 def config_home() -> Path:
-    """The folder of settings and user themes: `$XDG_CONFIG_HOME/tuitune`."""
+    """The folder of settings, user themes and user catalogues: `$XDG_CONFIG_HOME/tuitune`."""
     return _xdg("XDG_CONFIG_HOME", ".config") / "tuitune"
 
 
@@ -81,7 +81,7 @@ def drafts_home() -> Path:
 
 
 def shipped(name: str) -> Path:
-    """A folder that ships with tuitune (`themes`, `sample_data`): inside an installed wheel, or beside a checkout."""
+    """A folder that ships with tuitune (`themes`, `catalogue`, `sample_data`): in an installed wheel, or a checkout."""
     installed = _PACKAGE / "_shipped" / name
     return installed if installed.is_dir() else _PACKAGE.parent / name
 

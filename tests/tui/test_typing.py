@@ -43,7 +43,7 @@ DIALOGS: dict[str, Callable[[], Screen[Any]]] = {
     "choose": lambda: Choose("Palette", [Choice("a", "a")]),
     "prompt": lambda: PromptDialog("run", "", 3),
     "extend": lambda: Extend("run", Recipe()),
-    "picker": lambda: ModelPicker("bundled:nano", Path.cwd()),
+    "picker": lambda: ModelPicker(Recipe(), Path.cwd()),
 }
 
 

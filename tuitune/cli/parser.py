@@ -11,6 +11,7 @@ VERBS = {
     "recipe.new": "write a recipe",
     "recipe.import_": "read a configuration of Axolotl, LLaMA-Factory or PEFT into a recipe",
     "recipe.check": "errors, advice and memory forecast of a recipe",
+    "recipe.forecast": "the memory that a recipe needs, and which cards have it",
     "start.train": "start a run and follow it to its end",
     "start.resume": "resume a paused, stopped or crashed run from its newest intact checkpoint",
     "look.runs": "every run, newest first",
@@ -28,8 +29,8 @@ VERBS = {
     "control.tune": "change the learning rate, cadences, prompts or limits of a run while it trains",
     "queue": "queued runs, and which runs hold the devices",
     "data": "look at data sets and prepare them",
-    "machine.models": "base models on this machine",
-    "machine.gpus": "GPUs, their free memory and who uses them",
+    "machine.models": "base models: those on this machine and those of the catalogue",
+    "machine.gpus": "GPUs, their free memory and who uses them; the catalogue of cards",
     "machine.doctor": "check this machine: versions, GPU, disk, terminal",
     "machine.completion": "print the script for shell completion of commands, settings and runs",
 }

@@ -19,7 +19,7 @@ from tuitune.planning.advice.rules import advise
 from tuitune.planning.checks.data import DataCheck, check_data
 from tuitune.planning.checks.device import KnownDevices, check_device, no_gpu, too_large_unasked
 from tuitune.planning.checks.half_precision import computes_in_float16, float16_trouble
-from tuitune.planning.checks.model import check_model
+from tuitune.planning.checks.model import LISTED, check_model
 from tuitune.planning.checks.remote import ask, known
 from tuitune.planning.checks.situation import Advice, Situation
 from tuitune.planning.checks.vocabulary import unknown_tokens
@@ -109,6 +109,8 @@ def check(
             device: Device = "cuda" if present or awaited else "cpu"
             modern = chosen is None or fitness.has_bfloat16(chosen) is not False
             expected = forecast(recipe, model.facts, device=device, modern=modern)
+            if expected and model.listed:
+                expected = expected.assuming(LISTED)
         except TuituneError as error:
             errors += [problem for problem in error.problems if problem not in errors]
     if computes_in_float16(recipe, chosen):

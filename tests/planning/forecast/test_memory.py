@@ -7,6 +7,7 @@ import pytest
 
 from tests.hardware.folders import LLAMA_3_1_8B
 from tests.planning.models import MODELS
+from tuitune.hardware.cards import EMPTY, cards
 from tuitune.hardware.gpus import Gpu
 from tuitune.hardware.model_facts import read_facts
 from tuitune.planning.forecast.formats import Formats, formats
@@ -130,15 +131,17 @@ def test_published_peaks_of_others_are_near() -> None:
 
 
 EIGHTS = ("llama-8b", "qwen3-8b", "gemma2-9b")
-CARDS = {"fits-8gb": 8.0, "fits-16gb": 15.0, "fits-24gb": 22.5, "fits-80gb": 79.6}
-"""GiB that the smallest card of its name has: RTX 4060, T4, A10G, H100."""
+CARDS = {"fits-8gb": "RTX 4060 8GB", "fits-16gb": "T4", "fits-24gb": "A10G", "fits-80gb": "H100 80GB"}
+"""The smallest card of that name in the catalogue."""
 
 
 def share(preset: str, model: str, *, card: float | None = None) -> float:
-    """What a preset takes of the memory that is free on its card: 95 % of all."""
+    """What a preset takes of the memory that is free on its card, or on one of so many GiB."""
     found = forecast(apply_preset(Recipe(), preset), read_facts(MODELS[model]), modern=preset != "fits-16gb")
     assert found is not None
-    return found.total / (0.95 * (card or CARDS[preset]) * GIB)
+    named = cards().find(CARDS[preset])
+    assert named is not None
+    return found.total / (named.gpu.memory_free if card is None else EMPTY * card * GIB)
 
 
 @pytest.mark.parametrize("preset", ["fits-16gb", "fits-24gb", "fits-80gb"])

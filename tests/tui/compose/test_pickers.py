@@ -11,9 +11,11 @@ from textual.pilot import Pilot
 
 from tests.engine.hub import serve
 from tests.hardware.folders import model_folder
+from tests.hardware.test_catalogue import own
 from tests.tui.compose.test_compose import composing, text_of
 from tests.tui.conftest import until
 from tests.tui.payloads import PAYLOADS, assert_inert, shot_of
+from tuitune.hardware.gpus import Gpu, GpuSampler
 from tuitune.planning.checks import remote
 from tuitune.recipe.schema import Recipe
 from tuitune.tui.compose.screen import ComposeScreen
@@ -198,7 +200,7 @@ async def test_hostile_file_and_model_names_stay_text(work: Path):
         await pilot.press("escape")
         await open_field(pilot, screen, "model.id")
         await until(pilot, lambda: "[red]m" in text_of(pilot))
-        await pilot.press("down", "down")
+        await pilot.press("down")
         assert_inert(shot_of(pilot.app))
         await pilot.press("enter")
         await pilot.pause()
@@ -236,3 +238,62 @@ async def test_a_typed_hub_id_is_asked_about_once_typing_pauses(
                 pilot, lambda: screen.composing.estimate is not None and screen.composing.estimate.total is not None
             )
             assert screen.composing.estimate.forecast is not None and screen.composing.estimate.model_unknown == ""
+
+
+# The catalogue
+
+GPU = Gpu(0, "GPU-1", "NVIDIA A10G", memory_total=24 << 30, memory_free=22 << 30, capability=(8, 6))
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 36)])
+async def test_the_catalogue_comes_after_this_machine_with_the_traps_of_the_model_under_the_cursor(
+    work: Path, size: tuple[int, int]
+):
+    async with composing(size=size) as (pilot, screen):
+        await open_field(pilot, screen, "model.id")
+        await until(pilot, lambda: "catalogue: downloaded when the run starts" in text_of(pilot))
+        listed = [row.key for row in pilot.app.screen.list.rows]
+        assert listed.index("bundled:nano") < listed.index("catalogue") < listed.index("Qwen/Qwen3-8B")
+        assert pilot.app.screen.list.current == "bundled:nano"
+        await fill(pilot, "gemma 2 9b-it gated")
+        await until(pilot, lambda: pilot.app.screen.list.current == "google/gemma-2-9b-it")
+        shown = text_of(pilot)
+        assert re.search(r"google/gemma-2-9b-it +Hub gated +9.24 B +", shown)
+        assert "8 k" in shown and "licence gemma" in shown and "accept its terms" in shown
+        assert "takes no system turn" in shown and "needs about" in shown
+        await pilot.press("enter")
+        await until(pilot, lambda: screen.draft.recipe.model.id == "google/gemma-2-9b-it")
+
+
+async def test_an_id_that_is_typed_whole_is_the_one_that_is_used(work: Path):
+    async with composing() as (pilot, screen):
+        await open_field(pilot, screen, "model.id")
+        await until(pilot, lambda: "catalogue" in text_of(pilot))
+        await fill(pilot, "microsoft/phi-4")
+        await until(pilot, lambda: "microsoft/Phi-4-mini-instruct" in text_of(pilot) and "Llama" not in text_of(pilot))
+        await pilot.press("enter")
+        await until(pilot, lambda: screen.draft.recipe.model.id == "microsoft/phi-4")
+
+
+async def test_models_are_held_against_the_card_that_the_run_would_have(work: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(GpuSampler, "sample", lambda self, patience=0.0: [GPU])
+    async with composing() as (pilot, screen):
+        screen.draft.set_values({"adapter.targets": ["q_proj", "gate_proj"]})
+        await open_field(pilot, screen, "model.id")
+        told = {
+            "Qwen3-32B": ": too big", "Qwen3-0.6B": ": fits", "Qwen3.5-9B": "memory unknown",
+            "Qwen3-30B-A3B": "not with these settings: adapter.",
+        }  # fmt: skip
+        for name, words in told.items():
+            await fill(pilot, name)
+            await until(pilot, lambda words=words: words in text_of(pilot))
+
+
+async def test_what_is_wrong_with_ones_own_catalogue_is_told_in_the_picker(work: Path):
+    own("models.toml", '["Qwen/Qwen3-8B"]\nstage = "chat"\n["/red"]\nfamily = "X"\n')
+    async with composing() as (pilot, screen):
+        await open_field(pilot, screen, "model.id")
+        await until(pilot, lambda: "✗ models.toml [Qwen/Qwen3-8B] stage: expected" in text_of(pilot))
+        shown = text_of(pilot)
+        assert "✗ models.toml [/red] stage: missing" in shown
+        assert "meta-llama/Llama-3.1-8B" in shown

@@ -15,6 +15,8 @@ from pathlib import Path
 from tuitune import paths
 from tuitune.cli.doctor import Finding
 from tuitune.cli.doctor.gpu_findings import gpu_findings
+from tuitune.hardware.base_models import base_models
+from tuitune.hardware.cards import cards
 from tuitune.hardware.models import hub_cache
 from tuitune.hardware.session import session
 from tuitune.planning.advice.survival import survival
@@ -39,8 +41,26 @@ LOW_DISK_BYTES = 10e9
 
 
 def examine() -> list[Finding]:
-    """Look at versions, torch and its GPU, disk, the home folder, what would end a run, the Hub token, the terminal."""
-    return [*_versions(), *gpu_findings(), *_home(), _leases(), *_survival(), _token(), *_terminal()]
+    """Look at versions, torch and its GPU, disk and home folder, catalogues, what would end a run, the Hub token, the
+    terminal.
+    """
+    return [
+        *_versions(),
+        *gpu_findings(),
+        *_home(),
+        *_catalogues(),
+        _leases(),
+        *_survival(),
+        _token(),
+        *_terminal(),
+    ]
+
+
+def _catalogues() -> Iterator[Finding]:
+    """The user's models and cards: what of them is left out."""
+    for name, catalogue in (("models", base_models()), ("cards", cards())):
+        yield from (Finding("warning", f"catalogue of {name}", str(problem)) for problem in catalogue.problems)
+        yield Finding("ok", f"catalogue of {name}", f"{len(catalogue.entries)} {name}")
 
 
 def _versions() -> Iterator[Finding]:

@@ -9,6 +9,7 @@ from functools import cache
 from tuitune.hardware import fitness, occupancy
 from tuitune.hardware.compiler import why_not_compiled
 from tuitune.hardware.models import ADAPTER_CONFIG
+from tuitune.planning.advice.base_model import base_model_advice
 from tuitune.planning.advice.cadence import cadence_advice, few_steps_advice, warm_up_advice
 from tuitune.planning.advice.data import data_advice
 from tuitune.planning.advice.savings import memory_advice
@@ -150,7 +151,8 @@ def _download(now: Situation) -> Iterator[Advice]:
     size = f" ({bytes_text(remote.download)})" if remote and remote.download else ""
     message = f"this model is not on this machine; the run downloads {rest} first{size}"
     if remote and remote.unknown:
-        message += f". Nothing is known about it, and the run may fail: {clean(remote.unknown, limit=200)}"
+        known = "Only the catalogue tells about it" if now.model.listed else "Nothing is known about it"
+        message += f". {known}, and the run may fail: {clean(remote.unknown, limit=200)}"
     yield Advice("download", "warning" if remote and remote.unknown else "info", "model.id", message)
 
 
@@ -209,6 +211,7 @@ _RULES: tuple[Callable[[Situation], Iterable[Advice]], ...] = (
     _remote_code,
     data_advice,
     _download,
+    base_model_advice,
     _revision,
     _experts,
     _experts_in_16_bits,

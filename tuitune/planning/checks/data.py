@@ -49,6 +49,8 @@ class DataCheck:
     """How many of `rows` are trained on or held out."""
     sizes: tuple[tuple[int, int], ...] = ()
     """Of each usable one among the first rows: the bytes of its texts, and their number."""
+    system_turns: int = 0
+    """How many of the usable ones among the first rows begin with a system turn."""
 
 
 def check_data(recipe: Recipe, base: Path) -> DataCheck:
@@ -139,6 +141,7 @@ def _check_rows(key: str, rows: list[Row], count: int | None, recipe: Recipe) ->
         unread=Counter(name for values, canonical in usable for name in unread(values, found.columns, canonical)),
         usable=None if count is None else len(usable),
         sizes=tuple((sum(map(len, row)), len(row)) for row in texts),
+        system_turns=sum(_has_system_turn(canonical) for _, canonical in usable),
     )
 
 
@@ -159,6 +162,11 @@ def _judged(
             drops = cleaning.unusable == "drop" or (cleaning.empty and problem.kind == "empty")
             (dropped if drops else refused).append(f"{row.place}: {clean(str(problem), limit=300)}")
     return usable, refused, dropped
+
+
+def _has_system_turn(row: Canonical) -> bool:
+    turns = row.get("messages", row.get("prompt"))
+    return isinstance(turns, list) and bool(turns) and turns[0].get("role") == "system"
 
 
 def _texts(value: Any) -> Iterator[str]:

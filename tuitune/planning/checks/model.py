@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from tuitune.data.sources.bundled import MODELS, PREFIX
+from tuitune.hardware.base_models import base_models
 from tuitune.hardware.layout import misfits
 from tuitune.hardware.model_facts import ModelFacts, read_facts
 from tuitune.hardware.models import ADAPTER_CONFIG, cached_snapshot, locate, looks_like_hub_id, missing_parts
@@ -20,6 +21,9 @@ from tuitune.planning.checks.remote import Remote, known
 from tuitune.problem import Problem
 from tuitune.recipe.schema import Recipe
 from tuitune.text import clean
+
+LISTED = "the sizes of the model are the catalogue's: neither its files nor the Hub have told them"
+"""What a forecast assumes by facts that are `listed`."""
 
 _KEY = "model.id"
 _NOT_WRITERS = (
@@ -37,7 +41,7 @@ class ModelCheck:
 
     `download`: how much of it is to come from the Hub, "whole" or "partial"; `hub`: it is a Hub model, here already or
     not; `adapter_beside`: an adapter lies in the model's folder, which is not used;
-    `remote`: what the Hub said about a model that is not here.
+    `remote`: what the Hub said about a model that is not here. `listed`: the facts are the catalogue's.
     """
 
     folder: Path | None = None
@@ -46,6 +50,7 @@ class ModelCheck:
     hub: bool = False
     adapter_beside: bool = False
     remote: Remote | None = None
+    listed: bool = False
     errors: list[Problem] = field(default_factory=list)
 
 
@@ -107,12 +112,13 @@ def _foreign(name: str, wrong: Sequence[str]) -> str:
 
 
 def _from_hub(name: str, revision: str, ask: Callable[[str, str], Remote | None]) -> ModelCheck:
-    """A Hub model that is not here whole: what the Hub says about it, or what a broken-off download left."""
-    if forbids := offline():
-        absent = f"{name} (revision {clean(revision, limit=80)}) is not on this machine"
-        return _refused(f"{absent} and {forbids} forbids the download; unset it, or name a local model")
-    if problem := proxy_problem():
-        return _refused(f"{name} is not on this machine and cannot be downloaded: {problem}")
+    """A Hub model that is not here whole: what the Hub says about it, or what a broken-off download left, or else what
+    the catalogue knows.
+    """
+    listed = base_models().find(name)
+    known = listed.facts if listed else None
+    if reason := _not_downloadable(name, revision):
+        return ModelCheck(facts=known, hub=True, listed=known is not None, errors=[Problem(_KEY, reason)])
     snapshot = cached_snapshot(name, revision)
     try:
         facts = read_facts(snapshot / "config.json") if snapshot else None
@@ -123,7 +129,20 @@ def _from_hub(name: str, revision: str, ask: Callable[[str, str], Remote | None]
         return _refused(clean(remote.refused or _foreign(name, remote.misfits), limit=900))
     if remote is not None and remote.facts is not None:
         facts = remote.facts
-    return ModelCheck(None, facts, "partial" if snapshot else "whole", hub=True, remote=remote)
+    download: Literal["whole", "partial"] = "partial" if snapshot else "whole"
+    return ModelCheck(
+        None, facts or known, download, hub=True, remote=remote, listed=facts is None and known is not None
+    )
+
+
+def _not_downloadable(name: str, revision: str) -> str:
+    """Why a model that is not here cannot be had from the Hub; "" where nothing known speaks against it."""
+    if forbids := offline():
+        absent = f"{name} (revision {clean(revision, limit=80)}) is not on this machine"
+        return f"{absent} and {forbids} forbids the download; unset it, or name a local model"
+    if problem := proxy_problem():
+        return f"{name} is not on this machine and cannot be downloaded: {problem}"
+    return ""
 
 
 def _nowhere(name: str, base: Path) -> str:

@@ -41,6 +41,10 @@ class Forecast:
     def as_json(self) -> dict[str, Any]:
         return {name: value for name, value in asdict(self).items() if name != "modern"}
 
+    def assuming(self, text: str) -> Forecast:
+        """This forecast with one more assumption."""
+        return replace(self, assumptions=(text, *self.assumptions))
+
 
 @dataclass(frozen=True)
 class Fit:
@@ -106,8 +110,12 @@ def fits(forecast: Forecast, gpus: Sequence[Gpu], wanted: str = "auto") -> Fit:
         verdict = "fits in" if share <= 1 else "does not fit in"
         opening = "free GPU memory unknown" if chosen else "no GPU"
         return Fit("no gpu", f"{opening}: {needed} {verdict} the {room} free on this machine", free, share, None)
-    state: Literal["fits", "tight", "too big"] = "too big" if share > 1 else "tight" if share > TIGHT else "fits"
-    return Fit(state, f"{needed} of {room} free on GPU {gpu.index}", free, share, gpu)
+    return Fit(fit_state(share), f"{needed} of {room} free on GPU {gpu.index}", free, share, gpu)
+
+
+def fit_state(share: float) -> Literal["fits", "tight", "too big"]:
+    """What to say of a run that takes this `share` of the free memory of a GPU."""
+    return "too big" if share > 1 else "tight" if share > TIGHT else "fits"
 
 
 def _step(recipe: Recipe, facts: ModelFacts, wide: Widths, device: Device, numbers: Formats) -> TrainingStep:

@@ -20,6 +20,7 @@ from tuitune.tui.widgets.dialogs import Choice, Choose, Dialog, TextView
 from tuitune.tui.widgets.form import Form
 from tuitune.tui.widgets.prompts_editor import PromptsEditor
 from tuitune.units import bytes_text
+from tuitune.views.model_list import card_of
 
 Answer = TypeVar("Answer")
 
@@ -84,7 +85,8 @@ class ComposeKeys(Handler):
         one, recipe, estimate = setting(key), self._draft.recipe, self._composing.estimate
         match one.entails.picked or one.kind:
             case "model":
-                self._ask(ModelPicker(recipe.model.id, self._composing.base), self._use_model)
+                card = card_of(estimate.gpus, recipe.hardware.gpu) if estimate else None
+                self._ask(ModelPicker(recipe, self._composing.base, card), self._use_model)
             case "data":
                 self._ask(DataPicker(key, recipe, self._composing.base), self._use)
             case "modules":

@@ -1,14 +1,13 @@
-"""`tuitune models`: base models on this machine."""
+"""`tuitune models`: base models on this machine, and those of the catalogue."""
 
 from __future__ import annotations
 
 import argparse
-from dataclasses import asdict
 
 from tuitune.cli.arguments import Parser
 from tuitune.cli.exit_codes import Exit
-from tuitune.cli.output import say_json, say_table
-from tuitune.hardware.models import find_models
+from tuitune.cli.output import complain, note, say_json, say_table
+from tuitune.hardware.gpus import GpuSampler
 from tuitune.units import bytes_text, count_text
 
 
@@ -17,14 +16,29 @@ def arguments(parser: Parser) -> None:
 
 
 def models(options: argparse.Namespace) -> int:
-    entries = find_models()
+    from tuitune.views.model_list import KINDS, LEAST_PRESET, card_of, fit_words, list_models
+
+    listed, problems = list_models()
+    gpu = card_of(GpuSampler().sample())
+    complain(problems)
     if options.json:
-        say_json([asdict(entry) | {"path": str(entry.path)} for entry in entries])
+        say_json([model.as_json(gpu) for model in listed])
         return Exit.DONE
-    headings = ("MODEL", "KIND", "PARAMETERS", "SIZE", "DTYPE", "LICENCE")
+    headings = ("MODEL", "WHERE", "PARAMETERS", "SIZE", "CONTEXT", "LICENCE", "ACCESS", "LORA", "QLORA")
+    access = {True: "gated", False: "open", None: "–"}
     rows = [
-        (one.id, one.kind, count_text(one.parameters), bytes_text(one.bytes), one.dtype or "–", one.licence or "–")
-        for one in entries
+        (
+            model.id,
+            KINDS[model.kind],
+            count_text(model.parameters),
+            bytes_text(model.here.bytes) if model.here else "–",
+            f"{model.context:,}" if model.context else "–",
+            model.licence or "–",
+            access[model.gated],
+            *(" ".join(fit_words(total, gpu)) or "–" for total in model.least(gpu).values()),
+        )
+        for model in listed
     ]
-    say_table(headings, rows, right=(2, 3))
+    say_table(headings, rows, right=(2, 3, 4))
+    note(f"LORA, QLORA: the least memory training takes on a GPU (preset {LEAST_PRESET}, weights in 16 and 4 bits)")
     return Exit.DONE
