@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, StringConstraints, field_validator
 from pydantic_core.core_schema import ValidationInfo
 
-from tuitune.hardware.catalogue import Catalogue, Entry, load
+from tuitune.hardware.catalogue import Catalogue, CatalogueEntry, load
 from tuitune.hardware.model_facts import ModelFacts, read_facts
 from tuitune.hardware.models import looks_like_hub_id
 
@@ -21,7 +21,7 @@ _APART = 0.02
 Text = Annotated[str, StringConstraints(min_length=1, max_length=300, strip_whitespace=True)]
 
 
-class BaseModelEntry(Entry):
+class BaseModelEntry(CatalogueEntry):
     """A base model on the Hub, by its id; None for what is not known of it."""
 
     family: Text = Field(description="what its maker calls it, as text")

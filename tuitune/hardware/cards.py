@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from tuitune.hardware.catalogue import Catalogue, Entry, load
+from tuitune.hardware.catalogue import Catalogue, CatalogueEntry, load
 from tuitune.hardware.fitness import release
 from tuitune.hardware.gpus import Gpu
 
@@ -14,7 +14,7 @@ EMPTY = 0.95
 """Share of its memory that an empty card has free: its driver keeps some, and a desktop draws on it."""
 
 
-class Card(Entry):
+class Card(CatalogueEntry):
     """A kind of GPU."""
 
     memory_gib: float = Field(gt=0, le=10_000, description="the memory it reports in all in GiB, a number above 0")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -20,7 +20,7 @@ _LIMIT = 1_000_000
 """Bytes of a file that is read."""
 
 
-class Entry(BaseModel):
+class CatalogueEntry(BaseModel):
     """One table of a catalogue; `name` is its heading. The description of a field says what is expected there."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
@@ -33,7 +33,7 @@ class Entry(BaseModel):
         return name.casefold()
 
 
-Kind = TypeVar("Kind", bound=Entry)
+Kind = TypeVar("Kind", bound=CatalogueEntry)
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Catalogue(Generic[Kind]):
         """The entry of that name, however it is spelled; None where there is none."""
         return self.entries.get(self.kind.key(name))
 
-    def __iter__(self) -> Any:
+    def __iter__(self) -> Iterator[Kind]:
         return iter(self.entries.values())
 
 
@@ -106,9 +106,9 @@ def _tables(path: Path, problems: list[Problem]) -> dict[str, Any]:
     return {}
 
 
-def _wrong(kind: type[Entry], place: str, error: ValidationError) -> list[Problem]:
+def _wrong(kind: type[CatalogueEntry], place: str, error: ValidationError) -> list[Problem]:
     """Every wrong field of an entry: what was expected there, and what was found."""
-    found = {}
+    found: dict[str, Problem] = {}
     for one in error.errors(include_url=False):
         name = str(one["loc"][0]) if one["loc"] else ""
         field = kind.model_fields.get(name)
