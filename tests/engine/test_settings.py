@@ -54,6 +54,10 @@ TOGETHER: list[dict[str, Any]] = [
         "data__packing": False, "data__shuffle": False,
         "training__optimizer": "paged_adamw_8bit", "training__schedule": "polynomial",
     },
+    {
+        "adapter__method": "ia3", "adapter__targets": ["k_proj", "v_proj", "down_proj"], "training__precision": "bf16",
+        "training__gradient_checkpointing": True, "samples__prompts": ["Where?"], "samples__max_new_tokens": 4,
+    },
     {"adapter__method": "adalora", "adapter__cut_every": 1, "training__max_steps": 4, "quantization__bits": 8},
     {
         "training__optimizer": "sgd", "training__max_grad_norm": 0.0, "training__log_every": 2,
@@ -78,7 +82,11 @@ def test_trains(
     evaluations = {record["label"]: record["loss"] for record in outcome.records("eval")}
     assert evaluations["tuned"] < evaluations["base"]
     weights = load_file(outcome.run.adapter / "adapter_model.safetensors")
-    assert {tensor.dtype for name, tensor in weights.items() if "lora" in name} == trained_in == {torch.float32}
+    assert (
+        {tensor.dtype for name, tensor in weights.items() if "lora" in name or "ia3" in name}
+        == trained_in
+        == {torch.float32}
+    )
     monkeypatch.chdir(outcome.run.adapter)
     assert used_as_its_card_says()["base"].config.vocab_size
 

@@ -18,10 +18,15 @@ class Settings(Protocol):
     target_rank: int
     alpha: int
     dropout: float
+    rslora: bool
     dora: bool
+    lora_plus: float
 
     @property
     def bias(self) -> str: ...
+
+    @property
+    def init(self) -> str: ...
 
 
 @dataclass(frozen=True)
@@ -51,13 +56,16 @@ class Method:
     """How weights are adapted.
 
     `title` names it in a sentence, `does` says what it does to the model, `made` what its result is. `settings` are
-    those of the recipe's `adapter` table that it reads. `trains_base`: the model's own weights are trained, so they
-    cannot be quantized. `rates` hold for models of billions of parameters, `small_rates` for smaller ones; `too_high`
-    says what a higher one leads to. `parameters` counts those that train, from its settings, the model, and the adapted
-    layers and experts; None where that is not known. `described` gives a recipe's method in one line, from its
-    settings, the targets as shown, and the bits of the base; `recorded` the settings that a model card keeps.
+    those of the recipe's `adapter` table that it reads. `trains_base`: the model's own weights are trained.
+
+    `rates` hold for models of billions of parameters, `small_rates` for smaller ones; `too_high` says what a higher one
+    leads to. `parameters` counts those that train, from its settings, the model, and the adapted layers and experts;
+    None where that is not known. `described` gives a recipe's method in one line, from its settings, the targets as
+    shown, and the bits of the base; `recorded` the settings that a model card keeps.
+
     `rank` is that of its matrices while they train, 0 where it has none. `experts`: it can adapt those of a mixture,
-    which are parameters of three dimensions. `scheduled` names what of it follows the length of the run.
+    which are parameters of three dimensions. `unquantized` says what keeps quantized weights from it ("cannot be
+    trained"), "" where it takes them; `scheduled` what of it follows the length of the run.
     """
 
     name: str
@@ -74,6 +82,7 @@ class Method:
     described: Callable[[Settings, str, int], str]
     recorded: Callable[[Settings, str], str]
     rank: Callable[[Settings], int] = lambda settings: 0
+    unquantized: str = ""
     experts: bool = False
     scheduled: str = ""
     tags: tuple[str, ...] = ()

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 
 ADAPTER = Result("adapter", "adapter_config.json", "peft", ("peft",))
 
+SUBTRACTED = frozenset({"pissa", "olora"})
+"""Ways to begin with a part of the base's weights, which is subtracted from what the layers give."""
+
 
 def _parameters(
     settings: Settings, facts: ModelFacts, adapted: Sequence[Linear], experts: Sequence[Linear]
@@ -32,7 +35,10 @@ def _described(settings: Settings, targets: str, bits: int) -> str:
 
 
 def _recorded(settings: Settings, targets: str) -> str:
-    return f"rank {settings.rank}, alpha {settings.alpha}, dropout {settings.dropout:g}, on {targets}"
+    ways = {"rsLoRA": settings.rslora, "DoRA": settings.dora, f"LoRA+ × {settings.lora_plus:g}": settings.lora_plus > 1}
+    ways[f"begun by {settings.init}"] = settings.init != "default"
+    more = "".join(f", {way}" for way, chosen in ways.items() if chosen)
+    return f"rank {settings.rank}, alpha {settings.alpha}, dropout {settings.dropout:g}, on {targets}{more}"
 
 
 LORA = Method(
@@ -40,7 +46,7 @@ LORA = Method(
     title="LoRA",
     does="trains small matrices added to the frozen model",
     made="A LoRA adapter for",
-    settings=frozenset({"rank", "alpha", "dropout", "targets", "bias", "rslora", "dora"}),
+    settings=frozenset({"rank", "alpha", "dropout", "targets", "bias", "rslora", "dora", "lora_plus", "init"}),
     trains_base=False,
     result=ADAPTER,
     rates=Rates(usual=2e-4, lowest=2e-5, highest=2e-3),

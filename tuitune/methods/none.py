@@ -16,4 +16,5 @@ NONE = Method(
     parameters=lambda settings, facts, adapted, experts: facts.parameters,
     described=lambda settings, targets, bits: "none: full fine-tuning",
     recorded=lambda settings, targets: "",
+    unquantized="cannot be trained",
 )

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
 from tuitune.hardware.model_facts import Linear, ModelFacts
 from tuitune.methods import METHODS
+from tuitune.methods.lora import SUBTRACTED
 from tuitune.problem import Problem, TuituneError
 from tuitune.recipe.schema import Recipe
 from tuitune.recipe.sections.adapter import AdapterSection
@@ -66,7 +67,20 @@ def trainable_parameters(recipe: Recipe, facts: ModelFacts) -> int | None:
 def adapted_layers(recipe: Recipe, facts: ModelFacts) -> tuple[Linear, ...]:
     """The layers that get an adapter, if the method has any. Raises as above."""
     names = set(target_names(recipe, facts))
-    return tuple(linear for linear in facts.linears if linear.name in names)
+    adapted = tuple(linear for linear in facts.linears if linear.name in names)
+    sizes = {linear.name: (linear.inputs, linear.outputs) for linear in adapted}
+    if recipe.method.uses("init") and (problem := too_narrow(recipe.adapter, sizes)):
+        raise TuituneError(problem)
+    return adapted
+
+
+def too_narrow(adapter: AdapterSection, sizes: Mapping[str, tuple[int, int]]) -> Problem | None:
+    """Where the adapter begins with more of a layer than it has, by the inputs and outputs of each; None where not."""
+    name, most = min(((name, min(size)) for name, size in sizes.items()), key=lambda one: one[1], default=("", 0))
+    if adapter.init not in SUBTRACTED or not sizes or adapter.rank <= most:
+        return None
+    message = f"{name} has a rank of {most:,}, and {adapter.init} begins with {adapter.rank:,} of it; set it to {most}"
+    return Problem("adapter.rank", message)
 
 
 def adapted_experts(recipe: Recipe, facts: ModelFacts) -> tuple[Linear, ...]:
@@ -125,6 +139,7 @@ def expert_problems(adapter: AdapterSection, targets: Iterable[str], model_type:
         ("targets", "gate" in wanted, "the router of a mixture cannot be adapted; remove gate"),
         ("targets", named and named != parts, f"{halves}; name both, or neither"),
         ("dropout", adapter.dropout, f"{here}, and their adapters have no dropout; set adapter.dropout = 0"),
+        ("init", adapter.init in SUBTRACTED, f'{here}, which have no {adapter.init}; set adapter.init = "default"'),
         ("dora", adapter.dora, f"{here}, which DoRA cannot adapt; set adapter.dora = false"),
     )
     return [Problem(f"adapter.{name}", message) for name, wrong, message in found if wrong]
@@ -150,13 +165,13 @@ def resolve_targets(
         return plain
     if not targets:
         raise TuituneError(Problem("adapter.targets", "name at least one layer"))
-    found = {target: _find(target, [*names, *experts]) for target in targets}
+    found = {target: find(target, [*names, *experts]) for target in targets}
     if missing := [target for target, name in found.items() if name is None]:
         raise TuituneError([_unknown(target, leaves) for target in missing])
     return list(dict.fromkeys(filter(None, found.values())))
 
 
-def _find(target: str, names: list[str]) -> str | None:
+def find(target: str, names: list[str]) -> str | None:
     """The target itself where the model has it, else its first counterpart that the model has."""
     likely = (target, *_SYNONYMS.get(target, ()))
     return next((name for name in likely if any(bears(known, name) for known in names)), None)

@@ -26,9 +26,17 @@ class Rule:
 
 def _quantized_base(recipe: Recipe) -> str | None:
     """transformers refuses to train a purely quantized model (`validate_quantization_for_training`)."""
-    if recipe.method.trains_base and recipe.quantization.bits != 16:
+    if recipe.method.unquantized and recipe.quantization.bits != 16:
         remedy = 'set quantization.bits = 16, or adapter.method = "lora"'
-        return f"{recipe.quantization.bits}-bit weights cannot be trained; {remedy}"
+        return f"{recipe.quantization.bits}-bit weights {recipe.method.unquantized}; {remedy}"
+    return None
+
+
+def _decomposed_base(recipe: Recipe) -> str | None:
+    """PEFT has the decompositions of 16- and 32-bit weights alone (`LoraLayer.pissa_init`)."""
+    adapter, bits = recipe.adapter, recipe.quantization.bits
+    if recipe.method.uses("init") and adapter.init == "pissa" and bits != 16:
+        return f'pissa cannot decompose {bits}-bit weights; set it to "olora" or "default", or quantization.bits = 16'
     return None
 
 
@@ -89,6 +97,7 @@ def _broken_within(section: str, broken: Callable[[Section], str | None], recipe
 RULES: tuple[Rule, ...] = (
     *(one for section, model in sections().items() for one in _within(section, model)),
     Rule(("quantization.bits", "adapter.method"), _quantized_base),
+    Rule(("adapter.init", "adapter.method", "quantization.bits"), _decomposed_base),
     Rule(("training.precision", "model.dtype"), _half_formats),
     Rule(("model.dtype", "adapter.method"), _trained_halves),
     Rule(("adapter.bias", "adapter.method", "training.precision", "model.dtype"), _trained_half_biases),

@@ -7,6 +7,7 @@ command-line help, the checks and the reference page are all made from these dec
 from __future__ import annotations
 
 from tuitune.methods import METHODS, Method
+from tuitune.methods.lora import SUBTRACTED
 from tuitune.objectives import TRAINED, Trained
 from tuitune.recipe.declaration import Section
 from tuitune.recipe.sections.adapter import AdapterSection
@@ -45,6 +46,11 @@ class Recipe(Section):
     def method(self) -> Method:
         """How the weights are adapted."""
         return METHODS[self.adapter.method]
+
+    @property
+    def subtracts(self) -> bool:
+        """Whether what the adapter began with is kept, to be subtracted from what it gives."""
+        return self.method.uses("init") and self.adapter.init in SUBTRACTED
 
     @property
     def optimises(self) -> Trained:

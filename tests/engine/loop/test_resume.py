@@ -42,6 +42,7 @@ EXACT = {
         3,
     ),
     "every weight": ({"adapter__method": "none", "training__learning_rate": 1e-3, "training__precision": "bf16"}, 3),
+    "LoRA+, begun with the base's components": ({"adapter__init": "pissa", "adapter__lora_plus": 4.0}, 3),
     "ranks that are cut": (
         {
             "adapter__method": "adalora", "adapter__cut_from": 0.0, "adapter__cut_every": 1,
@@ -64,6 +65,8 @@ SLOW = {
     "recomputed activations": ({"training__gradient_checkpointing": True, "adapter__dropout": 0.3}, 3),
     "another attention": ({"model__attention": "sdpa", "data__packing": False, "adapter__dropout": 0.3}, 3),
     "ranks that have been cut, 4 bits": ({"adapter__method": "adalora", "quantization__bits": 4}, 6),
+    "begun with a part of a base in 4 bits": ({"adapter__init": "olora", "quantization__bits": 4}, 3),
+    "vectors that scale": ({"adapter__method": "ia3", "adapter__targets": ["k_proj", "v_proj", "down_proj"]}, 3),
     "the first step": ({"adapter__dropout": 0.3, "training__log_every": 4}, 1),
     "the step before the last": ({"adapter__dropout": 0.3, "training__accumulation": 3}, 7),
 }

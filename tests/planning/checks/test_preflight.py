@@ -334,6 +334,24 @@ def test_learning_rates_that_are_fine(base: Path) -> None:
         assert not [one for one in found.advice if one.id.startswith("learning-rate")]
 
 
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("learning-rate-low", {"adapter__method": "adalora"}),
+        ("learning-rate-low", {"adapter__method": "ia3"}),
+        ("lora-plus", {"adapter__lora_plus": 64.0, "training__learning_rate": 1e-2}),
+        ("rank-large", {"adapter__method": "adalora", "adapter__initial_rank": 512}),
+        ("ia3-targets", {"adapter__method": "ia3"}),
+        ("ia3-targets", {"adapter__method": "ia3", "adapter__targets": "all-linear"}),
+    ],
+)
+def test_advice_on_a_method_is_gone_with_its_fix(base: Path, name: str, values: dict[str, Any]) -> None:
+    (found,) = advice(looked_at(base, **values), name)
+    assert found.fix
+    fixed = {**values, **{key.replace(".", "__"): value for key, value in found.fix.items()}}
+    assert not advice(looked_at(base, **fixed), name)
+
+
 def test_advice_on_length_rank_rows_template_and_revision(base: Path) -> None:
     model_folder(base / "short", {**TINY, "max_position_embeddings": 64}, template=False)
     rows(base / "few.jsonl", ROWS[:20])

@@ -29,6 +29,34 @@ REFUSED: list[tuple[str, Settings, list[Settings]]] = [
         [{"quantization.bits": 16}, {"adapter.method": "lora"}],
     ),
     (
+        "quantization.bits",
+        {"adapter.method": "ia3", "quantization.bits": 4},
+        [{"quantization.bits": 16}, {"adapter.method": "lora"}],
+    ),
+    (
+        "adapter.init",
+        {"adapter.init": "pissa", "adapter.rank": 8, "quantization.bits": 4},
+        [{"adapter.init": "olora"}, {"adapter.init": "default"}, {"quantization.bits": 16}],
+    ),
+    (
+        "adapter.init",
+        {"model.id": "quantized", "adapter.init": "pissa", "adapter.rank": 8},
+        [{"adapter.init": "olora"}, {"adapter.init": "default"}],
+    ),
+    ("adapter.init", {"adapter.init": "olora", "adapter.dora": True, "adapter.rank": 8}, [{"adapter.dora": False}]),
+    ("adapter.init", EXPERTS | {"adapter.init": "olora", "adapter.dropout": 0.0}, [{"adapter.init": "default"}]),
+    ("adapter.rank", {"adapter.init": "olora", "adapter.rank": 512}, [{"adapter.rank": 8}]),
+    (
+        "adapter.target_rank",
+        {"adapter.method": "adalora", "adapter.target_rank": 12},
+        [{"adapter.target_rank": 11}, {"adapter.method": "lora"}],
+    ),
+    (
+        "adapter.cut_until",
+        {"adapter.method": "adalora", "adapter.cut_from": 0.7},
+        [{"adapter.cut_until": 0.8}, {"adapter.method": "lora"}],
+    ),
+    (
         "training.precision",
         {"model.dtype": "bfloat16", "training.precision": "fp16"},
         [{"training.precision": "auto"}, {"training.precision": "bf16"}],
@@ -64,6 +92,12 @@ REFUSED: list[tuple[str, Settings, list[Settings]]] = [
     ("data.train", {"data.train": "bad.jsonl"}, [{"cleaning.unusable": "drop"}]),
     ("quantization.bits", {"model.id": "quantized", "quantization.bits": 4}, [{"quantization.bits": 16}]),
     ("adapter.method", {"model.id": "quantized", "adapter.method": "none"}, [{"adapter.method": "lora"}]),
+    ("adapter.method", {"model.id": "quantized", "adapter.method": "ia3"}, [{"adapter.method": "lora"}]),
+    (
+        "adapter.targets",
+        EXPERTS | {"adapter.targets": ["o_proj", "w1", "w2", "w3"], "adapter.method": "adalora"},
+        [{"adapter.targets": ["o_proj"]}, {"adapter.method": "lora", "adapter.dropout": 0.0}],
+    ),
     ("data.max_length", {"model.id": "gpt2", "data.max_length": 512}, [{"data.max_length": 256}]),
     ("hardware.gpu", {"hardware.gpu": "7"}, [{"hardware.gpu": "auto"}]),
     ("adapter.dropout", EXPERTS | {"adapter.dropout": 0.1}, [{"adapter.dropout": 0.0}]),

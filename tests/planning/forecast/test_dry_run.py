@@ -22,6 +22,7 @@ NF4 = {"quantization__bits": 4}
 DORA, DROPOUT = {"adapter__dora": True}, {"adapter__dropout": 0.05}
 FP16, FP32 = {"training__precision": "fp16"}, {"training__precision": "fp32"}
 ADALORA = {"adapter__method": "adalora", "adapter__initial_rank": 24}
+IA3 = {"adapter__method": "ia3", "adapter__targets": ["k_proj", "v_proj", "down_proj"]}
 EVERY_WEIGHT = {"adapter__method": "none"}
 ATTENTION = ["q_proj", "k_proj", "v_proj", "o_proj"]
 WITH_EXPERTS = {
@@ -65,6 +66,8 @@ def off_by(model: str, layers: int | None, *, gpu: bool = True, flash: bool = Tr
         ("mixtral-8x7b", NF4 | CHECKPOINTING | WITH_EXPERTS["mixtral-8x7b"]),
         ("qwen3-30b-a3b", {}),
         ("llama-8b", ADALORA | DROPOUT),
+        ("llama-8b", IA3),
+        ("qwen3-8b", IA3 | CHECKPOINTING),
         ("llama-8b", EVERY_WEIGHT),
     ],
     ids=str,

@@ -20,6 +20,9 @@ from tuitune.runs.store.records.lifecycle import Amended, EngineStarted
 
 RATE = "training.learning_rate"
 
+MULTIPLE = "multiple"
+"""By what an optimizer's group of weights multiplies that rate, where it does."""
+
 
 class Tuning:
     """`recipe` with every change made so far. A change holds from the step after the one it is made at."""
@@ -79,18 +82,18 @@ class Tuning:
 
 
 def set_peak(optimizer: Any, scheduler: Any, peak: float) -> None:
-    """Have the very next step, and all later ones, use `peak` × the schedule's factor.
+    """Have the very next step, and all later ones, use `peak` × the schedule's factor, and × the group's own multiple.
 
     Unchanged rates stay the same to the last bit. A schedule that is no function of the step keeps its state, scaled.
     """
     before = list(scheduler.base_lrs)
-    scheduler.base_lrs = [peak] * len(before)
-    for index, group in enumerate(optimizer.param_groups):
-        group["initial_lr"] = peak
+    scheduler.base_lrs = [peak * group.get(MULTIPLE, 1.0) for group in optimizer.param_groups]
+    for index, (group, own) in enumerate(zip(optimizer.param_groups, scheduler.base_lrs, strict=True)):
+        group["initial_lr"] = own
         if isinstance(scheduler, LambdaLR):
-            group["lr"] = peak * scheduler.lr_lambdas[index](scheduler.last_epoch)
-        elif before[index] != peak:
-            group["lr"] = group["lr"] * peak / before[index]
+            group["lr"] = own * scheduler.lr_lambdas[index](scheduler.last_epoch)
+        elif before[index] != own:
+            group["lr"] = group["lr"] * own / before[index]
     scheduler._last_lr = [group["lr"] for group in optimizer.param_groups]
 
 

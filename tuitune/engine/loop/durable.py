@@ -10,7 +10,7 @@ import signal
 import time
 import traceback
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -23,6 +23,7 @@ from torch.utils.data import DataLoader
 from transformers import PrinterCallback, Trainer, TrainerCallback, TrainerControl, TrainerState
 from transformers.trainer import OPTIMIZER_NAME, SCHEDULER_NAME, TRAINER_STATE_NAME
 
+from tuitune.engine.control.tuning import MULTIPLE
 from tuitune.engine.evaluation.evaluate import HeldOutLoss
 from tuitune.engine.methods.adapted import Adapted
 from tuitune.engine.process.failures import EngineError, disk_full, explain, first_line, out_of_memory
@@ -196,6 +197,15 @@ class Durable(Trainer):
             self.accelerator.backward(penalty)
         return loss
 
+    def create_optimizer(self, *positional: Any, **named: Any) -> Any:
+        """As transformers', with a group of its own for each learning rate that the method has."""
+        fresh = self.optimizer is None
+        optimizer = super().create_optimizer(*positional, **named)
+        if fresh:
+            rates = {weight: self.adapted.rate(name, weight) for name, weight in self.model.named_parameters()}
+            optimizer.param_groups[:] = [part for one in optimizer.param_groups for part in _by_rate(one, rates)]
+        return optimizer
+
     def create_scheduler(self, num_training_steps: int, optimizer: Any = None) -> Any:
         """The schedule over this many steps, its warm-up among them."""
         self.args.warmup_steps = self._warm_up(num_training_steps)
@@ -261,6 +271,17 @@ class _AfterStep(TrainerCallback):
 
     def on_optimizer_step(self, args: Any, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         self._adapted.stepped(state.global_step + 1)
+
+
+def _by_rate(group: dict[str, Any], rates: Mapping[Any, float]) -> Iterator[dict[str, Any]]:
+    """The group of an optimizer, parted by the multiples of its rate; that of the rate itself stays the first."""
+    found = sorted({rates[weight] for weight in group["params"]})
+    if found in ([], [1.0]):
+        yield group
+        return
+    for rate in found:
+        weights = [weight for weight in group["params"] if rates[weight] == rate]
+        yield {**group, "params": weights, "lr": group["lr"] * rate, MULTIPLE: rate}
 
 
 def _in_worker(begin: Callable[[int], None] | None, worker: int) -> None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from tuitune.engine.load.model import Base
-from tuitune.engine.methods import adalora, lora, none
+from tuitune.engine.methods import adalora, ia3, lora, none
 from tuitune.engine.methods.adapted import Adapted
-from tuitune.methods import ADALORA, LORA, NONE
+from tuitune.methods import ADALORA, IA3, LORA, NONE
 from tuitune.recipe.schema import Recipe
 
-_ADAPT = {LORA.name: lora.adapt, ADALORA.name: adalora.adapt, NONE.name: none.adapt}
+_ADAPT = {LORA.name: lora.adapt, ADALORA.name: adalora.adapt, IA3.name: ia3.adapt, NONE.name: none.adapt}
 
 
 def adapt(base: Base, recipe: Recipe, total_steps: int) -> Adapted:

@@ -31,6 +31,10 @@ class Adapted:
     def stepped(self, step: int) -> None:
         """The optimizer has made its step number `step`, counted from 1, and the gradients are still there."""
 
+    def rate(self, name: str, weight: Tensor) -> float:
+        """The learning rate of a trained weight, as a multiple of the recipe's."""
+        return 1.0
+
     def save(self, folder: Path) -> None:
         """Write what `load` takes: the adapter's two files, or the whole model where there is no adapter."""
         save_weights(self.model, folder)

@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
-from peft import LoraConfig
+from pathlib import Path
+from typing import Any
+
+import torch
+from peft import LoraConfig, PeftModel
+from peft.tuners.lora import LoraLayer
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+from torch.nn.functional import linear
 
 from tuitune.engine.load.model import Base
 from tuitune.engine.methods.adapted import Adapted
 from tuitune.engine.methods.layers import chosen, put_on
+from tuitune.methods.lora import SUBTRACTED
+from tuitune.planning.targets import too_narrow
+from tuitune.problem import Problem, TuituneError
 from tuitune.recipe.schema import Recipe
+
+_NAME, _STATE = "default", "initial_adapter.safetensors"
 
 
 def adapt(base: Base, recipe: Recipe, total_steps: int) -> Adapted:
@@ -21,5 +34,104 @@ def adapt(base: Base, recipe: Recipe, total_steps: int) -> Adapted:
         bias=wanted.bias,
         use_rslora=wanted.rslora,
         use_dora=wanted.dora,
+        init_lora_weights="gaussian" if wanted.init == "gaussian" else True,
     )
-    return Adapted(put_on(base, recipe, config))
+    model = put_on(base, recipe, config)
+    if wanted.init not in SUBTRACTED:
+        return Lora(model, wanted.lora_plus)
+    sizes = {name: (layer.in_features, layer.out_features) for name, layer in _layers(model).items()}
+    if problem := too_narrow(wanted, sizes):
+        raise TuituneError(problem)
+    return Subtracted(model, wanted.lora_plus, wanted.init)
+
+
+class Lora(Adapted):
+    """A LoRA whose second matrices train at `ratio` times the learning rate (LoRA+, arXiv 2402.12354)."""
+
+    def __init__(self, model: PeftModel, ratio: float) -> None:
+        super().__init__(model)
+        self._ratio = ratio
+
+    def rate(self, name: str, weight: Tensor) -> float:
+        """As PEFT's `create_loraplus_optimizer` has it: biases and magnitudes train as the second matrices do."""
+        return self._ratio if ".lora_B." in name or weight.ndim == 1 else 1.0
+
+
+class Subtracted(Lora):
+    """A LoRA that begins with a part of the base's weights: `pissa` (arXiv 2404.02948) or `olora` (arXiv 2406.01775).
+
+    PEFT takes that part out of the base, so that both together are what the base was. Here the base stays as it is, and
+    what the adapter began with is subtracted from each layer's result: the same sum, from which a base in 4 bits, the
+    model with its adapter switched off, a later life and the result on the base as it was come out right by themselves.
+    """
+
+    def __init__(self, model: PeftModel, ratio: float, init: str) -> None:
+        super().__init__(model, ratio)
+        self._initial = {name: _Initial(layer, init) for name, layer in _layers(model).items()}
+
+    def save(self, folder: Path) -> None:
+        """The adapter as it is, and as it began."""
+        super().save(folder)
+        matrices = {
+            f"{name}.{key}": one for name, initial in self._initial.items() for key, one in initial.pair.items()
+        }
+        save_file(matrices, folder / _STATE)
+
+    def _load(self, folder: Path) -> None:
+        super()._load(folder)
+        saved = load_file(folder / _STATE)
+        for name, initial in self._initial.items():
+            initial.pair = {key: saved[f"{name}.{key}"].to(one) for key, one in initial.pair.items()}
+
+    def finish(self) -> None:
+        """What is subtracted becomes a part of the adapter, which has twice the rank then (PiSSA, appendix C)."""
+        config = self.model.peft_config[_NAME]
+        config.r *= 2
+        config.lora_alpha *= 2**0.5 if config.use_rslora else 2
+        for initial in self._initial.values():
+            initial.join()
+
+
+class _Initial:
+    """The matrices that a layer's adapter begins with, subtracted from what the layer gives."""
+
+    def __init__(self, layer: LoraLayer, init: str) -> None:
+        self._layer = layer
+        weight = layer.get_base_layer().weight
+        kept = weight.data.clone()
+        if init == "pissa":
+            layer.pissa_init(_NAME, init)
+        else:
+            layer.olora_init(_NAME)
+        layer.get_base_layer().weight = weight
+        weight.data = kept
+        self.pair = {key: self._matrix(key).weight.detach().clone() for key in ("A", "B")}
+        if (self.pair["A"].shape[1], self.pair["B"].shape[0]) != (layer.in_features, layer.out_features):
+            message = f"PEFT's {init} does not take layers whose weights lie transposed, as GPT-2's do; use another"
+            raise TuituneError(Problem("adapter.init", message))
+        self._hook = layer.register_forward_hook(self._subtract)
+
+    def join(self) -> None:
+        """Make one adapter of twice the rank of both."""
+        self._hook.remove()
+        layer = self._layer
+        for key, matrix, dim in (("A", self.pair["A"], 0), ("B", -self.pair["B"], 1)):
+            both = torch.cat([self._matrix(key).weight.detach(), matrix], dim=dim)
+            joined = nn.Linear(both.shape[1], both.shape[0], bias=False, device="meta")
+            joined.weight = nn.Parameter(both)
+            getattr(layer, f"lora_{key}")[_NAME] = joined
+        layer.r[_NAME] *= 2
+
+    def _matrix(self, key: str) -> nn.Module:
+        return getattr(self._layer, f"lora_{key}")[_NAME]
+
+    def _subtract(self, layer: LoraLayer, given: tuple[Tensor, ...], result: Tensor) -> Tensor:
+        if layer.disable_adapters:
+            return result
+        first, second = self.pair["A"], self.pair["B"]
+        began = linear(linear(given[0].to(first.dtype), first), second) * layer.scaling[_NAME]
+        return result - began.to(result.dtype)
+
+
+def _layers(model: PeftModel) -> dict[str, Any]:
+    return {name: layer for name, layer in model.named_modules() if isinstance(layer, LoraLayer)}

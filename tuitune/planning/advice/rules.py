@@ -9,6 +9,9 @@ from functools import cache
 from tuitune.hardware import fitness, occupancy
 from tuitune.hardware.compiler import why_not_compiled
 from tuitune.hardware.models import ADAPTER_CONFIG
+from tuitune.methods import IA3
+from tuitune.methods.descriptor import Rates
+from tuitune.methods.ia3 import FEED_FORWARD
 from tuitune.planning.advice.base_model import base_model_advice
 from tuitune.planning.advice.cadence import cadence_advice, few_steps_advice, warm_up_advice
 from tuitune.planning.advice.data import data_advice
@@ -34,15 +37,27 @@ def advise(situation: Situation) -> list[Advice]:
 def _learning_rate(now: Situation) -> Iterator[Advice]:
     """1e-6 learns nothing with LoRA, 5e-3 explodes on a model of billions: each method has its own."""
     rate, key = now.recipe.training.learning_rate, "training.learning_rate"
-    big = now.model.facts is None or (now.model.facts.parameters or BIG_MODEL) >= BIG_MODEL
-    method = now.recipe.method
-    rates = method.rates if big else method.small_rates
+    method, rates = now.recipe.method, _rates(now)
     usual, fix = f"{number_text(rates.usual)} is usual", {key: rates.usual}
     if rate < rates.lowest:
         message = f"{number_text(rate)} is too low for {method.title} to learn much. {usual}"
         yield Advice("learning-rate-low", "warning", key, message, fix)
     elif rate > rates.highest:
         yield Advice("learning-rate-high", "warning", key, f"{number_text(rate)} {method.too_high}. {usual}", fix)
+
+
+def _rates(now: Situation) -> Rates:
+    big = now.model.facts is None or (now.model.facts.parameters or BIG_MODEL) >= BIG_MODEL
+    return now.recipe.method.rates if big else now.recipe.method.small_rates
+
+
+def _second_matrices(now: Situation) -> Iterator[Advice]:
+    """LoRA+ multiplies the rate of some weights, so the rate itself has to be lower."""
+    ratio, rate, highest = now.recipe.adapter.lora_plus, now.recipe.training.learning_rate, _rates(now).highest
+    if now.recipe.method.uses("lora_plus") and rate <= highest < rate * ratio * (1 - 1e-9):
+        key, reached = "training.learning_rate", number_text(rate * ratio)
+        message = f"LoRA+ trains the second matrices at {reached}: {now.recipe.method.too_high}"
+        yield Advice("lora-plus", "warning", key, message, {key: highest / ratio})
 
 
 def _length(now: Situation) -> Iterator[Advice]:
@@ -63,6 +78,15 @@ def _rank(now: Situation) -> Iterator[Advice]:
     message = f"the adapter is too large: it has {sizes}. Rank {rank} is usual"
     fix = {f"adapter.{name}": value for name, value in usual.items()}
     yield Advice("rank-large", "warning", f"adapter.{key}", message, fix)
+
+
+def _scaled_layers(now: Situation) -> Iterator[Advice]:
+    """Those of the paper: keys, values, and what the feed-forward's last layer reads."""
+    facts, targets = now.model.facts, now.recipe.adapter.targets
+    usual = ["k_proj", "v_proj", *([] if facts is not None and facts.experts else [FEED_FORWARD])]
+    if now.recipe.method is IA3 and (targets == "all-linear" or sorted(targets) != sorted(usual)):
+        message = f"IA3 usually scales {', '.join(usual)}"
+        yield Advice("ia3-targets", "info", "adapter.targets", message, {"adapter.targets": usual})
 
 
 def _no_gpu(now: Situation) -> Iterator[Advice]:
@@ -202,7 +226,9 @@ _RULES: tuple[Callable[[Situation], Iterable[Advice]], ...] = (
     memory_advice,
     _learning_rate,
     _length,
+    _second_matrices,
     _rank,
+    _scaled_layers,
     _no_gpu,
     _compiler,
     _taken_gpu,

@@ -69,5 +69,5 @@ def _changes(recipe: Recipe, facts: ModelFacts) -> Iterator[tuple[str, dict[str,
     if recipe.method.trains_base:
         lora = {"adapter.method": "lora", "adapter.targets": "all-linear", "training.learning_rate": 2e-4}
         yield "LoRA instead of training every weight", lora
-    elif recipe.quantization.bits != 4 and not facts.quantized:
+    elif recipe.quantization.bits != 4 and not (facts.quantized or recipe.method.unquantized):
         yield "4-bit weights (QLoRA)", {"quantization.bits": 4}

@@ -195,10 +195,13 @@ def _quantized(recipe: Recipe, facts: ModelFacts) -> list[Problem]:
         return []
     method, reason = clean(facts.quantized, limit=40), trainable_quantization(facts.quantized)
     already = f"the weights are quantized already ({method}); set quantization.bits = 16"
-    trained = f'quantized weights ({method}) cannot be trained; set adapter.method = "lora"'
+    trained = f'quantized weights ({method}) {recipe.method.unquantized}; set adapter.method = "lora"'
+    decomposed = f'pissa cannot decompose quantized weights ({method}); set it to "olora" or "default"'
+    pissa = recipe.method.uses("init") and recipe.adapter.init == "pissa"
     found = (
+        ("adapter.init", pissa, decomposed),
         ("quantization.bits", recipe.quantization.bits != 16, already),
-        ("adapter.method", recipe.method.trains_base, trained),
+        ("adapter.method", recipe.method.unquantized, trained),
         (_KEY, reason, f"the weights are quantized ({method}): {reason}"),
     )
     return [Problem(key, message) for key, wrong, message in found if wrong]

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tuitune.hardware.model_facts import Experts, Linear, ModelFacts
+from tuitune.methods.ia3 import FEED_FORWARD
 from tuitune.planning.forecast.formats import Formats
 
 _FLOAT32 = 4
@@ -37,7 +38,7 @@ class TrainingStep:
     `mask` is the bytes that dropout keeps for each number (1 on a GPU, 4 on a CPU, 0 without dropout); `row` the
     longest document in tokens, which counts where scores are written out: by the eager attention, or (`softcap`) by
     ours, document by document. `repeated`: keys and values are repeated for all heads, where no kernel groups them.
-    `bits` of the frozen weights.
+    `bits` of the frozen weights; `rank` of the adapter's matrices, 0 for vectors that scale.
     """
 
     tokens: int
@@ -189,6 +190,8 @@ def _base_inputs(wide: Widths, step: TrainingStep) -> int:
 def _adapter_inputs(wide: Widths, step: TrainingStep) -> float:
     """What adapters read and what their first matrix makes of it: layers share a tensor, or cast or drop out copies."""
     formats = step.formats
+    if not step.rank:
+        return _scaled(wide, step)
     number = formats.compute if formats.autocast else formats.adapter
     between = number * step.rank * sum(linear.count for linear in step.adapted) / wide.layers
     if _casts(step) or step.mask:
@@ -196,6 +199,13 @@ def _adapter_inputs(wide: Widths, step: TrainingStep) -> float:
         return inputs + between
     tensors = {_SHARED_INPUTS.get(linear.name, linear.name): linear.inputs for linear in step.adapted}
     return number * sum(tensors.values()) + between
+
+
+def _scaled(wide: Widths, step: TrainingStep) -> float:
+    """What IA3's vectors scale: the results of layers, and a copy in their format of what the feed-forward's reads."""
+    read = sum(one.inputs * one.count for one in step.adapted if one.name == FEED_FORWARD)
+    written = sum(one.outputs * one.count for one in step.adapted if one.name != FEED_FORWARD)
+    return (step.formats.adapter * read + step.formats.compute * written) / wide.layers
 
 
 def _casts(step: TrainingStep) -> bool:

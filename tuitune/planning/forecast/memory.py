@@ -88,7 +88,7 @@ def forecast(
     parts = {
         "weights": _weights(recipe, facts, numbers, step) - experts,
         **({"experts": experts} if experts else {}),
-        "adapter": 0 if step.trained else trained * weight,
+        "adapter": 0 if step.trained else trained * weight * (2 if recipe.subtracts else 1),
         # Kept from batch to batch while accumulating, else made as activations are freed.
         "gradients": max(0, trained * weight - (activations if recipe.training.accumulation == 1 else 0)),
         "optimizer": _optimizer(recipe, facts, step, trained, weight),
@@ -151,7 +151,7 @@ def _usual_layers(wide: Widths) -> tuple[Linear, ...]:
 def _trained(recipe: Recipe, facts: ModelFacts, step: TrainingStep) -> int:
     if (known := trainable_parameters(recipe, facts)) is not None:
         return known
-    return sum(step.rank * (linear.inputs + linear.outputs) * linear.count for linear in step.adapted)
+    return sum((step.rank * (one.inputs + one.outputs) or one.outputs) * one.count for one in step.adapted)
 
 
 def _weights(recipe: Recipe, facts: ModelFacts, numbers: Formats, step: TrainingStep) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal
 
 from tuitune.methods import METHODS
+from tuitune.methods.lora import SUBTRACTED
 from tuitune.recipe.declaration import Count, Needs, Section, rule, setting
 
 if TYPE_CHECKING:
@@ -46,6 +47,16 @@ class AdapterSection(Section):
     dora: bool = _setting("dora", False, "DoRA", also=("use_dora",), advanced=True)
     """Learn magnitude and direction separately (DoRA): often better at low rank, slower."""
 
+    lora_plus: float = _setting(
+        "lora_plus", 1.0, "LoRA+ ratio", also=("loraplus_lr_ratio",), usual=16, advanced=True, ge=1, le=64
+    )
+    """Learning rate of the second matrices, as a multiple of the first ones' (LoRA+); 16 is usual, 1 trains both
+    alike."""
+    init: Literal["default", "gaussian", "pissa", "olora"] = _setting(
+        "init", "default", "initial weights", also=("init_lora_weights",), advanced=True
+    )
+    """How the adapter begins: with nothing (default, gaussian), or with the base's principal components (pissa) or an
+    orthonormal part of it (olora), which learns faster. Those two leave a result of twice the rank."""
     initial_rank: int = _setting("initial_rank", 12, "initial rank", also=("init_r",), ge=2, le=4096)
     """Rank of every layer before any is cut; 1.5 times the target rank is usual."""
     target_rank: int = _setting("target_rank", 8, "target rank", also=("target_r",), ge=1, le=4095)
@@ -68,6 +79,12 @@ class AdapterSection(Section):
         "orthogonality", 0.5, "orthogonality", also=("orth_reg_weight",), advanced=True, ge=0, le=100
     )
     """Weight of the penalty that keeps the singular vectors orthogonal; losses are shown without it."""
+
+    @rule("init", "dora", "method")
+    def _init(self) -> str | None:
+        if METHODS[self.method].uses("init") and self.init in SUBTRACTED and self.dora:
+            return f"{self.init} does not go with DoRA, whose magnitudes are the base's; set dora = false"
+        return None
 
     @rule("target_rank", "initial_rank", "method")
     def _ranks(self) -> str | None:

@@ -1,0 +1,89 @@
+"""What LoRA begins with and at which rates it trains."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+from peft.tuners.lora import LoraLayer
+from safetensors.torch import load_file
+from torch.optim.lr_scheduler import LambdaLR
+
+from tests.engine.loop.test_resume import LENGTH, assert_same, cut_off_after
+from tests.engine.support import Carry, make_model
+from tuitune.engine.control.tuning import MULTIPLE, set_peak
+from tuitune.engine.methods import adapt
+from tuitune.engine.worker import carry_out
+from tuitune.problem import TuituneError
+from tuitune.recipe.overrides import with_values
+from tuitune.recipe.schema import Recipe
+
+
+def adapted(model: Any, **values: Any) -> Any:
+    recipe = with_values(Recipe(), {f"adapter.{key}": value for key, value in values.items()})
+    return adapt(SimpleNamespace(model=model, commit=None), recipe, 10)  # type: ignore[arg-type]
+
+
+def test_second_matrices_take_steps_as_much_larger_as_the_ratio(carried: Carry) -> None:
+    """One step of plain descent, in which B begins with zeros."""
+    plain = {"training__max_steps": 1, "training__optimizer": "sgd", "training__max_grad_norm": 0.0,
+             "training__warmup_ratio": 0.0, "training__schedule": "constant", "adapter__dropout": 0.0}  # fmt: skip
+    alike, apart = carried(**plain), carried(**plain, adapter__lora_plus=16.0)
+    assert apart.code == 0, apart.reason
+    one, other = (load_file(run.run.adapter / "adapter_model.safetensors") for run in (alike, apart))
+    for name, weight in one.items():
+        assert torch.allclose(other[name], weight * (16 if "lora_B" in name else 1), rtol=1e-5, atol=0), name
+    assert apart.records("step")[0]["learning_rate"] == alike.records("step")[0]["learning_rate"]
+
+
+def test_a_rate_that_is_tuned_keeps_the_ratio() -> None:
+    groups = [{"params": [torch.zeros(1)], "lr": 0.1}, {"params": [torch.zeros(1)], "lr": 1.6, MULTIPLE: 16.0}]
+    optimizer = torch.optim.SGD(groups)
+    schedule = LambdaLR(optimizer, lambda step: 0.5)
+    set_peak(optimizer, schedule, 0.4)
+    assert [group["lr"] for group in optimizer.param_groups] == pytest.approx([0.2, 3.2])
+    assert schedule.get_last_lr() == pytest.approx([0.2, 3.2])
+
+
+@pytest.mark.parametrize("init", ["pissa", "olora"])
+def test_a_part_of_the_base_is_what_the_adapter_begins_with_and_the_base_stays(init: str) -> None:
+    base = make_model()
+    before = {name: weight.clone() for name, weight in base.state_dict().items()}
+    ids = torch.arange(24)[None]
+    logits = base(input_ids=ids).logits
+    model = adapted(base, init=init, dropout=0.0).model
+    weights = {name: one for name, one in model.named_parameters() if one.requires_grad}
+    assert all(weight.abs().sum() > 0 for weight in weights.values())
+    assert torch.allclose(model(input_ids=ids).logits, logits, atol=1e-5)
+    with model.disable_adapter():
+        assert torch.equal(model(input_ids=ids).logits, logits)
+    kept = {
+        name.replace(".base_layer", "").removeprefix("base_model.model."): one
+        for name, one in model.state_dict().items()
+    }
+    assert all(torch.equal(kept[name], weight) for name, weight in before.items())
+
+
+def test_a_decomposition_that_comes_out_otherwise_in_a_later_life_changes_nothing(
+    carried: Carry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on another machine, where singular vectors have other signs."""
+    whole = carried(**LENGTH, adapter__init="pissa")
+    run, pissa = cut_off_after(3, whole.run, "cut"), LoraLayer.pissa_init
+
+    def turned(self: Any, *given: Any) -> None:
+        pissa(self, *given)
+        for matrices in (self.lora_A, self.lora_B):
+            matrices["default"].weight.data.neg_()
+
+    monkeypatch.setattr(LoraLayer, "pissa_init", turned)
+    assert carry_out(run.path) == 0
+    assert_same(whole.run, run)
+
+
+def test_more_of_a_layer_than_it_has_is_refused() -> None:
+    with pytest.raises(TuituneError) as caught:
+        adapted(make_model(), init="olora", rank=33)
+    assert caught.value.problems[0].key == "adapter.rank"
