@@ -53,6 +53,8 @@ class ModelEntry:
     complete: bool = True
     revision: str | None = None
     chat_template: bool | None = None
+    context: int | None = None
+    """The positions that its config names, in tokens."""
 
 
 def find_models() -> list[ModelEntry]:
@@ -82,6 +84,7 @@ def look_at(name: str, folder: Path, kind: Kind = "local", revision: str | None 
     known: dict[str, Any] = {
         field: getattr(facts, field, None) for field in ("parameters", "bytes", "dtype", "model_type", "chat_template")
     }
+    known["context"] = facts.max_positions if facts else None
     complete = not missing_parts(folder)
     return ModelEntry(name, kind, folder, licence=read_licence(folder), complete=complete, revision=revision, **known)
 

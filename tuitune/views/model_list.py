@@ -56,7 +56,11 @@ class ListedModel:
 
     @property
     def context(self) -> int | None:
-        return (self.facts.max_positions if self.facts else None) or self._told("context")
+        return (self.here.context if self.here else None) or self._told("context")
+
+    @property
+    def model_type(self) -> str | None:
+        return self.here.model_type if self.here else self.facts.model_type if self.facts else None
 
     @property
     def gated(self) -> bool | None:
@@ -95,7 +99,7 @@ class ListedModel:
             "kind": self.kind,
             "parameters": self.parameters,
             "licence": self.licence,
-            "model_type": self.facts.model_type if self.facts else None,
+            "model_type": self.model_type,
             "complete": self.here is not None and self.here.complete,
             "chat_template": self.facts.chat_template if self.facts else None,
             "family": self._told("family"),

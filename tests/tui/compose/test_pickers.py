@@ -265,14 +265,28 @@ async def test_the_catalogue_comes_after_this_machine_with_the_traps_of_the_mode
         await until(pilot, lambda: screen.draft.recipe.model.id == "google/gemma-2-9b-it")
 
 
-async def test_an_id_that_is_typed_whole_is_the_one_that_is_used(work: Path):
+@pytest.mark.parametrize("typed", ["microsoft/phi-4", "Phi-4"])
+async def test_a_name_that_is_typed_whole_is_the_model_that_is_used(work: Path, typed: str):
+    """Microsoft/Phi-4-mini-instruct comes before it, and holds it."""
     async with composing() as (pilot, screen):
         await open_field(pilot, screen, "model.id")
         await until(pilot, lambda: "catalogue" in text_of(pilot))
-        await fill(pilot, "microsoft/phi-4")
-        await until(pilot, lambda: "microsoft/Phi-4-mini-instruct" in text_of(pilot) and "Llama" not in text_of(pilot))
+        await fill(pilot, typed)
+        await until(pilot, lambda: "microsoft/Phi-4-mini-instruct" in text_of(pilot) and "Qwen" not in text_of(pilot))
         await pilot.press("enter")
         await until(pilot, lambda: screen.draft.recipe.model.id == "microsoft/phi-4")
+
+
+async def test_typing_puts_the_cursor_on_the_first_match(work: Path):
+    async with composing() as (pilot, screen):
+        await open_field(pilot, screen, "model.id")
+        await until(pilot, lambda: "catalogue" in text_of(pilot))
+        await pilot.press(*["down"] * 6)
+        await fill(pilot, "gemma-2")
+        await until(pilot, lambda: pilot.app.screen.list.current == "google/gemma-2-2b-it")
+        await pilot.press("down")
+        await fill(pilot, "gemma-2-9b-")
+        await until(pilot, lambda: pilot.app.screen.list.current == "google/gemma-2-9b-it")
 
 
 async def test_models_are_held_against_the_card_that_the_run_would_have(work: Path, monkeypatch: pytest.MonkeyPatch):

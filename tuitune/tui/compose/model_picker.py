@@ -84,14 +84,15 @@ class ModelPicker(PathPicker[str]):
         if away:
             rows.append(text_row(_CATALOGUE, Content.styled("catalogue: downloaded when the run starts", "$faint")))
             rows += [*self._problems, *map(_model_row, away)]
-        meant = next((model.id for model in shown if model.id.casefold() == typed.casefold()), None)
+        meant = next((model.id for model in shown if _is_meant(model.id, typed)), None)
         if looks_like_hub_id(typed) and not is_there(typed_path(typed, self.base)) and meant is None:
             name = Content.styled(clean(typed, limit=200), "bold")
             offer = Content.assemble("use ", name, " (Hub id: downloaded when the run starts)")
             rows.append(text_row(_TYPED, offer, selectable=True))
         self.show_heading(titles(_COLUMNS, max(1, self.list.size.width - 2)) if shown else Content(""))
         start = self._recipe.model.id if self.list.current is None and not typed else None
-        self.list.set_rows(rows, cursor=meant or start)
+        gone = self.list.current not in {row.key for row in rows}
+        self.list.set_rows(rows, cursor=meant or start or ("" if gone else None))
         if rows:
             self._explain(self.list.current)
         else:
@@ -199,8 +200,13 @@ def _folder_facts(name: str, folder: Path) -> Content:
     return Content("\n").join([*missing, *_facts(look_at(name, folder))])
 
 
+def _is_meant(model_id: str, typed: str) -> bool:
+    """Whether a text is a model's whole id, or its whole name without the owner, and not the beginning of another's."""
+    return typed.casefold() in (model_id.casefold(), model_id.rpartition("/")[2].casefold())
+
+
 def _haystack(model: ListedModel) -> str:
-    words = (model.id, _where(model), model.facts.model_type if model.facts else "", model.licence)
+    words = (model.id, _where(model), model.model_type, model.licence)
     told = (model.known.family, model.known.stage) if model.known else ()
     return " ".join(filter(None, (*words, *told, "" if model.here else _CATALOGUE))).lower()
 

@@ -46,8 +46,9 @@ def forecast(options: argparse.Namespace) -> int:
     model = _model(recipe)
     fits = [fit for card in chosen if model.facts and (fit := on_card(card, recipe, model.facts))]
     if not fits:
-        told = model.remote.unknown if model.remote else ""
-        complain([f"the memory of this model cannot be forecast: {told or 'its architecture is not known here'}"])
+        told = model.remote.unknown if model.remote else "the model is not available"
+        reason = told if model.facts is None else "its model or its method is not known well enough"
+        complain([f"the memory of this run cannot be forecast: {reason}"])
         return Exit.FAILED
     alone = fits[0] if options.card is not None else None
     if options.json:
