@@ -52,6 +52,51 @@ def test_a_state_and_a_card_say_what_they_know(tmp_path: Path) -> None:
     assert got["data.train"] == "acme/rows"
 
 
+CARD = """---
+base_model: acme/base-7b
+---
+## Training procedure
+
+### Training hyperparameters
+
+The following hyperparameters were used during training:
+- learning_rate: 6e-05
+- train_batch_size: 2
+- gradient_accumulation_steps: 16
+- num_devices: 4
+- optimizer: Use OptimizerNames.ADAMW_BNB with betas=(0.9,0.999) and epsilon=1e-08 and optimizer_args=No additional
+- lr_scheduler_type: cosine
+- lr_scheduler_warmup_steps: 5
+- training_steps: 250
+- invented: 1
+
+### Training results
+- learning_rate: 1
+"""
+
+
+def test_the_hyperparameters_of_a_card_stand_in_for_pickled_arguments(tmp_path: Path) -> None:
+    (tmp_path / "training_args.bin").write_bytes(b"\x80\x04.")
+    (tmp_path / "README.md").write_text(CARD)
+    found = of_json(tmp_path, ADAPTER, "adapter_config.json", DATA)
+    got = settings_of(found)
+    wanted = {
+        "training.learning_rate": 6e-5, "training.batch_size": 2, "training.accumulation": 16,
+        "training.optimizer": "adamw_8bit", "training.schedule": "cosine", "training.warmup_ratio": 0.02,
+        "training.max_steps": 250, "training.max_grad_norm": 1.0,
+    }  # fmt: skip
+    assert {key: got[key] for key in wanted} == wanted
+    assert said_of(found, "num_devices")[0] == said_of(found, "invented")[0] == "lost"
+    [place] = [one.place for one in found.entries if one.key == "num_devices"]
+    assert place.endswith("README.md, line 12")
+
+
+def test_known_arguments_outweigh_a_card(tmp_path: Path) -> None:
+    (tmp_path / "training_args.json").write_text(json.dumps(TRAINER))
+    (tmp_path / "README.md").write_text(CARD)
+    assert settings_of(of_json(tmp_path, ADAPTER, "adapter_config.json", DATA))["training.learning_rate"] == 9e-5
+
+
 def test_pickled_arguments_are_named_and_not_read(tmp_path: Path) -> None:
     (tmp_path / "training_args.bin").write_bytes(b"\x80\x04.")
     kind, why = said_of(of_json(tmp_path, ADAPTER, "adapter_config.json", DATA), "training_args.bin")

@@ -171,7 +171,7 @@ RULES: Rules = {
     "lr_groups": missing("tuitune has one learning rate for all that is trained"),
     "lr_div_factor": own("only one_cycle reads it"),
     "embedding_lr*": missing("tuitune has one learning rate for all that is trained"),
-    "adam_eps": fixed("tuitune leaves the optimizer's own betas, epsilon and further arguments", 1e-8),
+    "adam_eps": fixed(common.ADAM, 1e-8),
     "noisy_embedding_alpha": to("training.neftune_alpha"),
     "bf16": values_of.bf16,
     "bfloat16": values_of.weights("bf16"),

@@ -26,6 +26,7 @@ ONE_DEVICE = (
 )
 NOT_REPORTED = "tuitune records its runs itself and sends nothing to a service"
 NOT_UPLOADED = "tuitune uploads nothing; the result stays in the run's directory"
+ADAM = "tuitune leaves the optimizer's own betas, epsilon and further arguments"
 KERNELS = "tuitune picks its kernels itself"
 CACHED = "tuitune caches tokenized rows by their content"
 OUT = "a run has a directory of its own; `tuitune show RUN` names it"
@@ -79,6 +80,7 @@ optimizer: Single = to(
     "training.optimizer",
     same={
         "adamw_bnb_8bit": "adamw_8bit",
+        "adamw_bnb": "adamw_8bit",
         "paged_adamw": "paged_adamw_32bit",
         "adamw_hf": "adamw_torch",
         "adamw": "adamw_torch",

@@ -45,8 +45,7 @@ def _accumulated(value: Any, table: Table) -> Outcome:
 
 
 def _optimizer(value: Any, _: Table) -> dict[str, Outcome]:
-    why = "tuitune leaves the optimizer's own betas, epsilon and further arguments"
-    rules: Rules = {"name": common.optimizer, "weight_decay": to("training.weight_decay"), "*": missing(why)}
+    rules: Rules = {"name": common.optimizer, "weight_decay": to("training.weight_decay"), "*": missing(common.ADAM)}
     return inner(rules)(value, _)  # type: ignore[return-value]
 
 

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from tuitune.hardware.models import looks_like_hub_id
 from tuitune.recipe.importing import common
-from tuitune.recipe.importing.documents import Document, of_yaml, read, text_of
+from tuitune.recipe.importing.documents import Document, read
+from tuitune.recipe.importing.model_card import parts_of
 from tuitune.recipe.importing.origin import Origin, Part
 from tuitune.recipe.importing.outcomes import (
     Outcome,
@@ -16,7 +16,6 @@ from tuitune.recipe.importing.outcomes import (
     Table,
     barred,
     carried,
-    changed,
     claimed,
     lost,
     method,
@@ -31,8 +30,6 @@ from tuitune.recipe.values import shown
 
 _LARGEST_STATE = 64 << 20
 """Bytes of the largest trainer_state.json: it has the whole history of losses."""
-
-_LARGEST_CARD = 4 << 20
 
 _NAMES = {"PROMPT_TUNING": "prompt", "PREFIX_TUNING": "prefix", "P_TUNING": "ptuning"}
 """Tuners that a recipe calls otherwise than PEFT."""
@@ -107,25 +104,6 @@ _STATE: Rules = {
 }
 
 
-def _card_data(value: Any, _: Table) -> Outcome | dict[str, Outcome]:
-    names = [value] if isinstance(value, str) else value
-    if not isinstance(names, list) or not names or not all(isinstance(name, str) and name for name in names):
-        raise ValueError(f"expected names of data sets, found {shown(value)}")
-    if not looks_like_hub_id(names[0]):
-        return lost("no data set of the Hub has such a name")
-    if len(names) == 1:
-        return carried(data__train=names[0])
-    others = {f"[{place}]": lost("the card does not say how much of it") for place in range(1, len(names))}
-    return {"[0]": changed("the first of them", data__train=names[0]), **others}
-
-
-_CARD: Rules = {
-    "base_model": own("adapter_config.json says it"),
-    "datasets": _card_data,
-    "*": own("what the card says of the result, not how it was trained"),
-}
-
-
 def _parts(document: Document) -> list[Part]:
     """The adapter's configuration, and what lies beside it of the Trainer's arguments, its state and the model card."""
     if not _is_adapter(document.values):
@@ -148,24 +126,15 @@ def _beside(path: Path) -> Iterator[Part]:
     if state.is_file():
         said = {key: own("training_args.json says it") for key in _STATE if _OTHER.get(key, key) in known}
         yield Part(read(state, _LARGEST_STATE), {**_STATE, **said})
-    if card.is_file() and (front := _front_matter(card)) is not None:
-        yield Part(front, _CARD)
+    if card.is_file():
+        yield from parts_of(card, arguments=bool(known))
 
 
-_PICKLED = "a pickle, and to load one runs the code in it: the learning rate and the rest are tuitune's defaults"
-_UNTOLD = "there is none, so how the adapter was trained is not known: the learning rate and the rest are tuitune's"
+_PICKLED = "a pickle, and to load one runs the code in it; what the model card does not say is tuitune's default"
+_UNTOLD = "there is none; what the model card does not say of the training is tuitune's default"
 
 _OTHER = {"train_batch_size": "per_device_train_batch_size"}
 """What the arguments call it that the state says in other words."""
-
-
-def _front_matter(card: Path) -> Document | None:
-    """The YAML between the first two lines of dashes of a model card."""
-    text = text_of(card, _LARGEST_CARD)
-    opening, _, rest = text.partition("\n")
-    if opening.strip() != "---" or "\n---" not in rest:
-        return None
-    return of_yaml(card, rest[: rest.index("\n---")], 2)
 
 
 def _is_adapter(values: Mapping[str, Any]) -> bool:

@@ -15,7 +15,6 @@ def _precision(value: str) -> Rule:
     return rule
 
 
-_ADAM = "tuitune leaves the optimizer's own betas, epsilon and further arguments"
 _HALF = "tuitune's own: it evaluates in the format that it trains in"
 _LOGGED = "tuitune records every step that training.log_every names, and its figures, itself"
 _BEST = "tuitune keeps the checkpoint with the lowest held-out loss beside the newest"
@@ -34,11 +33,11 @@ RULES: Rules = {
     "warmup_steps": common.warm_up_steps,
     "warmup_ratio": common.warm_up_ratio,
     "optim": common.optimizer,
-    "optim_args": missing(_ADAM),
+    "optim_args": missing(common.ADAM),
     "optim_target_modules": missing("this optimizer is not in tuitune"),
-    "adam_beta1": fixed(_ADAM, 0.9),
-    "adam_beta2": fixed(_ADAM, 0.999),
-    "adam_epsilon": fixed(_ADAM, 1e-8),
+    "adam_beta1": fixed(common.ADAM, 0.9),
+    "adam_beta2": fixed(common.ADAM, 0.999),
+    "adam_epsilon": fixed(common.ADAM, 1e-8),
     "adafactor": missing("`optim` chooses the optimizer"),
     "weight_decay": to("training.weight_decay"),
     "max_grad_norm": to("training.max_grad_norm"),
