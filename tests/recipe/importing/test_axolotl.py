@@ -176,6 +176,8 @@ def test_a_method_comes_over_as_soon_as_there_is_one(name: str, tmp_path: Path) 
         ("datasets: [{type: alpaca}]", "path"),
         ("bf16: maybe", "auto"),
         ("load_in_4bit: 4", "true or false"),
+        ("val_set_size: .nan", "a number"),
+        ("warmup_steps: 1.0e+999", "a number"),
     ],
 )
 def test_a_wrong_value_is_refused_by_line_and_key(change: str, words: str, tmp_path: Path) -> None:

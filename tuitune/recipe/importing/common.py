@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from contextlib import suppress
 from itertools import product
 from typing import Any
 
@@ -20,10 +22,7 @@ from tuitune.recipe.importing.outcomes import (
 )
 from tuitune.recipe.values import shown
 
-ONE_DEVICE = (
-    "tuitune trains on one device; on several, each step took as many times the rows: multiply training.accumulation "
-    "by their number"
-)
+ONE_DEVICE = "tuitune trains on one device. N devices took N times the rows a step: multiply training.accumulation by N"
 NOT_REPORTED = "tuitune records its runs itself and sends nothing to a service"
 NOT_UPLOADED = "tuitune uploads nothing; the result stays in the run's directory"
 ADAM = "tuitune leaves the optimizer's own betas, epsilon and further arguments"
@@ -36,12 +35,12 @@ _ADAMW_8 = "tuitune's AdamW with 8-bit states is bitsandbytes'"
 _NEAREST_ADAMW = "tuitune does not have this optimizer; AdamW is the nearest, and may want another learning rate"
 
 ADAPTER = {
-    "modules_to_save": "tuitune trains no modules beside the adapter yet",
-    "target_parameters": "tuitune takes names of layers alone yet",
-    "layers_to_transform": "tuitune adapts every layer yet",
-    "rank_pattern": "tuitune has one rank for all layers yet",
-    "alpha_pattern": "tuitune has one alpha for all layers yet",
-    "trainable_token_indices": "tuitune trains no tokens by themselves yet",
+    "modules_to_save": "tuitune cannot train whole modules beside an adapter yet",
+    "target_parameters": "tuitune cannot adapt single parameters yet: experts that lie in them stay as they are",
+    "layers_to_transform": "tuitune cannot choose layers yet, and adapts them all",
+    "rank_pattern": "tuitune has one rank for all layers",
+    "alpha_pattern": "tuitune has one alpha for all layers",
+    "trainable_token_indices": "tuitune cannot train single tokens yet",
 }
 """Settings of an adapter by PEFT's names, and why they are lost until a setting takes them."""
 
@@ -130,10 +129,10 @@ def number(value: Any) -> float:
     """A number, also written as text; ValueError where it is none."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         raise ValueError(f"expected a number, found {shown(value)}")
-    try:
-        return float(value)
-    except ValueError:
-        raise ValueError(f"expected a number, found {shown(value)}") from None
+    with suppress(ValueError, OverflowError):
+        if math.isfinite(found := float(value)):
+            return found
+    raise ValueError(f"expected a number, found {shown(value)}")
 
 
 def switch(value: Any) -> bool:
@@ -152,9 +151,7 @@ def warm_up_steps(value: Any, table: Table) -> Outcome:
         return carried(training__warmup_ratio=steps)
     if isinstance(most, int) and most > steps:
         return carried(f"{steps:g} of {most} steps", training__warmup_ratio=round(steps / most, 6))
-    why = (
-        f"{steps:g} steps are a share only of a known number of steps; `check` shows it: set {steps:g} / steps instead"
-    )
+    why = f"{steps:g} steps: 3 % until you set training.warmup_ratio to {steps:g} / the number of steps"
     return changed(why, training__warmup_ratio=0.03)
 
 
@@ -209,7 +206,7 @@ def per_epoch(key: str) -> Single:
             return carried("off")
         if times == 1:
             return Outcome("carried", {key: "epoch"})
-        why = f"{times:g} times an epoch is a number of steps only once rows are counted: until then once"
+        why = f"{times:g} times an epoch depends on the rows: once, until you set {key} to a number of steps"
         return Outcome("changed", {key: "epoch"}, why)
 
     return rule
@@ -221,7 +218,7 @@ def held_out(value: Any, _: Table) -> Outcome:
     if share == 0:
         return carried("no held-out rows", data__eval=None)
     if share >= 1:
-        why = f"{share:g} rows are a share only of a known number of rows; set {share:g} / rows instead"
+        why = f"{share:g} rows: 5 % until you set data.eval to {share:g} / the number of rows"
         return changed(why, data__eval=0.05)
     if share > 0.5:
         return changed("tuitune holds out at most a half", data__eval=0.5)

@@ -94,8 +94,7 @@ def part_of(split: str) -> Outcome:
         return carried(data__split=split)
     if found[2] and not found[3]:
         return carried(data__split=found[1], data__limit=int(found[2]))
-    why = "tuitune takes the first rows by their number: set data.limit"
-    return changed(f"the whole split; {why}", data__split=found[1])
+    return changed("tuitune reads the whole split; data.limit takes its first rows", data__split=found[1])
 
 
 def turns(keys: Iterable[str]) -> list[str]:

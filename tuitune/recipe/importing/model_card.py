@@ -42,8 +42,9 @@ def _listed(card: Path, text: str) -> Document:
     lines = list(enumerate(text.splitlines(), 1))
     start = next((number for number, line in lines if line.strip() == _HEADING), len(lines))
     below = takewhile(lambda one: not one[1].startswith("#"), lines[start:])
-    items = [(number, *found.groups()) for number, line in below if (found := _ITEM.fullmatch(line.strip()))]
-    return Document(card, {key: _plain(value) for _, key, value in items}, {key: number for number, key, _ in items})
+    items = [(number, found) for number, line in below if (found := _ITEM.fullmatch(line.strip()))]
+    values = {found[1]: _plain(found[2]) for _, found in items}
+    return Document(card, values, {found[1]: number for number, found in items})
 
 
 def _plain(text: str) -> Any:
