@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.recipe.importing.configurations import LLAMAFACTORY, of_text, said_of, settings_of
+from tests.recipe.importing.configurations import LLAMAFACTORY, of_json, of_text, said_of, settings_of
 from tuitune.objectives import TRAINED
 from tuitune.recipe.importing.documents import UnreadableError
 
@@ -204,3 +204,16 @@ def test_pairs_make_it_a_preference_run(folder: Path) -> None:
     (folder.parent / "data/sets.yaml").write_text("a: {path: acme/pairs, converter: pair}\n")
     found = of_text(folder, V1)
     assert settings_of(found)["objective.kind"] == "dpo" if "dpo" in TRAINED else found.recipe is None
+
+
+def test_the_json_form(folder: Path) -> None:
+    values = {
+        "model_name_or_path": "a/b",
+        "stage": "sft",
+        "finetuning_type": "lora",
+        "dataset": "alpaca",
+        "lora_rank": 6,
+    }
+    assert settings_of(of_json(folder, values, "train.json"))["adapter.rank"] == 6
+    with pytest.raises(UnreadableError, match=r"train.json, line 6: lora_rank"):
+        of_json(folder, {**values, "lora_rank": "many"}, "train.json")
