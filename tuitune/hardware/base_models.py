@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, StringConstraints, field_validator
 from pydantic_core.core_schema import ValidationInfo
 
-from tuitune.hardware.catalogue import Catalogue, CatalogueEntry, load
+from tuitune.hardware.catalogue import CatalogueEntry, Entries, load
 from tuitune.hardware.model_facts import ModelFacts, read_facts
 from tuitune.hardware.models import looks_like_hub_id
 
@@ -84,6 +84,6 @@ class BaseModelEntry(CatalogueEntry):
         )
 
 
-def base_models() -> Catalogue[BaseModelEntry]:
+def base_models() -> Entries[BaseModelEntry]:
     """The base models of the catalogue with the user's own. Nothing goes online."""
     return load(BaseModelEntry, FILE)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from tuitune.hardware.catalogue import Catalogue, CatalogueEntry, load
+from tuitune.hardware.catalogue import CatalogueEntry, Entries, load
 from tuitune.hardware.fitness import release
 from tuitune.hardware.gpus import Gpu
 
@@ -42,6 +42,6 @@ class Card(CatalogueEntry):
         )
 
 
-def cards() -> Catalogue[Card]:
+def cards() -> Entries[Card]:
     """The cards of the catalogue with the user's own."""
     return load(Card, FILE)

@@ -37,7 +37,7 @@ Kind = TypeVar("Kind", bound=CatalogueEntry)
 
 
 @dataclass(frozen=True)
-class Catalogue(Generic[Kind]):
+class Entries(Generic[Kind]):
     """Entries by their keys, in the order of the files, and what is wrong with those that are left out."""
 
     kind: type[Kind]
@@ -52,7 +52,7 @@ class Catalogue(Generic[Kind]):
         return iter(self.entries.values())
 
 
-def load(kind: type[Kind], file: str) -> Catalogue[Kind]:
+def load(kind: type[Kind], file: str) -> Entries[Kind]:
     """The shipped `file`, then the user's in the configuration folder: a new name adds an entry, a known one replaces
     the fields that it writes. Read anew only when the user's file has changed; never raises for what is in it.
 
@@ -67,7 +67,7 @@ def load(kind: type[Kind], file: str) -> Catalogue[Kind]:
 
 
 @lru_cache(maxsize=8)
-def _loaded(kind: type[Kind], file: str, own: Path | None, _state: object) -> Catalogue[Kind]:
+def _loaded(kind: type[Kind], file: str, own: Path | None, _state: object) -> Entries[Kind]:
     entries: dict[str, Kind] = {}
     problems: list[Problem] = []
     for path in (shipped("catalogue") / file, *([own] if own else [])):
@@ -87,7 +87,7 @@ def _loaded(kind: type[Kind], file: str, own: Path | None, _state: object) -> Ca
                     entries[key] = kind.model_validate(known | table)
                 except ValidationError as error:
                     problems += _wrong(kind, place, error)
-    return Catalogue(kind, entries, tuple(problems))
+    return Entries(kind, entries, tuple(problems))
 
 
 def _tables(path: Path, problems: list[Problem]) -> dict[str, Any]:
