@@ -115,6 +115,7 @@ def test_any_names_are_resolved_or_refused(targets: list[str], names: list[str])
         {"adapter.targets": ["q_proj", "v_proj"], "adapter.bias": "lora_only"},
         {"adapter.bias": "all", "adapter.dora": True},
         {"adapter.method": "adalora", "adapter.targets": "all-linear"},
+        {"adapter.layers": "1", "adapter.targets": "all-linear", "adapter.dora": True},
         {"adapter.method": "ia3", "adapter.targets": ["k_proj", "v_proj", "down_proj"]},
         {"adapter.method": "none"},
     ],

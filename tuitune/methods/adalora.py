@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from tuitune.methods.descriptor import Method, Rates, Settings
-from tuitune.methods.lora import ADAPTER
+from tuitune.methods.lora import ADAPTER, placed
 
 if TYPE_CHECKING:
     from tuitune.hardware.model_facts import Linear, ModelFacts
@@ -23,12 +23,13 @@ def _parameters(
 
 def _described(settings: Settings, targets: str, bits: int) -> str:
     base = "" if bits == 16 else f", base in {bits} bits"
-    return f"adalora r {settings.initial_rank} → {settings.target_rank} α {settings.alpha} on {targets}{base}"
+    ranks = f"r {settings.initial_rank} → {settings.target_rank} α {settings.alpha}"
+    return f"adalora {ranks} on {placed(settings, targets)}{base}"
 
 
 def _recorded(settings: Settings, targets: str) -> str:
     ranks = f"AdaLoRA, rank {settings.initial_rank} cut to {settings.target_rank} on average"
-    return f"{ranks}, alpha {settings.alpha}, dropout {settings.dropout:g}, on {targets}"
+    return f"{ranks}, alpha {settings.alpha}, dropout {settings.dropout:g}, on {placed(settings, targets)}"
 
 
 ADALORA = Method(
@@ -38,8 +39,8 @@ ADALORA = Method(
     made="An AdaLoRA adapter for",
     settings=frozenset(
         {
-            "alpha", "dropout", "targets", "initial_rank", "target_rank", "cut_from", "cut_until", "cut_every",
-            "importance_smoothing", "uncertainty_smoothing", "orthogonality",
+            "alpha", "dropout", "targets", "layers", "initial_rank", "target_rank", "cut_from", "cut_until",
+            "cut_every", "importance_smoothing", "uncertainty_smoothing", "orthogonality",
         }
     ),
     trains_base=False,

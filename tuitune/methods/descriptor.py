@@ -28,6 +28,9 @@ class Settings(Protocol):
     @property
     def init(self) -> str: ...
 
+    @property
+    def layers(self) -> str: ...
+
 
 @dataclass(frozen=True)
 class Result:

@@ -29,16 +29,22 @@ def _parameters(
     return trained + sum(one.outputs * one.count for one in biased if one.bias)
 
 
+def placed(settings: Settings, targets: str) -> str:
+    """The targets as shown, with the layers of the model that they are in, where those are not all."""
+    return f"{targets} of layers {settings.layers}" if settings.layers else targets
+
+
 def _described(settings: Settings, targets: str, bits: int) -> str:
     base = "" if bits == 16 else f", base in {bits} bits"
-    return f"lora r {settings.rank} α {settings.alpha} on {targets}{base}"
+    return f"lora r {settings.rank} α {settings.alpha} on {placed(settings, targets)}{base}"
 
 
 def _recorded(settings: Settings, targets: str) -> str:
     ways = {"rsLoRA": settings.rslora, "DoRA": settings.dora, f"LoRA+ × {settings.lora_plus:g}": settings.lora_plus > 1}
     ways[f"begun by {settings.init}"] = settings.init != "default"
     more = "".join(f", {way}" for way, chosen in ways.items() if chosen)
-    return f"rank {settings.rank}, alpha {settings.alpha}, dropout {settings.dropout:g}, on {targets}{more}"
+    on = placed(settings, targets)
+    return f"rank {settings.rank}, alpha {settings.alpha}, dropout {settings.dropout:g}, on {on}{more}"
 
 
 LORA = Method(
@@ -46,7 +52,9 @@ LORA = Method(
     title="LoRA",
     does="trains small matrices added to the frozen model",
     made="A LoRA adapter for",
-    settings=frozenset({"rank", "alpha", "dropout", "targets", "bias", "rslora", "dora", "lora_plus", "init"}),
+    settings=frozenset(
+        {"rank", "alpha", "dropout", "targets", "layers", "bias", "rslora", "dora", "lora_plus", "init"}
+    ),
     trains_base=False,
     result=ADAPTER,
     rates=Rates(usual=2e-4, lowest=2e-5, highest=2e-3),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Literal
 
 from tuitune.hardware.model_facts import Linear, ModelFacts
@@ -12,6 +13,7 @@ from tuitune.methods.lora import SUBTRACTED
 from tuitune.problem import Problem, TuituneError
 from tuitune.recipe.schema import Recipe
 from tuitune.recipe.sections.adapter import AdapterSection
+from tuitune.units import counted
 
 OUTPUT_HEADS = frozenset({"lm_head", "embed_out", "output", "output_layer"})
 """Names of the layer that turns hidden states into words; `all-linear` leaves it alone, as PEFT does."""
@@ -67,11 +69,25 @@ def trainable_parameters(recipe: Recipe, facts: ModelFacts) -> int | None:
 def adapted_layers(recipe: Recipe, facts: ModelFacts) -> tuple[Linear, ...]:
     """The layers that get an adapter, if the method has any. Raises as above."""
     names = set(target_names(recipe, facts))
-    adapted = tuple(linear for linear in facts.linears if linear.name in names)
+    chosen = numbered(recipe, facts.layers)
+    adapted = tuple(
+        linear if chosen is None else replace(linear, count=len(chosen))
+        for linear in facts.linears
+        if linear.name in names
+    )
     sizes = {linear.name: (linear.inputs, linear.outputs) for linear in adapted}
     if recipe.method.uses("init") and (problem := too_narrow(recipe.adapter, sizes)):
         raise TuituneError(problem)
     return adapted
+
+
+def numbered(recipe: Recipe, layers: int | None) -> list[int] | None:
+    """The layers that the recipe names, None for all. TuituneError where the model, which has so many, lacks one."""
+    chosen = recipe.adapter.chosen_layers if recipe.method.uses("layers") else None
+    if chosen and layers and chosen[-1] >= layers:
+        there = f"the model has {counted(layers, 'layer')}, numbered from 0"
+        raise TuituneError(Problem("adapter.layers", f"there is no layer {chosen[-1]:,}: {there}"))
+    return chosen
 
 
 def too_narrow(adapter: AdapterSection, sizes: Mapping[str, tuple[int, int]]) -> Problem | None:
@@ -139,6 +155,7 @@ def expert_problems(adapter: AdapterSection, targets: Iterable[str], model_type:
         ("targets", "gate" in wanted, "the router of a mixture cannot be adapted; remove gate"),
         ("targets", named and named != parts, f"{halves}; name both, or neither"),
         ("dropout", adapter.dropout, f"{here}, and their adapters have no dropout; set adapter.dropout = 0"),
+        ("layers", adapter.layers, f'{here}, which are adapted in all layers; set adapter.layers = ""'),
         ("init", adapter.init in SUBTRACTED, f'{here}, which have no {adapter.init}; set adapter.init = "default"'),
         ("dora", adapter.dora, f"{here}, which DoRA cannot adapt; set adapter.dora = false"),
     )

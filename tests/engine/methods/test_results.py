@@ -21,6 +21,7 @@ METHODS: dict[str, dict[str, Any]] = {
     "lora+": {"lora_plus": 8.0, "init": "gaussian"},
     "pissa": {"init": "pissa", "rslora": True, "dropout": 0.0},
     "olora": {"init": "olora", "dropout": 0.0},
+    "layers": {"layers": "1-1", "targets": "all-linear"},
     "adalora": {"method": "adalora", "cut_every": 1},
     "ia3": {"method": "ia3", "targets": ["k_proj", "v_proj", "down_proj"]},
 }

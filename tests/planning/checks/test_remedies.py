@@ -45,6 +45,9 @@ REFUSED: list[tuple[str, Settings, list[Settings]]] = [
     ),
     ("adapter.init", {"adapter.init": "olora", "adapter.dora": True, "adapter.rank": 8}, [{"adapter.dora": False}]),
     ("adapter.init", EXPERTS | {"adapter.init": "olora", "adapter.dropout": 0.0}, [{"adapter.init": "default"}]),
+    ("adapter.layers", {"adapter.layers": "0, 7-9"}, [{"adapter.layers": "0"}, {"adapter.layers": ""}]),
+    ("adapter.layers", {"adapter.layers": "1-0"}, [{"adapter.layers": "0"}]),
+    ("adapter.layers", EXPERTS | {"adapter.layers": "0", "adapter.dropout": 0.0}, [{"adapter.layers": ""}]),
     ("adapter.rank", {"adapter.init": "olora", "adapter.rank": 512}, [{"adapter.rank": 8}]),
     (
         "adapter.target_rank",

@@ -139,6 +139,11 @@ def test_the_arguments_can_be_named_instead(tmp_path: Path) -> None:
     assert settings_of(found)["training.learning_rate"] == 9e-5
 
 
+def test_layers_come_over_by_their_numbers(tmp_path: Path) -> None:
+    found = of_json(tmp_path, {**ADAPTER, "layers_to_transform": [9, 8, 10]}, "adapter_config.json", DATA)
+    assert settings_of(found)["adapter.layers"] == "8, 9, 10"
+
+
 def test_settings_are_found_by_the_names_that_peft_has_for_them(tmp_path: Path) -> None:
     adalora = {
         **ADAPTER,

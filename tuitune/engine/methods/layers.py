@@ -12,7 +12,7 @@ from transformers import PreTrainedModel
 from transformers.pytorch_utils import Conv1D
 
 from tuitune.engine.load.model import Base
-from tuitune.planning.targets import bears, expert_problems, resolve_targets
+from tuitune.planning.targets import bears, expert_problems, numbered, resolve_targets
 from tuitune.problem import TuituneError
 from tuitune.recipe.schema import Recipe
 
@@ -33,8 +33,9 @@ def chosen(base: Base, recipe: Recipe) -> dict[str, Any]:
     targets = resolve_targets(wanted.targets, names, model.config.model_type)
     if problems := expert_problems(wanted, targets, model.config.model_type):
         raise TuituneError(problems)
-    strays = _elsewhere(model, targets, names)
-    return {"task_type": "CAUSAL_LM", "target_modules": targets, "exclude_modules": strays}
+    found = {"task_type": "CAUSAL_LM", "target_modules": targets, "exclude_modules": _elsewhere(model, targets, names)}
+    layers = numbered(recipe, getattr(model.config.get_text_config(), "num_hidden_layers", None))
+    return found if layers is None else {**found, "layers_to_transform": layers}
 
 
 def put_on(base: Base, recipe: Recipe, config: PeftConfig) -> PeftModel:

@@ -83,6 +83,7 @@ RULES: Rules = {
     "peft_use_dora": to("adapter.dora"),
     "peft_use_rslora": to("adapter.rslora"),
     "peft_init_lora_weights": common.begins,
+    **dict.fromkeys(("lora_layers_to_transform", "peft_layers_to_transform"), common.layers),
     **{f"lora_{name}": claimed(why, name) for name, why in common.ADAPTER.items()},
     **{f"peft_{name}": claimed(why, name) for name, why in common.ADAPTER.items()},
     "peft_layers_pattern": own("tuitune knows where a model's layers are"),

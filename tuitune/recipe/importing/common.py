@@ -37,7 +37,6 @@ _NEAREST_ADAMW = "tuitune does not have this optimizer; AdamW is the nearest, an
 ADAPTER = {
     "modules_to_save": "tuitune cannot train whole modules beside an adapter yet",
     "target_parameters": "tuitune cannot adapt single parameters yet: experts that lie in them stay as they are",
-    "layers_to_transform": "tuitune cannot choose layers yet, and adapts them all",
     "rank_pattern": "tuitune has one rank for all layers",
     "alpha_pattern": "tuitune has one alpha for all layers",
     "trainable_token_indices": "tuitune cannot train single tokens yet",
@@ -64,6 +63,16 @@ PREFERENCE: Rules = {
     "dpo_label_smoothing": fixed("tuitune does not smooth labels", 0),
 }
 """What Axolotl and LLaMA-Factory set of preferences, by both their names."""
+
+
+def layers(value: Any, _: Table) -> Outcome:
+    """The numbers of the layers that get an adapter: one, or a list of them."""
+    if is_off(value):
+        return carried("all of them")
+    numbers = value if isinstance(value, list) else [value]
+    if not all(type(number) is int and number >= 0 for number in numbers):
+        return lost(f"{shown(value)}: tuitune takes the numbers of layers, from 0")
+    return Outcome("carried", {"adapter.layers": ", ".join(map(str, sorted(set(numbers))))})
 
 
 def begins(value: Any, table: Table) -> Outcome:

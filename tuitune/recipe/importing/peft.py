@@ -66,6 +66,7 @@ ADAPTER: Rules = {
     "use_rslora": to("adapter.rslora"),
     "use_dora": to("adapter.dora"),
     "init_lora_weights": common.begins,
+    "layers_to_transform": common.layers,
     **{name: claimed(why, name) for name, why in common.ADAPTER.items()},
     "exclude_modules": missing("tuitune adapts what `adapter.targets` names"),
     "layers_pattern": own("tuitune knows where a model's layers are"),

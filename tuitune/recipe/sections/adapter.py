@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 else:
     MethodName = Literal[tuple(METHODS)]
 
+_RANGE = r"\d{1,4}(-\d{1,4})?"
+
 _HELP = "; ".join(f"{method.name} {method.does}" for method in METHODS.values())
 
 
@@ -40,6 +42,16 @@ class AdapterSection(Section):
         also=("target_modules",),
     )
     """Layers that get an adapter: a list of module names, or all-linear."""
+    layers: str = _setting(
+        "layers",
+        "",
+        "layers",
+        also=("layers_to_transform",),
+        expected="layer numbers such as 0-3, 28-31, or nothing for all",
+        advanced=True,
+        pattern=rf"^({_RANGE}(, *{_RANGE})*)?$",
+    )
+    """Layers of the model that get an adapter, counted from 0, such as 16-31; empty for all."""
     bias: Literal["none", "all", "lora_only"] = _setting("bias", "none", "bias", advanced=True)
     """Bias terms to train too."""
     rslora: bool = _setting("rslora", False, "rank-stabilised", also=("use_rslora",), advanced=True)
@@ -79,6 +91,20 @@ class AdapterSection(Section):
         "orthogonality", 0.5, "orthogonality", also=("orth_reg_weight",), advanced=True, ge=0, le=100
     )
     """Weight of the penalty that keeps the singular vectors orthogonal; losses are shown without it."""
+
+    @property
+    def chosen_layers(self) -> list[int] | None:
+        """The numbers in `layers`; None for all of them."""
+        ends = [[int(end) for end in part.split("-")] for part in self.layers.split(",") if part.strip()]
+        return sorted({number for first, *rest in ends for number in range(first, max(rest or [first]) + 1)}) or None
+
+    @rule("layers", "method")
+    def _layers(self) -> str | None:
+        parts = [part.strip() for part in self.layers.split(",") if "-" in part]
+        turned = [part for part in parts if int(part.split("-")[0]) > int(part.split("-")[1])]
+        if METHODS[self.method].uses("layers") and turned:
+            return f"{turned[0]} goes backwards; write the lower number first"
+        return None
 
     @rule("init", "dora", "method")
     def _init(self) -> str | None:
