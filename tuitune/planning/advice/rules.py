@@ -21,6 +21,7 @@ from tuitune.planning.checks.half_precision import MAY_OVERFLOW, computes_in_flo
 from tuitune.planning.checks.model import needs_remote_code
 from tuitune.planning.checks.situation import Advice, Situation
 from tuitune.planning.targets import EXPERT_PARAMETERS, expert_names
+from tuitune.recipe.settings import settings, without_effect
 from tuitune.text import clean
 from tuitune.units import bytes_text, count_text, number_text
 
@@ -78,6 +79,15 @@ def _rank(now: Situation) -> Iterator[Advice]:
     message = f"the adapter is too large: it has {sizes}. Rank {rank} is usual"
     fix = {f"adapter.{name}": value for name, value in usual.items()}
     yield Advice("rank-large", "warning", f"adapter.{key}", message, fix)
+
+
+def _of_another_method(now: Situation) -> Iterator[Advice]:
+    """What the recipe asks of its adapter, and its method does not have."""
+    idle = without_effect(now.recipe)
+    for one in settings():
+        if one.section == "adapter" and one.key in idle and one.of(now.recipe) != one.default:
+            message = f"has no effect with {now.recipe.method.title}: {idle[one.key]}"
+            yield Advice("no-effect", "info", one.key, message, {one.key: one.default})
 
 
 def _scaled_layers(now: Situation) -> Iterator[Advice]:
@@ -228,6 +238,7 @@ _RULES: tuple[Callable[[Situation], Iterable[Advice]], ...] = (
     _length,
     _second_matrices,
     _rank,
+    _of_another_method,
     _scaled_layers,
     _no_gpu,
     _compiler,
