@@ -93,3 +93,24 @@ def test_check_says_what_a_template_leaves_out_and_refuses_what_is_lost(cli, tmp
     path.write_text((json.dumps({"messages": turns}) + "\n") * 3)
     answer = cli("check", recipe)
     assert answer.code == 2 and "tool calls" in answer.err
+
+
+def test_both_answers_of_a_pair(cli, tmp_path: Path) -> None:
+    path = tmp_path / "pairs.jsonl"
+    rows = [{"prompt": "The capital of France?", "chosen": ANSWER, "rejected": "No idea."}]
+    rows += [{"prompt": "Why?", "chosen": "So.", "rejected": "So."}]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    given = ("data", "tokens", path, "--model", "bundled:nano", "--set", "objective.kind=dpo")
+    found = json.loads(cli(*given, "--row", "1", "--json").out)
+    for side, answer in (("chosen", ANSWER), ("rejected", "No idea.")):
+        tokens = found[side]["tokens"]
+        assert "".join(one["text"] for one in tokens if one["why"] == "user") == "The capital of France?"
+        assert "".join(one["text"] for one in tokens if one["learned"] and not one["special"]) == answer
+    printed = cli(*given, "--row", "1").out
+    assert 0 < printed.index("chosen") < printed.index("Paris") < printed.index("rejected") < printed.rindex("●  No")
+    same = cli(*given)
+    assert same.code == 2 and "row 2 (line 2)" in same.err and "rejected" in same.err
+    kept = cli(*given, "--set", "cleaning.unusable=drop", "--json")
+    facts = json.loads(kept.out)
+    assert kept.code == 0 and facts["rows"] == 1, kept.err
+    assert facts["tokens"] == sum(len(found[side]["tokens"]) for side in ("chosen", "rejected"))

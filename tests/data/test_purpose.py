@@ -8,7 +8,7 @@ import pytest
 
 from tests.shapes.turns import ANSWER, GPT, HUMAN, TOOL, USER, assistant
 from tuitune.data.detect import detect, recognise
-from tuitune.data.purpose import ANYTHING, Purpose, refusal, refusal_of, settings_of, ways_out
+from tuitune.data.purpose import ANYTHING, Purpose, refusal, refusal_of, settings_of, takes, ways_out
 from tuitune.data.sources.rows import Row
 from tuitune.recipe.check import problems
 from tuitune.recipe.schema import Recipe
@@ -28,7 +28,7 @@ def tables(changes: dict[str, Any]) -> dict[str, dict[str, Any]]:
 ANSWERS = Purpose("sft", ("answers", "text"))
 PAIRS = Purpose("dpo", ("preferences",))
 LABELS = Purpose("kto", ("labels", "preferences"))
-ANSWERED = tuple(TRAINABLE)
+ANSWERED = tuple(name for name in TRAINABLE if takes(ANSWERS, name))
 BAD = {"from": "gpt", "value": "Go away"}
 
 
@@ -123,7 +123,19 @@ def test_there_are_no_ways_out_where_none_is_needed_or_none_is_known() -> None:
     assert ways_out(detect([{"text": "a"}]), PAIRS) == []
     assert ways_out(detect([{"id": 3}]), ANSWERS, {"id": 3}) == []
     assert ways_out(detect([{"image": "x.png", "id": 3}]), ANSWERS) == []
-    whole, texts = ways_out(detect([{"chosen": [USER, ANSWER], "rejected": [USER, BAD]}]), ANSWERS)
+    whole, texts, _ = ways_out(detect([{"chosen": [USER, ANSWER], "rejected": [USER, BAD]}]), ANSWERS)
     assert settings_of(whole)["data.columns"] == {"messages": "chosen"} and settings_of(texts)["data.columns"] == {
         "text": "chosen"
     }
+
+
+def test_another_objective_is_a_way_out_too() -> None:
+    """The one that takes the data as it is: its settings serve, whatever the columns are called."""
+    row = {"question": "Hi", "answer_better": "Hello", "answer_worse": "No"}
+    found = detect([row])
+    assert 'objective.kind = "dpo"' in str(refusal_of(found, ANSWERS, row))
+    changes = settings_of(ways_out(found, ANSWERS, row)[-1])
+    recipe = Recipe.model_validate(tables(changes))
+    assert problems(recipe) == [] and recipe.optimises.name == "dpo"
+    read = to_canonical(row, recipe.data.shape, recipe.data.columns)
+    assert read == {"prompt": "Hi", "chosen": "Hello", "rejected": "No"}

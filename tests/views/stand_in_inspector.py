@@ -31,6 +31,9 @@ def opened(request: dict[str, Any]) -> dict[str, Any]:
 def tokenized(request: dict[str, Any], max_length: int) -> dict[str, Any]:
     values = request["values"]
     misbehave(values.get("do", ""))
+    if "chosen" in values:
+        sides = [(side, {**request, "values": {"text": values[side]}}) for side in ("chosen", "rejected")]
+        return {"ok": True, "sides": [{"side": side, **tokenized(one, max_length)} for side, one in sides]}
     if "text" not in values:
         return {"ok": False, "error": "text: is missing [/] \x1b[31m"}
     text = "<s>" + values["text"] + "</s>"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, get_args
 
 from tuitune.data.detect import Detection
+from tuitune.objectives import TRAINED
 from tuitune.objectives.descriptor import Purpose, Teaching
 from tuitune.recipe.values import toml_text
 from tuitune.rows.beside import Values
@@ -35,7 +36,9 @@ def refusal(shape: str, purpose: Purpose) -> str | None:
     if known.teaches is None:
         return known.rows_are
     remedy = known.instead if purpose.answers else expected(purpose.learns_from)
-    return f"{known.rows_are}, which {purpose.name} does not take; {remedy}"
+    takers = " or ".join(toml_text(name) for name, one in TRAINED.items() if takes(one, shape))
+    but = f", but objective.kind = {takers} does" if takers else ""
+    return f"{known.rows_are}, which {purpose.name} does not take{but}; {remedy}"
 
 
 def refusal_of(found: Detection, purpose: Purpose, row: Values | None) -> str | None:
@@ -52,21 +55,27 @@ def refusal_of(found: Detection, purpose: Purpose, row: Values | None) -> str | 
 def ways_out(found: Detection, purpose: Purpose, row: Values | None = None) -> list[WayOut]:
     """What can be done, likeliest first, about data whose shape does not serve.
 
-    With a `row` of it, only what makes that row usable, and for data of no known shape what its columns allow.
+    With a `row` of it, only what makes that row usable, and for data of no known shape what its columns allow. The last
+    are other objectives, which take the data as it is.
     """
     if takes(purpose, found.shape) or not purpose.answers:
         return []
     known = SHAPES.get(found.shape)
     ways = _guesses(row or {}) if known is None else known.ways_out(dict(found.columns)) if known.ways_out else []
+    others = [one for one in TRAINED.values() if takes(one, found.shape)]
+    ways += [
+        WayOut(f"learn from {one.examples}, with {one.name}", dict(found.columns), goal=one.name) for one in others
+    ]
     return ways if row is None else [way for way in ways if is_usable(row, shape_of(way.columns), _unlabelled(way))]
 
 
 def settings_of(way: WayOut) -> dict[str, Any]:
     """What a way out changes in a recipe; what has no answers in it is learned whole."""
     shape = shape_of(way.columns)
+    goal = {"objective.kind": way.goal} if way.goal else {}
     whole = {"data.loss_on": "all"} if SHAPES[shape].roles.whole else {}
     drops = {"cleaning.unusable": "drop"} if way.drops_unusable else {}
-    return {"data.shape": shape, "data.columns": way.columns, **whole, **drops}
+    return {**goal, "data.shape": shape, "data.columns": way.columns, **whole, **drops}
 
 
 def _guesses(row: Values) -> list[WayOut]:

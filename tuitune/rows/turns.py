@@ -65,6 +65,12 @@ def check_order(turns: Sequence[Turn], field: str) -> None:
         raise RowProblem(field, "every answer has weight 0, so nothing to learn from", "no-answer")
 
 
+def turns_of(row: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The turns of a row as training takes it, of its prompt and both answers where it has these; none of texts."""
+    parts = (row.get(key) for key in ("messages", "prompt", "chosen", "rejected"))
+    return [one for part in parts if isinstance(part, list) for one in part]
+
+
 def is_learned(one: Mapping[str, Any]) -> bool:
     """Whether an answer is learned: not where it has weight 0, which makes it context."""
     return one.get("weight") != 0

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from operator import itemgetter
 
 from tuitune.objectives import TRAINED
+from tuitune.objectives.descriptor import ANSWERING
 from tuitune.rows.beside import Columns, Values
 from tuitune.rows.fields import RowProblem, quoted
 from tuitune.shapes.alpaca import ALPACA
@@ -27,8 +29,9 @@ _LEARNED_FROM = {teaching for objective in TRAINED.values() for teaching in obje
 TRAINABLE = {name: shape for name, shape in SHAPES.items() if shape.teaches in _LEARNED_FROM}
 """Those that an objective is trained on: what a recipe can name."""
 
-ROLES = tuple(dict.fromkeys(role for shape in TRAINABLE.values() for role in shape.roles.names))
-"""What columns can be in a recipe."""
+_ROLES = [(shape.teaches not in ANSWERING, shape.roles.names) for shape in TRAINABLE.values()]
+ROLES = tuple(dict.fromkeys(role for _, names in sorted(_ROLES, key=itemgetter(0)) for role in names))
+"""What columns can be in a recipe, those of single answers first."""
 
 READABLE = tuple(dict.fromkeys((*TRAINABLE, *(name for name, shape in SHAPES.items() if shape.read))))
 """Shapes that rows can be read as, those first that a recipe can name."""

@@ -35,6 +35,18 @@ WORSE_ALONE = ("rejected_messages", "rejected_response", "rejected")
 
 Side = str | list[Turn]
 
+SIDES = ("chosen", "rejected")
+
+
+def sides_of(row: Canonical) -> tuple[Canonical, Canonical]:
+    """A row as two of one answer, the chosen one first, in which answers that were given before are not learned."""
+    asked, beside = row["prompt"], {key: row[key] for key in ("tools",) if key in row}
+    if isinstance(asked, str):
+        return {"prompt": asked, "completion": row["chosen"]}, {"prompt": asked, "completion": row["rejected"]}
+    context = [{**turn, "weight": 0} if turn["role"] == "assistant" else turn for turn in asked]
+    chosen, rejected = ({"messages": [*context, *row[side]], **beside} for side in SIDES)
+    return chosen, rejected
+
 
 def preference_columns(values: Values) -> dict[str, str] | None:
     """Columns of the better and the worse answer."""
@@ -85,7 +97,7 @@ def _read(values: Values, columns: Columns) -> Canonical:
     `extract_prompt`. Conversations written as one text (`Human:` and `Assistant:`) are taken apart first.
     """
     names = {"chosen": "chosen", "rejected": "rejected", **(preference_columns(values) or {}), **columns}
-    chosen, rejected = (_answer(value_of(values, names[role]), names[role]) for role in ("chosen", "rejected"))
+    chosen, rejected = (_answer(value_of(values, names[role]), names[role]) for role in SIDES)
     whole = _whole(chosen) and _whole(rejected)
     if names["chosen"] in CONVERSATIONS and _whole(chosen) and not _whole(rejected):
         return _explicit(values, names, chosen[:-1], chosen[-1:], rejected)

@@ -99,12 +99,13 @@ def _calls(turn: Mapping[str, Any]) -> bool:
 @dataclass(frozen=True)
 class WayOut:
     """Something that can be done about data whose shape is not taken: in words, as the `columns` to read instead, by
-    role, and whether rows that cannot be used so are dropped.
+    role, whether rows that cannot be used so are dropped, and as the objective to train for instead (`goal`).
     """
 
     label: str
     columns: dict[str, str]
     drops_unusable: bool = False
+    goal: str = ""
 
 
 @dataclass(frozen=True)

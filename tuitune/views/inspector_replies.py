@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from tuitune.text import clean
@@ -73,13 +73,23 @@ class Opening:
 
 @dataclass(frozen=True)
 class TokenizedRow:
-    """A row as the model sees it. Of `tokens` the first `kept` are; the rest is beyond `max_length`."""
+    """A row as the model sees it. Of `tokens` the first `kept` are; the rest is beyond `max_length`.
+
+    Of preferences it is the chosen `side`, and `other` the rejected one.
+    """
 
     tokens: tuple[Token, ...]
     kept: int
     max_length: int
     rendered: str
     verdicts: tuple[Verdict, ...]
+    side: str = ""
+    other: TokenizedRow | None = None
+
+    @property
+    def sides(self) -> tuple[TokenizedRow, ...]:
+        """Itself, and the other one of a pair."""
+        return (self,) if self.other is None else (self, self.other)
 
     @property
     def trained(self) -> int:
@@ -109,12 +119,20 @@ def opening(reply: Mapping[str, Any]) -> Opening:
 
 def tokenized_row(reply: Mapping[str, Any]) -> TokenizedRow:
     """Read the reply to `row`; AttributeError, KeyError, TypeError or ValueError where it is not one."""
+    if "sides" in reply:
+        chosen, rejected = map(_one_answer, reply["sides"])
+        return replace(chosen, other=rejected)
+    return _one_answer(reply)
+
+
+def _one_answer(reply: Mapping[str, Any]) -> TokenizedRow:
     tokens = tuple(
         Token(str(text), int(number), bool(learned), bool(special), str(why))
         for text, number, learned, special, why in reply["tokens"]
     )
     kept = min(int(reply.get("kept", reply["max_length"])), len(tokens))
-    return TokenizedRow(tokens, kept, int(reply["max_length"]), str(reply["rendered"]), _verdicts(reply))
+    side = str(reply.get("side", ""))
+    return TokenizedRow(tokens, kept, int(reply["max_length"]), str(reply["rendered"]), _verdicts(reply), side)
 
 
 def _verdicts(reply: Mapping[str, Any]) -> tuple[Verdict, ...]:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from tuitune.engine.tokens import store
-from tuitune.engine.tokens.encode import Encoded
+from tuitune.engine.tokens.encode import Encoded, Encoder
 from tuitune.engine.tokens.store import TokenDraft, Tokenized
 
 pytestmark = pytest.mark.usefixtures("home")
@@ -22,7 +22,7 @@ ROWS = [np.arange(1, 9, dtype=np.int32), np.arange(20, 25, dtype=np.int32)]
 def write() -> Tokenized:
     with TokenDraft("key") as draft:
         for name in ("train", "held_out"):
-            with draft.rows(name) as write_rows:
+            with draft.rows(name, Encoder.columns) as write_rows:
                 write_rows([Encoded(row, row, len(row)) for row in ROWS])
         return draft.keep({"kept": 2}, [{"text": "a"}, {"text": "b"}])
 

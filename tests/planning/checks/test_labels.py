@@ -59,6 +59,27 @@ def test_what_stands_before_the_answers_decides(
     assert may_lose_labels(recipe(tmp_path, rows, **data), tmp_path) is may
 
 
+@pytest.mark.parametrize(
+    ("row", "may"),
+    [
+        ({"prompt": "Why?", "chosen": "So.", "rejected": "No " * 900}, False),
+        ({"prompt": "x " * 300, "chosen": "So.", "rejected": "No."}, True),
+        ({"prompt": "Why?", "chosen": "So " * 200 + "yes", "rejected": "So " * 200 + "no"}, True),
+        ({"prompt": "Why?", "chosen": "So.", "rejected": "So. "}, True),
+        (
+            {"chosen": [*SHORT["messages"]], "rejected": [*SHORT["messages"][:1], *talk("", "No.")["messages"][1:]]},
+            False,
+        ),
+        ({"chosen": LATE["messages"], "rejected": [*LATE["messages"][:3], *talk("", "no")["messages"][1:]]}, True),
+    ],
+)
+def test_what_two_answers_have_in_common_stands_before_them(tmp_path: Path, row: dict[str, Any], may: bool) -> None:
+    wanted = recipe(tmp_path, [row]).model_copy(
+        update={"objective": Recipe().objective.model_copy(update={"kind": "dpo"})}
+    )
+    assert may_lose_labels(wanted, tmp_path) is may
+
+
 def test_what_cannot_be_looked_at_here_may(tmp_path: Path) -> None:
     assert may_lose_labels(Recipe.model_validate({"data": {"train": "nobody/has-this"}}), tmp_path)
     assert may_lose_labels(Recipe.model_validate({"data": {"train": "gone.jsonl"}}), tmp_path)

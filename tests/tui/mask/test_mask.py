@@ -29,6 +29,7 @@ ROWS: list[dict[str, Any]] = [
     {"do": "die"},
     {"text": "user: [red]x[/] \x1b[2J\nassistant: [@click=app.quit]y[/]"},
 ]
+PAIR = {"chosen": "user: hi\nassistant: Good day.", "rejected": "user: hi\nassistant: " + "no " * 12}
 ODD = [{"row": 2, "kind": "cut"}, {"row": 3, "kind": "lost"}, {"row": 3, "kind": "no-stop"}]
 MAX_LENGTH = 16
 
@@ -58,7 +59,7 @@ async def inspecting(
     asked = inspector or Inspector(command=COMMAND, row_seconds=2.0)
     async with TuituneApp().run_test(size=size) as pilot:
         pilot.app.push_screen(MaskInspector(draft.recipe, path.parent, str(path), row, asked, odd, apply))
-        await until(pilot, lambda: "Tokens" in text_of(pilot))
+        await until(pilot, lambda: any(title in text_of(pilot) for title in ("─ Tokens", "─ Chosen")))
         yield pilot, draft
     asked.close()
 
@@ -91,6 +92,24 @@ async def test_a_row_is_shown_as_its_tokens_with_figures_verdicts_and_where_the_
         await shows(pilot, "token 1 of 10", "'<s>'", "special (BOS)", "masked: template text")
         await pilot.press("G")
         await shows(pilot, "token 10 of 10", "special (EOS)", "trained")
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 36)])
+async def test_the_answers_of_a_pair_stand_side_by_side(tmp_path: Path, size: tuple[int, int]) -> None:
+    path = tmp_path / "pairs.jsonl"
+    path.write_text(json.dumps(PAIR) + "\n" + json.dumps(ROWS[0]) + "\n")
+    async with inspecting(path, size=size) as (pilot, _):
+        await shows(pilot, "─ Chosen ─", "─ Rejected ─", "chosen 10 tokens", "rejected 20 tokens", "⚠ 4 cut")
+        await shows(pilot, "⚠ rejected: 20 tokens, of which 16 are kept", "token 1 of 10")
+        lines = [line for line in text_of(pilot).splitlines() if "<s>user:␣hi⏎" in line]
+        assert lines and lines[0].count("<s>user:␣hi⏎") == 2
+        await pilot.press("tab", "G")
+        await shows(pilot, "token 20 of 20")
+        await pilot.press("r")
+        await shows(pilot, "chosen:", "rejected:", "Good day.</s>")
+        await pilot.press("escape", "right_square_bracket")
+        await shows(pilot, "row 2 (line 2)", "─ Tokens ─", "token 1 of 10")
+        assert "Rejected" not in text_of(pilot)
 
 
 async def test_the_next_rows_and_no_further_than_the_last(data: Path) -> None:

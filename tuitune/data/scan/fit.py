@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from tuitune.data.purpose import refusal, takes
+from tuitune.data.purpose import refusal
 from tuitune.data.scan.advice import UNREADABLE, Advice
 from tuitune.objectives import TRAINED, Objective
 
@@ -17,10 +17,7 @@ def advice_for(objective: Objective, shape: str, found: Sequence[Advice]) -> lis
 
 def _on_shape(objective: Objective, shape: str) -> Iterator[Advice]:
     if reason := refusal(shape, objective):
-        takers = [name for name, one in TRAINED.items() if takes(one, shape)]
-        instead = f"; train on it with {' or '.join(takers)}" if takers else ""
-        message = f"{objective.name} cannot train on this: {reason}{instead}"
-        yield {"id": "shape", "level": "warning", "message": message}
+        yield {"id": "shape", "level": "warning", "message": f"{objective.name} cannot train on this: {reason}"}
     elif objective.name not in TRAINED:
         message = (
             f"{objective.name} ({objective.title}) can learn from these rows, but tuitune cannot train it yet: "

@@ -13,6 +13,7 @@ from itertools import islice
 from pathlib import Path
 from typing import IO, Any
 
+import numpy as np
 import psutil
 from tokenizers import Encoding
 
@@ -21,8 +22,11 @@ from tuitune.data.purpose import refusal
 from tuitune.data.sources.names import open_source, resolve
 from tuitune.engine.load.tokenizer import choose_template, load_tokenizer, longest_of, place_of, stop_ids_of
 from tuitune.engine.process.failures import EngineError, explain
+from tuitune.engine.tokens.collator import IGNORED
 from tuitune.engine.tokens.control_tokens import ControlTokens
-from tuitune.engine.tokens.encode import Encoder, Rendered, learns_to_stop
+from tuitune.engine.tokens.encode import Encoded, Rendered, is_conversation, learns_to_stop
+from tuitune.engine.tokens.encoders import encoder_of
+from tuitune.engine.tokens.pairs import PairEncoder
 from tuitune.engine.tokens.reasons import reasons
 from tuitune.engine.tokens.remarks import Remark, control, judge, longer, omission
 from tuitune.problem import TuituneError
@@ -31,6 +35,7 @@ from tuitune.rows.fields import RowProblem
 from tuitune.rows.numbers import loads
 from tuitune.rows.turns import is_learned
 from tuitune.shapes import to_canonical
+from tuitune.shapes.preference import SIDES, sides_of
 from tuitune.units import percent_text
 
 _SAMPLE = 200
@@ -77,7 +82,8 @@ class RowInspector:
         self._template = choose_template(recipe, tokenizer, base)
         self._stop_ids = stop_ids_of(recipe.model, place, tokenizer)
         self._most = longest_of(recipe.model, place)
-        self._encoder = Encoder(self._template, recipe.data.loss_on, recipe.data.max_length, self._stop_ids)
+        self._encoder = encoder_of(recipe, self._template, self._stop_ids)
+        self._single = self._encoder.single
         self._control = ControlTokens(tokenizer)
         added = tokenizer.added_tokens_decoder.items()
         self._special = {number for number, token in added if token.special or not token.content.isspace()}
@@ -91,13 +97,14 @@ class RowInspector:
             "tokenizer": {"name": self._recipe.model.id, "vocab": len(tokenizer), **special},
             "template": self._template.origin,
             "marked": self._template.marked,
-            "verdicts": [asdict(one) for one in judge(self._encoder, self._stop_ids)],
+            "verdicts": [asdict(one) for one in judge(self._single, self._stop_ids)],
         }
 
     def row(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """A row as tokens: text, number, whether it is learned, whether it is special, why it is masked; and verdicts.
 
-        RowProblem names the field that is wrong; EngineError says why the template gives no tokens.
+        Of preferences the same for each of the `sides`. RowProblem names the field that is wrong; EngineError says why
+        the template gives no tokens.
         """
         if not isinstance(values, Mapping):
             raise RowProblem("", "expected a row with columns")
@@ -105,7 +112,7 @@ class RowInspector:
         if why := refusal(read_as.shape, self._recipe.optimises):
             raise RowProblem("", why)
         canonical = to_canonical(values, read_as.shape, read_as.columns)
-        if self._template.origin == "none" and "messages" in canonical:
+        if self._template.origin == "none" and is_conversation(canonical):
             self._template.take_plain()
         found = self._control.found(canonical)
         controls = [control(what, f"{what}: the model reads it as a control token") for what in found]
@@ -114,14 +121,53 @@ class RowInspector:
                 text = "nothing is left of a text without its control tokens: training drops this row"
                 raise RowProblem("", text, "empty")
             canonical, controls = cleaned, []
-        rendered = self._encoder.render(canonical)
-        (encoding,) = self._encoder.tokenize([rendered])
+        if isinstance(self._encoder, PairEncoder):
+            return {"sides": self._sides(canonical, controls, self._encoder)}
+        rendered = self._single.render(canonical)
+        (encoding,) = self._single.tokenize([rendered])
+        return self._reply(canonical, rendered, encoding, controls)
+
+    def _sides(
+        self, canonical: dict[str, Any], controls: Sequence[Remark], encoder: PairEncoder
+    ) -> list[dict[str, Any]]:
+        """Both answers of a pair; what is to be said of the pair stands with the first."""
+        rows = sides_of(canonical)
+        parts = next(self._single.parts([rows]))
+        pair = encoder.pair(*parts)
+        if pair.problem:
+            raise EngineError(pair.problem)
+        if not pair.learned and all(one.learned for one in pair.sides):
+            text = f"its answers do not differ in the first {self._single.max_length:,} tokens: nothing to prefer"
+            controls = [
+                Remark("lost", "error", text, longer(pair.length, self._single.max_length, self._most)),
+                *controls,
+            ]
+        made = zip(SIDES, rows, parts, pair.sides, (controls, ()), strict=True)
+        return [
+            {"side": side, **self._reply(row, *part, remarks, found, pair.shared)}
+            for side, row, part, found, remarks in made
+            if isinstance(part, tuple)
+        ]
+
+    def _reply(
+        self,
+        canonical: dict[str, Any],
+        rendered: Rendered,
+        encoding: Encoding,
+        remarks: Sequence[Remark],
+        found: Encoded | None = None,
+        asked: int = 0,
+    ) -> dict[str, Any]:
+        """A row of one answer: of a pair the one `found`, whose first `asked` tokens the other has too."""
         learned = bytearray(len(encoding))
-        for first, last in self._encoder.learned(encoding, rendered):
+        for first, last in self._single.learned(encoding, rendered):
             learned[first:last] = b"\1" * (last - first)
-        masked = reasons(self._encoder, canonical, rendered, encoding, learned)
+        for place in () if found is None else np.flatnonzero(found.labels != IGNORED):
+            learned[place] = 1
+        masked = reasons(self._single, canonical, rendered, encoding, learned)
+        masked = ["prompt" if why == "weight" and place < asked else why for place, why in enumerate(masked)]
         learned[:1] = b"\0"  # nothing stands before the first token that it could be predicted from
-        kept = min(len(encoding), self._encoder.max_length)
+        kept = min(len(encoding), self._single.max_length)
         masked = [*(why or "first" for why in masked[:1]), *masked[1:kept], *["cut"] * (len(masked) - kept)]
         ids = encoding.ids
         return {
@@ -133,13 +179,13 @@ class RowInspector:
             "trained": learned.count(1, 0, kept),
             "kept": kept,
             "cut": kept < len(encoding),
-            "max_length": self._encoder.max_length,
+            "max_length": self._single.max_length,
             "rendered": rendered.text,
-            "verdicts": [asdict(one) for one in (*self._judge(canonical, rendered, ids, learned, kept), *controls)],
+            "verdicts": [asdict(one) for one in (*self._judge(canonical, rendered, ids, learned, kept), *remarks)],
         }
 
     def _judge(
-        self, canonical: Mapping[str, Any], rendered: Rendered, ids: Sequence[int], learned: bytearray, kept: int
+        self, canonical: dict[str, Any], rendered: Rendered, ids: Sequence[int], learned: bytearray, kept: int
     ) -> Iterator[Remark]:
         tokenizer, length = self._template.tokenizer, len(ids)
         trained = learned.count(1, 0, kept)
@@ -162,7 +208,7 @@ class RowInspector:
         if tokenizer.bos_token_id is not None and list(ids[:2]) == [tokenizer.bos_token_id] * 2:
             yield Remark("double-bos", "warning", f"it begins with {tokenizer.bos_token} twice")
         apart = sum(not is_learned(turn) for turn in canonical.get("messages", ()))
-        if apart and self._encoder.loss_on != "all":
+        if apart and self._single.loss_on != "all" and self._single is self._encoder:
             text = f"{apart} {'answer is' if apart == 1 else 'answers are'} not learned: weight 0"
             yield Remark("weight", "ok", text)
         yield from (omission(what, "the template") for what in rendered.left_out)

@@ -11,7 +11,7 @@ from tuitune.data.sources.names import resolve
 from tuitune.data.task_report import TaskReport
 from tuitune.engine.load.tokenizer import choose_template, load_tokenizer, longest_of, place_of, stop_ids_of
 from tuitune.engine.process.failures import EngineError, explain
-from tuitune.engine.tokens.encode import Encoder
+from tuitune.engine.tokens.encoders import encoder_of
 from tuitune.engine.tokens.omissions import SYSTEM, TOOLS
 from tuitune.engine.tokens.prepare import packed
 from tuitune.engine.tokens.remarks import UNREAD, Level, Remark, judge, longer, of_rows
@@ -51,8 +51,8 @@ def run(report: TaskReport) -> dict[str, Any]:
     report.progress("packing")
     rows = packed(tokens.train, recipe.data.max_length if recipe.packs else None)
     room = len(rows) * recipe.data.max_length
-    encoder = Encoder(template, recipe.data.loss_on, recipe.data.max_length, stop_ids)
-    judged = judge(encoder, stop_ids, {*facts["used"], *facts["held_out"]["used"]})
+    single = encoder_of(recipe, template, stop_ids).single
+    judged = judge(single, stop_ids, {*facts["used"], *facts["held_out"]["used"]})
     return {
         **{name: facts[name] for name in _TOLD},
         "held_out": facts["held_out"]["rows"],

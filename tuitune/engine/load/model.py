@@ -194,8 +194,10 @@ def fetch(wanted: ModelSection, report: Report, interrupt: Callable[[], None]) -
 def _keeps_documents_apart(model: PreTrainedModel, stock: str, recipe: Recipe, report: Report) -> bool:
     """Give the model the attention of the recipe, and find out whether it keeps packed documents apart.
 
-    Where it does not, batches are padded and rows are not packed, which is slower and just as exact.
+    Where it does not, or the objective takes no packed rows, batches are padded, which is slower and just as exact.
     """
+    if not recipe.optimises.packs:
+        return False
     if recipe.model.attention == "auto":
         model.set_attn_implementation(DOCUMENTS)
     elif not recipe.packs:

@@ -91,5 +91,7 @@ def refuse_unknown(tokens: Sequence[int], tokenizer: PreTrainedTokenizerBase, mo
 def refuse_unknown_rows(rows: Dataset | None, tokenizer: PreTrainedTokenizerBase, model: Any, key: str) -> None:
     """As `refuse_unknown`, for all tokens of tokenized rows."""
     if rows is not None and len(rows):
-        column = rows.with_format("arrow")[:].column("input_ids")
-        refuse_unknown([pyarrow.compute.max(pyarrow.compute.list_flatten(column)).as_py()], tokenizer, model, key)
+        table = rows.with_format("arrow")[:]
+        columns = (table.column(name) for name in table.column_names if name.endswith("_ids"))
+        largest = [pyarrow.compute.max(pyarrow.compute.list_flatten(column)).as_py() for column in columns]
+        refuse_unknown(largest, tokenizer, model, key)

@@ -1,7 +1,7 @@
 """From tokenized rows to a batch: flattened into one row of documents, or padded to a rectangle.
 
 A row has `input_ids`, `labels` (-100 where nothing is learned) and, where it holds several packed documents, their
-`seq_lengths`. `tokens` in a batch counts its real tokens.
+`seq_lengths`; a pair has the same twice, named after its sides. `tokens` in a batch counts its real tokens.
 """
 
 from __future__ import annotations
@@ -64,3 +64,18 @@ def pad(rows: Sequence[Row], *, pad_token_id: int) -> Batch:
         labels[index, 1:length] = torch.tensor(row["labels"][1:])
         mask[index, :length] = 1
     return {"input_ids": ids, "labels": labels, "attention_mask": mask, "tokens": int(mask.sum())}
+
+
+def pad_pairs(rows: Sequence[Row], *, pad_token_id: int) -> Batch:
+    """One answer a row, padded on the right: the chosen ones first, the rejected ones after them in the same order.
+
+    As trl's trainers take it: `completion_mask` is 1 where an answer is learned.
+    """
+    sides = [
+        {"input_ids": row[f"{side}_ids"], "labels": row[f"{side}_labels"]}
+        for side in ("chosen", "rejected")
+        for row in rows
+    ]
+    batch = pad(sides, pad_token_id=pad_token_id)
+    learned = (batch.pop("labels") != IGNORED).long()
+    return {**batch, "completion_mask": learned}

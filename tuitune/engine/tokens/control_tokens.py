@@ -9,6 +9,7 @@ from typing import Any
 from transformers import PreTrainedTokenizerBase
 
 from tuitune.rows.turns import REASONING
+from tuitune.shapes.preference import SIDES, sides_of
 
 Canonical = dict[str, Any]
 
@@ -35,6 +36,8 @@ class ControlTokens:
 
     def found(self, row: Canonical) -> tuple[str, ...]:
         """What there is of them in a row: `<|end|> in an answer`, each once."""
+        if "chosen" in row:
+            return tuple(dict.fromkeys(what for side in sides_of(row) for what in self.found(side)))
         if not self._gets_template(row):
             return tuple(self._in_plain(row))
         return tuple(dict.fromkeys(f"{token} in {where}" for where, text in _texts(row) for token in self._in(text)))
@@ -47,7 +50,8 @@ class ControlTokens:
         return None if _emptied(row, clean) else clean
 
     def _gets_template(self, row: Canonical) -> bool:
-        return "messages" in row or ("prompt" in row and bool(self._tokenizer.chat_template))
+        turns = "messages" in row or isinstance(row.get("prompt"), list)
+        return turns or ("prompt" in row and bool(self._tokenizer.chat_template))
 
     def _in_plain(self, row: Canonical) -> Iterator[str]:
         key = "text" if "text" in row else "prompt"
@@ -57,6 +61,9 @@ class ControlTokens:
             yield f"{self._end} in {_WHERE['assistant']}"
 
     def _clean_plain(self, row: Canonical) -> Canonical:
+        if "chosen" in row:
+            cleaned = [(name, self._clean_plain(side)) for name, side in zip(SIDES, sides_of(row), strict=True)]
+            return {"prompt": cleaned[0][1]["prompt"], **{name: side["completion"] for name, side in cleaned}}
         key = "text" if "text" in row else "prompt"
         clean = {**row, key: row[key].removeprefix(self._beginning)}
         if "completion" in row:
@@ -120,6 +127,8 @@ def _texts(row: Canonical) -> Iterator[tuple[str, str]]:
 
 def _emptied(row: Canonical, clean: Canonical) -> bool:
     """Whether a turn or a text that said something says nothing any more."""
+    if "chosen" in row:
+        return any(_emptied(*sides) for sides in zip(sides_of(row), sides_of(clean), strict=True))
     pairs = zip(row.get("messages", [row]), clean.get("messages", [clean]), strict=True)
     return any(
         isinstance(before.get(key), str)

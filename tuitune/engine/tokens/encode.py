@@ -25,6 +25,7 @@ from tuitune.engine.tokens.omissions import ANSWERS, CALLS, EARLIER_ANSWERS, lef
 from tuitune.engine.tokens.places import Places
 from tuitune.engine.tokens.template import ChatTemplate, Messages, RenderProblem, Spans, Tools
 from tuitune.rows.turns import is_learned
+from tuitune.shapes.preference import sides_of
 
 Canonical = dict[str, Any]
 """A row as `tuitune.shapes` makes it: `messages` (and `tools`), `prompt` and `completion`, or `text`."""
@@ -32,6 +33,9 @@ Canonical = dict[str, Any]
 Numbers = NDArray[np.int32]
 
 _NO_CALLS = "the chat template drops its tool calls: they would not be learned"
+
+NOTHING: Numbers = np.zeros(0, dtype=np.int32)
+"""The tokens of a row that has none."""
 
 _TOGETHER = 32
 """Rows rendered at one go: so many again where one of them is refused, and so much text before it is looked at."""
@@ -66,8 +70,18 @@ class Encoded:
     left_out: tuple[str, ...] = ()
 
     @property
+    def arrays(self) -> tuple[Numbers, ...]:
+        """Its numbers, in the order of its encoder's columns."""
+        return self.input_ids, self.labels
+
+    @property
+    def kept(self) -> int:
+        """Tokens that the model sees."""
+        return len(self.input_ids)
+
+    @property
     def cut(self) -> bool:
-        return self.length > len(self.input_ids)
+        return self.length > self.kept
 
     @property
     def learned(self) -> int:
@@ -78,6 +92,10 @@ class Encoded:
         """Whether it teaches its end."""
         return learns_to_stop(map(int, self.labels[self.labels != IGNORED][::-1]), stop_ids, tokenizer)
 
+    def begins_with(self, token: int, times: int) -> bool:
+        """Whether its first tokens are this one, so many times."""
+        return self.input_ids[:times].tolist() == [token] * times
+
 
 class Encoder:
     """Turns canonical rows into tokens and labels.
@@ -86,6 +104,8 @@ class Encoder:
     with the third alone. `stop_ids` are the tokens that end an answer. Rows are cut after `max_length`. EngineError
     where the tokenizer does not tell which characters a token stands for.
     """
+
+    columns = ("input_ids", "labels")
 
     def __init__(
         self, template: ChatTemplate, loss_on: str, max_length: int, stop_ids: Collection[int] = frozenset()
@@ -98,12 +118,22 @@ class Encoder:
         self.max_length = max_length
         self._ends = Ends(template.tokenizer, stop_ids)
 
+    @property
+    def single(self) -> Encoder:
+        """Itself."""
+        return self
+
     def encode(self, rows: Sequence[Canonical]) -> list[Encoded]:
         """Rows in order. EngineError where no row of such a template tells which tokens are its answers."""
         return next(self.encode_all([rows]))
 
     def encode_all(self, chunks: Iterable[Sequence[Canonical]]) -> Iterator[list[Encoded]]:
         """Chunks of rows in order, as `encode`: each is rendered here while the one before is tokenized beside it."""
+        for chunk in self.parts(chunks):
+            yield [one if isinstance(one, Encoded) else self.row(*one) for one in chunk]
+
+    def parts(self, chunks: Iterable[Sequence[Canonical]]) -> Iterator[list[tuple[Rendered, Encoding] | Encoded]]:
+        """What rows are made of, in order: the text with its tokens, or that it cannot have any."""
         with ThreadPoolExecutor(max_workers=1) as beside:
             waiting = None
             for chunk in chunks:
@@ -111,10 +141,10 @@ class Encoder:
                 found = [one for rows in parts for one in self._attempt_all(rows)]
                 tokens = beside.submit(self.tokenize, [one for one in found if isinstance(one, Rendered)])
                 if waiting:
-                    yield self._rows(*waiting)
+                    yield _joined(*waiting)
                 waiting = found, tokens
             if waiting:
-                yield self._rows(*waiting)
+                yield _joined(*waiting)
 
     def _attempt_all(self, rows: Sequence[Canonical]) -> list[Rendered | Encoded]:
         """Rows as text, or without tokens: at one go where the template takes them all, else one by one."""
@@ -130,12 +160,7 @@ class Encoder:
         try:
             return self.render(row)
         except RenderProblem as problem:
-            nothing = np.zeros(0, dtype=np.int32)
-            return Encoded(nothing, nothing, 0, str(problem))
-
-    def _rows(self, found: Sequence[Rendered | Encoded], tokens: Future[list[Encoding]]) -> list[Encoded]:
-        encodings = iter(tokens.result())
-        return [self._row(next(encodings), one) if isinstance(one, Rendered) else one for one in found]
+            return Encoded(NOTHING, NOTHING, 0, str(problem))
 
     def render(self, row: Canonical) -> Rendered:
         """A row as the text that is tokenized; RenderProblem where the chat template refuses it."""
@@ -168,7 +193,8 @@ class Encoder:
         filled = [one for one in ranges if one[0] < one[1]]
         return _last_run(filled) if self.loss_on == "completion" else filled
 
-    def _row(self, encoding: Encoding, rendered: Rendered) -> Encoded:
+    def row(self, rendered: Rendered, encoding: Encoding) -> Encoded:
+        """A row of its text and all its tokens."""
         ids = np.array(encoding.ids, dtype=np.int32)
         labels = np.full(len(ids), IGNORED, dtype=np.int32)
         for first, last in self.learned(encoding, rendered):
@@ -234,6 +260,18 @@ class Encoder:
             raise RenderProblem(_NO_CALLS)
 
 
+def _joined(
+    found: Sequence[Rendered | Encoded], tokens: Future[list[Encoding]]
+) -> list[tuple[Rendered, Encoding] | Encoded]:
+    encodings = iter(tokens.result())
+    return [(one, next(encodings)) if isinstance(one, Rendered) else one for one in found]
+
+
+def is_conversation(row: Canonical) -> bool:
+    """Whether a row is made of turns, so that it needs a chat template."""
+    return "messages" in row or isinstance(row.get("prompt"), list)
+
+
 def messages_of(row: Canonical, tokenizer: PreTrainedTokenizerBase) -> Messages | None:
     """The conversation of a row, None for text. A prompt and its completion are one where there is a chat template."""
     if "messages" in row:
@@ -246,8 +284,10 @@ def messages_of(row: Canonical, tokenizer: PreTrainedTokenizerBase) -> Messages 
 def question_and_answer(row: Canonical, template: ChatTemplate) -> tuple[str, str] | None:
     """What a model is asked and what the row answers: all before the last answer in words, rendered, and that answer.
 
-    None for plain text, and for a conversation that answers nothing in words or that the template refuses.
+    None for plain text, and for a conversation that answers nothing in words or that the template refuses. A row of
+    preferences answers what was chosen.
     """
+    row = sides_of(row)[0] if "chosen" in row else row
     messages = messages_of(row, template.tokenizer)
     if messages is None:
         return (row["prompt"], row["completion"]) if "prompt" in row else None

@@ -31,9 +31,11 @@ _NAMED = 5
 
 @dataclass(frozen=True)
 class Prepared:
-    """Tokenized rows (`input_ids`, `labels`, and `seq_lengths` where packed) and what became of the rows read.
+    """Tokenized rows (`input_ids`, `labels`, and `seq_lengths` where packed; pairs have the same twice, named after
+    their sides) and what became of the rows read.
 
-    `held_out_rows` are the rows themselves, for their questions and answers; `held_out_count` of them have a loss.
+    `held_out_rows` are the rows themselves, for their questions and answers; `held_out_count` of them have a loss, and
+    teach `held_out_tokens`.
     `fingerprint` tells whether these are the tokens, in the order, of another time; `held_out_fingerprint` whether the
     held-out ones are, however they are packed (None where there are none).
     """
@@ -42,6 +44,7 @@ class Prepared:
     held_out: datasets.Dataset | None
     held_out_rows: list[Canonical]
     held_out_count: int
+    held_out_tokens: int
     train_rows: int
     dropped_rows: int
     train_tokens: int
@@ -87,6 +90,7 @@ def arrange(tokens: Tokenized, recipe: Recipe, *, flat: bool) -> Prepared:
         held_out=held_out,
         held_out_rows=tokens.held_out_rows,
         held_out_count=facts["held_out"]["kept"],
+        held_out_tokens=facts["held_out"]["trained_tokens"],
         train_rows=facts["kept"],
         dropped_rows=facts["rows"] - facts["kept"],
         train_tokens=facts["tokens"],

@@ -1,7 +1,7 @@
 """Rows as tokens on disk: written once, mapped into memory, found again by what they were made of.
 
-A set of tokens is a folder `data_home()/cache/tokenized/KEY`: `train.arrow` and `held_out.arrow` with the columns
-`input_ids` and `labels`, `held_out.jsonl` with the first held-out rows as they were, `facts.json`, and a manifest with
+A set of tokens is a folder `data_home()/cache/tokenized/KEY`: `train.arrow` and `held_out.arrow` with the columns of
+their encoder, `held_out.jsonl` with the first held-out rows as they were, `facts.json`, and a manifest with
 the digest of each (`tuitune.runs.store.manifest`). It appears whole or not at all, and is never used damaged.
 """
 
@@ -23,7 +23,8 @@ import numpy as np
 import orjson
 import pyarrow as pa
 
-from tuitune.engine.tokens.encode import Canonical, Encoded
+from tuitune.engine.tokens.encode import Canonical, Numbers
+from tuitune.engine.tokens.encoders import TokenRow
 from tuitune.paths import data_home, private_directory
 from tuitune.rows.numbers import dumps, loads
 from tuitune.runs.store import files, manifest
@@ -34,7 +35,6 @@ KEPT_BYTES = 8 << 30
 KEPT_HELD_OUT = 10_000
 """Held-out rows kept as they were: no recipe has more of them answered."""
 
-_SCHEMA = pa.schema([("input_ids", pa.list_(pa.int32())), ("labels", pa.list_(pa.int32()))])
 _STALE_SECONDS = 24 * 3600
 
 
@@ -63,11 +63,12 @@ class TokenDraft:
         shutil.rmtree(self._draft, ignore_errors=True)
 
     @contextmanager
-    def rows(self, name: str) -> Iterator[Callable[[Sequence[Encoded]], None]]:
-        """What writes the rows of `train` or `held_out`, a batch at a time, as an Arrow stream."""
+    def rows(self, name: str, columns: Sequence[str]) -> Iterator[Callable[[Sequence[TokenRow]], None]]:
+        """What writes the rows of `train` or `held_out`, a batch at a time, as an Arrow stream of these columns."""
         file = str(self._draft / f"{name}.arrow")
-        with pa.OSFile(file, "wb") as sink, pa.ipc.new_stream(sink, _SCHEMA) as stream:
-            yield partial(_write, stream)
+        schema = pa.schema([(column, pa.list_(pa.int32())) for column in columns])
+        with pa.OSFile(file, "wb") as sink, pa.ipc.new_stream(sink, schema) as stream:
+            yield partial(_write, stream, schema)
 
     def keep(self, facts: dict[str, Any], held_out_rows: Sequence[Canonical]) -> Tokenized:
         """Put the set into its place, and open it."""
@@ -83,13 +84,16 @@ class TokenDraft:
         return found
 
 
-def _write(stream: pa.RecordBatchStreamWriter, rows: Sequence[Encoded]) -> None:
+def _write(stream: pa.RecordBatchStreamWriter, schema: pa.Schema, rows: Sequence[TokenRow]) -> None:
     if not rows:
         return
-    ends = np.cumsum([0, *(len(row.input_ids) for row in rows)], dtype=np.int32)
-    columns = [[getattr(row, name) for row in rows] for name in _SCHEMA.names]
-    arrays = [pa.ListArray.from_arrays(ends, np.concatenate(column)) for column in columns]
-    stream.write_batch(pa.record_batch(arrays, schema=_SCHEMA))
+    columns = zip(*(row.arrays for row in rows), strict=True)
+    stream.write_batch(pa.record_batch([_lists(column) for column in columns], schema=schema))
+
+
+def _lists(column: Sequence[Numbers]) -> pa.ListArray:
+    ends = np.cumsum([0, *map(len, column)], dtype=np.int32)
+    return pa.ListArray.from_arrays(ends, np.concatenate(column))
 
 
 def cache() -> Path:

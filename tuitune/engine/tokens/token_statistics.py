@@ -11,8 +11,10 @@ import numpy as np
 from tuitune.data.preparation.assembled import Item
 from tuitune.data.sources.rows import name_of
 from tuitune.engine.tokens.control_tokens import ControlTokens
-from tuitune.engine.tokens.encode import Encoded, Encoder
+from tuitune.engine.tokens.encode import Encoder
+from tuitune.engine.tokens.encoders import TokenRow
 from tuitune.engine.tokens.omissions import EARLIER_REASONS
+from tuitune.rows.turns import turns_of
 
 LISTED_LOST, LISTED_ODD = 200, 1000
 NAMED = 5
@@ -45,7 +47,7 @@ class TokenStatistics:
         self._said: dict[str, dict[str, dict[str, Any]]] = {"left_out": {}, "control": {}, "weighted": {}}
         self._count = dict.fromkeys(_COUNTED, 0)
 
-    def takes(self, item: Item, row: Encoded) -> bool:
+    def takes(self, item: Item, row: TokenRow) -> bool:
         """Count a row; whether it is trained on."""
         self._count["rows"] += 1
         self._used |= _used(item.canonical)
@@ -58,10 +60,10 @@ class TokenStatistics:
             self._lose(item, row)
             return False
         self._count["kept"] += 1
-        self._count["tokens"] += len(row.input_ids)
+        self._count["tokens"] += row.kept
         self._count["trained_tokens"] += row.learned
         control = self._control.found(item.canonical)
-        weighted = any(turn.get("weight", 0) != 0 for turn in item.canonical.get("messages", ()))
+        weighted = any(turn.get("weight", 0) != 0 for turn in turns_of(item.canonical))
         said = {"left_out": row.left_out, "control": control, "weighted": ["weight"] if weighted else []}
         for name, found in said.items():
             for what in found:
@@ -94,7 +96,7 @@ class TokenStatistics:
         if found["count"] <= NAMED:
             found["places"].append(self._place(item))
 
-    def _lose(self, item: Item, row: Encoded) -> None:
+    def _lose(self, item: Item, row: TokenRow) -> None:
         self._count["lost_count"] += 1
         self._count["refused"] += bool(row.problem)
         self._count["lost_cut"] += row.cut and not row.problem
@@ -106,11 +108,11 @@ class TokenStatistics:
             self._lost.append({**where, "why": why, "refused": bool(row.problem)})
         self._note(item, "lost")
 
-    def _judge(self, item: Item, row: Encoded, control: bool) -> None:
+    def _judge(self, item: Item, row: TokenRow, control: bool) -> None:
         """Note what is odd about a row, the worst first."""
         tokenizer = self._encoder.tokenizer
         no_stop = not row.cut and not row.stops(self._stop_ids, tokenizer)
-        twice = tokenizer.bos_token_id is not None and row.input_ids[:2].tolist() == [tokenizer.bos_token_id] * 2
+        twice = tokenizer.bos_token_id is not None and row.begins_with(tokenizer.bos_token_id, 2)
         self._count["cut"] += row.cut
         self._count["no_stop"] += no_stop
         oddities = {
@@ -119,7 +121,7 @@ class TokenStatistics:
             "double-bos": twice,
             "control": control,
             "left-out": row.left_out not in ((), (EARLIER_REASONS,)),
-            "mostly-masked": row.learned < _MOSTLY_MASKED * len(row.input_ids),
+            "mostly-masked": row.learned < _MOSTLY_MASKED * row.kept,
         }
         if kind := next((kind for kind, holds in oddities.items() if holds), None):
             self._note(item, kind)
@@ -150,7 +152,7 @@ def histogram(lengths: Sequence[int], longest_kept: int) -> dict[str, list[int]]
 
 def _used(canonical: dict[str, Any]) -> set[str]:
     """What a row has that a chat template may not take."""
-    turns = canonical.get("messages", ())
+    turns = turns_of(canonical)
     tools = canonical.get("tools") or any(turn["role"] == "tool" or turn.get("tool_calls") for turn in turns)
     system = turns and turns[0]["role"] == "system"
     return {name for name, found in (("tools", tools), ("system", system)) if found}

@@ -18,7 +18,8 @@ from tuitune.data.sources.names import content_hash, resolve
 from tuitune.data.sources.rows import name_of
 from tuitune.engine.tokens import store
 from tuitune.engine.tokens.control_tokens import ControlTokens
-from tuitune.engine.tokens.encode import Canonical, Encoder
+from tuitune.engine.tokens.encode import Canonical, is_conversation
+from tuitune.engine.tokens.encoders import encoder_of
 from tuitune.engine.tokens.store import TokenDraft, Tokenized
 from tuitune.engine.tokens.template import ChatTemplate
 from tuitune.engine.tokens.token_statistics import TokenStatistics
@@ -81,7 +82,9 @@ def refusal(facts: dict[str, Any], recipe: Recipe) -> str | None:
     """
     name, cut = name_of(recipe.data.train), facts["lost_cut"] or facts["too_long"]
     within = f" within data.max_length = {recipe.data.max_length:,}" if cut else ""
-    way = "raise data.max_length, or change data.loss_on" if cut else "change data.loss_on"
+    ways = ["raise data.max_length", 'set cleaning.too_long = "drop"'] if cut else []
+    ways += ["change data.loss_on"] if "data.loss_on" in recipe.optimises.settings else []
+    advised = ", ".join([*ways, "or drop these rows"])
     rows, refused = facts["rows"], facts["refused"]
     silent = facts["lost_count"] - refused
     if refused and (recipe.cleaning.unusable == "refuse" or refused == rows):
@@ -91,11 +94,11 @@ def refusal(facts: dict[str, Any], recipe: Recipe) -> str | None:
         )
     if not facts["kept"]:
         listed = f" ({_listing(facts['lost'], refused=False)})" if silent else ""
-        return f"{name}: no row has a token to learn{within}; {way}{listed}"
+        return f"{name}: no row has a token to learn{within}; {', or '.join(ways) or 'look at its answers'}{listed}"
     if silent > _LOST_SHARE * rows:
         return (
             f"{name}: {silent:,} of {rows:,} rows have no token to learn{within}: "
-            f"{_listing(facts['lost'], refused=False)}. {way.capitalize()}, or drop these rows"
+            f"{_listing(facts['lost'], refused=False)}. {advised[0].upper()}{advised[1:]}"
         )
     return None
 
@@ -103,17 +106,17 @@ def refusal(facts: dict[str, Any], recipe: Recipe) -> str | None:
 def _written(
     key: str, data: Assembled, recipe: Recipe, template: ChatTemplate, stop_ids: set[int], tell: Tell
 ) -> Tokenized:
-    if template.origin == "none" and any("messages" in item.canonical for item in (*data.train, *data.held_out)):
+    if template.origin == "none" and any(is_conversation(one.canonical) for one in (*data.train, *data.held_out)):
         template.take_plain()
-    encoder = Encoder(template, recipe.data.loss_on, recipe.data.max_length, stop_ids)
+    encoder = encoder_of(recipe, template, stop_ids)
     tidied = _without_control_tokens(data, template) if recipe.cleaning.control_tokens == "remove" else []
 
     def encode(name: str, items: Sequence[Item], source: str, which: str) -> dict[str, Any]:
-        statistics = TokenStatistics(source, encoder, stop_ids, drop_long=recipe.cleaning.too_long == "drop")
+        statistics = TokenStatistics(source, encoder.single, stop_ids, drop_long=recipe.cleaning.too_long == "drop")
         progress = partial(tell, "tokenizing", f"tokenizing {which} rows")
         if items:
             progress(None, None)
-        with draft.rows(name) as write:
+        with draft.rows(name, encoder.columns) as write:
             chunks = [items[start : start + _CHUNK] for start in range(0, len(items), _CHUNK)]
             done = 0
             for chunk, encoded in zip(chunks, encoder.encode_all(map(_canonical, chunks)), strict=True):

@@ -19,7 +19,8 @@ from tuitune.problem import TuituneError
 from tuitune.recipe.schema import Recipe
 from tuitune.rows.fields import RowProblem
 from tuitune.rows.turns import is_learned
-from tuitune.shapes import to_canonical
+from tuitune.shapes import Canonical, to_canonical
+from tuitune.shapes.preference import SIDES, sides_of
 
 _SAMPLE = 200
 _MOST_ROWS, _MOST_BYTES = 5_000, 4 << 20
@@ -42,7 +43,7 @@ def may_lose_labels(recipe: Recipe, base: Path) -> bool:
     out (a system turn, reasoning, also in tags, tools, a name): False only where neither is so for sure.
 
     It is where what stands before the answers is shorter in bytes than that in tokens, of every row of local text
-    files of moderate size. A token stands for one byte at least.
+    files of moderate size. A token stands for one byte at least. Two answers must differ that early, too.
     """
     try:
         return any(_may_lose(name, recipe, base) for name in (recipe.data.train, *recipe.data.mix))
@@ -62,14 +63,33 @@ def _may_lose(name: str, recipe: Recipe, base: Path) -> bool:
     found = recognise(rows[:_SAMPLE], shape, columns)
     template = plain.stat_of(base / expanded(recipe.data.template)) if recipe.data.template else None
     room = recipe.data.max_length - _TEMPLATE_BYTES - (template.st_size if template else 0)
-    counts, last = recipe.data.loss_on != "all", recipe.data.loss_on == "completion"
+    chosen = recipe.data.loss_on if "data.loss_on" in recipe.optimises.settings else "assistant"
+    counts, last = chosen != "all", chosen == "completion"
     try:
         usable = (to_canonical(row.values, found.shape, found.columns) for row in rows if row.values is not None)
         return any(
-            _says_more(canonical) or (counts and _before_answer(canonical, last=last) >= room) for canonical in usable
+            _says_more(side) or (counts and _before_answer(side, last=last) + _alike(canonical) >= room)
+            for canonical in usable
+            for side in (sides_of(canonical) if "chosen" in canonical else (canonical,))
         )
     except RowProblem:
         return True
+
+
+def _alike(canonical: Canonical) -> float:
+    """The bytes that both answers of a pair begin with; infinite where white space alone tells them apart."""
+    if "chosen" not in canonical:
+        return 0
+    chosen, rejected = (_said(canonical[side]) for side in SIDES)
+    if chosen.strip() == rejected.strip():
+        return math.inf
+    both = enumerate(zip(chosen, rejected, strict=False))
+    apart = next((place for place, (one, other) in both if one != other), min(len(chosen), len(rejected)))
+    return len(chosen[:apart].encode("utf-8", "surrogatepass"))
+
+
+def _said(answer: str | list[dict[str, Any]]) -> str:
+    return answer if isinstance(answer, str) else "\n".join(str(turn["content"]) for turn in answer)
 
 
 def _says_more(canonical: Mapping[str, Any]) -> bool:

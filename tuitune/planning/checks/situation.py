@@ -14,6 +14,9 @@ from tuitune.planning.forecast.expected_steps import Steps
 from tuitune.planning.forecast.memory import Fit, Forecast
 from tuitune.recipe.schema import Recipe
 
+BIG_MODEL = 1_000_000_000
+"""Parameters from which the usual learning rates of large models hold; small ones bear far higher rates."""
+
 
 @dataclass(frozen=True)
 class Advice:
@@ -48,3 +51,8 @@ class Situation:
     count_steps: Callable[[Recipe], Steps | None]
     """The steps of a run of this recipe, or of one that differs in its settings."""
     steps: Steps | None = None
+
+    @property
+    def is_large(self) -> bool:
+        """Whether the model is a large one, as far as is known."""
+        return self.model.facts is None or (self.model.facts.parameters or BIG_MODEL) >= BIG_MODEL

@@ -52,7 +52,7 @@ def figures(row: TokenizedRow, width: int) -> Content:
     def line(masked: str) -> Content:
         return joined(
             [
-                Content.styled(f"{length:,} tokens", "bold"),
+                Content.styled(f"{row.side} {length:,} tokens".strip(), "bold"),
                 (trained, "$ok") if row.trained else (f"✗ {trained}", "$bad"),
                 masked,
                 cut if length > row.kept else (f"all kept, limit {row.max_length:,}", "$faint"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partialmethod
 from pathlib import Path
 from typing import Any, ClassVar
@@ -12,6 +13,7 @@ from typing import Any, ClassVar
 from textual import work
 from textual.app import ComposeResult
 from textual.binding import BindingType
+from textual.containers import Horizontal
 from textual.content import Content
 from textual.widgets import Static
 from textual.worker import Worker, WorkerState
@@ -29,7 +31,7 @@ from tuitune.tui.widgets.key_bar import KeyBar
 from tuitune.tui.widgets.pane import Pane
 from tuitune.tui.widgets.rows import Rows
 from tuitune.views.inspector_client import Inspector
-from tuitune.views.inspector_replies import Verdict
+from tuitune.views.inspector_replies import TokenizedRow, Verdict
 
 Apply = Callable[[Mapping[str, Any]], Recipe]
 
@@ -54,11 +56,15 @@ class MaskInspector(TuituneScreen):
         #about { height: auto; max-height: 45%; }
         #verdicts { height: auto; max-height: 6; }
         #tokens { height: 1fr; }
+        #answers { height: 1fr; }
+        #rejected { display: none; }
+        &.-pair #rejected { display: block; }
         #token { height: 1; padding: 0 1; background: $surface; }
         #missing { height: auto; display: none; padding: 1 0; }
         &.-tall #verdicts { max-height: 12; }
         &.-without #missing { display: block; }
         &.-without TokenView { display: none; }
+        &.-without #rejected { display: none; }
     }
     """
 
@@ -87,9 +93,12 @@ class MaskInspector(TuituneScreen):
         with Pane(id="about"):
             yield Rows(id="figures")
             yield Static(id="verdicts")
-        with Pane("Tokens", _LEGEND, id="tokens"):
-            yield Static(id="missing")
-            yield TokenView()
+        with Horizontal(id="answers"):
+            with Pane("Tokens", _LEGEND, id="tokens"):
+                yield Static(id="missing")
+                yield TokenView(id="view")
+            with Pane("Rejected", id="rejected"):
+                yield TokenView(id="other")
         yield Rows(id="token")
         yield KeyBar()
 
@@ -100,8 +109,15 @@ class MaskInspector(TuituneScreen):
         self.ask(self.wanted)
 
     @property
+    def views(self) -> tuple[TokenView, TokenView]:
+        """That of a row, or of its chosen answer, and that of the rejected one."""
+        return self.query_one("#view", TokenView), self.query_one("#other", TokenView)
+
+    @property
     def view(self) -> TokenView:
-        return self.query_one(TokenView)
+        """The one that the keys move in."""
+        first, other = self.views
+        return other if other.has_focus else first
 
     # Asking
 
@@ -136,8 +152,10 @@ class MaskInspector(TuituneScreen):
     def verdicts(self) -> list[Verdict]:
         """Those of the row before those of the tokenizer and its template."""
         looked = self.looked
-        both = [looked.tokenized, looked.opening] if looked else []
-        return [verdict for one in both if one is not None for verdict in one.verdicts]
+        if looked is None:
+            return []
+        own = [_of_side(verdict, one.side) for one in _sides(looked) for verdict in one.verdicts]
+        return [*own, *(looked.opening.verdicts if looked.opening else ())]
 
     def _tell(self, phase: str) -> None:
         if self._serving is None or self._serving.is_finished:
@@ -157,8 +175,8 @@ class MaskInspector(TuituneScreen):
         self.draw(looked)
 
     def on_token_view_highlighted(self, event: TokenView.Highlighted) -> None:
-        if self.looked is not None and self.looked.tokenized is not None:
-            line = words.token_line(event.token, self.looked.tokenized, self.looked.opening)
+        if self.looked is not None and event.view is self.view and event.view.shown is not None:
+            line = words.token_line(event.token, event.view.shown, self.looked.opening)
             self.query_one("#token", Rows).show_lines([line])
 
     def on_resize(self) -> None:
@@ -167,8 +185,14 @@ class MaskInspector(TuituneScreen):
     def draw(self, looked: Looked) -> None:
         self._title()
         self._figures()
+        other = looked.tokenized.other if looked.tokenized else None
         self.set_class(looked.tokenized is None, "-without")
-        self.view.show(looked.tokenized, numbers=self.numbers)
+        self.set_class(other is not None, "-pair")
+        self.query_one("#tokens", Pane).set_title("Chosen" if other else "Tokens", "" if other else _LEGEND)
+        for view, row in zip(self.views, (looked.tokenized, other), strict=True):
+            view.show(row, numbers=self.numbers)
+        if other is None:
+            self.views[0].focus()
         if looked.tokenized is None:
             self._say(Content.assemble(("✗ ", "$bad"), clean(looked.problem, limit=4000, newlines=True)))
             self.query_one("#token", Rows).show_lines([Content("")])
@@ -191,7 +215,7 @@ class MaskInspector(TuituneScreen):
         looked = self.looked
         if looked is None:
             return
-        lines = [words.figures(looked.tokenized, self.size.width - _MARGIN)] if looked.tokenized else []
+        lines = [words.figures(one, self.size.width - _MARGIN) for one in _sides(looked)]
         lines += [words.provenance(looked.opening, self.size.width - _MARGIN)] if looked.opening else []
         self.query_one("#figures", Rows).show_lines(lines)
         width = self.size.width - _MARGIN if self.size.height < _TALL else None
@@ -253,7 +277,8 @@ class MaskInspector(TuituneScreen):
     def action_rendered(self) -> None:
         if self.looked is not None and self.looked.tokenized is not None:
             title = f"Row {self.looked.number:,} as rendered, before tokenization"
-            self.app.push_screen(TextView(title, self.looked.tokenized.rendered))
+            texts = [f"{one.side}:\n\n{one.rendered}" if one.side else one.rendered for one in _sides(self.looked)]
+            self.app.push_screen(TextView(title, "\n\n".join(texts)))
 
     def action_verdicts(self) -> None:
         self.app.push_screen(TextView("Verdicts", words.verdicts_text(self.verdicts)))
@@ -269,6 +294,15 @@ class MaskInspector(TuituneScreen):
             return
         self.notify(f"{words.fixed(verdict)} now")
         self.ask(Asked(recipe, self.wanted.number))
+
+
+def _sides(looked: Looked) -> tuple[TokenizedRow, ...]:
+    return looked.tokenized.sides if looked.tokenized else ()
+
+
+def _of_side(verdict: Verdict, side: str) -> Verdict:
+    """A verdict on one of two answers, which it names."""
+    return replace(verdict, text=f"{side}: {verdict.text}") if side else verdict
 
 
 def _kinds(odd: Sequence[Mapping[str, Any]]) -> dict[int, list[str]]:

@@ -79,12 +79,14 @@ class TokenView(ScrollView, can_focus=True):
     class Highlighted(Message):
         """The cursor came to a token."""
 
-        def __init__(self, token: int) -> None:
+        def __init__(self, view: TokenView, token: int) -> None:
             super().__init__()
+            self.view = view
             self.token = token
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
+        self.shown: TokenizedRow | None = None
         self.tokens: Sequence[Token] = ()
         self._kept = 0
         self._texts: Sequence[str] = ()
@@ -95,6 +97,7 @@ class TokenView(ScrollView, can_focus=True):
         """Show the tokens of `row`, or their numbers in the vocabulary. The cursor stays where the tokens are the same;
         in other ones it goes to the first.
         """
+        self.shown = row
         tokens = row.tokens if row else ()
         if [token.id for token in tokens] != [token.id for token in self.tokens]:
             self._cursor = 0
@@ -182,7 +185,10 @@ class TokenView(ScrollView, can_focus=True):
 
     def _tell(self) -> None:
         if self.tokens:
-            self.post_message(self.Highlighted(self._cursor))
+            self.post_message(self.Highlighted(self, self._cursor))
+
+    def on_focus(self) -> None:
+        self._tell()
 
     # Drawing
 

@@ -131,18 +131,22 @@ def _row(recipe: Recipe, options: argparse.Namespace) -> int:
         except TuituneError as error:
             raise TuituneError(f"{name}: {row.place}, {error}") from None
     if options.json:
-        say_json(_as_json(found))
+        say_json({one.side: _as_json(one) for one in found.sides} if found.side else _as_json(found))
         return Exit.DONE
-    learned = f"{len(found.tokens):,}: {found.trained:,} learned (●), others masked (·)"
-    pairs = [
-        ("row", row.place),
-        ("model", f"{opened.name}, vocabulary of {opened.vocabulary:,} tokens"),
-        ("tokens", f"{learned}; {found.kept:,} kept, rows are cut to {found.max_length:,}"),
-        ("masked", found.masked or "none"),
-    ]
-    say_pairs([*pairs, *(("" if number else "verdicts", _verdict(one)) for number, one in enumerate(found.verdicts))])
-    _say_tokens(found)
+    pairs = [("row", row.place), ("model", f"{opened.name}, vocabulary of {opened.vocabulary:,} tokens")]
+    for one in found.sides:
+        say_pairs([*pairs, *([("answer", one.side)] if one.side else []), *_described(one)])
+        _say_tokens(one)
+        pairs = []
     return Exit.DONE
+
+
+def _described(found: TokenizedRow) -> Iterator[tuple[str, str]]:
+    learned = f"{len(found.tokens):,}: {found.trained:,} learned (●), others masked (·)"
+    yield "tokens", f"{learned}; {found.kept:,} kept, rows are cut to {found.max_length:,}"
+    yield "masked", found.masked or "none"
+    for number, verdict in enumerate(found.verdicts):
+        yield "" if number else "verdicts", _verdict(verdict)
 
 
 def _say_tokens(found: TokenizedRow) -> None:

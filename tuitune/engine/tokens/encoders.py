@@ -1,0 +1,51 @@
+"""What turns the rows of a recipe into tokens: single answers, or pairs of them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from typing import Protocol
+
+from transformers import PreTrainedTokenizerBase
+
+from tuitune.engine.tokens.encode import Canonical, Encoder, Numbers
+from tuitune.engine.tokens.pairs import PairEncoder
+from tuitune.engine.tokens.template import ChatTemplate
+from tuitune.recipe.schema import Recipe
+
+
+class TokenRow(Protocol):
+    """A row as tokens, of one answer or of several."""
+
+    @property
+    def problem(self) -> str: ...
+    @property
+    def left_out(self) -> tuple[str, ...]: ...
+    @property
+    def arrays(self) -> tuple[Numbers, ...]: ...
+    @property
+    def length(self) -> int: ...
+    @property
+    def kept(self) -> int: ...
+    @property
+    def cut(self) -> bool: ...
+    @property
+    def learned(self) -> int: ...
+    def stops(self, stop_ids: set[int], tokenizer: PreTrainedTokenizerBase) -> bool: ...
+    def begins_with(self, token: int, times: int) -> bool: ...
+
+
+class RowEncoder(Protocol):
+    """What turns the rows of an objective into `columns` of numbers; `single` does so with rows of one answer."""
+
+    @property
+    def columns(self) -> tuple[str, ...]: ...
+    @property
+    def single(self) -> Encoder: ...
+    def encode_all(self, chunks: Iterable[Sequence[Canonical]]) -> Iterator[Sequence[TokenRow]]: ...
+
+
+def encoder_of(recipe: Recipe, template: ChatTemplate, stop_ids: Collection[int]) -> RowEncoder:
+    """The encoder for what the recipe's objective learns from. EngineError as from `Encoder`."""
+    if "preferences" in recipe.optimises.learns_from:
+        return PairEncoder(Encoder(template, "assistant", recipe.data.max_length, stop_ids))
+    return Encoder(template, recipe.data.loss_on, recipe.data.max_length, stop_ids)
