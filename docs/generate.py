@@ -113,8 +113,8 @@ def readme(text: str) -> str:
 def run_directory(text: str) -> str:
     rows = ["| key | is | unit | better | its curve |", "|---|---|---|---|---|"]
     for metric in METRICS.values():
-        curve = "" if not metric.pane else "smoothed" if metric.smoothed else "as recorded"
-        curve += ", with the held-out one" if metric.held_out else ""
+        shown = ["smoothed" if metric.smoothed else "as recorded"] if metric.pane else []
+        curve = ", ".join([*shown, *(["with the held-out one"] if shown and metric.held_out else [])])
         what = f"{metric.title}: {metric.meaning}"
         rows.append(f"| `{metric.key}` | {_cell(what)} | {metric.unit} | {metric.better} | {curve} |")
     return _between("metrics", rows, text)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from tests.engine.support import ARCHITECTURES, Carry, make_model, save_model
+from tests.engine.support import ARCHITECTURES, Carry, make_model, save_model, write_rows
 
 pytestmark = [
     pytest.mark.gpu,
@@ -106,6 +106,24 @@ def test_runs_train_and_record_the_gpus_memory(carried: Carry, settings: dict[st
     assert outcome.records("artefact")
     assert [alert["id"] for alert in outcome.records("alert") if alert["id"] != "no-triton"] == []
     assert outcome.records("plan")[0]["device"] == torch.cuda.get_device_name(0)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"quantization__bits": 4, "training__gradient_checkpointing": True},
+        {"adapter__method": "none", "training__learning_rate": 1e-3},
+    ],
+    ids=["qlora, recomputed", "every weight"],
+)
+def test_preferences_train_against_the_base(carried: Carry, tmp_path: Path, settings: dict[str, Any]) -> None:
+    rows = [{"prompt": f"Say {one}.", "chosen": f"Here is {one}.", "rejected": "No."} for one in range(40)]
+    pairs = str(write_rows(tmp_path / "pairs.jsonl", rows))
+    values = {"training__learning_rate": 1e-2, "training__warmup_ratio": 0.0, **settings}
+    outcome = carried(objective__kind="dpo", data__train=pairs, training__max_steps=12, **values)
+    assert outcome.code == 0, outcome.reason
+    first, *_, last = outcome.records("step")
+    assert abs(first["rewards/margins"]) < 0.05 < last["rewards/margins"] and last["rewards/accuracies"] > 0.5
 
 
 def test_running_out_of_memory_says_what_to_change(carried: Carry, tmp_path: Path) -> None:

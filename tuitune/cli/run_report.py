@@ -37,7 +37,7 @@ def _outcome_pairs(view: RunView) -> list[tuple[str, str]]:
         *_progress(view),
         *_limits(summary),
         *_losses(view),
-        *_perplexity(view),
+        *_held_out(view),
         *_answers(view),
         *_sample(view),
         *_checkpoint(view),
@@ -86,15 +86,18 @@ def _losses(view: RunView) -> Iterator[tuple[str, str]]:
         yield "training loss", f"{number_text(losses[0])} → {number_text(losses[-1])}"
 
 
-def _perplexity(view: RunView) -> Iterator[tuple[str, str]]:
-    base, tuned = view.perplexities
-    if not base and not tuned:
-        return
-    newest = view.evaluations[-1]
-    notes = [f"step {newest.step:,}"] if newest.label == "during" and newest.step is not None else []
-    notes += [f"{newest.rows:,} held-out rows"] if newest.rows else []
-    measured = f"  ({', '.join(notes)})" if notes else ""
-    yield "perplexity", f"{number_text(base)} → {number_text(tuned)}{measured}"
+def _held_out(view: RunView) -> Iterator[tuple[str, str]]:
+    """What was measured on held-out rows, of the base and of the model at its newest step."""
+    changes = [(metric.title, change, metric.shown) for metric, change in view.held_out_changes]
+    if any(view.perplexities):
+        changes = [("perplexity", view.perplexities, number_text), *changes]
+    for label, (base, tuned), shown in changes:
+        newest = view.evaluations[-1]
+        notes = [f"step {newest.step:,}"] if newest.label == "during" and newest.step is not None else []
+        notes += [f"{newest.rows:,} held-out rows"] if newest.rows else []
+        measured = f"  ({', '.join(notes)})" if notes else ""
+        before = f"{shown(base)} → " if base is not None or label == "perplexity" else ""
+        yield label, f"{before}{shown(tuned)}{measured}"
 
 
 def _answers(view: RunView) -> Iterator[tuple[str, str]]:

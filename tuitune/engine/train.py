@@ -11,7 +11,7 @@ from torch import Tensor
 
 from tuitune.engine.control.stop_conditions import Outcome
 from tuitune.engine.control.tuning import tunes
-from tuitune.engine.evaluation.evaluate import compare_answers
+from tuitune.engine.evaluation.evaluate import HeldOutLoss, compare_answers
 from tuitune.engine.evaluation.generate import Generator
 from tuitune.engine.evaluation.samples import Sampler
 from tuitune.engine.journal.report import Report
@@ -130,8 +130,8 @@ def train(run: Run, report: Report, stop: StopSwitch, pipe: RequestPipe) -> Outc
             sampler.take(step, label)
 
     known = past.measured(now["basis"], answers_basis) | ({"samples"} if start.step else set())
-    if "loss" in known and past.perplexity is not None:
-        loop.perplexities["base"] = past.perplexity
+    if "loss" in known and past.held_out is not None:
+        loop.held_out["base"] = past.held_out
     measure("base", known if recipe.evaluation.perplexity else {*known, "loss"})
 
     def probe() -> Tensor:
@@ -167,23 +167,23 @@ def train(run: Run, report: Report, stop: StopSwitch, pipe: RequestPipe) -> Outc
     if not trainer.changed:
         text = f"no weight has changed yet: the {folder.name} behaves like its base model"
         report.alert("unchanged", "warning", text)
-    elif _behaves_alike(loop.perplexities, untrained, probe):
+    elif _behaves_alike(loop.held_out, untrained, probe):
         text = (
             f"the {folder.name} behaves like its base model to the last digit: nothing was learned. Raise "
             f"training.learning_rate ({recipe.training.learning_rate:g}) or training.max_grad_norm "
             f"({recipe.training.max_grad_norm:g})"
         )
         report.alert("nothing-learned", "warning", text)
-    card = model_card(recipe, base, data, loop.perplexities, report.step, complete=report.step >= total)
+    card = model_card(recipe, base, data, loop.held_out, report.step, complete=report.step >= total)
     adapted.finish()
     artefact.save(model, base, card, folder, report)
     return loop.outcome
 
 
-def _behaves_alike(perplexities: dict[str, float], untrained: Tensor, probe: Callable[[], Tensor]) -> bool:
-    """Whether training changed nothing that can be told: the held-out figure, or else the logits of the probe."""
-    if {"base", "tuned"} <= perplexities.keys():
-        return perplexities["base"] == perplexities["tuned"]
+def _behaves_alike(held_out: dict[str, HeldOutLoss], untrained: Tensor, probe: Callable[[], Tensor]) -> bool:
+    """Whether training changed nothing that can be told: the held-out loss, or else the logits of the probe."""
+    if {"base", "tuned"} <= held_out.keys():
+        return held_out["base"].loss == held_out["tuned"].loss
     return torch.equal(probe(), untrained)
 
 

@@ -53,6 +53,10 @@ class Rates:
     lowest: float
     highest: float
 
+    def of(self, share: float) -> Rates:
+        """The same where only a share of them suits."""
+        return self if share == 1 else Rates(self.usual * share, self.lowest * share, self.highest * share)
+
 
 @dataclass(frozen=True)
 class Method:

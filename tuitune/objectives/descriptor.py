@@ -44,9 +44,18 @@ class Trained(Objective):
 
     `examples` are what it learns from, in a sentence. `settings` are the keys of those that it reads and others do not;
     `metrics` are those that its trainer records beside the common ones. A row of a batch becomes `sequences` of tokens.
+    `rate` is the share of a method's usual learning rate that suits it. `compares`: it holds the model in training
+    against a reference, the model that training began with.
     """
 
     examples: str
     settings: frozenset[str]
     metrics: tuple[Metric, ...] = ()
     sequences: int = 1
+    rate: float = 1.0
+    compares: bool = False
+
+    @property
+    def packs(self) -> bool:
+        """Whether it can learn several documents in one row of a batch."""
+        return "data.packing" in self.settings

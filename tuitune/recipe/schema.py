@@ -60,4 +60,4 @@ class Recipe(Section):
     @property
     def packs(self) -> bool:
         """Whether several rows are packed into one: by choice, where the objective has it."""
-        return self.data.packing and "data.packing" in self.optimises.settings
+        return self.data.packing and self.optimises.packs

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from operator import itemgetter
 from typing import Any
 
+from tuitune.objectives import METRICS
 from tuitune.recipe.values import to_text
 from tuitune.runs.read.summary import RunView
 from tuitune.runs.store.records import lifecycle
@@ -126,8 +127,14 @@ def resumed_text(line: Resumed) -> str:
     return start + (f" (skipped {'; '.join(passed)})" if passed else "")
 
 
+def measured_texts(line: Evaluation) -> list[tuple[str, str]]:
+    """What an evaluation measured beside the loss, by name."""
+    figures = [(metric.title, metric.shown(line.figure(key))) for key, metric in METRICS.items() if key in line.extra]
+    return figures or [("perplexity", number_text(line.perplexity))]
+
+
 def _evaluation(line: Evaluation) -> str:
-    figures = f"loss {number_text(line.loss)}  perplexity {number_text(line.perplexity)}"
+    figures = "  ".join(f"{name} {text}" for name, text in [("loss", number_text(line.loss)), *measured_texts(line)])
     return f"step {step_text(line.step):>6}  held-out {figures}"
 
 

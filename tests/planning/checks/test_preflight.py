@@ -324,6 +324,28 @@ def test_learning_rates_of_a_large_model(base: Path, values: dict[str, Any], fix
     assert (note.level, note.key, note.fix) == ("warning", "training.learning_rate", fix)
 
 
+PAIRS = {"objective__kind": "dpo"}
+
+
+@pytest.mark.parametrize(
+    ("values", "id", "fix"),
+    [
+        ({"model__id": "big"}, "preference-rate", {"training.learning_rate": 2e-5}),
+        ({"model__id": "big", "training__learning_rate": 1e-3}, "learning-rate-high", {"training.learning_rate": 2e-5}),
+        ({"objective__loss": "sigmoid_norm"}, "beta-per-token", {"objective.beta": 5.0}),
+        ({"objective__loss": "aot", "training__batch_size": 1}, "batch-of-one", {"training.batch_size": 4}),
+        ({"adapter__method": "none"}, "reference", {"adapter.method": "lora"}),
+    ],
+)
+def test_advice_on_preferences_goes_with_its_fix(base: Path, values: dict[str, Any], id: str, fix: Any) -> None:
+    big_model(base / "big")
+    (note,) = advice(looked_at(base, **PAIRS, **values), id)
+    assert note.fix == pytest.approx(fix)
+    mended = {key.replace(".", "__"): value for key, value in fix.items()}
+    assert advice(looked_at(base, **PAIRS, **{**values, **mended}), id) == []
+    assert advice(looked_at(base, **values), id) == [] or id == "learning-rate-high"
+
+
 def test_learning_rates_that_are_fine(base: Path) -> None:
     big_model(base / "big")
     for values in ({}, {"model__id": "big"}, {"training__learning_rate": 1e-2}, {"model__id": "owner/unknown"}):

@@ -9,10 +9,12 @@ through trl's head. Kernels are not run, so what they use for themselves is not 
 from __future__ import annotations
 
 import contextlib
+import copy
 import types
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 from unittest.mock import patch
 
@@ -112,21 +114,52 @@ def peak(recipe: Recipe, config: dict[str, Any], *, gpu: bool = True, flash: boo
         base = _meta_model(recipe, config, formats)
         with torch.device("meta"):
             model = adapt(types.SimpleNamespace(model=base, commit=None), recipe, 100).model  # type: ignore[arg-type]
+        copied = recipe.optimises.compares and recipe.method.trains_base
+        reference = copy.deepcopy(base).requires_grad_(False) if copied else None
         stack.enter_context(FakeTensorMode())
         stack.enter_context(live)
         _materialise(model, live)
         trl_utils.add_fused_lm_head(base, outputs=("log_probs", "entropy", "is_top1"))
+        if reference is not None:
+            _materialise(reference, live)
+            trl_utils.add_fused_lm_head(reference)
         if recipe.training.gradient_checkpointing:
             base.activation_checkpointing_enable({"use_reentrant": False})
         model.train()
-        _step(model, live, recipe, formats, documents, fused=gpu)
+        loss = partial(_preferences, reference=reference) if recipe.optimises.compares else _answers
+        _step(model, live, recipe, formats, partial(loss, model, recipe, documents, fused=gpu))
     return live
 
 
-def _step(model: nn.Module, live: Live, recipe: Recipe, formats: Precision, documents: int, *, fused: bool) -> None:
-    training, length = recipe.training, recipe.data.max_length
+def _answers(model: nn.Module, recipe: Recipe, documents: int, *, fused: bool) -> torch.Tensor:
+    """The loss of packed answers."""
+    length = recipe.data.max_length
     row = {"input_ids": [1] * length, "labels": [1] * length, "seq_lengths": [length // documents] * documents}
     trainer: Any = types.SimpleNamespace(_flat=True, _fused_head=fused, aux_loss_enabled=False)
+    batch = flatten([row] * recipe.training.batch_size)
+    loss, _ = SftTrainer.summed_loss(trainer, model, batch)
+    return loss / (batch["labels"] != IGNORED).sum()
+
+
+def _preferences(model: Any, recipe: Recipe, documents: int, *, fused: bool, reference: Any) -> torch.Tensor:
+    """The loss of pairs, in the order of trl's trainer: the model's pass, then that of the reference."""
+    rows, length = 2 * recipe.training.batch_size, recipe.data.max_length
+    batch = {
+        "input_ids": torch.ones(rows, length, dtype=torch.long),
+        "labels": torch.ones(rows, length, dtype=torch.long),
+        "attention_mask": torch.ones(rows, 1, length, length, dtype=torch.bool),
+    }
+    sums = model(**batch, use_cache=False, fused_lm_head=True).log_probs.sum(dim=1)
+    with torch.no_grad(), contextlib.nullcontext() if reference else model.disable_adapter():
+        theirs = (reference or model)(**batch, use_cache=False, fused_lm_head=True).log_probs.sum(dim=1)
+    chosen, rejected = (sums - theirs).chunk(2)
+    return -nn.functional.logsigmoid(0.1 * (chosen - rejected)).mean()
+
+
+def _step(
+    model: nn.Module, live: Live, recipe: Recipe, formats: Precision, loss_of: Callable[[], torch.Tensor]
+) -> None:
+    training = recipe.training
     trained = [weight for weight in model.parameters() if weight.requires_grad]
     optimizer = torch.optim.AdamW(trained, foreach=training.optimizer == "adamw_torch")
     live.stage = "optimizer"
@@ -135,12 +168,10 @@ def _step(model: nn.Module, live: Live, recipe: Recipe, formats: Precision, docu
     optimizer.step()
     if training.accumulation == 1:
         optimizer.zero_grad()
-    batch = flatten([row] * training.batch_size)
     live.restart()
     live.stage = "forward"
     with torch.autocast("cpu", dtype=formats.autocast, enabled=formats.autocast is not None):
-        loss, _ = SftTrainer.summed_loss(trainer, model, batch)
-        loss = loss / (batch["labels"] != IGNORED).sum()
+        loss = loss_of()
     live.stage = "backward"
     loss.backward()
     live.stage = "optimizer"
@@ -196,7 +227,7 @@ def _meta_model(recipe: Recipe, config: dict[str, Any], formats: Precision) -> A
         model = AutoModelForCausalLM.from_config(
             AutoConfig.for_model(config["model_type"], **values), dtype=formats.weights
         )
-        model.set_attn_implementation(attention.DOCUMENTS)
+        model.set_attn_implementation(attention.DOCUMENTS if recipe.optimises.packs else "sdpa")
         if recipe.quantization.bits == 4:
             model.is_loaded_in_4bit = True
             for parent in list(model.modules()):

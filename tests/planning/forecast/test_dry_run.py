@@ -29,6 +29,7 @@ WITH_EXPERTS = {
     "mixtral-8x7b": {"adapter__targets": [*ATTENTION, "w1", "w2", "w3"]},
     "qwen3-30b-a3b": {"adapter__targets": [*ATTENTION, "gate_proj", "up_proj", "down_proj"]},
 }
+PAIRS = {"objective__kind": "dpo"}
 ON_CPU = {"gpu": False, **FP32}
 OLD = {"flash": False, **FP16}
 """As on a T4: float16, and no flash attention."""
@@ -69,6 +70,7 @@ def off_by(model: str, layers: int | None, *, gpu: bool = True, flash: bool = Tr
         ("llama-8b", IA3),
         ("qwen3-8b", IA3 | CHECKPOINTING),
         ("llama-8b", EVERY_WEIGHT),
+        ("llama-8b", PAIRS | CHECKPOINTING),
     ],
     ids=str,
 )
@@ -99,6 +101,8 @@ WHOLE: list[tuple[str, dict[str, Any]]] = [
     ("qwen3-30b-a3b", NF4),
     ("qwen3-30b-a3b", NF4 | CHECKPOINTING),
     ("mixtral-8x7b", WITH_EXPERTS["mixtral-8x7b"]),
+    *(("llama-1b", PAIRS | more) for more in ({}, EVERY_WEIGHT, ON_CPU, NF4 | CHECKPOINTING)),
+    ("qwen3-8b", PAIRS | DROPOUT),
     *(("qwen3-30b-a3b", WITH_EXPERTS["qwen3-30b-a3b"] | keeps) for keeps in ({}, NF4 | CHECKPOINTING)),
 ]
 

@@ -25,6 +25,7 @@ from tuitune.runs.supervise.supervisor import supervise
 
 CONTRACT = [
     *("id", "name", "directory", "state", "reason", "step", "total_steps", "epoch", "loss", "eval_loss", "perplexity"),
+    "held_out",
     *(
         "tokens_per_second",
         "peak_memory_bytes",

@@ -467,6 +467,6 @@ async def test_a_metric_of_an_objective_shows_in_its_runs_alone(
         assert [pane.id for pane in screen(pilot).query(Pane) if pane.display] == [margin.id]
         await pilot.press("z")
         await pilot.resize_terminal(80, 24)
-        await shows(pilot, "margin a train 25 %")
+        await shows(pilot, "margin 25 %", "a train 25 %")
     assert main(["plot", run.id, "--metric", margin.key]) == 0
     assert "rewards/margin" in capsys.readouterr().out

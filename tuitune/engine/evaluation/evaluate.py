@@ -1,11 +1,11 @@
-"""How good a model is on held-out rows: perplexity weighted by tokens, and answers compared with the rows' own."""
+"""How good a model is on held-out rows: its loss and what goes with it, and answers compared with the rows' own."""
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from tuitune.engine.evaluation.generate import Generator
@@ -16,17 +16,24 @@ from tuitune.runs.store.records.training import Answered
 
 @dataclass(frozen=True)
 class HeldOutLoss:
-    """Mean loss over the `tokens` that `rows` held-out rows teach, each counting the same; `seconds` it took."""
+    """The mean loss over `rows` held-out rows, which teach `tokens`; measuring took `seconds`.
+
+    `perplexity` is None of a loss that is no mean over tokens. `figures` are other metrics, by key.
+    """
 
     loss: float
     tokens: int
     rows: int
     seconds: float
+    perplexity: float | None = None
+    figures: Mapping[str, float] = field(default_factory=dict)
 
-    @property
-    def perplexity(self) -> float:
-        """exp(loss): how many tokens the model hesitates between; infinite where that is beyond a float."""
-        return math.exp(self.loss) if self.loss < 700 else math.inf
+
+def perplexity(loss: float) -> float:
+    """exp(loss), of the mean loss of a token: how many tokens the model hesitates between; infinite where that is
+    beyond a float.
+    """
+    return math.exp(loss) if loss < 700 else math.inf
 
 
 def compare_answers(

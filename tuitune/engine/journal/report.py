@@ -85,7 +85,9 @@ class Report:
 
     def evaluated(self, evaluation: training.Evaluation) -> None:
         self.write(evaluation)
-        say(f"held-out ({evaluation.label})  loss {evaluation.loss:.4f}  perplexity {evaluation.perplexity:.4g}")
+        told = evaluation.extra if evaluation.perplexity is None else {"perplexity": evaluation.perplexity}
+        figures = "  ".join(f"{key} {value:.4g}" for key, value in told.items())
+        say(f"held-out ({evaluation.label})  loss {evaluation.loss:.4f}  {figures}")
 
     def answered(self, answered: training.Answered) -> None:
         self.write(answered)

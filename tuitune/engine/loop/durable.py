@@ -116,9 +116,18 @@ class Durable(Trainer):
     def held_out_loss(self) -> HeldOutLoss:
         """The loss over the held-out rows."""
 
+    def own_state(self) -> dict[str, Any]:
+        """What this trainer needs besides weights, optimizer and recorder to go on exactly, ready for JSON."""
+        return {}
+
+    def take_back(self, state: Mapping[str, Any]) -> None:
+        """Go on from what `own_state` gave, before training begins."""
+
     def go_on(self, checkpoint: Checkpoint | None) -> None:
         """Train from where `checkpoint` was saved, or from the beginning."""
         self._former = checkpoint
+        if checkpoint and checkpoint.manifest:
+            self.take_back(checkpoint.manifest.get("trainer") or {})
         self.train(resume_from_checkpoint=str(checkpoint.path) if checkpoint else None)
 
     def take_over(self, checkpoint: Checkpoint, total_steps: int) -> None:
@@ -161,6 +170,7 @@ class Durable(Trainer):
                 "trained_at": round(time.time(), 3),
                 **self.circumstances,
                 "progress": self.recorder.state(),
+                **({"trainer": own} if (own := self.own_state()) else {}),
             }
             path = checkpoints.commit(self.run.checkpoints, staged, manifest)
         finally:

@@ -18,10 +18,12 @@ import torch
 import xxhash
 
 from tuitune import __version__
+from tuitune.engine.evaluation.evaluate import HeldOutLoss
 from tuitune.engine.load.model import Base
 from tuitune.engine.tokens.encode import Canonical
 from tuitune.engine.tokens.prepare import Prepared
 from tuitune.methods import METHODS
+from tuitune.objectives import METRICS
 from tuitune.recipe.schema import Recipe
 from tuitune.recipe.settings import setting, settings
 from tuitune.runs.store import journal
@@ -83,15 +85,21 @@ class Past:
         return found | ({"samples"} if self.sampled else set())
 
     @property
-    def perplexity(self) -> float | None:
+    def held_out(self) -> HeldOutLoss | None:
         """The base model's; None where it was not measured, or was no finite number."""
-        return number(self.base.get("eval", {}), "perplexity")
+        record = self.base.get("eval", {})
+        if (loss := number(record, "loss")) is None:
+            return None
+        figures = {key: value for key in METRICS if key != "loss" and (value := number(record, key)) is not None}
+        counts = (whole(record, "tokens") or 0, whole(record, "rows") or 0)
+        return HeldOutLoss(loss, *counts, number(record, "seconds") or 0.0, number(record, "perplexity"), figures)
 
 
 def circumstances(recipe: Recipe, base: Base, data: Prepared, on: torch.device, total_steps: int) -> dict[str, Any]:
     """Everything besides its own state that a checkpoint's future depends on; kept in its manifest.
 
-    `basis` is what a held-out loss belongs to, tokens and base model as it is loaded: only those on one basis compare.
+    `basis` is what a held-out loss belongs to, tokens, base model as it is loaded and settings of the objective: only
+    those on one basis compare.
     """
     cpu = on.type == "cpu"
     weights = sorted(base.folder.glob("*.safetensors"))
@@ -107,7 +115,9 @@ def circumstances(recipe: Recipe, base: Base, data: Prepared, on: torch.device, 
         "threads": torch.get_num_threads() if cpu else None,
         "total_steps": total_steps,
     }
-    loaded = {key: value for key, value in found["recipe"].items() if key.startswith("quantization.")}
+    judged_by = {key for key in recipe.optimises.settings if key.startswith("objective.")}
+    told = found["recipe"].items()
+    loaded = {key: value for key, value in told if key.startswith("quantization.") or key in judged_by}
     held_out = data.held_out_fingerprint
     basis = _hash([held_out, loaded, found["base"], found["weights"], found["model_files"]])
     return {**found, "basis": None if held_out is None else basis}

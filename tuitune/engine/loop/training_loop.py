@@ -32,6 +32,7 @@ from tuitune.engine.control.cadence import Due, due
 from tuitune.engine.control.requests import Requests
 from tuitune.engine.control.stop_conditions import EarlyStopping, Outcome, StopConditions
 from tuitune.engine.control.tuning import Tuning
+from tuitune.engine.evaluation.evaluate import HeldOutLoss
 from tuitune.engine.evaluation.samples import Sampler
 from tuitune.engine.journal.report import Report
 from tuitune.engine.load.device import Memory, give_back_memory
@@ -52,8 +53,8 @@ from tuitune.runs.store.records.training import Evaluation
 class TrainingLoop(TrainerCallback):
     """The `Recorder` of a run: writes its records, does what it is asked meanwhile, and says when to end.
 
-    All that the trainer does between steps is decided here, at the end of a step. `perplexities` are the held-out ones
-    so far, by label; `basis` is what they belong to (see `resume`). `watch` is entered for everything that is not
+    All that the trainer does between steps is decided here, at the end of a step. `held_out` is what was measured on
+    held-out rows, by label; `basis` is what it belongs to (see `resume`). `watch` is entered for everything that is not
     training, `fetching` while the trainer waits for its next batches.
     """
 
@@ -63,7 +64,7 @@ class TrainingLoop(TrainerCallback):
     def __init__(
         self, recipe: Recipe, report: Report, stop: StopSwitch, sampler: Sampler, pipe: RequestPipe, basis: str | None
     ) -> None:
-        self.perplexities: dict[str, float] = {}
+        self.held_out: dict[str, HeldOutLoss] = {}
         self._basis = basis
         self._report = report
         self._stop = stop
@@ -140,9 +141,11 @@ class TrainingLoop(TrainerCallback):
         self._report.phase("evaluating", "evaluating on held-out rows")
         with self.watch:
             held_out = self.trainer.held_out_loss()
-        figures = {**asdict(held_out), "perplexity": held_out.perplexity, "epoch": state.epoch or 0.0}
-        self._report.evaluated(Evaluation(step=state.global_step, **figures, label=label, basis=self._basis))
-        self.perplexities[label] = held_out.perplexity
+        where = {"step": state.global_step, "epoch": state.epoch or 0.0, "label": label, "basis": self._basis}
+        measured = asdict(held_out)
+        measured["extra"] = measured.pop("figures")
+        self._report.evaluated(Evaluation(**where, **measured))
+        self.held_out[label] = held_out
         self._requests.settle("evaluate", True, f"held-out loss {held_out.loss:.4f} at step {state.global_step:,}")
         return held_out.loss
 

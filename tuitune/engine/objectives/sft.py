@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from trl import SFTConfig, SFTTrainer
 
-from tuitune.engine.evaluation.evaluate import HeldOutLoss
+from tuitune.engine.evaluation.evaluate import HeldOutLoss, perplexity
 from tuitune.engine.evaluation.generate import undisturbed
 from tuitune.engine.load.device import Precision, row_multiple
 from tuitune.engine.load.model import Base, unwrapped
@@ -150,7 +150,8 @@ class SftTrainer(Durable, SFTTrainer):
                 total += self.summed_loss(self.model, batch)[0].item()
                 tokens += int((batch["labels"][:, 1:] != IGNORED).sum())
                 self.recorder.measured(number, len(batches))
-        return HeldOutLoss(total / max(tokens, 1), tokens, self._held_out_rows, time.perf_counter() - started)
+        loss, seconds = total / max(tokens, 1), time.perf_counter() - started
+        return HeldOutLoss(loss, tokens, self._held_out_rows, seconds, perplexity(loss))
 
     def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
         """The evaluation that the Trainer asks for between steps; the caller makes the one after the last."""

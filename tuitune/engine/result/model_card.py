@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -10,9 +11,12 @@ from urllib.parse import urlsplit
 from huggingface_hub import ModelCardData
 
 from tuitune import __version__
+from tuitune.engine.evaluation.evaluate import HeldOutLoss
 from tuitune.engine.load.model import Base
 from tuitune.engine.tokens.prepare import Prepared
+from tuitune.objectives import METRICS
 from tuitune.recipe.schema import Recipe
+from tuitune.recipe.settings import setting
 from tuitune.runs.read.usage import snippet
 from tuitune.text import clean, redact
 from tuitune.units import count_text
@@ -21,9 +25,9 @@ _LIBRARIES = ("torch", "transformers", "trl", "peft", "bitsandbytes", "datasets"
 
 
 def model_card(
-    recipe: Recipe, base: Base, data: Prepared, figures: dict[str, float], steps: int, *, complete: bool
+    recipe: Recipe, base: Base, data: Prepared, held_out: Mapping[str, HeldOutLoss], steps: int, *, complete: bool
 ) -> str:
-    """The text of README.md. `figures` holds the perplexities measured, by label (base, during, tuned)."""
+    """The text of README.md. `held_out` is what was measured on held-out rows, by label (base, during, tuned)."""
     method = recipe.method
     front = ModelCardData(
         base_model=_short(recipe.model.id),
@@ -40,11 +44,11 @@ def model_card(
         _usage(recipe, base),
         "## Training",
         _table(_settings(recipe, base, data, steps)),
-        "## Held-out perplexity",
-        _perplexity(figures, data),
+        "## Held-out rows",
+        _evaluation(held_out),
         "## Limits",
-        "It inherits the faults and the licence of its base model, and the bias of its data. Perplexity says how sure "
-        "the model is of held-out rows, not whether what it says is true. Nothing else was evaluated here.",
+        f"It inherits the faults and the licence of its base model, and the bias of its data. {_told(held_out)}Nothing "
+        "else was evaluated here.",
         "## Versions",
         _table({name: version(name) for name in _LIBRARIES}),
     ]
@@ -77,9 +81,7 @@ def _settings(recipe: Recipe, base: Base, data: Prepared, steps: int) -> dict[st
     training, adapter = recipe.training, recipe.adapter
     settings = {
         "data": f"{_code(_short(recipe.data.train))}, {data.train_rows:,} rows, {count_text(data.train_tokens)} tokens",
-        "learned from": {"assistant": "the assistant's turns", "completion": "the last answer", "all": "every token"}[
-            recipe.data.loss_on
-        ],
+        **_objective(recipe),
         "steps": f"{steps:,} of {training.batch_size} × {training.accumulation} rows",
         "max length": f"{recipe.data.max_length} tokens"
         + (", packed" if "seq_lengths" in data.train.column_names else ""),
@@ -97,12 +99,44 @@ def _settings(recipe: Recipe, base: Base, data: Prepared, steps: int) -> dict[st
     return settings
 
 
-def _perplexity(figures: dict[str, float], data: Prepared) -> str:
-    if not figures:
+def _objective(recipe: Recipe) -> dict[str, str]:
+    """What is optimised: on which tokens, or by which settings of its own."""
+    objective = recipe.optimises
+    if "data.loss_on" in objective.settings:
+        learned = {"assistant": "the assistant's turns", "completion": "the last answer", "all": "every token"}
+        return {"learned from": learned[recipe.data.loss_on]}
+    own = (setting(key) for key in sorted(objective.settings) if key.startswith("objective."))
+    said = [f"{one.title} {one.of(recipe)}" for one in own if one.of(recipe)]
+    return {"objective": ", ".join([objective.title, *said])}
+
+
+def _evaluation(held_out: Mapping[str, HeldOutLoss]) -> str:
+    """The figures of the base and of the result, beside each other."""
+    names = {"base": "base model", "tuned" if "tuned" in held_out else "during": "tuned model"}
+    columns = {names[label]: _figures(found) for label, found in held_out.items() if label in names}
+    if not columns:
         return "Not evaluated."
-    names = {"base": "base model", "tuned" if "tuned" in figures else "during": "tuned model"}
-    rows = {names[label]: f"{value:.4g}" for label, value in figures.items() if label in names}
-    return f"On {data.held_out_count:,} rows never trained on, weighted by tokens; lower is better.\n\n{_table(rows)}"
+    kinds = dict.fromkeys(kind for column in columns.values() for kind in column)
+    table = [[kind, *(column.get(kind, "") for column in columns.values())] for kind in kinds]
+    lines = [["", *columns], ["---"] * (1 + len(columns)), *([_cell(text) for text in row] for row in table)]
+    text = "\n".join(f"| {' | '.join(row)} |" for row in lines)
+    return f"On {[*held_out.values()][-1].rows:,} rows never trained on.\n\n{text}"
+
+
+def _figures(found: HeldOutLoss) -> dict[str, str]:
+    if found.perplexity is not None:
+        return {"perplexity, weighted by tokens (lower is better)": f"{found.perplexity:.4g}"}
+    better = {"higher": " (higher is better)", "lower": " (lower is better)", "": ""}
+    own = [METRICS[key] for key in found.figures]
+    told = {f"{one.title}{better[one.better]}": one.shown(found.figures[one.key]) for one in own}
+    return {"loss (lower is better)": f"{found.loss:.4g}", **told}
+
+
+def _told(held_out: Mapping[str, HeldOutLoss]) -> str:
+    """What the figures do not say."""
+    if any(found.perplexity is not None for found in held_out.values()):
+        return "Perplexity says how sure the model is of held-out rows, not whether what it says is true. "
+    return "The figures say what the model prefers on held-out rows, not whether it is right. " if held_out else ""
 
 
 def _table(rows: dict[str, str]) -> str:

@@ -15,6 +15,7 @@ from tuitune.methods.ia3 import FEED_FORWARD
 from tuitune.planning.advice.base_model import base_model_advice
 from tuitune.planning.advice.cadence import cadence_advice, few_steps_advice, warm_up_advice
 from tuitune.planning.advice.data import data_advice
+from tuitune.planning.advice.preferences import preference_advice
 from tuitune.planning.advice.savings import memory_advice
 from tuitune.planning.advice.survival import survival
 from tuitune.planning.checks.half_precision import MAY_OVERFLOW, computes_in_float16, float16_trouble
@@ -25,9 +26,6 @@ from tuitune.recipe.settings import settings, without_effect
 from tuitune.text import clean
 from tuitune.units import bytes_text, count_text, number_text
 
-BIG_MODEL = 1_000_000_000
-"""Parameters from which the usual learning rates of large models hold; small ones bear far higher rates."""
-
 
 def advise(situation: Situation) -> list[Advice]:
     """All advice that applies, warnings first."""
@@ -36,7 +34,9 @@ def advise(situation: Situation) -> list[Advice]:
 
 
 def _learning_rate(now: Situation) -> Iterator[Advice]:
-    """1e-6 learns nothing with LoRA, 5e-3 explodes on a model of billions: each method has its own."""
+    """1e-6 learns nothing with LoRA, 5e-3 explodes on a model of billions: each method has its own, and objectives take
+    a share of it.
+    """
     rate, key = now.recipe.training.learning_rate, "training.learning_rate"
     method, rates = now.recipe.method, _rates(now)
     usual, fix = f"{number_text(rates.usual)} is usual", {key: rates.usual}
@@ -48,8 +48,9 @@ def _learning_rate(now: Situation) -> Iterator[Advice]:
 
 
 def _rates(now: Situation) -> Rates:
-    big = now.model.facts is None or (now.model.facts.parameters or BIG_MODEL) >= BIG_MODEL
-    return now.recipe.method.rates if big else now.recipe.method.small_rates
+    """Those of the method, or the share of them that the objective takes."""
+    rates = now.recipe.method.rates if now.is_large else now.recipe.method.small_rates
+    return rates.of(now.recipe.optimises.rate)
 
 
 def _second_matrices(now: Situation) -> Iterator[Advice]:
@@ -235,6 +236,7 @@ def _revision(now: Situation) -> Iterator[Advice]:
 _RULES: tuple[Callable[[Situation], Iterable[Advice]], ...] = (
     memory_advice,
     _learning_rate,
+    preference_advice,
     _length,
     _second_matrices,
     _rank,

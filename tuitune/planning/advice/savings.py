@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tuitune.hardware.model_facts import ModelFacts
+from tuitune.methods import LORA
 from tuitune.planning.checks.situation import Advice, Situation
 from tuitune.planning.forecast.memory import TIGHT, Forecast, forecast
 from tuitune.recipe.overrides import with_values
@@ -67,7 +68,8 @@ def _changes(recipe: Recipe, facts: ModelFacts) -> Iterator[tuple[str, dict[str,
         smaller = {"training.batch_size": 1, "training.accumulation": effective}
         yield f"one row at a time ({effective} accumulated)", smaller
     if recipe.method.trains_base:
-        lora = {"adapter.method": "lora", "adapter.targets": "all-linear", "training.learning_rate": 2e-4}
+        rate = LORA.rates.of(recipe.optimises.rate).usual
+        lora = {"adapter.method": "lora", "adapter.targets": "all-linear", "training.learning_rate": rate}
         yield "LoRA instead of training every weight", lora
     elif recipe.quantization.bits != 4 and not (facts.quantized or recipe.method.unquantized):
         yield "4-bit weights (QLoRA)", {"quantization.bits": 4}

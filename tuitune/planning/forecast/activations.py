@@ -21,6 +21,9 @@ _LOGIT_COPIES = 3
 """float32 numbers for each logit on a CPU, where those of all learned tokens stand at once: their softmax, and two
 gradients (`SftTrainer.summed_loss`)."""
 
+_TILE_COPIES = 8
+"""The same of each logit of a tile, where trl's fused head works on a CPU: in torch, operation by operation."""
+
 _SHARED_INPUTS = {
     "q_proj": "attention",
     "k_proj": "attention",
@@ -38,7 +41,8 @@ class TrainingStep:
     `mask` is the bytes that dropout keeps for each number (1 on a GPU, 4 on a CPU, 0 without dropout); `row` the
     longest document in tokens, which counts where scores are written out: by the eager attention, or (`softcap`) by
     ours, document by document. `repeated`: keys and values are repeated for all heads, where no kernel groups them.
-    `bits` of the frozen weights; `rank` of the adapter's matrices, 0 for vectors that scale.
+    `padded`: batches are rectangles, with a mask over them. `bits` of the frozen weights; `rank` of the adapter's
+    matrices, 0 for vectors that scale.
     """
 
     tokens: int
@@ -51,6 +55,7 @@ class TrainingStep:
     eager: bool = False
     softcap: bool = False
     repeated: bool = False
+    padded: bool = False
     bits: int = 16
     dora: bool = False
     rank: int = 16
@@ -266,9 +271,13 @@ def _dora_at_work(step: TrainingStep) -> int:
 
 
 def loss_head(wide: Widths, step: TrainingStep, *, on_gpu: bool) -> int:
-    """On a GPU, TRL's fused head: a tile of logits, and the hidden states' gradient twice. On a CPU, all logits."""
+    """On a GPU, TRL's fused head: a tile of logits, and the hidden states' gradient twice. On a CPU, all logits; of
+    padded batches a tile of them too.
+    """
     weights = _FLOAT32 * wide.vocab * wide.hidden if step.trained else 0
+    tile = min(step.tokens, _TILE_ROWS) * min(wide.vocab, _TILE_COLUMNS)
     if not on_gpu:
-        return step.tokens * wide.vocab * _LOGIT_COPIES * _FLOAT32 + weights
-    tile = min(step.tokens, _TILE_ROWS) * min(wide.vocab, _TILE_COLUMNS) * step.formats.compute
+        logits = tile * _TILE_COPIES if step.padded else step.tokens * wide.vocab * _LOGIT_COPIES
+        return logits * _FLOAT32 + weights
+    tile *= step.formats.compute
     return tile + step.tokens * wide.hidden * (_FLOAT32 + step.formats.compute) + weights

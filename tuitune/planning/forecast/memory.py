@@ -78,7 +78,7 @@ def forecast(
         return None
     numbers = numbers or formats(recipe, device, modern=modern)
     step = _step(recipe, facts, wide, device, numbers)
-    if device == "cuda" and not (modern and numbers.compute == 2):
+    if step.padded or (device == "cuda" and not (modern and numbers.compute == 2)):
         step = replace(step, repeated=True)
     trained = _trained(recipe, facts, step)
     weight = numbers.weights if step.trained else numbers.adapter
@@ -88,6 +88,7 @@ def forecast(
     parts = {
         "weights": _weights(recipe, facts, numbers, step) - experts,
         **({"experts": experts} if experts else {}),
+        **({"reference": numbers.weights * facts.parameters} if step.trained and recipe.optimises.compares else {}),
         "adapter": 0 if step.trained else trained * weight * (2 if recipe.subtracts else 1),
         # Kept from batch to batch while accumulating, else made as activations are freed.
         "gradients": max(0, trained * weight - (activations if recipe.training.accumulation == 1 else 0)),
@@ -122,6 +123,7 @@ def _step(recipe: Recipe, facts: ModelFacts, wide: Widths, device: Device, numbe
     adapter, training = recipe.adapter, recipe.training
     trained = recipe.method.trains_base
     dropout = adapter.dropout > 0 and recipe.method.uses("dropout")
+    eager = recipe.model.attention == "eager" or (facts.softcap and not recipe.optimises.packs)
     return TrainingStep(
         tokens=training.batch_size * recipe.data.max_length * recipe.optimises.sequences,
         row=recipe.data.max_length,
@@ -130,8 +132,9 @@ def _step(recipe: Recipe, facts: ModelFacts, wide: Widths, device: Device, numbe
         trained=trained,
         checkpointing=training.gradient_checkpointing,
         mask=(1 if device == "cuda" else 4) * dropout,
-        eager=recipe.model.attention == "eager",
-        softcap=facts.softcap and recipe.model.attention != "eager",
+        eager=eager,
+        softcap=facts.softcap and not eager,
+        padded=not recipe.optimises.packs,
         bits=recipe.quantization.bits,
         dora=adapter.dora and recipe.method.uses("dora"),
         rank=recipe.method.rank(adapter),
@@ -205,7 +208,8 @@ def _optimizer(recipe: Recipe, facts: ModelFacts, step: TrainingStep, trained: i
 
 
 def _assumptions(recipe: Recipe, facts: ModelFacts, step: TrainingStep) -> tuple[str, ...]:
-    found = [f"{step.tokens:,} tokens in a batch: batch size × max length, all rows full"]
+    answers = f" × {recipe.optimises.sequences} answers" if recipe.optimises.sequences > 1 else ""
+    found = [f"{step.tokens:,} tokens in a batch: batch size × max length{answers}, all rows full"]
     if not facts.linears:
         found.append("the layout of this model is unknown; its layers are assumed to be like Llama's")
     if facts.experts and recipe.quantization.bits < 16:

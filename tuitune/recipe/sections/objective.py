@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from tuitune.objectives import TRAINED
 from tuitune.recipe.declaration import Needs, Section, setting
@@ -22,9 +22,31 @@ def objectives_that_read(key: str) -> tuple[Needs, ...]:
 _HELP = "Training objective: " + "; ".join(f"{one.name} is {one.title} on {one.examples}" for one in TRAINED.values())
 
 
+def _setting(name: str, default: Any, title: str, **more: Any) -> Any:
+    """A setting of the objectives that read it."""
+    return setting(default, title, affects="training", needs=objectives_that_read(f"objective.{name}"), **more)
+
+
 class ObjectiveSection(Section):
     """Objective"""
 
     kind: ObjectiveName = setting(
         "sft", "objective", affects=("tokens", "training"), change="until it trains", help=f"{_HELP}."
     )
+    beta: float = _setting("beta", 0.1, "β", also=("dpo_beta", "pref_beta"), gt=0, le=100)
+    """How close the model stays to the one that training began with: a higher β holds it closer. 0.1 is usual, 0.01 to
+    0.5 common; ipo takes it as its τ, and sigmoid_norm wants 2 to 10."""
+    loss: Literal[
+        "sigmoid", "sigmoid_norm", "hinge", "ipo", "apo_zero", "apo_down", "nca_pair", "bco_pair", "sppo_hard", "aot",
+        "aot_unpaired", "discopop",
+    ] = _setting("loss", "sigmoid", "loss", also=("loss_type", "dpo_loss_type", "pref_loss"))  # fmt: skip
+    """Loss of a pair. sigmoid is DPO's own, sigmoid_norm the same per token; hinge and ipo stop pushing once a pair is
+    told apart; apo_down is for chosen answers that are worse than the model's own; aot compares whole batches."""
+    sft_weight: float = _setting(
+        "sft_weight", 0.0, "SFT weight", also=("rpo_alpha", "pref_ftx", "dpo_ftx"), usual=1.0, ge=0, le=100
+    )
+    """Weight of the supervised loss on the chosen answers, added to the loss of the pairs (RPO). It keeps them from
+    becoming less likely; 0 for none, 1 is usual."""
+    ld_alpha: float | None = _setting("ld_alpha", None, "length weight", also=("ld_alpha",), advanced=True, ge=0, le=1)
+    """Weight of what an answer is longer than the other of its pair (LD-DPO), against a taste for length; empty for 1.
+    """

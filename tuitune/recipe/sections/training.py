@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from tuitune.recipe.declaration import Count, Needs, Section, rule, setting
+from tuitune.recipe.sections.objective import objectives_that_read
 
 
 class TrainingSection(Section):
@@ -52,7 +53,15 @@ class TrainingSection(Section):
     """Recompute activations in the backward pass: far less memory, about 25 % slower."""
     precision: Literal["auto", "bf16", "fp16", "fp32"] = setting("auto", "precision", affects="training")
     """Number format of the arithmetic; auto takes bf16 where the GPU has it, else fp16, and fp32 on a CPU."""
-    neftune_alpha: float | None = setting(None, "NEFTune noise", affects="training", advanced=True, gt=0, le=100)
+    neftune_alpha: float | None = setting(
+        None,
+        "NEFTune noise",
+        affects="training",
+        needs=objectives_that_read("training.neftune_alpha"),
+        advanced=True,
+        gt=0,
+        le=100,
+    )
     """Noise added to the embeddings while training (NEFTune), often 5; empty for none."""
     workers: int | None = setting(None, "data workers", affects="nothing", unit="processes", advanced=True, ge=0, le=64)
     """Processes that prepare batches; empty for 2 on a GPU and none on a CPU. Raise it when an alert says that training

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from itertools import chain, groupby
 from typing import Any
 
+from tuitune.metrics import Metric
 from tuitune.objectives import METRICS
 from tuitune.runs.read.marks import Marks, RunMark
 from tuitune.runs.read.state import PROGRESS
@@ -22,6 +23,9 @@ MEMORY = {part: f"{part}_memory_bytes" for part in ("peak", "reserved", "context
 
 _PLACES = ("step", "epoch", "tokens", "time", "step_seconds")
 """Where a record stands, beside its metrics: trained tokens since the start, seconds since the epoch."""
+
+Change = tuple[float | None, float | None]
+"""A figure of the base model, and of the model in training when it was last measured."""
 
 
 class StepColumns:
@@ -92,10 +96,21 @@ class History:
         self._marks = Marks()
 
     @property
-    def perplexities(self) -> tuple[float | None, float | None]:
+    def perplexities(self) -> Change:
         """Held-out perplexity of the base model, and of the model in training when it was last measured."""
-        base = [one.perplexity for one in self.evaluations if one.label == "base"]
-        later = [one.perplexity for one in self.evaluations if one.label != "base"]
+        return self._change("perplexity")
+
+    @property
+    def held_out_changes(self) -> list[tuple[Metric, Change]]:
+        """The same of the metrics beside the loss that were measured on held-out rows."""
+        keys = self.evaluations[-1].extra if self.evaluations else ()
+        measured = [metric for metric in METRICS.values() if metric.held_out and metric.key in keys]
+        changes = [(metric, self._change(metric.key)) for metric in measured]
+        return [(metric, change) for metric, change in changes if change != (None, None)]
+
+    def _change(self, key: str) -> Change:
+        base = [one.figure(key) for one in self.evaluations if one.label == "base"]
+        later = [one.figure(key) for one in self.evaluations if one.label != "base"]
         return (base or [None])[-1], (later or [None])[-1]
 
     @property

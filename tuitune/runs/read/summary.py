@@ -41,9 +41,10 @@ class Summary:
     """The keys of `show --json`, as the contract names them, and `created_at`. Times are seconds since the epoch.
 
     `life` counts the times that the run was started (0: never); `checkpoint` is the step of the newest checkpoint that
-    counts; `exact` says whether the last resumption was exact (None where the run was never resumed). `started_at` is
-    when the first engine started; `ended_at` is None for a paused run, which goes on. `trained_seconds` and
-    `waited_seconds` are those of the lives that have ended, None before one has.
+    counts; `exact` says whether the last resumption was exact (None where the run was never resumed). `held_out` has
+    what evaluations measure beside loss and perplexity, of the base and of the model when it was last measured.
+    `started_at` is when the first engine started; `ended_at` is None for a paused run, which goes on. `trained_seconds`
+    and `waited_seconds` are those of the lives that have ended, None before one has.
     """
 
     id: str
@@ -57,6 +58,7 @@ class Summary:
     loss: float | None
     eval_loss: float | None
     perplexity: dict[str, float | None]
+    held_out: dict[str, dict[str, float | None]]
     tokens_per_second: float | None
     peak_memory_bytes: int | None
     started_at: float | None
@@ -237,6 +239,9 @@ class RunView(History):
             loss=_last(steps["loss"]),
             eval_loss=self.evaluations[-1].loss if self.evaluations else None,
             perplexity={label: measured.get(label) for label in ("base", "tuned")},
+            held_out={
+                one.key: dict(zip(("base", "tuned"), change, strict=True)) for one, change in self.held_out_changes
+            },
             tokens_per_second=_last(steps["tokens_per_second"]),
             peak_memory_bytes=_whole(self.memory["peak"] or None),
             started_at=self._started_at,

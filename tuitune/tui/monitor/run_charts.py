@@ -144,13 +144,17 @@ class RunCharts:
 
     def value(self, metric: str) -> Content:
         """The newest value of a metric, for the right of its title; of both curves where evaluations measure it."""
+        value, held_out = self.newest(metric), self.curves.held_out.get(metric)
+        return value if held_out is None or not value else _beside(value, held_out)
+
+    def newest(self, metric: str) -> Content:
+        """The newest value of a metric in training."""
         declared, last, held_out = METRICS[metric], self.curves.last(metric), self.curves.held_out.get(metric)
         broken = declared.breaks and self.curves.broke_off(metric)
         if last is None and not broken:
             return Content("")
         colour = "bold $bad" if broken else "$foreground" if held_out is None else "$chart-1"
-        value = Content.styled("not a number" if broken else declared.shown(last), colour)
-        return value if held_out is None else _beside(value, held_out)
+        return Content.styled("not a number" if broken else declared.shown(last), colour)
 
 
 def _beside(train: Content, held_out: HeldOut) -> Content:

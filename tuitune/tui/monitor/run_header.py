@@ -116,7 +116,7 @@ def _moment(view: RunView, moment: Moment) -> Iterator[Figure | None]:
     if summary.tokens_per_second is not None:
         yield METRICS["tokens_per_second"].shown(summary.tokens_per_second)
     yield resumed_figure(view)
-    yield from _perplexity(view)
+    yield from _held_out(view)
     yield from _memory(view)
 
 
@@ -126,7 +126,7 @@ def _results(view: RunView, moment: Moment) -> Iterator[Figure | None]:
     if summary.state != "finished" and not moment.foreign:
         where = "the beginning (no checkpoint)" if summary.checkpoint is None else f"step {summary.checkpoint:,}"
         yield (f"press r to resume from {where}", "$accent bold")
-    yield from _perplexity(view)
+    yield from _held_out(view)
     yield from _answers(view)
     if summary.loss is not None:
         yield labelled(METRICS["loss"].title, METRICS["loss"].shown(summary.loss))
@@ -145,8 +145,10 @@ def _memory(view: RunView) -> Iterator[Figure]:
             yield labelled(label, bytes_text(view.memory[kind]))
 
 
-def _perplexity(view: RunView) -> Iterator[Figure]:
+def _held_out(view: RunView) -> Iterator[Figure]:
     yield from _change("perplexity", *view.perplexities, lambda one: f"{one:.3g}" if one < 1000 else count_text(one))
+    for metric, change in view.held_out_changes:
+        yield from _change(metric.short or metric.title, *change, metric.shown)
 
 
 def _answers(view: RunView) -> Iterator[Figure]:

@@ -200,7 +200,7 @@ class RunPanes(Horizontal):
     def _draw_strip(self) -> None:
         curves = self.charts.curves
         metrics = [
-            (metric.short, self.charts.value(metric.key).plain or "–", curves.recent(metric.key))
+            (metric.short, self.charts.newest(metric.key).plain or "–", curves.recent(metric.key))
             for metric in self.charts.metrics
             if metric.pane != "first"
         ]

@@ -11,7 +11,7 @@ from tuitune.cli.requests import carry_out, latest
 from tuitune.runs.store.records import Record
 from tuitune.runs.store.records.training import Evaluation
 from tuitune.units import number_text
-from tuitune.views.event_texts import step_text
+from tuitune.views.event_texts import measured_texts, step_text
 
 
 def arguments(parser: Parser) -> None:
@@ -28,5 +28,5 @@ def _pairs(record: Record) -> Pairs:
     return [
         ("step", step_text(measured.step)),
         ("held-out loss", number_text(measured.loss) + rows),
-        ("perplexity", number_text(measured.perplexity)),
+        *measured_texts(measured),
     ]

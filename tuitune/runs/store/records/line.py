@@ -133,10 +133,11 @@ class Line:
         return self.kind or str(self.extra.get(self.KEY, ""))
 
     def body(self) -> dict[str, Any]:
-        """As it is written: without what the journal adds."""
+        """As it is written: without what the journal adds, with what its kind does not know."""
         named = {self.KEY: self.kind} if self.kind else {}
         own = {name: value for name, value in self._values().items() if name not in _HEAD}
-        return {**named, **{name: value for name, value in own.items() if value is not None or name not in self.rare}}
+        written = {name: value for name, value in own.items() if value is not None or name not in self.rare}
+        return {**named, **written, **self.extra}
 
     def figure(self, key: str) -> float | None:
         """A number of the record, whether its kind knows the key or not."""

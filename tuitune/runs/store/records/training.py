@@ -58,7 +58,9 @@ class Step(Line, kind="step"):
 
 
 class Evaluation(Line, kind="eval"):
-    """The held-out loss; figures on one `basis` compare. Other metrics that were measured stand in `extra`."""
+    """The held-out loss; figures on one `basis` compare. `perplexity` is None of a loss that is no mean over tokens.
+    Other metrics that were measured stand in `extra`.
+    """
 
     step: Count = None
     epoch: Number = None

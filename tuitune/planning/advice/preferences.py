@@ -1,0 +1,67 @@
+"""Advice on learning from preferences: how fast, from which base, by which loss, and what the reference costs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tuitune.planning.checks.situation import Advice, Situation
+from tuitune.units import bytes_text, number_text
+
+BY_BATCH = ("aot", "aot_unpaired")
+"""Losses that compare the pairs of a batch with each other."""
+
+_PER_TOKEN_BETA, _LEAST_PER_TOKEN_BETA = 5.0, 1.0
+"""Of the loss per token (Tülu 3, arXiv 2411.15124, section 5), and from where on it pushes at all."""
+
+
+def preference_advice(now: Situation) -> Iterator[Advice]:
+    """All advice that applies to an objective that compares answers with a reference."""
+    if now.recipe.optimises.compares:
+        for rule in (_rate, _base, _batch, _beta, _reference):
+            yield from rule(now)
+
+
+def _rate(now: Situation) -> Iterator[Advice]:
+    """A rate that is usual for answers soon makes the model forget how to write them, above all a large one."""
+    objective, training, key = now.recipe.optimises, now.recipe.training, "training.learning_rate"
+    usual = now.recipe.method.rates.usual
+    if now.is_large and usual <= training.learning_rate <= now.recipe.method.rates.highest * objective.rate:
+        better = usual * objective.rate
+        message = (
+            f"{number_text(training.learning_rate)} is a rate for example answers; {objective.title} takes "
+            f"{1 / objective.rate:.0f} times less: {number_text(better)} is usual"
+        )
+        yield Advice("preference-rate", "warning", key, message, {key: better})
+
+
+def _base(now: Situation) -> Iterator[Advice]:
+    """Preferences choose among answers that a model gives already: they do not teach it to answer."""
+    if now.model.facts is not None and now.model.facts.chat_template is False:
+        message = (
+            "preferences refine the answers of a model that answers already, and this one has no chat template; choose "
+            'its instruct version, or train it on answers first (objective.kind = "sft", adapter.method = "none")'
+        )
+        yield Advice("warm-start", "info", "model.id", message)
+
+
+def _batch(now: Situation) -> Iterator[Advice]:
+    loss = now.recipe.objective.loss
+    if loss in BY_BATCH and now.recipe.training.batch_size == 1:
+        message = f"{loss} compares the pairs of a batch, and one pair is compared with itself; take 4 or more"
+        yield Advice("batch-of-one", "warning", "training.batch_size", message, {"training.batch_size": 4})
+
+
+def _beta(now: Situation) -> Iterator[Advice]:
+    wanted = now.recipe.objective
+    if wanted.loss == "sigmoid_norm" and wanted.beta < _LEAST_PER_TOKEN_BETA:
+        message = f"sigmoid_norm goes by the mean of a token, so β = {wanted.beta:g} hardly pushes; 2 to 10 is usual"
+        yield Advice("beta-per-token", "warning", "objective.beta", message, {"objective.beta": _PER_TOKEN_BETA})
+
+
+def _reference(now: Situation) -> Iterator[Advice]:
+    """With an adapter the reference is the base with the adapter off, which costs a forward pass and no memory."""
+    if now.recipe.method.trains_base:
+        kept = now.forecast.parts.get("reference") if now.forecast else None
+        size = f" of {bytes_text(kept)}" if kept else ""
+        message = f"a frozen copy of the model{size} is kept as the reference; an adapter needs none"
+        yield Advice("reference", "info", "adapter.method", message, {"adapter.method": "lora"})
