@@ -109,7 +109,7 @@ def test_a_recipe_is_named_after_its_file(cli, tmp_path: Path, file: str, name: 
 
 def test_check_says_when_memory_cannot_be_known(cli, tmp_path: Path) -> None:
     recipe = tmp_path / "hub.toml"
-    cli("new", "--set", "model.id=Qwen/Qwen3-8B", "-o", recipe)
+    cli("new", "--set", "model.id=acme/unknown-8b", "-o", recipe)
     answer = cli("check", recipe)
     assert answer.code == 0
     assert "not known before the model is on this machine" in answer.out

@@ -99,7 +99,7 @@ def test_a_stop_before_the_first_step_ends_the_run_at_once(prepared: Callable[..
     held_back = int(status["SigBlk"], 16)  # an exception in the middle of torch's own import is an abort
     assert held_back >> (signal.SIGTERM - 1) & 1 and held_back >> (signal.SIGINT - 1) & 1
     process.send_signal(signal.SIGTERM)
-    assert process.wait(20) == 3
+    assert process.wait(60) == 3
     assert read_all(run.metrics_file)[-1]["outcome"] == "stopped"
     assert not run.adapter.exists()
 

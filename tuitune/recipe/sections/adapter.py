@@ -80,11 +80,11 @@ class AdapterSection(Section):
     cut_every: Count = _setting("cut_every", 10, "cut every", also=("deltaT",), unit="steps", advanced=True)
     """Optimizer steps between two cuts."""
     importance_smoothing: float = _setting(
-        "importance_smoothing", 0.85, "smoothing of importance", also=("beta1",), advanced=True, gt=0, lt=1
+        "importance_smoothing", 0.85, "importance smoothing", also=("beta1",), advanced=True, gt=0, lt=1
     )
     """Share of its former value in the moving average of how much each weight matters."""
     uncertainty_smoothing: float = _setting(
-        "uncertainty_smoothing", 0.85, "smoothing of uncertainty", also=("beta2",), advanced=True, gt=0, lt=1
+        "uncertainty_smoothing", 0.85, "uncertainty smoothing", also=("beta2",), advanced=True, gt=0, lt=1
     )
     """Share of its former value in the moving average of how much that varies."""
     orthogonality: float = _setting(
