@@ -25,6 +25,8 @@ def values(one: Setting) -> st.SearchStrategy[Any]:
     """Values that the schema takes for a setting."""
     if one.key == "run.name":
         return st.from_regex(r"[a-z0-9][a-z0-9._-]{0,63}", fullmatch=True)
+    if one.key == "adapter.layers":
+        return st.from_regex(r"([0-9]{1,4}(-[0-9]{1,4})?(, ?[0-9]{1,4})?)?", fullmatch=True)
     if one.key == "data.eval":
         return st.none() | TEXT.filter(lambda text: not is_number(text)) | st.floats(0, 0.5, exclude_min=True)
     if one.kind == "choice":

@@ -14,7 +14,13 @@ from tuitune.recipe.overrides import with_values
 from tuitune.recipe.schema import Recipe
 from tuitune.recipe.settings import Setting, settings
 
-NAMED: dict[str, Any] = {"data.train": "other.jsonl", "data.eval": "other.jsonl", "data.mix": {"other.jsonl": 0.1}}
+NAMED: dict[str, Any] = {
+    "data.train": "other.jsonl",
+    "data.eval": "other.jsonl",
+    "data.mix": {"other.jsonl": 0.1},
+    "adapter.layers": "0-3",
+    "adapter.lora_plus": 16.0,
+}
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 else:
     MethodName = Literal[tuple(METHODS)]
 
-_RANGE = r"\d{1,4}(-\d{1,4})?"
+_RANGE = r"[0-9]{1,4}(-[0-9]{1,4})?"
 
 _HELP = "; ".join(f"{method.name} {method.does}" for method in METHODS.values())
 
