@@ -50,9 +50,9 @@ EXACT = {
         },
         4,
     ),
-    "an 8-bit optimizer": ({"training__optimizer": "adamw_8bit", "training__weight_decay": 0.01}, 3),
 }  # fmt: skip
 SLOW = {
+    "an 8-bit optimizer": ({"training__optimizer": "adamw_8bit", "training__weight_decay": 0.01}, 3),
     "paged": ({"training__optimizer": "paged_adamw_8bit"}, 3),
     "paged, 32 bits": ({"training__optimizer": "paged_adamw_32bit"}, 3),
     "adafactor": ({"training__optimizer": "adafactor"}, 3),

@@ -102,17 +102,22 @@ def test_accumulated_batches_are_as_good_as_one(carried_out: Carry) -> None:
             assert one[key] == pytest.approx(other[key], rel=1e-3, abs=1e-5), key
 
 
+OTHER_LOSSES = {"objective__loss": "ipo", "objective__sft_weight": 1.0, "objective__ld_alpha": 0.5}
+
+
 @pytest.mark.parametrize(
     ("settings", "step"),
     [
-        ({"training__log_every": 3}, 4),
-        ({"objective__loss": "ipo", "objective__sft_weight": 1.0, "objective__ld_alpha": 0.5}, 3),
-        ({"adapter__method": "none", "training__learning_rate": 1e-3}, 3),
-        ({"training__gradient_checkpointing": True, "training__workers": 1}, 2),
-        ({"quantization__bits": 4}, 3),
+        pytest.param({"training__log_every": 3}, 4, id="between two records"),
+        pytest.param({"adapter__method": "none", "training__learning_rate": 1e-3}, 3, id="every weight"),
+        pytest.param(OTHER_LOSSES, 3, id="other losses", marks=pytest.mark.slow),
+        pytest.param(
+            {"training__gradient_checkpointing": True, "training__workers": 1}, 2,
+            id="recomputed, with workers", marks=pytest.mark.slow,
+        ),
+        pytest.param({"quantization__bits": 4}, 3, id="4 bits", marks=pytest.mark.slow),
     ],
-    ids=["between two records", "other losses", "every weight", "recomputed, with workers", "4 bits"],
-)
+)  # fmt: skip
 def test_a_run_goes_on_exactly(carried_out: Carry, settings: dict[str, Any], step: int) -> None:
     goes_on_exactly(carried_out, settings, step)
 
@@ -143,6 +148,7 @@ def test_a_killed_run_and_a_paused_one_come_to_the_same(carried_out: Carry, pref
     assert metrics(whole.run) == metrics(run)
 
 
+@pytest.mark.slow
 def test_with_half_the_batch_it_goes_on_with_the_same_pairs(carried_out: Carry) -> None:
     """What a retry does where memory ran out: twice the accumulation."""
     from tuitune.engine.worker import carry_out
