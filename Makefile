@@ -7,8 +7,11 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-# Three at a time, as tests of real processes wait much; files in their own order: those that are few tests and many seconds first.
-FAST := -n 3 --dist loadfile --no-loadscope-reorder -m "not slow and not gpu"
+# Four at a time, as tests of real processes wait much; files in their own order: those that are few tests and many seconds first.
+FAST := -n 4 --dist loadfile --no-loadscope-reorder -m "not slow and not gpu"
+
+# Hundreds of processes start: what Python compiles of this project is kept for the next one.
+export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: demo test coverage test-slow test-gpu soak lint benchmarks clean
 

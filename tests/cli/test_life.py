@@ -7,6 +7,8 @@ import re
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.cli.conftest import TINY, start
 from tests.runs.harness import wait_for
 from tuitune.recipe.document import read
@@ -29,6 +31,7 @@ SETTINGS = [
 ]
 
 
+@pytest.mark.slow
 def test_a_run_is_tuned_saved_measured_asked_paused_and_resumed(cli, home: Path, tmp_path: Path) -> None:
     recipe = tmp_path / "life.toml"
     assert cli("new", *(part for value in SETTINGS for part in ("--set", value)), "-o", recipe).code == 0

@@ -63,6 +63,7 @@ def test_a_page_is_asked_for_without_a_word_on_the_command_line(monkeypatch: pyt
     assert len(begun) == 1 and SECRET not in " ".join(begun[0])
 
 
+@pytest.mark.slow
 def test_a_run_that_is_detached_followed_and_stopped_keeps_it_in_its_recipe_alone(
     cli, home: Path, tmp_path: Path
 ) -> None:

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.cli.conftest import Trained
 from tuitune.runs.store.directory import list_runs
 from tuitune.runs.store.journal import read_all
@@ -36,6 +38,7 @@ def test_the_result_is_an_adapter_of_two_peft_files(trained: Trained) -> None:
     assert not any(name.endswith((".bin", ".pt", ".pkl")) for name in names)
 
 
+@pytest.mark.slow
 def test_what_a_finished_run_says_of_its_use_runs_as_it_is_pasted(trained: Trained, cli, tmp_path: Path) -> None:
     """As told at the end of training and by `show`; the answer is what the run's own sample was."""
     code = trained.printed.out.split("Use it from Python:\n\n")[1]

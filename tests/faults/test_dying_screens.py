@@ -43,6 +43,7 @@ def test_a_launch_that_dies_leaves_one_worker_or_none(fresh_home: MakeHome, tmp_
     assert workers["waiting for its first event"] == workers["it is at work"] == 1
 
 
+@pytest.mark.slow
 def test_a_resume_that_dies_leaves_one_worker_or_none(fresh_home: MakeHome, tmp_path: Path) -> None:
     home = fresh_home()
     points(home, tmp_path / "done")

@@ -23,6 +23,7 @@ def test_a_killed_engine_leaves_a_run_that_ends_the_same(experiment: Experiment)
     assert begun == ["the beginning", "step 2", "step 4", "step 6"]
 
 
+@pytest.mark.slow
 def test_the_moments_around_every_commit(experiment: Experiment) -> None:
     """At the rename, at what comes right after, and in the middle of dropping the checkpoint before; and in the middle
     of every file that is written whole."""

@@ -248,6 +248,14 @@ DAMAGED = [
 ]
 
 
+def waited_anew(queue: Path, content: bytes) -> bool:
+    """Whether the order is that of the runs; damages the queue again where a contender wrote it at the same moment."""
+    if in_order := named(waiting()) == ["one", "two"]:
+        return in_order
+    queue.write_bytes(content)
+    return False
+
+
 def test_a_damaged_queue_is_made_anew_in_the_order_of_the_runs(start: Start, holder: SlotHolder, home: Path) -> None:
     runs = [new_run("one"), new_run("two")]
     contenders = [start(run) for run in reversed(runs)]
@@ -257,8 +265,7 @@ def test_a_damaged_queue_is_made_anew_in_the_order_of_the_runs(start: Start, hol
     for content in DAMAGED:
         move(runs[1], 1)
         assert named(waiting()) == ["two", "one"]
-        (home / "queue.json").write_bytes(content)
-        wait_for(lambda: named(waiting()) == ["one", "two"])
+        wait_for(lambda: waited_anew(home / "queue.json", content))
         wait_for(waiting_list.is_sound)
     holder.release()
     assert contenders[1].holds() == "cpu"

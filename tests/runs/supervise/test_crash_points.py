@@ -57,9 +57,8 @@ def test_no_event_that_was_acknowledged_is_lost(run: Run, mode: str) -> None:
 QUICK_ENGINE = [sys.executable, "-S", "-c", "raise SystemExit(3)"]
 
 
-@pytest.mark.parametrize(
-    "mode", ["torn", pytest.param("before", marks=pytest.mark.slow), pytest.param("after", marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("mode", MODES)
 def test_a_life_that_is_killed_anywhere_is_followed_by_another(mode: str) -> None:
     """Twice in a row, and then the run comes to its end: with a whole journal, and each life ended once."""
     points, survived = 0, False
