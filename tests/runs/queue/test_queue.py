@@ -8,6 +8,7 @@ import signal
 import stat
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 
@@ -248,7 +249,7 @@ DAMAGED = [
 ]
 
 
-def waited_anew(queue: Path, content: bytes) -> bool:
+def made_anew(queue: Path, content: bytes) -> bool:
     """Whether the order is that of the runs; damages the queue again where a contender wrote it at the same moment."""
     if in_order := named(waiting()) == ["one", "two"]:
         return in_order
@@ -265,7 +266,7 @@ def test_a_damaged_queue_is_made_anew_in_the_order_of_the_runs(start: Start, hol
     for content in DAMAGED:
         move(runs[1], 1)
         assert named(waiting()) == ["two", "one"]
-        wait_for(lambda: waited_anew(home / "queue.json", content))
+        wait_for(partial(made_anew, home / "queue.json", content))
         wait_for(waiting_list.is_sound)
     holder.release()
     assert contenders[1].holds() == "cpu"
