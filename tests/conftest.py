@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,14 @@ __all__ = ["home", "warm", "warm_python", "warm_server"]
 
 settings.register_profile("tuitune", max_examples=40, deadline=None, derandomize="CI" in os.environ)
 settings.load_profile("tuitune")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_devices(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Device leases away from the user's, so that no run of the tests waits for a run of theirs."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("runtime")))
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -135,6 +135,7 @@ def redact(text: str) -> str:
     return redactor()(text)
 
 
+@lru_cache(maxsize=1024)
 def is_secret(name: str) -> bool:
     """Whether what bears this name is a credential, as `redact` judges the names of variables."""
     return _SECRET_VARIABLE.search(name) is not None

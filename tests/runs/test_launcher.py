@@ -176,7 +176,7 @@ UNIT = """#!/bin/sh
 echo "$@" > "$0.said"
 while [ "$1" != "--" ]; do shift; done
 shift
-exec env AS_A_UNIT=yes XDG_RUNTIME_DIR=RUNTIME "$@"
+exec env AS_A_UNIT=yes XDG_RUNTIME_DIR=OURS "$@"
 """
 
 
@@ -186,7 +186,7 @@ def manager(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "bin"
     folder.mkdir()
     program = folder / "systemd-run"
-    program.write_text(UNIT.replace("RUNTIME", os.environ["XDG_RUNTIME_DIR"]))
+    program.write_text(UNIT.replace("OURS", os.environ["XDG_RUNTIME_DIR"]))
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
     monkeypatch.setattr(launcher, "session", lambda: Session(login="session", kills=True, lingers=True, manager=True))

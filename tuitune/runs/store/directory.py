@@ -112,13 +112,14 @@ def create(recipe: Recipe, *, info: Mapping[str, Any] | None = None) -> Run:
 
 def list_runs() -> list[Run]:
     """Every run in the runs folder, newest first, damaged ones too; a link, or what has no run's name, is none."""
+    home = paths.runs_home()
     try:
-        with os.scandir(paths.runs_home()) as entries:
+        with os.scandir(home) as entries:
             found = [entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
     except OSError:
         return []
     names = sorted(filter(_DIRECTORY.fullmatch, found), reverse=True)
-    return [Run(paths.runs_home() / name) for name in names]
+    return [Run(home / name) for name in names]
 
 
 def find(reference: str) -> Run:
