@@ -7,7 +7,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-# Four at a time, as tests of real processes wait much; files in their own order: those that are few tests and many seconds first.
+# Four at a time, as tests of real processes wait much; the screens' long files first, so that none is last and alone (tests/conftest.py).
 FAST := -n 4 --dist loadfile --no-loadscope-reorder -m "not slow and not gpu"
 
 # Hundreds of processes start: what Python compiles of this project is kept for the next one.

@@ -17,6 +17,11 @@ settings.register_profile("tuitune", max_examples=40, deadline=None, derandomize
 settings.load_profile("tuitune")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The screens first: their files are long, and the one that is begun last should be short."""
+    items.sort(key=lambda item: not item.nodeid.startswith("tests/tui/"))
+
+
 @pytest.fixture(scope="session", autouse=True)
 def own_devices(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Device leases away from the user's, so that no run of the tests waits for a run of theirs."""

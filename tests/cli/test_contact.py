@@ -128,6 +128,7 @@ def test_a_check_that_hangs_is_given_up(cli: Cli, nvml: ModuleType, monkeypatch:
     assert "took more than 2 s" in answer.out
 
 
+@pytest.mark.slow
 def test_a_device_is_tried_by_an_engine(
     cli: Cli, nvml: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -51,7 +51,7 @@ def test_wrong_options_are_refused(wrong: list[str], cli) -> None:
     assert answer.code == 2 and answer.err and not answer.out
 
 
-def test_lengths_and_trained_share_with_a_model(cli, tmp_path: Path) -> None:
+def test_lengths_and_trained_share_with_a_model(warm: None, cli, tmp_path: Path) -> None:
     path = written(tmp_path / "rows.jsonl", [ROW] * 8)
     roles = ["--columns", "prompt=q", "completion=a"]
     answer = cli("data", "inspect", path, *roles, "--model", "bundled:nano", "--json")

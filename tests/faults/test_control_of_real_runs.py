@@ -24,6 +24,7 @@ def environment(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(name, value)
 
 
+@pytest.mark.slow
 def test_a_pause_frees_the_machine_and_resumes_to_the_identical_curve(engines: Engines) -> None:
     settings = {"training__max_steps": 150, "checkpoints__every": "end", "adapter__dropout": 0.1}
     alone = engines.run(**settings)

@@ -63,7 +63,7 @@ def story(engines: Engines, home_for_module: Path, tmp_path_factory: pytest.Temp
 
 def _tell(engines: Engines, told: Path) -> Story:
     run = real_runs.launch(
-        engines, training__max_steps=150, checkpoints__every=20, training__workers=1,
+        engines, training__max_steps=80, checkpoints__every=20, training__workers=1,
         run__notify=f"sh -c 'env | tee {told} >&2'",
     )  # fmt: skip
     real_runs.until(run, lambda: real_runs.step(run) >= 20)

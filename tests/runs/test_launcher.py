@@ -81,11 +81,22 @@ def test_a_launched_run_is_at_work_when_it_is_returned(rows: Path) -> None:
         assert stat.S_IMODE(path.stat().st_mode) == (0o700 if path.is_dir() else 0o600), path
 
 
+@pytest.fixture
+def brief(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is launched has a stand-in for its engine, which finishes at once."""
+
+    def started(run: Run) -> None:
+        start_supervisor(run, command=supervise_command(run, engine(run, "finish")))
+
+    start_supervisor = launcher.start_supervisor
+    monkeypatch.setattr(launcher, "start_supervisor", started)
+
+
+@pytest.mark.usefixtures("brief")
 def test_it_is_recorded_where_a_run_comes_from(rows: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_TOKEN", "hf_thisisasecretofmine")
     monkeypatch.setattr(sys, "argv", ["tuitune", "train", "--set", "run.notes=hf_thisisasecretofmine"])
     run = launch(recipe(train="rows.jsonl", eval=None))
-    spool.request(run, "stop")
     record = json.loads(run.run_file.read_text())
     assert record["command_line"][-1] == "run.notes=•••"
     assert record["packages"]["transformers"][0].isdigit()
@@ -145,10 +156,9 @@ def test_a_supervisor_finds_tuitune_in_a_checkout_that_is_not_installed(run: Run
         launcher.start_supervisor(run, command=[sys.executable, "-c", "import os; print(os.environ['PYTHONPATH'])"])
 
 
+@pytest.mark.usefixtures("brief")
 def test_a_second_run_of_a_name_is_told_apart(rows: Path) -> None:
     runs = [launch(recipe(train="rows.jsonl", eval=None)) for _ in range(3)]
-    for run in runs:
-        spool.request(run, "stop")
     assert [run.name for run in runs] == ["my-run", "my-run-2", "my-run-3"]
     assert document.read(runs[1].recipe_file).run.name == "my-run-2"
     wait_for(lambda: all(events(run, "ended") for run in runs), seconds=90)

@@ -72,6 +72,7 @@ def test_it_is_found_refused_more_of_the_same_and_can_be_deleted(frozen: Run) ->
     assert not frozen.path.exists()
 
 
+@pytest.mark.slow
 def test_extended_it_starts_from_the_beginning_and_says_so(frozen: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """With the real engine: its checkpoint has no manifest, so nobody knows whether it is whole."""
     monkeypatch.setenv("OMP_NUM_THREADS", "1")

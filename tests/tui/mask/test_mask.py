@@ -228,7 +228,7 @@ async def test_leaving_keeps_the_process_for_the_next_row_that_is_looked_at(data
         assert inspector._process is not None and inspector._process.pid == pid
 
 
-async def test_the_engine_shows_the_mask_of_the_bundled_model(tmp_path: Path) -> None:
+async def test_the_engine_shows_the_mask_of_the_bundled_model(warm: None, tmp_path: Path) -> None:
     path = tmp_path / "chat.jsonl"
     answer = "Sorry. Another one is sent today."
     turns = [{"role": "user", "content": "My parcel\tis late."}, {"role": "assistant", "content": answer}]
