@@ -135,6 +135,14 @@ def test_limits_are_shown_as_they_are_now(make_run: MakeRun) -> None:
     assert "cost" not in head(run, 200)
 
 
+def test_a_run_that_is_loaded_and_has_no_step_is_not_starting(make_run: MakeRun) -> None:
+    """The first step may take minutes: its engine has long started."""
+    run = make_run("first", state="training", steps=0, total=400)
+    metric(run, "plan", total_steps=400)
+    metric(run, "phase", phase="training", text="training")
+    assert "at the first step · elapsed" in head(run) and "starting" not in head(run)
+
+
 def test_what_was_asked_stands_first(make_run: MakeRun) -> None:
     run = make_run("asked", state="training", steps=5, total=30)
     assert head(run, asked="checkpoint requested …").split("\n")[1].startswith("checkpoint requested …")

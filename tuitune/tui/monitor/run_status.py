@@ -167,7 +167,7 @@ def waiting_line(view: RunView, state: str, moment: Moment, width: int) -> Conte
     if state == "stopping" and (killing := escalation_text(view, now)):
         return joined([(killing, "$warn bold"), asked, elapsed], width)
     if phase is None or phase.phase == "training":
-        return joined([asked, _stopping_words(view) if state == "stopping" else "starting the engine", elapsed], width)
+        return joined([asked, _before_a_step(view, state), elapsed], width)
     figures: list[Figure | None] = [clean(phase.text or phase.phase or "starting", limit=max(width - 26, 20))]
     done, total = phase.done, phase.total
     if done is not None and total:
@@ -177,6 +177,13 @@ def waiting_line(view: RunView, state: str, moment: Moment, width: int) -> Conte
         amount = bytes_text if phase.unit == "bytes" else count_text
         figures.append(f"{amount(done)} of {amount(total)}" if total else amount(done))
     return joined([asked, *figures], width)
+
+
+def _before_a_step(view: RunView, state: str) -> str:
+    """What a run is at that is loaded and has no step to show."""
+    if state == "stopping":
+        return _stopping_words(view)
+    return "at the first step" if state == "training" else "starting the engine"
 
 
 def _stopping_words(view: RunView) -> str:
