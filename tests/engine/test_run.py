@@ -91,6 +91,7 @@ def test_samples_evaluation_and_checkpoints_do_not_change_training(carried: Carr
     assert plain.losses == busy.losses and len(plain.losses) == 4
 
 
+@pytest.mark.slow
 def test_a_stop_before_the_first_step_ends_the_run_at_once(prepared: Callable[..., Run]) -> None:
     run = prepared()
     process = spawn(run, env=SPAWN)

@@ -16,6 +16,7 @@ def damaged(engines: Engines, home_for_module: Path) -> Damaged:
     return Damaged(Experiment(engines, checkpoints__keep=2))
 
 
+@pytest.mark.slow
 def test_every_file_and_every_damage_is_noticed(damaged: Damaged, tmp_path: Path) -> None:
     assert {"MANIFEST.json", "adapter_model.safetensors", "optimizer.pt", "scheduler.pt"} <= set(damaged.files)
     damages = list(DAMAGES)

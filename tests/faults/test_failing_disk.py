@@ -85,6 +85,7 @@ def test_a_disk_that_stays_full(experiment: Experiment, found: list[Call], tmp_p
         fail_from_then_on(experiment, call, "ENOSPC", tmp_path / "trace")
 
 
+@pytest.mark.slow
 def test_a_sync_that_fails(experiment: Experiment, found: list[Call], tmp_path: Path) -> None:
     syncs = moments(found, SYNCS)
     of_checkpoints = [call for call in syncs if saves_a_checkpoint(call)]

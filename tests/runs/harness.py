@@ -11,9 +11,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
+import pytest
+
 from tuitune.hardware.gpus import PATIENCE
 from tuitune.problem import TuituneError
 from tuitune.recipe.sections.hardware import HardwareSection
+from tuitune.runs import launcher
 from tuitune.runs.queue.slots import Busy, SlotHolder, Slots
 from tuitune.runs.store import identity, journal
 from tuitune.runs.store.directory import Run
@@ -80,6 +83,16 @@ def supervise_command(
     """
     options = {"command": command, "constants": {**QUICK, **(constants or {})}, "life": life}
     return [sys.executable, "-P", "-c", _SUPERVISE, str(run.path), json.dumps(options)]
+
+
+def launch_stand_ins(patch: pytest.MonkeyPatch, behaviour: str) -> None:
+    """Have the launcher start supervisors whose engine is a stand-in."""
+
+    def started(run: Run) -> None:
+        real(run, command=supervise_command(run, engine(run, behaviour)))
+
+    real = launcher.start_supervisor
+    patch.setattr(launcher, "start_supervisor", started)
 
 
 def start_supervisor(

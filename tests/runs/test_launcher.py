@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.runs.harness import ROOT, engine, events, supervise_command, wait_for
+from tests.runs.harness import ROOT, engine, events, launch_stand_ins, supervise_command, wait_for
 from tuitune.hardware.session import Session
 from tuitune.problem import TuituneError
 from tuitune.recipe import document
@@ -84,12 +84,7 @@ def test_a_launched_run_is_at_work_when_it_is_returned(rows: Path) -> None:
 @pytest.fixture
 def brief(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is launched has a stand-in for its engine, which finishes at once."""
-
-    def started(run: Run) -> None:
-        start_supervisor(run, command=supervise_command(run, engine(run, "finish")))
-
-    start_supervisor = launcher.start_supervisor
-    monkeypatch.setattr(launcher, "start_supervisor", started)
+    launch_stand_ins(monkeypatch, "finish")
 
 
 @pytest.mark.usefixtures("brief")

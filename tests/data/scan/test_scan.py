@@ -144,9 +144,9 @@ def test_a_cancelled_scan_leaves_no_process_and_no_file(tmp_path: Path) -> None:
     ("name", "shape", "rows", "duplicates", "asked"),
     [
         ("gsm8k-train.jsonl", "columns", 7473, 0, {}),
-        ("alpaca_en_demo.json", "alpaca", 999, 14, {}),
+        pytest.param("alpaca_en_demo.json", "alpaca", 999, 14, {}, marks=pytest.mark.slow),
         ("dpo_en_demo.json", "preference", 300, 5, {}),
-        ("kto_en_demo.json", "unpaired-preference", 300, 0, {}),
+        pytest.param("kto_en_demo.json", "unpaired-preference", 300, 0, {}, marks=pytest.mark.slow),
         (
             "dpo_en_demo.json",
             "columns",

@@ -101,6 +101,7 @@ def test_models_come_from_the_hub_once_or_are_refused_in_words(prepared: Callabl
     assert unknown.code == 1 and "could not be reached, and owner/other is not" in str(unknown.reason)
 
 
+@pytest.mark.slow
 def test_a_stop_breaks_a_download_off(prepared: Callable[..., Run], models: Path) -> None:
     run = prepared(model__id="owner/tiny")
     with serve(models) as hub:

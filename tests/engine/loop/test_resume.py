@@ -41,8 +41,6 @@ EXACT = {
         {"quantization__bits": 4, "adapter__dora": True, "adapter__dropout": 0.1, "adapter__bias": "all"},
         3,
     ),
-    "every weight": ({"adapter__method": "none", "training__learning_rate": 1e-3, "training__precision": "bf16"}, 3),
-    "LoRA+, begun with the base's components": ({"adapter__init": "pissa", "adapter__lora_plus": 4.0}, 3),
     "ranks that are cut": (
         {
             "adapter__method": "adalora", "adapter__cut_from": 0.0, "adapter__cut_every": 1,
@@ -52,6 +50,8 @@ EXACT = {
     ),
 }  # fmt: skip
 SLOW = {
+    "every weight": ({"adapter__method": "none", "training__learning_rate": 1e-3, "training__precision": "bf16"}, 3),
+    "LoRA+, begun with the base's components": ({"adapter__init": "pissa", "adapter__lora_plus": 4.0}, 3),
     "an 8-bit optimizer": ({"training__optimizer": "adamw_8bit", "training__weight_decay": 0.01}, 3),
     "paged": ({"training__optimizer": "paged_adamw_8bit"}, 3),
     "paged, 32 bits": ({"training__optimizer": "paged_adamw_32bit"}, 3),

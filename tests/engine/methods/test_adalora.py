@@ -92,6 +92,7 @@ def test_a_run_stopped_before_its_ranks_are_settled_keeps_all_of_them(prepared: 
     assert PeftConfig.from_pretrained(stopped.run.adapter).rank_pattern is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("saved_at", "steps"),
     [(7, 12), (7, 10), (5, 6), (1, 4)],

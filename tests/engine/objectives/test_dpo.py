@@ -92,6 +92,7 @@ def test_a_row_counts_both_its_answers(carried_out: Carry, pairs: Path) -> None:
     assert 0 < first["tokens"] < second["tokens"] < plan["train_tokens"] / 10
 
 
+@pytest.mark.slow
 def test_accumulated_batches_are_as_good_as_one(carried_out: Carry) -> None:
     """The mean over the pairs of a step, however they are parted."""
     settings = {"training__max_steps": 2, "adapter__dropout": 0.0, "data__eval": "", "training__warmup_ratio": 0}
@@ -164,6 +165,7 @@ def test_with_half_the_batch_it_goes_on_with_the_same_pairs(carried_out: Carry) 
         assert one == pytest.approx(other, rel=0.01, abs=0.01)
 
 
+@pytest.mark.slow
 def test_early_stopping_goes_by_the_held_out_loss(carried_out: Carry) -> None:
     done = carried_out(
         training__max_steps=30, training__learning_rate=0.5, evaluation__every=1, evaluation__patience=2,

@@ -49,28 +49,33 @@ def off_by(model: str, layers: int | None, *, gpu: bool = True, flash: bool = Tr
     return (found.total - CONTEXT[found.device]) / peak(recipe, config, gpu=gpu, flash=flash).peak - 1
 
 
+MORE: list[tuple[str, dict[str, Any]]] = [
+    ("llama-8b", DORA | DROPOUT),
+    ("mistral-7b", FP32),
+    ("qwen3-8b", DROPOUT),
+    ("gemma3-4b", FP16),
+    ("llama-8b", IA3),
+    ("phi3-mini", NF4),
+]
+
+
 @pytest.mark.parametrize(
     ("model", "values"),
     [
         ("llama-8b", {}),
         ("llama-1b", ON_CPU),
         ("llama-8b", NF4 | CHECKPOINTING),
-        ("llama-8b", DORA | DROPOUT),
         ("llama-8b", DORA | NF4 | CHECKPOINTING),
         ("llama-8b", OLD | CHECKPOINTING),
-        ("mistral-7b", FP32),
-        ("qwen3-8b", DROPOUT),
         ("gemma2-9b", CHECKPOINTING),
-        ("gemma3-4b", FP16),
-        ("phi3-mini", NF4),
         ("mixtral-8x7b", NF4 | CHECKPOINTING),
         ("mixtral-8x7b", NF4 | CHECKPOINTING | WITH_EXPERTS["mixtral-8x7b"]),
         ("qwen3-30b-a3b", {}),
         ("llama-8b", ADALORA | DROPOUT),
-        ("llama-8b", IA3),
         ("qwen3-8b", IA3 | CHECKPOINTING),
         ("llama-8b", EVERY_WEIGHT),
         ("llama-8b", PAIRS | CHECKPOINTING),
+        *(pytest.param(*case, marks=pytest.mark.slow) for case in MORE),
     ],
     ids=str,
 )

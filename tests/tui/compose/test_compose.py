@@ -12,6 +12,7 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input
 
+from tests.runs.harness import launch_stand_ins
 from tests.tui.conftest import until
 from tests.tui.payloads import PAYLOADS, assert_inert, shot_of
 from tuitune.paths import recipes_home, runs_home
@@ -382,7 +383,8 @@ async def test_data_that_is_not_there_keeps_a_run_from_starting(tmp_path: Path):
         assert screen.draft.recipe == recipe
 
 
-async def test_launch_starts_a_run_and_opens_the_monitor():
+async def test_launch_starts_a_run_and_opens_the_monitor(monkeypatch: pytest.MonkeyPatch):
+    launch_stand_ins(monkeypatch, "train")
     recipe = Recipe.model_validate({"run": {"name": "launched"}, "training": {"max_steps": 1000}})
     async with composing(recipe) as (pilot, _screen):
         await pilot.press("L")
