@@ -23,6 +23,7 @@ from tuitune.engine.loop.durable import TrainerLife
 from tuitune.engine.loop.training_loop import TrainingLoop
 from tuitune.engine.methods import adapt
 from tuitune.engine.objectives import TRAINERS
+from tuitune.engine.objectives.trainer import Assignment
 from tuitune.engine.process.failures import EngineError, NotFiniteError
 from tuitune.engine.process.request_pipe import RequestPipe
 from tuitune.engine.process.stop import Stopped, StopSwitch
@@ -92,7 +93,7 @@ def train(run: Run, report: Report, stop: StopSwitch, pipe: RequestPipe) -> Outc
         raise EngineError(f"samples.prompts: {problem}")
     loop = TrainingLoop(recipe, report, stop, sampler, pipe, now["basis"])
     life = TrainerLife(adapted, loop, run, recipe.checkpoints.keep, now, loop.warm_up)
-    trainer = TRAINERS[recipe.objective.kind](base, model, data, recipe, life, formats, on)
+    trainer = TRAINERS[recipe.objective.kind](Assignment(base, data, recipe, life, formats, on))
     if past.again:
         at = start.checkpoint.path if start.checkpoint else None
         report.resumed(start.step, at, resume.differences(start, now), start.skipped)

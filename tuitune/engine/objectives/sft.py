@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-import time
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -12,14 +12,11 @@ from torch.nn.functional import cross_entropy
 from trl import SFTConfig, SFTTrainer
 
 from tuitune.engine.evaluation.evaluate import HeldOutLoss, perplexity
-from tuitune.engine.evaluation.generate import undisturbed
 from tuitune.engine.load.device import Precision, row_multiple
-from tuitune.engine.load.model import Base, unwrapped
+from tuitune.engine.load.model import unwrapped
 from tuitune.engine.loop.arguments import arguments
-from tuitune.engine.loop.durable import Durable, TrainerLife
-from tuitune.engine.loop.training_loop import TrainingLoop
-from tuitune.engine.tokens.collator import IGNORED, collator
-from tuitune.engine.tokens.prepare import Prepared
+from tuitune.engine.objectives.trainer import Assignment, ObjectiveTrainer, Sums
+from tuitune.engine.tokens.collator import IGNORED, Batch, collator
 from tuitune.recipe.schema import Recipe
 from tuitune.runs.store.directory import Run
 
@@ -59,42 +56,21 @@ class Noise:
         return embedded + torch.empty_like(embedded).uniform_(-1, 1) * most.to(embedded.dtype)
 
 
-class SftTrainer(Durable, SFTTrainer):
+class SftTrainer(ObjectiveTrainer, SFTTrainer):
     """SFTTrainer on rows that are tokenized and packed already.
 
     Differs in three things. Batches are flattened documents with their boundaries, never a mask over several of them.
     The loss reads nothing back from the device. Held-out loss is weighted by tokens, not by batches.
     """
 
-    recorder: TrainingLoop
-
-    def __init__(
-        self,
-        base: Base,
-        model: Any,
-        data: Prepared,
-        recipe: Recipe,
-        life: TrainerLife,
-        precision: Precision,
-        on: torch.device,
-    ) -> None:
-        super().__init__(
-            life=life,
-            model=model,
-            args=configuration(recipe, life.run, precision, on),
-            data_collator=collator(
-                flat=base.flat, pad_token_id=base.tokenizer.pad_token_id or 0, multiple=row_multiple(precision, on)
-            ),
-            train_dataset=data.train,
-            eval_dataset=data.held_out,
-            processing_class=base.tokenizer,
-            callbacks=[life.recorder],
-        )
-        self.recorder.trainer = self
+    def __init__(self, given: Assignment) -> None:
+        base, model, recipe = given.base, given.life.adapted.model, given.recipe
+        multiple = row_multiple(given.precision, given.on)
+        collate = collator(flat=base.flat, pad_token_id=base.tokenizer.pad_token_id or 0, multiple=multiple)
+        super().__init__(given, configuration(recipe, given.life.run, given.precision, given.on), collate)
         self.model_accepts_loss_kwargs = True
         self._flat = base.flat
         self._noise = Noise(model, recipe.training.neftune_alpha) if recipe.training.neftune_alpha else None
-        self._held_out_rows = data.held_out_count
         signature = inspect.signature(type(unwrapped(model)).forward).parameters
         # On a GPU trl's head never holds all logits of a row; on a CPU those of the learned tokens alone are faster.
         self._fused_head = self.args.device.type == "cuda" or "logits_to_keep" not in signature
@@ -137,24 +113,9 @@ class SftTrainer(Durable, SFTTrainer):
             loss = cross_entropy(logits, targets[:, learned].flatten(), ignore_index=IGNORED, reduction="sum")
         return loss, outputs.aux_loss * self.router_aux_loss_coef if self.aux_loss_enabled else None
 
-    def held_out_loss(self) -> HeldOutLoss:
-        """The loss over the held-out rows, each learned token counting the same."""
-        started = time.perf_counter()
-        size = self.args.per_device_eval_batch_size
-        batches = [self.eval_dataset[start : start + size] for start in range(0, len(self.eval_dataset), size)]
-        total, tokens = 0.0, 0
-        with undisturbed(self.model), self.accelerator.autocast():
-            for number, columns in enumerate(batches, start=1):
-                rows = [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
-                batch = self._prepare_inputs(self.data_collator(rows))
-                total += self.summed_loss(self.model, batch)[0].item()
-                tokens += int((batch["labels"][:, 1:] != IGNORED).sum())
-                self.recorder.measured(number, len(batches))
-        loss, seconds = total / max(tokens, 1), time.perf_counter() - started
-        return HeldOutLoss(loss, tokens, self._held_out_rows, seconds, perplexity(loss))
+    def measure(self, batch: Batch, rows: int) -> Sums:
+        """Each learned token counts the same."""
+        return {"loss": (self.summed_loss(self.model, batch)[0].item(), int((batch["labels"][:, 1:] != IGNORED).sum()))}
 
-    def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
-        """The evaluation that the Trainer asks for between steps; the caller makes the one after the last."""
-        figures = self.recorder.evaluate_during()
-        self.control.should_evaluate = False
-        return figures
+    def judged(self, found: HeldOutLoss) -> HeldOutLoss:
+        return replace(found, perplexity=perplexity(found.loss))

@@ -1,0 +1,68 @@
+"""Objectives that hold the model in training against the one that training began with."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import replace
+from typing import Any
+
+from peft import PeftModel
+from torch import nn
+from transformers import PreTrainedModel
+
+from tuitune.engine.evaluation.evaluate import HeldOutLoss
+from tuitune.engine.objectives.trainer import Assignment, ObjectiveTrainer
+
+_ROUNDING = 1e-4
+"""Rewards below this are those of the reference itself, in another order of sums."""
+
+
+class ComparingTrainer(ObjectiveTrainer):
+    """Mixed into a trainer of trl that takes a `ref_model`.
+
+    The reference is the base with the adapter off, or a copy of it where every weight is trained: no adapter of trl's
+    own, no second model beside an adapter. The base has no dropout, so that it answers as it does in use.
+    """
+
+    def __init__(self, given: Assignment, *positional: Any, **named: Any) -> None:
+        model = given.life.adapted.model
+        _without_dropout(model)
+        self._reference = None if isinstance(model, PeftModel) else _frozen_copy(model)
+        super().__init__(given, *positional, ref_model=self._reference or _BASE, **named)
+
+    @property
+    def ref_model(self) -> PreTrainedModel | None:
+        """None where the reference is the base with the adapter off."""
+        return self._reference
+
+    @ref_model.setter
+    def ref_model(self, given: Any) -> None:
+        """Trl adds an adapter of its own where it is given no reference; what it is given instead stays aside."""
+        if given is not _BASE:
+            self._reference = given
+
+    def judged(self, found: HeldOutLoss) -> HeldOutLoss:
+        """The reference itself prefers nothing, so no accuracy is told of it."""
+        told = [found.figures.get(f"rewards/{key}", 0.0) for key in ("margins", "chosen", "rejected")]
+        if max(map(abs, told)) >= _ROUNDING:
+            return found
+        return replace(found, figures={k: v for k, v in found.figures.items() if k != "rewards/accuracies"})
+
+
+class _Base:
+    """Stands for the reference that needs no model of its own."""
+
+
+_BASE: Any = _Base()
+
+
+def _frozen_copy(model: PreTrainedModel) -> PreTrainedModel:
+    return copy.deepcopy(model).requires_grad_(False).eval()
+
+
+def _without_dropout(model: nn.Module) -> None:
+    """Switch off the base's own dropout layers; those of an adapter bear its name."""
+    own = getattr(model, "active_adapter", None)
+    for name, module in model.named_modules():
+        if isinstance(module, nn.Dropout) and name.rpartition(".")[2] != own:
+            module.p = 0.0

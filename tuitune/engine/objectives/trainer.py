@@ -1,0 +1,143 @@
+"""What the trainers of all objectives have in common: how they are made, and how held-out rows are measured."""
+
+from __future__ import annotations
+
+import math
+import time
+from abc import abstractmethod
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers import TrainingArguments
+
+from tuitune.engine.evaluation.evaluate import HeldOutLoss
+from tuitune.engine.evaluation.generate import undisturbed
+from tuitune.engine.load.device import Precision
+from tuitune.engine.load.model import Base
+from tuitune.engine.loop.durable import Durable, TrainerLife
+from tuitune.engine.loop.training_loop import TrainingLoop
+from tuitune.engine.tokens.collator import Batch, Row
+from tuitune.engine.tokens.prepare import Prepared
+from tuitune.objectives.descriptor import Trained
+from tuitune.recipe.schema import Recipe
+
+Sums = Mapping[str, tuple[float, float]]
+"""Figures by key: a sum, and the number of what it was summed over."""
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """What a run gives the trainer of its objective; the model to train is that of `life`."""
+
+    base: Base
+    data: Prepared
+    recipe: Recipe
+    life: TrainerLife
+    precision: Precision
+    on: torch.device
+
+
+class ObjectiveTrainer(Durable):
+    """Mixed into the trainer of trl for an objective, in front of it.
+
+    Rows are tokens already. Of a subclass stand here its arguments, its collator, its loss where that is not trl's, and
+    what it measures of a batch of held-out rows.
+    """
+
+    recorder: TrainingLoop
+
+    def __init__(
+        self, given: Assignment, args: TrainingArguments, collate: Callable[[Sequence[Row]], Batch], **named: Any
+    ) -> None:
+        super().__init__(
+            life=given.life,
+            model=given.life.adapted.model,
+            args=args,
+            data_collator=collate,
+            train_dataset=given.data.train,
+            eval_dataset=given.data.held_out,
+            processing_class=given.base.tokenizer,
+            callbacks=[given.life.recorder],
+            **named,
+        )
+        self.recorder.trainer = self
+        self.objective: Trained = given.recipe.optimises
+        self._held_out_rows = given.data.held_out_count
+        self._held_out_tokens = given.data.held_out_tokens
+
+    def _prepare_dataset(self, dataset: Any, *_: Any) -> Any:
+        """Nothing to do: they are tokens already."""
+        return dataset
+
+    def compute_loss(
+        self,
+        model: Any,
+        inputs: dict[str, Any],
+        return_outputs: bool = False,
+        num_items_in_batch: Tensor | int | None = None,
+    ) -> Tensor:
+        """Trl's, told to the recorder with its share of the step."""
+        loss: Tensor = super().compute_loss(model, _for_trl(inputs), return_outputs, num_items_in_batch)
+        self.recorder.learned(loss / self.current_gradient_accumulation_steps, inputs["tokens"])
+        return loss
+
+    @abstractmethod
+    def measure(self, batch: Batch, rows: int) -> Sums:
+        """The loss of a batch of so many held-out rows, as "loss", and what else is measured of it."""
+
+    def measured_by_trl(self, batch: Batch) -> dict[str, float]:
+        """Trl's loss of a batch of held-out rows, and what trl measures with it of what is to be told of those."""
+        loss = super().compute_loss(self.model, _for_trl(batch)).item()
+        told = [metric.key for metric in self.objective.metrics if metric.held_out]
+        found = {key: self._metrics["eval"][key][-1] for key in told if self._metrics["eval"][key]}
+        self._metrics["eval"].clear()
+        return {**found, "loss": loss}
+
+    def held_out_loss(self) -> HeldOutLoss:
+        """The loss over the held-out rows and what is measured with it, each over all that it is summed over."""
+        started = time.perf_counter()
+        size = self.args.per_device_eval_batch_size
+        starts = range(0, len(self.eval_dataset), size)
+        sums, counts = defaultdict[str, float](float), defaultdict[str, float](float)
+        with undisturbed(self.model), self.accelerator.autocast():
+            for number, start in enumerate(starts, start=1):
+                columns = self.eval_dataset[start : start + size]
+                rows = [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
+                batch = self._prepare_inputs(self.data_collator(rows))
+                for key, (total, count) in self.measure(batch, len(rows)).items():
+                    sums[key] += total
+                    counts[key] += count
+                self.recorder.measured(number, len(starts))
+        figures = {key: total / max(counts[key], 1) for key, total in sums.items()}
+        seconds = time.perf_counter() - started
+        return self.judged(
+            HeldOutLoss(figures.pop("loss"), self._held_out_tokens, self._held_out_rows, seconds, figures=figures)
+        )
+
+    def judged(self, found: HeldOutLoss) -> HeldOutLoss:
+        """The figures over all held-out rows, without those that mean nothing."""
+        return found
+
+    def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
+        """The evaluation that the Trainer asks for between steps; the caller makes the one after the last."""
+        figures = self.recorder.evaluate_during()
+        self.control.should_evaluate = False
+        return figures
+
+    def own_state(self) -> dict[str, Any]:
+        """What trl has measured since the last record; None stands for what is no finite number."""
+        measured = {metric.key: self._metrics["train"].get(metric.key, []) for metric in self.objective.metrics}
+        return {key: [one if math.isfinite(one) else None for one in values] for key, values in measured.items()}
+
+    def take_back(self, state: Mapping[str, Any]) -> None:
+        for key, values in state.items():
+            self._metrics["train"][key] = [math.nan if one is None else one for one in values]
+
+
+def _for_trl(batch: Batch) -> Batch:
+    """A batch without what is not for the model."""
+    return {name: value for name, value in batch.items() if name != "tokens"}
