@@ -1,4 +1,4 @@
-"""Write the four data sets, each with a held-out split: python sample_data/build/make_sets.py [--out DIR]."""
+"""Write the data sets, each with a held-out split: python sample_data/build/make_sets.py [--out DIR]."""
 
 import argparse
 import json
@@ -8,8 +8,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 import compose_alpaca
+import compose_feedback
 import compose_preferences
+import compose_prose
 import compose_style
+import compose_tasks
 import compose_triage
 
 HERE = Path(__file__).resolve().parent.parent
@@ -29,11 +32,18 @@ def _asked(row: dict) -> str:
     return row["messages"][0]["content"]
 
 
+def _prompt(row: dict) -> str:
+    return row["prompt"]
+
+
 SETS = {
     "triage": Recipe(compose_triage.row, _asked, 1600, 160, "jsonl"),
     "style": Recipe(compose_style.row, _asked, 800, 100, "jsonl"),
     "alpaca": Recipe(compose_alpaca.row, lambda row: f"{row['instruction']}\n{row['input']}", 800, 100, "json"),
-    "preferences": Recipe(compose_preferences.row, lambda row: row["prompt"], 600, 100, "jsonl"),
+    "preferences": Recipe(compose_preferences.row, _prompt, 600, 100, "jsonl"),
+    "feedback": Recipe(compose_feedback.row, _prompt, 600, 100, "jsonl"),
+    "prose": Recipe(compose_prose.row, lambda row: row["text"], 500, 50, "jsonl"),
+    "tasks": Recipe(compose_tasks.row, _prompt, 800, 100, "jsonl"),
 }
 
 

@@ -6,6 +6,7 @@ from itertools import islice
 
 import compose_records
 import compose_support
+import compose_tasks
 import compose_triage
 import corpus
 import make_sets
@@ -66,6 +67,35 @@ def test_alpaca_and_preference_rows_have_their_shapes(sample_data):
     assert {bool(row["input"]) for row in alpaca} == {True, False}
     for row in rows_of(sample_data, "preferences", "train"):
         assert set(row) == {"prompt", "chosen", "rejected"} and row["chosen"] != row["rejected"]
+
+
+def test_feedback_is_of_both_kinds_and_a_good_answer_is_a_whole_one(sample_data):
+    rows = rows_of(sample_data, "feedback", "train")
+    good = [row["completion"] for row in rows if row["label"] is True]
+    assert 0.5 < len(good) / len(rows) < 0.6 and {row["label"] for row in rows} == {True, False}
+    assert all(answer.endswith((".", "!", "?")) and not answer.isupper() for answer in good)
+
+
+@pytest.mark.parametrize("split", ["train", "heldout"])
+def test_the_answer_of_a_task_is_of_the_kind_it_says_and_json_has_the_keys_that_are_asked_for(sample_data, split):
+    rows = rows_of(sample_data, "tasks", split)
+    assert {row["task"] for row in rows} == set(compose_tasks.TASKS)
+    for row in rows:
+        if row["task"] == "json":
+            answer = json.loads(row["answer"])
+            assert ", ".join(answer) in row["prompt"]
+        elif row["task"] == "number":
+            assert row["answer"] == str(int(row["answer"]))
+        elif row["task"] == "word":
+            assert row["answer"].replace(" ", "").isalpha()
+        else:
+            assert len(row["answer"].split(", ")) >= 3
+
+
+def test_prose_has_several_paragraphs_and_no_choice_left_open(sample_data):
+    for row in rows_of(sample_data, "prose", "train"):
+        assert set(row) == {"text"} and len(row["text"].split("\n\n")) >= 3
+        assert not set("[]{}|") & set(row["text"]) and "  " not in row["text"]
 
 
 def test_the_pretraining_text_leaves_out_barred_messages_and_never_shows_a_triage_record(sample_data):

@@ -13,14 +13,15 @@ from tuitune.data.detect import recognise
 from tuitune.data.purpose import refusal_of
 from tuitune.data.scan.inspect import inspect
 from tuitune.data.scan.report import LISTED
-from tuitune.data.sources.bundled import MODELS, bundled_sets, data_path
+from tuitune.data.sources.bundled import MODELS, SETS, bundled_sets, data_path
 from tuitune.data.sources.files import open_rows
 from tuitune.data.sources.rows import SourceError
-from tuitune.objectives import SFT
+from tuitune.objectives import SFT, TRAINED
 from tuitune.paths import shipped
 from tuitune.planning.checks.data import check_data
 from tuitune.problem import TuituneError
 from tuitune.recipe.schema import Recipe
+from tuitune.shapes import SHAPES
 
 SHARED = Path(__file__).resolve().parents[4] / "shared" / "data"
 real = pytest.mark.skipif(not SHARED.is_dir(), reason="the folder of real data sets, ../shared/data, is not here")
@@ -108,9 +109,18 @@ def test_a_file_in_another_encoding_is_told_by_one_piece_of_advice(tmp_path: Pat
 
 
 def test_bundled_sets_are_there_and_sound() -> None:
-    shapes = {"triage": "messages", "style": "messages", "alpaca": "alpaca", "preferences": "preference"}
-    assert {one.name for one in bundled_sets()} == set(shapes)
-    for one in bundled_sets():
+    shapes = {
+        "triage": "messages",
+        "style": "messages",
+        "alpaca": "alpaca",
+        "tasks": "columns",
+        "prose": "text",
+        "preferences": "preference",
+        "feedback": "unpaired-preference",
+    }
+    assert set(SETS) == set(shapes)
+    for one in SETS.values():
+        assert SHAPES[shapes[one.name]].teaches == one.teaches
         assert one.title and one.help.endswith(".")
         found, held_out = inspect(data_path(one.id)), inspect(data_path(f"{one.id}/heldout"))
         assert found.shape == held_out.shape == shapes[one.name]
@@ -118,6 +128,12 @@ def test_bundled_sets_are_there_and_sound() -> None:
         assert one.rows == found.rows >= 500 and held_out.rows >= 50
         train = {json.dumps(row.values) for row in open_rows(one.train)}
         assert not any(json.dumps(row.values) in train for row in open_rows(one.heldout))
+
+
+def test_a_bundled_set_is_offered_once_an_objective_can_be_trained_on_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tuitune.data.sources.bundled.TRAINED", {"dpo": TRAINED["dpo"]})
+    assert [one.name for one in bundled_sets()] == ["preferences"]
+    assert data_path("bundled:feedback").is_file()
 
 
 def test_bundled_names_that_do_not_exist() -> None:

@@ -148,6 +148,14 @@ async def test_a_bundled_set_brings_its_held_out_rows(work: Path):
         assert screen.draft.recipe.data.train == "bundled:triage"
 
 
+async def test_the_picker_says_whether_the_objective_takes_a_bundled_set(work: Path):
+    async with composing() as (pilot, screen):
+        await open_field(pilot, screen, "data.train")
+        await fill(pilot, "preferences")
+        await until(pilot, lambda: "held-out rows are used" in text_of(pilot) and "shape preference" in text_of(pilot))
+        assert 'objective.kind = "dpo"' in " ".join(text_of(pilot).split())
+
+
 async def test_tab_completes_and_enter_walks_into_folders(work: Path):
     write_rows(work / "corpora" / "first.jsonl", SHAPES["alpaca"] * 12)
     async with composing() as (pilot, screen):

@@ -109,7 +109,9 @@ class DataPicker(PathPicker[Values]):
         self.show_facts(Content(""))
         one = next((one for one in bundled_sets() if event.key == one.id), None)
         if one is not None:
-            self.show_facts(Content(f"{one.help}\nIts held-out rows are used for evaluation."))
+            about = f"{one.help}\nIts held-out rows are used for evaluation."
+            self.show_facts(Content(about))
+            self.tell(event.key, lambda: Content("\n").join([Content(about), self._facts(one.id)]))
         elif any(entry.name == event.key and not entry.is_folder for entry in self.listing.entries):
             self.tell(event.key, lambda: self._facts(event.key))
 
