@@ -10,6 +10,7 @@ from tests.shapes.turns import ANSWER, GPT, HUMAN, TOOL, USER, assistant
 from tuitune.data.detect import detect, recognise
 from tuitune.data.purpose import ANYTHING, Purpose, refusal, refusal_of, settings_of, takes, ways_out
 from tuitune.data.sources.rows import Row
+from tuitune.objectives import TRAINED
 from tuitune.recipe.check import problems
 from tuitune.recipe.schema import Recipe
 from tuitune.rows.fields import RowProblem
@@ -27,7 +28,8 @@ def tables(changes: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 ANSWERS = Purpose("sft", ("answers", "text"))
 PAIRS = Purpose("dpo", ("preferences",))
-LABELS = Purpose("kto", ("labels", "preferences"))
+LABELS = TRAINED["kto"]
+TEXT = TRAINED["pretrain"]
 ANSWERED = tuple(name for name in TRAINABLE if takes(ANSWERS, name))
 BAD = {"from": "gpt", "value": "Go away"}
 
@@ -38,7 +40,7 @@ def test_every_shape_is_taken_or_refused_in_words(shape: str, purpose: Purpose) 
     taken = {
         "sft": shape in ANSWERED,
         "dpo": shape == "preference",
-        "kto": shape in ("preference", "unpaired-preference"),
+        "kto": shape == "unpaired-preference",
     }[purpose.name]
     assert (refusal(shape, purpose) is None) == taken
 
@@ -50,7 +52,8 @@ def test_every_shape_that_can_be_read_serves_one_who_wants_anything() -> None:
 def test_refusals_name_the_way_out() -> None:
     assert "data.columns" in str(refusal("preference", ANSWERS))
     assert 'cleaning.unusable = "drop"' in str(refusal("unpaired-preference", ANSWERS))
-    assert "data.columns" in str(refusal("unknown", ANSWERS)) and "data.columns" not in str(refusal("unknown", PAIRS))
+    assert all("data.columns" in str(refusal("unknown", purpose)) for purpose in (ANSWERS, PAIRS, LABELS, TEXT))
+    assert "convert --to unpaired-preference" in str(refusal("preference", LABELS))
     assert "keep the text columns" in str(refusal("vision", PAIRS))
 
 
@@ -61,7 +64,13 @@ def test_refusals_of_data_name_its_own_columns() -> None:
     reason = str(refusal_of(detect([row]), ANSWERS, row))
     assert reason.endswith('data.shape = "columns", data.columns = { prompt = "conversations", completion = "chosen" }')
     assert refusal_of(detect([row]), PAIRS, row) is None
-    assert refusal_of(detect([{"strange": 1}]), ANSWERS, {"strange": 1}) == refusal("unknown", ANSWERS)
+    strange = refusal_of(detect([{"strange": 1}]), ANSWERS, {"strange": 1})
+    assert strange == f"{refusal('unknown', ANSWERS)}; it has strange"
+    rated = {"q": "Why?", "a": "So.", "fine": 1}
+    mapped = recognise([Row(1, 1, rated)], "auto", {"prompt": "q", "completion": "a", "label": "fine"})
+    assert 'data.shape = "unpaired-preference"' in str(refusal_of(mapped, LABELS, rated))
+    assert "convert" not in str(refusal("messages", TEXT)), "a conversation becomes no text without a template"
+    assert 'objective.kind = "dpo" or "reward" does' in str(refusal_of(detect([row]), TEXT, row))
 
 
 @pytest.mark.parametrize(
@@ -111,7 +120,8 @@ def test_the_first_way_out_of_a_row_works(row: dict[str, Any], learned: dict[str
 
 def test_bad_answers_can_be_dropped_or_learned_from() -> None:
     row = {"messages": [USER, assistant("Go away")], "label": False}
-    drop, keep = ways_out(detect([row]), ANSWERS, row)
+    drop, keep, judge = ways_out(detect([row]), ANSWERS, row)
+    assert settings_of(judge)["objective.kind"] == "kto"
     assert settings_of(drop)["cleaning.unusable"] == "drop"
     with pytest.raises(RowProblem, match="labelled as a bad answer"):
         to_canonical(row, settings_of(drop)["data.shape"], settings_of(drop)["data.columns"])
@@ -123,19 +133,20 @@ def test_there_are_no_ways_out_where_none_is_needed_or_none_is_known() -> None:
     assert ways_out(detect([{"text": "a"}]), PAIRS) == []
     assert ways_out(detect([{"id": 3}]), ANSWERS, {"id": 3}) == []
     assert ways_out(detect([{"image": "x.png", "id": 3}]), ANSWERS) == []
-    whole, texts, _ = ways_out(detect([{"chosen": [USER, ANSWER], "rejected": [USER, BAD]}]), ANSWERS)
+    whole, texts, *_ = ways_out(detect([{"chosen": [USER, ANSWER], "rejected": [USER, BAD]}]), ANSWERS)
     assert settings_of(whole)["data.columns"] == {"messages": "chosen"} and settings_of(texts)["data.columns"] == {
         "text": "chosen"
     }
 
 
-def test_another_objective_is_a_way_out_too() -> None:
+@pytest.mark.parametrize(("name", "place"), [("dpo", -2), ("reward", -1)])
+def test_another_objective_is_a_way_out_too(name: str, place: int) -> None:
     """The one that takes the data as it is: its settings serve, whatever the columns are called."""
     row = {"question": "Hi", "answer_better": "Hello", "answer_worse": "No"}
     found = detect([row])
     assert 'objective.kind = "dpo"' in str(refusal_of(found, ANSWERS, row))
-    changes = settings_of(ways_out(found, ANSWERS, row)[-1])
+    changes = settings_of(ways_out(found, ANSWERS, row)[place])
     recipe = Recipe.model_validate(tables(changes))
-    assert problems(recipe) == [] and recipe.optimises.name == "dpo"
+    assert problems(recipe) == [] and recipe.optimises.name == name
     read = to_canonical(row, recipe.data.shape, recipe.data.columns)
     assert read == {"prompt": "Hi", "chosen": "Hello", "rejected": "No"}

@@ -126,6 +126,27 @@ def test_preferences_train_against_the_base(carried: Carry, tmp_path: Path, sett
     assert abs(first["rewards/margins"]) < 0.05 < last["rewards/margins"] and last["rewards/accuracies"] > 0.5
 
 
+@pytest.mark.parametrize("settings", [{}, {"quantization__bits": 4}, {"adapter__method": "none"}], ids=str)
+@pytest.mark.parametrize("kind", ["kto", "reward", "pretrain"])
+def test_every_objective_learns(carried: Carry, tmp_path: Path, kind: str, settings: dict[str, Any]) -> None:
+    rows = {
+        "kto": lambda one: {
+            "prompt": f"Say {one}.",
+            "completion": f"Here: {one}." if one % 2 else "No.",
+            "label": one % 2,
+        },
+        "reward": lambda one: {"prompt": f"Say {one}.", "chosen": f"Here is {one}.", "rejected": "No."},
+        "pretrain": lambda one: {"text": f"The order {one} is late. " * 20},
+    }
+    data = str(write_rows(tmp_path / "rows.jsonl", [rows[kind](one) for one in range(40)]))
+    rate = 1e-3 if "adapter__method" in settings else 1e-2
+    values = {"training__learning_rate": rate, "training__warmup_ratio": 0.0, **settings}
+    outcome = carried(objective__kind=kind, data__train=data, training__max_steps=12, **values)
+    assert outcome.code == 0, outcome.reason
+    base, *_, tuned = outcome.records("eval")
+    assert tuned["loss"] < base["loss"]
+
+
 def test_running_out_of_memory_says_what_to_change(carried: Carry, tmp_path: Path) -> None:
     torch.cuda.set_per_process_memory_fraction(0.001)
     try:

@@ -18,7 +18,7 @@ from tuitune.hardware.cards import cards
 from tuitune.hardware.fitness import has_bfloat16
 from tuitune.hardware.model_facts import read_facts
 from tuitune.paths import config_home, shipped
-from tuitune.planning.checks.libraries import writers
+from tuitune.planning.checks.libraries import classes
 
 QWEN = "Qwen/Qwen3-8B"
 MINE = """
@@ -67,7 +67,7 @@ def test_parameters_are_those_of_the_config() -> None:
         facts = read_facts(entry.config or {})
         assert facts.parameters == entry.parameters, entry.name
         assert facts.linears, entry.name
-        assert facts.model_type in writers(), entry.name
+        assert facts.model_type in classes(), entry.name
         assert entry.facts is not None
         assert (entry.facts.max_positions, entry.facts.parameters) == (entry.context, entry.parameters)
 

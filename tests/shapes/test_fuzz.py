@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tests.shapes.turns import TOOL, assistant, call, system, user
 from tuitune.data.detect import detect
 from tuitune.data.purpose import refusal, ways_out
-from tuitune.objectives import OBJECTIVES
+from tuitune.objectives import TRAINED
 from tuitune.rows.fields import RowProblem
 from tuitune.shapes import READABLE, to_canonical
 from tuitune.shapes.vision import check_files
@@ -63,7 +63,7 @@ def test_whatever_the_rows_hold_only_row_problems_are_raised(rows: list[dict[str
     for row in rows:
         for shape in {found.shape, *READABLE}:
             _convert(to_canonical, row, shape, found.columns if shape == found.shape else {})
-        for objective in OBJECTIVES.values():
+        for objective in TRAINED.values():
             for way in ways_out(found, objective, row):
                 assert refusal(found.shape, objective) and way.label == clean(way.label)
 

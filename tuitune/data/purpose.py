@@ -6,12 +6,12 @@ from typing import Any, get_args
 
 from tuitune.data.detect import Detection
 from tuitune.objectives import TRAINED
-from tuitune.objectives.descriptor import Purpose, Teaching
+from tuitune.objectives.descriptor import Purpose, Teaching, Trained
 from tuitune.recipe.values import toml_text
 from tuitune.rows.beside import Values
-from tuitune.rows.fields import quoted
-from tuitune.shapes import SHAPES, expected, is_usable, shape_of
-from tuitune.shapes.shape import WayOut
+from tuitune.rows.fields import names_of, quoted
+from tuitune.shapes import SHAPES, TRAINABLE, expected, is_usable, shape_of
+from tuitune.shapes.shape import Shape, WayOut
 from tuitune.text import clean
 
 _GUESSED = 3
@@ -31,14 +31,27 @@ def refusal(shape: str, purpose: Purpose) -> str | None:
     if takes(purpose, shape):
         return None
     if (known := SHAPES.get(shape)) is None:
-        mapped = ", or name the columns in data.columns" if purpose.answers else ""
-        return f"unknown shape of rows; {expected(purpose.learns_from)}{mapped}"
+        return f"unknown shape of rows; {expected(purpose.learns_from)}, or name the columns in data.columns"
     if known.teaches is None:
         return known.rows_are
-    remedy = known.instead if purpose.answers else expected(purpose.learns_from)
+    remedy = known.instead if purpose.answers else _expected(known, purpose)
     takers = " or ".join(toml_text(name) for name, one in TRAINED.items() if takes(one, shape))
     but = f", but objective.kind = {takers} does" if takers else ""
     return f"{known.rows_are}, which {purpose.name} does not take{but}; {remedy}"
+
+
+def _expected(known: Shape, purpose: Purpose) -> str:
+    """What rows have to have, and how rows of another shape come to have it."""
+    written = SHAPES[purpose.rows_in].written if isinstance(purpose, Trained) else None
+    needed = expected(purpose.learns_from)
+    if (
+        not isinstance(purpose, Trained)
+        or written is None
+        or written.remedies
+        or known.teaches not in written.teachings
+    ):
+        return needed
+    return f"{needed}, which `tuitune data convert --to {purpose.rows_in}` makes of these"
 
 
 def refusal_of(found: Detection, purpose: Purpose, row: Values | None) -> str | None:
@@ -47,9 +60,19 @@ def refusal_of(found: Detection, purpose: Purpose, row: Values | None) -> str | 
         return found.unreadable
     if (reason := refusal(found.shape, purpose)) is None or row is None:
         return reason
+    if found.shape not in SHAPES:
+        reason = f"{reason}; it has {names_of(row)}"
+    if not purpose.answers and (shape := _meant(found, purpose, row)):
+        return f"{reason}, in these columns with data.shape = {toml_text(shape)}"
     ways = ways_out(found, purpose, row) if found.columns else []
     settings = (f"{key} = {toml_text(value)}" for way in ways[:1] for key, value in settings_of(way).items())
     return f"{reason}: {clean(', '.join(settings), limit=400)}" if ways else reason
+
+
+def _meant(found: Detection, purpose: Purpose, row: Values) -> str | None:
+    """The shape that serves and has all the roles that columns are mapped to, as a row of the data confirms."""
+    fitting = (name for name, shape in TRAINABLE.items() if takes(purpose, name) and shape.roles.take(found.columns))
+    return next((name for name in fitting if found.columns and is_usable(row, name, found.columns)), None)
 
 
 def ways_out(found: Detection, purpose: Purpose, row: Values | None = None) -> list[WayOut]:
@@ -58,10 +81,11 @@ def ways_out(found: Detection, purpose: Purpose, row: Values | None = None) -> l
     With a `row` of it, only what makes that row usable, and for data of no known shape what its columns allow. The last
     are other objectives, which take the data as it is.
     """
-    if takes(purpose, found.shape) or not purpose.answers:
-        return []
     known = SHAPES.get(found.shape)
-    ways = _guesses(row or {}) if known is None else known.ways_out(dict(found.columns)) if known.ways_out else []
+    if takes(purpose, found.shape) or (known is not None and not purpose.answers):
+        return []
+    guesses = [way for way in _guesses(row or {}) if takes(purpose, shape_of(way.columns))]
+    ways = guesses if known is None else known.ways_out(dict(found.columns)) if known.ways_out else []
     others = [one for one in TRAINED.values() if takes(one, found.shape)]
     ways += [
         WayOut(f"learn from {one.examples}, with {one.name}", dict(found.columns), goal=one.name) for one in others

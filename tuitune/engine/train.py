@@ -88,7 +88,8 @@ def train(run: Run, report: Report, stop: StopSwitch, pipe: RequestPipe) -> Outc
         raise EngineError([nothing_left(recipe.training, start.step)])
     now = resume.circumstances(recipe, base, data, on, total)
     loss_head.settle(on, formats.compute, report)
-    sampler = Sampler(recipe.samples, generator, template, report)
+    chat = template.origin != "none" and not recipe.optimises.whole
+    sampler = Sampler(recipe.samples, None if base.scores else generator, template, report, chat=chat)
     if (problem := sampler.too_long(recipe.samples.prompts, recipe.samples, base.positions)) is not None:
         raise EngineError(f"samples.prompts: {problem}")
     loop = TrainingLoop(recipe, report, stop, sampler, pipe, now["basis"])

@@ -100,11 +100,23 @@ class ModelFacts:
     remote_code: bool = False
     """Whether the model comes with Python code of its own (`auto_map`)."""
     chat_template: bool | None = None
+    scores: bool = False
+    """Whether it has a head that gives one score, and none that writes."""
 
     @property
     def trunk(self) -> tuple[Linear, ...]:
         """The linear layers inside the transformer blocks: all but the output head."""
         return tuple(linear for linear in self.linears if linear.name != "lm_head")
+
+    @property
+    def scoring(self) -> ModelFacts:
+        """The same model with a head that gives one score in place of its output head."""
+        if self.scores:
+            return self
+        hidden = self.hidden or 0
+        change = hidden - (0 if self.tied else (self.vocab or 0) * hidden)
+        parameters = None if self.parameters is None else self.parameters + change
+        return replace(self, linears=self.trunk, parameters=parameters, scores=True)
 
 
 _FIXED_POSITIONS = frozenset({
@@ -224,7 +236,8 @@ def _facts(config: dict[str, Any]) -> ModelFacts:
     if family is None or not known or (family.experts and facts.experts is None):
         return facts
     linears = _linears(facts, family, config)
-    return replace(facts, linears=linears, parameters=_parameters(facts, linears))
+    writing = replace(facts, linears=linears, parameters=_parameters(facts, linears))
+    return writing.scoring if (facts.architecture or "").endswith("ForSequenceClassification") else writing
 
 
 def _experts(config: dict[str, Any]) -> Experts | None:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from tuitune.metrics import COMMON, Metric
-from tuitune.objectives.descriptor import Objective, Trained
+from tuitune.objectives.descriptor import Trained
 from tuitune.objectives.dpo import DPO
 from tuitune.objectives.kto import KTO
+from tuitune.objectives.pretrain import PRETRAIN
+from tuitune.objectives.reward import REWARD
 from tuitune.objectives.sft import SFT
 
-OBJECTIVES: dict[str, Objective] = {objective.name: objective for objective in (SFT, DPO, KTO)}
-"""Every objective that data can be looked at for, by name."""
-
-TRAINED = {name: objective for name, objective in OBJECTIVES.items() if isinstance(objective, Trained)}
-"""Those that a recipe can name."""
+TRAINED: dict[str, Trained] = {one.name: one for one in (SFT, PRETRAIN, DPO, KTO, REWARD)}
+"""Every objective by name: what a recipe can name, and data can be looked at for."""
 
 METRICS = {metric.key: metric for metrics in (COMMON, *(one.metrics for one in TRAINED.values())) for metric in metrics}
 """Every metric by its key."""

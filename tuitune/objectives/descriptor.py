@@ -28,32 +28,36 @@ class Purpose:
 
 
 @dataclass(frozen=True)
-class Objective(Purpose):
-    """What is optimised. `title` names it in a sentence, `rows_in` is the shape that trl's trainer of it takes.
+class Trained(Purpose):
+    """An objective, with a trainer in `tuitune.engine.objectives`.
 
-    Of one that is not `Trained` only the data is known, which can be looked at and converted for another trainer.
+    `title` names it in a sentence, and `examples` what it learns from; `rows_in` is the shape that trl's trainer of it
+    takes. `settings` are the keys of those that it reads and others do not; `metrics` are those that its trainer
+    records beside the common ones. A row of a batch becomes `sequences` of tokens. `rate` is the share of a method's
+    usual learning rate that suits it. `compares`: it holds the model in training against a reference, the model that
+    training began with. A batch has `least_batch` rows or more. `scores`: the result gives answers scores, and writes
+    none.
     """
 
     title: str
     rows_in: str
-
-
-@dataclass(frozen=True)
-class Trained(Objective):
-    """An objective that a recipe can name, with a trainer in `tuitune.engine.objectives`.
-
-    `examples` are what it learns from, in a sentence. `settings` are the keys of those that it reads and others do not;
-    `metrics` are those that its trainer records beside the common ones. A row of a batch becomes `sequences` of tokens.
-    `rate` is the share of a method's usual learning rate that suits it. `compares`: it holds the model in training
-    against a reference, the model that training began with.
-    """
-
     examples: str
     settings: frozenset[str]
     metrics: tuple[Metric, ...] = ()
     sequences: int = 1
     rate: float = 1.0
     compares: bool = False
+    least_batch: int = 1
+    scores: bool = False
+
+    def reads(self, key: str) -> bool:
+        """Whether it reads a setting of those that not every objective reads."""
+        return key in self.settings
+
+    @property
+    def whole(self) -> bool:
+        """Whether it learns plain text alone: all of it, in pieces where it is too long, and without a template."""
+        return self.learns_from == ("text",)
 
     @property
     def packs(self) -> bool:

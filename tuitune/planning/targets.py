@@ -63,7 +63,9 @@ def trainable_parameters(recipe: Recipe, facts: ModelFacts) -> int | None:
     Raises TuituneError where a target is not in the model.
     """
     adapted, experts = adapted_layers(recipe, facts), adapted_experts(recipe, facts)
-    return recipe.method.parameters(recipe.adapter, facts, adapted, experts)
+    count = recipe.method.parameters(recipe.adapter, facts, adapted, experts)
+    head = (facts.hidden or 0) if recipe.optimises.scores and not recipe.method.trains_base else 0
+    return None if count is None else count + head
 
 
 def adapted_layers(recipe: Recipe, facts: ModelFacts) -> tuple[Linear, ...]:

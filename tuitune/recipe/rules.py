@@ -14,6 +14,7 @@ from functools import partial
 from tuitune.recipe.declaration import Section
 from tuitune.recipe.schema import Recipe
 from tuitune.recipe.settings import sections
+from tuitune.shapes import TRAINABLE
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,32 @@ def _trained_half_biases(recipe: Recipe) -> str | None:
     return None
 
 
+def _plain_text(recipe: Recipe) -> str | None:
+    shape, learned = TRAINABLE.get(recipe.data.shape), recipe.data.loss_on
+    if shape is not None and shape.roles.whole and recipe.optimises.reads("data.loss_on") and learned != "all":
+        return f'plain text has no {learned} turns; set loss_on = "all", or objective.kind = "pretrain"'
+    return None
+
+
+def _least_batch(recipe: Recipe) -> str | None:
+    """Where the answers of a batch are held against each other (trl's `KTOTrainer` refuses batches of one)."""
+    objective = recipe.optimises
+    if recipe.training.batch_size < objective.least_batch:
+        return f"{objective.name} compares the rows of a batch; set it to {objective.least_batch} or more"
+    return None
+
+
+def _output_head(recipe: Recipe) -> str | None:
+    """trl computes log-probabilities from the weights of the head, past an adapter on it (`DPOTrainer`)."""
+    targets = recipe.adapter.targets
+    if recipe.optimises.compares and recipe.method.uses("targets") and "lm_head" in targets:
+        return f"an adapter on lm_head is not trained by {recipe.objective.kind}; remove lm_head"
+    return None
+
+
 def _answers(recipe: Recipe) -> str | None:
+    if recipe.evaluation.answers and recipe.optimises.scores:
+        return f"{recipe.optimises.title} writes no answers; set answers = 0"
     if recipe.evaluation.answers and recipe.data.eval is None:
         return "no held-out rows to answer; set data.eval to a fraction or a file, or answers = 0"
     return None
@@ -101,6 +127,9 @@ RULES: tuple[Rule, ...] = (
     Rule(("training.precision", "model.dtype"), _half_formats),
     Rule(("model.dtype", "adapter.method"), _trained_halves),
     Rule(("adapter.bias", "adapter.method", "training.precision", "model.dtype"), _trained_half_biases),
-    Rule(("evaluation.answers", "data.eval"), _answers),
+    Rule(("data.loss_on", "data.shape", "objective.kind"), _plain_text),
+    Rule(("training.batch_size", "objective.kind"), _least_batch),
+    Rule(("adapter.targets", "adapter.method", "objective.kind"), _output_head),
+    Rule(("evaluation.answers", "data.eval", "objective.kind"), _answers),
     Rule(("evaluation.patience", "data.eval", "evaluation.every"), _patience),
 )

@@ -66,8 +66,8 @@ def check_order(turns: Sequence[Turn], field: str) -> None:
 
 
 def turns_of(row: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """The turns of a row as training takes it, of its prompt and both answers where it has these; none of texts."""
-    parts = (row.get(key) for key in ("messages", "prompt", "chosen", "rejected"))
+    """The turns of a row as training takes it, of its prompt and its answers where it has these; none of texts."""
+    parts = (row.get(key) for key in ("messages", "prompt", "chosen", "rejected", "completion"))
     return [one for part in parts if isinstance(part, list) for one in part]
 
 

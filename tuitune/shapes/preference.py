@@ -38,14 +38,25 @@ Side = str | list[Turn]
 SIDES = ("chosen", "rejected")
 
 
+def answers_of(row: Canonical) -> tuple[Canonical, ...]:
+    """A row as rows of one answer: both sides of a preference, the one that is labelled, or the row itself."""
+    if "chosen" in row:
+        return sides_of(row)
+    return (answering(row, "completion"),) if "label" in row else (row,)
+
+
 def sides_of(row: Canonical) -> tuple[Canonical, Canonical]:
-    """A row as two of one answer, the chosen one first, in which answers that were given before are not learned."""
+    """A row as two of one answer, the chosen one first."""
+    return answering(row, "chosen"), answering(row, "rejected")
+
+
+def answering(row: Canonical, said: str) -> Canonical:
+    """A row as one of the answer that is `said` in it; answers that were given before are not learned."""
     asked, beside = row["prompt"], {key: row[key] for key in ("tools",) if key in row}
     if isinstance(asked, str):
-        return {"prompt": asked, "completion": row["chosen"]}, {"prompt": asked, "completion": row["rejected"]}
+        return {"prompt": asked, "completion": row[said]}
     context = [{**turn, "weight": 0} if turn["role"] == "assistant" else turn for turn in asked]
-    chosen, rejected = ({"messages": [*context, *row[side]], **beside} for side in SIDES)
-    return chosen, rejected
+    return {"messages": [*context, *row[said]], **beside}
 
 
 def preference_columns(values: Values) -> dict[str, str] | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -37,6 +37,10 @@ class Roles:
     needed: tuple[str, ...] = ()
     telling: str = ""
     whole: bool = False
+
+    def take(self, names: Iterable[str]) -> bool:
+        """Whether all these names are roles of it, and none that it needs is missing."""
+        return set(self.needed) <= set(names) <= set(self.names)
 
 
 @dataclass(frozen=True)

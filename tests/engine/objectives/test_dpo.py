@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import math
-import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.engine.live import fork, hit, says
-from tests.engine.loop.test_resume import amend, assert_same, cut_off_after
+from tests.engine.loop.test_resume import amend, cut_off_after
+from tests.engine.objectives.support import carrying, comes_to_the_same_killed_and_paused, goes_on_exactly, metrics
 from tests.engine.support import Carry, Outcome, write_rows
 from tuitune.metrics import COMMON
 from tuitune.objectives import DPO
@@ -20,7 +19,6 @@ from tuitune.recipe.schema import Recipe
 from tuitune.recipe.settings import setting
 from tuitune.runs.read.summary import summarize
 from tuitune.runs.store.directory import Run, create
-from tuitune.runs.store.journal import read_all
 
 OWN = [metric.key for metric in DPO.metrics]
 HELD_OUT = [metric.key for metric in DPO.metrics if metric.held_out]
@@ -49,22 +47,7 @@ def preferring(prepared: Callable[..., Run], pairs: Path) -> Callable[..., Run]:
 
 @pytest.fixture
 def carried_out(preferring: Callable[..., Run]) -> Carry:
-    def carry(**settings: Any) -> Outcome:
-        from tuitune.engine.worker import carry_out
-
-        run = preferring(**settings)
-        return Outcome(run, carry_out(run.path))
-
-    return carry
-
-
-def metrics(run: Run) -> list[dict[str, Any]]:
-    """The figures of its own that a run recorded, step by step, as its newest life has them."""
-    found: dict[int, dict[str, Any]] = {}
-    for record in read_all(run.metrics_file):
-        if record["kind"] == "step":
-            found[record["step"]] = {key: record[key] for key in OWN}
-    return [found[step] for step in sorted(found)]
+    return carrying(preferring)
 
 
 def test_it_learns_what_is_preferred_and_says_so_in_its_own_figures(carried_out: Carry) -> None:
@@ -123,30 +106,8 @@ def test_a_run_goes_on_exactly(carried_out: Carry, settings: dict[str, Any], ste
     goes_on_exactly(carried_out, settings, step)
 
 
-def goes_on_exactly(carried_out: Carry, settings: dict[str, Any], step: int) -> None:
-    from tuitune.engine.worker import carry_out
-
-    whole = carried_out(**settings)
-    assert whole.code == 0, whole.reason
-    cut = cut_off_after(step, whole.run, "cut")
-    resumed = Outcome(cut, carry_out(cut.path))
-    assert resumed.code == 0, resumed.reason
-    (record,) = resumed.records("resumed")
-    assert (record["step"], record["exact"], record["reasons"]) == (step, True, [])
-    assert_same(whole.run, cut)
-    assert metrics(whole.run) == metrics(cut)
-
-
 def test_a_killed_run_and_a_paused_one_come_to_the_same(carried_out: Carry, preferring: Callable[..., Run]) -> None:
-    whole, run = carried_out(), preferring()
-    assert fork(run, at=says("step 3 "), do=lambda: hit(signal.SIGKILL)).end().code == -signal.SIGKILL
-    engine = fork(run, at=says("step 4 "), do=lambda: hit(signal.SIGTERM), told=(("pause", {}),))
-    assert engine.end().code in (3, 4)
-    outcome = fork(run).end()
-    assert outcome.code == 0, outcome.reason
-    assert all(record["exact"] for record in outcome.records("resumed"))
-    assert_same(whole.run, run)
-    assert metrics(whole.run) == metrics(run)
+    comes_to_the_same_killed_and_paused(carried_out().run, preferring())
 
 
 @pytest.mark.slow

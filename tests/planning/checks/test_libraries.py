@@ -7,12 +7,12 @@ import pytest
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 from transformers.quantizers.auto import AUTO_QUANTIZER_MAPPING
 
-from tuitune.planning.checks.libraries import trainable_quantization, writers, writes
+from tuitune.planning.checks.libraries import classes, trainable_quantization, writes
 from tuitune.planning.targets import EXPERT_PARAMETERS
 
 
 def test_the_types_that_write_are_those_of_transformers() -> None:
-    assert writers() == dict(MODEL_FOR_CAUSAL_LM_MAPPING_NAMES)
+    assert classes() == dict(MODEL_FOR_CAUSAL_LM_MAPPING_NAMES)
     assert writes("llama") and writes("gemma3") and not writes("mistral3") and not writes("t5")
 
 

@@ -346,6 +346,81 @@ def test_advice_on_preferences_goes_with_its_fix(base: Path, values: dict[str, A
     assert advice(looked_at(base, **values), id) == [] or id == "learning-rate-high"
 
 
+def labelled(good: int, bad: int) -> list[dict[str, Any]]:
+    return [{"prompt": f"Say {n}", "completion": f"{n}", "label": n < good} for n in range(good + bad)]
+
+
+@pytest.mark.parametrize(
+    ("good", "bad", "weights", "fix"),
+    [
+        (30, 90, {}, {"objective.desirable_weight": 3.0}),
+        (90, 30, {}, {"objective.undesirable_weight": 2.25}),
+        (90, 30, {"objective__undesirable_weight": 2.5}, None),
+        (30, 90, {"objective__desirable_weight": 3.5}, None),
+        (60, 60, {}, None),
+    ],
+)
+def test_labels_that_are_not_even_are_weighed(base: Path, good: int, bad: int, weights: Any, fix: Any) -> None:
+    rows(base / "labelled.jsonl", labelled(good, bad))
+    values = {"data__train": "labelled.jsonl", "objective__kind": "kto", **weights}
+    found = advice(looked_at(base, **values), "label-balance")
+    assert [note.fix for note in found] == ([] if fix is None else [pytest.approx(fix)])
+    if fix is not None:
+        mended = {key.replace(".", "__"): value for key, value in fix.items()}
+        assert advice(looked_at(base, **{**values, **mended}), "label-balance") == []
+
+
+def test_answers_that_are_all_good_teach_no_difference(base: Path) -> None:
+    rows(base / "labelled.jsonl", labelled(40, 0))
+    (note,) = advice(looked_at(base, data__train="labelled.jsonl", objective__kind="kto"), "one-sided")
+    assert (note.level, note.key) == ("warning", "data.train")
+
+
+@pytest.mark.parametrize(
+    ("values", "key"),
+    [
+        ({"objective__kind": "kto", "training__batch_size": 1}, "training.batch_size"),
+        ({"objective__kind": "reward", "evaluation__answers": 5}, "evaluation.answers"),
+        ({"objective__kind": "dpo", "adapter__targets": ["q_proj", "lm_head"]}, "adapter.targets"),
+        ({"objective__kind": "sft", "data__shape": "text"}, "data.loss_on"),
+    ],
+)
+def test_what_an_objective_cannot_do_is_refused(base: Path, values: dict[str, Any], key: str) -> None:
+    assert key in [one.key for one in looked_at(base, **values).errors]
+
+
+def test_plain_text_wants_a_large_adapter_on_a_base_model(base: Path) -> None:
+    model_folder(base / "big", LLAMA_3_1_8B, {"packed": ("U8", [64], 64)}, template=False)
+    rows(base / "texts.jsonl", [{"text": f"It rains on day {n}."} for n in range(120)])
+    values = {"data__train": "texts.jsonl", "objective__kind": "pretrain", "model__id": "big"}
+    (note,) = advice(looked_at(base, **values), "rank-for-text")
+    assert note.fix == {"adapter.rank": 64, "adapter.alpha": 128}
+    assert advice(looked_at(base, **values, adapter__rank=64, adapter__alpha=128), "rank-for-text") == []
+    assert advice(looked_at(base, **values), "instruct-on-text") == []
+    chat = {"data__train": "texts.jsonl", "objective__kind": "pretrain", "model__id": "bundled:nano"}
+    assert advice(looked_at(base, **chat), "instruct-on-text")
+
+
+@pytest.mark.parametrize("tied", [True, False])
+def test_a_reward_model_has_a_head_of_one_score_in_place_of_its_output_head(base: Path, tied: bool) -> None:
+    big_model(base / "big", tie_word_embeddings=tied)
+    rows(base / "pairs.jsonl", [{"prompt": "a", "chosen": f"b {n}", "rejected": f"c {n}"} for n in range(120)])
+    pairs = {"data__train": "pairs.jsonl", "model__id": "big", "adapter__targets": "all-linear"}
+    written, scored = (looked_at(base, **pairs, objective__kind=kind) for kind in ("dpo", "reward"))
+    assert written.total and scored.total and written.trainable and scored.trainable
+    hidden, vocabulary = LLAMA_3_1_8B["hidden_size"], LLAMA_3_1_8B["vocab_size"]
+    assert scored.total == written.total + hidden - (0 if tied else hidden * vocabulary)
+    assert scored.trainable == written.trainable + hidden
+
+
+def test_a_model_without_such_a_head_is_refused(base: Path) -> None:
+    big_model(base / "big", model_type="cohere")
+    rows(base / "pairs.jsonl", [{"prompt": "a", "chosen": f"b {n}", "rejected": f"c {n}"} for n in range(120)])
+    pairs = {"data__train": "pairs.jsonl", "model__id": "big"}
+    assert error(looked_at(base, **pairs, objective__kind="reward"))[0] == "model.id"
+    assert looked_at(base, **pairs, objective__kind="dpo").errors == []
+
+
 def test_learning_rates_that_are_fine(base: Path) -> None:
     big_model(base / "big")
     for values in ({}, {"model__id": "big"}, {"training__learning_rate": 1e-2}, {"model__id": "owner/unknown"}):

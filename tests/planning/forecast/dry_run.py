@@ -28,9 +28,9 @@ from torch import nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
-from transformers import AutoConfig, AutoModelForCausalLM
+from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSequenceClassification
 
-from tuitune.engine.load import attention
+from tuitune.engine.load import attention, score_head
 from tuitune.engine.load.device import Precision, precision
 from tuitune.engine.methods import adapt
 from tuitune.engine.objectives.sft import SftTrainer
@@ -119,14 +119,20 @@ def peak(recipe: Recipe, config: dict[str, Any], *, gpu: bool = True, flash: boo
         stack.enter_context(FakeTensorMode())
         stack.enter_context(live)
         _materialise(model, live)
-        trl_utils.add_fused_lm_head(base, outputs=("log_probs", "entropy", "is_top1"))
+        if not recipe.optimises.scores:
+            trl_utils.add_fused_lm_head(base, outputs=("log_probs", "entropy", "is_top1"))
         if reference is not None:
             _materialise(reference, live)
             trl_utils.add_fused_lm_head(reference)
         if recipe.training.gradient_checkpointing:
             base.activation_checkpointing_enable({"use_reentrant": False})
         model.train()
-        loss = partial(_preferences, reference=reference) if recipe.optimises.compares else _answers
+        losses = {
+            "dpo": partial(_preferences, reference=reference),
+            "kto": partial(_labelled, reference=reference),
+            "reward": _scores,
+        }
+        loss = losses.get(recipe.objective.kind, _answers)
         _step(model, live, recipe, formats, partial(loss, model, recipe, documents, fused=gpu))
     return live
 
@@ -143,17 +149,42 @@ def _answers(model: nn.Module, recipe: Recipe, documents: int, *, fused: bool) -
 
 def _preferences(model: Any, recipe: Recipe, documents: int, *, fused: bool, reference: Any) -> torch.Tensor:
     """The loss of pairs, in the order of trl's trainer: the model's pass, then that of the reference."""
-    rows, length = 2 * recipe.training.batch_size, recipe.data.max_length
-    batch = {
-        "input_ids": torch.ones(rows, length, dtype=torch.long),
-        "labels": torch.ones(rows, length, dtype=torch.long),
-        "attention_mask": torch.ones(rows, 1, length, length, dtype=torch.bool),
-    }
+    batch = _padded(2 * recipe.training.batch_size, recipe)
     sums = model(**batch, use_cache=False, fused_lm_head=True).log_probs.sum(dim=1)
     with torch.no_grad(), contextlib.nullcontext() if reference else model.disable_adapter():
         theirs = (reference or model)(**batch, use_cache=False, fused_lm_head=True).log_probs.sum(dim=1)
     chosen, rejected = (sums - theirs).chunk(2)
     return -nn.functional.logsigmoid(0.1 * (chosen - rejected)).mean()
+
+
+def _labelled(model: Any, recipe: Recipe, documents: int, *, fused: bool, reference: Any) -> torch.Tensor:
+    """The loss of labelled answers: a pass over answers to other questions first, then as of pairs."""
+    batch = _padded(recipe.training.batch_size, recipe)
+    with torch.no_grad():
+        moved = model(**batch, use_cache=False, fused_lm_head=True).log_probs.sum(dim=1)
+    sums = model(**batch, use_cache=False, fused_lm_head=True).log_probs.sum(dim=1)
+    with torch.no_grad(), contextlib.nullcontext() if reference else model.disable_adapter():
+        stood, theirs = (
+            (reference or model)(**batch, use_cache=False, fused_lm_head=True).log_probs.sum(dim=1) for _ in range(2)
+        )
+    return (1 - torch.sigmoid(0.1 * (sums - theirs - (moved - stood).mean()))).mean()
+
+
+def _scores(model: Any, recipe: Recipe, documents: int, *, fused: bool) -> torch.Tensor:
+    """The loss of the scores of pairs."""
+    batch = _padded(2 * recipe.training.batch_size, recipe)
+    del batch["labels"]
+    better, worse = model(**batch, use_cache=False).logits.squeeze(-1).chunk(2)
+    return -nn.functional.logsigmoid(better - worse).mean()
+
+
+def _padded(rows: int, recipe: Recipe) -> dict[str, torch.Tensor]:
+    length = recipe.data.max_length
+    return {
+        "input_ids": torch.ones(rows, length, dtype=torch.long),
+        "labels": torch.ones(rows, length, dtype=torch.long),
+        "attention_mask": torch.ones(rows, 1, length, length, dtype=torch.bool),
+    }
 
 
 def _step(
@@ -223,16 +254,19 @@ def _as_on_a_gpu(flash: bool, autocast: bool) -> Iterator[None]:
 def _meta_model(recipe: Recipe, config: dict[str, Any], formats: Precision) -> Any:
     named = ("architectures", "model_type", "torch_dtype")
     values = {name: value for name, value in config.items() if name not in named}
+    scores = recipe.optimises.scores
+    kind = AutoModelForSequenceClassification if scores else AutoModelForCausalLM
+    more = {"num_labels": 1} if scores else {}
     with torch.device("meta"):
-        model = AutoModelForCausalLM.from_config(
-            AutoConfig.for_model(config["model_type"], **values), dtype=formats.weights
-        )
+        model = kind.from_config(AutoConfig.for_model(config["model_type"], **values, **more), dtype=formats.weights)
+        if scores:
+            score_head.put_on(model, types.SimpleNamespace(pad_token_id=0))  # type: ignore[arg-type]
         model.set_attn_implementation(attention.DOCUMENTS if recipe.optimises.packs else "sdpa")
         if recipe.quantization.bits == 4:
             model.is_loaded_in_4bit = True
             for parent in list(model.modules()):
                 for name, layer in list(parent.named_children()):
-                    if type(layer) is nn.Linear and name != "lm_head":
+                    if type(layer) is nn.Linear and name not in ("lm_head", "score"):
                         setattr(parent, name, _packed(layer, recipe, formats))
     return model
 

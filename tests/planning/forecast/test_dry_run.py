@@ -29,7 +29,8 @@ WITH_EXPERTS = {
     "mixtral-8x7b": {"adapter__targets": [*ATTENTION, "w1", "w2", "w3"]},
     "qwen3-30b-a3b": {"adapter__targets": [*ATTENTION, "gate_proj", "up_proj", "down_proj"]},
 }
-PAIRS = {"objective__kind": "dpo"}
+PAIRS, SCORED = {"objective__kind": "dpo"}, {"objective__kind": "reward"}
+LABELLED = {"objective__kind": "kto", "training__batch_size": 2}
 ON_CPU = {"gpu": False, **FP32}
 OLD = {"flash": False, **FP16}
 """As on a T4: float16, and no flash attention."""
@@ -75,6 +76,8 @@ MORE: list[tuple[str, dict[str, Any]]] = [
         ("qwen3-8b", IA3 | CHECKPOINTING),
         ("llama-8b", EVERY_WEIGHT),
         ("llama-8b", PAIRS | CHECKPOINTING),
+        ("llama-8b", LABELLED),
+        ("llama-8b", SCORED),
         *(pytest.param(*case, marks=pytest.mark.slow) for case in MORE),
     ],
     ids=str,

@@ -45,6 +45,7 @@ def test_even_sizes_are_halved_and_odd_ones_divided_exactly() -> None:
     ]
     assert smaller(1, 64) is None
     assert smaller(2, 4096) is None
+    assert (smaller(4, 1, least=2), smaller(2, 8, least=2), smaller(6, 1, least=2)) == ((2, 2), None, (3, 2))
 
 
 def greedy(batch_size: int, accumulation: int, **run: Any) -> Run:

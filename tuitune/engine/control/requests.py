@@ -91,6 +91,8 @@ class Requests:
         self._waiting[request.verb].append(request)
 
     def _sample(self, request: Request, trainer: Any, due: Due) -> str:
+        if not self._sampler.answers:
+            raise TuituneError("the model of this run gives scores and writes no answers")
         prompt = request.arguments.get("prompt")
         settings = self._tuning.recipe.samples
         if prompt is None and not settings.prompts:

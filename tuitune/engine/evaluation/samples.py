@@ -16,22 +16,31 @@ _ASKED = 1_000_000
 
 
 class Sampler:
-    """Answers prompts and records the answers. A model with a chat template is asked in a conversation.
+    """Answers prompts and records the answers; with `chat` it is asked in a conversation, else the text goes on.
 
-    `settings` are the recipe's [samples] as they stand; `generator` makes one that answers by them.
+    `settings` are the recipe's [samples] as they stand; `generator` makes one that answers by them, and is None where
+    the model writes no answers.
     """
 
     def __init__(
         self,
         settings: SamplesSection,
-        generator: Callable[[SamplesSection], Generator],
+        generator: Callable[[SamplesSection], Generator] | None,
         template: ChatTemplate,
         report: Report,
+        *,
+        chat: bool,
     ) -> None:
         self.settings = settings
+        self._chat = chat
         self._generator = generator
         self._template = template
         self._report = report
+
+    @property
+    def answers(self) -> bool:
+        """Whether there is a model that answers."""
+        return self._generator is not None
 
     def take(self, step: int, label: str, *, prompt: str | None = None, nonce: str | None = None) -> None:
         """Answer every prompt of the settings, or the one given. `nonce` names the request that asked for it.
@@ -40,7 +49,7 @@ class Sampler:
         """
         asked = {} if prompt is None else {_ASKED + crc32(prompt.encode("utf-8", "replace")): prompt}
         prompts = asked or dict(enumerate(self.settings.prompts))
-        if not prompts:
+        if not prompts or self._generator is None:
             return
         self._report.phase("sampling", "answering the sample prompts")
         started = time.perf_counter()
@@ -66,6 +75,6 @@ class Sampler:
         return None
 
     def _rendered(self, prompt: str) -> str:
-        if self._template.origin == "none":
+        if not self._chat:
             return prompt
         return self._template.render([{"role": "user", "content": prompt}], prompt=True)

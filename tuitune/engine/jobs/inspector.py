@@ -26,6 +26,7 @@ from tuitune.engine.tokens.collator import IGNORED
 from tuitune.engine.tokens.control_tokens import ControlTokens
 from tuitune.engine.tokens.encode import Encoded, Rendered, is_conversation, learns_to_stop
 from tuitune.engine.tokens.encoders import encoder_of
+from tuitune.engine.tokens.labelled import LabelledEncoder
 from tuitune.engine.tokens.pairs import PairEncoder
 from tuitune.engine.tokens.reasons import reasons
 from tuitune.engine.tokens.remarks import Remark, control, judge, longer, omission
@@ -35,7 +36,7 @@ from tuitune.rows.fields import RowProblem
 from tuitune.rows.numbers import loads
 from tuitune.rows.turns import is_learned
 from tuitune.shapes import to_canonical
-from tuitune.shapes.preference import SIDES, sides_of
+from tuitune.shapes.preference import SIDES, answers_of, sides_of
 from tuitune.units import percent_text
 
 _SAMPLE = 200
@@ -123,9 +124,13 @@ class RowInspector:
             canonical, controls = cleaned, []
         if isinstance(self._encoder, PairEncoder):
             return {"sides": self._sides(canonical, controls, self._encoder)}
-        rendered = self._single.render(canonical)
+        (row,) = answers_of(canonical)
+        rendered = self._single.render(row)
         (encoding,) = self._single.tokenize([rendered])
-        return self._reply(canonical, rendered, encoding, controls)
+        if isinstance(self._encoder, LabelledEncoder):
+            text = f"labelled {'good: it is made likelier' if canonical['label'] else 'bad: it is made less likely'}"
+            return self._reply(row, rendered, encoding, [Remark("label", "ok", text), *controls], asked=len(encoding))
+        return self._reply(row, rendered, encoding, controls)
 
     def _sides(
         self, canonical: dict[str, Any], controls: Sequence[Remark], encoder: PairEncoder
@@ -158,7 +163,7 @@ class RowInspector:
         found: Encoded | None = None,
         asked: int = 0,
     ) -> dict[str, Any]:
-        """A row of one answer: of a pair the one `found`, whose first `asked` tokens the other has too."""
+        """A row of one answer: of a pair the one `found`. Answers among the first `asked` tokens were given before."""
         learned = bytearray(len(encoding))
         for first, last in self._single.learned(encoding, rendered):
             learned[first:last] = b"\1" * (last - first)
@@ -167,7 +172,7 @@ class RowInspector:
         masked = reasons(self._single, canonical, rendered, encoding, learned)
         masked = ["prompt" if why == "weight" and place < asked else why for place, why in enumerate(masked)]
         learned[:1] = b"\0"  # nothing stands before the first token that it could be predicted from
-        kept = min(len(encoding), self._single.max_length)
+        kept = len(encoding) if self._single.whole else min(len(encoding), self._single.max_length)
         masked = [*(why or "first" for why in masked[:1]), *masked[1:kept], *["cut"] * (len(masked) - kept)]
         ids = encoding.ids
         return {
@@ -200,6 +205,9 @@ class RowInspector:
             end = ", its end too" if share else ""
             text = f"cut after {kept:,} tokens: {percent_text(share)} of its learned tokens are lost{end}"
             yield Remark("cut", "warning", text, fix)
+        elif length > self._single.max_length:
+            text = f"{length:,} tokens, learned in pieces of at most {self._single.max_length:,}"
+            yield Remark("parted", "ok", text)
         elif not learns_to_stop(taught, self._stop_ids, tokenizer):
             yield Remark("no-stop", "warning", "the token that ends its answer is not learned")
         else:

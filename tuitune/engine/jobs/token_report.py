@@ -13,7 +13,7 @@ from tuitune.engine.load.tokenizer import choose_template, load_tokenizer, longe
 from tuitune.engine.process.failures import EngineError, explain
 from tuitune.engine.tokens.encoders import encoder_of
 from tuitune.engine.tokens.omissions import SYSTEM, TOOLS
-from tuitune.engine.tokens.prepare import packed
+from tuitune.engine.tokens.prepare import batched
 from tuitune.engine.tokens.remarks import UNREAD, Level, Remark, judge, longer, of_rows
 from tuitune.engine.tokens.tokenize import refusal, tokenize
 from tuitune.problem import TuituneError
@@ -49,7 +49,7 @@ def run(report: TaskReport) -> dict[str, Any]:
     tokens = _in_words(lambda: tokenize(recipe, template, stop_ids, tell, base=base))
     facts = tokens.facts
     report.progress("packing")
-    rows = packed(tokens.train, recipe.data.max_length if recipe.packs else None)
+    rows = batched(tokens.train, recipe, flat=True)
     room = len(rows) * recipe.data.max_length
     single = encoder_of(recipe, template, stop_ids).single
     judged = judge(single, stop_ids, {*facts["used"], *facts["held_out"]["used"]})
@@ -88,6 +88,10 @@ def _of_all_rows(facts: dict[str, Any], recipe: Recipe, most: int | None) -> Ite
         yield Remark("lost", level, text, fix if whole else _without(facts, recipe))
     if cut := facts["cut"]:
         yield Remark("cut", "warning", f"rows cut to {longest:,} tokens: {cut:,} of {rows:,}", fix)
+    if parted := facts["parted"]:
+        yield Remark(
+            "parted", "ok", f"documents learned in pieces of at most {longest:,} tokens: {parted:,} of {rows:,}"
+        )
     if count := facts["no_stop"]:
         yield Remark("no-stop", "warning", f"rows that do not teach where their answer ends: {count:,} of {rows:,}")
     yield from of_rows(facts)

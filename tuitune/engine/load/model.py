@@ -13,6 +13,7 @@ from safetensors import SafetensorError
 from transformers import (
     AutoConfig,
     AutoModelForCausalLM,
+    AutoModelForSequenceClassification,
     BitsAndBytesConfig,
     FineGrainedFP8Config,
     GenerationConfig,
@@ -24,6 +25,7 @@ from transformers import (
 from transformers.utils.quantization_config import QuantizationConfigMixin
 
 from tuitune.engine.journal.report import Report
+from tuitune.engine.load import score_head
 from tuitune.engine.load.attention import DOCUMENTS, separates_documents
 from tuitune.engine.load.device import Precision
 from tuitune.engine.load.download import download
@@ -50,7 +52,7 @@ class Base:
     """A loaded base model. `stock_attention` is the implementation for padded batches and generation.
 
     `flat` says whether packed documents are kept apart, so that batches may be flattened into one row; `positions` is
-    how many tokens a text may have, None where nothing ends.
+    how many tokens a text may have, None where nothing ends. `scores`: the model gives texts scores, and writes none.
     """
 
     model: PreTrainedModel
@@ -60,6 +62,7 @@ class Base:
     stock_attention: str
     flat: bool
     positions: int | None = None
+    scores: bool = False
 
     @property
     def tokenizer(self) -> PreTrainedTokenizerBase:
@@ -80,11 +83,13 @@ def load(
     report.phase("loading", f"loading {recipe.model.id}")
     folder = files.folder
     model = _loaded(recipe, folder, formats, on, report)
+    if recipe.optimises.scores:
+        score_head.put_on(model, template.tokenizer)
     _keep_trainable_layout(model)
     stock, facts = model.config._attn_implementation, read_facts(folder)
     flat = _keeps_documents_apart(model, stock, recipe, report)
     positions = facts.max_positions if facts.fixed_positions else None
-    return Base(model, template, folder, files.commit, stock, flat, positions)
+    return Base(model, template, folder, files.commit, stock, flat, positions, recipe.optimises.scores)
 
 
 def _loaded(recipe: Recipe, folder: Path, formats: Precision, on: torch.device, report: Report) -> PreTrainedModel:
@@ -93,7 +98,11 @@ def _loaded(recipe: Recipe, folder: Path, formats: Precision, on: torch.device, 
     settings, problem = _generation_settings(folder)
     try:
         config = AutoConfig.from_pretrained(folder, trust_remote_code=trusted, local_files_only=True)
-        model, info = AutoModelForCausalLM.from_pretrained(
+        kind: Any = AutoModelForCausalLM
+        if scores := recipe.optimises.scores:
+            kind, config.num_labels = AutoModelForSequenceClassification, 1
+            torch.manual_seed(recipe.run.seed)  # the head is random
+        model, info = kind.from_pretrained(
             folder,
             config=config,
             dtype=formats.weights,
@@ -113,7 +122,7 @@ def _loaded(recipe: Recipe, folder: Path, formats: Precision, on: torch.device, 
             raise
         words = clean(first_line(error), limit=300)
         raise EngineError(f"model.id: {wanted.id} could not be loaded: {words}") from error
-    leftovers = hold(model, info, wanted.id)
+    leftovers = hold(model, score_head.without_head(info) if scores else info, wanted.id)
     if leftovers.unread:
         text = f"{named(leftovers.unread)}: in the checkpoint, but no part of this model; not read"
         report.alert("weights-unread", "warning", clean(text, limit=300))

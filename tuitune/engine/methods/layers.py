@@ -33,7 +33,8 @@ def chosen(base: Base, recipe: Recipe) -> dict[str, Any]:
     targets = resolve_targets(wanted.targets, names, model.config.model_type)
     if problems := expert_problems(wanted, targets, model.config.model_type):
         raise TuituneError(problems)
-    found = {"task_type": "CAUSAL_LM", "target_modules": targets, "exclude_modules": _elsewhere(model, targets, names)}
+    kind = "SEQ_CLS" if recipe.optimises.scores else "CAUSAL_LM"
+    found = {"task_type": kind, "target_modules": targets, "exclude_modules": _elsewhere(model, targets, names)}
     layers = numbered(recipe, getattr(model.config.get_text_config(), "num_hidden_layers", None))
     return found if layers is None else {**found, "layers_to_transform": layers}
 

@@ -1,7 +1,15 @@
 """What each objective of a recipe needs of torch: its trainer, in a file of the objective's name."""
 
 from tuitune.engine.objectives.dpo import DpoTrainer
+from tuitune.engine.objectives.kto import KtoTrainer
+from tuitune.engine.objectives.reward import RewardModelTrainer
 from tuitune.engine.objectives.sft import SftTrainer
 
-TRAINERS = {"sft": SftTrainer, "dpo": DpoTrainer}
+TRAINERS = {
+    "sft": SftTrainer,
+    "pretrain": SftTrainer,
+    "dpo": DpoTrainer,
+    "kto": KtoTrainer,
+    "reward": RewardModelTrainer,
+}
 """Trainers by `objective.kind`."""

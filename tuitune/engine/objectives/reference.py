@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import replace
 from typing import Any
 
 from peft import PeftModel
-from torch import nn
 from transformers import PreTrainedModel
 
-from tuitune.engine.evaluation.evaluate import HeldOutLoss
-from tuitune.engine.objectives.trainer import Assignment, ObjectiveTrainer
+from tuitune.engine.objectives.trainer import Assignment, ObjectiveTrainer, without_dropout
 
 _ROUNDING = 1e-4
 """Rewards below this are those of the reference itself, in another order of sums."""
@@ -26,7 +23,7 @@ class ComparingTrainer(ObjectiveTrainer):
 
     def __init__(self, given: Assignment, *positional: Any, **named: Any) -> None:
         model = given.life.adapted.model
-        _without_dropout(model)
+        without_dropout(model)
         self._reference = None if isinstance(model, PeftModel) else _frozen_copy(model)
         super().__init__(given, *positional, ref_model=self._reference or _BASE, **named)
 
@@ -41,12 +38,12 @@ class ComparingTrainer(ObjectiveTrainer):
         if given is not _BASE:
             self._reference = given
 
-    def judged(self, found: HeldOutLoss) -> HeldOutLoss:
+    def judged(self, figures: dict[str, float]) -> dict[str, float]:
         """The reference itself prefers nothing, so no accuracy is told of it."""
-        told = [found.figures.get(f"rewards/{key}", 0.0) for key in ("margins", "chosen", "rejected")]
-        if max(map(abs, told)) >= _ROUNDING:
-            return found
-        return replace(found, figures={k: v for k, v in found.figures.items() if k != "rewards/accuracies"})
+        told = [figures.get(f"rewards/{key}", 0.0) for key in ("margins", "chosen")]
+        if max(map(abs, told)) < _ROUNDING:
+            figures.pop("rewards/accuracies", None)
+        return figures
 
 
 class _Base:
@@ -58,11 +55,3 @@ _BASE: Any = _Base()
 
 def _frozen_copy(model: PreTrainedModel) -> PreTrainedModel:
     return copy.deepcopy(model).requires_grad_(False).eval()
-
-
-def _without_dropout(model: nn.Module) -> None:
-    """Switch off the base's own dropout layers; those of an adapter bear its name."""
-    own = getattr(model, "active_adapter", None)
-    for name, module in model.named_modules():
-        if isinstance(module, nn.Dropout) and name.rpartition(".")[2] != own:
-            module.p = 0.0

@@ -1,9 +1,8 @@
-"""Supervised fine-tuning: trl's SFTTrainer with exact packing and figures weighted by tokens."""
+"""Answers and plain text: trl's SFTTrainer with exact packing and figures weighted by tokens."""
 
 from __future__ import annotations
 
 import inspect
-from dataclasses import replace
 from typing import Any
 
 import torch
@@ -11,7 +10,6 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from trl import SFTConfig, SFTTrainer
 
-from tuitune.engine.evaluation.evaluate import HeldOutLoss, perplexity
 from tuitune.engine.load.device import Precision, row_multiple
 from tuitune.engine.load.model import unwrapped
 from tuitune.engine.loop.arguments import arguments
@@ -63,6 +61,8 @@ class SftTrainer(ObjectiveTrainer, SFTTrainer):
     The loss reads nothing back from the device. Held-out loss is weighted by tokens, not by batches.
     """
 
+    of_tokens = True
+
     def __init__(self, given: Assignment) -> None:
         base, model, recipe = given.base, given.life.adapted.model, given.recipe
         multiple = row_multiple(given.precision, given.on)
@@ -70,7 +70,8 @@ class SftTrainer(ObjectiveTrainer, SFTTrainer):
         super().__init__(given, configuration(recipe, given.life.run, given.precision, given.on), collate)
         self.model_accepts_loss_kwargs = True
         self._flat = base.flat
-        self._noise = Noise(model, recipe.training.neftune_alpha) if recipe.training.neftune_alpha else None
+        alpha = recipe.training.neftune_alpha if self.objective.reads("training.neftune_alpha") else None
+        self._noise = Noise(model, alpha) if alpha else None
         signature = inspect.signature(type(unwrapped(model)).forward).parameters
         # On a GPU trl's head never holds all logits of a row; on a CPU those of the learned tokens alone are faster.
         self._fused_head = self.args.device.type == "cuda" or "logits_to_keep" not in signature
@@ -116,6 +117,3 @@ class SftTrainer(ObjectiveTrainer, SFTTrainer):
     def measure(self, batch: Batch, rows: int) -> Sums:
         """Each learned token counts the same."""
         return {"loss": (self.summed_loss(self.model, batch)[0].item(), int((batch["labels"][:, 1:] != IGNORED).sum()))}
-
-    def judged(self, found: HeldOutLoss) -> HeldOutLoss:
-        return replace(found, perplexity=perplexity(found.loss))

@@ -8,13 +8,13 @@ from abc import abstractmethod
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from transformers import TrainingArguments
 
-from tuitune.engine.evaluation.evaluate import HeldOutLoss
+from tuitune.engine.evaluation.evaluate import HeldOutLoss, perplexity
 from tuitune.engine.evaluation.generate import undisturbed
 from tuitune.engine.load.device import Precision
 from tuitune.engine.load.model import Base
@@ -49,6 +49,8 @@ class ObjectiveTrainer(Durable):
     """
 
     recorder: TrainingLoop
+    of_tokens: ClassVar[bool] = False
+    """Whether its loss is a mean over tokens, so that there is a perplexity."""
 
     def __init__(
         self, given: Assignment, args: TrainingArguments, collate: Callable[[Sequence[Row]], Batch], **named: Any
@@ -66,6 +68,7 @@ class ObjectiveTrainer(Durable):
         )
         self.recorder.trainer = self
         self.objective: Trained = given.recipe.optimises
+        self._told_of_held_out = [metric.key for metric in self.objective.metrics if metric.held_out]
         self._held_out_rows = given.data.held_out_count
         self._held_out_tokens = given.data.held_out_tokens
 
@@ -90,10 +93,9 @@ class ObjectiveTrainer(Durable):
         """The loss of a batch of so many held-out rows, as "loss", and what else is measured of it."""
 
     def measured_by_trl(self, batch: Batch) -> dict[str, float]:
-        """Trl's loss of a batch of held-out rows, and what trl measures with it of what is to be told of those."""
+        """Trl's loss of a batch of held-out rows, and what trl measures with it."""
         loss = super().compute_loss(self.model, _for_trl(batch)).item()
-        told = [metric.key for metric in self.objective.metrics if metric.held_out]
-        found = {key: self._metrics["eval"][key][-1] for key in told if self._metrics["eval"][key]}
+        found = {key: values[-1] for key, values in self._metrics["eval"].items()}
         self._metrics["eval"].clear()
         return {**found, "loss": loss}
 
@@ -112,15 +114,19 @@ class ObjectiveTrainer(Durable):
                     sums[key] += total
                     counts[key] += count
                 self.recorder.measured(number, len(starts))
-        figures = {key: total / max(counts[key], 1) for key, total in sums.items()}
-        seconds = time.perf_counter() - started
-        return self.judged(
-            HeldOutLoss(figures.pop("loss"), self._held_out_tokens, self._held_out_rows, seconds, figures=figures)
+        figures = self.judged({key: total / max(counts[key], 1) for key, total in sums.items()})
+        return HeldOutLoss(
+            loss=figures["loss"],
+            tokens=self._held_out_tokens,
+            rows=self._held_out_rows,
+            seconds=time.perf_counter() - started,
+            perplexity=perplexity(figures["loss"]) if self.of_tokens else None,
+            figures={key: figures[key] for key in self._told_of_held_out if key in figures},
         )
 
-    def judged(self, found: HeldOutLoss) -> HeldOutLoss:
-        """The figures over all held-out rows, without those that mean nothing."""
-        return found
+    def judged(self, figures: dict[str, float]) -> dict[str, float]:
+        """What was measured over all held-out rows, with what follows from it, and without what means nothing."""
+        return figures
 
     def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
         """The evaluation that the Trainer asks for between steps; the caller makes the one after the last."""
@@ -130,12 +136,20 @@ class ObjectiveTrainer(Durable):
 
     def own_state(self) -> dict[str, Any]:
         """What trl has measured since the last record; None stands for what is no finite number."""
-        measured = {metric.key: self._metrics["train"].get(metric.key, []) for metric in self.objective.metrics}
-        return {key: [one if math.isfinite(one) else None for one in values] for key, values in measured.items()}
+        measured = {metric.key: self._metrics["train"].get(metric.key) for metric in self.objective.metrics}
+        return {key: [one if math.isfinite(one) else None for one in found] for key, found in measured.items() if found}
 
     def take_back(self, state: Mapping[str, Any]) -> None:
         for key, values in state.items():
             self._metrics["train"][key] = [math.nan if one is None else one for one in values]
+
+
+def without_dropout(model: nn.Module) -> None:
+    """Switch off the base's own dropout layers; those of an adapter bear its name."""
+    own = getattr(model, "active_adapter", None)
+    for name, module in model.named_modules():
+        if isinstance(module, nn.Dropout) and name.rpartition(".")[2] != own:
+            module.p = 0.0
 
 
 def _for_trl(batch: Batch) -> Batch:

@@ -30,6 +30,9 @@ from tuitune.runs.store.records.training import Artefact
 ADAPTER_FILES = {"adapter_config.json", "adapter_model.safetensors"}
 CARD = "README.md"
 _HERE, _RENAME_EXCHANGE = -100, 2  # AT_FDCWD and the flag of renameat2(2)
+_SCORED = 8
+"""Rows that a probe scores, where a model gives each but one number."""
+
 _TOLERANCE = 1e-3  # of a logit, or four units of the number format's resolution at the largest; normally it is 0
 
 
@@ -158,8 +161,9 @@ def _numbers(file: Path) -> int:
 
 
 def probe(model: Any, base: Base) -> Tensor:
-    """The logits of a few tokens, in main memory."""
-    ids = torch.arange(min(32, model.config.get_text_config().vocab_size), device=model.device)[None]
+    """The logits of a few tokens, or the scores of a few rows of them, in main memory."""
+    tokens = torch.arange(min(32, model.config.get_text_config().vocab_size), device=model.device)
+    ids = torch.stack([tokens.roll(turned) for turned in range(_SCORED if base.scores else 1)])
     before = set_attention(model, base.stock_attention)
     with undisturbed(model):
         logits = model(input_ids=ids, use_cache=False).logits.float().cpu()

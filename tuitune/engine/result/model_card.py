@@ -32,7 +32,7 @@ def model_card(
     front = ModelCardData(
         base_model=_short(recipe.model.id),
         library_name=method.result.library,
-        pipeline_tag="text-generation",
+        pipeline_tag="text-classification" if recipe.optimises.scores else "text-generation",
         tags=["tuitune", recipe.objective.kind, *method.tags],
     )
     lines = [
@@ -73,7 +73,7 @@ def _usage(recipe: Recipe, base: Base) -> str:
     result = recipe.method.result
     needed = ["transformers", "accelerate", *result.packages]
     needed += ["bitsandbytes"] if recipe.quantization.bits != 16 else []
-    text = snippet(".", recipe.model_dump(mode="json"), result, chat=bool(base.tokenizer.chat_template))
+    text = snippet(".", recipe.model_dump(mode="json"), result, template=bool(base.tokenizer.chat_template))
     return f"`pip install {' '.join(needed)}`, then in the folder of this card:\n\n```python\n{text}```"
 
 
@@ -102,7 +102,7 @@ def _settings(recipe: Recipe, base: Base, data: Prepared, steps: int) -> dict[st
 def _objective(recipe: Recipe) -> dict[str, str]:
     """What is optimised: on which tokens, or by which settings of its own."""
     objective = recipe.optimises
-    if "data.loss_on" in objective.settings:
+    if objective.reads("data.loss_on"):
         learned = {"assistant": "the assistant's turns", "completion": "the last answer", "all": "every token"}
         return {"learned from": learned[recipe.data.loss_on]}
     own = (setting(key) for key in sorted(objective.settings) if key.startswith("objective."))

@@ -71,11 +71,47 @@ def pad_pairs(rows: Sequence[Row], *, pad_token_id: int) -> Batch:
 
     As trl's trainers take it: `completion_mask` is 1 where an answer is learned.
     """
-    sides = [
+    return _masked(pad(_sides(rows), pad_token_id=pad_token_id))
+
+
+def pad_answers(rows: Sequence[Row], *, pad_token_id: int) -> Batch:
+    """As `pad_pairs`, without what is learned of the answers."""
+    batch = pad(_sides(rows), pad_token_id=pad_token_id)
+    del batch["labels"]
+    return batch
+
+
+def pad_labelled(rows: Sequence[Row], *, pad_token_id: int, most: int) -> Batch:
+    """One labelled answer a row, padded on the right, with its `label`; and under names that begin with KL_ each
+    question with the answer of the row before it, of at most so many tokens. As trl's `KTOTrainer` takes it.
+    """
+    begins = [_first_learned(row) for row in rows]
+    before = [*zip(rows[-1:], begins[-1:], strict=True), *zip(rows[:-1], begins[:-1], strict=True)]
+    strangers = [
+        {
+            "input_ids": (row["input_ids"][:asked] + other["input_ids"][begun:])[:most],
+            "labels": ([IGNORED] * asked + other["labels"][begun:])[:most],
+        }
+        for row, asked, (other, begun) in zip(rows, begins, before, strict=True)
+    ]
+    batch, compared = (_masked(pad(part, pad_token_id=pad_token_id)) for part in (rows, strangers))
+    del compared["tokens"]
+    label = torch.tensor([bool(row["good"][0]) for row in rows])
+    return {**batch, **{f"KL_{name}": value for name, value in compared.items()}, "label": label}
+
+
+def _sides(rows: Sequence[Row]) -> list[Row]:
+    return [
         {"input_ids": row[f"{side}_ids"], "labels": row[f"{side}_labels"]}
         for side in ("chosen", "rejected")
         for row in rows
     ]
-    batch = pad(sides, pad_token_id=pad_token_id)
+
+
+def _masked(batch: Batch) -> Batch:
     learned = (batch.pop("labels") != IGNORED).long()
     return {**batch, "completion_mask": learned}
+
+
+def _first_learned(row: Row) -> int:
+    return next(place for place, label in enumerate(row["labels"]) if label != IGNORED)

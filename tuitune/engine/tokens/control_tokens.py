@@ -9,7 +9,7 @@ from typing import Any
 from transformers import PreTrainedTokenizerBase
 
 from tuitune.rows.turns import REASONING
-from tuitune.shapes.preference import SIDES, sides_of
+from tuitune.shapes.preference import SIDES, answers_of, sides_of
 
 Canonical = dict[str, Any]
 
@@ -36,8 +36,8 @@ class ControlTokens:
 
     def found(self, row: Canonical) -> tuple[str, ...]:
         """What there is of them in a row: `<|end|> in an answer`, each once."""
-        if "chosen" in row:
-            return tuple(dict.fromkeys(what for side in sides_of(row) for what in self.found(side)))
+        if (answers := answers_of(row))[0] is not row:
+            return tuple(dict.fromkeys(what for one in answers for what in self.found(one)))
         if not self._gets_template(row):
             return tuple(self._in_plain(row))
         return tuple(dict.fromkeys(f"{token} in {where}" for where, text in _texts(row) for token in self._in(text)))
@@ -127,8 +127,8 @@ def _texts(row: Canonical) -> Iterator[tuple[str, str]]:
 
 def _emptied(row: Canonical, clean: Canonical) -> bool:
     """Whether a turn or a text that said something says nothing any more."""
-    if "chosen" in row:
-        return any(_emptied(*sides) for sides in zip(sides_of(row), sides_of(clean), strict=True))
+    if (answers := answers_of(row))[0] is not row:
+        return any(_emptied(*both) for both in zip(answers, answers_of(clean), strict=True))
     pairs = zip(row.get("messages", [row]), clean.get("messages", [clean]), strict=True)
     return any(
         isinstance(before.get(key), str)

@@ -25,7 +25,7 @@ from tuitune.engine.tokens.omissions import ANSWERS, CALLS, EARLIER_ANSWERS, lef
 from tuitune.engine.tokens.places import Places
 from tuitune.engine.tokens.template import ChatTemplate, Messages, RenderProblem, Spans, Tools
 from tuitune.rows.turns import is_learned
-from tuitune.shapes.preference import sides_of
+from tuitune.shapes.preference import answers_of
 
 Canonical = dict[str, Any]
 """A row as `tuitune.shapes` makes it: `messages` (and `tools`), `prompt` and `completion`, or `text`."""
@@ -101,14 +101,20 @@ class Encoder:
     """Turns canonical rows into tokens and labels.
 
     `loss_on` is the recipe's: assistant (every answer), completion (the last) or all; answers of `weight` 0 are learned
-    with the third alone. `stop_ids` are the tokens that end an answer. Rows are cut after `max_length`. EngineError
-    where the tokenizer does not tell which characters a token stands for.
+    with the third alone. `stop_ids` are the tokens that end an answer. Rows are cut after `max_length`, unless they
+    stay `whole`. EngineError where the tokenizer does not tell which characters a token stands for.
     """
 
     columns = ("input_ids", "labels")
 
     def __init__(
-        self, template: ChatTemplate, loss_on: str, max_length: int, stop_ids: Collection[int] = frozenset()
+        self,
+        template: ChatTemplate,
+        loss_on: str,
+        max_length: int,
+        stop_ids: Collection[int] = frozenset(),
+        *,
+        whole: bool = False,
     ) -> None:
         if not template.tokenizer.is_fast:
             raise EngineError("model.id: this model's tokenizer gives no character offsets of tokens")
@@ -116,6 +122,7 @@ class Encoder:
         self.tokenizer = template.tokenizer
         self.loss_on = loss_on
         self.max_length = max_length
+        self.whole = whole
         self._ends = Ends(template.tokenizer, stop_ids)
 
     @property
@@ -199,7 +206,8 @@ class Encoder:
         labels = np.full(len(ids), IGNORED, dtype=np.int32)
         for first, last in self.learned(encoding, rendered):
             labels[first:last] = ids[first:last]
-        return Encoded(ids[: self.max_length], labels[: self.max_length], len(ids), left_out=rendered.left_out)
+        kept = len(ids) if self.whole else self.max_length
+        return Encoded(ids[:kept], labels[:kept], len(ids), left_out=rendered.left_out)
 
     def _marked(self, text: str, answers: Spans, messages: Messages, tools: Tools | None = None) -> Rendered:
         """A conversation that the template marked. RenderProblem where it marks anything but its answers."""
@@ -284,10 +292,12 @@ def messages_of(row: Canonical, tokenizer: PreTrainedTokenizerBase) -> Messages 
 def question_and_answer(row: Canonical, template: ChatTemplate) -> tuple[str, str] | None:
     """What a model is asked and what the row answers: all before the last answer in words, rendered, and that answer.
 
-    None for plain text, and for a conversation that answers nothing in words or that the template refuses. A row of
-    preferences answers what was chosen.
+    None for plain text, for a conversation that answers nothing in words or that the template refuses, and for an
+    answer that is labelled bad. A row of preferences answers what was chosen.
     """
-    row = sides_of(row)[0] if "chosen" in row else row
+    if row.get("label") is False:
+        return None
+    row = answers_of(row)[0]
     messages = messages_of(row, template.tokenizer)
     if messages is None:
         return (row["prompt"], row["completion"]) if "prompt" in row else None

@@ -1,4 +1,4 @@
-"""What turns the rows of a recipe into tokens: single answers, or pairs of them."""
+"""What turns the rows of a recipe into tokens: single answers, labelled ones, pairs of them, or plain text."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Protocol
 from transformers import PreTrainedTokenizerBase
 
 from tuitune.engine.tokens.encode import Canonical, Encoder, Numbers
+from tuitune.engine.tokens.labelled import LabelledEncoder
 from tuitune.engine.tokens.pairs import PairEncoder
 from tuitune.engine.tokens.template import ChatTemplate
 from tuitune.recipe.schema import Recipe
@@ -46,6 +47,11 @@ class RowEncoder(Protocol):
 
 def encoder_of(recipe: Recipe, template: ChatTemplate, stop_ids: Collection[int]) -> RowEncoder:
     """The encoder for what the recipe's objective learns from. EngineError as from `Encoder`."""
-    if "preferences" in recipe.optimises.learns_from:
-        return PairEncoder(Encoder(template, "assistant", recipe.data.max_length, stop_ids))
-    return Encoder(template, recipe.data.loss_on, recipe.data.max_length, stop_ids)
+    objective, length = recipe.optimises, recipe.data.max_length
+    if "preferences" in objective.learns_from:
+        return PairEncoder(Encoder(template, "assistant", length, stop_ids))
+    if "labels" in objective.learns_from:
+        return LabelledEncoder(Encoder(template, "assistant", length, stop_ids))
+    if objective.whole:
+        return Encoder(template, "all", length, stop_ids, whole=True)
+    return Encoder(template, recipe.data.loss_on, length, stop_ids)

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import datasets
+import numpy as np
+import pyarrow as pa
 import pyarrow.compute
 from trl import pack_dataset
 
@@ -82,9 +84,8 @@ def arrange(tokens: Tokenized, recipe: Recipe, *, flat: bool) -> Prepared:
         order = list(range(len(train)))
         random.Random(recipe.run.seed).shuffle(order)
         train = train.select(order, keep_in_memory=True)
-    length = recipe.data.max_length if recipe.packs and flat else None
-    train = packed(train, length)
-    held_out = None if tokens.held_out is None else packed(tokens.held_out, length)
+    train = batched(train, recipe, flat=flat)
+    held_out = None if tokens.held_out is None else batched(tokens.held_out, recipe, flat=flat)
     return Prepared(
         train=train,
         held_out=held_out,
@@ -99,9 +100,34 @@ def arrange(tokens: Tokenized, recipe: Recipe, *, flat: bool) -> Prepared:
     )
 
 
-def packed(rows: datasets.Dataset, length: int | None) -> datasets.Dataset:
-    """Several documents a row, best fit first, as trl packs them; the rows themselves where `length` is None."""
-    return pack_dataset(rows, length, "bfd", {"keep_in_memory": True}) if length and len(rows) else rows
+def batched(rows: datasets.Dataset, recipe: Recipe, *, flat: bool) -> datasets.Dataset:
+    """The rows that batches are made of: in pieces where the objective learns long documents whole, then several
+    documents a row, best fit first, as trl packs them, where the recipe packs and the model takes `flat` batches.
+    """
+    length = recipe.data.max_length
+    if recipe.optimises.whole and len(rows):
+        arrow = rows.with_format("arrow")
+        rows = arrow.map(_in_pieces, batched=True, keep_in_memory=True, fn_kwargs={"most": length}).with_format(None)
+    return pack_dataset(rows, length, "bfd", {"keep_in_memory": True}) if recipe.packs and flat and len(rows) else rows
+
+
+def _in_pieces(rows: pa.Table, most: int) -> pa.Table:
+    """Rows of at most so many tokens. A piece begins with the last token of the one before it, from which its own first
+    is predicted: so that each token but a document's first is learned, and once.
+    """
+    lengths = pyarrow.compute.list_value_length(rows.column(0)).to_numpy()
+    pieces = [
+        (start, min(start + most, end))
+        for length, end in zip(lengths, np.cumsum(lengths), strict=True)
+        for start in range(end - length, max(end - 1, end - length + 1), most - 1)
+    ]
+    offsets = np.cumsum([0, *(end - start for start, end in pieces)], dtype=np.int32)
+
+    def column(name: str) -> pa.ListArray:
+        numbers = pyarrow.compute.list_flatten(rows.column(name)).to_numpy()
+        return pa.ListArray.from_arrays(offsets, np.concatenate([numbers[start:end] for start, end in pieces]))
+
+    return pa.table({name: column(name) for name in rows.column_names})
 
 
 def _held_out_before(run: Run, recipe: Recipe, *, trained: bool) -> list[str] | None:
@@ -168,6 +194,9 @@ def _alert(facts: dict[str, Any], recipe: Recipe, report: Report) -> None:
             first = ", ".join([one["place"] for one in found["lost"][:_NAMED]] + ["…"] * (lost > _NAMED))
             text = f"{which} rows were dropped: no token to learn within {longest} ({first})"
             report.alert("rows-dropped", "warning", f"{lost:,} of {found['rows']:,} {text}")
+        if parted := found["parted"]:
+            text = f"{parted:,} of {found['rows']:,} {which} documents are longer than {longest}: learned in pieces"
+            report.alert("rows-parted", "info", text)
         if cut := found["cut"]:
             report.alert("rows-cut", "info", f"{cut:,} of {found['rows']:,} {which} rows were cut to {longest}")
     for one in of_rows(facts):

@@ -21,7 +21,7 @@ NAMED = 5
 """Rows that are named of those which have the same in common."""
 
 _COUNTED = (
-    *("rows", "kept", "lost_count", "lost_cut", "refused", "too_long", "cut", "no_stop"),
+    *("rows", "kept", "lost_count", "lost_cut", "refused", "too_long", "cut", "parted", "no_stop"),
     *("tokens", "trained_tokens"),
 )
 _BINS = 32
@@ -53,13 +53,14 @@ class TokenStatistics:
         self._used |= _used(item.canonical)
         if row.length:
             self._lengths.append(row.length)
-        if row.cut and self._drop_long:
+        if row.length > self._encoder.max_length and self._drop_long:
             self._count["too_long"] += 1
             return False
         if row.problem or not row.learned:
             self._lose(item, row)
             return False
         self._count["kept"] += 1
+        self._count["parted"] += row.length > self._encoder.max_length and not row.cut
         self._count["tokens"] += row.kept
         self._count["trained_tokens"] += row.learned
         control = self._control.found(item.canonical)

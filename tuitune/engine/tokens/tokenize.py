@@ -30,7 +30,7 @@ from tuitune.recipe.settings import settings
 _CHUNK = 512  # rows tokenized at once
 _LIBRARIES = ("transformers", "tokenizers", "trl")
 _OF_A_STEP = ("step", "key", "title", "before", "found", "dropped", "changed")
-_LABELLING = 5
+_LABELLING = 6
 """Counts the ways in which rows were labelled: tokens of an earlier one are not taken for those of today."""
 
 _NAMED = 5
@@ -83,7 +83,7 @@ def refusal(facts: dict[str, Any], recipe: Recipe) -> str | None:
     name, cut = name_of(recipe.data.train), facts["lost_cut"] or facts["too_long"]
     within = f" within data.max_length = {recipe.data.max_length:,}" if cut else ""
     ways = ["raise data.max_length", 'set cleaning.too_long = "drop"'] if cut else []
-    ways += ["change data.loss_on"] if "data.loss_on" in recipe.optimises.settings else []
+    ways += ["change data.loss_on"] if recipe.optimises.reads("data.loss_on") else []
     advised = ", ".join([*ways, "or drop these rows"])
     rows, refused = facts["rows"], facts["refused"]
     silent = facts["lost_count"] - refused

@@ -1,4 +1,4 @@
-"""Advice on learning from preferences: how fast, from which base, by which loss, and what the reference costs."""
+"""Advice on learning which answers are better: how fast, from which base, by which loss, and at what cost."""
 
 from __future__ import annotations
 
@@ -13,12 +13,18 @@ BY_BATCH = ("aot", "aot_unpaired")
 _PER_TOKEN_BETA, _LEAST_PER_TOKEN_BETA = 5.0, 1.0
 """Of the loss per token (Tülu 3, arXiv 2411.15124, section 5), and from where on it pushes at all."""
 
+_EVEN = (1.0, 4 / 3)
+"""What all good answers weigh, as a multiple of what all bad ones do (KTO, arXiv 2402.01306, equation 8)."""
+
 
 def preference_advice(now: Situation) -> Iterator[Advice]:
-    """All advice that applies to an objective that compares answers with a reference."""
-    if now.recipe.optimises.compares:
+    """All advice that applies to an objective that learns which answers are better."""
+    objective = now.recipe.optimises
+    if objective.compares:
         for rule in (_rate, _base, _batch, _beta, _reference):
             yield from rule(now)
+    if objective.reads("objective.desirable_weight"):
+        yield from _weights(now)
 
 
 def _rate(now: Situation) -> Iterator[Advice]:
@@ -46,14 +52,15 @@ def _base(now: Situation) -> Iterator[Advice]:
 
 def _batch(now: Situation) -> Iterator[Advice]:
     loss = now.recipe.objective.loss
-    if loss in BY_BATCH and now.recipe.training.batch_size == 1:
+    if now.recipe.optimises.reads("objective.loss") and loss in BY_BATCH and now.recipe.training.batch_size == 1:
         message = f"{loss} compares the pairs of a batch, and one pair is compared with itself; take 4 or more"
         yield Advice("batch-of-one", "warning", "training.batch_size", message, {"training.batch_size": 4})
 
 
 def _beta(now: Situation) -> Iterator[Advice]:
     wanted = now.recipe.objective
-    if wanted.loss == "sigmoid_norm" and wanted.beta < _LEAST_PER_TOKEN_BETA:
+    per_token = now.recipe.optimises.reads("objective.loss") and wanted.loss == "sigmoid_norm"
+    if per_token and wanted.beta < _LEAST_PER_TOKEN_BETA:
         message = f"sigmoid_norm goes by the mean of a token, so β = {wanted.beta:g} hardly pushes; 2 to 10 is usual"
         yield Advice("beta-per-token", "warning", "objective.beta", message, {"objective.beta": _PER_TOKEN_BETA})
 
@@ -65,3 +72,25 @@ def _reference(now: Situation) -> Iterator[Advice]:
         size = f" of {bytes_text(kept)}" if kept else ""
         message = f"a frozen copy of the model{size} is kept as the reference; an adapter needs none"
         yield Advice("reference", "info", "adapter.method", message, {"adapter.method": "lora"})
+
+
+def _weights(now: Situation) -> Iterator[Advice]:
+    """Good and bad answers should weigh about the same, good ones up to a third more (KTO, equation 8)."""
+    wanted, (bad, good) = now.recipe.objective, (now.data.labels[one] for one in (False, True))
+    if not bad or not good:
+        if bad or good:
+            kind, other = ("good", "bad") if good else ("bad", "good")
+            message = (
+                f"the first {good or bad} rows are all {kind}: KTO learns from the difference; add {other} answers"
+            )
+            yield Advice("one-sided", "warning", "data.train", message)
+        return
+    share = wanted.desirable_weight * good / (wanted.undesirable_weight * bad)
+    if not _EVEN[0] * 0.99 <= share <= _EVEN[1] * 1.01:
+        rarer, key, value = ("good", "desirable_weight", bad * wanted.undesirable_weight / good)
+        if share > _EVEN[1]:
+            rarer, key, value = ("bad", "undesirable_weight", good * wanted.desirable_weight / bad / _EVEN[1])
+        better = float(f"{value:.3g}")
+        counted = f"{good} of the first {good + bad} answers are good"
+        message = f"{counted}; weigh {rarer} ones {number_text(better)} times, so that both kinds count alike"
+        yield Advice("label-balance", "info", f"objective.{key}", message, {f"objective.{key}": better})

@@ -18,6 +18,7 @@ from tuitune.planning.advice.data import data_advice
 from tuitune.planning.advice.preferences import preference_advice
 from tuitune.planning.advice.savings import memory_advice
 from tuitune.planning.advice.survival import survival
+from tuitune.planning.advice.text import text_advice
 from tuitune.planning.checks.half_precision import MAY_OVERFLOW, computes_in_float16, float16_trouble
 from tuitune.planning.checks.model import needs_remote_code
 from tuitune.planning.checks.situation import Advice, Situation
@@ -237,6 +238,7 @@ _RULES: tuple[Callable[[Situation], Iterable[Advice]], ...] = (
     memory_advice,
     _learning_rate,
     preference_advice,
+    text_advice,
     _length,
     _second_matrices,
     _rank,

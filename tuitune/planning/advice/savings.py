@@ -64,9 +64,11 @@ def _changes(recipe: Recipe, facts: ModelFacts) -> Iterator[tuple[str, dict[str,
     effective = training.batch_size * training.accumulation
     if not training.gradient_checkpointing:
         yield "gradient checkpointing", {"training.gradient_checkpointing": True}
-    if training.batch_size > 1 and effective <= 4096:
-        smaller = {"training.batch_size": 1, "training.accumulation": effective}
-        yield f"one row at a time ({effective} accumulated)", smaller
+    least = recipe.optimises.least_batch
+    times = -(-effective // least)
+    if training.batch_size > least and times <= 4096:
+        rows = "one row" if least == 1 else f"{least} rows"
+        yield f"{rows} at a time ({times} accumulated)", {"training.batch_size": least, "training.accumulation": times}
     if recipe.method.trains_base:
         rate = LORA.rates.of(recipe.optimises.rate).usual
         lora = {"adapter.method": "lora", "adapter.targets": "all-linear", "training.learning_rate": rate}

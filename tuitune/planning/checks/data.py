@@ -51,6 +51,8 @@ class DataCheck:
     """Of each usable one among the first rows: the bytes of its texts, and their number."""
     system_turns: int = 0
     """How many of the usable ones among the first rows begin with a system turn."""
+    labels: Counter[bool] = field(default_factory=Counter)
+    """How many of the usable ones among the first rows are labelled good (True), and how many bad."""
 
 
 def check_data(recipe: Recipe, base: Path) -> DataCheck:
@@ -142,6 +144,7 @@ def _check_rows(key: str, rows: list[Row], count: int | None, recipe: Recipe) ->
         usable=None if count is None else len(usable),
         sizes=tuple((sum(map(len, row)), len(row)) for row in texts),
         system_turns=sum(_has_system_turn(canonical) for _, canonical in usable),
+        labels=Counter(canonical["label"] for _, canonical in usable if "label" in canonical),
     )
 
 

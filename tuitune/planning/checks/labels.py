@@ -20,7 +20,7 @@ from tuitune.recipe.schema import Recipe
 from tuitune.rows.fields import RowProblem
 from tuitune.rows.turns import is_learned
 from tuitune.shapes import Canonical, to_canonical
-from tuitune.shapes.preference import SIDES, sides_of
+from tuitune.shapes.preference import SIDES, answers_of
 
 _SAMPLE = 200
 _MOST_ROWS, _MOST_BYTES = 5_000, 4 << 20
@@ -63,14 +63,14 @@ def _may_lose(name: str, recipe: Recipe, base: Path) -> bool:
     found = recognise(rows[:_SAMPLE], shape, columns)
     template = plain.stat_of(base / expanded(recipe.data.template)) if recipe.data.template else None
     room = recipe.data.max_length - _TEMPLATE_BYTES - (template.st_size if template else 0)
-    chosen = recipe.data.loss_on if "data.loss_on" in recipe.optimises.settings else "assistant"
+    chosen = recipe.data.loss_on if recipe.optimises.reads("data.loss_on") else "assistant"
     counts, last = chosen != "all", chosen == "completion"
     try:
         usable = (to_canonical(row.values, found.shape, found.columns) for row in rows if row.values is not None)
         return any(
             _says_more(side) or (counts and _before_answer(side, last=last) + _alike(canonical) >= room)
             for canonical in usable
-            for side in (sides_of(canonical) if "chosen" in canonical else (canonical,))
+            for side in answers_of(canonical)
         )
     except RowProblem:
         return True

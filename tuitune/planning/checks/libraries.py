@@ -7,7 +7,7 @@ import re
 from functools import cache
 from pathlib import Path
 
-_WRITERS = re.compile(r"^MODEL_FOR_CAUSAL_LM_MAPPING_NAMES = OrderedDict\(\n(.*?)^\)", re.DOTALL | re.MULTILINE)
+_MAPPING = r"^MODEL_FOR_{}_MAPPING_NAMES = OrderedDict\(\n(.*?)^\)"
 _PAIR = re.compile(r'\("([^"]+)", "([^"]+)"\)')
 
 _TRAINABLE: dict[str, tuple[str, ...]] = {
@@ -30,21 +30,27 @@ and `validate_environment` of transformers' quantizers. The last three are unpac
 
 
 @cache
-def writers() -> dict[str, str]:
-    """The model types that `AutoModelForCausalLM` loads, each with its class; empty where that cannot be told."""
+def classes(task: str = "CAUSAL_LM") -> dict[str, str]:
+    """The model types that transformers loads for a task, each with its class; empty where that cannot be told."""
     package = importlib.util.find_spec("transformers")
     places = package.submodule_search_locations if package else None
     try:
         text = (Path(places[0]) / "models" / "auto" / "modeling_auto.py").read_text("utf-8") if places else ""
     except OSError:
         return {}
-    found = _WRITERS.search(text)
+    found = re.search(_MAPPING.format(task), text, re.DOTALL | re.MULTILINE)
     return dict(_PAIR.findall(found[1])) if found else {}
 
 
 def writes(model_type: str | None) -> bool:
     """Whether the installed transformers has a class for this type that writes text; True where that is not known."""
-    return model_type in writers() if writers() else True
+    return model_type in classes() if classes() else True
+
+
+def gives_scores(model_type: str) -> bool:
+    """Whether the installed transformers has a class for this type with a head for scores; True where not known."""
+    known = classes("SEQUENCE_CLASSIFICATION")
+    return model_type in known if known else True
 
 
 def trainable_quantization(method: str) -> str | None:

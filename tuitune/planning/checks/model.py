@@ -16,7 +16,7 @@ from tuitune.hardware.models import ADAPTER_CONFIG, cached_snapshot, locate, loo
 from tuitune.hardware.weights import weigh
 from tuitune.hub import offline, proxy_problem
 from tuitune.paths import expanded, not_utf8
-from tuitune.planning.checks.libraries import trainable_quantization, writes
+from tuitune.planning.checks.libraries import gives_scores, trainable_quantization, writes
 from tuitune.planning.checks.remote import Remote, known
 from tuitune.problem import Problem
 from tuitune.recipe.schema import Recipe
@@ -63,6 +63,8 @@ def check_model(recipe: Recipe, base: Path, ask: Callable[[str, str], Remote | N
     found = _find(recipe, base, ask)
     if found.facts is not None:
         found.errors += _unfit(recipe, found.facts)
+    if found.facts is not None and recipe.optimises.scores:
+        found.facts = found.facts.scoring
     return found
 
 
@@ -167,7 +169,7 @@ def _unfit(recipe: Recipe, facts: ModelFacts) -> list[Problem]:
         )
         problems.append(Problem("model.trust_remote_code", message))
     else:
-        problems += _not_loadable(facts)
+        problems += _not_loadable(facts, scores=recipe.optimises.scores)
     problems += _quantized(recipe, facts)
     longest = facts.max_positions
     if facts.fixed_positions and longest and recipe.data.max_length > longest:
@@ -176,10 +178,17 @@ def _unfit(recipe: Recipe, facts: ModelFacts) -> list[Problem]:
     return problems
 
 
-def _not_loadable(facts: ModelFacts) -> list[Problem]:
-    """What transformers' `AutoModelForCausalLM`, and the task of its class, say about the kind of the model."""
-    if facts.architecture and facts.architecture.endswith(_NOT_WRITERS):
+def _not_loadable(facts: ModelFacts, *, scores: bool) -> list[Problem]:
+    """What transformers' `AutoModelForCausalLM`, and the task of its class, say about the kind of the model; and
+    `AutoModelForSequenceClassification` of one that is to give scores, and may do so already.
+    """
+    already = scores and facts.scores
+    if facts.architecture and facts.architecture.endswith(_NOT_WRITERS) and not already:
         message = f"{clean(facts.architecture, limit=60)} does not generate text"
+    elif scores and facts.model_type and not gives_scores(facts.model_type):
+        kind = clean(facts.model_type, limit=40)
+        message = f"the installed transformers has no model of type {kind} with a head that gives scores"
+        return [Problem(_KEY, f"{message} (AutoModelForSequenceClassification); choose another model")]
     elif facts.remote_code or (facts.model_type and writes(facts.model_type)):
         return []
     elif facts.model_type is None:

@@ -41,8 +41,8 @@ class TrainingStep:
     `mask` is the bytes that dropout keeps for each number (1 on a GPU, 4 on a CPU, 0 without dropout); `row` the
     longest document in tokens, which counts where scores are written out: by the eager attention, or (`softcap`) by
     ours, document by document. `repeated`: keys and values are repeated for all heads, where no kernel groups them.
-    `padded`: batches are rectangles, with a mask over them. `bits` of the frozen weights; `rank` of the adapter's
-    matrices, 0 for vectors that scale.
+    `padded`: batches are rectangles, with a mask over them; `scores`: the model has a head of one score. `bits` of the
+    frozen weights; `rank` of the adapter's matrices, 0 for vectors that scale.
     """
 
     tokens: int
@@ -58,6 +58,7 @@ class TrainingStep:
     padded: bool = False
     bits: int = 16
     dora: bool = False
+    scores: bool = False
     rank: int = 16
     experts: tuple[Linear, ...] = ()
     """The parameters of experts that have an adapter, as the layers that they are for each."""
@@ -272,8 +273,10 @@ def _dora_at_work(step: TrainingStep) -> int:
 
 def loss_head(wide: Widths, step: TrainingStep, *, on_gpu: bool) -> int:
     """On a GPU, TRL's fused head: a tile of logits, and the hidden states' gradient twice. On a CPU, all logits; of
-    padded batches a tile of them too.
+    padded batches a tile of them too. Of a head of one score, what it reads in float32, and the gradient of that.
     """
+    if step.scores:
+        return 2 * step.tokens * wide.hidden * _FLOAT32
     weights = _FLOAT32 * wide.vocab * wide.hidden if step.trained else 0
     tile = min(step.tokens, _TILE_ROWS) * min(wide.vocab, _TILE_COLUMNS)
     if not on_gpu:

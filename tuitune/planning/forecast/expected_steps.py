@@ -75,12 +75,22 @@ def _batched(
     if packed is not None or rows is None:
         return packed, "exactly"
     left = training_rows(rows, data)
+    if recipe.optimises.whole:
+        return (_pieces(recipe, left, tokens), "about") if tokens else (None, "exactly")
     if not recipe.packs:
         return left, "about" if _is_drawn(recipe) else "exactly"
     if not tokens:
         return left, "up to"
     mean = sum(min(one, data.max_length) for one in tokens) / len(tokens)
     return min(left, max(1, math.ceil(left * mean / data.max_length / _FILL))), "about"
+
+
+def _pieces(recipe: Recipe, rows: int, tokens: Sequence[int]) -> int:
+    """Rows of batches that so many documents come to, which are cut into pieces."""
+    room = recipe.data.max_length - 1
+    if recipe.packs:
+        return max(1, math.ceil(rows * sum(tokens) / len(tokens) / room / _FILL))
+    return math.ceil(rows * sum(max(1, math.ceil((one - 1) / room)) for one in tokens) / len(tokens))
 
 
 def _is_drawn(recipe: Recipe) -> bool:

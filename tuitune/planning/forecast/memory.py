@@ -73,6 +73,7 @@ def forecast(
     `modern`: the GPU is of Ampere or later, with bfloat16 and flash attention. `numbers` are the number formats, by
     default those that the recipe means on `device`. Raises TuituneError where a target is not in the model.
     """
+    facts = facts.scoring if recipe.optimises.scores else facts
     wide = widths(facts)
     if wide is None or facts.parameters is None:
         return None
@@ -135,6 +136,7 @@ def _step(recipe: Recipe, facts: ModelFacts, wide: Widths, device: Device, numbe
         eager=eager,
         softcap=facts.softcap and not eager,
         padded=not recipe.optimises.packs,
+        scores=recipe.optimises.scores,
         bits=recipe.quantization.bits,
         dora=adapter.dora and recipe.method.uses("dora"),
         rank=recipe.method.rank(adapter),

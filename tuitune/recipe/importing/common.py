@@ -54,11 +54,11 @@ PREFERENCE: Rules = {
     "simpo_gamma": claimed("tuitune has no margin of rewards", "simpo_gamma"),
     **dict.fromkeys(
         ("kto_desirable_weight", "kto_chosen_weight"),
-        claimed("tuitune weighs good and bad answers alike", "kto_desirable_weight", "desirable_weight"),
+        claimed("tuitune weighs good and bad answers alike", "kto_desirable_weight"),
     ),
     **dict.fromkeys(
         ("kto_undesirable_weight", "kto_rejected_weight"),
-        claimed("tuitune weighs good and bad answers alike", "kto_undesirable_weight", "undesirable_weight"),
+        claimed("tuitune weighs good and bad answers alike", "kto_undesirable_weight"),
     ),
     "dpo_label_smoothing": fixed("tuitune does not smooth labels", 0),
 }

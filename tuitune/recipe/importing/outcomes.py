@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from tuitune.methods import METHODS
-from tuitune.objectives import OBJECTIVES, TRAINED
+from tuitune.objectives import TRAINED
 from tuitune.recipe.settings import Setting, checked, settings
 from tuitune.recipe.values import shown
 
@@ -177,9 +177,7 @@ def objective(name: str, **values: Any) -> Outcome:
     """The objective called `name`, with settings of its own; refused where tuitune does not train it."""
     if name in TRAINED:
         return carried(objective__kind=name, **values)
-    known = OBJECTIVES.get(name)
-    title = f"{known.title} ({name})" if known else shown(name)
-    return refused(f"tuitune does not train {title} yet; it trains {', '.join(TRAINED)}")
+    return refused(f"tuitune does not train {shown(name)} yet; it trains {', '.join(TRAINED)}")
 
 
 def method(name: str, **values: Any) -> Outcome:

@@ -67,7 +67,7 @@ class DataSection(Section):
         affects="tokens",
         change="until it trains",
         help=f"Column of each role ({', '.join(ROLES[:-1])} or {ROLES[-1]}), for data with other "
-        "column names. Rows whose label marks the answer as bad are unusable.",
+        "column names. Where answers are learned, rows whose label marks theirs as bad are unusable.",
         expected='roles and their columns, such as prompt = "question", completion = "answer"',
         lines=True,
         advanced=True,
@@ -137,13 +137,6 @@ class DataSection(Section):
     def _one_row(self) -> str | None:
         if self.limit == 1 and isinstance(self.eval, float):
             return 'one row cannot be split into training and held-out rows; raise the limit, or set data.eval = ""'
-        return None
-
-    @rule("loss_on", "shape")
-    def _plain_text(self) -> str | None:
-        shape = TRAINABLE.get(self.shape)
-        if shape is not None and shape.roles.whole and self.loss_on != "all":
-            return f'plain text has no {self.loss_on} turns; set loss_on = "all"'
         return None
 
     @rule("columns", "shape")

@@ -19,6 +19,11 @@ def objectives_that_read(key: str) -> tuple[Needs, ...]:
     return () if len(readers) == len(TRAINED) else (Needs("objective.kind", *readers),)
 
 
+def objectives_that_write() -> tuple[Needs, ...]:
+    """That the objective's result writes answers."""
+    return (Needs("objective.kind", *(name for name, objective in TRAINED.items() if not objective.scores)),)
+
+
 _HELP = "Training objective: " + "; ".join(f"{one.name} is {one.title} on {one.examples}" for one in TRAINED.values())
 
 
@@ -50,3 +55,18 @@ class ObjectiveSection(Section):
     ld_alpha: float | None = _setting("ld_alpha", None, "length weight", also=("ld_alpha",), advanced=True, ge=0, le=1)
     """Weight of what an answer is longer than the other of its pair (LD-DPO), against a taste for length; empty for 1.
     """
+    desirable_weight: float = _setting(
+        "desirable_weight", 1.0, "weight of good ones", also=("kto_desirable_weight", "kto_chosen_weight"), gt=0, le=100
+    )
+    """Weight of the loss on good answers. Where one kind is rarer, raise its weight, so that weight × rows is 1 to 1.33
+    times as large for good answers as for bad ones."""
+    undesirable_weight: float = _setting(
+        "undesirable_weight", 1.0, "weight of bad ones", also=("kto_undesirable_weight", "kto_rejected_weight"),
+        gt=0, le=100,
+    )  # fmt: skip
+    """Weight of the loss on bad answers."""
+    centring: float | None = _setting(
+        "centring", None, "centring", also=("center_rewards_coefficient",), advanced=True, usual=0.01, gt=0, le=1
+    )
+    """Weight of a loss that keeps scores around 0, so that scores of different questions compare; empty for none, 0.01
+    is usual."""

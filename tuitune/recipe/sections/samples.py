@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from tuitune.recipe.declaration import Cadence, Needs, Section, rule, setting
+from tuitune.recipe.sections.objective import objectives_that_write
 
 
 class SamplesSection(Section):
     """Samples"""
 
     prompts: list[str] = setting(
-        [], "prompts", affects="nothing", change="while it trains", picked="prompts", lines=True
+        [],
+        "prompts",
+        affects="nothing",
+        change="while it trains",
+        needs=objectives_that_write(),
+        picked="prompts",
+        lines=True,
     )
     """Prompts answered during training, always the same, so you see the model change."""
     every: Cadence = setting(

@@ -9,10 +9,14 @@ from typing import Any
 from tuitune.methods import RESULTS
 from tuitune.methods.descriptor import Result
 from tuitune.methods.lora import ADAPTER
+from tuitune.objectives import SFT, TRAINED
 from tuitune.runs.store import files
 from tuitune.runs.store.directory import Run
 
 _PROMPT_LIMIT = 120
+_SCORED = ("Hello! How can I help you?", "No.")
+"""Answers to get a score."""
+
 _QUANTIZED = {
     4: 'BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type="{kind}", bnb_4bit_use_double_quant={double})',
     8: "BitsAndBytesConfig(load_in_8bit=True)",
@@ -36,56 +40,79 @@ def usage(run: Run, recipe: Mapping[str, Any]) -> str:
     if found is None:
         return ""
     folder = run.path / found.folder
-    chat = files.is_regular(folder / "chat_template.jinja")
+    template = files.is_regular(folder / "chat_template.jinja")
     prompts = recipe.get("samples", {}).get("prompts") or ["Hello"]
     prompt = prompts[0] if len(prompts[0]) <= _PROMPT_LIMIT else "Hello"
-    return snippet(str(folder), recipe, found, chat=chat, prompt=prompt)
+    return snippet(str(folder), recipe, found, template=template, prompt=prompt)
 
 
-def snippet(folder: str, recipe: Mapping[str, Any], left: Result, *, chat: bool, prompt: str = "Hello") -> str:
-    """Python that loads what a run `left` in `folder` and answers `prompt`; `chat`: its tokenizer has a chat template.
+def snippet(folder: str, recipe: Mapping[str, Any], left: Result, *, template: bool, prompt: str = "Hello") -> str:
+    """Python that loads what a run `left` in `folder`, and answers `prompt`, goes on with it or gives an answer to it a
+    score; `template`: its tokenizer has a chat template.
 
     The base comes from where the adapter says, in the number format that the recipe trained it in.
     """
+    objective = TRAINED.get(recipe.get("objective", {}).get("kind"), SFT)
     adapter, quantization = left == ADAPTER, recipe.get("quantization", {})
     quantized = _QUANTIZED.get(quantization.get("bits"), "").format_map(quantization) if adapter else ""
     options = [
+        *(["num_labels=1", "pad_token_id=tokenizer.pad_token_id"] if objective.scores else []),
         'dtype="auto"',
         'device_map="auto"',
         *(["trust_remote_code=True"] if recipe.get("model", {}).get("trust_remote_code") else []),
         *([f"quantization_config={quantized}"] if quantized else []),
     ]
     given = ", ".join(options)
-    names = ["AutoModelForCausalLM", "AutoTokenizer", *(["BitsAndBytesConfig"] if quantized else [])]
+    loader = "AutoModelForSequenceClassification" if objective.scores else "AutoModelForCausalLM"
+    names = [loader, "AutoTokenizer", *(["BitsAndBytesConfig"] if quantized else [])]
+    chat = template and not objective.whole
     lines = [
         *(["from peft import PeftConfig, PeftModel"] if adapter else []),
         f"from transformers import {', '.join(names)}",
         "",
         f"folder = {folder!r}",
         "tokenizer = AutoTokenizer.from_pretrained(folder)",
-        *(_adapted(given) if adapter else [f"model = AutoModelForCausalLM.from_pretrained(folder, {given})"]),
+        *(_adapted(loader, given) if adapter else [f"model = {loader}.from_pretrained(folder, {given})"]),
         "",
-        *(_asked(prompt) if chat else [f'inputs = tokenizer({prompt!r}, return_tensors="pt")']),
-        'answer = model.generate(**inputs.to(model.device), max_new_tokens=256)[0, inputs["input_ids"].shape[1] :]',
-        "print(tokenizer.decode(answer, skip_special_tokens=True))",
+        *(_scored(prompt, chat=chat) if objective.scores else _answered(prompt, chat=chat)),
     ]
     return "\n".join(lines) + "\n"
 
 
-def _adapted(given: str) -> list[str]:
+def _adapted(loader: str, given: str) -> list[str]:
     return [
         "config = PeftConfig.from_pretrained(folder)",
-        "base = AutoModelForCausalLM.from_pretrained(",
+        f"base = {loader}.from_pretrained(",
         f"    config.base_model_name_or_path, revision=config.revision, {given}",
         ")",
         "model = PeftModel.from_pretrained(base, folder)",
     ]
 
 
-def _asked(prompt: str) -> list[str]:
-    return [
+def _answered(prompt: str, *, chat: bool) -> list[str]:
+    asked = [
         f"messages = {[{'role': 'user', 'content': prompt}]!r}",
         "inputs = tokenizer.apply_chat_template(",
         '    messages, add_generation_prompt=True, return_dict=True, return_tensors="pt"',
         ")",
+    ]
+    return [
+        *(asked if chat else [f'inputs = tokenizer({prompt!r}, return_tensors="pt")']),
+        'answer = model.generate(**inputs.to(model.device), max_new_tokens=256)[0, inputs["input_ids"].shape[1] :]',
+        "print(tokenizer.decode(answer, skip_special_tokens=True))",
+    ]
+
+
+def _scored(prompt: str, *, chat: bool) -> list[str]:
+    """The scores of two answers."""
+    turns = f'[{{"role": "user", "content": {prompt!r}}}, {{"role": "assistant", "content": answer}}]'
+    conversation = [
+        f"    messages = {turns}",
+        '    inputs = tokenizer.apply_chat_template(messages, return_dict=True, return_tensors="pt")',
+    ]
+    text = [f'    inputs = tokenizer({prompt!r} + answer + (tokenizer.eos_token or ""), return_tensors="pt")']
+    return [
+        f"for answer in {list(_SCORED)!r}:",
+        *(conversation if chat else text),
+        "    print(model(**inputs.to(model.device)).logits.item(), answer)",
     ]

@@ -11,13 +11,13 @@ from tuitune.runs.supervise.context import SupervisorContext
 _MOST_ACCUMULATION = 4096
 
 
-def smaller(batch_size: int, accumulation: int) -> tuple[int, int] | None:
+def smaller(batch_size: int, accumulation: int, least: int = 1) -> tuple[int, int] | None:
     """The largest batch size of at most half that divides the effective batch, with the accumulation that keeps it.
 
-    None where there is none: the batch size is 1, or the accumulation would be larger than a recipe takes.
+    None where there is none: it would be below the `least`, or the accumulation larger than a recipe takes.
     """
     effective = batch_size * accumulation
-    size = next((size for size in range(batch_size // 2, 0, -1) if effective % size == 0), 0)
+    size = next((size for size in range(batch_size // 2, least - 1, -1) if effective % size == 0), 0)
     return (size, effective // size) if size and effective // size <= _MOST_ACCUMULATION else None
 
 
@@ -31,9 +31,10 @@ def prepare(context: SupervisorContext, after: int) -> str | None:
         recipe = read_recipe(context.run)
         if recipe.run.on_oom == "fail":
             return ""
-        found = smaller(recipe.training.batch_size, recipe.training.accumulation)
+        training = recipe.training
+        found = smaller(training.batch_size, training.accumulation, recipe.optimises.least_batch)
         if found is None:
-            return f" (not retried: training.batch_size = {recipe.training.batch_size} cannot be smaller)"
+            return f" (not retried: training.batch_size = {training.batch_size} cannot be smaller)"
         size, accumulation = found
         context.amend({"training.batch_size": size, "training.accumulation": accumulation}, "out of memory")
     except (TuituneError, OSError) as error:

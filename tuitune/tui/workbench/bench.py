@@ -11,7 +11,7 @@ from tuitune.data.detect import Detection
 from tuitune.data.scan import begin_scan
 from tuitune.data.sources.rows import Row
 from tuitune.data.tasks import Progress, Task
-from tuitune.objectives import Objective
+from tuitune.objectives.descriptor import Trained
 from tuitune.planning.data_plan import clean_task, settings_of, sources, token_task
 from tuitune.recipe.schema import Recipe
 from tuitune.recipe.sections.data import DataSection
@@ -89,7 +89,7 @@ class Bench:
         return self.draft.recipe
 
     @property
-    def objective(self) -> Objective:
+    def objective(self) -> Trained:
         return self.recipe.optimises
 
     @property

@@ -15,7 +15,7 @@ from tuitune.cli.task_progress import result_of
 from tuitune.data.scan import begin_scan
 from tuitune.data.scan.fit import advice_for
 from tuitune.data.scan.report import DataProblem, Inspection
-from tuitune.objectives import OBJECTIVES
+from tuitune.objectives import TRAINED
 from tuitune.problem import TuituneError
 from tuitune.shapes import READABLE
 from tuitune.units import percent_text
@@ -42,7 +42,7 @@ def arguments(parser: Parser) -> None:
         help="which column plays which role, such as prompt=question completion=answer",
     )
     about = "what the rows are for: %(choices)s (default: sft)"
-    parser.add_argument("--objective", metavar="OBJECTIVE", choices=tuple(OBJECTIVES), default="sft", help=about)
+    parser.add_argument("--objective", metavar="OBJECTIVE", choices=tuple(TRAINED), default="sft", help=about)
     parser.add_argument("--split", default="train", help="the split of a Hub data set (default: train)")
     parser.add_argument("--model", metavar="M", help="count tokens with this model's tokenizer")
     parser.take("--json")
@@ -72,7 +72,7 @@ def _inspected(path: str, options: argparse.Namespace) -> Inspection:
     columns = dict(options.columns)
     task = begin_scan(path, base=Path.cwd(), split=options.split, shape=options.shape, columns=columns)
     found = Inspection.from_json(result_of(task, path))
-    found = replace(found, advice=advice_for(OBJECTIVES[options.objective], found.shape, found.advice))
+    found = replace(found, advice=advice_for(TRAINED[options.objective], found.shape, found.advice))
     return _with_tokens(found, path, options) if options.model else found
 
 

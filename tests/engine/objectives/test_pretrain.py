@@ -1,0 +1,78 @@
+"""Plain text learned whole: long documents in pieces, every token once, and samples that go on with a text."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.engine.objectives.support import carrying, goes_on_exactly
+from tests.engine.support import Carry, write_rows
+from tuitune.planning.preflight import check
+from tuitune.runs.read.usage import usage
+from tuitune.runs.store.directory import Run, read_recipe
+
+LENGTH: dict[str, Any] = {
+    "objective__kind": "pretrain", "data__max_length": 32, "training__accumulation": 2,
+    "training__learning_rate": 0.01, "adapter__dropout": 0.1, "checkpoints__every": 1, "checkpoints__keep": 100,
+    "evaluation__every": 3, "data__eval": 0.2,
+}  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def texts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    rows = [{"text": f"The order {number} is late. " * (1 + number % 9)} for number in range(30)]
+    return write_rows(tmp_path_factory.mktemp("data") / "texts.jsonl", rows)
+
+
+@pytest.fixture
+def reading(prepared: Callable[..., Run], texts: Path) -> Callable[..., Run]:
+    """Makes a run on plain text."""
+    return lambda **settings: prepared(**{**LENGTH, "data__train": str(texts), **settings})
+
+
+@pytest.fixture
+def carried_out(reading: Callable[..., Run]) -> Carry:
+    return carrying(reading)
+
+
+@pytest.mark.parametrize("packing", [True, False])
+def test_long_documents_are_learned_in_pieces(carried_out: Carry, packing: bool) -> None:
+    done = carried_out(training__max_steps=12, data__eval="", data__packing=packing, samples__prompts=["The order"])
+    assert done.code == 0, done.reason
+    plan, steps = done.records("plan")[-1], done.records("step")
+    assert plan["train_rows"] == 30 and plan["dropped_rows"] == 0
+    (told,) = [one for one in done.records("alert") if one["id"] == "rows-parted"]
+    assert "pieces" in told["message"] and not [one for one in done.records("alert") if one["id"] == "rows-cut"]
+    assert steps[-1]["loss"] < steps[0]["loss"]
+    assert {sample["prompt"] for sample in done.samples} == {"The order"}
+    script = usage(done.run, read_recipe(done.run).model_dump(mode="json"))
+    assert "apply_chat_template" not in script and "tokenizer('The order'" in script
+    expected = check(read_recipe(done.run), base=Path(), gpus=[]).steps
+    assert expected is not None and expected.per_epoch == pytest.approx(plan["steps_per_epoch"], rel=0.5)
+
+
+def test_a_run_goes_on_exactly(carried_out: Carry) -> None:
+    goes_on_exactly(carried_out, {"training__max_steps": 6, "training__log_every": 3}, 4)
+
+
+def test_pieces_hold_every_token_of_a_document_but_its_first(tmp_path: Path) -> None:
+    from datasets import Dataset
+
+    from tuitune.engine.tokens.collator import IGNORED, flatten, pad
+    from tuitune.engine.tokens.prepare import batched
+    from tuitune.recipe.overrides import with_values
+    from tuitune.recipe.schema import Recipe
+
+    documents = [list(range(start, start + length)) for start, length in ((100, 1), (200, 8), (300, 9), (400, 40))]
+    rows = Dataset.from_dict({"input_ids": documents, "labels": documents})
+    wanted = {"objective.kind": "pretrain", "data.max_length": 8}
+    for packing in (True, False):
+        recipe = with_values(Recipe(), {**wanted, "data.packing": packing})
+        found = batched(rows, recipe, flat=True)
+        assert all(len(row["input_ids"]) <= 8 for row in found)
+        batch = flatten(list(found)) if packing else pad(list(found), pad_token_id=0)
+        learned = sorted(batch["labels"][batch["labels"] != IGNORED].tolist())
+        assert learned == sorted(token for document in documents for token in document[1:])

@@ -1,0 +1,115 @@
+"""Reward models trained from rows to result: scores that tell answers apart, kept with the result, and used as told."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.engine.objectives.support import carrying, comes_to_the_same_killed_and_paused, goes_on_exactly
+from tests.engine.support import SPAWN, Carry, Outcome, write_rows
+from tuitune.planning.preflight import check
+from tuitune.recipe.overrides import with_values
+from tuitune.recipe.schema import Recipe
+from tuitune.runs.read.usage import usage
+from tuitune.runs.store.directory import Run, create, read_recipe
+
+LENGTH: dict[str, Any] = {
+    "objective__kind": "reward", "data__max_length": 96, "training__max_steps": 6, "training__accumulation": 2,
+    "training__learning_rate": 0.01, "adapter__dropout": 0.1, "checkpoints__every": 1, "checkpoints__keep": 100,
+    "evaluation__every": 3, "data__eval": 0.2,
+}  # fmt: skip
+
+
+def pair(number: int) -> dict[str, Any]:
+    asked = f"Where is order {number}? " + "please " * (number % 4)
+    return {"prompt": asked, "chosen": f"Order {number} is late.", "rejected": f"Ask {number} others, not me."}
+
+
+@pytest.fixture(scope="session")
+def pairs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_rows(tmp_path_factory.mktemp("data") / "pairs.jsonl", [pair(number) for number in range(40)])
+
+
+@pytest.fixture
+def scoring(prepared: Callable[..., Run], pairs: Path) -> Callable[..., Run]:
+    """Makes a run of a reward model."""
+    return lambda **settings: prepared(**{**LENGTH, "data__train": str(pairs), **settings})
+
+
+@pytest.fixture
+def carried_out(scoring: Callable[..., Run]) -> Carry:
+    return carrying(scoring)
+
+
+@pytest.mark.parametrize(
+    "settings", [{}, {"adapter__method": "none", "training__learning_rate": 1e-3}], ids=["adapter", "every weight"]
+)
+def test_better_answers_get_higher_scores_and_its_result_gives_them(carried_out: Carry, settings: Any) -> None:
+    done = carried_out(training__max_steps=12, adapter__dropout=0.0, samples__prompts=["Hello"], **settings)
+    assert done.code == 0, done.reason
+    base, *_, tuned = done.records("eval")
+    assert not {"accuracy", "margin"} & base.keys(), "a head that has learned nothing is right by chance"
+    assert tuned["accuracy"] == 1 and tuned["margin"] > 0.5 and tuned["loss"] < 0.8 * base["loss"]
+    assert tuned["perplexity"] is None and not done.samples
+    planned = check(read_recipe(done.run), base=Path(), gpus=[])
+    assert not planned.errors
+    plan = done.records("plan")[-1]
+    assert (planned.trainable, planned.total) == (plan["trainable_parameters"], plan["total_parameters"])
+    card = (done.run.path / ("model" if settings else "adapter") / "README.md").read_text()
+    assert "AutoModelForSequenceClassification" in card and "accuracy" in card and "text-classification" in card
+    script = usage(done.run, read_recipe(done.run).model_dump(mode="json"))
+    script = script.replace("Hello! How can I help you?", "Order 7 is late.").replace("No.", "Ask 7 others, not me.")
+    script = script.replace("'Hello'", "'Where is order 7? please '")
+    told = subprocess.run([sys.executable, "-c", script], env=SPAWN, capture_output=True, text=True, check=True)
+    better, worse = (float(line.split()[0]) for line in told.stdout.splitlines())
+    assert better > worse + 0.5
+
+
+@pytest.mark.parametrize(
+    ("settings", "step"),
+    [
+        pytest.param({"training__log_every": 3}, 4, id="between two records"),
+        pytest.param(
+            {"adapter__method": "none", "training__learning_rate": 1e-3}, 3, id="every weight", marks=pytest.mark.slow
+        ),
+        pytest.param(
+            {"objective__centring": 0.01, "training__gradient_checkpointing": True}, 2,
+            id="centred, recomputed", marks=pytest.mark.slow,
+        ),
+        pytest.param({"quantization__bits": 4}, 3, id="4 bits", marks=pytest.mark.slow),
+        pytest.param({"adapter__method": "ia3", "adapter__targets": ["k_proj"]}, 3, id="ia3", marks=pytest.mark.slow),
+    ],
+)  # fmt: skip
+def test_a_run_goes_on_exactly(carried_out: Carry, settings: dict[str, Any], step: int) -> None:
+    goes_on_exactly(carried_out, settings, step)
+
+
+@pytest.mark.slow
+def test_a_killed_run_and_a_paused_one_come_to_the_same(carried_out: Carry, scoring: Callable[..., Run]) -> None:
+    comes_to_the_same_killed_and_paused(carried_out().run, scoring())
+
+
+@pytest.mark.slow
+def test_centred_scores_stay_around_zero(carried_out: Carry) -> None:
+    settings = {"training__max_steps": 30, "evaluation__every": "end"}
+    free, centred = (carried_out(**settings, **more) for more in ({}, {"objective__centring": 1.0}))
+    assert abs(centred.records("step")[-1]["mean_reward"]) < 0.5
+    assert free.records("eval")[-1]["margin"] > centred.records("eval")[-1]["margin"]
+
+
+@pytest.mark.slow
+def test_the_bundled_preferences_make_a_reward_model_of_the_bundled_model(home: Path) -> None:
+    """What docs/training.md says to run."""
+    from tuitune.engine.worker import carry_out
+
+    wanted = {"data.train": "bundled:preferences", "objective.kind": "reward", "training.max_steps": 40}
+    run = create(with_values(Recipe(), wanted))
+    done = Outcome(run, carry_out(run.path))
+    assert done.code == 0, done.reason
+    base, *_, tuned = done.records("eval")
+    assert tuned["loss"] < 0.5 * base["loss"] and tuned["accuracy"] > 0.9
