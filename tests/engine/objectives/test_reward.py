@@ -83,6 +83,10 @@ def test_better_answers_get_higher_scores_and_its_result_gives_them(carried_out:
         ),
         pytest.param({"quantization__bits": 4}, 3, id="4 bits", marks=pytest.mark.slow),
         pytest.param({"adapter__method": "ia3", "adapter__targets": ["k_proj"]}, 3, id="ia3", marks=pytest.mark.slow),
+        pytest.param(
+            {"adapter__method": "adalora", "adapter__cut_from": 0.0, "adapter__cut_every": 1}, 4,
+            id="adalora", marks=pytest.mark.slow,
+        ),
     ],
 )  # fmt: skip
 def test_a_run_goes_on_exactly(carried_out: Carry, settings: dict[str, Any], step: int) -> None:

@@ -33,8 +33,8 @@ _NAMED = 5
 
 @dataclass(frozen=True)
 class Prepared:
-    """Tokenized rows (`input_ids`, `labels`, and `seq_lengths` where packed; pairs have the same twice, named after
-    their sides) and what became of the rows read.
+    """Tokenized rows (`input_ids`, `labels`, and `seq_lengths` where packed; labelled ones also `good`, and pairs have
+    the first two twice, named after their sides) and what became of the rows read.
 
     `held_out_rows` are the rows themselves, for their questions and answers; `held_out_count` of them have a loss, and
     teach `held_out_tokens`.
