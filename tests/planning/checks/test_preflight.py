@@ -358,6 +358,7 @@ def labelled(good: int, bad: int) -> list[dict[str, Any]]:
         (90, 30, {"objective__undesirable_weight": 2.5}, None),
         (30, 90, {"objective__desirable_weight": 3.5}, None),
         (60, 60, {}, None),
+        (70, 50, {}, None),
     ],
 )
 def test_labels_that_are_not_even_are_weighed(base: Path, good: int, bad: int, weights: Any, fix: Any) -> None:

@@ -16,6 +16,9 @@ _PER_TOKEN_BETA, _LEAST_PER_TOKEN_BETA = 5.0, 1.0
 _EVEN = (1.0, 4 / 3)
 """What all good answers weigh, as a multiple of what all bad ones do (KTO, arXiv 2402.01306, equation 8)."""
 
+_SLACK = 1.2
+"""How far from that nothing is said: it is counted on the first rows alone."""
+
 
 def preference_advice(now: Situation) -> Iterator[Advice]:
     """All advice that applies to an objective that learns which answers are better."""
@@ -86,11 +89,11 @@ def _weights(now: Situation) -> Iterator[Advice]:
             yield Advice("one-sided", "warning", "data.train", message)
         return
     share = wanted.desirable_weight * good / (wanted.undesirable_weight * bad)
-    if not _EVEN[0] * 0.99 <= share <= _EVEN[1] * 1.01:
+    if not _EVEN[0] / _SLACK <= share <= _EVEN[1] * _SLACK:
         rarer, key, value = ("good", "desirable_weight", bad * wanted.undesirable_weight / good)
         if share > _EVEN[1]:
             rarer, key, value = ("bad", "undesirable_weight", good * wanted.desirable_weight / bad / _EVEN[1])
-        better = float(f"{value:.3g}")
+        better = min(float(f"{value:.3g}"), 100.0)
         counted = f"{good} of the first {good + bad} answers are good"
-        message = f"{counted}; weigh {rarer} ones {number_text(better)} times, so that both kinds count alike"
+        message = f"{counted}; weigh {rarer} ones {better:g} times, so that both kinds count alike"
         yield Advice("label-balance", "info", f"objective.{key}", message, {f"objective.{key}": better})
