@@ -11,7 +11,9 @@ import pytest
 from tests.engine.loop.test_resume import amend, cut_off_after
 from tests.engine.objectives.support import carrying, comes_to_the_same_killed_and_paused, goes_on_exactly, metrics
 from tests.engine.support import Carry, Outcome, write_rows
-from tuitune.runs.store.directory import Run
+from tuitune.recipe.overrides import with_values
+from tuitune.recipe.schema import Recipe
+from tuitune.runs.store.directory import Run, create
 
 LENGTH: dict[str, Any] = {
     "objective__kind": "kto", "data__max_length": 96, "training__max_steps": 6, "training__batch_size": 4,
@@ -128,3 +130,15 @@ def test_with_half_the_batch_it_goes_on_with_the_same_rows(carried_out: Carry) -
     (record,) = resumed.records("resumed")
     assert (resumed.code, record["exact"]) == (0, False) and "the same rows" in " ".join(record["reasons"])
     assert len(metrics(cut)) == len(metrics(whole.run))
+
+
+@pytest.mark.slow
+def test_the_bundled_feedback_teaches_the_bundled_model(home: Path) -> None:
+    from tuitune.engine.worker import carry_out
+
+    wanted = {"data.train": "bundled:feedback", "objective.kind": "kto", "training.max_steps": 40}
+    run = create(with_values(Recipe(), {**wanted, "training.learning_rate": 1e-3}))
+    done = Outcome(run, carry_out(run.path))
+    assert done.code == 0, done.reason
+    base, *_, tuned = done.records("eval")
+    assert tuned["loss"] < 0.9 * base["loss"] and tuned["rewards/margins"] > 0.4

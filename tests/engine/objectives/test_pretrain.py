@@ -9,10 +9,12 @@ from typing import Any
 import pytest
 
 from tests.engine.objectives.support import carrying, goes_on_exactly
-from tests.engine.support import Carry, write_rows
+from tests.engine.support import Carry, Outcome, write_rows
 from tuitune.planning.preflight import check
+from tuitune.recipe.overrides import with_values
+from tuitune.recipe.schema import Recipe
 from tuitune.runs.read.usage import usage
-from tuitune.runs.store.directory import Run, read_recipe
+from tuitune.runs.store.directory import Run, create, read_recipe
 
 LENGTH: dict[str, Any] = {
     "objective__kind": "pretrain", "data__max_length": 32, "training__accumulation": 2,
@@ -63,8 +65,6 @@ def test_pieces_hold_every_token_of_a_document_but_its_first(tmp_path: Path) -> 
 
     from tuitune.engine.tokens.collator import IGNORED, flatten, pad
     from tuitune.engine.tokens.prepare import batched
-    from tuitune.recipe.overrides import with_values
-    from tuitune.recipe.schema import Recipe
 
     documents = [list(range(start, start + length)) for start, length in ((100, 1), (200, 8), (300, 9), (400, 40))]
     rows = Dataset.from_dict({"input_ids": documents, "labels": documents})
@@ -76,3 +76,15 @@ def test_pieces_hold_every_token_of_a_document_but_its_first(tmp_path: Path) -> 
         batch = flatten(list(found)) if packing else pad(list(found), pad_token_id=0)
         learned = sorted(batch["labels"][batch["labels"] != IGNORED].tolist())
         assert learned == sorted(token for document in documents for token in document[1:])
+
+
+@pytest.mark.slow
+def test_the_bundled_prose_teaches_the_bundled_model(home: Path) -> None:
+    from tuitune.engine.worker import carry_out
+
+    wanted = {"data.train": "bundled:prose", "objective.kind": "pretrain", "training.max_steps": 20}
+    run = create(with_values(Recipe(), wanted))
+    done = Outcome(run, carry_out(run.path))
+    assert done.code == 0, done.reason
+    base, *_, tuned = done.records("eval")
+    assert tuned["perplexity"] < 0.9 * base["perplexity"]
