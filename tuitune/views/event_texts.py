@@ -130,7 +130,8 @@ def resumed_text(line: Resumed) -> str:
 def measured_texts(line: Evaluation) -> list[tuple[str, str]]:
     """What an evaluation measured beside the loss, by name."""
     figures = [(metric.title, metric.shown(line.figure(key))) for key, metric in METRICS.items() if key in line.extra]
-    return figures or [("perplexity", number_text(line.perplexity))]
+    of_tokens = line.perplexity is not None or line.loss is None
+    return figures or ([("perplexity", number_text(line.perplexity))] if of_tokens else [])
 
 
 def _evaluation(line: Evaluation) -> str:
