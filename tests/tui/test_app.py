@@ -312,6 +312,10 @@ async def test_a_pane_shows_both_titles_in_one_row_and_redraws_them() -> None:
         await pilot.pause()
         first = shot_of(app).text.splitlines()[0]
         assert first.endswith("… ── 0.41 ─")
+        app.query_one(Pane).set_title("Loss of a run with a very long name " * 4, "0.40", "Loss")
+        await until(pilot, lambda: shot_of(app).text.startswith("─ Loss ──"))
+        app.query_one(Pane).set_title("Loss of a run", "0.40", "Loss")
+        await until(pilot, lambda: shot_of(app).text.startswith("─ Loss of a run ──"))
 
 
 @pytest.mark.parametrize(("keys", "answer"), [("y", True), ("n", False), ("escape", False)])

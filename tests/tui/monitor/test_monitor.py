@@ -15,7 +15,7 @@ from tests.tui.monitor.monitor_support import LIVE, answer, append_steps, asked_
 from tests.tui.payloads import PAYLOADS, assert_inert, assert_literal, shot_of
 from tuitune.cli import main
 from tuitune.metrics import Metric
-from tuitune.objectives import METRICS, TRAINED
+from tuitune.objectives import METRICS, TRAINED, charted
 from tuitune.runs.read.summary import RunView
 from tuitune.runs.store.journal import JournalWriter
 from tuitune.text import clean
@@ -306,7 +306,7 @@ async def test_the_recipe_and_the_path(make_run: MakeRun, monkeypatch: pytest.Mo
         await shows(pilot, "OSC 52")
         await pilot.press("t")
         await until(pilot, lambda: isinstance(pilot.app.screen, TextView))
-        await shows(pilot, "recipe.toml", "[cleaning]")
+        await shows(pilot, "recipe.toml", "[data]")
         await pilot.press("escape", "u")
         await shows(pilot, "has no result to use yet")
         run.adapter.mkdir()
@@ -470,3 +470,14 @@ async def test_a_metric_of_an_objective_shows_in_its_runs_alone(
         await shows(pilot, "margin 25 %", "a train 25 %")
     assert main(["plot", run.id, "--metric", margin.key]) == 0
     assert "rewards/margin" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("objective", TRAINED)
+async def test_no_title_of_a_chart_is_cut(make_run: MakeRun, objective: str) -> None:
+    run = make_run("charted", recipe={"objective": {"kind": objective}}, **LIVE)
+    append_steps(run, 6, 9, **{one.key: 0.254321 for one in TRAINED[objective].metrics})
+    async with TuituneApp(run).run_test(size=(120, 36)) as pilot:
+        await shows(pilot, "● training")
+        seen = text(pilot)
+        for metric in charted(objective):
+            assert any(f"{name} ─" in seen or f"{name} by" in seen for name in (metric.title, metric.short)), metric.key

@@ -208,8 +208,11 @@ class RunPanes(Horizontal):
 
     def _set_title(self, name: str, right: Content, ways: Content | str = "") -> None:
         """The title with its number key, how it is drawn, and what stands at its right."""
-        number = f"{NUMBERED.index(name) + 1} " if name in NUMBERED else ""
-        self.panes[name].set_title(Content.assemble((number, "$faint not bold"), _title(name), ways), right)
+        number = (f"{NUMBERED.index(name) + 1} " if name in NUMBERED else "", "$faint not bold")
+        brief = METRICS[name].short if name in METRICS else ""
+        self.panes[name].set_title(
+            Content.assemble(number, _title(name), ways), right, Content.assemble(number, brief, ways) if brief else ""
+        )
 
 
 def _pane(name: str) -> Pane:

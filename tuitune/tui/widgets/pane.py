@@ -30,11 +30,14 @@ class Pane(Vertical):
         self, title: str | Content = "", right: str | Content = "", *, id: str | None = None, classes: str | None = None
     ) -> None:
         super().__init__(id=id, classes=classes)
-        self._titles = (_content(title), _content(right))
+        self._titles = (_content(title), _content(right), Content(""))
 
-    def set_title(self, text: str | Content, right: str | Content = "") -> None:
-        """Write the title row; strings may be foreign and are cleaned. Nothing is redrawn where nothing changed."""
-        titles = (_content(text), _content(right))
+    def set_title(self, text: str | Content, right: str | Content = "", brief: str | Content = "") -> None:
+        """Write the title row; strings may be foreign and are cleaned. Nothing is redrawn where nothing changed.
+
+        `brief` stands for a text that would be cut.
+        """
+        titles = (_content(text), _content(right), _content(brief))
         if not all(old.is_same(new) for old, new in zip(self._titles, titles, strict=True)):
             self._titles = titles
             self.refresh(Region(-self.gutter.left, -1, self.region.width, 1))
@@ -49,10 +52,11 @@ class Pane(Vertical):
         width = self.region.width
         rule = "-" if self.app.has_class("-ascii") else "─"
         styles = self.styles
-        left, right = self._titles
+        left, right, brief = self._titles
         right = right.truncate(max(width // 2, width - left.cell_length - 6, 1), ellipsis=True)
         right = Content.assemble(" ", right, " ").stylize_before(styles.border_subtitle_color.css) if right else right
-        left = left.truncate(max(width - right.cell_length - 6, 8), ellipsis=True)
+        room = max(width - right.cell_length - 6, 8)
+        left = (brief if brief and left.cell_length > room else left).truncate(room, ellipsis=True)
         title_style = f"bold {styles.border_title_color.css}"
         left = Content.assemble(" ", left, " ").stylize_before(title_style) if left else left
         if left.cell_length + right.cell_length + 2 > width:
