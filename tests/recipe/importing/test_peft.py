@@ -159,3 +159,7 @@ def test_settings_are_found_by_the_names_that_peft_has_for_them(tmp_path: Path) 
     assert (got["adapter.method"], got["adapter.initial_rank"], got["adapter.target_rank"]) == ("adalora", 20, 10)
     assert got["adapter.cut_every"] == 5
     assert {said_of(found, key)[0] for key in ("tinit", "tfinal")} == {"lost"}
+    known = settings_of(of_json(tmp_path, {**adalora, "total_step": 2000}, "adapter_config.json", DATA))
+    assert (known["adapter.cut_from"], known["adapter.cut_until"]) == (0.1, 0.55)
+    late = of_json(tmp_path, {**adalora, "total_step": 2000, "tinit": 1990, "tfinal": 0}, "adapter_config.json", DATA)
+    assert said_of(late, "tinit")[0] == "lost" and settings_of(late)["adapter.cut_until"] == 1

@@ -13,10 +13,12 @@ from tuitune.recipe.importing.origin import Origin, Part
 from tuitune.recipe.importing.outcomes import (
     Outcome,
     Rules,
+    Single,
     Table,
     barred,
     carried,
     claimed,
+    is_whole,
     lost,
     method,
     missing,
@@ -26,6 +28,7 @@ from tuitune.recipe.importing.outcomes import (
 )
 from tuitune.recipe.importing.training_arguments import DEFAULTS
 from tuitune.recipe.importing.training_arguments import RULES as TRAINING
+from tuitune.recipe.settings import setting
 from tuitune.recipe.values import shown
 
 _LARGEST_STATE = 64 << 20
@@ -47,8 +50,20 @@ def _task(value: Any, _: Table) -> Outcome:
     return refused(f"the adapter is for {shown(value)}, and tuitune trains causal language models")
 
 
-def _ranks_cut(value: Any, _: Table) -> Outcome:
-    return lost("steps are a share only of a known number of steps; set adapter.cut_from and adapter.cut_until")
+def _ranks_cut(key: str, *, from_the_end: bool = False) -> Single:
+    """Steps before ranks are cut, or after that, as a share of all; that number stands beside them."""
+
+    def rule(value: Any, table: Table) -> Outcome:
+        total = table.get("total_step")
+        if not (is_whole(value) and is_whole(total) and 0 <= value < total):
+            return lost(f"steps are a share only of a known number of steps; set {key}")
+        share = round((total - value if from_the_end else value) / total, 4)
+        known = setting(key)
+        if not (known.minimum or 0) <= share <= (known.maximum or 1):
+            return lost(f"{share:g} of the steps is outside of what {key} takes; set it")
+        return Outcome("changed", {key: share}, f"as a share of its {total:,} steps")
+
+    return rule
 
 
 _UNSURE = "a variant of LoRA that tuitune does not have"
@@ -82,8 +97,8 @@ ADAPTER: Rules = {
     "lora_bias": missing(_UNSURE),
     "use_qalora": missing(_UNSURE),
     "ensure_weight_tying": missing(_UNSURE),
-    "tinit": _ranks_cut,
-    "tfinal": _ranks_cut,
+    "tinit": _ranks_cut("adapter.cut_from"),
+    "tfinal": _ranks_cut("adapter.cut_until", from_the_end=True),
     "total_step": own("counted from the rows"),
     **dict.fromkeys(
         (

@@ -73,9 +73,9 @@ class AdapterSection(Section):
     """Rank of every layer before any is cut; 1.5 times the target rank is usual."""
     target_rank: int = _setting("target_rank", 8, "target rank", also=("target_r",), ge=1, le=4095)
     """Rank that is left, on average over the layers."""
-    cut_from: float = _setting("cut_from", 0.1, "cut from", also=("tinit",), advanced=True, ge=0, le=0.9)
+    cut_from: float = _setting("cut_from", 0.1, "cut from", advanced=True, ge=0, le=0.9)
     """Share of the steps after which ranks begin to be cut."""
-    cut_until: float = _setting("cut_until", 0.7, "cut until", also=("tfinal",), advanced=True, ge=0.1, le=1)
+    cut_until: float = _setting("cut_until", 0.7, "cut until", advanced=True, ge=0.1, le=1)
     """Share of the steps after which ranks stay; the rest trains what is left of them."""
     cut_every: Count = _setting("cut_every", 10, "cut every", also=("deltaT",), unit="steps", advanced=True)
     """Optimizer steps between two cuts."""
