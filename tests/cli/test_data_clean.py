@@ -218,6 +218,20 @@ def test_convert_to_what_training_takes(cli, talks: Path, tmp_path: Path, home: 
     assert "row 1 (line 1): a conversation cannot be written as text" in answer.err
 
 
+def test_each_answer_becomes_a_row_that_learns_it_alone(cli, tmp_path: Path, home: Path) -> None:
+    asked, said = [{"role": "user", "content": f"{n}?"} for n in range(3)], [f"{n}." for n in range(3)]
+    answers = [{"role": "assistant", "content": one, "reasoning_content": "Hm."} for one in said]
+    answers[1]["weight"] = 0
+    talks, out = tmp_path / "talks.jsonl", tmp_path / "out.jsonl"
+    turns = [turn for pair in zip(asked, answers, strict=True) for turn in pair]
+    talks.write_text(json.dumps({"messages": turns}) + "\n" + json.dumps({"messages": turns[:2]}) + "\n")
+    assert cli("data", "convert", talks, "-o", out, "--per-answer").code == 0
+    first, last, other = (row["messages"] for row in lines(out))
+    assert first == other == turns[:2] and [turn.get("weight") for turn in last] == [None, 0, None, 0, None, None]
+    assert [turn["content"] for turn in last] == [turn["content"] for turn in turns]
+    assert cli("data", "convert", talks, "-o", out, "--force").code == 0 and len(lines(out)) == 2
+
+
 def test_a_pair_becomes_a_good_and_a_bad_answer(cli, tmp_path: Path, home: Path) -> None:
     pairs, out = tmp_path / "pairs.jsonl", tmp_path / "out.jsonl"
     pairs.write_text(json.dumps({"prompt": "Why?", "chosen": "So.", "rejected": "No."}) + "\n")

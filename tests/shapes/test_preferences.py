@@ -91,6 +91,7 @@ def test_columns_of_any_name_can_be_compared() -> None:
         ({"prompt": "a", "chosen": "b", "rejected": []}, "rejected", "the conversation is empty", "empty"),
         ({"prompt": "a", "chosen": "b", "rejected": "b"}, "rejected", "the same as the chosen answer", "other"),
         ({"chosen": [USER, ANSWER], "rejected": [USER, ANSWER]}, "rejected", "the same as the chosen answer", "other"),
+        ({"prompt": "a", "chosen": "b", "rejected": " b\n"}, "rejected", "nothing but white space", "other"),
         ({"chosen": [USER, ANSWER], "rejected": "x"}, "rejected", "expected the same form as the chosen", "type"),
         ({"chosen": "yes", "rejected": "no"}, "chosen", "shares no beginning", "missing"),
         ({"chosen": [USER, ANSWER], "rejected": [user("Ho"), ANSWER]}, "chosen", "shares no beginning", "missing"),

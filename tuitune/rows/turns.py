@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from tuitune.rows.column_names import DIALOGUE, ROLE_KEYS, exchange
@@ -44,6 +44,7 @@ _AFTER = {
     "assistant": ("user", "tool"),
     "tool": ("assistant", "tool"),
 }
+_CONTEXT = {"weight": 0}
 SPEAKER = re.compile(r"\n\n(Human|Assistant):")
 """What opens a turn in a conversation that is written as one text."""
 
@@ -74,6 +75,18 @@ def turns_of(row: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 def is_learned(one: Mapping[str, Any]) -> bool:
     """Whether an answer is learned: not where it has weight 0, which makes it context."""
     return one.get("weight") != 0
+
+
+def as_context(turns: Sequence[Turn]) -> list[Turn]:
+    """The turns with none of the answers among them to be learned."""
+    return [{**one, **_CONTEXT} if one["role"] == "assistant" else one for one in turns]
+
+
+def per_answer(turns: Sequence[Turn]) -> Iterator[list[Turn]]:
+    """The conversation up to each answer that is learned, which alone is learned in it."""
+    for place, one in enumerate(turns):
+        if one["role"] == "assistant" and is_learned(one):
+            yield [*as_context(turns[:place]), one]
 
 
 def _misplaced(role: str, previous: str) -> str:

@@ -56,6 +56,12 @@ def to_canonical(values: Values, shape: str, columns: Columns | None = None) -> 
     return known.convert(values, columns or {})
 
 
+def doubt_of(row: Canonical, values: Values, shape: str, columns: Columns) -> str:
+    """What speaks against a row of a shape that was made canonical, as a phrase; "" for nothing."""
+    known = SHAPES.get(shape)
+    return known.doubt(row, values, columns) if known and known.doubt else ""
+
+
 def is_usable(values: Values, shape: str, columns: Columns) -> bool:
     """Whether a row can be read as a shape, with something in it to learn."""
     try:

@@ -12,7 +12,8 @@ from typing import Any
 from tuitune.rows.beside import Columns, Values, instruction, says_beside, with_system, with_tools
 from tuitune.rows.column_names import CONVERSATIONS, DIALOGUE, PROMPTS, conversation_column, first, opening_turn
 from tuitune.rows.fields import RowProblem, text, value_of
-from tuitune.rows.turns import ROLES, Turn, check_order, dialogue, said_by, turn, turn_keys, turn_list
+from tuitune.rows.turns import ROLES, Turn, as_context, check_order, dialogue, said_by, turn, turn_keys, turn_list
+from tuitune.shapes import doubts
 from tuitune.shapes.shape import BESIDE, Canonical, Found, Roles, Shape, Sight, WayOut, Writing, listed
 
 PREFERENCES = (
@@ -55,8 +56,7 @@ def answering(row: Canonical, said: str) -> Canonical:
     asked, beside = row["prompt"], {key: row[key] for key in ("tools",) if key in row}
     if isinstance(asked, str):
         return {"prompt": asked, "completion": row[said]}
-    context = [{**turn, "weight": 0} if turn["role"] == "assistant" else turn for turn in asked]
-    return {"messages": [*context, *row[said]], **beside}
+    return {"messages": [*as_context(asked), *row[said]], **beside}
 
 
 def preference_columns(values: Values) -> dict[str, str] | None:
@@ -120,8 +120,9 @@ def _read(values: Values, columns: Columns) -> Canonical:
 
 def _explicit(values: Values, names: Columns, prompt: Side, chosen: Side, rejected: Side) -> dict[str, Any]:
     """The row in trl's form, of a prompt and two answers to it."""
-    if chosen == rejected:
-        raise RowProblem(names["rejected"], "is the same as the chosen answer, so there is nothing to prefer")
+    if _bare(chosen) == _bare(rejected):
+        what = "is the same as" if chosen == rejected else "differs in nothing but white space from"
+        raise RowProblem(names["rejected"], f"{what} the chosen answer, so there is nothing to prefer")
     plain = isinstance(prompt, str) and isinstance(chosen, str) and isinstance(rejected, str)
     if plain and not says_beside(values, names):
         return {"prompt": prompt, "chosen": chosen, "rejected": rejected}
@@ -129,6 +130,11 @@ def _explicit(values: Values, names: Columns, prompt: Side, chosen: Side, reject
     answers = (("chosen", chosen), ("rejected", rejected))
     sides = {role: _answering(asked, answer, names[role]) for role, answer in answers}
     return with_tools(values, names, {"prompt": asked, **sides})
+
+
+def _bare(answer: Side) -> Side:
+    """An answer without the white space around its texts."""
+    return answer.strip() if isinstance(answer, str) else [{**one, "content": one["content"].strip()} for one in answer]
 
 
 def _answer(value: Any, field: str) -> Side:
@@ -188,7 +194,10 @@ def _answering(asked: list[Turn], answer: Side, field: str) -> list[Turn]:
     if len(turns) > len(asked) and turns[: len(asked)] == asked:
         turns = turns[len(asked) :]
     if turns[0]["role"] != "assistant":
-        message = f"expected the assistant's turn after what was asked, found a {turns[0]['role']} turn"
+        message = (
+            f"expected the assistant's turn after what was asked, found a {turns[0]['role']} turn: the two answers are "
+            "to the same prompt"
+        )
         raise RowProblem(field, message, "role-order")
     check_order([*asked, *turns], field)
     return turns
@@ -196,6 +205,28 @@ def _answering(asked: list[Turn], answer: Side, field: str) -> list[Turn]:
 
 def _turns(value: Side, role: str) -> list[Turn]:
     return [said_by(role, value)] if isinstance(value, str) else value
+
+
+def _doubt(row: Canonical, values: Values, columns: Columns) -> str:
+    names = {**(preference_columns(values) or {}), **columns}
+    asked = values.get(names.get("prompt") or first(PROMPTS, values) or "")
+    if isinstance(asked, str) and isinstance(row["prompt"], list) and not _asks(row["prompt"], asked):
+        return doubts.ASKED_OTHERWISE
+    guessed = isinstance(row["prompt"], str) and not _has_prompt(values, names)
+    if guessed and doubts.parts_within_word(row["prompt"], row["chosen"], row["rejected"]):
+        return doubts.GUESSED
+    words = next((pair for pair in (*PREFERENCES, *CONVERSED) if pair[0] in names.get("chosen", "chosen")), SIDES)
+    return doubts.about_scores(values, *words) or doubts.about_pair(row["chosen"], row["rejected"])
+
+
+def _has_prompt(values: Values, names: Columns) -> bool:
+    return bool({"prompt", "messages", "instruction"} & names.keys() or first(PROMPTS, values))
+
+
+def _asks(turns: list[Turn], text: str) -> bool:
+    """Whether the turns have what a text asks, or it has their question."""
+    said = [one["content"].strip() for one in turns if one["role"] != "assistant"]
+    return any(text.strip() in one for one in said) or said[-1] in text
 
 
 def _ways_out(columns: dict[str, str]) -> list[WayOut]:
@@ -220,6 +251,7 @@ PREFERENCE = Shape(
     seen_in=_seen_in,
     read=_read,
     written=Writing(("preferences",), lambda row: [row]),
+    doubt=_doubt,
     instead="to learn from the chosen answers alone, name their columns in data.columns",
     ways_out=_ways_out,
 )

@@ -143,7 +143,8 @@ class Shape:
     where rows of several do, the shape with a `prevails` names them all, which says what such rows show.
     `templated`: conversations come of the rows, which a chat template writes. `instead` says what can be done where
     answers are wanted and the rows teach something else, and `ways_out` gives the settings that do it, likeliest first.
-    `check` raises RowProblem where a file that the row names, from a folder on, is not there.
+    `check` raises RowProblem where a file that the row names, from a folder on, is not there. `doubt` says what speaks
+    against a row that was made canonical, as in `tuitune.shapes.doubts`; "" for nothing.
     """
 
     name: str
@@ -159,6 +160,7 @@ class Shape:
     plain: Plain | None = None
     written: Writing | None = None
     check: Callable[[Values, Path], None] | None = None
+    doubt: Callable[[Canonical, Values, Columns], str] | None = None
     instead: str = ""
     ways_out: Callable[[dict[str, str]], list[WayOut]] | None = None
 

@@ -11,6 +11,7 @@ from typing import Any
 from tuitune.rows.beside import Columns, Values, truth
 from tuitune.rows.column_names import CONVERSATIONS, first
 from tuitune.rows.fields import RowProblem, value_of
+from tuitune.shapes import doubts
 from tuitune.shapes.alpaca import ALPACA, alpaca_columns
 from tuitune.shapes.columns import COLUMNS, pair_columns
 from tuitune.shapes.messages import MESSAGES
@@ -83,6 +84,11 @@ def _written(row: Canonical) -> list[Values]:
     return [{**good, "label": True}, {**bad, "label": False}]
 
 
+def _doubt(row: Canonical, _values: Values, _columns: Columns) -> str:
+    doubt = doubts.about_answer(row["completion"]) if row["label"] else ""
+    return f"{doubt} in an answer that is called good" if doubt else ""
+
+
 def _ways_out(columns: dict[str, str]) -> list[WayOut]:
     label = columns.pop("label", "label")
     return [
@@ -100,6 +106,7 @@ UNPAIRED_PREFERENCE = Shape(
     seen_in=_seen_in,
     read=_read,
     written=Writing(("labels", "preferences"), _written),
+    doubt=_doubt,
     instead=(
         "to learn from the good ones alone, name the columns of the answers and the label in data.columns, and set "
         'cleaning.unusable = "drop"'

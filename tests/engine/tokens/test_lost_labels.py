@@ -15,6 +15,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from trl import SFTConfig, SFTTrainer
 
 from tests.engine.support import TEMPLATE, Carry, conversation, make_tokenizer, write_rows
+from tuitune.data.preparation import reading
 from tuitune.data.task_report import TaskReport
 from tuitune.engine.process.failures import EngineError
 from tuitune.engine.process.time_limit import time_limit
@@ -104,6 +105,22 @@ def test_a_longer_row_is_no_way_out_where_nothing_is_cut(tmp_path: Path, tiny: P
     )
     (error,) = found["errors"]
     assert "no row has a token to learn; change data.loss_on" in error and "max_length" not in error
+
+
+def test_a_template_that_tells_no_answer_is_refused_before_the_rows_are_read(
+    tmp_path: Path, tiny: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [conversation(number) for number in range(1500)]
+    data, template = write_rows(tmp_path / "rows.jsonl", rows), tmp_path / "counts.jinja"
+    template.write_text("{% for m in messages %}{{ m.role }}{% endfor %}{{ messages | length }}")
+    read: list[int] = []
+    marked = reading.mark
+    monkeypatch.setattr(reading, "mark", lambda row: read.append(row.number) or marked(row))
+    with pytest.raises(EngineError, match="does not mark where"):
+        tokens_of(
+            tmp_path / "one", model__id=str(tiny), data__train=str(data), data__eval="", data__template=str(template)
+        )
+    assert len(read) < len(rows) / 2
 
 
 def test_tokens_are_found_again_and_over_long_rows_dropped(

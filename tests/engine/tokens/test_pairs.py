@@ -77,7 +77,7 @@ def test_where_a_tokenizer_joins_prompt_and_answer_both_are_compared_from_the_sa
 
 
 ANSWERED = {"prompt": [ASKED], "chosen": [BETTER], "rejected": [WORSE]}
-TRIMMING = TEMPLATE.replace("{{ m.content }}", "{{ m.content | trim }}")
+LOWERING = TEMPLATE.replace("{{ m.content }}", "{{ m.content | lower }}")
 COUNTING = "{{ messages[-1].content | length }}" + TEMPLATE
 REFUSING = "{% if 'idea' in messages[-1].content %}{{ raise_exception('no') }}{% endif %}" + TEMPLATE
 
@@ -85,11 +85,11 @@ REFUSING = "{% if 'idea' in messages[-1].content %}{{ raise_exception('no') }}{%
 @pytest.mark.parametrize(
     ("row", "template", "words"),
     [
-        ({"prompt": "Two?", "chosen": "Yes", "rejected": "Yes "}, TRIMMING, "nothing to prefer"),
+        ({"prompt": "Two?", "chosen": "Yes", "rejected": "YES"}, LOWERING, "nothing to prefer"),
         (ANSWERED, COUNTING, "what was asked otherwise"),
         (ANSWERED, REFUSING, "rejected answer"),
     ],
-    ids=["the same once trimmed", "the prompt differs", "one side is refused"],
+    ids=["the same as the template writes them", "the prompt differs", "one side is refused"],
 )
 def test_pairs_that_cannot_be_compared_say_why(row: dict[str, Any], template: str, words: str) -> None:
     good = {"prompt": "One?", "chosen": "Good idea.", "rejected": "Nothing at all."}

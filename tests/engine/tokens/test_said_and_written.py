@@ -13,12 +13,14 @@ from pyarrow import parquet
 
 from tests.engine.support import TEMPLATE, make_tokenizer, write_rows
 from tests.engine.tokens.test_lost_labels import tokens_of
+from tests.engine.tokens.test_masks import TEMPLATES
 from tests.engine.tokens.test_tokens import TALK, UNMARKED, learned
 from tuitune.engine.process.failures import EngineError
 from tuitune.engine.tokens.control_tokens import ControlTokens
 from tuitune.engine.tokens.encode import Encoder
 from tuitune.engine.tokens.remarks import judge
 from tuitune.engine.tokens.template import ChatTemplate
+from tuitune.rows.turns import per_answer
 
 END = "<|end|>"
 LINES = TEMPLATE.replace(f"{END}{{% endgeneration %}}", f"{END}\n{{% endgeneration %}}").replace(
@@ -108,10 +110,63 @@ def test_what_a_template_leaves_out_is_named(template: str) -> None:
     assert left_out(template, ASKED, {**SAID, "reasoning_content": "Since ever."}) == ("reasoning",)
     assert left_out(template, ASKED, {**SAID, "thinking": "Since ever."}) == ("reasoning",)
     earlier = left_out(template, ASKED, {**SAID, "thinking": "Since ever."}, *TALK[3:])
-    assert earlier == ("the reasoning of earlier answers",)
+    assert earlier == ("reasoning",)
     assert left_out(template, {**ASKED, "name": "Ada"}, SAID) == ("the names of speakers",)
     assert left_out(template, ASKED, SAID, tools=TOOLS) == ("tools",)
     assert left_out(OPENS, ASKED, {**SAID, "reasoning_content": "Since ever."}) == ()
+
+
+STRIPS = UNMARKED.replace(
+    "{{ m.content }}",
+    "{% if loop.last and m.role == 'assistant' %}<think>\n{{ m.reasoning_content }}\n</think>\n\n{% endif %}"
+    "{{ m.content }}",
+)
+"""Drops the reasoning of all answers but the last, and writes an empty one where that has none."""
+
+TWICE = [ASKED, {**SAID, "reasoning_content": "Since ever."}, ASKED, {**SAID, "reasoning_content": "Since then."}]
+
+
+def test_reasoning_that_earlier_answers_are_learned_without_is_named_and_each_remedy_keeps_it() -> None:
+    tokenizer = make_tokenizer(STRIPS)
+    assert left_out(STRIPS, *TWICE) == ("the reasoning of earlier answers, which are learned without it",)
+    assert "Since ever." not in learned(tokenizer, {"messages": TWICE})
+    context = [TWICE[0], {**TWICE[1], "weight": 0}, *TWICE[2:]]
+    assert left_out(STRIPS, *context) == ("the reasoning of earlier answers",)
+    (last,) = Encoder(ChatTemplate(tokenizer), "completion", 512).encode([{"messages": TWICE}])
+    assert last.left_out == ("the reasoning of earlier answers",)
+    apart = [learned(tokenizer, {"messages": turns}) for turns in per_answer(TWICE)]
+    assert ["Since ever.\n</think>" in apart[0], "Since then.\n</think>" in apart[1]] == [True, True]
+    assert all(left_out(STRIPS, *turns) != left_out(STRIPS, *TWICE) for turns in per_answer(TWICE))
+
+
+@pytest.mark.parametrize("loss_on", ["assistant", "completion", "all"])
+def test_empty_reasoning_that_a_template_adds_to_answers_is_named(loss_on: str) -> None:
+    encoder = Encoder(ChatTemplate(make_tokenizer(STRIPS)), loss_on, 512)
+    said = [
+        encoder.render({"messages": turns}).left_out
+        for turns in ([ASKED, SAID], [*TWICE[:3], SAID], TWICE[:2], [ASKED, {**SAID, "content": "<think></think>Yes."}])
+    ]
+    assert ["empty reasoning" in one for one in said] == [True, True, False, False]
+
+
+@pytest.mark.parametrize(
+    ("family", "without", "twice"),
+    [
+        ("qwen3", True, ()),
+        ("qwen3_5_think", True, ()),
+        ("qwen3_5_nothink", False, ()),
+        ("glm4moe", True, ("the reasoning of earlier answers, which are learned without it", "empty reasoning")),
+        ("gptoss", False, ("the reasoning of earlier answers, which are learned without it",)),
+        ("qwen3_instruct_2507", False, ("reasoning",)),
+    ],
+)
+def test_what_models_that_reason_would_learn_without_it(family: str, without: bool, twice: tuple[str, ...]) -> None:
+    tokenizer = make_tokenizer((TEMPLATES / f"{family}.jinja").read_text())
+    tokenizer.add_special_tokens({"eos_token": "<|im_end|>"})
+    encoder = Encoder(ChatTemplate(tokenizer), "assistant", 512)
+    assert ("empty reasoning" in encoder.render({"messages": [ASKED, SAID]}).left_out) == without
+    assert "empty reasoning" not in encoder.render({"messages": TWICE[:2]}).left_out
+    assert encoder.render({"messages": TWICE}).left_out == twice
 
 
 def test_turns_and_thoughts_that_a_template_drops_are_named() -> None:

@@ -13,6 +13,9 @@ from tuitune.problem import TuituneError
 Say = Callable[[str, int, int | None], None]
 """Takes progress: what is being done, rows done, and rows in all (None where unknown). It may raise, to interrupt."""
 
+Begun = Callable[[list["Item"]], None]
+"""Takes the first training rows before the others are read. It may raise, to spare the reading."""
+
 EXAMPLES = 50
 """Examples that a step keeps."""
 
@@ -26,7 +29,9 @@ class DataRefused(TuituneError):  # noqa: N818
 
 @dataclass(frozen=True)
 class Item:
-    """A usable row: where it comes from, the mark of what it held, and what it became for training."""
+    """A usable row: where it comes from, the mark of what it held, what it became for training, and what speaks against
+    it (`tuitune.shapes.doubts`).
+    """
 
     source: str
     number: int
@@ -34,6 +39,7 @@ class Item:
     file: str | None
     mark: str
     canonical: dict[str, Any]
+    doubt: str = ""
 
     @property
     def place(self) -> str:
@@ -90,6 +96,10 @@ class Assembled:
     def held_out_marks(self) -> list[str]:
         """Marks of the rows drawn from the training data: what makes the same split again."""
         return sorted({item.mark for item in self.held_out}) if self.drawn else []
+
+
+def nothing_more(_items: list[Item]) -> None:
+    """Nobody looks at the first rows."""
 
 
 def no_progress(_text: str, _done: int, _total: int | None) -> None:

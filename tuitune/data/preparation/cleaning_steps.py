@@ -15,6 +15,7 @@ from tuitune.data.preparation.split import Split
 from tuitune.data.preparation.texts import answer, instruction, tidied
 from tuitune.recipe.sections.cleaning import USUAL_SHORTEST, USUAL_SIMILARITY, CleaningSection
 from tuitune.rows.numbers import dumps
+from tuitune.shapes.doubts import CONTRADICTED
 from tuitune.units import percent_text
 
 Step = Callable[[list[Item], CleaningSection, StepReport, Say], list[Item]]
@@ -43,12 +44,53 @@ def _shortest(items: list[Item], cleaning: CleaningSection, report: StepReport, 
     return kept
 
 
+def _doubtful(items: list[Item], _cleaning: CleaningSection, report: StepReport, _say: Say) -> list[Item]:
+    against = contradictions(items)
+    kept = []
+    for index, item in enumerate(items):
+        if index in against:
+            other = items[against[index]]
+            reason = f"{CONTRADICTED}: {other.place}"
+            report.drop(item, before=instruction(item.canonical), reason=reason, other=other.number)
+        elif item.doubt:
+            report.drop(item, before=answer(item.canonical), reason=item.doubt)
+        else:
+            kept.append(item)
+    return kept
+
+
+def contradictions(items: list[Item]) -> dict[int, int]:
+    """The places of rows that call an answer good which another row calls bad, or prefer what it does not, with the
+    place of that row.
+    """
+    claims = [_claim(item.canonical) for item in items]
+    first: dict[tuple[bytes, bool], int] = {}
+    for place, claim in enumerate(claims):
+        if claim is not None:
+            first.setdefault(claim, place)
+    opposed = ((place, first.get((claim[0], not claim[1]))) for place, claim in enumerate(claims) if claim is not None)
+    return {place: other for place, other in opposed if other is not None}
+
+
+def _claim(row: dict[str, Any]) -> tuple[bytes, bool] | None:
+    """What a row says, and whether it says so or the contrary; None of one that calls no answer better or worse."""
+    if "label" in row:
+        return _digest({key: value for key, value in row.items() if key != "label"}), row["label"]
+    if "chosen" not in row:
+        return None
+    sides = [_digest(row[side]) for side in ("chosen", "rejected")]
+    return _digest([row["prompt"], *(side.hex() for side in sorted(sides))]), sides[0] < sides[1]
+
+
+def _digest(value: Any) -> bytes:
+    return hashlib.blake2b(dumps(value, orjson.OPT_SORT_KEYS), digest_size=12).digest()
+
+
 def _duplicates(items: list[Item], _cleaning: CleaningSection, report: StepReport, _say: Say) -> list[Item]:
     first: dict[bytes, Item] = {}
     kept = []
     for item in items:
-        content = dumps(item.canonical, orjson.OPT_SORT_KEYS)
-        earlier = first.setdefault(hashlib.blake2b(content, digest_size=12).digest(), item)
+        earlier = first.setdefault(_digest(item.canonical), item)
         if earlier is item:
             kept.append(item)
         else:
@@ -96,6 +138,7 @@ def leaks(parts: Split, threshold: float, *, drop: bool, say: Say) -> tuple[list
 STEPS: dict[str, tuple[str, Step]] = {
     "whitespace": ("white space tidied", _whitespace),
     "shortest": ("answers too short", _shortest),
+    "doubtful": ("answers in doubt", _doubtful),
     "duplicates": ("duplicates", _duplicates),
     "near_duplicates": ("near-duplicates of an instruction", _near_duplicates),
 }
@@ -106,17 +149,21 @@ def clean_rows(
 ) -> list[Item]:
     """The rows after every step that is asked for; what each did is added to its report.
 
-    With `preview`, a step that is not asked for leaves the rows alone, and reports what it would find as it usually is.
+    With `preview`, a step that is not asked for leaves the rows alone, and reports what it would find as it usually is;
+    answers in doubt are always reported.
     """
     for name, (title, step) in STEPS.items():
-        asked = bool(getattr(cleaning, name))
-        if asked or preview:
-            report = reports.setdefault(name, StepReport(name, f"cleaning.{name}", title))
-            report.before += len(items)
-            say(title, 0, len(items))
-            left = step(items, cleaning, report, say)
-            if asked:
-                items = left
-            else:
-                report.dropped = report.changed = 0
+        asked = getattr(cleaning, name) not in (None, False, "report")
+        if not (asked or preview or name == "doubtful"):
+            continue
+        report = reports.get(name) or StepReport(name, f"cleaning.{name}", title)
+        report.before += len(items)
+        say(title, 0, len(items))
+        left = step(items, cleaning, report, say)
+        if asked:
+            items = left
+        else:
+            report.dropped = report.changed = 0
+        if asked or preview or report.found:
+            reports[name] = report
     return items

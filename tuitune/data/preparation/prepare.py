@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
-from tuitune.data.preparation.assembled import Assembled, DataRefused, Item, Say, StepReport, no_progress
+from tuitune.data.preparation.assembled import (
+    Assembled,
+    Begun,
+    DataRefused,
+    Item,
+    Say,
+    StepReport,
+    no_progress,
+    nothing_more,
+)
 from tuitune.data.preparation.cleaning_steps import clean_rows, leaks
 from tuitune.data.preparation.reading import RowReader
 from tuitune.data.preparation.split import Split, draw_order, parted, split
@@ -17,6 +26,8 @@ from tuitune.recipe.sections.cleaning import USUAL_SIMILARITY, CleaningSection
 from tuitune.recipe.steps import mixed_rows
 from tuitune.units import percent_text
 
+_NAMED = 3
+
 
 def prepare(
     recipe: Recipe,
@@ -25,20 +36,21 @@ def prepare(
     base: Path | None = None,
     held_out: Collection[str] | None = None,
     preview: bool = False,
+    begun: Begun = nothing_more,
     progress: Say = no_progress,
 ) -> Assembled:
     """The rows of a run: read, converted, cleaned, mixed and split, in this order.
 
     `purpose` is what they are for; `base` is where relative names start. `held_out` are the marks of a former split,
-    which is then made again instead of a new one. `progress` may raise to interrupt. DataRefused (a TuituneError) names
-    the setting and the rows.
+    which is then made again instead of a new one. `begun` gets the first training rows before the others are read; it
+    and `progress` may raise to interrupt. DataRefused (a TuituneError) names the setting and the rows.
 
     With `preview`, steps that are switched off report what they would find, and rows for which the data would be
     refused are reported and passed over: what a person wants to know before deciding on the steps.
 
     Rows that are too long are not dropped here: their length in tokens is the engine's to tell.
     """
-    reader = RowReader(recipe, purpose, base, progress, preview=preview)
+    reader = RowReader(recipe, purpose, base, progress, begun=begun, preview=preview)
     reports: dict[str, StepReport] = {}
     data, cleaning = recipe.data, recipe.cleaning
     main, shape = reader.read(
@@ -55,6 +67,7 @@ def prepare(
     parts = _parts(train, recipe, reader, held_out, progress)
     train, kept = parts.train, parts.held_out
     steps = [*reader.reports, *reports.values()]
+    notes += _on_doubts(reports.get("doubtful"))
     if kept:
         drop = cleaning.leakage == "drop"
         train, report = leaks(parts, cleaning.near_duplicates or USUAL_SIMILARITY, drop=drop, say=progress)
@@ -63,6 +76,15 @@ def prepare(
         raise DataRefused(Problem("cleaning.leakage", "every training row resembles a held-out row, so none is left"))
     drawn = isinstance(data.eval, float)
     return Assembled(train, kept, steps, [*notes, *parts.notes], shape, drawn=drawn, unread=list(reader.unread))
+
+
+def _on_doubts(report: StepReport | None) -> list[str]:
+    """A note on answers in doubt that are trained on."""
+    if report is None or not report.found or report.dropped:
+        return []
+    named = "; ".join(f"{one['place']}: {one['reason']}" for one in report.examples[:_NAMED])
+    more = ", …" if report.found > _NAMED else ""
+    return [f'answers in doubt: {report.found:,} ({named}{more}); cleaning.doubtful = "drop" drops them']
 
 
 def _mixed(

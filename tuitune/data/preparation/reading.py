@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import chain, islice
 from pathlib import Path
 
 from tuitune.data.detect import SAMPLE, Detection, recognise
-from tuitune.data.preparation.assembled import DataRefused, Item, Say, StepReport
+from tuitune.data.preparation.assembled import Begun, DataRefused, Item, Say, StepReport, nothing_more
 from tuitune.data.purpose import Purpose, refusal_of
 from tuitune.data.sources.names import open_source, resolve
 from tuitune.data.sources.rows import Row, mark, name_of
@@ -16,7 +17,7 @@ from tuitune.recipe.schema import Recipe
 from tuitune.rows.beside import Columns
 from tuitune.rows.fields import RowProblem
 from tuitune.rows.unsaid import unread
-from tuitune.shapes import to_canonical
+from tuitune.shapes import doubt_of, to_canonical
 from tuitune.text import clean
 
 _NAMED = 5
@@ -26,12 +27,22 @@ _SAID_EVERY = 1000
 class RowReader:
     """Reads the sources of one run and keeps count of what it drops on the way.
 
-    With `preview`, rows for which the data would be refused are passed over and counted as found.
+    With `preview`, rows for which the data would be refused are passed over and counted as found. `begun` is called
+    with the first usable rows of the training data.
     """
 
-    def __init__(self, recipe: Recipe, purpose: Purpose, base: Path | None, say: Say, *, preview: bool = False) -> None:
+    def __init__(
+        self,
+        recipe: Recipe,
+        purpose: Purpose,
+        base: Path | None,
+        say: Say,
+        *,
+        begun: Begun = nothing_more,
+        preview: bool = False,
+    ) -> None:
         self.cleaning, self.purpose = recipe.cleaning, purpose
-        self.base, self.say, self.preview = base, say, preview
+        self.base, self.say, self.begun, self.preview = base, say, begun, preview
         self.marks = frozenset(recipe.data.exclude)
         self.unusable = StepReport("unusable", "cleaning.unusable", "unusable rows")
         self.empty = StepReport("empty", "cleaning.empty", "an empty instruction or answer")
@@ -52,7 +63,7 @@ class RowReader:
 
         `key` is the setting that names the source.
         """
-        try:
+        with _blamed_on(key):
             rows = open_source(resolve(name, base=self.base), split=split, limit=limit)
             first = list(islice(rows, SAMPLE))
             found = recognise(first, shape, columns)
@@ -60,11 +71,12 @@ class RowReader:
             if reason := refusal_of(found, self.purpose, opening):
                 broken = "" if found.unreadable else _broken(first)
                 raise DataRefused(Problem(key, f"{name_of(name)}: {broken}{reason}"))
-            items = list(self._usable(key, name, chain(first, rows), found))
-        except DataRefused:
-            raise
-        except TuituneError as error:
-            raise DataRefused([Problem(key, str(problem)) for problem in error.problems]) from None
+            usable = self._usable(key, name, chain(first, rows), found)
+            items = list(islice(usable, SAMPLE))
+        if key == "data.train":
+            self.begun(items)
+        with _blamed_on(key):
+            items += usable
         if not items:
             raise DataRefused(Problem(key, f"{name_of(name)}: no usable rows"))
         return items, found
@@ -86,7 +98,8 @@ class RowReader:
                 canonical = to_canonical(row.values, found.shape, found.columns)
                 if key == "data.train" and read <= SAMPLE:
                     self.unread |= dict.fromkeys(unread(row.values, found.columns, canonical))
-                yield Item(name, row.number, row.line, row.file, marked, canonical)
+                doubt = doubt_of(canonical, row.values, found.shape, found.columns)
+                yield Item(name, row.number, row.line, row.file, marked, canonical, doubt)
             except RowProblem as problem:
                 if self._passes_over(row, name, problem):
                     continue
@@ -110,6 +123,17 @@ class RowReader:
         else:
             return False
         return True
+
+
+@contextmanager
+def _blamed_on(key: str) -> Iterator[None]:
+    """What a source is refused for, as a problem of the setting that names it."""
+    try:
+        yield
+    except DataRefused:
+        raise
+    except TuituneError as error:
+        raise DataRefused([Problem(key, str(problem)) for problem in error.problems]) from None
 
 
 def _broken(rows: list[Row]) -> str:

@@ -5,7 +5,7 @@ of `tuitune data clean`, `split` and `convert`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from tuitune.data.task_report import TaskReport
 from tuitune.objectives.descriptor import Purpose
 from tuitune.problem import Problem
 from tuitune.recipe.schema import Recipe
+from tuitune.rows.turns import per_answer
 from tuitune.shapes import SHAPES
 from tuitune.shapes.shape import Writing
 
@@ -45,7 +46,9 @@ def summary(made: Assembled) -> dict[str, Any]:
 
 
 def make(report: TaskReport) -> dict[str, Any]:
-    """Write `train`, and `held_out` where asked for, in the rows' own shape or the shape `to`."""
+    """Write `train`, and `held_out` where asked for, in the rows' own shape or the shape `to`: there of each answer a
+    row where `per_answer`.
+    """
     asked = report.wanted
     base, force, to = Path(asked["base"]), asked["force"], asked["to"]
     writing = SHAPES[to].written if to else None
@@ -57,7 +60,7 @@ def make(report: TaskReport) -> dict[str, Any]:
         if output := asked["outputs"].get(side):
             rows: Iterable[Mapping[str, Any]] = originals(items, recipe, made, base)
             if writing:
-                rows = converted(items, to, writing)
+                rows = converted(apart(items) if asked["per_answer"] else items, to, writing)
                 rows = map(_as_text, rows) if ending(Path(output)) in TABLES else rows
             report.progress("writing", 0, len(items))
             written[output] = write_rows(Path(output), rows, once=asked["once"], force=force)
@@ -80,6 +83,14 @@ def originals(items: list[Item], recipe: Recipe, made: Assembled, base: Path) ->
         yield tidied_values(row.values, made.shape.columns.values()) if recipe.cleaning.whitespace else row.values
     if kept:
         raise DataRefused(Problem(name_of(data.train), f"row {min(kept)} changed while the data was read; try again"))
+
+
+def apart(items: Iterable[Item]) -> Iterator[Item]:
+    """Conversations as one for each answer that is learned, other rows as they are."""
+    for item in items:
+        row = item.canonical
+        talks = [{**row, "messages": turns} for turns in per_answer(row.get("messages", []))]
+        yield from (replace(item, canonical=one) for one in talks or [row])
 
 
 def converted(items: Iterable[Item], to: str, writing: Writing) -> Iterator[Mapping[str, Any]]:

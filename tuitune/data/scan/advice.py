@@ -42,6 +42,7 @@ def advise(total: Tally, duplicates: int, languages: Mapping[str, float], unread
     found = [
         *_on_values(total),
         *_on_hints(total.sample),
+        *_on_judgements(total),
         *_on_repeats(total, duplicates),
         *_on_classes(total.sample),
         *_on_lengths(total),
@@ -63,6 +64,17 @@ def _on_values(total: Tally) -> Iterator[Advice]:
     for name, hint in total.unread.items():
         message = f"{clean(name, limit=60)} is not read and so not learned"
         yield _advice("unread", f"{message} ({_named(hint)})", warning=True)
+
+
+def _on_judgements(total: Tally) -> Iterator[Advice]:
+    for doubt, hint in total.doubts.items():
+        rows = f"{hint.count:,} {'row' if hint.count == 1 else 'rows'}"
+        message = f'answers that {doubt}: {rows} ({_named(hint)}); cleaning.doubtful = "drop" drops them'
+        yield _advice("doubtful", message, warning=hint.count >= 0.01 * total.rows)
+    if len(total.labels) == 1 and total.labels.total() > 1:
+        called, missing = ("good", "bad") if True in total.labels else ("bad", "good")
+        message = f"every answer is called {called}: nothing shows what makes one {missing}. Add {missing} answers"
+        yield _advice("one-label", message, warning=True)
 
 
 def _on_rows(total: Tally) -> Iterator[Advice]:

@@ -17,7 +17,7 @@ from tuitune.data.sources.rows import Row, content_of
 from tuitune.rows.fields import RowProblem
 from tuitune.rows.plain import Measures
 from tuitune.rows.unsaid import numbers, unread
-from tuitune.shapes import SHAPES
+from tuitune.shapes import SHAPES, doubt_of
 
 UNREADABLE = 0
 """The fingerprint of rows that cannot be read, which are no duplicates of each other."""
@@ -53,7 +53,8 @@ class Tally:
         self.turns: Counter[int] = Counter()
         self.fingerprints = array("q")
         self.sample = ScanSample(reading.every)
-        self.numbers, self.unread = Hints(), Hints()
+        self.numbers, self.unread, self.doubts = Hints(), Hints(), Hints()
+        self.labels: Counter[bool] = Counter()
         shape = SHAPES.get(reading.shape)
         self._shape = shape if shape and shape.read else None
         self._check = shape.check if shape else None
@@ -105,6 +106,9 @@ class Tally:
         columns = self.reading.columns
         self.numbers.add(numbers(values, columns), number)
         self.unread.add(unread(values, columns, canonical), number)
+        self.doubts.add(filter(None, [doubt_of(canonical, values, self.reading.shape, columns)]), number)
+        if "label" in canonical:
+            self.labels[canonical["label"]] += 1
         self._measured.extend(measures(canonical))
         self._numbers.append(number)
         if number % self.sample.every == 0:
@@ -124,7 +128,7 @@ class Tally:
         self.problems = [problem.placed(rows_before, lines_before) for problem in self.problems]
         for lengths in (self.characters, self.answers):
             lengths.longest_row += rows_before if lengths.longest_row else 0
-        for hints in (self.sample.hints, self.numbers, self.unread):
+        for hints in (self.sample.hints, self.numbers, self.unread, self.doubts):
             hints.place(rows_before)
 
     def merge(self, later: Tally) -> None:
@@ -138,6 +142,8 @@ class Tally:
         self.sample.merge(later.sample)
         self.numbers.merge(later.numbers)
         self.unread.merge(later.unread)
+        self.doubts.merge(later.doubts)
+        self.labels.update(later.labels)
 
     def _note(self, problem: DataProblem) -> None:
         self.kinds[problem.kind] += 1

@@ -21,7 +21,16 @@ from transformers import PreTrainedTokenizerBase
 from tuitune.engine.process.failures import EngineError
 from tuitune.engine.tokens.answers import AnswerFinder, Ends, begun
 from tuitune.engine.tokens.collator import IGNORED
-from tuitune.engine.tokens.omissions import ANSWERS, CALLS, EARLIER_ANSWERS, left_out, mismarked
+from tuitune.engine.tokens.omissions import (
+    ANSWERS,
+    CALLS,
+    EARLIER_ANSWERS,
+    NO_REASONS,
+    Reasoning,
+    left_out,
+    mismarked,
+    thinks_nothing,
+)
 from tuitune.engine.tokens.places import Places
 from tuitune.engine.tokens.template import ChatTemplate, Messages, RenderProblem, Spans, Tools
 from tuitune.rows.turns import is_learned
@@ -230,13 +239,12 @@ class Encoder:
     def _unmarked(self, messages: Messages, tools: Tools | None) -> Rendered:
         """A conversation whose answers the template does not tell. EngineError where nothing else does."""
         finder = AnswerFinder(self.template, messages, tools)
-        answers = [place for place, turn in enumerate(messages) if turn["role"] == "assistant"]
-        looked_for = {"all": [], "completion": answers[-1:]}.get(self.loss_on, answers)
+        looked_for = [] if self.loss_on == "all" else self._counting(messages)
         spans: Spans = []
         for place in looked_for:
             if (span := finder.find(place, self._ends)) is None:
                 where, way = "the answer", 'data.loss_on to "all"'
-                if place < answers[-1]:
+                if place < looked_for[-1]:
                     where, way = "earlier answers", 'data.loss_on to "completion" or "all"'
                 raise EngineError(
                     f"this model's chat template does not mark where {where} begin and end; set {way}, or "
@@ -248,16 +256,26 @@ class Encoder:
 
     def _rendered(self, places: Places, answers: Spans, counted: Sequence[bool], tools: Tools | None) -> Rendered:
         """The text, and the answers that are `counted` up to their ends. RenderProblem where it lacks words of them."""
-        omitted = left_out(places, tools)
+        all_of_it = self.loss_on == "all"
+        counting = self._counting(places.messages)
+        learned = [at for at in counting if all_of_it or is_learned(places.messages[at])]
+        template = self.template
+        omitted = left_out(places, tools, Reasoning(template.takes_reasoning, template.keeps_thoughts, learned))
         if CALLS in omitted:
             raise RenderProblem(_NO_CALLS)
-        if (ANSWERS in omitted and self.loss_on != "all") or (
-            EARLIER_ANSWERS in omitted and self.loss_on == "assistant"
-        ):
+        if (ANSWERS in omitted and not all_of_it) or (EARLIER_ANSWERS in omitted and self.loss_on == "assistant"):
             raise RenderProblem("the chat template drops words of its answers: they would not be learned")
         spans = [] if self.loss_on == "completion" and not all(counted[-1:]) else compress(answers, counted)
-        learned = [begun(places.text, one, self.template.opening) for one in self._ends.joined(places.text, [*spans])]
-        return Rendered(places.text, [self._ends.cut(places.text, one) for one in learned], True, omitted)
+        said = [begun(places.text, one, template.opening) for one in self._ends.joined(places.text, [*spans])]
+        counts = [(0, len(places.text))] if all_of_it else said[-1:] if self.loss_on == "completion" else said
+        if thinks_nothing(places, counts, len(template.opening)):
+            omitted = (*omitted, NO_REASONS)
+        return Rendered(places.text, [self._ends.cut(places.text, one) for one in said], True, omitted)
+
+    def _counting(self, messages: Messages) -> list[int]:
+        """The places of the answers that `loss_on` is about: the last one, or every one."""
+        answers = [place for place, turn in enumerate(messages) if turn["role"] == "assistant"]
+        return answers[-1:] if self.loss_on == "completion" else answers
 
     def _refuse_lost_calls(self, messages: Messages, tools: Tools | None) -> None:
         """RenderProblem where the conversation is the same text without its tool calls."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from tuitune.engine.tokens.control_tokens import strings
@@ -12,6 +13,8 @@ from tuitune.engine.tokens.template import Tools
 from tuitune.rows.turns import REASONING
 
 SYSTEM, REASONS, EARLIER_REASONS = "system turns", "reasoning", "the reasoning of earlier answers"
+UNTHOUGHT = "the reasoning of earlier answers, which are learned without it"
+NO_REASONS = "empty reasoning"
 THOUGHTS = "what answers say in <think> tags"
 CALLS, RESULTS, TOOLS, NAMES = "tool calls", "what tools answer", "tools", "the names of speakers"
 QUESTIONS, ANSWERS, EARLIER_ANSWERS = "questions", "answers", "earlier answers"
@@ -20,12 +23,45 @@ WORDING = "the wording of answers"
 
 _SAID_BY = {"system": SYSTEM, "user": QUESTIONS, "assistant": ANSWERS, "tool": RESULTS}
 _THOUGHT = "</think>"
+_NO_THOUGHT = re.compile(r"<think>\s*</think>")
 
 
-def left_out(places: Places, tools: Tools | None) -> tuple[str, ...]:
+@dataclass(frozen=True)
+class Reasoning:
+    """Whether a template writes the reasoning of a last answer, that in a `field` beside what it says and that in
+    `tags` within, and the places of the answers that are `learned`.
+    """
+
+    field: bool = True
+    tags: bool = True
+    learned: Collection[int] = ()
+
+    def dropped(self, place: int, asked: int, *, tags: bool) -> str:
+        """What it means that the reasoning of an answer is dropped, where the last question stands at `asked`."""
+        if place < asked and (self.tags if tags else self.field):
+            return UNTHOUGHT if place in self.learned else EARLIER_REASONS
+        return THOUGHTS if tags else REASONS
+
+
+_CONTEXT = Reasoning()
+
+
+def left_out(places: Places, tools: Tools | None, reasoning: Reasoning = _CONTEXT) -> tuple[str, ...]:
     """What of a conversation and its tools is not in the text made of it, in words, each once."""
     untold = any(not _described(places.rest, one["function"]) for one in tools or ())
-    return tuple(dict.fromkeys([*_of_turns(places), *([TOOLS] if untold else [])]))
+    return tuple(dict.fromkeys([*_of_turns(places, reasoning), *([TOOLS] if untold else [])]))
+
+
+def thinks_nothing(places: Places, answers: Iterable[Span], opening: int) -> bool:
+    """Whether any of the answers begins by reasoning with nothing, though no turn says so: within it or in part in the
+    characters of the template's `opening` before it.
+    """
+    found = (
+        match.end() > first
+        for first, last in answers
+        for match in _NO_THOUGHT.finditer(places.text, max(0, first - opening), last)
+    )
+    return any(found) and not any(_NO_THOUGHT.search(one["content"]) for one in places.messages)
 
 
 def mismarked(places: Places, spans: Sequence[Span]) -> str:
@@ -56,20 +92,21 @@ def slug(what: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", what.lower()).strip("-")
 
 
-def _of_turns(places: Places) -> Iterator[str]:
+def _of_turns(places: Places, reasoning: Reasoning) -> Iterator[str]:
     last = max((place for place, one in enumerate(places.messages) if one["role"] == "user"), default=0)
     for place, one in enumerate(places.messages):
         if one["role"] == "system":
             if not contiguous(places.rest, one["content"]):
                 yield SYSTEM
         elif places.earliest[place] is None and not ("tool_calls" in one and contiguous(places.rest, one["content"])):
-            yield from _what(places.around(place), one, earlier=place < last)
+            thought = reasoning.dropped(place, last, tags=True)
+            yield from _what(places.around(place), one, thought, earlier=place < last)
         if len(one) > 2:
-            yield from _beside_content(places, place, one, earlier=place < last)
+            yield from _beside_content(places, place, one, reasoning.dropped(place, last, tags=False))
 
 
-def _what(around: str, one: Mapping[str, Any], *, earlier: bool) -> Iterator[str]:
-    """What is lost of a turn that is not written as it is: perhaps only what it thinks aloud, or its wording."""
+def _what(around: str, one: Mapping[str, Any], thinking: str, *, earlier: bool) -> Iterator[str]:
+    """What is lost of a turn that is not written as it is: perhaps only its `thinking`, or its wording."""
     if not one["content"].strip():
         return
     written = in_order(around, one["content"])
@@ -79,18 +116,18 @@ def _what(around: str, one: Mapping[str, Any], *, earlier: bool) -> Iterator[str
     if one["role"] == "assistant" and written:
         yield WORDING
     elif one["role"] == "assistant" and thought and contiguous(around, answer):
-        yield EARLIER_REASONS if earlier else THOUGHTS
+        yield thinking
     elif one["role"] == "assistant" and (earlier or "tool_calls" in one):
         yield BESIDE_CALLS if "tool_calls" in one else EARLIER_ANSWERS
     else:
         yield _SAID_BY[one["role"]]
 
 
-def _beside_content(places: Places, place: int, one: Mapping[str, Any], *, earlier: bool) -> Iterator[str]:
+def _beside_content(places: Places, place: int, one: Mapping[str, Any], reasoning: str) -> Iterator[str]:
     beside = list(places.beside(place))
     reasons = [one[key] for key in REASONING if key in one]
     if any(not any(contiguous(text, said) for text in beside) for said in reasons):
-        yield EARLIER_REASONS if earlier else REASONS
+        yield reasoning
     calls = list(_words_of(one))
     if calls and not any(all(stands(text, word) for word in calls) for text in beside):
         yield CALLS

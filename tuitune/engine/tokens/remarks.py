@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from tuitune.engine.process.failures import EngineError
 from tuitune.engine.tokens.encode import Encoder
-from tuitune.engine.tokens.omissions import EARLIER_REASONS, REASONS, SYSTEM, WORDING, slug
+from tuitune.engine.tokens.omissions import EARLIER_REASONS, NO_REASONS, REASONS, SYSTEM, UNTHOUGHT, WORDING, slug
 from tuitune.engine.tokens.template import ChatTemplate, Messages, RenderProblem
 from tuitune.text import clean
 
@@ -30,6 +30,17 @@ _MARKED = {
     "trl": "the template does not mark its answers; trl's training version of it does",
     "rendered": "the template does not mark its answers; they are found by rendering each conversation up to them",
 }
+
+
+_DOES = {WORDING: "changes", NO_REASONS: "begins answers without reasoning with"}
+"""What a template does to what a row says, where it does not drop it."""
+
+_MEANS = {
+    UNTHOUGHT: "; tuitune data convert --per-answer makes a row of each, to learn them all with their reasoning",
+    NO_REASONS: ": the model learns not to think. Add reasoning, or use the model with thinking off",
+}
+_INLINE = {"data.left_out": "inline"}
+_LAST_ALONE = {"data.loss_on": "completion"}
 
 
 @dataclass(frozen=True)
@@ -85,8 +96,8 @@ def of_rows(facts: dict[str, Any]) -> Iterator[Remark]:
 
 def omission(what: str, template: str, where: str = "") -> Remark:
     """On what of a row, or of rows, its chat template leaves out."""
-    text = f"{template} {'changes' if what == WORDING else 'drops'} {what}{where}"
-    fix = {"data.left_out": "inline"} if what in (SYSTEM, REASONS) else None
+    text = f"{template} {_DOES.get(what, 'drops')} {what}{where}{_MEANS.get(what, '')}"
+    fix = {SYSTEM: _INLINE, REASONS: _INLINE, UNTHOUGHT: _LAST_ALONE}.get(what)
     return Remark(f"left-out-{slug(what)}", "ok" if what == EARLIER_REASONS else "warning", text, fix)
 
 

@@ -84,7 +84,7 @@ class ChatTemplate:
             )
         self.tokenizer.chat_template = PLAIN_TEMPLATE
         self.origin = "plain"
-        for name in ("takes_tools", "takes_system", "takes_reasoning", "opening"):
+        for name in ("takes_tools", "takes_system", "takes_reasoning", "keeps_thoughts", "opening"):
             self.__dict__.pop(name, None)
         self._find_marks()
 
@@ -113,6 +113,11 @@ class ChatTemplate:
     def takes_reasoning(self) -> bool:
         """Whether the template writes the reasoning of the last answer."""
         return self._writes([_EXCHANGE[0], {**_EXCHANGE[1], "reasoning_content": _SIGN}])
+
+    @cached_property
+    def keeps_thoughts(self) -> bool:
+        """Whether the template writes what the last answer says in <think> tags."""
+        return self._writes([_EXCHANGE[0], {**_EXCHANGE[1], "content": f"<think>\n{_SIGN}\n</think>\n\nFirst."}])
 
     @cached_property
     def opening(self) -> str:

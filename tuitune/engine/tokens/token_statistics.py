@@ -13,7 +13,7 @@ from tuitune.data.sources.rows import name_of
 from tuitune.engine.tokens.control_tokens import ControlTokens
 from tuitune.engine.tokens.encode import Encoder
 from tuitune.engine.tokens.encoders import TokenRow
-from tuitune.engine.tokens.omissions import EARLIER_REASONS
+from tuitune.engine.tokens.omissions import EARLIER_REASONS, NO_REASONS
 from tuitune.rows.turns import turns_of
 
 LISTED_LOST, LISTED_ODD = 200, 1000
@@ -26,6 +26,8 @@ _COUNTED = (
 )
 _BINS = 32
 _MOSTLY_MASKED = 0.02
+_USUAL = frozenset({EARLIER_REASONS, NO_REASONS})
+"""What a template does to every row of a kind, so that none of them is odd."""
 _LONG = 8
 """A row is long at this many times the median."""
 
@@ -121,7 +123,7 @@ class TokenStatistics:
             "no-stop": no_stop,
             "double-bos": twice,
             "control": control,
-            "left-out": row.left_out not in ((), (EARLIER_REASONS,)),
+            "left-out": not _USUAL.issuperset(row.left_out),
             "mostly-masked": row.learned < _MOSTLY_MASKED * row.kept,
         }
         if kind := next((kind for kind, holds in oddities.items() if holds), None):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 from importlib.metadata import version
@@ -67,6 +67,7 @@ def tokenize(
             purpose=recipe.optimises,
             base=base,
             held_out=held_out,
+            begun=partial(_try_template, recipe, template, stop_ids),
             progress=partial(tell, "reading"),
         )
         found = _written(key, data, recipe, template, stop_ids, tell)
@@ -106,8 +107,7 @@ def refusal(facts: dict[str, Any], recipe: Recipe) -> str | None:
 def _written(
     key: str, data: Assembled, recipe: Recipe, template: ChatTemplate, stop_ids: set[int], tell: Tell
 ) -> Tokenized:
-    if template.origin == "none" and any(is_conversation(one.canonical) for one in (*data.train, *data.held_out)):
-        template.take_plain()
+    _suit(template, (*data.train, *data.held_out))
     encoder = encoder_of(recipe, template, stop_ids)
     tidied = _without_control_tokens(data, template) if recipe.cleaning.control_tokens == "remove" else []
 
@@ -139,6 +139,18 @@ def _written(
         facts["cleaning"] = [{name: getattr(step, name) for name in _OF_A_STEP} for step in steps]
         facts["notes"] = list(data.notes)
         return draft.keep(facts, _canonical(data.held_out))
+
+
+def _try_template(recipe: Recipe, template: ChatTemplate, stop_ids: set[int], first: Sequence[Item]) -> None:
+    """EngineError where the template does not tell the answers of the first rows, before the others are read."""
+    _suit(template, first)
+    next(encoder_of(recipe, template, stop_ids).encode_all([_canonical(first)]))
+
+
+def _suit(template: ChatTemplate, items: Iterable[Item]) -> None:
+    """Have the plain template write conversations where there is none."""
+    if template.origin == "none" and any(is_conversation(one.canonical) for one in items):
+        template.take_plain()
 
 
 def _without_control_tokens(data: Assembled, template: ChatTemplate) -> list[StepReport]:

@@ -96,6 +96,6 @@ def _pieces(recipe: Recipe, rows: int, tokens: Sequence[int]) -> int:
 def _is_drawn(recipe: Recipe) -> bool:
     """Whether only the rows tell how many are trained on: similar ones are held out together, and some are dropped."""
     data, cleaning = recipe.data, recipe.cleaning
-    by_words = "drop" in (cleaning.too_long, cleaning.leakage)
+    by_words = "drop" in (cleaning.too_long, cleaning.leakage, cleaning.doubtful)
     dropped = by_words or cleaning.duplicates or cleaning.near_duplicates or cleaning.shortest
     return bool(data.mix or isinstance(data.eval, float) or dropped)

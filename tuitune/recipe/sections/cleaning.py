@@ -26,6 +26,10 @@ class CleaningSection(Section):
         None, "shortest answer", affects="tokens", usual=USUAL_SHORTEST, step=10, unit="characters"
     )
     """Drop rows whose last answer is shorter; 50 is usual for prose. Empty keeps all."""
+    doubtful: Literal["report", "drop"] = setting("report", "answers in doubt", affects="tokens")
+    """Pairs that look swapped (the chosen answer says nothing, refuses or breaks off where the rejected one does not,
+    or has no higher score), good answers that say nothing or break off, and answers that are called both good and bad:
+    report or drop them."""
     duplicates: bool = setting(False, "drop duplicates", affects="tokens")
     """Drop rows equal to an earlier row."""
     near_duplicates: float | None = setting(

@@ -13,6 +13,8 @@ from tuitune.shapes import WRITABLE
 def arguments(parser: Parser) -> None:
     about = "the shape: %(choices)s (default: messages)"
     parser.add_argument("--to", metavar="SHAPE", choices=WRITABLE, default="messages", help=about)
+    apart = "a row of each answer, which ends with it and learns it alone; for templates that drop earlier reasoning"
+    parser.add_argument("--per-answer", action="store_true", help=apart)
     add_source(parser)
     add_output(parser)
 
@@ -20,4 +22,5 @@ def arguments(parser: Parser) -> None:
 def convert(options: argparse.Namespace) -> int:
     from tuitune.cli.verbs.data.preparation import make, recipe_of, tell
 
-    return tell(options, make(options, recipe_of(options), {"train": Path(options.output)}, to=options.to))
+    outputs = {"train": Path(options.output)}
+    return tell(options, make(options, recipe_of(options), outputs, to=options.to, per_answer=options.per_answer))

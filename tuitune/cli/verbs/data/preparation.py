@@ -45,7 +45,9 @@ def given_recipe(options: argparse.Namespace, *, replaced: Sequence[str] = _UNRE
     return read_located(options.recipe, replaced=keys) if options.recipe else Recipe()
 
 
-def make(options: argparse.Namespace, recipe: Recipe, outputs: Mapping[str, Path], *, to: str = "") -> dict[str, Any]:
+def make(
+    options: argparse.Namespace, recipe: Recipe, outputs: Mapping[str, Path], *, to: str = "", per_answer: bool = False
+) -> dict[str, Any]:
     """Write the rows and give the result of the process that did. SourceError where a file cannot be written to."""
     for path in outputs.values():
         ending(path)
@@ -56,6 +58,7 @@ def make(options: argparse.Namespace, recipe: Recipe, outputs: Mapping[str, Path
         "base": str(Path.cwd()),
         "outputs": {side: str(path.absolute()) for side, path in outputs.items()},
         "to": to,
+        "per_answer": per_answer,
         "force": options.force,
         "once": once,
     }
