@@ -89,6 +89,8 @@ async def test_steps_are_switched_and_worked_out_anew(work: Path, tasks: Tasks):
         await pilot.press("plus", "plus", "minus")
         assert screen.draft.recipe.cleaning.shortest == 60
         await pilot.press("j", "space")
+        assert screen.draft.recipe.cleaning.doubtful == "drop"
+        await pilot.press("j", "space")
         assert screen.draft.recipe.cleaning.duplicates
         job = screen.bench.jobs["clean"]
         await until(pilot, lambda: job.key == screen.bench.key_of("clean") and job.task is tasks["clean"][-1])
