@@ -90,16 +90,16 @@ def refusal(facts: dict[str, Any], recipe: Recipe) -> str | None:
     silent = facts["lost_count"] - refused
     if refused and (recipe.cleaning.unusable == "refuse" or refused == rows):
         return (
-            f"{name}: {refused:,} of {rows:,} rows cannot be rendered: {_listing(facts['lost'], refused=True)}. Fix "
-            'or remove them, use another chat template, or set cleaning.unusable = "drop"'
+            f"{name}: {refused:,} of {rows:,} rows cannot be rendered; fix or remove them, use another chat template, "
+            f'or set cleaning.unusable = "drop": {_listing(facts["lost"], refused=True)}'
         )
     if not facts["kept"]:
         listed = f" ({_listing(facts['lost'], refused=False)})" if silent else ""
         return f"{name}: no row has a token to learn{within}; {', or '.join(ways) or 'look at its answers'}{listed}"
     if silent > _LOST_SHARE * rows:
         return (
-            f"{name}: {silent:,} of {rows:,} rows have no token to learn{within}: "
-            f"{_listing(facts['lost'], refused=False)}. {advised[0].upper()}{advised[1:]}"
+            f"{name}: {silent:,} of {rows:,} rows have no token to learn{within}; {advised}: "
+            f"{_listing(facts['lost'], refused=False)}"
         )
     return None
 
