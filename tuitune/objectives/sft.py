@@ -8,5 +8,5 @@ SFT = Trained(
     title="supervised fine-tuning",
     rows_in="messages",
     examples="example answers",
-    settings=frozenset({"data.packing", "data.loss_on", "training.neftune_alpha"}),
+    settings=frozenset({"data.packing", "data.loss_on", "data.unlearned", "training.neftune_alpha"}),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from tuitune.rows.column_names import DIALOGUE, ROLE_KEYS, exchange
@@ -80,6 +80,17 @@ def is_learned(one: Mapping[str, Any]) -> bool:
 def as_context(turns: Sequence[Turn]) -> list[Turn]:
     """The turns with none of the answers among them to be learned."""
     return [{**one, **_CONTEXT} if one["role"] == "assistant" else one for one in turns]
+
+
+def without_learning(turns: Sequence[Turn], numbers: Collection[int]) -> list[Turn]:
+    """The turns with the answers of these numbers, from 1, as context. RowProblem where none is left to learn."""
+    found = [
+        {**one, **_CONTEXT} if number in numbers and one["role"] == "assistant" else one
+        for number, one in enumerate(turns, 1)
+    ]
+    if not any(one["role"] == "assistant" and is_learned(one) for one in found):
+        raise RowProblem("", "data.unlearned leaves no answer of it to learn", "no-answer")
+    return found
 
 
 def per_answer(turns: Sequence[Turn]) -> Iterator[list[Turn]]:

@@ -138,6 +138,7 @@ _DECLARED: tuple[Action, ...] = (
     Action("mask", "fix", "x", "fix", "Apply the first fix that a verdict offers"),
     Action("mask", "answer_next", "right_curly_bracket", "next answer", "Next trained answer"),
     Action("mask", "answer_previous", "left_curly_bracket", "previous answer", "Previous trained answer", shown=False),
+    Action("mask", "learn", "w", "learn", "Learn the answer under the cursor, or have it as context"),
     Action("mask", "rendered", "r", "rendered", "The row as the chat template renders it, before tokenization"),
     Action("mask", "numbers", "t", "ids", "Tokens as vocabulary ids, or as text"),
     Action("mask", "verdicts", "v", "verdicts", "Every verdict in full"),

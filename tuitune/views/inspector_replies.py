@@ -75,7 +75,8 @@ class Opening:
 class TokenizedRow:
     """A row as the model sees it. Of `tokens` the first `kept` are; the rest is beyond `max_length`.
 
-    Of preferences it is the chosen `side`, and `other` the rejected one.
+    Of preferences it is the chosen `side`, and `other` the rejected one. `turns` has for each token the number of the
+    turn whose answer it belongs to, 0 for none, where an answer can be learned or not by itself; else nothing.
     """
 
     tokens: tuple[Token, ...]
@@ -85,11 +86,17 @@ class TokenizedRow:
     verdicts: tuple[Verdict, ...]
     side: str = ""
     other: TokenizedRow | None = None
+    turns: tuple[int, ...] = ()
 
     @property
     def sides(self) -> tuple[TokenizedRow, ...]:
         """Itself, and the other one of a pair."""
         return (self,) if self.other is None else (self, self.other)
+
+    @property
+    def learned_turns(self) -> set[int]:
+        """The numbers of the turns whose answers are learned."""
+        return {turn for turn, token in zip(self.turns, self.tokens, strict=False) if token.learned and turn}
 
     @property
     def trained(self) -> int:
@@ -132,7 +139,9 @@ def _one_answer(reply: Mapping[str, Any]) -> TokenizedRow:
     )
     kept = min(int(reply.get("kept", reply["max_length"])), len(tokens))
     side = str(reply.get("side", ""))
-    return TokenizedRow(tokens, kept, int(reply["max_length"]), str(reply["rendered"]), _verdicts(reply), side)
+    turns = tuple(map(int, reply.get("turns", ())))
+    length, rendered = int(reply["max_length"]), str(reply["rendered"])
+    return TokenizedRow(tokens, kept, length, rendered, _verdicts(reply), side, turns=turns)
 
 
 def _verdicts(reply: Mapping[str, Any]) -> tuple[Verdict, ...]:

@@ -149,6 +149,18 @@ def test_near_duplicates_of_an_instruction_are_dropped_and_shown_in_pairs(tmp_pa
     assert 0.8 <= pair["similarity"] < 1
 
 
+def test_answers_chosen_by_hand_are_context_wherever_their_row_stands(tmp_path: Path) -> None:
+    turns = [{"role": role, "content": f"{n}."} for n in range(3) for role in ("user", "assistant")]
+    rows = [{"messages": turns}, {"messages": turns[:2]}]
+    marks = [one.mark for one in prepare(asked(write(tmp_path / "rows.jsonl", rows))).train]
+    named = [f"{marks[0]}:2", f"{marks[0]}:5", f"{marks[0]}:6", "0123456789abcdef:2"]
+    found = prepare(asked(write(tmp_path / "rows.jsonl", rows[::-1]), unlearned=named))
+    weights = [[turn.get("weight") for turn in one.canonical["messages"]] for one in found.train]
+    assert weights == [[None, None], [None, 0, None, None, None, 0]]
+    with pytest.raises(DataRefused, match=r"row 1 .*data\.unlearned leaves no answer"):
+        prepare(asked(str(tmp_path / "rows.jsonl"), unlearned=[f"{marks[1]}:2"]))
+
+
 def test_examples_are_few_and_short(tmp_path: Path) -> None:
     found = made(tmp_path, [row("y" * 100_000), *[row("y" * 100_000)] * 200], duplicates=True)
     report = step(found, "duplicates")

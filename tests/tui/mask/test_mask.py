@@ -14,6 +14,7 @@ from textual.pilot import Pilot
 from tests.tui.conftest import until
 from tests.tui.payloads import assert_inert, assert_literal, shot_of
 from tests.views.stand_in_inspector import COMMAND
+from tuitune.data.sources.rows import Row, mark
 from tuitune.recipe.schema import Recipe
 from tuitune.tui.app import TuituneApp
 from tuitune.tui.mask.screen import MaskInspector
@@ -232,7 +233,8 @@ async def test_the_engine_shows_the_mask_of_the_bundled_model(warm: None, tmp_pa
     path = tmp_path / "chat.jsonl"
     answer = "Sorry. Another one is sent today."
     turns = [{"role": "user", "content": "My parcel\tis late."}, {"role": "assistant", "content": answer}]
-    path.write_text(json.dumps({"messages": turns}) + "\n" + json.dumps({"messages": turns[:1]}) + "\n")
+    rows = [{"messages": turns * 2}, {"messages": turns[:1]}]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     async with inspecting(path, size=(120, 36), inspector=Inspector()) as (pilot, draft):
         await until(pilot, lambda: "token 1 of" in text_of(pilot), 90)
         await shows(pilot, "bundled:nano", "cut off at 16", "x sets data.max_length")
@@ -243,7 +245,17 @@ async def test_the_engine_shows_the_mask_of_the_bundled_model(warm: None, tmp_pa
         await shows(pilot, "trained")
         view = pilot.app.screen.query_one(TokenView)
         learned = [token for token in view.tokens if token.learned]
-        assert "".join(token.text for token in learned) == f"{answer}<|end|>"
+        assert "".join(token.text for token in learned) == f"{answer}<|end|>" * 2
         assert view.tokens[view.current or 0] == learned[0]
+        await pilot.press("w")
+        await shows(pilot, "answer with weight 0")
+        assert draft.recipe.data.unlearned == [f"{mark(Row(1, 1, rows[0]))}:2"]
+        await pilot.press("right_curly_bracket", "w")
+        await notices(pilot, "the only answer of the row that is learned")
+        await pilot.press("g", "w")
+        await notices(pilot, "The cursor is in no answer")
+        await pilot.press(*["right"] * next(at for at, token in enumerate(view.tokens) if token.why == "weight"), "w")
+        await until(pilot, lambda: draft.recipe.data.unlearned == [])
+        await until(pilot, lambda: sum(token.learned for token in view.tokens) == len(learned))
         await pilot.press("right_square_bracket")
         await shows(pilot, "row 2 (line 2)", "✗", "messages")

@@ -16,6 +16,7 @@ from tuitune.problem import Problem, TuituneError
 from tuitune.recipe.schema import Recipe
 from tuitune.rows.beside import Columns
 from tuitune.rows.fields import RowProblem
+from tuitune.rows.turns import without_learning
 from tuitune.rows.unsaid import unread
 from tuitune.shapes import doubt_of, to_canonical
 from tuitune.text import clean
@@ -44,6 +45,7 @@ class RowReader:
         self.cleaning, self.purpose = recipe.cleaning, purpose
         self.base, self.say, self.begun, self.preview = base, say, begun, preview
         self.marks = frozenset(recipe.data.exclude)
+        self.unlearned = recipe.data.unlearned_turns
         self.unusable = StepReport("unusable", "cleaning.unusable", "unusable rows")
         self.empty = StepReport("empty", "cleaning.empty", "an empty instruction or answer")
         self.excluded = StepReport("exclude", "data.exclude", "dropped by hand")
@@ -96,6 +98,9 @@ class RowReader:
                 if row.values is None:
                     raise RowProblem("", row.problem or "cannot be read", "unreadable")
                 canonical = to_canonical(row.values, found.shape, found.columns)
+                if marked in self.unlearned and "messages" in canonical:
+                    turns = without_learning(canonical["messages"], self.unlearned[marked])
+                    canonical = {**canonical, "messages": turns}
                 if key == "data.train" and read <= SAMPLE:
                     self.unread |= dict.fromkeys(unread(row.values, found.columns, canonical))
                 doubt = doubt_of(canonical, row.values, found.shape, found.columns)

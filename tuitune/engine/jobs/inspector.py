@@ -20,6 +20,7 @@ from tokenizers import Encoding
 from tuitune.data.detect import Detection, detect, recognise
 from tuitune.data.purpose import refusal
 from tuitune.data.sources.names import open_source, resolve
+from tuitune.data.sources.rows import Row, mark
 from tuitune.engine.load.tokenizer import choose_template, load_tokenizer, longest_of, place_of, stop_ids_of
 from tuitune.engine.process.failures import EngineError, explain
 from tuitune.engine.tokens.collator import IGNORED
@@ -34,7 +35,7 @@ from tuitune.problem import TuituneError
 from tuitune.recipe.schema import Recipe
 from tuitune.rows.fields import RowProblem
 from tuitune.rows.numbers import loads
-from tuitune.rows.turns import is_learned
+from tuitune.rows.turns import is_learned, without_learning
 from tuitune.shapes import to_canonical
 from tuitune.shapes.preference import SIDES, answers_of, sides_of
 from tuitune.units import percent_text
@@ -102,7 +103,8 @@ class RowInspector:
         }
 
     def row(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        """A row as tokens: text, number, whether it is learned, whether it is special, why it is masked; and verdicts.
+        """A row as tokens: text, number, whether it is learned, whether it is special, why it is masked; verdicts; and
+        the turns of the answers that tokens belong to, where each may be learned by itself or not.
 
         Of preferences the same for each of the `sides`. RowProblem names the field that is wrong; EngineError says why
         the template gives no tokens.
@@ -113,6 +115,9 @@ class RowInspector:
         if why := refusal(read_as.shape, self._recipe.optimises):
             raise RowProblem("", why)
         canonical = to_canonical(values, read_as.shape, read_as.columns)
+        unlearned = self._recipe.data.unlearned_turns.get(mark(Row(0, None, dict(values))))
+        if unlearned and "messages" in canonical:
+            canonical = {**canonical, "messages": without_learning(canonical["messages"], unlearned)}
         if self._template.origin == "none" and is_conversation(canonical):
             self._template.take_plain()
         found = self._control.found(canonical)
@@ -130,7 +135,8 @@ class RowInspector:
         if isinstance(self._encoder, LabelledEncoder):
             text = f"labelled {'good: it is made likelier' if canonical['label'] else 'bad: it is made less likely'}"
             return self._reply(row, rendered, encoding, [Remark("label", "ok", text), *controls], asked=len(encoding))
-        return self._reply(row, rendered, encoding, controls)
+        learnable = self._single.turns(encoding, rendered) if self._single.loss_on == "assistant" else []
+        return {**self._reply(row, rendered, encoding, controls), "turns": learnable}
 
     def _sides(
         self, canonical: dict[str, Any], controls: Sequence[Remark], encoder: PairEncoder

@@ -33,6 +33,7 @@ from tuitune.engine.tokens.omissions import (
 )
 from tuitune.engine.tokens.places import Places
 from tuitune.engine.tokens.template import ChatTemplate, Messages, RenderProblem, Spans, Tools
+from tuitune.engine.tokens.token_ranges import last_run, tokens_of
 from tuitune.rows.turns import is_learned
 from tuitune.shapes.preference import answers_of
 
@@ -55,13 +56,15 @@ class Rendered:
     """A row as text. `whole`: the template wrote every special token of it.
 
     `answers` are the character ranges that are learned: of each answer from where a model is asked for it up to the
-    token that ends it, none of one of weight 0. `left_out` names what the row says and the text does not.
+    token that ends it, none of one of weight 0. `left_out` names what the row says and the text does not. `turns` are
+    the ranges of all answers that may be learned with the numbers of their turns, from 1, where each can be told.
     """
 
     text: str
     answers: Spans
     whole: bool
     left_out: tuple[str, ...] = ()
+    turns: tuple[tuple[int, int, int], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -205,9 +208,19 @@ class Encoder:
         """The ranges of tokens that are learned, cut or not."""
         if self.loss_on == "all":
             return [(0, len(encoding))]
-        ranges = [_tokens_of(encoding, first, last, len(rendered.text)) for first, last in rendered.answers]
+        ranges = [tokens_of(encoding, first, last, len(rendered.text)) for first, last in rendered.answers]
         filled = [one for one in ranges if one[0] < one[1]]
-        return _last_run(filled) if self.loss_on == "completion" else filled
+        return last_run(filled) if self.loss_on == "completion" else filled
+
+    def turns(self, encoding: Encoding, rendered: Rendered) -> list[int]:
+        """For each token the number of the turn whose answer it is part of, from 1; 0 of others, and where nothing
+        tells.
+        """
+        found = [0] * len(encoding)
+        for first, last, turn in rendered.turns:
+            start, end = tokens_of(encoding, first, last, len(rendered.text))
+            found[start:end] = [turn] * (end - start)
+        return found
 
     def row(self, rendered: Rendered, encoding: Encoding) -> Encoded:
         """A row of its text and all its tokens."""
@@ -270,7 +283,9 @@ class Encoder:
         counts = [(0, len(places.text))] if all_of_it else said[-1:] if self.loss_on == "completion" else said
         if thinks_nothing(places, counts, len(template.opening)):
             omitted = (*omitted, NO_REASONS)
-        return Rendered(places.text, [self._ends.cut(places.text, one) for one in said], True, omitted)
+        said = [self._ends.cut(places.text, one) for one in said]
+        numbered = zip(answers, counting, strict=True) if len(answers) == len(counting) else ()
+        return Rendered(places.text, said, True, omitted, tuple((*span, at + 1) for span, at in numbered))
 
     def _counting(self, messages: Messages) -> list[int]:
         """The places of the answers that `loss_on` is about: the last one, or every one."""
@@ -349,40 +364,3 @@ def _plain_text(row: Canonical, tokenizer: PreTrainedTokenizerBase) -> Rendered:
     if not (end and text.rstrip().endswith(end)):
         text += end
     return Rendered(text, [(len(prompt), len(text))], whole=False)
-
-
-def _tokens_of(encoding: Encoding, first: int, last: int, length: int) -> tuple[int, int]:
-    """The tokens that stand for any of the characters `first` to `last` of a text of `length` characters."""
-    start = _token_at(encoding, first, last)
-    if start is None:
-        return 0, 0
-    end = _token_at(encoding, last, length)
-    if end is None:
-        return start, _end_of_text(encoding)
-    stands_for = encoding.token_to_chars(end)
-    shared = stands_for is not None and stands_for[0] < last
-    return start, end + 1 if shared else end
-
-
-def _token_at(encoding: Encoding, first: int, last: int) -> int | None:
-    """The first token of the first character from `first` on that has any; a tokenizer may drop white space."""
-    return next((token for place in range(first, last) if (token := encoding.char_to_token(place)) is not None), None)
-
-
-def _end_of_text(encoding: Encoding) -> int:
-    """The number of tokens without those that the tokenizer itself adds after the text."""
-    end = len(encoding)
-    while end and encoding.token_to_chars(end - 1) is None:
-        end -= 1
-    return end
-
-
-def _last_run(ranges: list[tuple[int, int]]) -> list[tuple[int, int]]:
-    if not ranges:
-        return []
-    first, last = ranges[-1]
-    for earlier in reversed(ranges[:-1]):
-        if earlier[1] < first:
-            break
-        first = earlier[0]
-    return [(first, last)]

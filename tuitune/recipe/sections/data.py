@@ -15,6 +15,7 @@ from tuitune.shapes import ROLES, TRAINABLE, shape_of
 
 _MOST_MIXED = 0.9
 _MARK = re.compile(r"[0-9a-f]{16}")
+_ANSWER = re.compile(r"[0-9a-f]{16}:[1-9][0-9]{0,5}", re.ASCII)
 
 if TYPE_CHECKING:
     ShapeName = str
@@ -77,6 +78,16 @@ class DataSection(Section):
     )
     """Marks of rows to drop, written by the data workbench: a row's mark is a hash of its content, so it stays with the
     row when the file changes."""
+    unlearned: list[str] = setting(
+        [],
+        "answers not learned",
+        affects="tokens",
+        needs=objectives_that_read("data.unlearned"),
+        expected="marks of rows with the number of a turn, such as 0123456789abcdef:4",
+        advanced=True,
+    )
+    """Answers that the model sees and does not learn, written by the mask inspector: the mark of the row and the number
+    of the turn in it."""
     template: str = setting("", "chat template", affects="tokenizer", names="file", advanced=True)
     """File with a Jinja chat template; empty for the tokenizer's own."""
     left_out: Literal["report", "inline"] = setting("report", "dropped by template", affects="tokens", advanced=True)
@@ -132,6 +143,21 @@ class DataSection(Section):
         if strange is None:
             return None
         return f"{shown(strange)} is not a row mark; a mark has 16 lower-case hexadecimal digits"
+
+    @rule("unlearned")
+    def _unlearned(self) -> str | None:
+        strange = next((one for one in self.unlearned if not _ANSWER.fullmatch(one)), None)
+        if strange is None:
+            return None
+        return f"{shown(strange)} names no answer; it is a row's mark, a colon and the number of a turn"
+
+    @property
+    def unlearned_turns(self) -> dict[str, set[int]]:
+        """The numbers of the turns in `unlearned` by the mark of their row."""
+        found: dict[str, set[int]] = {}
+        for mark, _, turn in (one.partition(":") for one in self.unlearned):
+            found.setdefault(mark, set()).add(int(turn))
+        return found
 
     @rule("limit", "eval")
     def _one_row(self) -> str | None:

@@ -18,6 +18,7 @@ from textual.content import Content
 from textual.widgets import Static
 from textual.worker import Worker, WorkerState
 
+from tuitune.data.sources.rows import mark
 from tuitune.problem import TuituneError
 from tuitune.recipe.schema import Recipe
 from tuitune.text import clean
@@ -244,6 +245,8 @@ class MaskInspector(TuituneScreen):
             return "No verdict here has a fix" if self.apply else "No draft to change here"
         if name == "verdicts" and not self.verdicts:
             return "No verdicts yet"
+        if name == "learn":
+            return self._why_not_learn()
         if name in ("numbers", "rendered", "answer_next", "answer_previous") and tokenized is None:
             return "This row has no tokens to show"
         return None
@@ -284,15 +287,51 @@ class MaskInspector(TuituneScreen):
         self.app.push_screen(TextView("Verdicts", words.verdicts_text(self.verdicts)))
 
     def action_fix(self) -> None:
-        verdict = words.first_fix(self.verdicts)
-        if verdict is None or self.apply is None:
+        if (verdict := words.first_fix(self.verdicts)) is not None:
+            self._change(verdict.fix, f"{words.fixed(verdict)} now")
+
+    def _why_not_learn(self) -> str | None:
+        tokenized = self.looked.tokenized if self.looked else None
+        if self.apply is None:
+            return "No draft to change here"
+        if tokenized is None or not any(tokenized.turns):
+            return "No answer of this row can be chosen by itself"
+        if not (turn := self._turn):
+            return "The cursor is in no answer; } goes to the next"
+        if self._answer in self.wanted.recipe.data.unlearned:
+            return None
+        if turn not in tokenized.learned_turns:
+            return "The row itself has this answer as context"
+        return None if len(tokenized.learned_turns) > 1 else "It is the only answer of the row that is learned"
+
+    @property
+    def _turn(self) -> int:
+        """The number of the turn whose answer the cursor is in; 0 for none."""
+        place, turns = self.view.current, self.view.shown.turns if self.view.shown else ()
+        return turns[place] if place is not None and place < len(turns) else 0
+
+    @property
+    def _answer(self) -> str:
+        """What `data.unlearned` calls that answer; "" where there is none."""
+        row = self.looked.row if self.looked else None
+        return f"{mark(row)}:{self._turn}" if row is not None and self._turn else ""
+
+    def action_learn(self) -> None:
+        """Put the answer under the cursor among those not learned, or take it from there."""
+        one, before = self._answer, self.wanted.recipe.data.unlearned
+        after = [other for other in before if other != one] if one in before else [*before, one]
+        self._change({"data.unlearned": after}, f"turn {self._turn} is {'learned' if one in before else 'context'} now")
+
+    def _change(self, values: Mapping[str, Any], said: str) -> None:
+        """Change the draft, and show the row as it is then."""
+        if self.apply is None:
             return
         try:
-            recipe = self.apply(verdict.fix)
+            recipe = self.apply(values)
         except (ValueError, TuituneError) as error:
             self.notify(str(error), title="Not changed", severity="warning")
             return
-        self.notify(f"{words.fixed(verdict)} now")
+        self.notify(said)
         self.ask(Asked(recipe, self.wanted.number))
 
 
