@@ -1,4 +1,4 @@
-"""Write what is made from declarations: docs/recipe.md, docs/keys.md, tables of the README, the table of metrics.
+"""Write what is made from declarations: docs/recipe.md, docs/keys.md, tables of the README, of metrics and objectives.
 
 python docs/generate.py
 """
@@ -9,9 +9,10 @@ import re
 from pathlib import Path
 
 from tuitune.cli.exit_codes import Exit
-from tuitune.objectives import METRICS
+from tuitune.objectives import METRICS, TRAINED
 from tuitune.recipe.presets import PRESETS
 from tuitune.recipe.settings import Setting, section_titles, settings, show_value
+from tuitune.shapes import SHAPES
 from tuitune.tui.actions import EVERYWHERE, SCREENS, actions_of
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -120,6 +121,20 @@ def run_directory(text: str) -> str:
     return _between("metrics", rows, text)
 
 
+def objectives(text: str) -> str:
+    rows = [
+        "| objective | is | learns from | rate | settings of its own | figures of its own |",
+        "|---|---|---|---|---|---|",
+    ]
+    for one in TRAINED.values():
+        shapes = ", ".join(name for name, shape in SHAPES.items() if shape.teaches in one.learns_from)
+        settings = ", ".join(f"`{key.removeprefix('objective.')}`" for key in sorted(one.settings))
+        own = ", ".join(f"{metric.title}{'*' if metric.held_out else ''}" for metric in one.metrics)
+        title = f"{one.title}{' (experimental)' if one.experimental else ''}"
+        rows.append(f"| `{one.name}` | {title} | {shapes} | × {one.rate:g} | {settings} | {own or 'perplexity*'} |")
+    return _between("objectives", rows, text)
+
+
 def _between(name: str, rows: list[str], text: str) -> str:
     """`text` with the rows between its comments of that name."""
     pattern = rf"(?s)(<!-- {name} -->\n).*?(<!-- /{name} -->)"
@@ -128,11 +143,12 @@ def _between(name: str, rows: list[str], text: str) -> str:
 
 def pages() -> dict[Path, str]:
     """Every generated page and what it must hold."""
-    readme_file, run_page = ROOT / "README.md", ROOT / "docs/run-directory.md"
+    readme_file, run_page, goals = ROOT / "README.md", ROOT / "docs/run-directory.md", ROOT / "docs/objectives.md"
     return {
         ROOT / "docs/recipe.md": recipe_page(),
         ROOT / "docs/keys.md": keys_page(),
         run_page: run_directory(run_page.read_text(encoding="utf-8")),
+        goals: objectives(goals.read_text(encoding="utf-8")),
         readme_file: readme(readme_file.read_text(encoding="utf-8")),
     }
 

@@ -127,18 +127,17 @@ def test_preferences_train_against_the_base(carried: Carry, tmp_path: Path, sett
 
 
 @pytest.mark.parametrize("settings", [{}, {"quantization__bits": 4}, {"adapter__method": "none"}], ids=str)
-@pytest.mark.parametrize("kind", ["kto", "reward", "pretrain"])
+@pytest.mark.parametrize("kind", ["kto", "orpo", "simpo", "reward", "pretrain"])
 def test_every_objective_learns(carried: Carry, tmp_path: Path, kind: str, settings: dict[str, Any]) -> None:
-    rows = {
-        "kto": lambda one: {
-            "prompt": f"Say {one}.",
-            "completion": f"Here: {one}." if one % 2 else "No.",
-            "label": one % 2,
-        },
-        "reward": lambda one: {"prompt": f"Say {one}.", "chosen": f"Here is {one}.", "rejected": "No."},
-        "pretrain": lambda one: {"text": f"The order {one} is late. " * 20},
-    }
-    data = str(write_rows(tmp_path / "rows.jsonl", [rows[kind](one) for one in range(40)]))
+    def row(one: int) -> dict[str, Any]:
+        good, bad = f"Here is {one}.", "No."
+        if kind == "pretrain":
+            return {"text": f"The order {one} is late. " * 20}
+        if kind == "kto":
+            return {"prompt": f"Say {one}.", "completion": good if one % 2 else bad, "label": bool(one % 2)}
+        return {"prompt": f"Say {one}.", "chosen": good, "rejected": bad}
+
+    data = str(write_rows(tmp_path / "rows.jsonl", [row(one) for one in range(40)]))
     rate = 1e-3 if "adapter__method" in settings else 1e-2
     values = {"training__learning_rate": rate, "training__warmup_ratio": 0.0, **settings}
     outcome = carried(objective__kind=kind, data__train=data, training__max_steps=12, **values)

@@ -35,9 +35,14 @@ def refusal(shape: str, purpose: Purpose) -> str | None:
     if known.teaches is None:
         return known.rows_are
     remedy = known.instead if purpose.answers else _expected(known, purpose)
-    takers = " or ".join(toml_text(name) for name, one in TRAINED.items() if takes(one, shape))
+    takers = " or ".join(toml_text(one.name) for one in _takers(shape))
     but = f", but objective.kind = {takers} does" if takers else ""
     return f"{known.rows_are}, which {purpose.name} does not take{but}; {remedy}"
+
+
+def _takers(shape: str) -> list[Trained]:
+    """The objectives to offer for rows of a shape."""
+    return [one for one in TRAINED.values() if takes(one, shape) and not one.experimental]
 
 
 def _expected(known: Shape, purpose: Purpose) -> str:
@@ -86,9 +91,9 @@ def ways_out(found: Detection, purpose: Purpose, row: Values | None = None) -> l
         return []
     guesses = [way for way in _guesses(row or {}) if takes(purpose, shape_of(way.columns))]
     ways = guesses if known is None else known.ways_out(dict(found.columns)) if known.ways_out else []
-    others = [one for one in TRAINED.values() if takes(one, found.shape)]
     ways += [
-        WayOut(f"learn from {one.examples}, with {one.name}", dict(found.columns), goal=one.name) for one in others
+        WayOut(f"learn from {one.examples}, with {one.name}", dict(found.columns), goal=one.name)
+        for one in _takers(found.shape)
     ]
     return ways if row is None else [way for way in ways if is_usable(row, shape_of(way.columns), _unlabelled(way))]
 

@@ -26,6 +26,14 @@ LOGPS_REJECTED = Metric(
     "logps/rejected", "log-probability of rejected", "mean log-probability of a rejected answer, in nats", "log p−",
     smoothed=True, better="lower", pane="",
 )  # fmt: skip
+ANSWER_LOSS = Metric(
+    "nll_loss", "loss of chosen", "mean loss of a token of the chosen answers; rising, they become less likely",
+    "chosen", smoothed=True, better="lower", held_out=True, pane="right",
+)  # fmt: skip
+LOG_ODDS = Metric(
+    "log_odds_chosen", "log odds ratio", "log of how many times the odds of chosen answers are those of rejected ones",
+    "odds", smoothed=True, better="higher", pane="",
+)  # fmt: skip
 KL = Metric(
     "kl", "KL", "how far the model has moved from its reference, as an estimate of the KL divergence in nats", "KL",
     smoothed=True, better="lower", held_out=True, pane="right",

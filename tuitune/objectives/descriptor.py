@@ -34,9 +34,10 @@ class Trained(Purpose):
     `title` names it in a sentence, and `examples` what it learns from; `rows_in` is the shape that trl's trainer of it
     takes. `settings` are the keys of those that it reads and others do not; `metrics` are those that its trainer
     records beside the common ones. A row of a batch becomes `sequences` of tokens. `rate` is the share of a method's
-    usual learning rate that suits it. `compares`: it holds the model in training against a reference, the model that
-    training began with. A batch has `least_batch` rows or more. `scores`: the result gives answers scores, and writes
-    none.
+    usual learning rate that suits it, and `beta` the β. `prefers`: the model learns to prefer answers to others, and
+    with `imitates` to write them too. `compares`: it is held against a reference, the model that training began with. A
+    batch has `least_batch` rows or more. `scores`: the result gives answers scores, and writes none. `experimental`:
+    its settings and its loss may change yet.
     """
 
     title: str
@@ -46,9 +47,13 @@ class Trained(Purpose):
     metrics: tuple[Metric, ...] = ()
     sequences: int = 1
     rate: float = 1.0
+    beta: float = 0.1
+    prefers: bool = False
+    imitates: bool = False
     compares: bool = False
     least_batch: int = 1
     scores: bool = False
+    experimental: bool = False
 
     def reads(self, key: str) -> bool:
         """Whether it reads a setting of those that not every objective reads."""

@@ -23,5 +23,6 @@ DPO = Trained(
     ),
     sequences=2,
     rate=0.1,
+    prefers=True,
     compares=True,
 )

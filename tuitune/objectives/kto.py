@@ -23,6 +23,7 @@ KTO = Trained(
         compared.LOGPS_REJECTED,
     ),
     rate=0.1,
+    prefers=True,
     compares=True,
     least_batch=2,
 )

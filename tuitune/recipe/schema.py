@@ -18,7 +18,7 @@ from tuitune.recipe.sections.evaluation import EvaluationSection
 from tuitune.recipe.sections.hardware import HardwareSection
 from tuitune.recipe.sections.limits import LimitsSection
 from tuitune.recipe.sections.model import ModelSection
-from tuitune.recipe.sections.objective import ObjectiveSection
+from tuitune.recipe.sections.objective import BETA_PER_TOKEN, PER_TOKEN, ObjectiveSection
 from tuitune.recipe.sections.quantization import QuantizationSection
 from tuitune.recipe.sections.run import RunSection
 from tuitune.recipe.sections.samples import SamplesSection
@@ -56,6 +56,14 @@ class Recipe(Section):
     def optimises(self) -> Trained:
         """The objective."""
         return TRAINED[self.objective.kind]
+
+    @property
+    def beta(self) -> float:
+        """β of the objective: as given, or as is usual for it and its loss."""
+        if self.objective.beta is not None:
+            return self.objective.beta
+        per_token = self.optimises.reads("objective.loss") and self.objective.loss == PER_TOKEN
+        return BETA_PER_TOKEN if per_token else self.optimises.beta
 
     @property
     def packs(self) -> bool:

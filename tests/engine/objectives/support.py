@@ -24,14 +24,19 @@ def metrics(run: Run) -> list[dict[str, Any]]:
     return [found[step] for step in sorted(found)]
 
 
-def goes_on_exactly(carried_out: Carry, settings: dict[str, Any], step: int) -> None:
-    """A run cut off after a checkpoint comes to the same, bit by bit, as one that was not."""
+def carried_on(run: Run) -> Outcome:
+    """A run that exists, carried on in this process."""
     from tuitune.engine.worker import carry_out
 
+    return Outcome(run, carry_out(run.path))
+
+
+def goes_on_exactly(carried_out: Carry, settings: dict[str, Any], step: int) -> None:
+    """A run cut off after a checkpoint comes to the same, bit by bit, as one that was not."""
     whole = carried_out(**settings)
     assert whole.code == 0, whole.reason
     cut = cut_off_after(step, whole.run, "cut")
-    resumed = Outcome(cut, carry_out(cut.path))
+    resumed = carried_on(cut)
     assert resumed.code == 0, resumed.reason
     (record,) = resumed.records("resumed")
     assert (record["step"], record["exact"], record["reasons"]) == (step, True, [])
@@ -55,9 +60,6 @@ def carrying(make: Callable[..., Run]) -> Carry:
     """Carries out the runs that `make` makes, in this process."""
 
     def carry(**settings: Any) -> Outcome:
-        from tuitune.engine.worker import carry_out
-
-        run = make(**settings)
-        return Outcome(run, carry_out(run.path))
+        return carried_on(make(**settings))
 
     return carry

@@ -10,7 +10,13 @@ from typing import Any
 import pytest
 
 from tests.engine.loop.test_resume import amend, cut_off_after
-from tests.engine.objectives.support import carrying, comes_to_the_same_killed_and_paused, goes_on_exactly, metrics
+from tests.engine.objectives.support import (
+    carried_on,
+    carrying,
+    comes_to_the_same_killed_and_paused,
+    goes_on_exactly,
+    metrics,
+)
 from tests.engine.support import Carry, Outcome, write_rows
 from tuitune.metrics import COMMON
 from tuitune.objectives import DPO
@@ -93,7 +99,9 @@ OTHER_LOSSES = {"objective__loss": "ipo", "objective__sft_weight": 1.0, "objecti
     ("settings", "step"),
     [
         pytest.param({"training__log_every": 3}, 4, id="between two records"),
-        pytest.param({"adapter__method": "none", "training__learning_rate": 1e-3}, 3, id="every weight"),
+        pytest.param(
+            {"adapter__method": "none", "training__learning_rate": 1e-3}, 3, id="every weight", marks=pytest.mark.slow
+        ),
         pytest.param(OTHER_LOSSES, 3, id="other losses", marks=pytest.mark.slow),
         pytest.param(
             {"training__gradient_checkpointing": True, "training__workers": 1}, 2,
@@ -113,13 +121,11 @@ def test_a_killed_run_and_a_paused_one_come_to_the_same(carried_out: Carry, pref
 @pytest.mark.slow
 def test_with_half_the_batch_it_goes_on_with_the_same_pairs(carried_out: Carry) -> None:
     """What a retry does where memory ran out: twice the accumulation."""
-    from tuitune.engine.worker import carry_out
-
     settings = {"adapter__dropout": 0.0, "data__eval": "", "training__batch_size": 4, "training__accumulation": 1}
     whole = carried_out(**settings)
     cut = cut_off_after(3, whole.run, "cut")
     amend(cut, training__batch_size=2, training__accumulation=2)
-    resumed = Outcome(cut, carry_out(cut.path))
+    resumed = carried_on(cut)
     (record,) = resumed.records("resumed")
     assert (resumed.code, record["exact"]) == (0, False) and "the same rows" in " ".join(record["reasons"])
     for one, other in zip(metrics(whole.run), metrics(cut), strict=True):
@@ -137,14 +143,13 @@ def test_early_stopping_goes_by_the_held_out_loss(carried_out: Carry) -> None:
     assert {record["label"] for record in done.records("answers")} == {"base", "tuned"}
 
 
+@pytest.mark.slow
 def test_another_beta_is_another_measure(carried_out: Carry) -> None:
     """Held-out figures of another objective are not compared."""
-    from tuitune.engine.worker import carry_out
-
     whole = carried_out(training__max_steps=3)
     cut = cut_off_after(2, whole.run, "cut")
     amend(cut, objective__beta=0.3)
-    resumed = Outcome(cut, carry_out(cut.path))
+    resumed = carried_on(cut)
     (record,) = resumed.records("resumed")
     assert not record["exact"] and any("objective.beta" in reason for reason in record["reasons"])
     bases = {evaluation["basis"] for evaluation in resumed.records("eval")}

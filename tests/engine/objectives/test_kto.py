@@ -9,7 +9,13 @@ from typing import Any
 import pytest
 
 from tests.engine.loop.test_resume import amend, cut_off_after
-from tests.engine.objectives.support import carrying, comes_to_the_same_killed_and_paused, goes_on_exactly, metrics
+from tests.engine.objectives.support import (
+    carried_on,
+    carrying,
+    comes_to_the_same_killed_and_paused,
+    goes_on_exactly,
+    metrics,
+)
 from tests.engine.support import Carry, Outcome, write_rows
 from tuitune.recipe.overrides import with_values
 from tuitune.recipe.schema import Recipe
@@ -97,7 +103,7 @@ def test_weights_weigh_good_and_bad_answers(carried_out: Carry) -> None:
 @pytest.mark.parametrize(
     ("settings", "step"),
     [
-        pytest.param({"training__log_every": 3}, 4, id="between two records"),
+        pytest.param({"training__log_every": 3}, 4, id="between two records", marks=pytest.mark.slow),
         pytest.param(
             {"adapter__method": "none", "training__learning_rate": 1e-3}, 3, id="every weight", marks=pytest.mark.slow
         ),
@@ -120,13 +126,11 @@ def test_a_killed_run_and_a_paused_one_come_to_the_same(carried_out: Carry, judg
 @pytest.mark.slow
 def test_with_half_the_batch_it_goes_on_with_the_same_rows(carried_out: Carry) -> None:
     """What a retry does where memory ran out. Questions meet other answers then, so that the estimate of KL differs."""
-    from tuitune.engine.worker import carry_out
-
     settings = {"adapter__dropout": 0.0, "data__eval": "", "training__batch_size": 4, "training__accumulation": 1}
     whole = carried_out(**settings)
     cut = cut_off_after(3, whole.run, "cut")
     amend(cut, training__batch_size=2, training__accumulation=2)
-    resumed = Outcome(cut, carry_out(cut.path))
+    resumed = carried_on(cut)
     (record,) = resumed.records("resumed")
     assert (resumed.code, record["exact"]) == (0, False) and "the same rows" in " ".join(record["reasons"])
     assert len(metrics(cut)) == len(metrics(whole.run))
@@ -137,7 +141,7 @@ def test_the_bundled_feedback_teaches_the_bundled_model(home: Path) -> None:
     from tuitune.engine.worker import carry_out
 
     wanted = {"data.train": "bundled:feedback", "objective.kind": "kto", "training.max_steps": 40}
-    run = create(with_values(Recipe(), {**wanted, "training.learning_rate": 1e-3}))
+    run = create(with_values(Recipe(), wanted))
     done = Outcome(run, carry_out(run.path))
     assert done.code == 0, done.reason
     base, *_, tuned = done.records("eval")

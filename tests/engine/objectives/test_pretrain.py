@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.engine.objectives.support import carrying, goes_on_exactly
+from tests.engine.loop.test_resume import amend, cut_off_after
+from tests.engine.objectives.support import carried_on, carrying, comes_to_the_same_killed_and_paused, goes_on_exactly
 from tests.engine.support import Carry, Outcome, write_rows
 from tuitune.planning.preflight import check
 from tuitune.recipe.overrides import with_values
@@ -40,7 +41,7 @@ def carried_out(reading: Callable[..., Run]) -> Carry:
     return carrying(reading)
 
 
-@pytest.mark.parametrize("packing", [True, False])
+@pytest.mark.parametrize("packing", [True, pytest.param(False, marks=pytest.mark.slow)])
 def test_long_documents_are_learned_in_pieces(carried_out: Carry, packing: bool) -> None:
     done = carried_out(training__max_steps=12, data__eval="", data__packing=packing, samples__prompts=["The order"])
     assert done.code == 0, done.reason
@@ -56,8 +57,38 @@ def test_long_documents_are_learned_in_pieces(carried_out: Carry, packing: bool)
     assert expected is not None and expected.per_epoch == pytest.approx(plan["steps_per_epoch"], rel=0.5)
 
 
-def test_a_run_goes_on_exactly(carried_out: Carry) -> None:
-    goes_on_exactly(carried_out, {"training__max_steps": 6, "training__log_every": 3}, 4)
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("settings", "step"),
+    [
+        pytest.param({"training__log_every": 3}, 4, id="between two records"),
+        pytest.param({"data__packing": False, "training__workers": 1}, 3, id="padded, with workers"),
+        pytest.param({"adapter__method": "none", "training__learning_rate": 1e-3}, 3, id="every weight"),
+        pytest.param({"quantization__bits": 4}, 3, id="4 bits"),
+    ],
+)
+def test_a_run_goes_on_exactly(carried_out: Carry, settings: dict[str, Any], step: int) -> None:
+    goes_on_exactly(carried_out, {"training__max_steps": 6, **settings}, step)
+
+
+@pytest.mark.slow
+def test_a_killed_run_and_a_paused_one_come_to_the_same(carried_out: Carry, reading: Callable[..., Run]) -> None:
+    whole = carried_out(training__max_steps=6)
+    comes_to_the_same_killed_and_paused(whole.run, reading(training__max_steps=6))
+
+
+@pytest.mark.slow
+def test_with_half_the_batch_it_goes_on_with_the_same_pieces(carried_out: Carry) -> None:
+    """What a retry does where memory ran out: twice the accumulation."""
+    settings = {"adapter__dropout": 0.0, "data__eval": "", "training__max_steps": 6}
+    whole = carried_out(**settings, training__batch_size=4, training__accumulation=1)
+    cut = cut_off_after(3, whole.run, "cut")
+    amend(cut, training__batch_size=2, training__accumulation=2)
+    resumed = carried_on(cut)
+    (record,) = resumed.records("resumed")
+    assert (resumed.code, record["exact"]) == (0, False) and "the same rows" in " ".join(record["reasons"])
+    losses = {record["step"]: record["loss"] for record in resumed.records("step")}
+    assert whole.losses == pytest.approx([losses[step] for step in sorted(losses)], rel=1e-3)
 
 
 def test_pieces_hold_every_token_of_a_document_but_its_first(tmp_path: Path) -> None:

@@ -47,7 +47,13 @@ def carried_out(scoring: Callable[..., Run]) -> Carry:
 
 
 @pytest.mark.parametrize(
-    "settings", [{}, {"adapter__method": "none", "training__learning_rate": 1e-3}], ids=["adapter", "every weight"]
+    "settings",
+    [
+        pytest.param({}, id="adapter"),
+        pytest.param(
+            {"adapter__method": "none", "training__learning_rate": 1e-3}, id="every weight", marks=pytest.mark.slow
+        ),
+    ],
 )
 def test_better_answers_get_higher_scores_and_its_result_gives_them(carried_out: Carry, settings: Any) -> None:
     done = carried_out(training__max_steps=12, adapter__dropout=0.0, samples__prompts=["Hello"], **settings)
@@ -73,7 +79,7 @@ def test_better_answers_get_higher_scores_and_its_result_gives_them(carried_out:
 @pytest.mark.parametrize(
     ("settings", "step"),
     [
-        pytest.param({"training__log_every": 3}, 4, id="between two records"),
+        pytest.param({"training__log_every": 3}, 4, id="between two records", marks=pytest.mark.slow),
         pytest.param(
             {"adapter__method": "none", "training__learning_rate": 1e-3}, 3, id="every weight", marks=pytest.mark.slow
         ),
@@ -116,4 +122,4 @@ def test_the_bundled_preferences_make_a_reward_model_of_the_bundled_model(home: 
     done = Outcome(run, carry_out(run.path))
     assert done.code == 0, done.reason
     base, *_, tuned = done.records("eval")
-    assert tuned["loss"] < 0.5 * base["loss"] and tuned["accuracy"] > 0.9
+    assert tuned["loss"] < 0.75 * base["loss"] and tuned["accuracy"] > 0.8 and tuned["margin"] > 0.3

@@ -332,18 +332,19 @@ PAIRS = {"objective__kind": "dpo"}
     [
         ({"model__id": "big"}, "preference-rate", {"training.learning_rate": 2e-5}),
         ({"model__id": "big", "training__learning_rate": 1e-3}, "learning-rate-high", {"training.learning_rate": 2e-5}),
-        ({"objective__loss": "sigmoid_norm"}, "beta-per-token", {"objective.beta": 5.0}),
+        ({"objective__loss": "sigmoid_norm", "objective__beta": 0.1}, "beta-per-token", {"objective.beta": 5.0}),
+        ({"objective__kind": "simpo", "objective__beta": 0.1}, "beta-per-token", {"objective.beta": 2.0}),
         ({"objective__loss": "aot", "training__batch_size": 1}, "batch-of-one", {"training.batch_size": 4}),
         ({"adapter__method": "none"}, "reference", {"adapter.method": "lora"}),
     ],
 )
 def test_advice_on_preferences_goes_with_its_fix(base: Path, values: dict[str, Any], id: str, fix: Any) -> None:
     big_model(base / "big")
-    (note,) = advice(looked_at(base, **PAIRS, **values), id)
+    (note,) = advice(looked_at(base, **{**PAIRS, **values}), id)
     assert note.fix == pytest.approx(fix)
     mended = {key.replace(".", "__"): value for key, value in fix.items()}
-    assert advice(looked_at(base, **PAIRS, **{**values, **mended}), id) == []
-    assert advice(looked_at(base, **values), id) == [] or id == "learning-rate-high"
+    assert advice(looked_at(base, **{**PAIRS, **values, **mended}), id) == []
+    assert advice(looked_at(base, **{**values, "objective__kind": "sft"}), id) == [] or id == "learning-rate-high"
 
 
 def labelled(good: int, bad: int) -> list[dict[str, Any]]:

@@ -130,6 +130,7 @@ def peak(recipe: Recipe, config: dict[str, Any], *, gpu: bool = True, flash: boo
         losses = {
             "dpo": partial(_preferences, reference=reference),
             "kto": partial(_labelled, reference=reference),
+            **dict.fromkeys(("orpo", "simpo"), _unreferenced),
             "reward": _scores,
         }
         loss = losses.get(recipe.objective.kind, _answers)
@@ -168,6 +169,13 @@ def _labelled(model: Any, recipe: Recipe, documents: int, *, fused: bool, refere
             (reference or model)(**batch, use_cache=False, fused_lm_head=True).log_probs.sum(dim=1) for _ in range(2)
         )
     return (1 - torch.sigmoid(0.1 * (sums - theirs - (moved - stood).mean()))).mean()
+
+
+def _unreferenced(model: Any, recipe: Recipe, documents: int, *, fused: bool) -> torch.Tensor:
+    """The loss of pairs by the mean log-probabilities of their answers."""
+    batch = _padded(2 * recipe.training.batch_size, recipe)
+    chosen, rejected = model(**batch, use_cache=False, fused_lm_head=True).log_probs.mean(dim=1).chunk(2)
+    return (-chosen - 0.1 * nn.functional.logsigmoid(chosen - rejected)).mean()
 
 
 def _scores(model: Any, recipe: Recipe, documents: int, *, fused: bool) -> torch.Tensor:

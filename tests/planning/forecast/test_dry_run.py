@@ -31,6 +31,7 @@ WITH_EXPERTS = {
 }
 PAIRS, SCORED = {"objective__kind": "dpo"}, {"objective__kind": "reward"}
 LABELLED = {"objective__kind": "kto", "training__batch_size": 2}
+UNREFERENCED = {"objective__kind": "orpo"}
 ON_CPU = {"gpu": False, **FP32}
 OLD = {"flash": False, **FP16}
 """As on a T4: float16, and no flash attention."""
@@ -110,6 +111,7 @@ WHOLE: list[tuple[str, dict[str, Any]]] = [
     ("qwen3-30b-a3b", NF4 | CHECKPOINTING),
     ("mixtral-8x7b", WITH_EXPERTS["mixtral-8x7b"]),
     *(("llama-1b", PAIRS | more) for more in ({}, EVERY_WEIGHT, ON_CPU, NF4 | CHECKPOINTING)),
+    *(("llama-1b", UNREFERENCED | more) for more in ({}, EVERY_WEIGHT, ON_CPU, NF4 | CHECKPOINTING)),
     ("qwen3-8b", PAIRS | DROPOUT),
     *(("qwen3-30b-a3b", WITH_EXPERTS["qwen3-30b-a3b"] | keeps) for keeps in ({}, NF4 | CHECKPOINTING)),
 ]

@@ -147,6 +147,12 @@ def test_what_would_train_something_else_is_refused_by_its_line(change: str, key
     assert "config.yml, line" in problem.key
 
 
+@pytest.mark.parametrize(("more", "weight"), [("seed: 1", 1.0), ("cpo_alpha: 0.5", 0.5)])
+def test_simpo_adds_the_supervised_loss_that_it_had_there(more: str, weight: float, tmp_path: Path) -> None:
+    settings = settings_of(of_text(tmp_path, AXOLOTL, "rl: simpo", "simpo_gamma: 0.8", more))
+    assert (settings["objective.gamma"], settings["objective.sft_weight"]) == (0.8, weight)
+
+
 @pytest.mark.parametrize("name", ["dpo", "kto", "orpo", "grpo"])
 def test_an_objective_comes_over_as_soon_as_it_is_trained(name: str, tmp_path: Path) -> None:
     found = of_text(tmp_path, AXOLOTL, f"rl: {name}")

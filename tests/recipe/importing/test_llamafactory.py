@@ -138,6 +138,13 @@ def test_without_a_catalogue_the_names_stay_and_that_is_said(tmp_path: Path) -> 
     assert kind == "changed" and "dataset_info.json" in why
 
 
+@pytest.mark.parametrize(("more", "beta"), [("seed: 1", 0.1), ("pref_beta: 2.5", 2.5)])
+def test_simpo_has_the_margin_and_the_beta_that_it_had_there(more: str, beta: float, folder: Path) -> None:
+    found = of_text(folder, LLAMAFACTORY, "stage: dpo", "pref_loss: simpo", more, "dataset: alpaca")
+    settings = settings_of(found)
+    assert (settings["objective.beta"], settings["objective.gamma"], settings["objective.sft_weight"]) == (beta, 0.5, 0)
+
+
 @pytest.mark.parametrize(
     ("stage", "more", "name"),
     [

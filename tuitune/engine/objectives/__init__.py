@@ -2,14 +2,18 @@
 
 from tuitune.engine.objectives.dpo import DpoTrainer
 from tuitune.engine.objectives.kto import KtoTrainer
+from tuitune.engine.objectives.orpo import OrpoTrainer
 from tuitune.engine.objectives.reward import RewardModelTrainer
 from tuitune.engine.objectives.sft import SftTrainer
+from tuitune.engine.objectives.simpo import SimpoTrainer
 
 TRAINERS = {
     "sft": SftTrainer,
     "pretrain": SftTrainer,
     "dpo": DpoTrainer,
     "kto": KtoTrainer,
+    "orpo": OrpoTrainer,
+    "simpo": SimpoTrainer,
     "reward": RewardModelTrainer,
 }
 """Trainers by `objective.kind`."""

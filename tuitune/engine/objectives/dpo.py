@@ -8,8 +8,8 @@ from trl import DPOConfig, DPOTrainer
 
 from tuitune.engine.loop.arguments import arguments
 from tuitune.engine.objectives.reference import ComparingTrainer
-from tuitune.engine.objectives.trainer import Assignment, Sums
-from tuitune.engine.tokens.collator import Batch, pad_pairs
+from tuitune.engine.objectives.trainer import Assignment
+from tuitune.engine.tokens.collator import pad_pairs
 
 
 def configuration(given: Assignment) -> DPOConfig:
@@ -21,7 +21,7 @@ def configuration(given: Assignment) -> DPOConfig:
         **arguments(given.recipe, given.life.run, given.precision, given.on),
         max_length=None,
         disable_dropout=False,
-        beta=wanted.beta,
+        beta=given.recipe.beta,
         loss_type=list(losses),
         loss_weights=list(losses.values()),
         ld_alpha=wanted.ld_alpha,
@@ -34,7 +34,3 @@ class DpoTrainer(ComparingTrainer, DPOTrainer):
     def __init__(self, given: Assignment) -> None:
         collate = partial(pad_pairs, pad_token_id=given.base.tokenizer.pad_token_id or 0)
         super().__init__(given, configuration(given), collate)
-
-    def measure(self, batch: Batch, rows: int) -> Sums:
-        """Each pair counts the same."""
-        return {key: (value * rows, rows) for key, value in self.measured_by_trl(batch).items()}

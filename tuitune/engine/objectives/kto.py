@@ -20,7 +20,7 @@ def configuration(given: Assignment) -> KTOConfig:
         **{**shared, "train_sampling_strategy": "sequential"},
         max_length=None,
         disable_dropout=False,
-        beta=wanted.beta,
+        beta=given.recipe.beta,
         desirable_weight=wanted.desirable_weight,
         undesirable_weight=wanted.undesirable_weight,
     )

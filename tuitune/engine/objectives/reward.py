@@ -7,8 +7,8 @@ from functools import partial
 from trl import RewardConfig, RewardTrainer
 
 from tuitune.engine.loop.arguments import arguments
-from tuitune.engine.objectives.trainer import Assignment, ObjectiveTrainer, Sums, without_dropout
-from tuitune.engine.tokens.collator import Batch, pad_answers
+from tuitune.engine.objectives.trainer import Assignment, ObjectiveTrainer, without_dropout
+from tuitune.engine.tokens.collator import pad_answers
 
 
 def configuration(given: Assignment) -> RewardConfig:
@@ -28,10 +28,6 @@ class RewardModelTrainer(ObjectiveTrainer, RewardTrainer):
         without_dropout(given.life.adapted.model)
         collate = partial(pad_answers, pad_token_id=given.base.model.config.get_text_config().pad_token_id)
         super().__init__(given, configuration(given), collate)
-
-    def measure(self, batch: Batch, rows: int) -> Sums:
-        """Each pair counts the same."""
-        return {key: (value * rows, rows) for key, value in self.measured_by_trl(batch).items()}
 
     def judged(self, figures: dict[str, float]) -> dict[str, float]:
         """A head that has learned nothing prefers by chance, so only its loss is told."""

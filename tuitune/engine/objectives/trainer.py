@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import time
-from abc import abstractmethod
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -88,9 +87,11 @@ class ObjectiveTrainer(Durable):
         self.recorder.learned(loss / self.current_gradient_accumulation_steps, inputs["tokens"])
         return loss
 
-    @abstractmethod
     def measure(self, batch: Batch, rows: int) -> Sums:
-        """The loss of a batch of so many held-out rows, as "loss", and what else is measured of it."""
+        """The loss of a batch of so many held-out rows, as "loss", and what else is measured of it; each row counts the
+        same, where a subclass does not say otherwise.
+        """
+        return {key: (value * rows, rows) for key, value in self.measured_by_trl(batch).items()}
 
     def measured_by_trl(self, batch: Batch) -> dict[str, float]:
         """Trl's loss of a batch of held-out rows, and what trl measures with it."""

@@ -106,7 +106,8 @@ def _objective(recipe: Recipe) -> dict[str, str]:
         learned = {"assistant": "the assistant's turns", "completion": "the last answer", "all": "every token"}
         return {"learned from": learned[recipe.data.loss_on]}
     own = (setting(key) for key in sorted(objective.settings) if key.startswith("objective."))
-    said = [f"{one.title} {one.of(recipe)}" for one in own if one.of(recipe)]
+    values = {one.title: recipe.beta if one.key == "objective.beta" else one.of(recipe) for one in own}
+    said = [f"{title} {value}" for title, value in values.items() if value]
     return {"objective": ", ".join([objective.title, *said])}
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tuitune.planning.checks.situation import Advice, Situation
+from tuitune.recipe.overrides import with_values
 from tuitune.units import bytes_text, number_text
 
 BY_BATCH = ("aot", "aot_unpaired")
 """Losses that compare the pairs of a batch with each other."""
 
-_PER_TOKEN_BETA, _LEAST_PER_TOKEN_BETA = 5.0, 1.0
-"""Of the loss per token (Tülu 3, arXiv 2411.15124, section 5), and from where on it pushes at all."""
+_LEAST_PER_TOKEN_BETA = 1.0
+"""From where on a loss by the mean of a token pushes at all."""
 
 _EVEN = (1.0, 4 / 3)
 """What all good answers weigh, as a multiple of what all bad ones do (KTO, arXiv 2402.01306, equation 8)."""
@@ -23,7 +24,7 @@ _SLACK = 1.2
 def preference_advice(now: Situation) -> Iterator[Advice]:
     """All advice that applies to an objective that learns which answers are better."""
     objective = now.recipe.optimises
-    if objective.compares:
+    if objective.prefers:
         for rule in (_rate, _base, _batch, _beta, _reference):
             yield from rule(now)
     if objective.reads("objective.desirable_weight"):
@@ -45,6 +46,8 @@ def _rate(now: Situation) -> Iterator[Advice]:
 
 def _base(now: Situation) -> Iterator[Advice]:
     """Preferences choose among answers that a model gives already: they do not teach it to answer."""
+    if now.recipe.optimises.imitates:
+        return
     if now.model.facts is not None and now.model.facts.chat_template is False:
         message = (
             "preferences refine the answers of a model that answers already, and this one has no chat template; choose "
@@ -61,16 +64,18 @@ def _batch(now: Situation) -> Iterator[Advice]:
 
 
 def _beta(now: Situation) -> Iterator[Advice]:
-    wanted = now.recipe.objective
-    per_token = now.recipe.optimises.reads("objective.loss") and wanted.loss == "sigmoid_norm"
-    if per_token and wanted.beta < _LEAST_PER_TOKEN_BETA:
-        message = f"sigmoid_norm goes by the mean of a token, so β = {wanted.beta:g} hardly pushes; 2 to 10 is usual"
-        yield Advice("beta-per-token", "warning", "objective.beta", message, {"objective.beta": _PER_TOKEN_BETA})
+    """Means of a token differ by few nats, sums over an answer by many."""
+    key, beta = "objective.beta", now.recipe.beta
+    usual = with_values(now.recipe, {key: None}).beta
+    if beta < _LEAST_PER_TOKEN_BETA <= usual:
+        name = now.recipe.objective.loss if now.recipe.optimises.reads("objective.loss") else now.recipe.objective.kind
+        message = f"{name} goes by the mean of a token, so β = {beta:g} hardly pushes; {usual:g} is usual"
+        yield Advice("beta-per-token", "warning", key, message, {key: usual})
 
 
 def _reference(now: Situation) -> Iterator[Advice]:
     """With an adapter the reference is the base with the adapter off, which costs a forward pass and no memory."""
-    if now.recipe.method.trains_base:
+    if now.recipe.method.trains_base and now.recipe.optimises.compares:
         kept = now.forecast.parts.get("reference") if now.forecast else None
         size = f" of {bytes_text(kept)}" if kept else ""
         message = f"a frozen copy of the model{size} is kept as the reference; an adapter needs none"

@@ -263,6 +263,7 @@ def _defaults(values: Mapping[str, Any]) -> dict[str, Any]:
         "training.batch_size": 1,
         "training.accumulation": 1,
         "training.max_grad_norm": 1.0,
+        **common.preference_defaults(values, sft_weight=1.0),
     }
 
 

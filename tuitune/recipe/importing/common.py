@@ -49,7 +49,9 @@ rate_ratio = claimed(_ONE_RATE, "loraplus_lr_ratio")
 _BETA = "this objective has no β in tuitune"
 PREFERENCE: Rules = {
     **dict.fromkeys(("rl_beta", "dpo_beta", "pref_beta", "orpo_alpha"), claimed(_BETA, "dpo_beta", "pref_beta")),
-    **dict.fromkeys(("rpo_alpha", "pref_ftx"), claimed("tuitune adds no supervised loss", "rpo_alpha", "pref_ftx")),
+    **dict.fromkeys(
+        ("rpo_alpha", "pref_ftx", "cpo_alpha"), claimed("tuitune adds no supervised loss", "rpo_alpha", "pref_ftx")
+    ),
     "ld_alpha": claimed("tuitune does not weigh lengths", "ld_alpha"),
     "simpo_gamma": claimed("tuitune has no margin of rewards", "simpo_gamma"),
     **dict.fromkeys(
@@ -63,6 +65,15 @@ PREFERENCE: Rules = {
     "dpo_label_smoothing": fixed("tuitune does not smooth labels", 0),
 }
 """What Axolotl and LLaMA-Factory set of preferences, by both their names."""
+
+
+def preference_defaults(values: Table, sft_weight: float) -> dict[str, Any]:
+    """What is theirs (trl's `CPOConfig`, LLaMA-Factory's arguments) where a recipe has what suits the loss: simpo also
+    adds this much of the supervised one.
+    """
+    if values.get("objective.kind") == "simpo":
+        return {"objective.beta": 0.1, "objective.gamma": 0.5, "objective.sft_weight": sft_weight}
+    return {"objective.beta": 0.1} if values.get("objective.loss") == "sigmoid_norm" else {}
 
 
 def layers(value: Any, _: Table) -> Outcome:

@@ -287,6 +287,7 @@ def _defaults(values: Mapping[str, Any]) -> dict[str, Any]:
         "data.max_length": 2048,
         "data.packing": values.get("objective.kind") == "pretrain",
         "training.gradient_checkpointing": True,
+        **common.preference_defaults(values, sft_weight=0.0),
     }
 
 

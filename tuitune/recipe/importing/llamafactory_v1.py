@@ -158,6 +158,7 @@ def _defaults(values: Mapping[str, Any]) -> dict[str, Any]:
         "training.warmup_ratio": 0.0,
         "training.max_grad_norm": 1.0,
         "training.gradient_checkpointing": True,
+        **common.preference_defaults(values, sft_weight=0.0),
     }
 
 

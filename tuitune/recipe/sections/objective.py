@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
-from tuitune.objectives import TRAINED
+from tuitune.objectives import TRAINED, Trained
 from tuitune.recipe.declaration import Needs, Section, setting
 
 if TYPE_CHECKING:
@@ -24,7 +24,16 @@ def objectives_that_write() -> tuple[Needs, ...]:
     return (Needs("objective.kind", *(name for name, objective in TRAINED.items() if not objective.scores)),)
 
 
-_HELP = "Training objective: " + "; ".join(f"{one.name} is {one.title} on {one.examples}" for one in TRAINED.values())
+PER_TOKEN, BETA_PER_TOKEN = "sigmoid_norm", 5.0
+"""dpo's loss by the mean of a token, and its β (Tülu 3, arXiv 2411.15124, section 5)."""
+
+
+def _what(objective: Trained) -> str:
+    said = f"{objective.name} is {objective.title} on {objective.examples}"
+    return f"{said} (experimental)" if objective.experimental else said
+
+
+_HELP = f"Training objective: {'; '.join(map(_what, TRAINED.values()))}."
 
 
 def _setting(name: str, default: Any, title: str, **more: Any) -> Any:
@@ -36,19 +45,23 @@ class ObjectiveSection(Section):
     """Objective"""
 
     kind: ObjectiveName = setting(
-        "sft", "objective", affects=("tokens", "training"), change="until it trains", help=f"{_HELP}."
+        "sft", "objective", affects=("tokens", "training"), change="until it trains", help=_HELP
     )
-    beta: float = _setting("beta", 0.1, "β", also=("dpo_beta", "pref_beta"), gt=0, le=100)
-    """How close the model stays to the one that training began with: a higher β holds it closer. 0.1 is usual, 0.01 to
-    0.5 common; ipo takes it as its τ, and sigmoid_norm wants 2 to 10."""
+    beta: float | None = _setting("beta", None, "β", also=("dpo_beta", "pref_beta"), usual=0.1, gt=0, le=100)
+    """How close the model stays to the one that training began with: a higher β holds it closer. Empty for what is
+    usual: 0.1, with 0.01 to 0.5 common; 5 for sigmoid_norm, which takes 2 to 10. ipo takes it as its τ; orpo weighs the
+    odds ratio by it (λ, 0.1), and simpo multiplies its rewards (2, with 2 to 2.5 common)."""
     loss: Literal[
         "sigmoid", "sigmoid_norm", "hinge", "ipo", "apo_zero", "apo_down", "nca_pair", "bco_pair", "sppo_hard", "aot",
         "aot_unpaired", "discopop",
     ] = _setting("loss", "sigmoid", "loss", also=("loss_type", "dpo_loss_type", "pref_loss"))  # fmt: skip
     """Loss of a pair. sigmoid is DPO's own, sigmoid_norm the same per token; hinge and ipo stop pushing once a pair is
     told apart; apo_down is for chosen answers that are worse than the model's own; aot compares whole batches."""
+    gamma: float = _setting("gamma", 1.0, "γ", also=("simpo_gamma",), ge=0, le=100)
+    """How far the reward of a chosen answer should exceed that of a rejected one. A third to four fifths of β is usual.
+    """
     sft_weight: float = _setting(
-        "sft_weight", 0.0, "SFT weight", also=("rpo_alpha", "pref_ftx", "dpo_ftx"), usual=1.0, ge=0, le=100
+        "sft_weight", 0.0, "SFT weight", also=("rpo_alpha", "pref_ftx", "dpo_ftx", "cpo_alpha"), usual=1.0, ge=0, le=100
     )
     """Weight of the supervised loss on the chosen answers, added to the loss of the pairs (RPO). It keeps them from
     becoming less likely; 0 for none, 1 is usual."""
