@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +12,7 @@ import pytest
 from tests.engine.support import Carry, Outcome, conversation, save_model, write_rows
 from tuitune.recipe.overrides import apply
 from tuitune.recipe.schema import Recipe
+from tuitune.recipe.values import toml_text
 from tuitune.runs.store.directory import Run, create
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
@@ -48,7 +48,7 @@ def prepared(home: Path, tiny: Path, chats: Path) -> Callable[..., Run]:
             "training.batch_size": 2, "training.accumulation": 1, "adapter.rank": 4, "checkpoints.every": "end",
         }  # fmt: skip
         values.update({key.replace("__", "."): value for key, value in settings.items()})
-        return create(apply(Recipe(), [f"{key}={_toml(value)}" for key, value in values.items()]))
+        return create(apply(Recipe(), [f"{key}={toml_text(value)}" for key, value in values.items()]))
 
     return make
 
@@ -64,7 +64,3 @@ def carried(prepared: Callable[..., Run]) -> Carry:
         return Outcome(made, carry_out(made.path))
 
     return run
-
-
-def _toml(value: Any) -> str:
-    return json.dumps(value)

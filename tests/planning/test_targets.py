@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from transformers.pytorch_utils import Conv1D
 
 from tests.hardware.folders import LLAMA_3_1_8B
+from tests.planning.models import MODELS
 from tuitune.hardware.model_facts import read_facts
-from tuitune.planning.targets import resolve_targets, trainable_parameters
+from tuitune.planning.targets import expert_layers, resolve_targets, trainable_parameters
 from tuitune.problem import TuituneError
 from tuitune.recipe.overrides import with_values
 from tuitune.recipe.schema import Recipe
@@ -118,6 +119,10 @@ def test_any_names_are_resolved_or_refused(targets: list[str], names: list[str])
         {"adapter.layers": "1", "adapter.targets": "all-linear", "adapter.dora": True},
         {"adapter.method": "ia3", "adapter.targets": ["k_proj", "v_proj", "down_proj"]},
         {"adapter.method": "none"},
+        {"adapter.method": "none", "adapter.layers": "last 1"},
+        {"adapter.method": "none", "adapter.layers": "0", "adapter.freeze_embeddings": True},
+        {"adapter.rank_pattern": {"q_proj": 3, "o_proj": 20}, "adapter.modules_to_save": "both"},
+        {"adapter.trainable_tokens": ["<a>", "<b>"], "adapter.dora": True},
     ],
     ids=str,
 )
@@ -128,9 +133,45 @@ def test_trainable_parameters_are_those_of_peft(family: str, values: dict[str, A
     config, _ = build(family, num_key_value_heads=2)
     facts = read_facts(json.loads(config.to_json_string()))
     recipe, model = with_values(Recipe(), values), transformers.AutoModelForCausalLM.from_config(config)
-    model = adapt(SimpleNamespace(model=model, commit=None), recipe, 10).model  # type: ignore[arg-type]
+    vocabulary = SimpleNamespace(get_vocab=lambda: {"<a>": 3, "<b>": 4})
+    base: Any = SimpleNamespace(model=model, commit=None, tokenizer=vocabulary)
+    model = adapt(base, recipe, 10).model
     trained = sum(weight.numel() for weight in model.parameters() if weight.requires_grad)
     assert trainable_parameters(recipe, facts) == trained
+
+
+@pytest.mark.parametrize(("dense", "known"), [([], True), ([0], False)])
+def test_layers_of_a_mixture_are_counted_where_they_are_alike(dense: list[int], known: bool) -> None:
+    from tuitune.engine.methods import adapt
+
+    few = {"num_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 16, "mlp_only_layers": dense}
+    config, _ = build("Qwen3Moe", **few)
+    recipe = with_values(Recipe(), {"adapter.method": "none", "adapter.layers": "1"})
+    base: Any = SimpleNamespace(model=transformers.AutoModelForCausalLM.from_config(config))
+    trained = sum(weight.numel() for weight in adapt(base, recipe, 10).model.parameters() if weight.requires_grad)
+    assert trainable_parameters(recipe, read_facts(json.loads(config.to_json_string()))) == (trained if known else None)
+
+
+def test_a_rank_of_its_own_is_for_a_target_by_either_name() -> None:
+    facts = read_facts({**LLAMA_3_1_8B, "model_type": "phi3"})
+    usual = {"adapter.targets": ["qkv_proj", "o_proj"]}
+    counted = [
+        trainable_parameters(with_values(Recipe(), {**usual, "adapter.rank_pattern": {name: 32}}), facts)
+        for name in ("qkv_proj", "q_proj")
+    ]
+    assert counted[0] == counted[1] != trainable_parameters(with_values(Recipe(), usual), facts)
+    for pattern in ({"q_proj": 8, "k_proj": 4}, {"down_proj": 8}):
+        with pytest.raises(TuituneError) as caught:
+            trainable_parameters(with_values(Recipe(), {**usual, "adapter.rank_pattern": pattern}), facts)
+        assert caught.value.problems[0].key == "adapter.rank_pattern"
+
+
+def test_the_experts_of_a_mixture_are_offered_by_the_names_that_adapt_them() -> None:
+    facts = read_facts({**MODELS["qwen3-30b-a3b"]})
+    shapes = {one.name: (one.inputs, one.outputs, one.count) for one in expert_layers(facts)}
+    gate = (2048, 768, 48 * 128)
+    assert shapes == {"gate_proj": gate, "up_proj": gate, "down_proj": (768, 2048, 48 * 128)}
+    assert expert_layers(read_facts(LLAMA_3_1_8B)) == ()
 
 
 def test_known_figures() -> None:

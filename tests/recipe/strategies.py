@@ -26,7 +26,7 @@ def values(one: Setting) -> st.SearchStrategy[Any]:
     if one.key == "run.name":
         return st.from_regex(r"[a-z0-9][a-z0-9._-]{0,63}", fullmatch=True)
     if one.key == "adapter.layers":
-        return st.from_regex(r"([0-9]{1,4}(-[0-9]{1,4})?(, ?[0-9]{1,4})?)?", fullmatch=True)
+        return st.from_regex(r"([0-9]{1,4}(-[0-9]{1,4})?(, ?[0-9]{1,4})?|last [1-9][0-9]?)?", fullmatch=True)
     if one.key == "data.eval":
         return st.none() | TEXT.filter(lambda text: not is_number(text)) | st.floats(0, 0.5, exclude_min=True)
     if one.kind == "choice":
@@ -38,6 +38,7 @@ def values(one: Setting) -> st.SearchStrategy[Any]:
         "list": st.lists(TEXT, max_size=4),
         "table": st.dictionaries(TEXT, TEXT, max_size=3),
         "shares": st.dictionaries(TEXT, st.floats(0, 1, exclude_min=True, exclude_max=True), max_size=3),
+        "counts": st.dictionaries(TEXT, st.integers(1, 4096), max_size=3),
     }
     if one.kind == "number":
         made["number"] = st.floats(low, high, exclude_min=one.above, exclude_max=one.below)

@@ -118,6 +118,23 @@ class ModelFacts:
         parameters = None if self.parameters is None else self.parameters + change
         return replace(self, linears=self.trunk, parameters=parameters, scores=True)
 
+    @property
+    def one_matrix(self) -> bool:
+        """Whether the output head is the matrix of the embeddings."""
+        return self.tied and not self.scores
+
+    @property
+    def end_parameters(self) -> int:
+        """Elements of the embeddings and of the output head, which may be one matrix."""
+        return (self.vocab or 0) * (self.hidden or 0) * (1 if self.tied or self.scores else 2)
+
+    @property
+    def layer_parameters(self) -> int | None:
+        """Elements of all weights of one layer; None where the layout is not known, or layers differ."""
+        if not (self.linears and self.layers) or (self.experts and self.experts.layers != self.layers):
+            return None
+        return (_parameters(self, self.linears) - self.end_parameters - (self.hidden or 0)) // self.layers
+
 
 _FIXED_POSITIONS = frozenset({
     "bart", "bert", "bert-generation", "big_bird", "bigbird_pegasus", "biogpt", "blenderbot", "blenderbot-small",

@@ -21,6 +21,10 @@ class Settings(Protocol):
     rslora: bool
     dora: bool
     lora_plus: float
+    freeze_embeddings: bool
+    rank_pattern: dict[str, int]
+    alpha_pattern: dict[str, int]
+    trainable_tokens: list[str]
 
     @property
     def bias(self) -> str: ...
@@ -30,6 +34,11 @@ class Settings(Protocol):
 
     @property
     def layers(self) -> str: ...
+
+    @property
+    def modules_to_save(self) -> str: ...
+
+    def chosen_layers(self, count: int) -> list[int]: ...
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from tuitune.planning.checks.half_precision import computes_in_float16, float16_
 from tuitune.planning.checks.model import LISTED, check_model
 from tuitune.planning.checks.remote import ask, known
 from tuitune.planning.checks.situation import Advice, Situation
-from tuitune.planning.checks.vocabulary import unknown_tokens
+from tuitune.planning.checks.vocabulary import absent_tokens, unknown_tokens
 from tuitune.planning.data_plan import known_tokens
 from tuitune.planning.forecast.expected_steps import Steps, expected_steps, tokens_of
 from tuitune.planning.forecast.formats import Device
@@ -97,6 +97,7 @@ def check(
         *model.errors,
         *data.errors,
         *unknown_tokens(recipe, base, model.folder, model.facts),
+        *absent_tokens(recipe, model.folder),
         *check_device(recipe, machine),
     ]
     trainable = total = expected = None

@@ -9,7 +9,7 @@ from typing import Literal
 
 from tuitune.hardware.model_facts import Linear, ModelFacts
 from tuitune.methods import METHODS
-from tuitune.methods.lora import SUBTRACTED
+from tuitune.methods.lora import PLAIN, SUBTRACTED
 from tuitune.problem import Problem, TuituneError
 from tuitune.recipe.schema import Recipe
 from tuitune.recipe.sections.adapter import AdapterSection
@@ -63,9 +63,61 @@ def trainable_parameters(recipe: Recipe, facts: ModelFacts) -> int | None:
     Raises TuituneError where a target is not in the model.
     """
     adapted, experts = adapted_layers(recipe, facts), adapted_experts(recipe, facts)
-    count = recipe.method.parameters(recipe.adapter, facts, adapted, experts)
+    if problem := ends_apart(recipe, tied=facts.one_matrix):
+        raise TuituneError(problem)
+    count = recipe.method.parameters(in_model_names(recipe, facts), facts, adapted, experts)
     head = (facts.hidden or 0) if recipe.optimises.scores and not recipe.method.trains_base else 0
     return None if count is None else count + head
+
+
+def in_model_names(recipe: Recipe, facts: ModelFacts) -> AdapterSection:
+    """The settings of the adapter, with the model's own names in their patterns. Raises as above."""
+    targets, linears = target_names(recipe, facts), [linear.name for linear in facts.linears]
+    if not recipe.method.uses("rank_pattern") or not linears:
+        return recipe.adapter
+    return with_patterns(recipe.adapter, targets, linears, facts.model_type)
+
+
+def with_patterns(
+    adapter: AdapterSection, targets: Sequence[str], linear_names: Iterable[str], model_type: str | None
+) -> AdapterSection:
+    """The same adapter, with the names in its patterns as the model has them.
+
+    Raises TuituneError where one is none of the resolved `targets`, or names experts, which all have one rank.
+    """
+    names, experts = list(linear_names), expert_names(targets, model_type)
+    patterns = {name: getattr(adapter, name) for name in ("rank_pattern", "alpha_pattern")}
+    problems, found = [], {}
+    for setting, pattern in patterns.items():
+        own = {name: find(name, names) or name for name in pattern}
+        there = [target for target in targets if target not in experts]
+        problems += [_no_target(setting, name, there) for name, one in own.items() if one not in there]
+        if len(set(own.values())) < len(own):
+            message = f"{' and '.join(own)} are one layer in this model; name it once"
+            problems.append(Problem(f"adapter.{setting}", message))
+        found[setting] = {own[name]: value for name, value in pattern.items()}
+    if problems:
+        raise TuituneError(problems)
+    return adapter.model_copy(update=found)
+
+
+def _no_target(setting: str, name: str, targets: Sequence[str]) -> Problem:
+    message = f"{name!r} is none of the target modules that have a rank of their own; those are {', '.join(targets)}"
+    return Problem(f"adapter.{setting}", message)
+
+
+def ends_apart(recipe: Recipe, *, tied: bool) -> Problem | None:
+    """Where an end of the model is to be trained that it does not have by itself: the objective has put another head in
+    its place, or both ends are one matrix; None where that is not so.
+    """
+    chosen = recipe.adapter.modules_to_save if recipe.method.uses("modules_to_save") else "none"
+    if recipe.optimises.scores and chosen in ("head", "both"):
+        message = 'a head that gives scores takes the place of the output head, and is trained; set it to "embeddings"'
+        return Problem("adapter.modules_to_save", message)
+    if not tied or chosen in ("none", "both"):
+        return None
+    message = 'the embeddings and the head of this model are one matrix; set it to "both"'
+    return Problem("adapter.modules_to_save", message)
 
 
 def adapted_layers(recipe: Recipe, facts: ModelFacts) -> tuple[Linear, ...]:
@@ -78,27 +130,43 @@ def adapted_layers(recipe: Recipe, facts: ModelFacts) -> tuple[Linear, ...]:
         if linear.name in names
     )
     sizes = {linear.name: (linear.inputs, linear.outputs) for linear in adapted}
-    if recipe.method.uses("init") and (problem := too_narrow(recipe.adapter, sizes)):
+    if recipe.method.uses("init") and (problem := too_narrow(in_model_names(recipe, facts), sizes)):
         raise TuituneError(problem)
     return adapted
 
 
 def numbered(recipe: Recipe, layers: int | None) -> list[int] | None:
     """The layers that the recipe names, None for all. TuituneError where the model, which has so many, lacks one."""
-    chosen = recipe.adapter.chosen_layers if recipe.method.uses("layers") else None
-    if chosen and layers and chosen[-1] >= layers:
+    adapter = recipe.adapter
+    if not recipe.method.uses("layers") or not adapter.layers:
+        return None
+    if layers is None and adapter.last_layers:
+        message = "how many layers the model has is not known; write their numbers, such as 24-31"
+        raise TuituneError(Problem("adapter.layers", message))
+    chosen = adapter.chosen_layers(layers or 0)
+    if layers and (chosen[-1] >= layers or chosen[0] < 0):
         there = f"the model has {counted(layers, 'layer')}, numbered from 0"
-        raise TuituneError(Problem("adapter.layers", f"there is no layer {chosen[-1]:,}: {there}"))
+        lacking = f"there is no layer {chosen[-1]:,}" if chosen[-1] >= layers else f"there are no {adapter.layers}"
+        raise TuituneError(Problem("adapter.layers", f"{lacking}: {there}"))
     return chosen
 
 
 def too_narrow(adapter: AdapterSection, sizes: Mapping[str, tuple[int, int]]) -> Problem | None:
-    """Where the adapter begins with more of a layer than it has, by the inputs and outputs of each; None where not."""
-    name, most = min(((name, min(size)) for name, size in sizes.items()), key=lambda one: one[1], default=("", 0))
-    if adapter.init not in SUBTRACTED or not sizes or adapter.rank <= most:
+    """Where the adapter begins with more of a layer than it has, or than what that reads has; None where it does not.
+
+    `sizes` are the inputs and outputs of each layer, whose names, whole or their ends, are those in its patterns.
+    """
+    if adapter.init in PLAIN or adapter.init == "orthogonal":
         return None
-    message = f"{name} has a rank of {most:,}, and {adapter.init} begins with {adapter.rank:,} of it; set it to {most}"
-    return Problem("adapter.rank", message)
+    for name, (inputs, outputs) in sizes.items():
+        named = next((one for one in adapter.rank_pattern if bears(name, one)), None)
+        rank = adapter.rank_pattern[named] if named else adapter.rank
+        most = min(inputs, outputs) if adapter.init in SUBTRACTED else inputs
+        if rank > most:
+            key = "adapter.rank_pattern" if named else "adapter.rank"
+            message = f"{name} has a rank of {most:,}, and {adapter.init} begins with {rank:,} of it; set it to {most}"
+            return Problem(key, message)
+    return None
 
 
 def adapted_experts(recipe: Recipe, facts: ModelFacts) -> tuple[Linear, ...]:
@@ -138,6 +206,20 @@ def expert_names(targets: Iterable[str], model_type: str | None) -> list[str]:
     return [name for name in known if any(bears(target, name) for target in chosen)]
 
 
+def expert_layers(facts: ModelFacts) -> tuple[Linear, ...]:
+    """The layers of the experts by the names that adapt them; none where the model has no experts or no such names."""
+    if facts.experts is None:
+        return ()
+    known = EXPERT_PARAMETERS.get(facts.model_type or "", {})
+    parameters = {one.name: one for one in facts.experts.parameters}
+    halves = {name: 2 if parameter == "gate_up_proj" else 1 for name, parameter in known.items()}
+    return tuple(
+        replace(parameters[known[name]], name=name, outputs=parameters[known[name]].outputs // half)
+        for name, half in halves.items()
+        if known[name] in parameters
+    )
+
+
 def expert_problems(adapter: AdapterSection, targets: Iterable[str], model_type: str | None) -> list[Problem]:
     """What PEFT cannot do where resolved `targets` name the experts of a mixture: its adapter of a parameter has no
     dropout, no magnitudes, and takes what is one parameter as one (`peft.tuners.lora.layer.ParamWrapper`).
@@ -158,7 +240,7 @@ def expert_problems(adapter: AdapterSection, targets: Iterable[str], model_type:
         ("targets", named and named != parts, f"{halves}; name both, or neither"),
         ("dropout", adapter.dropout, f"{here}, and their adapters have no dropout; set adapter.dropout = 0"),
         ("layers", adapter.layers, f'{here}, which are adapted in all layers; set adapter.layers = ""'),
-        ("init", adapter.init in SUBTRACTED, f'{here}, which have no {adapter.init}; set adapter.init = "default"'),
+        ("init", adapter.init not in PLAIN, f'{here}, which have no {adapter.init}; set adapter.init = "default"'),
         ("dora", adapter.dora, f"{here}, which DoRA cannot adapt; set adapter.dora = false"),
     )
     return [Problem(f"adapter.{name}", message) for name, wrong, message in found if wrong]

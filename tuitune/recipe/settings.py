@@ -20,7 +20,7 @@ from tuitune.recipe import values
 from tuitune.recipe.declaration import CONTROL_CHARACTER, Affects, Entails, Needs, Section
 from tuitune.recipe.schema import Recipe
 
-Kind = Literal["choice", "switch", "integer", "number", "text", "list", "table", "shares", "cadence"]
+Kind = Literal["choice", "switch", "integer", "number", "text", "list", "table", "shares", "counts", "cadence"]
 
 _NOUNS: dict[str, str] = {
     "switch": "true or false",
@@ -29,6 +29,7 @@ _NOUNS: dict[str, str] = {
     "text": "text",
     "table": "a table of names",
     "shares": "a table of numbers",
+    "counts": "a table of whole numbers",
 }
 
 
@@ -279,7 +280,8 @@ def _kind(parts: list[Any]) -> Kind:
     if Literal in origins:
         return "cadence" if int in origins else "list" if list in origins else "choice"
     if dict in origins:
-        return "table" if get_args(parts[0])[1] is str else "shares"
+        of = next(iter(_parts(get_args(parts[0])[1])[0]))
+        return "table" if of is str else "counts" if of is int else "shares"
     simple: dict[Any, Kind] = {bool: "switch", int: "integer", list: "list", str: "text", float: "number"}
     return next(kind for part, kind in simple.items() if part in origins)
 

@@ -58,7 +58,8 @@ def from_text(text: str, kind: str, *, words: tuple[str, ...] = (), choices: tup
         return toml_value(word, default=word)
     if kind == "list":
         return word.replace(",", " ").split() if words else [line for line in word.splitlines() if line.strip()]
-    return _table(word, (lambda part: _number(part, float)) if kind == "shares" else str)
+    number = {"shares": float, "counts": int}.get(kind)
+    return _table(word, str if number is None else lambda part: _number(part, number))
 
 
 def to_text(value: object, *, names: bool = False) -> str:

@@ -15,6 +15,7 @@ from tests.engine.loop.test_resume import LENGTH, assert_same, cut_off_after
 from tests.engine.support import Carry, make_model
 from tuitune.engine.control.tuning import MULTIPLE, set_peak
 from tuitune.engine.methods import adapt
+from tuitune.engine.process.failures import EngineError
 from tuitune.engine.worker import carry_out
 from tuitune.problem import TuituneError
 from tuitune.recipe.overrides import with_values
@@ -23,7 +24,8 @@ from tuitune.recipe.schema import Recipe
 
 def adapted(model: Any, **values: Any) -> Any:
     recipe = with_values(Recipe(), {f"adapter.{key}": value for key, value in values.items()})
-    return adapt(SimpleNamespace(model=model, commit=None), recipe, 10)  # type: ignore[arg-type]
+    vocabulary = SimpleNamespace(get_vocab=lambda: {"<a>": 3, "<b>": 900})
+    return adapt(SimpleNamespace(model=model, commit=None, tokenizer=vocabulary), recipe, 10)  # type: ignore[arg-type]
 
 
 def test_second_matrices_take_steps_as_much_larger_as_the_ratio(carried: Carry) -> None:
@@ -87,3 +89,54 @@ def test_more_of_a_layer_than_it_has_is_refused() -> None:
     with pytest.raises(TuituneError) as caught:
         adapted(make_model(), init="olora", rank=33)
     assert caught.value.problems[0].key == "adapter.rank"
+
+
+def test_eva_begins_with_what_its_layers_read() -> None:
+    torch.manual_seed(1)
+    lora = adapted(make_model(), init="eva", rank=3, rank_pattern={"v_proj": 2})
+    read: list[torch.Tensor] = []
+    layer = lora.model.base_model.model.model.layers[1].self_attn.v_proj
+    layer.register_forward_pre_hook(lambda _, given: read.append(given[0].detach().flatten(0, 1)))
+    with torch.no_grad():
+        lora.begin([{"input_ids": torch.randint(5, 9, (4, 48))} for _ in range(3)])
+    seen = torch.cat(read)
+    seen = seen - seen.mean(dim=0)
+    found = layer.lora_A["default"].weight
+    most = torch.linalg.svd(seen, full_matrices=False).Vh[:2]
+    assert found.shape == (2, 64) and not layer.lora_B["default"].weight.any()
+    assert (seen @ found.T).square().sum() > 0.9 * (seen @ most.T).square().sum()
+
+
+def test_a_batch_with_fewer_tokens_than_ranks_is_refused_by_eva() -> None:
+    with pytest.raises(EngineError, match=r"adapter\.init"):
+        adapted(make_model(), init="eva", rank=16).begin([{"input_ids": torch.tensor([[5, 6, 7]])}])
+
+
+@pytest.mark.parametrize("tied", [False, True])
+def test_the_ends_train_in_float32_beside_a_base_in_16_bits_that_stays(tied: bool) -> None:
+    base, ids = make_model(tie_word_embeddings=tied).bfloat16(), torch.arange(24)[None]
+    logits = base(input_ids=ids).logits
+    lora = adapted(base, modules_to_save="both")
+    whole = {name: one for name, one in lora.model.named_parameters() if ".modules_to_save." in name}
+    assert {one.dtype for one in whole.values()} == {torch.float32} and len(whole) == (1 if tied else 2)
+    lora.model(input_ids=ids, labels=ids).loss.backward()
+    assert all(one.grad is not None and one.grad.any() for one in whole.values())
+    with lora.model.disable_adapter():
+        assert torch.equal(lora.model(input_ids=ids).logits, logits)
+    lora.finish()
+    kept = [one for name, one in lora.model.named_parameters() if ".modules_to_save." in name]
+    assert {one.dtype for one in kept} == {torch.bfloat16} and len(kept) == len(whole), "as it is used, and still tied"
+
+
+@pytest.mark.parametrize("token", ["<c>", "<b>"])
+def test_a_token_that_has_no_embedding_is_refused(token: str) -> None:
+    with pytest.raises(TuituneError) as caught:
+        adapted(make_model(), trainable_tokens=[token])
+    assert caught.value.problems[0].key == "adapter.trainable_tokens" and token in caught.value.problems[0].message
+
+
+def test_two_random_matrices_whose_product_is_zero() -> None:
+    model = adapted(make_model().bfloat16(), init="orthogonal", dropout=0.0).model
+    layer = model.base_model.model.model.layers[0].self_attn.q_proj
+    first, second = layer.lora_A["default"].weight, layer.lora_B["default"].weight
+    assert first.abs().min() > 0 and second.abs().min() > 0 and (second @ first).abs().max() < 1e-6

@@ -47,7 +47,8 @@ def another(one: Setting) -> Any:
         return 1 + (one.default if isinstance(one.default, int) else 1)
     if one.kind == "number":
         return one.default / 2 if one.default else 0.75
-    return {"list": ["0" * 16], "table": {"prompt": "question"}}.get(one.kind, "another")
+    other = {"list": ["0" * 16], "table": {"prompt": "question"}, "counts": {"q_proj": 8}}
+    return other.get(one.kind, "another")
 
 
 @pytest.mark.parametrize("one", settings(), ids=lambda one: one.key)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.hardware.folders import TINY, model_folder
+from tests.hardware.folders import TINY, llama_tensors, model_folder
 from tests.planning.checks.test_preflight import CARD, ROWS, rows
 from tuitune.planning.preflight import Check, check
 from tuitune.recipe.overrides import with_values
@@ -49,6 +50,39 @@ REFUSED: list[tuple[str, Settings, list[Settings]]] = [
     ("adapter.layers", {"adapter.layers": "1-0"}, [{"adapter.layers": "0"}]),
     ("adapter.layers", EXPERTS | {"adapter.layers": "0", "adapter.dropout": 0.0}, [{"adapter.layers": ""}]),
     ("adapter.rank", {"adapter.init": "olora", "adapter.rank": 512}, [{"adapter.rank": 8}]),
+    ("adapter.rank", {"adapter.init": "eva", "adapter.rank": 17}, [{"adapter.rank": 16}]),
+    ("adapter.rank", {"adapter.init": "orthogonal", "adapter.rank": 7}, [{"adapter.rank": 8}]),
+    (
+        "adapter.rank_pattern",
+        {"adapter.init": "pissa", "adapter.rank": 8, "adapter.rank_pattern": {"k_proj": 9}},
+        [{"adapter.rank_pattern": {"k_proj": 8}}],
+    ),
+    ("adapter.rank_pattern", {"adapter.rank_pattern": {"k_porj": 8}}, [{"adapter.rank_pattern": {"k_proj": 8}}]),
+    ("adapter.alpha_pattern", {"adapter.alpha_pattern": {"up_proj": 8}}, [{"adapter.alpha_pattern": {"q_proj": 8}}]),
+    (
+        "adapter.rank_pattern",
+        EXPERTS
+        | {"adapter.targets": ["o_proj", "w1", "w2", "w3"], "adapter.rank_pattern": {"w1": 8}, "adapter.dropout": 0.0},
+        [{"adapter.rank_pattern": {"o_proj": 8}}],
+    ),
+    ("adapter.layers", {"adapter.layers": "last 2"}, [{"adapter.layers": "last 1"}]),
+    ("adapter.layers", {"adapter.method": "none", "adapter.layers": "3"}, [{"adapter.layers": "0"}]),
+    (
+        "adapter.modules_to_save",
+        {"model.id": "tied", "adapter.modules_to_save": "head"},
+        [{"adapter.modules_to_save": "both"}],
+    ),
+    (
+        "adapter.trainable_tokens",
+        {"adapter.trainable_tokens": ["<|ent|>"]},
+        [{"adapter.trainable_tokens": ["<|end|>"]}],
+    ),
+    ("adapter.trainable_tokens", {"adapter.trainable_tokens": ["a", "a"]}, [{"adapter.trainable_tokens": ["a"]}]),
+    (
+        "adapter.trainable_tokens",
+        {"adapter.trainable_tokens": ["a"], "adapter.modules_to_save": "embeddings"},
+        [{"adapter.modules_to_save": "none"}, {"adapter.trainable_tokens": []}],
+    ),
     (
         "adapter.target_rank",
         {"adapter.method": "adalora", "adapter.target_rank": 12},
@@ -113,6 +147,11 @@ def base(tmp_path: Path) -> Path:
     """Models and rows, good and bad."""
     packed = {"packed": ("U8", [64], 64)}
     model_folder(tmp_path / "tiny")
+    (tmp_path / "tiny/tokenizer.json").write_text(
+        json.dumps({"added_tokens": [{"id": 1, "content": "<|end|>"}], "model": {"vocab": {"a": 0}}})
+    )
+    tied = {name: one for name, one in llama_tensors(TINY).items() if name != "lm_head.weight"}
+    model_folder(tmp_path / "tied", {**TINY, "tie_word_embeddings": True}, tied)
     stored = {"quantization_config": {"quant_method": "bitsandbytes", "load_in_4bit": True}}
     model_folder(tmp_path / "quantized", {**TINY, **stored}, packed)
     gpt2 = {"n_embd": 48, "n_layer": 2, "n_head": 4, "n_positions": 256, "vocab_size": 400}

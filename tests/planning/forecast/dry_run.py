@@ -112,8 +112,10 @@ def peak(recipe: Recipe, config: dict[str, Any], *, gpu: bool = True, flash: boo
         every_one = patch.object(torch.Tensor, "nonzero", lambda learned: torch.arange(len(learned))[:, None])
         stack.enter_context(_as_on_a_gpu(flash, formats.autocast is not None) if gpu else every_one)
         base = _meta_model(recipe, config, formats)
+        vocabulary = types.SimpleNamespace(get_vocab=lambda: {"<|end|>": 1})
         with torch.device("meta"):
-            model = adapt(types.SimpleNamespace(model=base, commit=None), recipe, 100).model  # type: ignore[arg-type]
+            whole: Any = types.SimpleNamespace(model=base, commit=None, tokenizer=vocabulary)
+            model = adapt(whole, recipe, 100).model
         copied = recipe.optimises.compares and recipe.method.trains_base
         reference = copy.deepcopy(base).requires_grad_(False) if copied else None
         stack.enter_context(FakeTensorMode())
@@ -200,7 +202,8 @@ def _step(
 ) -> None:
     training = recipe.training
     trained = [weight for weight in model.parameters() if weight.requires_grad]
-    optimizer = torch.optim.AdamW(trained, foreach=training.optimizer == "adamw_torch")
+    fused, foreach = (training.optimizer == name for name in ("adamw_torch_fused", "adamw_torch"))
+    optimizer = torch.optim.AdamW(trained, fused=fused, foreach=foreach)
     live.stage = "optimizer"
     for weight in trained:
         weight.grad = torch.empty_like(weight)

@@ -24,6 +24,8 @@ FP16, FP32 = {"training__precision": "fp16"}, {"training__precision": "fp32"}
 ADALORA = {"adapter__method": "adalora", "adapter__initial_rank": 24}
 IA3 = {"adapter__method": "ia3", "adapter__targets": ["k_proj", "v_proj", "down_proj"]}
 EVERY_WEIGHT = {"adapter__method": "none"}
+LAST_LAYER = EVERY_WEIGHT | {"adapter__layers": "last 1", "adapter__freeze_embeddings": True}
+TOKENS = {"adapter__trainable_tokens": ["<|end|>"]}
 ATTENTION = ["q_proj", "k_proj", "v_proj", "o_proj"]
 WITH_EXPERTS = {
     "mixtral-8x7b": {"adapter__targets": [*ATTENTION, "w1", "w2", "w3"]},
@@ -76,6 +78,10 @@ MORE: list[tuple[str, dict[str, Any]]] = [
         ("llama-8b", ADALORA | DROPOUT),
         ("qwen3-8b", IA3 | CHECKPOINTING),
         ("llama-8b", EVERY_WEIGHT),
+        ("llama-8b", LAST_LAYER),
+        ("llama-1b", {"adapter__modules_to_save": "both"}),
+        ("llama-1b", TOKENS | CHECKPOINTING),
+        ("llama-8b", {"adapter__layers": "last 1", "adapter__rank_pattern": {"q_proj": 256}}),
         ("llama-8b", PAIRS | CHECKPOINTING),
         ("llama-8b", LABELLED),
         ("llama-8b", SCORED),
@@ -104,6 +110,12 @@ WHOLE: list[tuple[str, dict[str, Any]]] = [
     ("gemma3-4b", {}),
     ("qwen2-7b", DROPOUT | CHECKPOINTING),
     ("llama-1b", EVERY_WEIGHT),
+    ("llama-1b", EVERY_WEIGHT | {"adapter__layers": "last 4"}),
+    ("llama-8b", LAST_LAYER | CHECKPOINTING),
+    ("llama-8b", TOKENS | NF4 | CHECKPOINTING),
+    ("llama-8b", {"adapter__modules_to_save": "head"}),
+    ("llama-1b", {"adapter__modules_to_save": "both"} | ON_CPU),
+    *(("llama-1b", PAIRS | more) for more in (TOKENS, {"adapter__modules_to_save": "both"})),
     ("llama-1b", FP32 | CHECKPOINTING),
     ("mixtral-8x7b", NF4),
     ("mixtral-8x7b", CHECKPOINTING),

@@ -80,6 +80,12 @@ def test_a_lora_configuration(folder: Path) -> None:
         ("deepspeed: z3.json", {}, "lost"),
         ("use_galore: true", {}, "lost"),
         ("finetuning_type: full", {"adapter.method": "none"}, "carried"),
+        (
+            "finetuning_type: freeze",
+            {"adapter.method": "none", "adapter.layers": "last 2", "adapter.freeze_embeddings": True},
+            "carried",
+        ),
+        ("additional_target: embed_tokens,lm_head", {"adapter.modules_to_save": "both"}, "carried"),
     ],
 )
 def test_a_line_becomes(line: str, settings: dict[str, object], kind: str, folder: Path) -> None:

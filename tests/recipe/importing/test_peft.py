@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -142,6 +143,30 @@ def test_the_arguments_can_be_named_instead(tmp_path: Path) -> None:
 def test_layers_come_over_by_their_numbers(tmp_path: Path) -> None:
     found = of_json(tmp_path, {**ADAPTER, "layers_to_transform": [9, 8, 10]}, "adapter_config.json", DATA)
     assert settings_of(found)["adapter.layers"] == "8, 9, 10"
+
+
+def test_what_stands_beside_the_matrices_comes_over(tmp_path: Path) -> None:
+    more = {
+        "modules_to_save": ["embed_tokens", "model.lm_head"],
+        "rank_pattern": {"q_proj": 4},
+        "alpha_pattern": {},
+        "init_lora_weights": "eva",
+    }
+    got = settings_of(of_json(tmp_path, {**ADAPTER, **more}, "adapter_config.json", DATA))
+    assert (got["adapter.modules_to_save"], got["adapter.rank_pattern"]) == ("both", {"q_proj": 4})
+    assert got["adapter.init"] == "eva"
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("modules_to_save", ["embed_tokens", "score"]),
+        ("rank_pattern", {"^model.layers.0.*": 4}),
+        ("trainable_token_indices", [5, 6]),
+    ],
+)
+def test_what_cannot_stand_beside_them_is_named(tmp_path: Path, key: str, value: Any) -> None:
+    assert said_of(of_json(tmp_path, {**ADAPTER, key: value}, "adapter_config.json", DATA), key)[0] == "lost"
 
 
 def test_settings_are_found_by_the_names_that_peft_has_for_them(tmp_path: Path) -> None:

@@ -25,6 +25,7 @@ from transformers.trainer import OPTIMIZER_NAME, SCHEDULER_NAME, TRAINER_STATE_N
 
 from tuitune.engine.control.tuning import MULTIPLE
 from tuitune.engine.evaluation.evaluate import HeldOutLoss
+from tuitune.engine.evaluation.generate import undisturbed
 from tuitune.engine.methods.adapted import Adapted
 from tuitune.engine.process.failures import EngineError, disk_full, explain, first_line, out_of_memory
 from tuitune.engine.result.artefact import save_tokenizer
@@ -33,6 +34,12 @@ from tuitune.runs.store.checkpoints import Checkpoint
 from tuitune.runs.store.directory import Run
 
 _INTEGERS = {1: torch.int8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
+_READ = frozenset({
+    "input_ids", "attention_mask", "position_ids", "cu_seq_lens_q", "cu_seq_lens_k", "max_length_q", "max_length_k",
+    "document_lengths",
+})  # fmt: skip
+"""What of a batch the model's decoder takes; the rest is for the loss and the records."""
+
 _MISFITS = (OSError, ValueError, KeyError, TypeError, RuntimeError)
 
 
@@ -128,7 +135,20 @@ class Durable(Trainer):
         self._former = checkpoint
         if checkpoint and checkpoint.manifest:
             self.take_back(checkpoint.manifest.get("trainer") or {})
+        if checkpoint is None:
+            with undisturbed(self.model), self.accelerator.autocast():
+                self.adapted.begin(self._batches())
+            self._untrained = _bit_sums(self.model)
         self.train(resume_from_checkpoint=str(checkpoint.path) if checkpoint else None)
+
+    def _batches(self) -> Iterator[dict[str, Any]]:
+        """The training rows in batches, in their order, as the model's decoder takes them."""
+        size = self.args.per_device_train_batch_size
+        for start in range(0, len(self.train_dataset), size):
+            columns = self.train_dataset[start : start + size]
+            rows = [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
+            batch = self._prepare_inputs(self.data_collator(rows))
+            yield {name: value for name, value in batch.items() if name in _READ}
 
     def take_over(self, checkpoint: Checkpoint, total_steps: int) -> None:
         """Be where `checkpoint` was saved, when nothing is left to train of a run of `total_steps`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from safetensors import SafetensorError
 from torch import Tensor
 
 from tuitune.engine.process.failures import EngineError, first_line
+from tuitune.engine.tokens.collator import Batch
 
 _CARD = "README.md"
 
@@ -23,6 +25,11 @@ class Adapted:
 
     def __init__(self, model: Any) -> None:
         self.model = model
+
+    def begin(self, batches: Iterable[Batch]) -> None:
+        """The run begins: look at its rows, as the model's decoder takes them, in evaluation mode. Not done again in a
+        later life, which takes what was found here from its checkpoint.
+        """
 
     def penalty(self) -> Tensor | None:
         """What each step's gradient counts besides the objective's loss, which is recorded without it."""

@@ -13,7 +13,7 @@ from transformers.pytorch_utils import Conv1D
 
 from tuitune.engine.load.model import Base
 from tuitune.planning.targets import bears, expert_problems, numbered, resolve_targets
-from tuitune.problem import TuituneError
+from tuitune.problem import Problem, TuituneError
 from tuitune.recipe.schema import Recipe
 
 _ROUTERS = frozenset({"gate", "router", "shared_expert_gate"})
@@ -46,6 +46,15 @@ def put_on(base: Base, recipe: Recipe, config: PeftConfig) -> PeftModel:
     if not Path(recipe.model.id).exists() and not recipe.model.id.startswith("bundled:"):
         config.base_model_name_or_path, config.revision = recipe.model.id, base.commit or recipe.model.revision
     return adapted
+
+
+def blocks(model: PreTrainedModel) -> nn.ModuleList:
+    """The layers that the model counts. TuituneError where they are nowhere in one list."""
+    count = getattr(model.config.get_text_config(), "num_hidden_layers", None)
+    for module in model.get_decoder().modules():
+        if isinstance(module, nn.ModuleList) and len(module) == count:
+            return module
+    raise TuituneError(Problem("adapter.layers", "this model does not keep its layers in one list; leave it empty"))
 
 
 def linear_names(model: PreTrainedModel) -> list[str]:

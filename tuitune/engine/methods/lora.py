@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,12 @@ from torch import Tensor, nn
 from torch.nn.functional import linear
 
 from tuitune.engine.load.model import Base
+from tuitune.engine.methods import beside, eva
 from tuitune.engine.methods.adapted import Adapted
-from tuitune.engine.methods.layers import chosen, put_on
+from tuitune.engine.methods.layers import chosen, linear_names, put_on
+from tuitune.engine.tokens.collator import Batch
 from tuitune.methods.lora import SUBTRACTED
-from tuitune.planning.targets import too_narrow
+from tuitune.planning.targets import too_narrow, with_patterns
 from tuitune.problem import Problem, TuituneError
 from tuitune.recipe.schema import Recipe
 
@@ -25,10 +28,15 @@ _NAME, _STATE = "default", "initial_adapter.safetensors"
 
 def adapt(base: Base, recipe: Recipe, total_steps: int) -> Adapted:
     """The base, frozen, with the adapter on it. Raises TuituneError where a target cannot be adapted."""
-    wanted = recipe.adapter
+    told = chosen(base, recipe)
+    names, kind = linear_names(base.model), base.model.config.model_type
+    wanted = with_patterns(recipe.adapter, told["target_modules"], names, kind)
     config = LoraConfig(
-        **chosen(base, recipe),
+        **told,
+        **beside.wanted(base, recipe),
         r=wanted.rank,
+        rank_pattern=dict(wanted.rank_pattern),
+        alpha_pattern=dict(wanted.alpha_pattern),
         lora_alpha=wanted.alpha,
         lora_dropout=wanted.dropout,
         bias=wanted.bias,
@@ -37,12 +45,16 @@ def adapt(base: Base, recipe: Recipe, total_steps: int) -> Adapted:
         init_lora_weights="gaussian" if wanted.init == "gaussian" else True,
     )
     model = put_on(base, recipe, config)
-    if wanted.init not in SUBTRACTED:
-        return Lora(model, wanted.lora_plus)
+    beside.settle(model)
     sizes = {name: (layer.in_features, layer.out_features) for name, layer in _layers(model).items()}
     if problem := too_narrow(wanted, sizes):
         raise TuituneError(problem)
-    return Subtracted(model, wanted.lora_plus, wanted.init)
+    if wanted.init in SUBTRACTED:
+        return Subtracted(model, wanted.lora_plus, wanted.init)
+    if wanted.init == "orthogonal":
+        for layer in _layers(model).values():
+            _make_orthogonal(layer)
+    return Eva(model, wanted.lora_plus) if wanted.init == "eva" else Lora(model, wanted.lora_plus)
 
 
 class Lora(Adapted):
@@ -55,6 +67,16 @@ class Lora(Adapted):
     def rate(self, name: str, weight: Tensor) -> float:
         """As PEFT's `create_loraplus_optimizer` has it: biases and magnitudes train as the second matrices do."""
         return self._ratio if ".lora_B." in name or weight.ndim == 1 else 1.0
+
+    def finish(self) -> None:
+        beside.finish(self.model)
+
+
+class Eva(Lora):
+    """A LoRA that begins with what its layers read."""
+
+    def begin(self, batches: Iterable[Batch]) -> None:
+        eva.begin(self.model, _layers(self.model), _NAME, batches)
 
 
 class Subtracted(Lora):
@@ -85,9 +107,13 @@ class Subtracted(Lora):
 
     def finish(self) -> None:
         """What is subtracted becomes a part of the adapter, which has twice the rank then (PiSSA, appendix C)."""
+        super().finish()
         config = self.model.peft_config[_NAME]
         config.r *= 2
-        config.lora_alpha *= 2**0.5 if config.use_rslora else 2
+        config.rank_pattern = {name: 2 * rank for name, rank in config.rank_pattern.items()}
+        more = 2**0.5 if config.use_rslora else 2
+        config.lora_alpha *= more
+        config.alpha_pattern = {name: more * alpha for name, alpha in config.alpha_pattern.items()}
         for initial in self._initial.values():
             initial.join()
 
@@ -131,6 +157,18 @@ class _Initial:
         first, second = self.pair["A"], self.pair["B"]
         began = linear(linear(given[0].to(first.dtype), first), second) * layer.scaling[_NAME]
         return result - began.to(result.dtype)
+
+
+def _make_orthogonal(layer: LoraLayer) -> None:
+    """As PEFT's `orthogonal_init`, in the adapter's own format: PEFT's is that of the base, which of quantized weights
+    holds no such numbers, and in 16 bits makes the product of both matrices differ from zero.
+    """
+    rank = layer.r[_NAME]
+    rows = torch.linalg.qr(torch.randn(rank, rank)).Q
+    first = (torch.randn(layer.in_features, rank // 2) @ rows[0::2]).T / 10
+    second = torch.randn(layer.out_features, rank // 2) @ rows[1::2] / 10
+    layer.lora_A[_NAME].weight.data.copy_(first)
+    layer.lora_B[_NAME].weight.data.copy_(second)
 
 
 def _layers(model: PeftModel) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from accelerate.utils import extract_model_from_parallel
 from peft import PeftModel, get_peft_model_state_dict
+from peft.utils.other import ModulesToSaveWrapper
 from peft.utils.save_and_load import load_peft_weights
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
@@ -105,14 +106,14 @@ def _check_adapter(model: PeftModel, base: Base, folder: Path) -> float:
         raise EngineError(f"the saved adapter lacks {', '.join(sorted(missing))}")
     if strays := [name for name in names - ADAPTER_FILES if name.endswith((".safetensors", ".bin", ".pt", ".pth"))]:
         raise EngineError(f"the saved adapter has extra weights: {', '.join(sorted(strays))}")
-    saved, trained = _numbers(weights), sum(weight.numel() for weight in model.parameters() if weight.requires_grad)
-    if saved != trained:
-        raise EngineError(f"the saved adapter holds {saved:,} numbers, but {trained:,} were trained")
-    _same_tensors(
-        get_peft_model_state_dict(model, save_embedding_layers=False), load_peft_weights(folder, device="cpu")
-    )
+    trained = get_peft_model_state_dict(model, save_embedding_layers=False)
+    _same_tensors(trained, load_peft_weights(folder, device="cpu"))
+    saved = {(tensor.data_ptr(), tensor.shape): tensor.numel() for tensor in trained.values()}
+    told = sum(weight.numel() for weight in model.parameters() if weight.requires_grad)
+    if _numbers(weights) != sum(tensor.numel() for tensor in trained.values()) or sum(saved.values()) != told:
+        raise EngineError(f"the saved adapter holds {sum(saved.values()):,} numbers, but {told:,} were trained")
     before = probe(extract_model_from_parallel(model, keep_fp32_wrapper=False), base)
-    after = probe(PeftModel.from_pretrained(model.unload(), folder), base)
+    after = probe(PeftModel.from_pretrained(_bare(model), folder), base)
     largest = float(before.abs().max())
     if not math.isfinite(largest):
         raise EngineError(
@@ -120,6 +121,14 @@ def _check_adapter(model: PeftModel, base: Base, folder: Path) -> float:
             'training.precision = "bf16" (cards from Ampere on) or "fp32"'
         )
     return _accepted(float((before - after).abs().max()), 4 * torch.finfo(base.model.dtype).eps * largest)
+
+
+def _bare(model: PeftModel) -> Any:
+    """The base as it was; PEFT would leave what was trained whole in it."""
+    for module in model.modules():
+        if isinstance(module, ModulesToSaveWrapper):
+            module.set_adapter([])
+    return model.unload()
 
 
 def _same_tensors(trained: dict[str, Tensor], saved: dict[str, Tensor]) -> None:

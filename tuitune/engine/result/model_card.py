@@ -95,7 +95,7 @@ def _settings(recipe: Recipe, base: Base, data: Prepared, steps: int) -> dict[st
         settings["base revision"] = base.commit
     targets = adapter.targets if isinstance(adapter.targets, str) else ", ".join(adapter.targets)
     if made_of := recipe.method.recorded(adapter, targets):
-        settings["adapter"] = made_of
+        settings["trained" if recipe.method.trains_base else "adapter"] = made_of
     return settings
 
 

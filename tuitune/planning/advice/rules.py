@@ -73,6 +73,8 @@ def _length(now: Situation) -> Iterator[Advice]:
 
 def _rank(now: Situation) -> Iterator[Advice]:
     total, method = now.model.facts.parameters if now.model.facts else None, now.recipe.method
+    if method.uses("modules_to_save") and now.recipe.adapter.modules_to_save != "none":
+        return
     if not method.rank(now.recipe.adapter) or not now.trainable or not total or now.trainable <= total / 2:
         return
     sizes = f"{count_text(now.trainable)} parameters, the model {count_text(total)}"

@@ -1,8 +1,12 @@
-"""Tokens that were added to a tokenizer alone: the model has no embedding for them, and training on one fails."""
+"""Tokens that are not there: added to a tokenizer alone, so that the model has no embedding for them and training on
+one fails; or to be trained by a name that the vocabulary does not have.
+"""
 
 from __future__ import annotations
 
+import difflib
 import json
+from collections.abc import Iterable
 from itertools import islice
 from pathlib import Path
 
@@ -15,6 +19,11 @@ from tuitune.text import clean
 
 _BEGINNING = 4 << 20
 """Bytes of a tokenizer.json that hold its added tokens: they stand before its vocabulary."""
+
+_WHOLE = 128 << 20
+"""More bytes than any tokenizer.json has."""
+
+TRAINABLE = "adapter.trainable_tokens"
 
 _SAMPLE = 200
 _KEY = '"added_tokens"'
@@ -41,6 +50,33 @@ def beyond(token: str, number: int, rows: int) -> str:
         "added only to the tokenizer. Use a model whose embeddings were resized too (resize_token_embeddings), or "
         "remove the token"
     )
+
+
+def absent_tokens(recipe: Recipe, folder: Path | None) -> list[Problem]:
+    """A problem for each token that is to be trained and that the model's tokenizer.json does not have."""
+    wanted = recipe.adapter.trainable_tokens if recipe.method.uses("trainable_tokens") else []
+    if not wanted or folder is None or (known := _vocabulary(folder)) is None:
+        return []
+    return [Problem(TRAINABLE, no_token(token, known)) for token in wanted if token not in known]
+
+
+def no_token(token: str, known: Iterable[str]) -> str:
+    """What is wrong with a token that is none of the vocabulary's, with one that may be meant."""
+    marked = [one for one in known if one.startswith("<")]
+    near = difflib.get_close_matches(token, marked, n=1)
+    guess = f" (did you mean {clean(near[0], limit=60)}?)" if near else ""
+    return f"the vocabulary has no token {clean(token, limit=60)}{guess}; write it as tokenizer.json does, or remove it"
+
+
+def _vocabulary(folder: Path) -> set[str] | None:
+    """Every token in a tokenizer.json; None where it cannot be read."""
+    try:
+        told = json.loads(plain.head(folder / "tokenizer.json", _WHOLE))
+        ordinary = told["model"]["vocab"]
+        pieces = ordinary if isinstance(ordinary, dict) else [str(piece[0]) for piece in ordinary]
+        return {*pieces, *(str(entry["content"]) for entry in told.get("added_tokens") or [])}
+    except (OSError, ValueError, KeyError, TypeError, IndexError, RecursionError):
+        return None
 
 
 def _added(folder: Path, vocab: int) -> dict[str, int]:

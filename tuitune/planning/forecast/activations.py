@@ -7,7 +7,8 @@ dry runs of the real step on fake tensors (`tests/planning/forecast/test_dry_run
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from tuitune.hardware.model_facts import Experts, Linear, ModelFacts
 from tuitune.methods.ia3 import FEED_FORWARD
@@ -42,7 +43,10 @@ class TrainingStep:
     longest document in tokens, which counts where scores are written out: by the eager attention, or (`softcap`) by
     ours, document by document. `repeated`: keys and values are repeated for all heads, where no kernel groups them.
     `padded`: batches are rectangles, with a mask over them; `scores`: the model has a head of one score. `bits` of the
-    frozen weights; `rank` of the adapter's matrices, 0 for vectors that scale.
+    frozen weights; `rank` of the adapter's matrices, 0 for vectors that scale, with those of some layers by name in
+    `ranks`. `trained`: the model's own weights are, in a `share` of the layers that gradients reach: the last `reached`
+    ones, all where that is None. `head` and `embeddings`: these are trained. `tokens_merged`: trained rows of the
+    embeddings are written into a copy of them, which the head takes too where it is the same matrix.
     """
 
     tokens: int
@@ -60,8 +64,18 @@ class TrainingStep:
     dora: bool = False
     scores: bool = False
     rank: int = 16
+    ranks: Mapping[str, int] = field(default_factory=dict)
+    share: float = 1.0
+    reached: int | None = None
+    head: bool = False
+    embeddings: bool = False
+    tokens_merged: bool = False
     experts: tuple[Linear, ...] = ()
     """The parameters of experts that have an adapter, as the layers that they are for each."""
+
+    def rank_of(self, linear: Linear) -> int:
+        """The rank of the adapter of a layer."""
+        return self.ranks.get(linear.name, self.rank)
 
     @property
     def results(self) -> int:
@@ -108,13 +122,28 @@ def peak(facts: ModelFacts, wide: Widths, step: TrainingStep, *, on_gpu: bool) -
     layers = _layers(facts, wide, step)
     kept, inside = sum(one.count * one.kept for one in layers), 0.0
     if step.checkpointing:
-        kept, inside = step.tokens * wide.hidden * step.stream * wide.layers, max(one.kept for one in layers)
-    head = loss_head(wide, step, on_gpu=on_gpu)
+        kept, inside = step.tokens * wide.hidden * step.stream * reached(wide, step), max(one.kept for one in layers)
+    head = loss_head(wide, step, on_gpu=on_gpu, tied=facts.one_matrix)
     at_head = kept + ends_bytes(wide, step)
     feed_forward = kept + inside + _feed_forward_at_work(facts, wide, step)
     attention = kept + inside - layers[0].feed_forward + _attention_at_work(facts, step)
     at_work = max(feed_forward, attention)
     return (round(at_head), round(head)) if at_head + head > at_work else (round(at_work), 0)
+
+
+def reached(wide: Widths, step: TrainingStep) -> int:
+    """How many layers gradients reach: those before them keep nothing."""
+    return wide.layers if step.reached is None else step.reached
+
+
+def at_embeddings(wide: Widths, step: TrainingStep, *, tied: bool) -> int:
+    """Bytes at the end of the backward pass, besides the gradients that stay: that of all embeddings where only some of
+    their rows are trained; and where the head is the same matrix, its gradient and the sum of both.
+    """
+    matrix = wide.vocab * wide.hidden
+    weights = step.formats.weights if step.trained else step.formats.adapter
+    both = 2 * weights * (tied and step.head and step.embeddings)
+    return matrix * (both + step.formats.weights * step.tokens_merged)
 
 
 def ends_bytes(wide: Widths, step: TrainingStep) -> int:
@@ -129,9 +158,9 @@ def saved(facts: ModelFacts, wide: Widths, step: TrainingStep) -> int:
 
 @dataclass(frozen=True)
 class _Layers:
-    """Layers that are alike: the bytes that each keeps, in its feed-forward or experts and besides."""
+    """Layers that are alike: how many gradients reach, the bytes that each keeps, in its feed-forward and besides."""
 
-    count: int
+    count: float
     besides: float
     feed_forward: float
 
@@ -146,14 +175,15 @@ def _layers(facts: ModelFacts, wide: Widths, step: TrainingStep) -> list[_Layers
     sparse = min(experts.layers, wide.layers) if experts else 0
     common = step.tokens * (_norms(facts, wide, step) + _attention(facts, wide, step)) + _dora(wide, step)
     common += step.tokens * (_base_inputs(wide, step) + _adapter_inputs(wide, step))
-    dense = _Layers(wide.layers - sparse, common, step.tokens * step.results * 3.0 * wide.inner)
-    routed = [_Layers(sparse, common, _experts(experts, step))] if experts else []
+    part = reached(wide, step) / wide.layers
+    dense = _Layers((wide.layers - sparse) * part, common, step.tokens * step.results * 3.0 * wide.inner)
+    routed = [_Layers(sparse * part, common, _experts(experts, step))] if experts else []
     return [one for one in (*routed, dense) if one.count]
 
 
-def _norms(facts: ModelFacts, wide: Widths, step: TrainingStep) -> int:
+def _norms(facts: ModelFacts, wide: Widths, step: TrainingStep) -> float:
     width = facts.norms * wide.hidden + facts.head_norms * (wide.queries + wide.keys)
-    return width * (_FLOAT32 + step.formats.weights * step.trained)
+    return width * (_FLOAT32 + step.formats.weights * step.trained * step.share)
 
 
 def _attention(facts: ModelFacts, wide: Widths, step: TrainingStep) -> int:
@@ -182,7 +212,7 @@ def _experts(experts: Experts, step: TrainingStep) -> float:
     return step.tokens * (experts.chosen * compute * copied + routing) + weights
 
 
-def _base_inputs(wide: Widths, step: TrainingStep) -> int:
+def _base_inputs(wide: Widths, step: TrainingStep) -> float:
     """What the base's own layers read: one tensor before attention, one before the feed-forward, one inside it.
 
     Under autocast each of the five layers that read the hidden state casts a copy of its own.
@@ -190,7 +220,7 @@ def _base_inputs(wide: Widths, step: TrainingStep) -> int:
     if not (step.trained or step.bits == 8):
         return 0
     readers = 2 if step.formats.weights == step.formats.compute else 5
-    return step.formats.compute * (readers * wide.hidden + wide.inner)
+    return step.formats.compute * (readers * wide.hidden + wide.inner) * (step.share if step.trained else 1)
 
 
 def _adapter_inputs(wide: Widths, step: TrainingStep) -> float:
@@ -199,9 +229,10 @@ def _adapter_inputs(wide: Widths, step: TrainingStep) -> float:
     if not step.rank:
         return _scaled(wide, step)
     number = formats.compute if formats.autocast else formats.adapter
-    between = number * step.rank * sum(linear.count for linear in step.adapted) / wide.layers
+    layers = reached(wide, step)
+    between = number * sum(step.rank_of(linear) * linear.count for linear in step.adapted) / layers
     if _casts(step) or step.mask:
-        inputs = sum((number + step.mask) * linear.inputs * linear.count / wide.layers for linear in step.adapted)
+        inputs = sum((number + step.mask) * linear.inputs * linear.count / layers for linear in step.adapted)
         return inputs + between
     tensors = {_SHARED_INPUTS.get(linear.name, linear.name): linear.inputs for linear in step.adapted}
     return number * sum(tensors.values()) + between
@@ -227,9 +258,10 @@ def _dora(wide: Widths, step: TrainingStep) -> float:
         return 0.0
     formats = step.formats
     number = formats.compute if formats.autocast else formats.adapter
-    outputs = sum(linear.outputs * linear.count for linear in step.adapted) / wide.layers
+    layers = reached(wide, step)
+    outputs = sum(linear.outputs * linear.count for linear in step.adapted) / layers
     copied = step.mask and (step.bits < 16 or formats.weights != formats.adapter)
-    weights = sum(linear.weights for linear in step.adapted) / wide.layers if copied else 0.0
+    weights = sum(linear.weights for linear in step.adapted) / layers if copied else 0.0
     return step.tokens * outputs * (number + (number if step.mask else step.results)) + number * weights
 
 
@@ -271,16 +303,22 @@ def _dora_at_work(step: TrainingStep) -> int:
     return max(map(one, step.adapted), default=0)
 
 
-def loss_head(wide: Widths, step: TrainingStep, *, on_gpu: bool) -> int:
+def loss_head(wide: Widths, step: TrainingStep, *, on_gpu: bool, tied: bool = False) -> int:
     """On a GPU, TRL's fused head: a tile of logits, and the hidden states' gradient twice. On a CPU, all logits; of
-    padded batches a tile of them too. Of a head of one score, what it reads in float32, and the gradient of that.
+    padded batches a tile of them too. The gradient of a head that is trained is in float32; that of one whose rows were
+    written into a copy is cast to the copy's format. Of a head of one score, what it reads in float32, and the gradient
+    of that.
     """
     if step.scores:
         return 2 * step.tokens * wide.hidden * _FLOAT32
-    weights = _FLOAT32 * wide.vocab * wide.hidden if step.trained else 0
+    merged = step.tokens_merged and tied
+    each = _FLOAT32 * (step.head or merged) + 2 * step.formats.weights * merged
+    weights = each * wide.vocab * wide.hidden
     tile = min(step.tokens, _TILE_ROWS) * min(wide.vocab, _TILE_COLUMNS)
+    if not on_gpu and step.padded:
+        return tile * _TILE_COPIES * _FLOAT32 + weights
     if not on_gpu:
-        logits = tile * _TILE_COPIES if step.padded else step.tokens * wide.vocab * _LOGIT_COPIES
-        return logits * _FLOAT32 + weights
+        logits = step.tokens * wide.vocab * _FLOAT32
+        return max(_LOGIT_COPIES * logits, 2 * logits + weights)
     tile *= step.formats.compute
     return tile + step.tokens * wide.hidden * (_FLOAT32 + step.formats.compute) + weights

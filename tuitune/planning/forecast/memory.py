@@ -10,9 +10,9 @@ from tuitune.hardware.gpus import Gpu
 from tuitune.hardware.host import host
 from tuitune.hardware.model_facts import Linear, ModelFacts
 from tuitune.hardware.occupancy import training_gpu
-from tuitune.planning.forecast.activations import TrainingStep, Widths, peak, widths
+from tuitune.planning.forecast.activations import TrainingStep, Widths, at_embeddings, peak, reached, widths
 from tuitune.planning.forecast.formats import Device, Formats, formats
-from tuitune.planning.targets import adapted_experts, adapted_layers, trainable_parameters
+from tuitune.planning.targets import adapted_experts, adapted_layers, in_model_names, numbered, trainable_parameters
 from tuitune.recipe.schema import Recipe
 from tuitune.units import bytes_text
 
@@ -85,12 +85,16 @@ def forecast(
     weight = numbers.weights if step.trained else numbers.adapter
     # The experts of a frozen mixture stay as loaded, whatever the bits.
     experts = numbers.weights * facts.experts.weights if facts.experts and not step.trained else 0
+    made = trained * weight if recipe.training.accumulation == 1 else 0
     activations, head = peak(facts, wide, step, on_gpu=device == "cuda")
+    last = made + at_embeddings(wide, step, tied=facts.one_matrix) - _copies(facts, wide, numbers, step)
+    if last > max(made, activations) + head:  # the copies of the weights are gone then
+        activations, head = last, 0
     parts = {
-        "weights": _weights(recipe, facts, numbers, step) - experts,
+        "weights": _weights(recipe, facts, wide, numbers, step) - experts,
         **({"experts": experts} if experts else {}),
         **({"reference": numbers.weights * facts.parameters} if step.trained and recipe.optimises.compares else {}),
-        "adapter": 0 if step.trained else trained * weight * (2 if recipe.subtracts else 1),
+        "adapter": 0 if step.trained else (trained + _subtracted(recipe, step)) * weight,
         # Kept from batch to batch while accumulating, else made as activations are freed.
         "gradients": max(0, trained * weight - (activations if recipe.training.accumulation == 1 else 0)),
         "optimizer": _optimizer(recipe, facts, step, trained, weight),
@@ -125,6 +129,8 @@ def _step(recipe: Recipe, facts: ModelFacts, wide: Widths, device: Device, numbe
     trained = recipe.method.trains_base
     dropout = adapter.dropout > 0 and recipe.method.uses("dropout")
     eager = recipe.model.attention == "eager" or (facts.softcap and not recipe.optimises.packs)
+    ends = _ends(recipe)
+    last, share = _reach(recipe, facts, wide)
     return TrainingStep(
         tokens=training.batch_size * recipe.data.max_length * recipe.optimises.sequences,
         row=recipe.data.max_length,
@@ -140,8 +146,41 @@ def _step(recipe: Recipe, facts: ModelFacts, wide: Widths, device: Device, numbe
         bits=recipe.quantization.bits,
         dora=adapter.dora and recipe.method.uses("dora"),
         rank=recipe.method.rank(adapter),
+        ranks=in_model_names(recipe, facts).rank_pattern if recipe.method.uses("rank_pattern") else {},
+        share=share,
+        reached=None if ends - {"head"} else last,
+        head="head" in ends,
+        embeddings="embeddings" in ends,
+        tokens_merged="tokens" in ends,
         experts=tuple(dict.fromkeys(adapted_experts(recipe, facts))),
     )
+
+
+def _ends(recipe: Recipe) -> set[str]:
+    """What of the model's ends is trained: "embeddings", "head", "tokens"."""
+    adapter, method = recipe.adapter, recipe.method
+    if method.trains_base:
+        return set() if adapter.freeze_embeddings else {"embeddings", "head"}
+    modules = adapter.modules_to_save if method.uses("modules_to_save") else "none"
+    tokens = {"tokens"} if method.uses("trainable_tokens") and adapter.trainable_tokens else set()
+    return tokens | {"none": set(), "both": {"embeddings", "head"}}.get(modules, {modules})
+
+
+def _reach(recipe: Recipe, facts: ModelFacts, wide: Widths) -> tuple[int, float]:
+    """How many of the last layers gradients reach where the embeddings are frozen, and which share of them is trained
+    or adapted.
+    """
+    chosen = numbered(recipe, facts.layers)
+    if chosen is None:
+        return wide.layers, 1.0
+    last = wide.layers - chosen[0]
+    return last, len(chosen) / (last if recipe.adapter.freeze_embeddings else wide.layers)
+
+
+def _subtracted(recipe: Recipe, step: TrainingStep) -> int:
+    """Numbers of the matrices that an adapter began with, where they are kept."""
+    sizes = (step.rank_of(one) * (one.inputs + one.outputs) * one.count for one in step.adapted)
+    return sum(sizes) if recipe.subtracts else 0
 
 
 def _usual_layers(wide: Widths) -> tuple[Linear, ...]:
@@ -156,10 +195,12 @@ def _usual_layers(wide: Widths) -> tuple[Linear, ...]:
 def _trained(recipe: Recipe, facts: ModelFacts, step: TrainingStep) -> int:
     if (known := trainable_parameters(recipe, facts)) is not None:
         return known
+    if step.trained:
+        return facts.parameters or 0
     return sum((step.rank * (one.inputs + one.outputs) or one.outputs) * one.count for one in step.adapted)
 
 
-def _weights(recipe: Recipe, facts: ModelFacts, numbers: Formats, step: TrainingStep) -> int:
+def _weights(recipe: Recipe, facts: ModelFacts, wide: Widths, numbers: Formats, step: TrainingStep) -> int:
     """The base's weights, with the copies that autocast makes of them. bitsandbytes quantizes the linear layers of the
     blocks; embeddings, head and norms stay as loaded.
 
@@ -171,12 +212,17 @@ def _weights(recipe: Recipe, facts: ModelFacts, numbers: Formats, step: Training
     bits = recipe.quantization.bits
     packed = _packed(facts)
     if bits == 16:
-        cast = numbers.weights != numbers.compute and (step.trained or not step.checkpointing)
-        return numbers.weights * total + numbers.compute * packed * cast
+        return numbers.weights * total + _copies(facts, wide, numbers, step)
     rows = sum(linear.outputs * linear.count for linear in facts.trunk)
     scale = (1 + 4 / 256) / 64 if recipe.quantization.double else 4 / 64
     quantized = packed + 4 * rows if bits == 8 else packed * (0.5 + scale)
     return round(quantized + numbers.weights * (total - packed))
+
+
+def _copies(facts: ModelFacts, wide: Widths, numbers: Formats, step: TrainingStep) -> int:
+    """What autocast makes of the weights of the layers that gradients reach, until these have passed."""
+    cast = step.bits == 16 and numbers.weights != numbers.compute and (step.trained or not step.checkpointing)
+    return numbers.compute * _packed(facts) * reached(wide, step) // wide.layers if cast else 0
 
 
 def _packed(facts: ModelFacts) -> int:
@@ -196,8 +242,8 @@ def _optimizer(recipe: Recipe, facts: ModelFacts, step: TrainingStep, trained: i
     name = recipe.training.optimizer
     if name == "adafactor":
         matrices = facts.linears if step.trained else step.adapted
-        rank = 0 if step.trained else 2 * step.rank
-        return 4 * sum((linear.inputs + linear.outputs + rank) * linear.count for linear in matrices)
+        sizes = (one.inputs + one.outputs + 2 * step.rank_of(one) * (not step.trained) for one in matrices)
+        return 4 * sum(size * one.count for size, one in zip(sizes, matrices, strict=True))
     bytes_each = {
         "adamw_torch_fused": 2.0 * weight,
         "adamw_torch": 3.0 * weight,
@@ -214,6 +260,8 @@ def _assumptions(recipe: Recipe, facts: ModelFacts, step: TrainingStep) -> tuple
     found = [f"{step.tokens:,} tokens in a batch: batch size × max length{answers}, all rows full"]
     if not facts.linears:
         found.append("the layout of this model is unknown; its layers are assumed to be like Llama's")
+    if step.trained and trainable_parameters(recipe, facts) is None:
+        found.append("how large single layers of this model are is not known; every weight is counted as trained")
     if facts.experts and recipe.quantization.bits < 16:
         found.append("the experts stay in 16 bits: bitsandbytes quantizes only linear layers")
     if recipe.training.optimizer.startswith("paged"):

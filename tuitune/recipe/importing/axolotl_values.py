@@ -100,7 +100,7 @@ def unfrozen(value: Any, table: Table) -> Outcome:
     if is_off(value):
         return carried("off")
     if is_off(table.get("adapter")):
-        return refused("it trains a part of the weights, and tuitune trains all of them or an adapter")
+        return refused("it trains weights by patterns of their names, and tuitune trains layers whole (adapter.layers)")
     return carried("the base is frozen beside an adapter")
 
 

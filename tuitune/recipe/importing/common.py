@@ -17,7 +17,9 @@ from tuitune.recipe.importing.outcomes import (
     claimed,
     fixed,
     is_off,
+    is_whole,
     lost,
+    missing,
     to,
 )
 from tuitune.recipe.values import shown
@@ -33,15 +35,6 @@ RESUMED = "a recipe describes a new run; `tuitune resume RUN` resumes one"
 
 _ADAMW_8 = "tuitune's AdamW with 8-bit states is bitsandbytes'"
 _NEAREST_ADAMW = "tuitune does not have this optimizer; AdamW is the nearest, and may want another learning rate"
-
-ADAPTER = {
-    "modules_to_save": "tuitune cannot train whole modules beside an adapter yet",
-    "target_parameters": "tuitune cannot adapt single parameters yet: experts that lie in them stay as they are",
-    "rank_pattern": "tuitune has one rank for all layers",
-    "alpha_pattern": "tuitune has one alpha for all layers",
-    "trainable_token_indices": "tuitune cannot train single tokens yet",
-}
-"""Settings of an adapter by PEFT's names, and why they are lost until a setting takes them."""
 
 _ONE_RATE = "tuitune has one learning rate for all of an adapter yet"
 rate_ratio = claimed(_ONE_RATE, "loraplus_lr_ratio")
@@ -93,6 +86,51 @@ def begins(value: Any, table: Table) -> Outcome:
     why = f"{shown(value)}: tuitune begins with LoRA's own weights"
     name = value.partition("_niter_")[0] if isinstance(value, str) else value
     return lost(why) if name is False else claimed(why, "init_lora_weights")(name, table)
+
+
+_ENDS = {"embed_tokens": "embeddings", "wte": "embeddings", "lm_head": "head", "embed_out": "head"}
+
+
+def modules_to_save(value: Any, _: Table) -> Outcome:
+    """What is trained whole beside an adapter: here the ends of the model."""
+    if is_off(value):
+        return carried("off")
+    names = value if isinstance(value, list) else str(value).split(",")
+    ends = {_ENDS.get(str(name).strip().rpartition(".")[2]) for name in names}
+    if None in ends:
+        return lost(f"{shown(value)}: tuitune trains the embeddings and the output head whole, and nothing else")
+    return carried(adapter__modules_to_save="both" if len(ends) == 2 else ends.pop())
+
+
+def _pattern(key: str) -> Single:
+    """Another rank or alpha for some of the targets; PEFT takes patterns of whole names too."""
+
+    def rule(value: Any, _: Table) -> Outcome:
+        if is_off(value):
+            return carried("off")
+        pairs = dict(value) if isinstance(value, dict) else {"": value}
+        if all(str(name).isidentifier() and is_whole(one) for name, one in pairs.items()):
+            return Outcome("carried", {key: pairs})
+        return lost(f"{shown(value)}: tuitune takes the names of target modules here")
+
+    return rule
+
+
+ADAPTER: Rules = {
+    "modules_to_save": modules_to_save,
+    "target_parameters": missing(
+        "tuitune adapts the experts of a mixture by the names of their layers in adapter.targets"
+    ),
+    "rank_pattern": _pattern("adapter.rank_pattern"),
+    "alpha_pattern": _pattern("adapter.alpha_pattern"),
+    "trainable_token_indices": missing("tuitune takes tokens by their text; name them in adapter.trainable_tokens"),
+}
+"""Settings of an adapter by PEFT's names."""
+
+
+def last_layers(count: int) -> Outcome:
+    """The last layers are trained, and neither the others nor the ends of the model."""
+    return carried(adapter__method="none", adapter__layers=f"last {count}", adapter__freeze_embeddings=True)
 
 
 optimizer: Single = to(

@@ -54,8 +54,15 @@ def preference_loss(value: Any, table: Table) -> Outcome:
     return claimed("tuitune has not this loss of pairs", "pref_loss")(value, table)
 
 
-def _type(value: Any, _: Table) -> Outcome:
-    return method("none" if value == "full" else str(value))
+def _type(value: Any, table: Table) -> Outcome:
+    if value != "freeze":
+        return method("none" if value == "full" else str(value))
+    count = table.get("freeze_trainable_layers", 2)
+    if table.get("freeze_extra_modules") or table.get("freeze_trainable_modules", "all") != "all":
+        return refused("it trains some modules of its layers, and tuitune trains layers whole")
+    if not is_whole(count) or count < 1:
+        return refused(f"it trains {shown(count)} layers, and tuitune the last ones")
+    return common.last_layers(count)
 
 
 def _trained(value: Any, _: Table) -> Outcome:
@@ -94,11 +101,6 @@ def _quantizer(value: Any, _: Table) -> Outcome:
 
 def _attention(value: Any, table: Table) -> Outcome:
     return common.attention("disabled" if value is False else value, table)
-
-
-def _modules(value: Any, table: Table) -> Outcome:
-    names = [name.strip() for name in value.split(",")] if isinstance(value, str) else value
-    return claimed(common.ADAPTER["modules_to_save"], "modules_to_save")(names, table)
 
 
 def _packing(value: Any, table: Table) -> Outcome:
@@ -169,6 +171,9 @@ RULES: Rules = {
     "media_dir": missing("tuitune trains on text alone"),
     "freeze_vision_tower": _TEXT_ALONE,
     "freeze_multi_modal_projector": _TEXT_ALONE,
+    "freeze_trainable_layers": own("`finetuning_type` says it"),
+    "freeze_trainable_modules": own("`finetuning_type` says it"),
+    "freeze_extra_modules": own("`finetuning_type` says it"),
     "freeze_language_model": barred("the language model is what tuitune trains"),
     "stage": _stage,
     "do_train": _trained,
@@ -181,7 +186,7 @@ RULES: Rules = {
     "lora_alpha": to("adapter.alpha"),
     "lora_dropout": to("adapter.dropout"),
     "lora_target": common.targets,
-    "additional_target": _modules,
+    "additional_target": common.modules_to_save,
     "use_rslora": to("adapter.rslora"),
     "use_dora": to("adapter.dora"),
     "pissa_init": _pissa,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import Field
 
 from tuitune.methods import METHODS
 from tuitune.methods.lora import SUBTRACTED
@@ -13,7 +15,7 @@ if TYPE_CHECKING:
 else:
     MethodName = Literal[tuple(METHODS)]
 
-_RANGE = r"[0-9]{1,4}(-[0-9]{1,4})?"
+_RANGE, _LAST = r"[0-9]{1,4}(-[0-9]{1,4})?", r"last +[1-9][0-9]{0,3}"
 
 _HELP = "; ".join(f"{method.name} {method.does}" for method in METHODS.values())
 
@@ -47,11 +49,14 @@ class AdapterSection(Section):
         "",
         "layers",
         also=("layers_to_transform",),
-        expected="layer numbers such as 0-3, 28-31, or nothing for all",
+        expected="layer numbers such as 0-3, 28-31, or last 8, or nothing for all",
         advanced=True,
-        pattern=rf"^({_RANGE}(, *{_RANGE})*)?$",
+        pattern=rf"^({_RANGE}(, *{_RANGE})*|{_LAST})?$",
     )
-    """Layers of the model that get an adapter, counted from 0, such as 16-31; empty for all."""
+    """Layers of the model that get an adapter or, without one, are trained: counted from 0, such as 16-31, or last 8;
+    empty for all."""
+    freeze_embeddings: bool = _setting("freeze_embeddings", False, "freeze embeddings", advanced=True)
+    """Leave the embeddings and the output head as they are, and train what lies between them."""
     bias: Literal["none", "all", "lora_only"] = _setting("bias", "none", "bias", advanced=True)
     """Bias terms to train too."""
     rslora: bool = _setting("rslora", False, "rank-stabilised", also=("use_rslora",), advanced=True)
@@ -64,11 +69,34 @@ class AdapterSection(Section):
     )
     """Learning rate of the second matrices, as a multiple of the first ones' (LoRA+); 16 is usual, 1 trains both
     alike."""
-    init: Literal["default", "gaussian", "pissa", "olora"] = _setting(
+    init: Literal["default", "gaussian", "orthogonal", "eva", "pissa", "olora"] = _setting(
         "init", "default", "initial weights", also=("init_lora_weights",), advanced=True
     )
-    """How the adapter begins: with nothing (default, gaussian), or with the base's principal components (pissa) or an
-    orthonormal part of it (olora), which learns faster. Those two leave a result of twice the rank."""
+    """How the adapter begins: with random numbers (default, gaussian, orthogonal), with what the layers read in the
+    first training rows (eva), or with the base's principal components (pissa) or an orthonormal part of it (olora),
+    which learns faster. Those two leave a result of twice the rank."""
+    rank_pattern: dict[str, Annotated[int, Field(ge=1, le=4096)]] = _setting(
+        "rank_pattern", {}, "ranks by layer", expected="ranks such as q_proj=8, v_proj=32", advanced=True
+    )
+    """Another rank for some of the target modules, by their names."""
+    alpha_pattern: dict[str, Annotated[int, Field(ge=1, le=65_536)]] = _setting(
+        "alpha_pattern", {}, "alphas by layer", expected="alphas such as q_proj=16, v_proj=64", advanced=True
+    )
+    """Another alpha for some of the target modules, by their names."""
+    modules_to_save: Literal["none", "embeddings", "head", "both"] = _setting(
+        "modules_to_save", "none", "modules to save", advanced=True
+    )
+    """What is trained whole and saved with the adapter, for a new language or many new tokens: the embeddings, the
+    output head, or both. It makes the adapter large."""
+    trainable_tokens: list[str] = _setting(
+        "trainable_tokens",
+        [],
+        "trainable tokens",
+        expected='a token such as <|im_start|>, or a list such as ["<a>", "<b>"]',
+        advanced=True,
+    )
+    """Tokens whose embeddings are trained too, as the vocabulary writes them, such as <|im_start|>: for tokens that the
+    base never learned."""
     initial_rank: int = _setting("initial_rank", 12, "initial rank", also=("init_r",), ge=2, le=4096)
     """Rank of every layer before any is cut; 1.5 times the target rank is usual."""
     target_rank: int = _setting("target_rank", 8, "target rank", also=("target_r",), ge=1, le=4095)
@@ -93,10 +121,17 @@ class AdapterSection(Section):
     """Weight of the penalty that keeps the singular vectors orthogonal; losses are shown without it."""
 
     @property
-    def chosen_layers(self) -> list[int] | None:
-        """The numbers in `layers`; None for all of them."""
+    def last_layers(self) -> int | None:
+        """How many of the last ones `layers` means, where it does not name them."""
+        return int(self.layers.removeprefix("last")) if self.layers.startswith("last") else None
+
+    def chosen_layers(self, count: int) -> list[int]:
+        """The numbers in `layers`, of a model that has `count`: all of them where it is empty."""
+        if self.last_layers:
+            return list(range(count - self.last_layers, count))
         ends = [[int(end) for end in part.split("-")] for part in self.layers.split(",") if part.strip()]
-        return sorted({number for first, *rest in ends for number in range(first, max(rest or [first]) + 1)}) or None
+        chosen = {number for first, *rest in ends for number in range(first, max(rest or [first]) + 1)}
+        return sorted(chosen) or list(range(count))
 
     @rule("layers", "method")
     def _layers(self) -> str | None:
@@ -110,6 +145,26 @@ class AdapterSection(Section):
     def _init(self) -> str | None:
         if METHODS[self.method].uses("init") and self.init in SUBTRACTED and self.dora:
             return f"{self.init} does not go with DoRA, whose magnitudes are the base's; set dora = false"
+        return None
+
+    @rule("rank", "rank_pattern", "init", "method")
+    def _even(self) -> str | None:
+        odd = [rank for rank in (self.rank, *self.rank_pattern.values()) if rank % 2]
+        if METHODS[self.method].uses("init") and self.init == "orthogonal" and odd:
+            return f"orthogonal needs even ranks, and {odd[0]} is odd; set it to {odd[0] + 1}"
+        return None
+
+    @rule("trainable_tokens", "modules_to_save", "method")
+    def _tokens(self) -> str | None:
+        if not METHODS[self.method].uses("trainable_tokens"):
+            return None
+        tokens = self.trainable_tokens
+        if repeated := next((one for place, one in enumerate(tokens) if one in tokens[:place]), None):
+            return f"{repeated} stands there twice; remove one"
+        if not all(tokens):
+            return "a token is empty; remove it"
+        if tokens and self.modules_to_save in ("embeddings", "both"):
+            return 'the embeddings are trained whole already; remove the tokens, or set modules_to_save = "none"'
         return None
 
     @rule("target_rank", "initial_rank", "method")
