@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from tuitune.hardware.gpus import Gpu
+from tuitune.planning.targets import expert_layers
 from tuitune.recipe.document import render
 from tuitune.recipe.presets import PRESETS
 from tuitune.recipe.settings import setting, show_value
@@ -90,8 +91,11 @@ class ComposeKeys(Handler):
             case "data":
                 self._ask(DataPicker(key, recipe, self._composing.base), self._use)
             case "modules":
-                linears = estimate.facts.linears if estimate and estimate.facts else ()
-                self._ask(TargetsDialog(recipe.adapter.targets, linears), lambda targets: self._use({key: targets}))
+                facts = estimate.facts if estimate else None
+                linears, experts = (facts.linears, expert_layers(facts)) if facts else ((), ())
+                adapts_experts = experts if recipe.method.experts else ()
+                dialog = TargetsDialog(recipe.adapter.targets, linears, adapts_experts)
+                self._ask(dialog, lambda targets: self._use({key: targets}))
             case "prompts":
                 self._edit_prompts(key)
             case "device" if estimate and estimate.gpus:

@@ -29,7 +29,9 @@ _COLUMNS = (Column("layer", 0), Column("shape", 15, right=True), Column("count",
 
 
 class TargetsDialog(Dialog[Targets]):
-    """Gives the target modules. `linears` is empty while the model's layers are not known."""
+    """Gives the target modules. `linears` is empty while the model's layers are not known; `experts` are the layers of
+    its experts, which only their names adapt.
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("space", "tick", show=False),
@@ -40,11 +42,13 @@ class TargetsDialog(Dialog[Targets]):
     TargetsDialog Static { height: auto; color: $faint; padding: 1 0 0 2; }
     """
 
-    def __init__(self, targets: Targets, linears: Sequence[Linear]) -> None:
+    def __init__(self, targets: Targets, linears: Sequence[Linear], experts: Sequence[Linear] = ()) -> None:
         super().__init__("Target modules", "Space tick · Enter use · Esc back")
         self._linears = {linear.name: linear for linear in linears if linear.name != "lm_head"}
-        names = list(self._linears) or list(_USUAL)
-        self._ticked = set(names if targets == "all-linear" else targets)
+        self._experts = {linear.name: linear for linear in experts}
+        self._every = list(self._linears) or list(_USUAL)
+        names = list(dict.fromkeys([*self._every, *self._experts]))
+        self._ticked = set(self._every if targets == "all-linear" else targets)
         self._everything = targets == "all-linear"
         self._names = names + [name for name in targets if name not in names] if not self._everything else names
 
@@ -67,7 +71,7 @@ class TargetsDialog(Dialog[Targets]):
         if key in GROUPS:
             targets = GROUPS[key]
             self._everything = targets == "all-linear"
-            self._ticked = set(self._names if isinstance(targets, str) else targets)
+            self._ticked = set(self._every if isinstance(targets, str) else targets)
         elif key is not None:
             self._everything = False
             self._ticked ^= {key}
@@ -84,6 +88,7 @@ class TargetsDialog(Dialog[Targets]):
         self.query_one(RowList).set_rows([*groups, *map(self._module, self._names)])
 
     def _module(self, name: str) -> ListRow:
-        linear, box = self._linears.get(name), "[x]" if name in self._ticked else "[ ]"
+        linear, box = self._linears.get(name) or self._experts.get(name), "[x]" if name in self._ticked else "[ ]"
         shape, count = (f"{linear.inputs} × {linear.outputs}", f"× {linear.count}") if linear else ("", "")
-        return table_row(name, _COLUMNS, [Content.assemble(f"{box} ", clean(name)), shape, count])
+        shown = f"{clean(name)} (experts)" if name in self._experts else clean(name)
+        return table_row(name, _COLUMNS, [Content.assemble(f"{box} ", shown), shape, count])
