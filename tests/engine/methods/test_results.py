@@ -1,4 +1,6 @@
-"""Every method from its start to its result: untrained it changes nothing, and its result on the base is the model."""
+"""Every method from its start to its result, on every architecture: untrained it changes nothing, a later life goes on
+to the bit, and its result on the base is the model that was trained.
+"""
 
 from __future__ import annotations
 
@@ -11,26 +13,49 @@ import torch
 from peft import PeftModel
 from transformers import AutoModelForCausalLM
 
+from tests.engine.loop.test_resume import assert_same, cut_off_after
 from tests.engine.support import Carry, Outcome, save_model
 from tuitune.engine.result import artefact
+from tuitune.engine.worker import carry_out
 from tuitune.hardware.model_facts import read_facts
+from tuitune.methods import METHODS
+from tuitune.methods.lora import ADAPTER
 from tuitune.planning.targets import trainable_parameters
 from tuitune.runs.store.directory import read_recipe
 
-METHODS: dict[str, dict[str, Any]] = {
-    "lora+": {"lora_plus": 8.0, "init": "gaussian"},
-    "pissa": {"init": "pissa", "rslora": True, "dropout": 0.0},
-    "olora": {"init": "olora", "dropout": 0.0},
+ARCHITECTURES = ("llama", "qwen3", "gemma2", "phi3", "qwen3_moe")
+ALIKE = {name: {"method": name} for name in METHODS}
+"""Every method as it is by default."""
+
+VARIANTS: dict[str, dict[str, Any]] = {
+    "pissa": {"init": "pissa", "rslora": True, "dropout": 0.0, "rank_pattern": {"q_proj": 6}},
     "layers": {"layers": "1-1", "targets": "all-linear"},
-    "adalora": {"method": "adalora", "cut_every": 1},
-    "ia3": {"method": "ia3", "targets": ["k_proj", "v_proj", "down_proj"]},
+    "ranks, tokens": {
+        "init": "orthogonal", "rank_pattern": {"o_proj": 2}, "alpha_pattern": {"o_proj": 4},
+        "trainable_tokens": ["<|end|>", "<|user|>"],
+    },
+    "both ends": {"init": "eva", "modules_to_save": "both"},
+    "the last layer": {"method": "none", "layers": "last 1", "freeze_embeddings": True},
+}  # fmt: skip
+MORE: dict[str, dict[str, Any]] = {
+    "lora+": {"lora_plus": 8.0, "init": "gaussian"},
+    "olora": {"init": "olora", "dropout": 0.0, "trainable_tokens": ["<|end|>"]},
+    "dora": {"dora": True, "bias": "all", "init": "eva"},
+    "adalora, every layer": {"method": "adalora", "targets": "all-linear", "cut_every": 1},
+    "ia3, the feed-forward": {"method": "ia3", "targets": ["k_proj", "v_proj", "down_proj"]},
+    "the first layer, and the ends": {"method": "none", "layers": "0"},
 }
-LENGTH = {"training__max_steps": 4, "training__learning_rate": 0.02, "training__warmup_ratio": 0.0}
+EVERY = {**ALIKE, **VARIANTS, **MORE}
+EXPERTS = {"targets": ["q_proj", "gate_proj", "up_proj", "down_proj"], "dropout": 0.0}
+RATES = {"none": 1e-3}
+LENGTH = {
+    "training__max_steps": 4, "training__warmup_ratio": 0.0, "checkpoints__every": 2, "checkpoints__keep": 9,
+}  # fmt: skip
 
 
 @pytest.fixture
 def last_logits(monkeypatch: pytest.MonkeyPatch) -> list[torch.Tensor]:
-    """The logits of probes: of the bare base first, of the trained model as last but one."""
+    """The logits of probes: of the bare base first, of the trained model next."""
     found: list[torch.Tensor] = []
     probe = artefact.probe
     monkeypatch.setattr(artefact, "probe", lambda *given: found.append(probe(*given)) or found[-1])
@@ -40,33 +65,57 @@ def last_logits(monkeypatch: pytest.MonkeyPatch) -> list[torch.Tensor]:
 def comes_out_right(outcome: Outcome, model: Path, logits: list[torch.Tensor]) -> None:
     assert outcome.code == 0, outcome.reason
     (plan,) = outcome.records("plan")
-    assert plan["trainable_parameters"] == trainable_parameters(read_recipe(outcome.run), read_facts(model))
+    recipe = read_recipe(outcome.run)
+    assert plan["trainable_parameters"] == trainable_parameters(recipe, read_facts(model))
+    ids, result = torch.arange(32)[None], outcome.run.path / recipe.method.result.folder
     base = AutoModelForCausalLM.from_pretrained(model, dtype=torch.float32)
-    ids = torch.arange(32)[None]
     with torch.no_grad():
         untouched = base(input_ids=ids).logits
-        loaded = PeftModel.from_pretrained(base, outcome.run.adapter)(input_ids=ids).logits
-    assert (logits[0] - untouched).abs().max() < 1e-4, "an untrained adapter changes nothing"
-    assert (logits[-2] - loaded).abs().max() < 1e-4, "the result on the base is the trained model"
+        adapted = recipe.method.result == ADAPTER
+        used = PeftModel.from_pretrained(base, result) if adapted else type(base).from_pretrained(result)
+        loaded = used(input_ids=ids).logits
+    assert (logits[0] - untouched).abs().max() < 1e-4, "untrained it changes nothing"
+    assert not adapted or (logits[-2] - loaded).abs().max() < 1e-4, "the result on the base is the trained model"
     assert (loaded - untouched).abs().max() > 1e-3, "it has learned something"
     losses = {record["label"]: record["loss"] for record in outcome.records("eval")}
     assert losses["tuned"] < losses["base"] and math.isfinite(losses["tuned"])
 
 
-def carry(carried: Carry, name: str, model: Path) -> Outcome:
-    return carried(model__id=str(model), **LENGTH, **{f"adapter__{key}": one for key, one in METHODS[name].items()})
+def goes_on_exactly(outcome: Outcome) -> None:
+    cut = Outcome(run := cut_off_after(2, outcome.run, "cut"), carry_out(run.path))
+    assert cut.code == 0, cut.reason
+    (record,) = cut.records("resumed")
+    assert (record["step"], record["exact"]) == (2, True), record["reasons"]
+    assert_same(outcome.run, run)
 
 
-@pytest.mark.parametrize("name", METHODS)
+def carry(carried: Carry, model: Path, **adapter: Any) -> Outcome:
+    rate = RATES.get(adapter.get("method", "lora"), 0.02)
+    settings = {f"adapter__{key}": one for key, one in adapter.items()}
+    return carried(model__id=str(model), training__learning_rate=rate, **LENGTH, **settings)
+
+
+@pytest.mark.parametrize("name", [*ALIKE, *VARIANTS])
 def test_a_method_comes_out_right(carried: Carry, name: str, tiny: Path, last_logits: list[torch.Tensor]) -> None:
-    comes_out_right(carry(carried, name, tiny), tiny, last_logits)
+    comes_out_right(carry(carried, tiny, **EVERY[name]), tiny, last_logits)
+
+
+def test_adapted_experts_go_on_exactly(carried: Carry, tmp_path: Path, last_logits: list[torch.Tensor]) -> None:
+    model = save_model(tmp_path / "qwen3_moe", "qwen3_moe")
+    outcome = carry(carried, model, **EXPERTS)
+    comes_out_right(outcome, model, last_logits)
+    goes_on_exactly(outcome)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["qwen3", "gemma2", "phi3"])
-@pytest.mark.parametrize("name", METHODS)
-def test_a_method_comes_out_right_on_every_architecture(
+@pytest.mark.parametrize("kind", ARCHITECTURES)
+@pytest.mark.parametrize("name", EVERY)
+def test_a_method_is_exact_on_every_architecture(
     carried: Carry, name: str, kind: str, tmp_path: Path, last_logits: list[torch.Tensor]
 ) -> None:
-    model = save_model(tmp_path / kind, kind)
-    comes_out_right(carry(carried, name, model), model, last_logits)
+    model, settings = save_model(tmp_path / kind, kind), dict(EVERY[name])
+    if kind == "qwen3_moe" and "down_proj" in settings.get("targets", ()):
+        settings["targets"] = ["k_proj", "v_proj"]  # the feed-forward is experts
+    outcome = carry(carried, model, **settings)
+    comes_out_right(outcome, model, last_logits)
+    goes_on_exactly(outcome)
