@@ -1,0 +1,151 @@
+"""Settings together: every two values that the checks allow side by side train, in few runs of many settings each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.engine.support import conversation, save_model, write_rows
+from tuitune.engine.worker import carry_out
+from tuitune.hardware.model_facts import ModelFacts, read_facts
+from tuitune.objectives import TRAINED
+from tuitune.planning.preflight import check
+from tuitune.planning.targets import trainable_parameters
+from tuitune.problem import TuituneError
+from tuitune.recipe.check import problems
+from tuitune.recipe.overrides import with_values
+from tuitune.recipe.schema import Recipe
+from tuitune.recipe.settings import settings, without_effect
+from tuitune.runs.store.directory import create
+from tuitune.runs.store.journal import read_all
+
+Pair = frozenset[tuple[str, int]]
+"""Two settings, each with the place of its value."""
+
+
+def pair_of_answers(number: int) -> dict[str, Any]:
+    return {"prompt": f"Where is order {number}?", "chosen": f"Order {number} is late.", "rejected": "Ask others."}
+
+
+def rated_answer(number: int) -> dict[str, Any]:
+    return {"prompt": f"Where is order {number}?", "completion": f"Order {number} is late.", "label": number % 2 == 0}
+
+
+ROWS: dict[str, Callable[[int], dict[str, Any]]] = {
+    "sft": conversation,
+    "dpo": pair_of_answers,
+    "reward": pair_of_answers,
+    "kto": rated_answer,
+    "pretrain": lambda number: {"text": f"Order {number} is late, and nobody knows where it is."},
+}
+"""Rows that the objectives learn from; one without is not tried here."""
+
+ANY = {
+    one.key: list(one.choices) if one.kind == "choice" else [False, True]
+    for one in settings()
+    if one.section in ("adapter", "quantization") and one.kind in ("choice", "switch")
+}
+MORE: dict[str, list[Any]] = {
+    "model.id": ["apart", "tied"],
+    "objective.kind": [kind for kind in TRAINED if kind in ROWS],
+    "adapter.targets": [["q_proj", "v_proj"], "all-linear"],
+    "adapter.dropout": [0.0, 0.1],
+    "adapter.layers": ["", "last 1"],
+    "adapter.rank_pattern": [{}, {"v_proj": 2}],
+    "adapter.trainable_tokens": [[], ["<|end|>"]],
+    "adapter.lora_plus": [1.0, 4.0],
+    "data.packing": [True, False],
+    "training.gradient_checkpointing": [False, True],
+    "training.precision": ["fp32", "bf16"],
+    "training.optimizer": ["adamw_torch_fused", "adamw_8bit", "adafactor", "sgd"],
+    "training.neftune_alpha": [0.0, 5.0],
+    "training.accumulation": [1, 2],
+    "model.attention": ["auto", "eager", "sdpa"],
+}
+FACTORS = {**ANY, **MORE}
+
+
+class Allowed:
+    """Recipes of these factors that the checks take."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._facts = {name: read_facts(folder / name) for name in FACTORS["model.id"]}
+
+    def recipe(self, row: dict[str, int]) -> Recipe | None:
+        """The recipe of a row of places, None where the checks refuse it."""
+        values = {key: FACTORS[key][place] for key, place in row.items()}
+        recipe = with_values(Recipe(), {"adapter.rank": 4, **values})
+        return recipe if not problems(recipe) and self._counts(recipe, self._facts[recipe.model.id]) else None
+
+    @staticmethod
+    def _counts(recipe: Recipe, facts: ModelFacts) -> bool:
+        try:
+            return trainable_parameters(recipe, facts) is not None
+        except TuituneError:
+            return False
+
+    def rows(self) -> Iterator[Recipe]:
+        """Recipes in which every two values stand together that can, and that both have an effect."""
+        usual = dict.fromkeys(FACTORS, 0)
+        left = {
+            frozenset({(one, a), (other, b)})
+            for one, other in combinations(FACTORS, 2)
+            for a in range(len(FACTORS[one]))
+            for b in range(len(FACTORS[other]))
+        }
+        while left:
+            wanted = min(left, key=sorted)
+            starts = ({**usual, **dict(wanted), "adapter.method": place} for place in self._methods(wanted))
+            row = next((one for one in starts if self.recipe(one) and wanted in self._together(one)), None)
+            if row is None:
+                left.discard(wanted)
+                continue
+            for key, values in FACTORS.items():
+                tried = [{**row, key: place} for place in range(len(values)) if (key, row[key]) not in wanted]
+                fitting = [one for one in tried if self.recipe(one)]
+                row = max([row, *fitting], key=lambda one: len(self._together(one) & left))
+            recipe = self.recipe(row)
+            assert recipe is not None
+            covered = self._together(row) & left
+            left -= covered or {wanted}
+            if covered:
+                yield recipe
+
+    @staticmethod
+    def _methods(wanted: Pair) -> list[int]:
+        """The methods that a pair may be tried with."""
+        given = dict(wanted).get("adapter.method")
+        return list(range(len(FACTORS["adapter.method"]))) if given is None else [given]
+
+    def _together(self, row: dict[str, int]) -> set[Pair]:
+        """The pairs of a row whose settings have an effect."""
+        recipe = self.recipe(row)
+        idle = without_effect(recipe) if recipe else {}
+        return {frozenset(two) for two in combinations([one for one in row.items() if one[0] not in idle], 2)}
+
+
+@pytest.mark.slow
+def test_every_two_settings_that_the_checks_allow_train_together(home: Path, tmp_path: Path) -> None:
+    save_model(tmp_path / "apart")
+    save_model(tmp_path / "tied", tie_word_embeddings=True)
+    data = {kind: str(write_rows(tmp_path / f"{kind}.jsonl", list(map(row, range(16))))) for kind, row in ROWS.items()}
+    failed, count = [], 0
+    for recipe in Allowed(tmp_path).rows():
+        more = {
+            "model.id": str(tmp_path / recipe.model.id), "data.train": data[recipe.objective.kind],
+            "data.max_length": 64, "data.eval": 0.25, "training.max_steps": 2, "training.batch_size": 2,
+            "hardware.gpu": "cpu", "checkpoints.every": "end",
+        }  # fmt: skip
+        chosen = with_values(recipe, more)
+        assert check(chosen, base=tmp_path, gpus=[]).errors == []
+        run, count = create(chosen), count + 1
+        if code := carry_out(run.path):
+            reason = next(one["reason"] for one in read_all(run.metrics_file) if one["kind"] == "end")
+            failed.append((code, reason, recipe.model_dump(exclude_defaults=True)))
+    assert not failed, failed
+    assert count > 20
