@@ -14,7 +14,7 @@ from tuitune.recipe.sections.adapter import AdapterSection
 
 def test_a_method_has_what_it_needs_of_torch_in_a_file_of_its_name() -> None:
     folder = Path(tuitune.__file__).parent / "engine" / "methods"
-    assert {file.stem for file in folder.glob("[!_]*.py")} == {*METHODS, "adapted", "layers", "beside", "eva"}
+    assert {file.stem for file in folder.glob("[!_]*.py")} == {*METHODS, "adapted", "layers", "beside", "eva", "loftq"}
 
 
 @pytest.mark.parametrize("method", METHODS.values(), ids=METHODS)

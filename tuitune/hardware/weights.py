@@ -117,6 +117,11 @@ def named(names: Iterable[str]) -> str:
     return ", ".join(found[:_NAMED]) + (f" and {more:,} more" if more > 0 else "")
 
 
+def tensor_files(folder: Path) -> dict[str, Path]:
+    """The file of each tensor in a model folder. Raises as `read_header`."""
+    return {name: file for file in _weight_files(folder, _places(folder), []) for name in read_header(file)}
+
+
 def sizes(shape: Iterable[int]) -> str:
     """A shape in words: 64 × 16."""
     return " × ".join(map(str, shape)) or "one number"

@@ -16,6 +16,10 @@ ADAPTER = Result("adapter", "adapter_config.json", "peft", ("peft",))
 SUBTRACTED = frozenset({"pissa", "olora"})
 """Ways to begin with a part of the base's weights, which is subtracted from what the layers give."""
 
+CORRECTING = frozenset({"loftq"})
+"""Ways to begin with what quantization took from the base, so that the model starts off nearer to the base as it was.
+"""
+
 PLAIN = frozenset({"default", "gaussian"})
 """Ways to begin that any weights can have, the experts of a mixture too."""
 

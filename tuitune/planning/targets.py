@@ -9,7 +9,7 @@ from typing import Literal
 
 from tuitune.hardware.model_facts import Linear, ModelFacts
 from tuitune.methods import METHODS
-from tuitune.methods.lora import PLAIN, SUBTRACTED
+from tuitune.methods.lora import CORRECTING, PLAIN, SUBTRACTED
 from tuitune.problem import Problem, TuituneError
 from tuitune.recipe.schema import Recipe
 from tuitune.recipe.sections.adapter import AdapterSection
@@ -161,7 +161,7 @@ def too_narrow(adapter: AdapterSection, sizes: Mapping[str, tuple[int, int]]) ->
     for name, (inputs, outputs) in sizes.items():
         named = next((one for one in adapter.rank_pattern if bears(name, one)), None)
         rank = adapter.rank_pattern[named] if named else adapter.rank
-        most = min(inputs, outputs) if adapter.init in SUBTRACTED else inputs
+        most = min(inputs, outputs) if adapter.init in SUBTRACTED | CORRECTING else inputs
         if rank > most:
             key = "adapter.rank_pattern" if named else "adapter.rank"
             message = f"{name} has a rank of {most:,}, and {adapter.init} begins with {rank:,} of it; set it to {most}"

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
+from tuitune.methods.lora import CORRECTING
 from tuitune.recipe.declaration import Section
 from tuitune.recipe.schema import Recipe
 from tuitune.recipe.settings import sections
@@ -38,6 +39,18 @@ def _decomposed_base(recipe: Recipe) -> str | None:
     adapter, bits = recipe.adapter, recipe.quantization.bits
     if recipe.method.uses("init") and adapter.init == "pissa" and bits != 16:
         return f'pissa cannot decompose {bits}-bit weights; set it to "olora" or "default", or quantization.bits = 16'
+    return None
+
+
+def _corrected_base(recipe: Recipe) -> str | None:
+    """An objective that compares takes the base without its adapter for the model that training began with."""
+    init, objective = recipe.adapter.init, recipe.optimises
+    if not recipe.method.uses("init") or init not in CORRECTING:
+        return None
+    if recipe.quantization.bits == 16:
+        return f'{init} corrects a quantized base; set it to "default", or quantization.bits = 4'
+    if objective.compares:
+        return f'{objective.name} compares with the base, from which {init} starts away; set it to "default"'
     return None
 
 
@@ -124,6 +137,7 @@ RULES: tuple[Rule, ...] = (
     *(one for section, model in sections().items() for one in _within(section, model)),
     Rule(("quantization.bits", "adapter.method"), _quantized_base),
     Rule(("adapter.init", "adapter.method", "quantization.bits"), _decomposed_base),
+    Rule(("adapter.init", "adapter.method", "quantization.bits", "objective.kind"), _corrected_base),
     Rule(("training.precision", "model.dtype"), _half_formats),
     Rule(("model.dtype", "adapter.method"), _trained_halves),
     Rule(("adapter.bias", "adapter.method", "training.precision", "model.dtype"), _trained_half_biases),

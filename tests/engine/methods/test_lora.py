@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
 from peft.tuners.lora import LoraLayer
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from torch.optim.lr_scheduler import LambdaLR
+from transformers import AutoModelForCausalLM, BitsAndBytesConfig
 
 from tests.engine.loop.test_resume import LENGTH, assert_same, cut_off_after
-from tests.engine.support import Carry, make_model
+from tests.engine.support import Carry, make_model, save_model
 from tuitune.engine.control.tuning import MULTIPLE, set_peak
 from tuitune.engine.methods import adapt
 from tuitune.engine.process.failures import EngineError
@@ -22,10 +24,11 @@ from tuitune.recipe.overrides import with_values
 from tuitune.recipe.schema import Recipe
 
 
-def adapted(model: Any, **values: Any) -> Any:
+def adapted(model: Any, folder: Path | None = None, **values: Any) -> Any:
     recipe = with_values(Recipe(), {f"adapter.{key}": value for key, value in values.items()})
     vocabulary = SimpleNamespace(get_vocab=lambda: {"<a>": 3, "<b>": 900})
-    return adapt(SimpleNamespace(model=model, commit=None, tokenizer=vocabulary), recipe, 10)  # type: ignore[arg-type]
+    base: Any = SimpleNamespace(model=model, commit=None, tokenizer=vocabulary, folder=folder)
+    return adapt(base, recipe, 10)
 
 
 def test_second_matrices_take_steps_as_much_larger_as_the_ratio(carried: Carry) -> None:
@@ -140,3 +143,29 @@ def test_two_random_matrices_whose_product_is_zero() -> None:
     layer = model.base_model.model.model.layers[0].self_attn.q_proj
     first, second = layer.lora_A["default"].weight, layer.lora_B["default"].weight
     assert first.abs().min() > 0 and second.abs().min() > 0 and (second @ first).abs().max() < 1e-6
+
+
+@pytest.mark.parametrize("bits", [4, 8])
+def test_an_adapter_can_begin_with_what_quantization_took(bits: int, tmp_path: Path) -> None:
+    whole, ids = AutoModelForCausalLM.from_pretrained(save_model(tmp_path)), torch.arange(24)[None]
+    packing = BitsAndBytesConfig(**{f"load_in_{bits}bit": True})
+    base = AutoModelForCausalLM.from_pretrained(tmp_path, quantization_config=packing)
+    more = {"targets": "all-linear", "rank_pattern": {"v_proj": 24}, "rslora": True}
+    lora = adapted(base, tmp_path, init="loftq", **more)
+    with torch.no_grad():
+        lora.begin(())
+        wanted, begun = whole(input_ids=ids).logits, lora.model(input_ids=ids).logits
+        with lora.model.disable_adapter():
+            quantized = lora.model(input_ids=ids).logits
+    assert (begun - wanted).norm() < 0.8 * (quantized - wanted).norm()
+
+
+def test_weights_that_are_not_those_before_quantization_are_refused_by_loftq(tmp_path: Path) -> None:
+    packing = BitsAndBytesConfig(load_in_4bit=True)
+    base = AutoModelForCausalLM.from_pretrained(save_model(tmp_path), quantization_config=packing)
+    lora, file = adapted(base, tmp_path, init="loftq"), tmp_path / "model.safetensors"
+    stored = load_file(file)
+    for others in ({name: one.flip(0) for name, one in stored.items()}, {"lm_head.weight": stored["lm_head.weight"]}):
+        save_file({name: one.contiguous() for name, one in others.items()}, file)
+        with pytest.raises(EngineError, match=r"adapter\.init"):
+            lora.begin(())

@@ -44,6 +44,16 @@ REFUSED: list[tuple[str, Settings, list[Settings]]] = [
         {"model.id": "quantized", "adapter.init": "pissa", "adapter.rank": 8},
         [{"adapter.init": "olora"}, {"adapter.init": "default"}],
     ),
+    (
+        "adapter.init",
+        {"adapter.init": "loftq", "adapter.rank": 8},
+        [{"adapter.init": "default"}, {"quantization.bits": 4}],
+    ),
+    (
+        "adapter.init",
+        {"adapter.init": "loftq", "adapter.rank": 8, "quantization.bits": 8, "adapter.dora": True},
+        [{"adapter.dora": False}],
+    ),
     ("adapter.init", {"adapter.init": "olora", "adapter.dora": True, "adapter.rank": 8}, [{"adapter.dora": False}]),
     ("adapter.init", EXPERTS | {"adapter.init": "olora", "adapter.dropout": 0.0}, [{"adapter.init": "default"}]),
     ("adapter.layers", {"adapter.layers": "0, 7-9"}, [{"adapter.layers": "0"}, {"adapter.layers": ""}]),

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from itertools import islice
 from typing import Any
 
+import torch
 from peft.tuners.lora import LoraLayer
 from peft.utils.incremental_pca import IncrementalPCA
 from torch import Tensor
@@ -64,11 +65,10 @@ class _Reader:
         states = given[0].detach().flatten(0, -2).float()
         if len(states) < self._rank or self.settled:
             return
-        if self._found is None:
+        found, before = self._found, self.components
+        if found is None:
             quick = 2 * self._rank <= min(states.shape)
-            self._found = IncrementalPCA(self._rank, lowrank=quick, lowrank_seed=_SEED)
-            self._found.partial_fit(states)
-            return
-        before = self._found.components_.clone()
-        self._found.partial_fit(states)
-        self.settled = bool((cosine_similarity(self._found.components_, before) >= _ALIKE).all())
+            found = self._found = IncrementalPCA(self._rank, lowrank=quick, lowrank_seed=_SEED)
+        with torch.autocast(states.device.type, enabled=False):
+            found.partial_fit(states)
+        self.settled = before is not None and bool((cosine_similarity(found.components_, before) >= _ALIKE).all())

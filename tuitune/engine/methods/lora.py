@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn.functional import linear
 
 from tuitune.engine.load.model import Base
-from tuitune.engine.methods import beside, eva
+from tuitune.engine.methods import beside, eva, loftq
 from tuitune.engine.methods.adapted import Adapted
 from tuitune.engine.methods.layers import chosen, linear_names, put_on
 from tuitune.engine.tokens.collator import Batch
@@ -54,6 +54,8 @@ def adapt(base: Base, recipe: Recipe, total_steps: int) -> Adapted:
     if wanted.init == "orthogonal":
         for layer in _layers(model).values():
             _make_orthogonal(layer)
+    if wanted.init == "loftq":
+        return Loftq(model, wanted.lora_plus, base.folder)
     return Eva(model, wanted.lora_plus) if wanted.init == "eva" else Lora(model, wanted.lora_plus)
 
 
@@ -77,6 +79,17 @@ class Eva(Lora):
 
     def begin(self, batches: Iterable[Batch]) -> None:
         eva.begin(self.model, _layers(self.model), _NAME, batches)
+
+
+class Loftq(Lora):
+    """A LoRA that begins with what the base in `folder` lost when it was quantized."""
+
+    def __init__(self, model: PeftModel, ratio: float, folder: Path) -> None:
+        super().__init__(model, ratio)
+        self._folder = folder
+
+    def begin(self, batches: Iterable[Batch]) -> None:
+        loftq.begin(_layers(self.model), _NAME, self._folder)
 
 
 class Subtracted(Lora):

@@ -15,6 +15,7 @@ from tuitune.hardware.model_facts import ModelFacts, read_facts
 from tuitune.hardware.models import ADAPTER_CONFIG, cached_snapshot, locate, looks_like_hub_id, missing_parts
 from tuitune.hardware.weights import weigh
 from tuitune.hub import offline, proxy_problem
+from tuitune.methods.lora import CORRECTING
 from tuitune.paths import expanded, not_utf8
 from tuitune.planning.checks.libraries import gives_scores, trainable_quantization, writes
 from tuitune.planning.checks.remote import Remote, known
@@ -205,10 +206,12 @@ def _quantized(recipe: Recipe, facts: ModelFacts) -> list[Problem]:
     method, reason = clean(facts.quantized, limit=40), trainable_quantization(facts.quantized)
     already = f"the weights are quantized already ({method}); set quantization.bits = 16"
     trained = f'quantized weights ({method}) {recipe.method.unquantized}; set adapter.method = "lora"'
+    init = recipe.adapter.init if recipe.method.uses("init") else ""
     decomposed = f'pissa cannot decompose quantized weights ({method}); set it to "olora" or "default"'
-    pissa = recipe.method.uses("init") and recipe.adapter.init == "pissa"
+    lost = f'{init} needs the weights before quantization, and these are {method}; set it to "default"'
     found = (
-        ("adapter.init", pissa, decomposed),
+        ("adapter.init", init == "pissa", decomposed),
+        ("adapter.init", init in CORRECTING, lost),
         ("quantization.bits", recipe.quantization.bits != 16, already),
         ("adapter.method", recipe.method.unquantized, trained),
         (_KEY, reason, f"the weights are quantized ({method}): {reason}"),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import Field
 
 from tuitune.methods import METHODS
-from tuitune.methods.lora import SUBTRACTED
+from tuitune.methods.lora import CORRECTING, SUBTRACTED
 from tuitune.recipe.declaration import Count, Needs, Section, rule, setting
 
 if TYPE_CHECKING:
@@ -53,8 +53,8 @@ class AdapterSection(Section):
         advanced=True,
         pattern=rf"^({_RANGE}(, *{_RANGE})*|{_LAST})?$",
     )
-    """Layers of the model that get an adapter or, without one, are trained: counted from 0, such as 16-31, or last 8;
-    empty for all."""
+    """Layers that get an adapter or, without one, are trained: counted from 0, such as 16-31, or last 8; empty for
+    all."""
     freeze_embeddings: bool = _setting("freeze_embeddings", False, "freeze embeddings", advanced=True)
     """Leave the embeddings and the output head as they are, and train what lies between them."""
     bias: Literal["none", "all", "lora_only"] = _setting("bias", "none", "bias", advanced=True)
@@ -69,25 +69,25 @@ class AdapterSection(Section):
     )
     """Learning rate of the second matrices, as a multiple of the first ones' (LoRA+); 16 is usual, 1 trains both
     alike."""
-    init: Literal["default", "gaussian", "orthogonal", "eva", "pissa", "olora"] = _setting(
+    init: Literal["default", "gaussian", "orthogonal", "eva", "loftq", "pissa", "olora"] = _setting(
         "init", "default", "initial weights", also=("init_lora_weights",), advanced=True
     )
-    """How the adapter begins: with random numbers (default, gaussian, orthogonal), with what the layers read in the
-    first training rows (eva), or with the base's principal components (pissa) or an orthonormal part of it (olora),
-    which learns faster. Those two leave a result of twice the rank."""
+    """How the matrices are initialised: at random (default, gaussian, orthogonal), from what the layers read in the
+    first training rows (eva), from what quantization took from the base (loftq), or from the base's principal
+    components (pissa) or an orthonormal part of it (olora), which learns faster and doubles the rank of the result."""
     rank_pattern: dict[str, Annotated[int, Field(ge=1, le=4096)]] = _setting(
         "rank_pattern", {}, "ranks by layer", expected="ranks such as q_proj=8, v_proj=32", advanced=True
     )
-    """Another rank for some of the target modules, by their names."""
+    """A rank of their own for single target modules, by name."""
     alpha_pattern: dict[str, Annotated[int, Field(ge=1, le=65_536)]] = _setting(
         "alpha_pattern", {}, "alphas by layer", expected="alphas such as q_proj=16, v_proj=64", advanced=True
     )
-    """Another alpha for some of the target modules, by their names."""
+    """An alpha of their own for single target modules, by name."""
     modules_to_save: Literal["none", "embeddings", "head", "both"] = _setting(
         "modules_to_save", "none", "modules to save", advanced=True
     )
-    """What is trained whole and saved with the adapter, for a new language or many new tokens: the embeddings, the
-    output head, or both. It makes the adapter large."""
+    """Parts of the model trained in full and saved with the adapter: the embeddings, the output head or both. For a
+    new language or many new tokens; it makes the adapter large."""
     trainable_tokens: list[str] = _setting(
         "trainable_tokens",
         [],
@@ -95,8 +95,8 @@ class AdapterSection(Section):
         expected='a token such as <|im_start|>, or a list such as ["<a>", "<b>"]',
         advanced=True,
     )
-    """Tokens whose embeddings are trained too, as the vocabulary writes them, such as <|im_start|>: for tokens that the
-    base never learned."""
+    """Tokens whose embeddings are trained too, spelled as in the vocabulary, such as <|im_start|>: for tokens the base
+    never learned."""
     initial_rank: int = _setting("initial_rank", 12, "initial rank", also=("init_r",), ge=2, le=4096)
     """Rank of every layer before any is cut; 1.5 times the target rank is usual."""
     target_rank: int = _setting("target_rank", 8, "target rank", also=("target_r",), ge=1, le=4095)
@@ -143,7 +143,7 @@ class AdapterSection(Section):
 
     @rule("init", "dora", "method")
     def _init(self) -> str | None:
-        if METHODS[self.method].uses("init") and self.init in SUBTRACTED and self.dora:
+        if METHODS[self.method].uses("init") and self.init in SUBTRACTED | CORRECTING and self.dora:
             return f"{self.init} does not go with DoRA, whose magnitudes are the base's; set dora = false"
         return None
 
