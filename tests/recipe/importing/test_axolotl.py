@@ -83,6 +83,27 @@ def test_a_line_becomes(line: str, settings: dict[str, object], kind: str, tmp_p
     assert said_of(found, line.partition(":")[0])[0] == kind
 
 
+def test_an_adapter_that_begins_with_what_quantization_takes_is_on_a_quantized_base(tmp_path: Path) -> None:
+    found = of_text(tmp_path, AXOLOTL, "peft: {loftq_config: {loftq_bits: 8}}", "adapter: lora", "load_in_4bit:")
+    got = settings_of(found)
+    assert (got["adapter.init"], got["quantization.bits"]) == ("loftq", 8)
+    assert said_of(found, "peft.loftq_config")[0] == "changed"
+
+
+@pytest.mark.parametrize(("accumulation", "fitting"), [(8, (2, 4)), (1, None)])
+def test_rows_that_are_compared_come_more_at_a_time(
+    accumulation: int, fitting: tuple[int, int] | None, tmp_path: Path
+) -> None:
+    steps = ("micro_batch_size: 1", f"gradient_accumulation_steps: {accumulation}")
+    found = of_text(tmp_path, AXOLOTL, "rl: kto", *steps)
+    if fitting is None:
+        assert found.recipe is None and found.problems[0].key == "training.batch_size"
+        return
+    got = settings_of(found)
+    assert (got["training.batch_size"], got["training.accumulation"]) == fitting
+    assert {said_of(found, line.partition(":")[0])[0] for line in steps} == {"changed"}
+
+
 def test_warm_up_steps_are_a_share_of_known_steps(tmp_path: Path) -> None:
     found = of_text(tmp_path, AXOLOTL, "max_steps: 200", "warmup_steps: 10")
     assert settings_of(found)["training.warmup_ratio"] == 0.05

@@ -151,6 +151,7 @@ def test_what_stands_beside_the_matrices_comes_over(tmp_path: Path) -> None:
         "rank_pattern": {"q_proj": 4},
         "alpha_pattern": {},
         "init_lora_weights": "eva",
+        "loftq_config": {},
     }
     got = settings_of(of_json(tmp_path, {**ADAPTER, **more}, "adapter_config.json", DATA))
     assert (got["adapter.modules_to_save"], got["adapter.rank_pattern"]) == ("both", {"q_proj": 4})

@@ -87,7 +87,7 @@ RULES: Rules = {
     "peft_layers_pattern": own("tuitune knows where a model's layers are"),
     "peft_layer_replication": barred("it repeats layers of the base"),
     "peft_*": missing("tuitune has no setting for it"),
-    "peft": inner({"loftq_config": missing("tuitune begins with LoRA's own weights")}),
+    "peft": inner({"loftq_config": common.loftq}),
     "loraplus_lr_ratio": common.rate_ratio,
     "loraplus_lr_embedding": own("the adapter has no embeddings"),
     "qlora_sharded_model_loading": own("there is one device"),

@@ -85,7 +85,18 @@ def begins(value: Any, table: Table) -> Outcome:
         return carried("so it is here")
     why = f"{shown(value)}: tuitune begins with LoRA's own weights"
     name = value.partition("_niter_")[0] if isinstance(value, str) else value
+    if name == "loftq":
+        return loftq(table.get("loftq_config") or {"loftq_bits": 4}, table)
     return lost(why) if name is False else claimed(why, "init_lora_weights")(name, table)
+
+
+def loftq(value: Any, _: Table) -> Outcome:
+    """An adapter that begins with what quantization takes from the base, by its number of bits."""
+    if is_off(value):
+        return carried("off")
+    bits = value.get("loftq_bits", 4) if isinstance(value, dict) else value
+    why = f"the base is trained in {shown(bits)} bits, as loaded; there it stays as large and is rounded"
+    return changed(why, adapter__init="loftq", quantization__bits=bits)
 
 
 _ENDS = {"embed_tokens": "embeddings", "wte": "embeddings", "lm_head": "head", "embed_out": "head"}

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from tuitune.objectives import TRAINED
 from tuitune.problem import Problem
 from tuitune.recipe import overrides
 from tuitune.recipe.check import RecipeError
@@ -63,6 +64,9 @@ def imported(parts: Sequence[Part], origin: Origin, assignments: Iterable[str] =
     defaults = {
         key: value for key, value in origin.defaults(values).items() if key not in values and key not in replaced
     }
+    if (fitting := _larger_batches({**defaults, **values})) and not fitting.keys() & replaced:
+        entries = [_with(fitting, one) for one in entries]
+        values = {**values, **fitting}
     wrong += [Problem(one.place, f"{one.key}: {one.outcome.why}") for one in entries if one.outcome.kind == "refused"]
     wrong += [
         Problem("", f"it names no {what}; add `--set {key}=NAME`")
@@ -148,6 +152,27 @@ def _settings(entries: Iterable[KeyAccount], replaced: set[str]) -> tuple[dict[s
                 wrong.append(Problem(entry.place, f"{entry.key} sets it to {shown(value)}, {other}; remove one"))
             values[key], setters[key] = value, entry
     return values, wrong
+
+
+def _larger_batches(values: Mapping[str, Any]) -> dict[str, int]:
+    """As many rows at a time as the objective compares, and fewer batches to a step; {} where they are enough, or come
+    out otherwise.
+    """
+    objective = TRAINED.get(values.get("objective.kind", ""))
+    size, accumulation = (values.get(f"training.{name}", 1) for name in ("batch_size", "accumulation"))
+    if objective is None or size >= objective.least_batch or size * accumulation % objective.least_batch:
+        return {}
+    fewer = size * accumulation // objective.least_batch
+    return {"training.batch_size": objective.least_batch, "training.accumulation": fewer}
+
+
+def _with(fitting: Mapping[str, Any], entry: KeyAccount) -> KeyAccount:
+    """An entry that sets some of these to other values, with these."""
+    found = {key: fitting.get(key, value) for key, value in entry.outcome.settings.items()}
+    if found == entry.outcome.settings:
+        return entry
+    why = "the objective compares the rows of a batch: more at a time, in fewer batches a step"
+    return replace(entry, outcome=Outcome("changed", found, why))
 
 
 def _known() -> dict[str, Setting]:

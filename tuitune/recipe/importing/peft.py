@@ -80,6 +80,7 @@ ADAPTER: Rules = {
     "use_rslora": to("adapter.rslora"),
     "use_dora": to("adapter.dora"),
     "init_lora_weights": common.begins,
+    "loftq_config": own("`init_lora_weights` says it"),
     "layers_to_transform": common.layers,
     **common.ADAPTER,
     "exclude_modules": missing("tuitune adapts what `adapter.targets` names"),
@@ -102,7 +103,7 @@ ADAPTER: Rules = {
     **dict.fromkeys(
         (
             "eva_config", "corda_config", "lora_ga_config", "velora_config", "monteclora_config", "use_bdlora",
-            "arrow_config", "kasa_config", "loftq_config", "alora_invocation_tokens",
+            "arrow_config", "kasa_config", "alora_invocation_tokens",
         ),
         missing(_UNSURE),
     ),
