@@ -85,18 +85,21 @@ def forecast(
     weight = numbers.weights if step.trained else numbers.adapter
     # The experts of a frozen mixture stay as loaded, whatever the bits.
     experts = numbers.weights * facts.experts.weights if facts.experts and not step.trained else 0
-    made = trained * weight if recipe.training.accumulation == 1 else 0
     activations, head = peak(facts, wide, step, on_gpu=device == "cuda")
-    last = made + at_embeddings(wide, step, tied=facts.one_matrix) - _copies(facts, wide, numbers, step)
-    if last > max(made, activations) + head:  # the copies of the weights are gone then
-        activations, head = last, 0
+    last = at_embeddings(wide, step, tied=facts.one_matrix)
+    gradients, copies = trained * weight, _copies(facts, wide, numbers, step)
+    # Gradients are kept from batch to batch while accumulating, else made as activations and copies are freed.
+    accumulates = recipe.training.accumulation > 1
+    if last + (0 if accumulates else gradients) > activations + head + copies:
+        activations, head, copies = last, 0, 0
+    elif not accumulates:
+        gradients = 0
     parts = {
-        "weights": _weights(recipe, facts, wide, numbers, step) - experts,
+        "weights": _weights(recipe, facts, numbers) + copies - experts,
         **({"experts": experts} if experts else {}),
         **({"reference": numbers.weights * facts.parameters} if step.trained and recipe.optimises.compares else {}),
         "adapter": 0 if step.trained else (trained + _subtracted(recipe, step)) * weight,
-        # Kept from batch to batch while accumulating, else made as activations are freed.
-        "gradients": max(0, trained * weight - (activations if recipe.training.accumulation == 1 else 0)),
+        "gradients": gradients,
         "optimizer": _optimizer(recipe, facts, step, trained, weight),
         "activations": activations,
         "loss head": head,
@@ -200,9 +203,9 @@ def _trained(recipe: Recipe, facts: ModelFacts, step: TrainingStep) -> int:
     return sum((step.rank * (one.inputs + one.outputs) or one.outputs) * one.count for one in step.adapted)
 
 
-def _weights(recipe: Recipe, facts: ModelFacts, wide: Widths, numbers: Formats, step: TrainingStep) -> int:
-    """The base's weights, with the copies that autocast makes of them. bitsandbytes quantizes the linear layers of the
-    blocks; embeddings, head and norms stay as loaded.
+def _weights(recipe: Recipe, facts: ModelFacts, numbers: Formats) -> int:
+    """The base's weights. bitsandbytes quantizes the linear layers of the blocks; embeddings, head and norms stay as
+    loaded.
 
     8 bits: a byte a weight and a float32 scale a row. 4 bits: half a byte, and for every 64 weights a scale: float32,
     or with double quantization one byte and for every 256 of those a float32 (QLoRA, arXiv 2305.14314, section 3; the
@@ -212,7 +215,7 @@ def _weights(recipe: Recipe, facts: ModelFacts, wide: Widths, numbers: Formats, 
     bits = recipe.quantization.bits
     packed = _packed(facts)
     if bits == 16:
-        return numbers.weights * total + _copies(facts, wide, numbers, step)
+        return numbers.weights * total
     rows = sum(linear.outputs * linear.count for linear in facts.trunk)
     scale = (1 + 4 / 256) / 64 if recipe.quantization.double else 4 / 64
     quantized = packed + 4 * rows if bits == 8 else packed * (0.5 + scale)

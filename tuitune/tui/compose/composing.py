@@ -146,6 +146,8 @@ def notes(recipe: Recipe, estimate: Estimate | None) -> dict[str, str]:
         found["model.id"] = f"{count_text(estimate.total)} parameters"
         if estimate.trainable is not None and recipe.method.uses("targets"):
             found["adapter.targets"] = f"trains {count_text(estimate.trainable)}"
+    if estimate.facts and estimate.facts.layers:
+        found["adapter.layers"] = f"of {estimate.facts.layers}, from 0"
     if estimate.rows is not None:
         found["data.train"] = f"{estimate.rows:,} to train on"
     if (steps := estimate.steps) is not None:
