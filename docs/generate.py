@@ -128,8 +128,10 @@ def objectives(text: str) -> str:
     ]
     for one in TRAINED.values():
         shapes = ", ".join(name for name, shape in SHAPES.items() if shape.teaches in one.learns_from)
-        settings = ", ".join(f"`{key.removeprefix('objective.')}`" for key in sorted(one.settings))
-        own = ", ".join(f"{metric.title}{'*' if metric.held_out else ''}" for metric in one.metrics)
+        named = [key.removeprefix("objective.") for key in sorted(one.settings) if not key.startswith("rewards.")]
+        settings = ", ".join(f"`{name}`" for name in [*named, *(["[rewards]"] if one.generates else [])])
+        told = [f"{metric.title}{'*' if metric.held_out else ''}" for metric in one.metrics if not metric.reward]
+        own = ", ".join([*told, *(["each reward*"] if one.generates else [])])
         title = f"{one.title}{' (experimental)' if one.experimental else ''}"
         rows.append(f"| `{one.name}` | {title} | {shapes} | × {one.rate:g} | {settings} | {own or 'perplexity*'} |")
     return _between("objectives", rows, text)

@@ -16,7 +16,7 @@ from tuitune.units import bytes_text, count_text, number_text, percent_text
 
 Unit = Literal["", "tok/s", "bytes", "share"]
 Better = Literal["lower", "higher", ""]
-Place = Literal["first", "pair", "right", ""]
+Place = Literal["first", "pair", "right", "alone", ""]
 
 _SHOWN: dict[Unit, Callable[[float | None], str]] = {
     "": number_text,
@@ -32,8 +32,9 @@ class Metric:
 
     `meaning` is for docs, `title` stands over its chart, `short` beside its spark. `smoothed`: its curve is noisy and
     drawn as a moving average. `better`: which way is better, "" where neither is. `pane`: where its chart stands in the
-    monitor: first of all, in the row below, at the right, or nowhere. `held_out`: evaluations measure it too, under the
-    same key. `breaks`: a missing figure means that it was not finite.
+    monitor: first of all, in the row below, at the right, alone where it is turned to, or nowhere. `held_out`:
+    evaluations measure it too, under the same key. `breaks`: a missing figure means that it was not finite. `reward`:
+    it is that reward's, and has a chart where a recipe has the reward.
     """
 
     key: str
@@ -46,6 +47,7 @@ class Metric:
     pane: Place = "pair"
     held_out: bool = False
     breaks: bool = False
+    reward: str = ""
 
     @property
     def id(self) -> str:

@@ -8,7 +8,11 @@ from typing import Any
 import pytest
 import torch
 
-from tests.engine.support import ARCHITECTURES, Carry, make_model, save_model, write_rows
+from tests.engine.support import ARCHITECTURES, Carry, Outcome, make_model, save_model, write_rows
+from tuitune.recipe.overrides import apply
+from tuitune.recipe.schema import Recipe
+from tuitune.rewards.python_file import fingerprint
+from tuitune.runs.store.directory import create
 
 pytestmark = [
     pytest.mark.gpu,
@@ -144,6 +148,27 @@ def test_every_objective_learns(carried: Carry, tmp_path: Path, kind: str, setti
     assert outcome.code == 0, outcome.reason
     base, *_, tuned = outcome.records("eval")
     assert tuned["loss"] < base["loss"]
+
+
+@pytest.mark.parametrize("kind", ["grpo", "rloo"])
+def test_rewards_raise_what_they_reward(kind: str, tmp_path: Path, tiny: Path, home: Path) -> None:
+    from tuitune.engine.worker import carry_out
+
+    rows = [{"prompt": f"Say {one}."} for one in range(40)]
+    prompts = write_rows(tmp_path / "prompts.jsonl", rows)
+    file = tmp_path / "mine.py"
+    file.write_text("def reward(completion): return sum(map(str.isascii, completion)) / 12\n")
+    given = [
+        f"model.id={tiny}", f"data.train={prompts}", f"objective.kind={kind}", "objective.answer_length=12",
+        "objective.kl=0.01", "rewards.weights=python=1", f"rewards.file={file}",
+        f"rewards.approved={fingerprint(file.read_bytes())}", "training.max_steps=20", "training.learning_rate=1e-2",
+        "adapter.dropout=0", "data.max_length=48",
+    ]  # fmt: skip
+    run = create(apply(Recipe(), given))
+    outcome = Outcome(run, carry_out(run.path))
+    assert outcome.code == 0, outcome.reason
+    steps = outcome.records("step")
+    assert sum(one["reward"] for one in steps[-5:]) > sum(one["reward"] for one in steps[:5])
 
 
 def test_running_out_of_memory_says_what_to_change(carried: Carry, tmp_path: Path) -> None:

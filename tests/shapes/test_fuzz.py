@@ -89,7 +89,7 @@ def _convert(convert: Any, row: dict[str, Any], shape: str, columns: dict[str, s
 def _check(row: dict[str, Any]) -> None:
     """That a row is one that training takes, whole and to be written as JSON in UTF-8."""
     json.dumps(row, ensure_ascii=False, allow_nan=False).encode()
-    forms = [{"messages"}, {"text"}, {"prompt", "completion"}, {"prompt", "chosen", "rejected"}]
+    forms = [{"messages"}, {"text"}, {"prompt", "completion"}, {"prompt", "chosen", "rejected"}, {"messages", "answer"}]
     assert set(row) - {"tools", "label"} in forms
     assert "tools" not in row or (row["tools"] and all(one["function"]["name"] for one in row["tools"]))
     assert "label" not in row or isinstance(row["label"], bool)

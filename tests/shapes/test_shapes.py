@@ -49,6 +49,7 @@ ROW = {
     "prompt-completion": {"prompt": "a", "completion": "b"},
     "text": {"text": "a"},
     "preference": {"prompt": "a", "chosen": "b", "rejected": "c"},
+    "prompts": {"prompt": "a", "solution": "b"},
     "unpaired-preference": {"prompt": "a", "completion": "b", "label": True},
 }
 

@@ -36,6 +36,7 @@ def main(folder: Path, pid: int) -> None:
         import torch
 
         import tuitune.engine.jobs.inspector
+        import tuitune.engine.jobs.reward_trial
         import tuitune.engine.jobs.token_report
         import tuitune.engine.train  # noqa: F401 - every child has it then
         from tuitune.data.__main__ import TASKS

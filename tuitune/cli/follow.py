@@ -19,7 +19,7 @@ from tuitune.runs.store.records import Record, event_line, metric_line, number, 
 from tuitune.runs.store.records.lifecycle import Amended, Heard, NotifyFailed, Retry, Silent
 from tuitune.runs.store.records.training import Alert, Evaluation, Phase, Resumed, Step, Tuned
 from tuitune.text import clean
-from tuitune.units import bytes_text, count_text, duration_text, number_text
+from tuitune.units import bytes_text, count_text, duration_text
 from tuitune.views.event_texts import words
 
 POLL_SECONDS = 0.25
@@ -192,7 +192,8 @@ def _how_far(view: RunView) -> str:
 def _step_line(view: RunView) -> str:
     summary = view.summary
     total = f"{summary.total_steps:,}" if summary.total_steps else "–"
-    figures = [f"step {summary.step or 0:>6,}/{total}", f"loss {number_text(summary.loss)}"]
+    metric, newest = view.leading
+    figures = [f"step {summary.step or 0:>6,}/{total}", f"{metric.title} {metric.shown(newest)}"]
     if summary.tokens_per_second:
         figures.append(f"{summary.tokens_per_second:,.0f} tok/s")
     if summary.peak_memory_bytes:

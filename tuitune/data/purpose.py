@@ -6,7 +6,7 @@ from typing import Any, get_args
 
 from tuitune.data.detect import Detection
 from tuitune.objectives import TRAINED
-from tuitune.objectives.descriptor import Purpose, Teaching, Trained
+from tuitune.objectives.descriptor import ANSWERING, Purpose, Teaching, Trained
 from tuitune.recipe.values import toml_text
 from tuitune.rows.beside import Values
 from tuitune.rows.fields import names_of, quoted
@@ -41,8 +41,9 @@ def refusal(shape: str, purpose: Purpose) -> str | None:
 
 
 def _takers(shape: str) -> list[Trained]:
-    """The objectives to offer for rows of a shape."""
-    return [one for one in TRAINED.values() if takes(one, shape) and not one.experimental]
+    """The objectives to offer for rows of a shape: what has answers to learn from is not offered as prompts alone."""
+    taking = [one for one in TRAINED.values() if takes(one, shape) and not one.experimental]
+    return [one for one in taking if not (one.generates and SHAPES[shape].teaches in ANSWERING)]
 
 
 def _expected(known: Shape, purpose: Purpose) -> str:

@@ -1,4 +1,4 @@
-"""`python -m tuitune.engine train RUN_DIR [--listen]`, `… tokens FOLDER`, `… inspect` and `… contact`."""
+"""`python -m tuitune.engine train RUN_DIR [--listen]`, `… tokens|rewards|hub FOLDER`, `… inspect` and `… contact`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def main() -> int:
     train = tasks.add_parser("train", help="train the run in a run directory")
     train.add_argument("run", type=Path, metavar="RUN_DIR")
     train.add_argument("--listen", action="store_true", help="take requests as JSON lines on standard input")
-    for task, what in (("tokens", ""), ("hub", ": look up a Hub model")):
+    for task, what in (("tokens", ""), ("hub", ": look up a Hub model"), ("rewards", ": judge a model's answers")):
         of_folder = tasks.add_parser(task, help=f"run the {task} task of a folder{what}")
         of_folder.add_argument("folder", type=Path, metavar="FOLDER")
     inspect = tasks.add_parser("inspect", help="answer requests for rows as tokens, a JSON line each")
@@ -34,12 +34,12 @@ def main() -> int:
         from tuitune.engine.worker import carry_out
 
         return carry_out(arguments.run, listen=arguments.listen)
-    if arguments.task != "contact" or arguments.device == "cpu":
+    if arguments.task != "rewards" and (arguments.task != "contact" or arguments.device == "cpu"):
         os.environ["CUDA_VISIBLE_DEVICES"] = ""  # tokens are made without a GPU, and none is to be woken for them
     prepare_environment()
     if arguments.task == "contact":
         return _contact(arguments.device)
-    if arguments.task in ("tokens", "hub"):
+    if arguments.task in ("tokens", "hub", "rewards"):
         return _task(arguments.task, arguments.folder)
     if arguments.worker:
         return _inspector()
@@ -49,7 +49,7 @@ def main() -> int:
 
 
 def _task(name: str, folder: Path) -> int:
-    """The tokens or the hub task; its report is there before anything heavy is imported."""
+    """A task of a folder; its report is there before anything heavy is imported."""
     from tuitune.data.task_report import TaskReport, carry_out
 
     outlive_readers()
@@ -58,7 +58,10 @@ def _task(name: str, folder: Path) -> int:
     else:
         TaskReport(folder).progress("importing transformers and trl")
         with heavy_imports():
-            from tuitune.engine.jobs.token_report import run
+            if name == "rewards":
+                from tuitune.engine.jobs.reward_trial import run
+            else:
+                from tuitune.engine.jobs.token_report import run
     return carry_out(folder, run)
 
 

@@ -35,7 +35,7 @@ from tuitune.planning.checks.device import too_large_unasked
 from tuitune.planning.checks.half_precision import float16_trouble
 from tuitune.recipe.schema import Recipe
 from tuitune.recipe.sections.samples import SamplesSection
-from tuitune.recipe.steps import steps_per_epoch, total_steps
+from tuitune.recipe.steps import steps_per_epoch, too_few_prompts, total_steps
 from tuitune.runs.read.length import nothing_left
 from tuitune.runs.store import checkpoints
 from tuitune.runs.store.directory import Run, read_recipe
@@ -76,7 +76,9 @@ def train(run: Run, report: Report, stop: StopSwitch, pipe: RequestPipe) -> Outc
     refuse_unknown_rows(tokens.train, base.tokenizer, base.model, "data.train")
     refuse_unknown_rows(tokens.held_out, base.tokenizer, base.model, "data.eval")
     data = arrange(tokens, recipe, flat=base.flat)
-    per_epoch = steps_per_epoch(len(data.train), recipe.training)
+    if (few := too_few_prompts(recipe, len(data.train))) is not None:
+        raise EngineError(f"training.accumulation: {few}")
+    per_epoch = steps_per_epoch(len(data.train), recipe)
     total = total_steps(per_epoch, recipe.training)
     adapted = adapt(base, recipe, total)
     model = adapted.model
@@ -161,11 +163,7 @@ def train(run: Run, report: Report, stop: StopSwitch, pipe: RequestPipe) -> Outc
         )
     folder = run.path / recipe.method.result.folder
     if not trainer.changed and loop.outcome == "finished":
-        raise EngineError(
-            f"no weight changed in {report.step:,} steps, so there is no result to save: the learning rate was too low "
-            "for the format of the weights, or no gradient reached them. Raise training.learning_rate, or set "
-            'model.dtype to "float32" where every weight is trained.'
-        )
+        raise EngineError(_unchanged(recipe, report.step))
     if not trainer.changed:
         text = f"no weight has changed yet: the {folder.name} behaves like its base model"
         report.alert("unchanged", "warning", text)
@@ -182,11 +180,24 @@ def train(run: Run, report: Report, stop: StopSwitch, pipe: RequestPipe) -> Outc
     return loop.outcome
 
 
+def _unchanged(recipe: Recipe, steps: int) -> str:
+    """Why no weight changed, and the way out."""
+    opening = f"no weight changed in {steps:,} steps, so there is no result to save"
+    if recipe.optimises.generates:
+        return (
+            f"{opening}: all answers to a prompt got the same reward, which teaches nothing. Train on answers first, "
+            "or choose a reward that tells better answers from worse ones; `tuitune rewards try` shows what they get."
+        )
+    return (
+        f"{opening}: the learning rate was too low for the format of the weights, or no gradient reached them. Raise "
+        'training.learning_rate, or set model.dtype to "float32" where every weight is trained.'
+    )
+
+
 def _behaves_alike(held_out: dict[str, HeldOutLoss], untrained: Tensor, probe: Callable[[], Tensor]) -> bool:
-    """Whether training changed nothing that can be told: the held-out loss, or else the logits of the probe."""
-    if {"base", "tuned"} <= held_out.keys():
-        return held_out["base"].loss == held_out["tuned"].loss
-    return torch.equal(probe(), untrained)
+    """Whether training changed nothing that can be told: neither the held-out loss nor the logits of the probe."""
+    measured = {"base", "tuned"} <= held_out.keys()
+    return (not measured or held_out["base"].loss == held_out["tuned"].loss) and torch.equal(probe(), untrained)
 
 
 def _refuse_too_large(recipe: Recipe, parameters: int | None, on: torch.device) -> None:

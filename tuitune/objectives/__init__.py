@@ -2,24 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
+
 from tuitune.metrics import COMMON, Metric
 from tuitune.objectives.descriptor import Trained
 from tuitune.objectives.dpo import DPO
+from tuitune.objectives.grpo import GRPO
 from tuitune.objectives.kto import KTO
 from tuitune.objectives.orpo import ORPO
 from tuitune.objectives.pretrain import PRETRAIN
 from tuitune.objectives.reward import REWARD
+from tuitune.objectives.rloo import RLOO
 from tuitune.objectives.sft import SFT
 from tuitune.objectives.simpo import SIMPO
 
-TRAINED: dict[str, Trained] = {one.name: one for one in (SFT, PRETRAIN, DPO, KTO, ORPO, SIMPO, REWARD)}
+_ALL = (SFT, PRETRAIN, DPO, KTO, ORPO, SIMPO, REWARD, GRPO, RLOO)
+TRAINED: dict[str, Trained] = {one.name: one for one in _ALL}
 """Every objective by name: what a recipe can name, and data can be looked at for."""
 
-METRICS = {metric.key: metric for metrics in (COMMON, *(one.metrics for one in TRAINED.values())) for metric in metrics}
-"""Every metric by its key."""
+METRICS: dict[str, Metric] = {}
+"""Every metric by its key, as the first that brings it has it; where its chart stands is the objective's to say."""
+for _metrics in (COMMON, *(one.metrics for one in TRAINED.values())):
+    for _metric in _metrics:
+        METRICS.setdefault(_metric.key, _metric)
 
 
-def charted(objective: object) -> list[Metric]:
-    """The metrics that have a chart in the monitor of a run of an objective; where it is none, those of every run."""
+def charted(objective: object, rewards: Container[str] = ()) -> list[Metric]:
+    """The metrics that have a chart in the monitor of a run of an objective, with these `rewards` where it has any;
+    where it is none, those of every run. One of its own that comes first of all stands instead of the loss.
+    """
     own = TRAINED[objective].metrics if isinstance(objective, str) and objective in TRAINED else ()
-    return [metric for metric in (*COMMON, *own) if metric.pane]
+    led = any(metric.pane == "first" for metric in own)
+    common = [metric for metric in COMMON if metric.pane != "first"] if led else COMMON
+    return [metric for metric in (*common, *own) if metric.pane and (not metric.reward or metric.reward in rewards)]
+
+
+def leading(objective: object) -> Metric:
+    """The metric that tells most of all whether a run of an objective learns."""
+    return next(metric for metric in charted(objective) if metric.pane == "first")

@@ -7,8 +7,8 @@ from typing import Literal
 
 from tuitune.metrics import Metric
 
-Teaching = Literal["answers", "text", "preferences", "labels"]
-"""What rows teach: answers, plain text, which of two answers is better, or whether an answer is good."""
+Teaching = Literal["answers", "text", "preferences", "labels", "prompts"]
+"""What rows teach: answers, plain text, which of two answers is better, whether an answer is good, or what to ask."""
 
 ANSWERING: tuple[Teaching, ...] = ("answers", "text")
 """What rows teach that hold one answer, or one text, to learn."""
@@ -36,8 +36,10 @@ class Trained(Purpose):
     records beside the common ones. A row of a batch becomes `sequences` of tokens. `rate` is the share of a method's
     usual learning rate that suits it, and `beta` the β. `prefers`: the model learns to prefer answers to others, and
     with `imitates` to write them too. `compares`: it is held against a reference, the model that training began with. A
-    batch has `least_batch` rows or more. `scores`: the result gives answers scores, and writes none. `experimental`:
-    its settings and its loss may change yet.
+    batch has `least_batch` rows or more. `scores`: the result gives answers scores, and writes none. `generates`: it
+    learns from answers of the model's own, by what they are worth; its training loss does not fall as it learns, and
+    its held-out loss is the mean reward of the likeliest answers, negated. `experimental`: its settings and its loss
+    may change yet.
     """
 
     title: str
@@ -53,6 +55,7 @@ class Trained(Purpose):
     compares: bool = False
     least_batch: int = 1
     scores: bool = False
+    generates: bool = False
     experimental: bool = False
 
     def reads(self, key: str) -> bool:

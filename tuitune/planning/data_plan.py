@@ -44,6 +44,13 @@ def token_task(recipe: Recipe, base: Path) -> Task:
     return begin("tokens", *_asked("tokens", recipe, base), module="tuitune.engine")
 
 
+def reward_task(recipe: Recipe, base: Path, *, prompts: int, answers: int) -> Task:
+    """The task that lets the model answer some prompts so many times, and judges the answers, begun or found."""
+    base = base.absolute()
+    wanted = {"recipe": recipe.model_dump(mode="json"), "base": str(base), "prompts": prompts, "answers": answers}
+    return begin("rewards", wanted, _stamps(recipe, base), module="tuitune.engine")
+
+
 def known_tokens(recipe: Recipe, base: Path) -> dict[str, Any] | None:
     """What tokenizing the recipe's data gave, where that has been done; None for names that no file can have, too."""
     try:
@@ -56,9 +63,18 @@ def known_tokens(recipe: Recipe, base: Path) -> dict[str, Any] | None:
 def _asked(kind: str, recipe: Recipe, base: Path) -> tuple[dict[str, Any], list[str]]:
     """What a task is to do, and the state of the data that it is done to."""
     base = base.absolute()
-    stamps = [stamp(resolve(name, base=base)) for name in sources(recipe)]
-    if recipe.data.template:
-        path = base / expanded(recipe.data.template)
-        found = plain.stat_of(path)
-        stamps.append(f"{path} {found.st_size} {found.st_mtime_ns}" if found else "missing")
-    return {"recipe": settings_of(kind, recipe), "base": str(base)}, stamps
+    return {"recipe": settings_of(kind, recipe), "base": str(base)}, _stamps(recipe, base)
+
+
+def _stamps(recipe: Recipe, base: Path) -> list[str]:
+    """The state of the data of a recipe, and of the files that change what becomes of it."""
+    named = filter(None, (recipe.data.template, recipe.rewards.file, recipe.rewards.schema_file))
+    return [
+        *(stamp(resolve(name, base=base)) for name in sources(recipe)),
+        *(_stamp_of(base / expanded(name)) for name in named),
+    ]
+
+
+def _stamp_of(path: Path) -> str:
+    found = plain.stat_of(path)
+    return f"{path} {found.st_size} {found.st_mtime_ns}" if found else "missing"

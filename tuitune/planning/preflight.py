@@ -21,6 +21,7 @@ from tuitune.planning.checks.device import KnownDevices, check_device, no_gpu, t
 from tuitune.planning.checks.half_precision import computes_in_float16, float16_trouble
 from tuitune.planning.checks.model import LISTED, check_model
 from tuitune.planning.checks.remote import ask, known
+from tuitune.planning.checks.rewards import check_rewards
 from tuitune.planning.checks.situation import Advice, Situation
 from tuitune.planning.checks.vocabulary import absent_tokens, unknown_tokens
 from tuitune.planning.data_plan import known_tokens
@@ -31,7 +32,7 @@ from tuitune.planning.targets import trainable_parameters
 from tuitune.problem import Problem, TuituneError
 from tuitune.recipe.check import problems
 from tuitune.recipe.schema import Recipe
-from tuitune.recipe.steps import training_rows
+from tuitune.recipe.steps import too_few_prompts, training_rows
 from tuitune.units import bytes_text
 
 _SIDE_FILES = 20_000_000
@@ -98,6 +99,7 @@ def check(
         *data.errors,
         *unknown_tokens(recipe, base, model.folder, model.facts),
         *absent_tokens(recipe, model.folder),
+        *check_rewards(recipe, base),
         *check_device(recipe, machine),
     ]
     trainable = total = expected = None
@@ -130,6 +132,8 @@ def check(
     to_ask = recipe.model.id if model.download and model.remote is None else ""
     unknown = model.remote.unknown if model.remote else ""
     trained = None if usable is None else training_rows(usable, recipe.data)
+    if trained is not None and (few := too_few_prompts(recipe, trained)) is not None:
+        errors.append(Problem("training.accumulation", few))
     advice = advise(situation)
     return Check(errors, advice, model.facts, trainable, total, expected, fit, to_ask, unknown, steps, trained)
 

@@ -63,7 +63,9 @@ class Needs:
         self.key, self.values = key, values
 
     def met(self, value: Any) -> bool:
-        """Whether `value` of the other setting gives this one an effect."""
+        """Whether `value` of the other setting gives this one an effect: of a table, one of its names."""
+        if isinstance(value, dict) and self.values:
+            return any(name in value for name in self.values)
         return value in self.values if self.values else bool(value)
 
 

@@ -7,6 +7,7 @@ What merely does nothing, costs memory or is unwise is advice, not a rule: see `
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -15,6 +16,7 @@ from tuitune.methods.lora import CORRECTING
 from tuitune.recipe.declaration import Section
 from tuitune.recipe.schema import Recipe
 from tuitune.recipe.settings import sections
+from tuitune.rewards import REWARDS, Reward
 from tuitune.shapes import TRAINABLE
 
 
@@ -122,6 +124,46 @@ def _patience(recipe: Recipe) -> str | None:
     return None
 
 
+def _groups(recipe: Recipe) -> str | None:
+    """trl's trainers refuse a step that parts the answers to a prompt (`GRPOConfig.__post_init__`)."""
+    answers, each = recipe.training.batch_size * recipe.training.accumulation, recipe.objective.generations
+    if not recipe.optimises.generates or answers % each == 0:
+        return None
+    whole = math.lcm(recipe.training.batch_size, each) // recipe.training.batch_size
+    return (
+        f"a step takes {answers:,} answers (batch size × accumulation), no multiple of the {each} to each prompt; "
+        f"set training.accumulation = {whole}, or objective.generations = {_divisor(answers, each)}"
+    )
+
+
+def _divisor(answers: int, wanted: int) -> int:
+    """The number of answers a prompt that goes into a step, nearest to the one wanted; at least two."""
+    fitting = [number for number in range(2, answers + 1) if answers % number == 0]
+    return min(fitting, key=lambda number: abs(number - wanted), default=2)
+
+
+def _rewarded(recipe: Recipe) -> str | None:
+    if recipe.optimises.generates and not recipe.rewards.weights:
+        return f"{recipe.objective.kind} learns by rewards, and there is none; set it to such as json = 1"
+    return None
+
+
+def _filled(reward: Reward, name: str) -> Callable[[Recipe], str | None]:
+    def broken(recipe: Recipe) -> str | None:
+        lacks = recipe.optimises.generates and reward.name in recipe.rewards.weights
+        if lacks and not getattr(recipe.rewards, name):
+            return f"the reward {reward.name} needs it; fill it in, or take {reward.name} out of rewards.weights"
+        return None
+
+    return broken
+
+
+def _loss_limit(recipe: Recipe) -> str | None:
+    if recipe.limits.loss is not None and recipe.optimises.generates:
+        return f"the training loss of {recipe.objective.kind} does not fall as it learns; leave it empty"
+    return None
+
+
 def _within(section: str, model: type[Section]) -> Iterator[Rule]:
     """The rules that a section declares of itself."""
     for method in filter(inspect.isfunction, vars(model).values()):
@@ -141,6 +183,14 @@ RULES: tuple[Rule, ...] = (
     Rule(("training.precision", "model.dtype"), _half_formats),
     Rule(("model.dtype", "adapter.method"), _trained_halves),
     Rule(("adapter.bias", "adapter.method", "training.precision", "model.dtype"), _trained_half_biases),
+    Rule(("rewards.weights", "objective.kind"), _rewarded),
+    *(
+        Rule((f"rewards.{name}", "rewards.weights", "objective.kind"), _filled(reward, name))
+        for reward in REWARDS.values()
+        for name in reward.filled
+    ),
+    Rule(("training.batch_size", "training.accumulation", "objective.generations", "objective.kind"), _groups),
+    Rule(("limits.loss", "objective.kind"), _loss_limit),
     Rule(("data.loss_on", "data.shape", "objective.kind"), _plain_text),
     Rule(("training.batch_size", "objective.kind"), _least_batch),
     Rule(("adapter.targets", "adapter.method", "objective.kind"), _output_head),

@@ -20,6 +20,7 @@ from tuitune.recipe.sections.limits import LimitsSection
 from tuitune.recipe.sections.model import ModelSection
 from tuitune.recipe.sections.objective import BETA_PER_TOKEN, PER_TOKEN, ObjectiveSection
 from tuitune.recipe.sections.quantization import QuantizationSection
+from tuitune.recipe.sections.rewards import RewardsSection
 from tuitune.recipe.sections.run import RunSection
 from tuitune.recipe.sections.samples import SamplesSection
 from tuitune.recipe.sections.training import TrainingSection
@@ -33,6 +34,7 @@ class Recipe(Section):
     data: DataSection = DataSection()
     cleaning: CleaningSection = CleaningSection()
     objective: ObjectiveSection = ObjectiveSection()
+    rewards: RewardsSection = RewardsSection()
     adapter: AdapterSection = AdapterSection()
     quantization: QuantizationSection = QuantizationSection()
     training: TrainingSection = TrainingSection()
@@ -69,3 +71,18 @@ class Recipe(Section):
     def packs(self) -> bool:
         """Whether several rows are packed into one: by choice, where the objective has it."""
         return self.data.packing and self.optimises.packs
+
+    @property
+    def longest(self) -> int:
+        """Tokens of the longest row that goes through the model, with the answer that it writes where it does."""
+        return self.data.max_length + (self.objective.answer_length if self.optimises.generates else 0)
+
+    @property
+    def compares(self) -> bool:
+        """Whether a reference is needed, the model that training began with."""
+        return self.optimises.compares or (self.optimises.generates and self.objective.kl > 0)
+
+    @property
+    def prompts(self) -> int:
+        """How many prompts a step asks, of an objective that generates answers."""
+        return self.training.batch_size * self.training.accumulation // self.objective.generations

@@ -9,13 +9,31 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
+from tuitune.recipe.schema import Recipe
 from tuitune.recipe.sections.data import DataSection
 from tuitune.recipe.sections.training import TrainingSection
 
 
-def steps_per_epoch(rows: int, training: TrainingSection) -> int:
-    """Optimizer steps in a pass over `rows` rows of a batch: packed ones, where rows are packed."""
+def steps_per_epoch(rows: int, recipe: Recipe) -> int:
+    """Optimizer steps in a pass over `rows` rows of a batch: packed ones, where rows are packed.
+
+    Of prompts that are asked as many go into a step as its answers allow, and those left over are not asked: trl's
+    `RepeatSampler`.
+    """
+    training = recipe.training
+    if recipe.optimises.generates:
+        return max(1, rows // max(1, recipe.prompts)) * recipe.objective.iterations
     return max(1, math.ceil(math.ceil(rows / training.batch_size) / training.accumulation))
+
+
+def too_few_prompts(recipe: Recipe, rows: int) -> str | None:
+    """Why no step can be made of so many prompts, with the way out; None where one can."""
+    if not recipe.optimises.generates or rows >= recipe.prompts:
+        return None
+    return (
+        f"a step asks {recipe.prompts:,} prompts (batch size × accumulation / answers a prompt), and only {rows:,} are "
+        f"to be trained on; lower it, or raise objective.generations"
+    )
 
 
 def total_steps(per_epoch: int, training: TrainingSection) -> int:

@@ -14,6 +14,7 @@ from tuitune.shapes.columns import COLUMNS
 from tuitune.shapes.messages import MESSAGES
 from tuitune.shapes.preference import PREFERENCE
 from tuitune.shapes.prompt_completion import PROMPT_COMPLETION
+from tuitune.shapes.prompts import PROMPTS_ALONE
 from tuitune.shapes.shape import Canonical, Shape, Teaching
 from tuitune.shapes.sharegpt import SHAREGPT
 from tuitune.shapes.text import TEXT
@@ -21,7 +22,10 @@ from tuitune.shapes.tools import TOOLS
 from tuitune.shapes.unpaired_preference import UNPAIRED_PREFERENCE
 from tuitune.shapes.vision import VISION
 
-_ALL = (VISION, PREFERENCE, UNPAIRED_PREFERENCE, MESSAGES, SHAREGPT, TOOLS, ALPACA, PROMPT_COMPLETION, COLUMNS, TEXT)
+_ALL = (
+    *(VISION, PREFERENCE, UNPAIRED_PREFERENCE, PROMPTS_ALONE),
+    *(MESSAGES, SHAREGPT, TOOLS, ALPACA, PROMPT_COMPLETION, COLUMNS, TEXT),
+)
 SHAPES = {shape.name: shape for shape in _ALL}
 """Every shape by name, in the order in which rows are taken for one: the likeliest meaning comes first."""
 

@@ -17,7 +17,8 @@ from tuitune.rows.turns import CALL_KEYS, CALLING, ROLES, turn_keys
 
 Canonical = dict[str, Any]
 """A row as training takes it: `messages` (and `tools`); `prompt` and `completion`, with a `label` where it has one;
-`prompt`, `chosen` and `rejected`; or `text`."""
+`prompt`, `chosen` and `rejected`; `text`; or `messages` without a last answer, with an `answer` to compare with where
+the row has one."""
 
 
 BESIDE = ("system", "tools", "label")

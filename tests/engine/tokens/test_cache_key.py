@@ -20,6 +20,7 @@ NAMED: dict[str, Any] = {
     "data.mix": {"other.jsonl": 0.1},
     "adapter.layers": "0-3",
     "adapter.lora_plus": 16.0,
+    "rewards.weights": {"json": 1.0},
 }
 
 

@@ -10,8 +10,9 @@ import pytest
 from tests.engine.support import TEMPLATE, make_tokenizer
 from tuitune.engine.tokens.collator import IGNORED, pad_labelled
 from tuitune.engine.tokens.control_tokens import ControlTokens
-from tuitune.engine.tokens.encode import Encoder, question_and_answer
+from tuitune.engine.tokens.encode import Encoder
 from tuitune.engine.tokens.labelled import Labelled, LabelledEncoder
+from tuitune.engine.tokens.questions import question_and_answer
 from tuitune.engine.tokens.template import ChatTemplate
 from tuitune.shapes import to_canonical
 

@@ -11,8 +11,9 @@ import torch
 from tests.engine.support import TEMPLATE, make_tokenizer
 from tuitune.engine.tokens.collator import IGNORED, pad_pairs
 from tuitune.engine.tokens.control_tokens import ControlTokens
-from tuitune.engine.tokens.encode import Encoder, question_and_answer
+from tuitune.engine.tokens.encode import Encoder
 from tuitune.engine.tokens.pairs import Pair, PairEncoder
+from tuitune.engine.tokens.questions import question_and_answer
 from tuitune.engine.tokens.template import ChatTemplate
 from tuitune.shapes import to_canonical
 

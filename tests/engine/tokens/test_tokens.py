@@ -10,7 +10,8 @@ import pytest
 
 from tests.engine.support import TEMPLATE, Carry, make_tokenizer, save_model, write_rows
 from tuitune.engine.process.failures import EngineError
-from tuitune.engine.tokens.encode import Encoder, question_and_answer
+from tuitune.engine.tokens.encode import Encoder
+from tuitune.engine.tokens.questions import question_and_answer
 from tuitune.engine.tokens.template import PLAIN_TEMPLATE, ChatTemplate
 
 UNMARKED = TEMPLATE.replace("{% generation %}", "").replace("{% endgeneration %}", "")

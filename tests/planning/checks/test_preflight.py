@@ -423,6 +423,43 @@ def test_a_model_without_such_a_head_is_refused(base: Path) -> None:
     assert looked_at(base, **pairs, objective__kind="dpo").errors == []
 
 
+REWARDED = {"objective__kind": "grpo", "rewards__weights": {"json": 1.0}, "adapter__dropout": 0.0}
+
+
+@pytest.mark.parametrize(
+    ("values", "id", "fix"),
+    [
+        ({"rewards__weights": {"json": 1.0, "length": 1.0}, "rewards__shortest": 0}, "length-floor", 8),
+        ({"adapter__dropout": 0.1}, "dropout-rl", 0.0),
+        ({"adapter__method": "none", "objective__kl": 0.1}, "reference", "lora"),
+        ({"rewards__weights": {"length": 1.0}}, "length-alone", None),
+        ({"objective__generations": 2}, "few-answers", None),
+    ],
+)
+def test_advice_on_rewards_goes_with_its_fix(base: Path, values: dict[str, Any], id: str, fix: Any) -> None:
+    (note,) = advice(looked_at(base, **{**REWARDED, **values}), id)
+    assert [*(note.fix or {}).values()] == ([] if fix is None else [fix])
+    mended = {key.replace(".", "__"): value for key, value in (note.fix or {}).items()}
+    assert (advice(looked_at(base, **{**REWARDED, **values, **mended}), id) == []) is (fix is not None)
+    assert advice(looked_at(base, **REWARDED), id) == []
+
+
+def test_steps_and_memory_of_rewards_count_answers(base: Path) -> None:
+    """Two prompts with eight answers each make a step; every answer is as long as it may be."""
+    plain, found = looked_at(base, data__eval=None), looked_at(base, data__eval=None, **REWARDED)
+    assert plain.rows and found.steps and found.steps.per_epoch == plain.rows // 2
+    longer = looked_at(base, data__eval=None, objective__answer_length=2048, **REWARDED)
+    assert found.forecast and longer.forecast
+    assert longer.forecast.parts["activations"] > 2 * found.forecast.parts["activations"]
+    many = looked_at(base, data__eval=None, training__accumulation=64, **REWARDED)
+    assert many.forecast and many.forecast.parts["generation"] > 0 == found.forecast.parts["generation"]
+
+
+def test_prompts_that_are_too_few_for_a_step_are_refused(base: Path) -> None:
+    key, message = error(looked_at(base, data__eval=None, data__limit=20, training__accumulation=64, **REWARDED))
+    assert key == "training.accumulation" and "20" in message
+
+
 def test_learning_rates_that_are_fine(base: Path) -> None:
     big_model(base / "big")
     for values in ({}, {"model__id": "big"}, {"training__learning_rate": 1e-2}, {"model__id": "owner/unknown"}):

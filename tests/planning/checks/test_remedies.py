@@ -23,6 +23,7 @@ BIASES: list[Settings] = [
     {"model.dtype": "float32"},
 ]
 EXPERTS: Settings = {"model.id": "mixtral", "adapter.targets": ["w1", "w2", "w3"]}
+REWARDED: Settings = {"objective.kind": "grpo", "rewards.weights": {"json": 1.0}}
 REFUSED: list[tuple[str, Settings, list[Settings]]] = [
     (
         "quantization.bits",
@@ -146,6 +147,16 @@ REFUSED: list[tuple[str, Settings, list[Settings]]] = [
         [{"adapter.targets": ["o_proj"]}, {"adapter.method": "lora", "adapter.dropout": 0.0}],
     ),
     ("data.max_length", {"model.id": "gpt2", "data.max_length": 512}, [{"data.max_length": 256}]),
+    (
+        "objective.answer_length",
+        REWARDED | {"model.id": "gpt2", "data.max_length": 200, "objective.answer_length": 100},
+        [{"objective.answer_length": 56}, {"data.max_length": 156}],
+    ),
+    (
+        "data.max_length",
+        REWARDED | {"model.id": "gpt2", "data.max_length": 512},
+        [{"data.max_length": 128, "objective.answer_length": 128}],
+    ),
     ("hardware.gpu", {"hardware.gpu": "7"}, [{"hardware.gpu": "auto"}]),
     ("adapter.dropout", EXPERTS | {"adapter.dropout": 0.1}, [{"adapter.dropout": 0.0}]),
     ("adapter.dora", EXPERTS | {"adapter.dora": True, "adapter.dropout": 0.0}, [{"adapter.dora": False}]),

@@ -48,7 +48,8 @@ def recipe(**values: Any) -> Recipe:
     ids=str,
 )
 def test_steps_are_counted_as_the_trainer_counts(rows: int, values: dict[str, Any]) -> None:
-    training = recipe(**values).training
+    tried = recipe(**values)
+    training = tried.training
     arguments: Any = types.SimpleNamespace(
         num_train_epochs=training.epochs,
         max_steps=training.max_steps or -1,
@@ -59,7 +60,7 @@ def test_steps_are_counted_as_the_trainer_counts(rows: int, values: dict[str, An
     )
     batches = range(-(-rows // training.batch_size))
     _, per_epoch, *_, steps = Trainer.set_initial_training_values(trainer, arguments, batches)
-    assert steps_per_epoch(rows, training) == per_epoch
+    assert steps_per_epoch(rows, tried) == per_epoch
     assert total_steps(per_epoch, training) == steps
 
 
@@ -132,7 +133,7 @@ def test_the_forecast_is_what_the_engine_counts(values: dict[str, Any], written:
     template = choose_template(tried, load_tokenizer(tried.model, locate("bundled:nano")))
     tokens = tokenize(tried, template, {0}, lambda *said: None, base=written)
     rows = len(arrange(tokens, tried, flat=True).train)
-    engine = total_steps(steps_per_epoch(rows, tried.training), tried.training)
+    engine = total_steps(steps_per_epoch(rows, tried), tried.training)
 
     before = check(tried, base=written).steps
     assert before is not None

@@ -69,7 +69,7 @@ async def test_sections_and_fields_are_reached_by_keys():
         assert screen.keys.current == "data.shape"
         await pilot.press("left_square_bracket")
         assert (screen.composing.section, screen.keys.current) == ("model", "model.id")
-        await pilot.press("shift+tab", *["down"] * 4, "enter", "j")
+        await pilot.press("shift+tab", *["down"] * 5, "enter", "j")
         await pilot.pause()
         assert (screen.composing.section, screen.keys.current) == ("adapter", "adapter.rank")
 
@@ -80,7 +80,7 @@ async def test_on_a_tall_screen_the_sections_are_one_list_and_the_cursor_says_wh
         text = text_of(pilot)
         for title in ("Data", "Adapter", "Training"):
             assert f"  {title}\n" in text or f"  {title} " in text
-        assert all(name in text for name in ("rank r", "learning rate", "seed"))
+        assert all(name in text for name in ("rank r", "batch size", "seed"))
         assert "Trim texts" in text, "what a field means stands beside it"
         black = [line for line in text.splitlines()[1:50] if not line[22:158].strip()]
         assert len(black) < 12
@@ -95,7 +95,7 @@ async def test_on_a_tall_screen_the_sections_are_one_list_and_the_cursor_says_wh
         await pilot.press("left_square_bracket")
         assert screen.composing.section == "hardware"
         await pilot.resize_terminal(80, 24)
-        await until(pilot, lambda: "learning rate" not in text_of(pilot))
+        await until(pilot, lambda: "batch size" not in text_of(pilot))
         assert screen.composing.section == "hardware"
         assert screen.keys.current in text_of(pilot)
 

@@ -474,10 +474,41 @@ async def test_a_metric_of_an_objective_shows_in_its_runs_alone(
 
 @pytest.mark.parametrize("objective", TRAINED)
 async def test_no_title_of_a_chart_is_cut(make_run: MakeRun, objective: str) -> None:
-    run = make_run("charted", recipe={"objective": {"kind": objective}}, **LIVE)
+    rewards = {"json": 1, "fields": 1} if TRAINED[objective].generates else {}
+    run = make_run("charted", recipe={"objective": {"kind": objective}, "rewards": {"weights": rewards}}, **LIVE)
     append_steps(run, 6, 9, **{one.key: 0.254321 for one in TRAINED[objective].metrics})
     async with TuituneApp(run).run_test(size=(120, 36)) as pilot:
         await shows(pilot, "● training")
         seen = text(pilot)
-        for metric in charted(objective):
-            assert any(f"{name} ─" in seen or f"{name} by" in seen for name in (metric.title, metric.short)), metric.key
+        for metric in charted(objective, rewards):
+            shown = any(f"{name} ─" in seen or f"{name} by" in seen for name in (metric.title, metric.short))
+            assert shown or metric.pane == "alone", metric.key
+
+
+async def test_a_run_that_learns_by_rewards_shows_the_reward_first_and_its_other_figures_in_turn(
+    make_run: MakeRun, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = make_run("rewarded", recipe={"objective": {"kind": "grpo"}, "rewards": {"weights": {"json": 1}}}, **LIVE)
+    append_steps(run, 6, 9, **{one.key: 0.254321 for one in TRAINED["grpo"].metrics})
+    alone = [metric for metric in charted("grpo") if metric.pane == "alone"]
+    assert {"kl", "reward_std", "completions/mean_length", "clip_ratio/region_mean"} <= {one.key for one in alone}
+    async with TuituneApp(run).run_test(size=(120, 36)) as pilot:
+        seen = await shows(pilot, "1 reward", "groups without spread", "valid JSON")
+        assert "loss" not in seen.split("events & log")[0]
+
+        def shown() -> list[str | None]:
+            return [pane.id for pane in screen(pilot).query(Pane) if pane.display]
+
+        whole = shown()
+        await pilot.press("7", "tab", "tab")
+        for metric in alone:
+            while shown() != [metric.id]:
+                assert len(shown()) == 1 or shown() == whole
+                await pilot.press("tab")
+            assert f"{metric.title} ─" in text(pilot)
+        await pilot.press("escape")
+        assert shown() == whole and isinstance(pilot.app.screen, MonitorScreen)
+        await pilot.resize_terminal(80, 24)
+        await until(pilot, lambda: shown() == ["reward", alone[-1].id])
+    assert main(["plot", run.id]) == 0
+    assert "rewarded: reward" in capsys.readouterr().out

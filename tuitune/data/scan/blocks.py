@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
-import signal
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -23,6 +21,7 @@ from tuitune.data.sources.formats import BOM
 from tuitune.data.sources.json_rows import read_lines
 from tuitune.data.sources.names import Source
 from tuitune.data.sources.rows import DEEPEST, LONGEST
+from tuitune.orphans import end_with
 from tuitune.problem import TuituneError
 from tuitune.rows.numbers import has_fractions
 
@@ -33,7 +32,6 @@ _WORTH_PROCESSES = 8 << 20
 _MOST_PROCESSES = 16
 _AHEAD = 4
 _BUFFER = 1 << 18
-_PR_SET_PDEATHSIG = 1
 
 
 @dataclass(frozen=True)
@@ -73,7 +71,7 @@ def _counted(blocks: list[Block], reading: Reading) -> Iterator[Tally]:
         yield from (count(block, reading) for block in blocks)
         return
     waiting: deque[Future[Tally]] = deque()
-    pool = ProcessPoolExecutor(processes, get_context("fork"), initializer=_end_with, initargs=(os.getpid(),))
+    pool = ProcessPoolExecutor(processes, get_context("fork"), initializer=end_with, initargs=(os.getpid(),))
     try:
         with pool:
             for block in blocks:
@@ -84,13 +82,6 @@ def _counted(blocks: list[Block], reading: Reading) -> Iterator[Tally]:
                 yield waiting.popleft().result()
     except BrokenProcessPool:
         raise TuituneError("a process that counts rows was killed, perhaps for lack of memory") from None
-
-
-def _end_with(parent: int) -> None:
-    """Have the kernel end this process when the one that started it is gone, however that ended."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:
-        os._exit(1)
 
 
 def count(block: Block, reading: Reading) -> Tally:

@@ -130,6 +130,8 @@ def question_and_answer(canonical: Mapping[str, Any]) -> tuple[str, str]:
     """The text of a row in canonical form: all that comes before the last answer, and that answer."""
     if "messages" in canonical:
         *before, last = canonical["messages"]
+        if last["role"] != "assistant":
+            return _written(canonical["messages"]), canonical.get("answer", "")
         return _written(before), str(last["content"])
     if "text" in canonical:
         return "", canonical["text"]

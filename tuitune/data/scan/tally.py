@@ -174,6 +174,7 @@ def measures(canonical: Mapping[str, Any]) -> Measures:
             characters += length
             if turn["role"] == "assistant":
                 answer = length
+        answer = len(canonical.get("answer", "")) or answer
         return (characters, answer, len(messages))
     sides = [canonical[name] for name in ("text", "prompt", "chosen", "rejected", "completion") if name in canonical]
     said = next((canonical[name] for name in ("text", "chosen", "completion") if name in canonical), "")

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from tuitune.engine.evaluation.generate import Generator
-from tuitune.engine.tokens.encode import Canonical, question_and_answer
+from tuitune.engine.tokens.encode import Canonical
+from tuitune.engine.tokens.questions import question_and_answer
 from tuitune.engine.tokens.template import ChatTemplate
+from tuitune.rewards.valid_json import NONE, parsed
 from tuitune.runs.store.records.training import Answered
 
 
@@ -48,20 +49,8 @@ def compare_answers(
     if not pairs:
         return None
     answers = [text for text, _ in generator.answer([question for question, _ in pairs])]
-    structured = all(_json(reference) is not _INVALID for _, reference in pairs)
-    read: Callable[[str], Any] = _json if structured else str.strip
+    structured = all(parsed(reference) is not NONE for _, reference in pairs)
+    read: Callable[[str], Any] = parsed if structured else str.strip
     exact = sum(read(answer) == read(reference) for answer, (_, reference) in zip(answers, pairs, strict=True))
-    valid = sum(_json(answer) is not _INVALID for answer in answers) / len(answers) if structured else None
+    valid = sum(parsed(answer) is not NONE for answer in answers) / len(answers) if structured else None
     return Answered(**where, rows=len(answers), exact=exact / len(answers), valid_json=valid)
-
-
-_INVALID = object()
-
-
-def _json(text: str) -> Any:
-    """The JSON object or list in `text`; plain words and numbers do not count as JSON."""
-    try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
-        return _INVALID
-    return value if isinstance(value, dict | list) else _INVALID

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -14,7 +14,8 @@ from tuitune.engine.load.model import Base, set_attention
 from tuitune.engine.load.tokenizer import refuse_unknown, with_end_of_text
 from tuitune.engine.process.failures import out_of_memory
 
-_BATCH = 32
+BATCH = 32
+"""Prompts that are answered at once."""
 
 
 @contextmanager
@@ -29,6 +30,26 @@ def undisturbed(model: Any) -> Iterator[None]:
         model.train(training)
 
 
+def in_batches(
+    prompts: Sequence[list[int]], size: int, answer: Callable[[Sequence[list[int]]], list[list[int]]]
+) -> tuple[list[list[int]], int]:
+    """The answers to prompts, `size` of them at a time; where the GPU's memory is too small for that, half as many from
+    there on. And how many at a time it came to.
+    """
+    answers: list[list[int]] = []
+    while len(answers) < len(prompts):
+        batch = prompts[len(answers) : len(answers) + size]
+        try:
+            answers += answer(batch)
+            continue
+        except (RuntimeError, MemoryError) as error:
+            if len(batch) == 1 or out_of_memory(error) is None:
+                raise
+        give_back_memory()  # only here, where the error no longer holds what was computed
+        size = len(batch) // 2
+    return answers, size
+
+
 class Generator:
     """Answers prompts with a model. `temperature` 0 takes the likeliest token; otherwise `seed` fixes the draws."""
 
@@ -37,7 +58,7 @@ class Generator:
         self.tokenizer = base.tokenizer
         self._attention = base.stock_attention
         self._seed = seed
-        self._size = _BATCH
+        self._size = BATCH
         self._most = base.positions
         stops = sorted(with_end_of_text(model.generation_config.eos_token_id, base.tokenizer))
         self._filler = next((one for one in (base.tokenizer.pad_token_id, *stops) if one is not None), 0)
@@ -52,32 +73,22 @@ class Generator:
 
     def answer(self, prompts: Sequence[str]) -> list[tuple[str, int]]:
         """The answer to each rendered prompt, without its end-of-turn token, and the number of tokens generated."""
+        chat = bool(self.tokenizer.chat_template)
+        rows = [self.tokenizer(prompt, add_special_tokens=not chat)["input_ids"] for prompt in prompts]
+        return [(self._text(tokens), len(tokens)) for tokens in self.answer_tokens(rows)]
+
+    def answer_tokens(self, prompts: Sequence[list[int]]) -> list[list[int]]:
+        """The tokens of the answer to each prompt of tokens, with the one that ends it."""
         with undisturbed(self.model):
             torch.manual_seed(self._seed)
             before = set_attention(self.model, self._attention)
             try:
-                return self._all(prompts)
+                answers, self._size = in_batches([self._kept(prompt) for prompt in prompts], self._size, self._batch)
+                return answers
             finally:
                 set_attention(self.model, before)
 
-    def _all(self, prompts: Sequence[str]) -> list[tuple[str, int]]:
-        """Batch after batch; where the GPU's memory is too small for one, by half as many prompts from there on."""
-        answers: list[tuple[str, int]] = []
-        while len(answers) < len(prompts):
-            batch = prompts[len(answers) : len(answers) + self._size]
-            try:
-                answers += self._batch(batch)
-                continue
-            except (RuntimeError, MemoryError) as error:
-                if len(batch) == 1 or out_of_memory(error) is None:
-                    raise
-            give_back_memory()  # only here, where the error no longer holds what was computed
-            self._size = len(batch) // 2
-        return answers
-
-    def _batch(self, prompts: Sequence[str]) -> list[tuple[str, int]]:
-        chat = bool(self.tokenizer.chat_template)
-        rows = [self._kept(self.tokenizer(prompt, add_special_tokens=not chat)["input_ids"]) for prompt in prompts]
+    def _batch(self, rows: Sequence[list[int]]) -> list[list[int]]:
         width = max(map(len, rows))
         ids = [[self._filler] * (width - len(row)) + row for row in rows]
         mask = [[0] * (width - len(row)) + [1] * len(row) for row in rows]
@@ -87,7 +98,7 @@ class Generator:
             attention_mask=torch.tensor(mask, device=on),
             generation_config=self._settings,
         )
-        return [self._text(tokens) for tokens in output[:, width:].tolist()]
+        return [self._ended(tokens) for tokens in output[:, width:].tolist()]
 
     def _kept(self, prompt: list[int]) -> list[int]:
         """A prompt, from its beginning on cut to what leaves room for the answer where positions end."""
@@ -95,7 +106,9 @@ class Generator:
         room = None if self._most is None else max(1, self._most - self._settings.max_new_tokens)
         return prompt if room is None else prompt[-room:]
 
-    def _text(self, tokens: list[int]) -> tuple[str, int]:
+    def _ended(self, tokens: list[int]) -> list[int]:
         stops = set(self._settings.eos_token_id or [])
-        length = next((index + 1 for index, token in enumerate(tokens) if token in stops), len(tokens))
-        return self.tokenizer.decode(tokens[:length], skip_special_tokens=True).strip(), length
+        return tokens[: next((index + 1 for index, token in enumerate(tokens) if token in stops), len(tokens))]
+
+    def _text(self, tokens: list[int]) -> str:
+        return str(self.tokenizer.decode(tokens, skip_special_tokens=True)).strip()

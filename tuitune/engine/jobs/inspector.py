@@ -29,6 +29,7 @@ from tuitune.engine.tokens.encode import Encoded, Rendered, is_conversation, lea
 from tuitune.engine.tokens.encoders import encoder_of
 from tuitune.engine.tokens.labelled import LabelledEncoder
 from tuitune.engine.tokens.pairs import PairEncoder
+from tuitune.engine.tokens.prompts import PromptEncoder
 from tuitune.engine.tokens.reasons import reasons
 from tuitune.engine.tokens.remarks import Remark, control, judge, longer, omission
 from tuitune.problem import TuituneError
@@ -127,6 +128,8 @@ class RowInspector:
                 text = "nothing is left of a text without its control tokens: training drops this row"
                 raise RowProblem("", text, "empty")
             canonical, controls = cleaned, []
+        if isinstance(self._encoder, PromptEncoder):
+            return self._asked(canonical, controls, self._encoder)
         if isinstance(self._encoder, PairEncoder):
             return {"sides": self._sides(canonical, controls, self._encoder)}
         (row,) = answers_of(canonical)
@@ -137,6 +140,30 @@ class RowInspector:
             return self._reply(row, rendered, encoding, [Remark("label", "ok", text), *controls], asked=len(encoding))
         learnable = self._single.turns(encoding, rendered) if self._single.loss_on == "assistant" else []
         return {**self._reply(row, rendered, encoding, controls), "turns": learnable}
+
+    def _asked(self, canonical: dict[str, Any], controls: Sequence[Remark], encoder: PromptEncoder) -> dict[str, Any]:
+        """A prompt, of which nothing is learned: the model learns from what it answers."""
+        asked = encoder.asked(canonical)
+        if isinstance(asked, str):
+            raise EngineError(asked)
+        rendered = Rendered(asked.text, [], asked.whole)
+        (encoding,) = self._single.tokenize([rendered])
+        length, most = len(encoding), self._single.max_length
+        verdict = Remark("asked", "ok", f"{length:,} tokens are asked; the model learns from its own answers")
+        if length > most:
+            text = f"its prompt has {length:,} tokens, more than {most:,}: it is not asked"
+            verdict = Remark("lost", "error", text, longer(length, most, self._most))
+        texts = zip(_texts(encoding, rendered), encoding.ids, strict=True)
+        return {
+            "tokens": [[text, number, 0, int(number in self._special), "prompt"] for text, number in texts],
+            "length": length,
+            "trained": 0,
+            "kept": length if length <= most else 0,
+            "cut": length > most,
+            "max_length": most,
+            "rendered": rendered.text,
+            "verdicts": [asdict(one) for one in (verdict, *controls)],
+        }
 
     def _sides(
         self, canonical: dict[str, Any], controls: Sequence[Remark], encoder: PairEncoder

@@ -57,6 +57,7 @@ def run(report: TaskReport) -> dict[str, Any]:
         **{name: facts[name] for name in _TOLD},
         "held_out": facts["held_out"]["rows"],
         "max_length": recipe.data.max_length,
+        "asked": recipe.optimises.generates,
         "packed_rows": len(rows),
         "fill": facts["tokens"] / room if recipe.packs and room else None,
         "lost": [{key: one[key] for key in ("row", "place", "why", "mark")} for one in facts["lost"]],

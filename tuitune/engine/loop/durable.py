@@ -68,6 +68,9 @@ class Recorder(Protocol):
     def saved(self, checkpoint: Path, seconds: float, healthy: bool) -> None:
         """The checkpoint of the current step is on disk."""
 
+    def warn(self, id: str, message: str) -> None:
+        """Something about training that a person should know."""
+
     def save_skipped(self, reason: str) -> None:
         """The checkpoint of the current step could not be saved; training goes on."""
 

@@ -17,6 +17,7 @@ _INSTEAD_OF_FP16 = 'set training.precision = "bf16" (cards from Ampere on) or "f
 
 class Health:
     """`finite` says whether loss and gradient of the last record were finite numbers, `alerts` see the others.
+    `descends`: the loss falls as the model learns.
 
     The gradient scaler of fp16 skips steps whose gradients are not finite. It lowers its scale each time, which tells
     them: fused optimizers are called all the same and skip by themselves. From 65 536 it halves, so after sixteen in a
@@ -25,9 +26,9 @@ class Health:
 
     SKIPPED_WARN, SKIPPED_LOST = 10, 20
 
-    def __init__(self, report: Report) -> None:
+    def __init__(self, report: Report, *, descends: bool = True) -> None:
         self.finite = True
-        self.alerts = HealthAlerts()
+        self.alerts = HealthAlerts(descends=descends)
         self._skipped = 0
         self._scale = math.inf
         self._report = report

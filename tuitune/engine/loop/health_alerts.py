@@ -267,29 +267,34 @@ class Overfitting(Detector):
 
 
 class HealthAlerts:
-    """Looks at every record of a run; remembers across lives what it has seen and said."""
+    """Looks at every record of a run; remembers across lives what it has seen and said.
 
-    def __init__(self) -> None:
+    Only a loss that `descends` as the model learns tells anything.
+    """
+
+    def __init__(self, *, descends: bool = True) -> None:
         self.smoothed = FadingMean()
         self.overfitting = Overfitting()
+        self.descends = descends
         self.detectors: dict[str, Any] = {
-            "explosion": Explosion(),
-            "divergence": Divergence(),
-            "plateau": Plateau(),
-            "zero": Zero(),
+            **(
+                {"explosion": Explosion(), "divergence": Divergence(), "plateau": Plateau(), "zero": Zero()}
+                if descends
+                else {}
+            ),
             "starvation": Starvation(),
         }
 
     def begin(self, total_steps: int, epochs: int) -> None:
         """Training begins, or goes on, to end after `total_steps` in `epochs` passes over the data, begun ones too."""
-        plateau = self.detectors["plateau"]
-        if not plateau.blocks:
+        plateau = self.detectors.get("plateau")
+        if plateau and not plateau.blocks:
             two_epochs = 2 * total_steps / epochs if epochs > 1 else 0
             plateau.length = max(Plateau.length, math.ceil(max(total_steps / 3, two_epochs) / Plateau.BLOCKS))
 
     def evaluated(self, step: int, loss: float) -> HealthAlert | None:
         """What a held-out loss shows beside the losses of training up to `step`."""
-        return self.overfitting.evaluated(step, loss, self.smoothed.so_far)
+        return self.overfitting.evaluated(step, loss, self.smoothed.so_far) if self.descends else None
 
     def look(self, seen: SeenFigures) -> list[HealthAlert]:
         """What this record shows; its loss is a finite number."""

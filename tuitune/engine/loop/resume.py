@@ -115,7 +115,7 @@ def circumstances(recipe: Recipe, base: Base, data: Prepared, on: torch.device, 
         "threads": torch.get_num_threads() if cpu else None,
         "total_steps": total_steps,
     }
-    judged_by = {key for key in recipe.optimises.settings if key.startswith("objective.")}
+    judged_by = {key for key in recipe.optimises.settings if key.startswith(("objective.", "rewards."))}
     told = found["recipe"].items()
     loaded = {key: value for key, value in told if key.startswith("quantization.") or key in judged_by}
     held_out = data.held_out_fingerprint

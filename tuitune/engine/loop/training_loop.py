@@ -74,7 +74,7 @@ class TrainingLoop(TrainerCallback):
         self.conditions = StopConditions(report, stop, self._requests)
         self._window = StepWindow()
         self.watch, self.fetching = self._window.watch, self._window.fetching
-        self._health = Health(report)
+        self._health = Health(report, descends=not recipe.optimises.generates)
         self._checkpoints = CheckpointLog(report)
         self._early_stopping = EarlyStopping()
         self._scheduled = False
@@ -184,6 +184,9 @@ class TrainingLoop(TrainerCallback):
 
     def saved(self, checkpoint: Path, seconds: float, healthy: bool) -> None:
         self._checkpoints.saved(checkpoint, seconds, healthy)
+
+    def warn(self, id: str, message: str) -> None:
+        self._report.alert(id, "warning", message)
 
     def save_skipped(self, reason: str) -> None:
         self._checkpoints.not_saved(reason)

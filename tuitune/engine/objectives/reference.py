@@ -24,7 +24,7 @@ class ComparingTrainer(ObjectiveTrainer):
     def __init__(self, given: Assignment, *positional: Any, **named: Any) -> None:
         model = given.life.adapted.model
         without_dropout(model)
-        self._reference = None if isinstance(model, PeftModel) else _frozen_copy(model)
+        self._reference = None if isinstance(model, PeftModel) else frozen_copy(model)
         super().__init__(given, *positional, ref_model=self._reference or _BASE, **named)
 
     @property
@@ -53,5 +53,6 @@ class _Base:
 _BASE: Any = _Base()
 
 
-def _frozen_copy(model: PreTrainedModel) -> PreTrainedModel:
+def frozen_copy(model: PreTrainedModel) -> PreTrainedModel:
+    """The model as it is now, not to be trained."""
     return copy.deepcopy(model).requires_grad_(False).eval()

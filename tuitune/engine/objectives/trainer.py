@@ -52,17 +52,21 @@ class ObjectiveTrainer(Durable):
     """Whether its loss is a mean over tokens, so that there is a perplexity."""
 
     def __init__(
-        self, given: Assignment, args: TrainingArguments, collate: Callable[[Sequence[Row]], Batch], **named: Any
+        self,
+        given: Assignment,
+        args: TrainingArguments,
+        collate: Callable[[Sequence[Row]], Batch] | None = None,
+        **named: Any,
     ) -> None:
         super().__init__(
             life=given.life,
             model=given.life.adapted.model,
             args=args,
-            data_collator=collate,
             train_dataset=given.data.train,
             eval_dataset=given.data.held_out,
             processing_class=given.base.tokenizer,
             callbacks=[given.life.recorder],
+            **({} if collate is None else {"data_collator": collate}),
             **named,
         )
         self.recorder.trainer = self

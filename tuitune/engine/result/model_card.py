@@ -17,9 +17,13 @@ from tuitune.engine.tokens.prepare import Prepared
 from tuitune.objectives import METRICS
 from tuitune.recipe.schema import Recipe
 from tuitune.recipe.settings import setting
+from tuitune.rewards import REWARDS
 from tuitune.runs.read.usage import snippet
 from tuitune.text import clean, redact
 from tuitune.units import count_text
+
+_REWARD = "reward"
+"""The figure of what the model's own answers are worth."""
 
 _LIBRARIES = ("torch", "transformers", "trl", "peft", "bitsandbytes", "datasets")
 
@@ -82,7 +86,7 @@ def _settings(recipe: Recipe, base: Base, data: Prepared, steps: int) -> dict[st
     settings = {
         "data": f"{_code(_short(recipe.data.train))}, {data.train_rows:,} rows, {count_text(data.train_tokens)} tokens",
         **_objective(recipe),
-        "steps": f"{steps:,} of {training.batch_size} × {training.accumulation} rows",
+        "steps": f"{steps:,} of {training.batch_size} × {training.accumulation} {_counted(recipe)}",
         "max length": f"{recipe.data.max_length} tokens"
         + (", packed" if "seq_lengths" in data.train.column_names else ""),
         "learning rate": f"{training.learning_rate:g}, {training.schedule}, {training.optimizer}",
@@ -108,7 +112,16 @@ def _objective(recipe: Recipe) -> dict[str, str]:
     own = (setting(key) for key in sorted(objective.settings) if key.startswith("objective."))
     values = {one.title: recipe.beta if one.key == "objective.beta" else one.of(recipe) for one in own}
     said = [f"{title} {value}" for title, value in values.items() if value]
-    return {"objective": ", ".join([objective.title, *said])}
+    found = {"objective": ", ".join([objective.title, *said])}
+    if objective.generates:
+        weights = recipe.rewards.weights.items()
+        found["rewards"] = ", ".join(f"{name} × {weight:g}: {REWARDS[name].gives}" for name, weight in weights)
+    return found
+
+
+def _counted(recipe: Recipe) -> str:
+    """What the batches of a step are made of."""
+    return f"answers, {recipe.objective.generations} to a prompt" if recipe.optimises.generates else "rows"
 
 
 def _evaluation(held_out: Mapping[str, HeldOutLoss]) -> str:
@@ -130,13 +143,15 @@ def _figures(found: HeldOutLoss) -> dict[str, str]:
     better = {"higher": " (higher is better)", "lower": " (lower is better)", "": ""}
     own = [METRICS[key] for key in found.figures]
     told = {f"{one.title}{better[one.better]}": one.shown(found.figures[one.key]) for one in own}
-    return {"loss (lower is better)": f"{found.loss:.4g}", **told}
+    return told if _REWARD in found.figures else {"loss (lower is better)": f"{found.loss:.4g}", **told}
 
 
 def _told(held_out: Mapping[str, HeldOutLoss]) -> str:
     """What the figures do not say."""
     if any(found.perplexity is not None for found in held_out.values()):
         return "Perplexity says how sure the model is of held-out rows, not whether what it says is true. "
+    if any(_REWARD in found.figures for found in held_out.values()):
+        return "A reward says what was measured of its likeliest answers, not whether they are good. "
     return "The figures say what the model prefers on held-out rows, not whether it is right. " if held_out else ""
 
 

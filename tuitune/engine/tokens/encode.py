@@ -35,7 +35,6 @@ from tuitune.engine.tokens.places import Places
 from tuitune.engine.tokens.template import ChatTemplate, Messages, RenderProblem, Spans, Tools
 from tuitune.engine.tokens.token_ranges import last_run, tokens_of
 from tuitune.rows.turns import is_learned
-from tuitune.shapes.preference import answers_of
 
 Canonical = dict[str, Any]
 """A row as `tuitune.shapes` makes it: `messages` (and `tools`), `prompt` and `completion`, or `text`."""
@@ -320,27 +319,6 @@ def messages_of(row: Canonical, tokenizer: PreTrainedTokenizerBase) -> Messages 
     if "prompt" in row and tokenizer.chat_template:
         return [{"role": "user", "content": row["prompt"]}, {"role": "assistant", "content": row["completion"]}]
     return None
-
-
-def question_and_answer(row: Canonical, template: ChatTemplate) -> tuple[str, str] | None:
-    """What a model is asked and what the row answers: all before the last answer in words, rendered, and that answer.
-
-    None for plain text, for a conversation that answers nothing in words or that the template refuses, and for an
-    answer that is labelled bad. A row of preferences answers what was chosen.
-    """
-    if row.get("label") is False:
-        return None
-    row = answers_of(row)[0]
-    messages = messages_of(row, template.tokenizer)
-    if messages is None:
-        return (row["prompt"], row["completion"]) if "prompt" in row else None
-    answers = (index for index, one in enumerate(messages) if one["role"] == "assistant" and one.get("content"))
-    last = max(answers, default=0)
-    try:
-        prompt = template.render(messages[:last], row.get("tools") or None, prompt=True)
-    except RenderProblem:
-        return None
-    return (prompt, messages[last]["content"]) if last else None
 
 
 def learns_to_stop(taught: Iterable[int], stop_ids: set[int], tokenizer: PreTrainedTokenizerBase) -> bool:

@@ -1,4 +1,4 @@
-"""What turns the rows of a recipe into tokens: single answers, labelled ones, pairs of them, or plain text."""
+"""What turns the rows of a recipe into tokens: single answers, labelled ones, pairs, plain text, or prompts alone."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ from transformers import PreTrainedTokenizerBase
 from tuitune.engine.tokens.encode import Canonical, Encoder, Numbers
 from tuitune.engine.tokens.labelled import LabelledEncoder
 from tuitune.engine.tokens.pairs import PairEncoder
+from tuitune.engine.tokens.prompts import PromptEncoder
 from tuitune.engine.tokens.template import ChatTemplate
 from tuitune.recipe.schema import Recipe
+from tuitune.rewards import REWARDS
 
 
 class TokenRow(Protocol):
@@ -48,6 +50,9 @@ class RowEncoder(Protocol):
 def encoder_of(recipe: Recipe, template: ChatTemplate, stop_ids: Collection[int]) -> RowEncoder:
     """The encoder for what the recipe's objective learns from. EngineError as from `Encoder`."""
     objective, length = recipe.optimises, recipe.data.max_length
+    if objective.generates:
+        rewards = [REWARDS[name] for name in recipe.rewards.weights if name in REWARDS]
+        return PromptEncoder(Encoder(template, "completion", length, stop_ids), rewards)
     if "preferences" in objective.learns_from:
         return PairEncoder(Encoder(template, "assistant", length, stop_ids))
     if "labels" in objective.learns_from:

@@ -81,6 +81,8 @@ def _repeats(now: Situation) -> Iterator[Advice]:
 def _overfitting(now: Situation) -> Iterator[Advice]:
     """3 to 5 epochs are usual; after that a model memorises its rows."""
     epochs, steps = now.recipe.training.epochs, now.recipe.training.max_steps
+    if now.recipe.optimises.generates:
+        return  # it learns from new answers each time
     if epochs > _MANY_EPOCHS and steps is None and now.recipe.evaluation.patience is None:
         message = (
             f"{epochs:g} epochs are likely to overfit: the model memorises the rows. Train 3 to 5, or set "

@@ -16,6 +16,7 @@ from tuitune.planning.advice.base_model import base_model_advice
 from tuitune.planning.advice.cadence import cadence_advice, few_steps_advice, warm_up_advice
 from tuitune.planning.advice.data import data_advice
 from tuitune.planning.advice.preferences import preference_advice
+from tuitune.planning.advice.rewards import reward_advice
 from tuitune.planning.advice.savings import memory_advice
 from tuitune.planning.advice.survival import survival
 from tuitune.planning.advice.text import text_advice
@@ -26,6 +27,9 @@ from tuitune.planning.targets import EXPERT_PARAMETERS, expert_names
 from tuitune.recipe.settings import settings, without_effect
 from tuitune.text import clean
 from tuitune.units import bytes_text, count_text, number_text
+
+_LEAST_ROW = 8
+"""The least tokens that data.max_length takes."""
 
 
 def advise(situation: Situation) -> list[Advice]:
@@ -66,9 +70,11 @@ def _second_matrices(now: Situation) -> Iterator[Advice]:
 def _length(now: Situation) -> Iterator[Advice]:
     facts = now.model.facts
     longest = facts.max_positions if facts and not facts.fixed_positions else None
-    if longest and now.recipe.data.max_length > longest:
-        message = f"{now.recipe.data.max_length:,} tokens exceed the model's {longest:,}"
-        yield Advice("length", "warning", "data.max_length", message, {"data.max_length": longest})
+    room = longest and longest - (now.recipe.longest - now.recipe.data.max_length)
+    if longest and room is not None and now.recipe.data.max_length > room:
+        message = f"{now.recipe.longest:,} tokens exceed the model's {longest:,}"
+        fix = {"data.max_length": room} if room >= _LEAST_ROW else None
+        yield Advice("length", "warning", "data.max_length", message, fix)
 
 
 def _rank(now: Situation) -> Iterator[Advice]:
@@ -241,6 +247,7 @@ _RULES: tuple[Callable[[Situation], Iterable[Advice]], ...] = (
     _learning_rate,
     preference_advice,
     text_advice,
+    reward_advice,
     _length,
     _second_matrices,
     _rank,

@@ -173,10 +173,21 @@ def _unfit(recipe: Recipe, facts: ModelFacts) -> list[Problem]:
         problems += _not_loadable(facts, scores=recipe.optimises.scores)
     problems += _quantized(recipe, facts)
     longest = facts.max_positions
-    if facts.fixed_positions and longest and recipe.data.max_length > longest:
-        message = f"this model takes rows of at most {longest:,} tokens; set it to {longest} or less"
-        problems.append(Problem("data.max_length", message))
+    if facts.fixed_positions and longest and recipe.longest > longest:
+        problems.append(_too_long(recipe, longest))
     return problems
+
+
+def _too_long(recipe: Recipe, longest: int) -> Problem:
+    """That rows, with the answers that the model writes to them, go beyond its last position."""
+    asked, key = recipe.data.max_length, "data.max_length"
+    if not recipe.optimises.generates:
+        return Problem(key, f"this model takes rows of at most {longest:,} tokens; set it to {longest} or less")
+    opening = f"this model takes at most {longest:,} tokens, prompt and answer together"
+    if asked < longest:
+        return Problem("objective.answer_length", f"{opening}; set it to {longest - asked} or less, or lower {key}")
+    half = longest // 2
+    return Problem(key, f"{opening}; set it and objective.answer_length to {half} or less")
 
 
 def _not_loadable(facts: ModelFacts, *, scores: bool) -> list[Problem]:

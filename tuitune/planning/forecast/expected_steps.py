@@ -54,7 +54,7 @@ def expected_steps(
     batched, sure = _batched(recipe, rows, packed, tokens)
     if batched is None:
         return Steps(training.max_steps, None) if training.max_steps else None
-    per_epoch = steps_per_epoch(batched, training)
+    per_epoch = steps_per_epoch(batched, recipe)
     return Steps(total_steps(per_epoch, training), per_epoch, "exactly" if training.max_steps else sure)
 
 

@@ -97,12 +97,17 @@ def forecast(
     parts = {
         "weights": _weights(recipe, facts, numbers) + copies - experts,
         **({"experts": experts} if experts else {}),
-        **({"reference": numbers.weights * facts.parameters} if step.trained and recipe.optimises.compares else {}),
+        **({"reference": numbers.weights * facts.parameters} if step.trained and recipe.compares else {}),
         "adapter": 0 if step.trained else (trained + _subtracted(recipe, step)) * weight,
         "gradients": gradients,
         "optimizer": _optimizer(recipe, facts, step, trained, weight),
         "activations": activations,
         "loss head": head,
+        **(
+            {"generation": max(0, _cache(recipe, wide, numbers) - activations - head)}
+            if recipe.optimises.generates
+            else {}
+        ),
         "context": CONTEXT[device],
     }
     return Forecast(parts, sum(parts.values()), _assumptions(recipe, facts, step), device, modern)
@@ -135,8 +140,8 @@ def _step(recipe: Recipe, facts: ModelFacts, wide: Widths, device: Device, numbe
     ends = _ends(recipe)
     last, share = _reach(recipe, facts, wide)
     return TrainingStep(
-        tokens=training.batch_size * recipe.data.max_length * recipe.optimises.sequences,
-        row=recipe.data.max_length,
+        tokens=training.batch_size * recipe.longest * recipe.optimises.sequences,
+        row=recipe.longest,
         adapted=adapted_layers(recipe, facts) if facts.linears else _usual_layers(wide) * (not trained),
         formats=numbers,
         trained=trained,
@@ -184,6 +189,12 @@ def _subtracted(recipe: Recipe, step: TrainingStep) -> int:
     """Numbers of the matrices that an adapter began with, where they are kept."""
     sizes = (step.rank_of(one) * (one.inputs + one.outputs) * one.count for one in step.adapted)
     return sum(sizes) if recipe.subtracts else 0
+
+
+def _cache(recipe: Recipe, wide: Widths, numbers: Formats) -> int:
+    """Keys and values of all answers of a step, which are written at once, before anything is kept for gradients."""
+    answers = recipe.training.batch_size * recipe.training.accumulation
+    return 2 * wide.keys * wide.layers * answers * recipe.longest * numbers.compute
 
 
 def _usual_layers(wide: Widths) -> tuple[Linear, ...]:
@@ -260,7 +271,10 @@ def _optimizer(recipe: Recipe, facts: ModelFacts, step: TrainingStep, trained: i
 
 def _assumptions(recipe: Recipe, facts: ModelFacts, step: TrainingStep) -> tuple[str, ...]:
     answers = f" × {recipe.optimises.sequences} answers" if recipe.optimises.sequences > 1 else ""
-    found = [f"{step.tokens:,} tokens in a batch: batch size × max length{answers}, all rows full"]
+    length = "(max length + answer length)" if recipe.optimises.generates else "max length"
+    found = [f"{step.tokens:,} tokens in a batch: batch size × {length}{answers}, all rows full"]
+    if recipe.optimises.generates:
+        found.append("the answers of a step are written at once, all of full length; not yet measured on a GPU")
     if not facts.linears:
         found.append("the layout of this model is unknown; its layers are assumed to be like Llama's")
     if step.trained and trainable_parameters(recipe, facts) is None:

@@ -175,6 +175,8 @@ def apart(outcome: Outcome | dict[str, Outcome]) -> list[tuple[str, Outcome]]:
 
 def objective(name: str, **values: Any) -> Outcome:
     """The objective called `name`, with settings of its own; refused where tuitune does not train it."""
+    if name in TRAINED and TRAINED[name].generates:
+        return refused(f"the reward functions of {name} are not read; begin with a recipe of your own: rewards.weights")
     if name in TRAINED:
         return carried(objective__kind=name, **values)
     return refused(f"tuitune does not train {shown(name)} yet; it trains {', '.join(TRAINED)}")

@@ -83,3 +83,32 @@ class ObjectiveSection(Section):
     )
     """Weight of a loss that keeps scores around 0, so that scores of different questions compare; empty for none, 0.01
     is usual."""
+    generations: int = _setting("generations", 8, "answers a prompt", also=("num_generations",), ge=2, le=1024)
+    """Answers that the model gives to each prompt, which are compared with each other. batch size × accumulation, the
+    answers of a step, is a multiple of it."""
+    answer_length: int = _setting(
+        "answer_length", 256, "answer length", also=("max_completion_length",), unit="tokens", ge=1, le=1_048_576
+    )
+    """Most tokens of an answer; longer ones are cut."""
+    temperature: float = _setting("temperature", 1.0, "temperature", gt=0, le=5)
+    """How freely answers are drawn while it trains. 1 is the model's own distribution, and usual."""
+    policy_loss: Literal["dapo", "grpo", "dr_grpo", "bnpo"] = _setting("policy_loss", "dapo", "policy loss")
+    """How the tokens of the answers are averaged: dapo over all of them, so that long answers count as much a token as
+    short ones; grpo over each answer first; dr_grpo by the most tokens an answer may have; bnpo within each batch."""
+    scale: Literal["group", "batch", "none"] = _setting("scale", "group", "reward scale", also=("scale_rewards",))
+    """What the reward is divided by: its spread in the group (GRPO's own), in the batch, or nothing (Dr. GRPO)."""
+    kl: float = _setting("kl", 0.0, "KL weight", also=("kl_coef", "kl_beta", "init_kl_coef"), usual=0.04, ge=0, le=100)
+    """Weight of the distance from the model that training began with. 0 leaves it out, which is usual for right or
+    wrong answers; 0.001 to 0.05 keeps a small model from unlearning how to write, and rloo usually takes 0.05."""
+    iterations: int = _setting("iterations", 1, "uses of answers", also=("num_iterations",), advanced=True, ge=1, le=64)
+    """How many optimizer steps learn from the same answers; more than 1 saves time and is less exact."""
+    clip: float = _setting("clip", 0.2, "clip range", also=("epsilon",), advanced=True, gt=0, lt=1)
+    """How far the probability of a token may move from when it was drawn, as a share, and still count."""
+    clip_high: float | None = _setting(
+        "clip_high", None, "upper clip range", also=("epsilon_high",), advanced=True, gt=0, le=10
+    )
+    """The same upwards; empty for the same. DAPO takes 0.28, so that unlikely tokens can gain."""
+    drop_cut: bool = _setting(
+        "drop_cut", False, "leave out cut answers", also=("mask_truncated_completions",), advanced=True
+    )
+    """Do not learn from answers that reached the answer length (DAPO)."""

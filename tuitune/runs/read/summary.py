@@ -9,6 +9,8 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from tuitune.metrics import Metric
+from tuitune.objectives import leading
 from tuitune.problem import TuituneError
 from tuitune.runs.read.history import History
 from tuitune.runs.read.spent import Spent, spent
@@ -189,6 +191,12 @@ class RunView(History):
         """How long it trained and waited, in words; with `now`, as `spent` has it, up to then. "" where none tells."""
         took = spent(self.events, now)
         return took.text(stepped=bool(len(self.steps))) if took else ""
+
+    @property
+    def leading(self) -> tuple[Metric, float | None]:
+        """The metric that tells most of all whether the run learns, and its newest figure."""
+        metric = leading(self.recipe.get("objective", {}).get("kind"))
+        return metric, _last(self.steps[metric.key])
 
     @property
     def life(self) -> list[Event]:

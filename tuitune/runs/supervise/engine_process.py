@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import fcntl
 import json
 import os
@@ -10,18 +9,19 @@ import select
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import Any
 
 from tuitune.log_filter import start_filter
+from tuitune.orphans import end_with
 from tuitune.runs.store import files, identity
 from tuitune.runs.store.directory import Run
 
 MARK = "TUITUNE_ENGINE_OF"
 """The environment variable by which the processes that an engine left behind are known to be its run's."""
 
-_PR_SET_PDEATHSIG = 1
 _BACKLOG_LIMIT = 1 << 20
 _PIPE_SIZE = 1 << 20
 """Bytes that the engine can print before it has to wait for the filter."""
@@ -68,7 +68,7 @@ class EngineProcess:
                     env={**_DEFAULTS, **inherited, **_SETTLED, **(extra or {}), MARK: run.id},
                     umask=0o077,
                     process_group=0,
-                    preexec_fn=_end_with_parent(),
+                    preexec_fn=partial(end_with, os.getpid(), signal.SIGTERM),
                 )
         except BaseException:
             os.close(self._mouth)
@@ -176,17 +176,3 @@ class _FilteredLog:
     def _start(self) -> subprocess.Popen[bytes]:
         with files.opened(self._run.log_file, os.O_WRONLY | os.O_APPEND | os.O_CREAT) as log:
             return start_filter(self._exit, log)
-
-
-def _end_with_parent() -> Callable[[], None]:
-    """What the engine does between fork and exec: have the kernel send it SIGTERM when this process dies, for which
-    this process is looked for again afterwards: it may have died just before.
-    """
-    parent, libc = os.getpid(), ctypes.CDLL(None)
-
-    def prepare() -> None:
-        libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-        if os.getppid() != parent:
-            os._exit(1)
-
-    return prepare

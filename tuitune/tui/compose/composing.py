@@ -25,7 +25,7 @@ from tuitune.views.estimate import Estimate, Inspections
 
 REVIEW = "review"
 
-_CHOSEN_BETWEEN = ("adapter.method", "objective.kind")
+_CHOSEN_BETWEEN = ("adapter.method", "objective.kind", "rewards.weights")
 
 
 class Composing:
@@ -123,7 +123,7 @@ class Composing:
 
 
 def _is_of_another(one: Setting) -> bool:
-    """Whether an idle setting is one of a method's or objective's own, which stands beside the choice of it."""
+    """Whether an idle setting is a method's, objective's or reward's own, which stands beside the choice of it."""
     return any(need.key in _CHOSEN_BETWEEN and need.key.startswith(f"{one.section}.") for need in one.entails.needs)
 
 

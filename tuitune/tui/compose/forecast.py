@@ -149,7 +149,7 @@ def _verdict(estimate: Estimate) -> Content:
 
 def _figures(estimate: Estimate, width: int) -> list[Content]:
     recipe = estimate.recipe
-    tokens = estimate.effective_batch * recipe.data.max_length * recipe.optimises.sequences
+    tokens = estimate.effective_batch * recipe.longest * recipe.optimises.sequences
     return [
         _pair("trainable", _trainable(estimate), width),
         _pair("rows", "not counted" if estimate.rows is None else f"{estimate.rows:,}", width),

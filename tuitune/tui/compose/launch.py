@@ -160,6 +160,9 @@ def _steps(recipe: Recipe, found: Check) -> str:
 
 def _step(recipe: Recipe) -> str:
     batch, accumulation, data = recipe.training.batch_size, recipe.training.accumulation, recipe.data
+    if recipe.optimises.generates:
+        asked, each = counted(recipe.prompts, "prompt"), recipe.objective.generations
+        return f"{asked}, {each} answers each ({batch} × {accumulation})"
     rows = counted(batch * accumulation, "packed row" if recipe.packs else "row")
     length = f" of up to {data.max_length:,} tokens each" if recipe.packs else ""
     return f"{rows}{length} ({batch} × {accumulation})"

@@ -15,6 +15,7 @@ SHORT_NAMES = {
     "adapter": "Adapt",
     "cleaning": "Clean",
     "objective": "Goal",
+    "rewards": "Reward",
     "quantization": "Bits",
     "training": "Train",
     "evaluation": "Eval",

@@ -128,8 +128,9 @@ def _results(view: RunView, moment: Moment) -> Iterator[Figure | None]:
         yield (f"press r to resume from {where}", "$accent bold")
     yield from _held_out(view)
     yield from _answers(view)
-    if summary.loss is not None:
-        yield labelled(METRICS["loss"].title, METRICS["loss"].shown(summary.loss))
+    metric, newest = view.leading
+    if newest is not None:
+        yield labelled(metric.title, metric.shown(newest))
     if took := view.time_spent():
         yield took
     yield labelled("paused" if summary.state == "paused" else "ended", clock_text(ended_at(view)))

@@ -34,11 +34,11 @@ OTHERS = {"machine": "machine", "samples": "samples", "log": "events & log"}
 """The panes without a chart, and their titles."""
 
 NUMBERED = (*(metric.key for metric in COMMON if metric.pane), *OTHERS)
-"""The panes that a number key shows: those that every run has."""
+"""The panes that a number key shows: those that every run has, or the first of its own."""
 
 
 class RunPanes(Horizontal):
-    """Charts and log at the left, machine and samples at the right; on a small terminal the loss and one more pane."""
+    """Charts and log at the left, machine and samples at the right; on a small terminal the first and one more pane."""
 
     def __init__(self, run: Run, metrics: Sequence[Metric]) -> None:
         super().__init__(id="panes")
@@ -49,11 +49,14 @@ class RunPanes(Horizontal):
         contents: dict[str, Widget] = {
             **self.charts.charts, "machine": self.machine, "samples": self.samples, "log": self.log_view,
         }  # fmt: skip
-        self.names = (*NUMBERED, *(name for name in contents if name not in NUMBERED))
+        self._first = next(metric.key for metric in metrics if metric.pane == "first")
+        self._numbered = (self._first, *NUMBERED[1:])
+        self._alone = {metric.key for metric in metrics if metric.pane == "alone"}
+        self.names = (*self._numbered, *(name for name in contents if name not in self._numbered))
         self._contents = {name: contents[name] for name in self.names}
-        self.panes = {name: _pane(name) for name in self.names}
+        self.panes = {name: _pane(name, first=name == self._first) for name in self.names}
         self.zoomed = False
-        self._active = "loss"
+        self._active = self._first
         self._lower = "samples"
         self._told: tuple[object, ...] = ()
         self._reloads = 0
@@ -66,6 +69,7 @@ class RunPanes(Horizontal):
             with Horizontal(id="pair"):
                 yield from self._charts("pair")
             yield from self._filled("log")
+            yield from self._charts("alone")
         with Vertical(id="right"):
             yield from self._filled("machine")
             yield from self._charts("right")
@@ -85,7 +89,7 @@ class RunPanes(Horizontal):
             for chart in self.charts.charts.values():
                 chart.plot.glyphs = ASCII_GLYPHS
             self.query_one(MetricStrip).glyphs = ASCII_GLYPHS.cells
-        self._contents["loss"].focus()
+        self._contents[self._first].focus()
 
     # Which panes are shown
 
@@ -98,8 +102,9 @@ class RunPanes(Horizontal):
         if len(self.query(Pane)) < len(self.names):
             return  # the screen is left while its panes are still being mounted
         compact = self.has_class("-compact")
-        self.set_class(self.zoomed, "-zoomed")
-        shown = {self._active} if self.zoomed else {"loss", self._lower} if compact else set(self.names)
+        self.set_class(self._whole, "-zoomed")
+        besides = {self._lower} if compact else set(self.names) - self._alone
+        shown = {self._active} if self._whole else {self._first, *besides}
         for name, pane in self.panes.items():
             pane.display = name in shown
         for folder in ("#pair", "#left", "#right"):
@@ -108,7 +113,7 @@ class RunPanes(Horizontal):
 
     def _turn_to(self, name: str) -> None:
         self._active = name
-        if name != "loss":
+        if name != self._first:
             self._lower = name
 
     def _show(self, name: str) -> None:
@@ -155,17 +160,30 @@ class RunPanes(Horizontal):
         self.zoomed = not self.zoomed
         self._show(self._active)
 
+    def gather(self) -> bool:
+        """Show the others beside a pane that has all the room; whether one had it."""
+        had = self._whole
+        self.zoomed = False
+        if had:
+            self._show(self._first if self._whole else self._active)
+        return had
+
+    @property
+    def _whole(self) -> bool:
+        """Whether the active pane has all the room: where it was given that, or has no place beside the others."""
+        return self.zoomed or (self._active in self._alone and not self.has_class("-compact"))
+
     # What they show
 
     def draw(self, view: RunView) -> None:
         """Show the run as it is now, its log where it failed; only what changed is sent to the terminal."""
         failed, self._failed = self._failed, view.summary.state in ("failed", "crashed")
-        if self._failed and not failed and self._active == "loss":
+        if self._failed and not failed and self._active == self._first:
             self._lower = "log"
             self._arrange()
         self.charts.draw(view)
         for name in self.charts.charts:
-            self._set_title(name, self.charts.value(name), self.charts.ways if name == "loss" else "")
+            self._set_title(name, self.charts.value(name), self.charts.ways if name == self._first else "")
         self._draw_machine(view)
         self.draw_samples(view)
         self._draw_log(view)
@@ -202,22 +220,22 @@ class RunPanes(Horizontal):
         metrics = [
             (metric.short, self.charts.newest(metric.key).plain or "–", curves.recent(metric.key))
             for metric in self.charts.metrics
-            if metric.pane != "first"
+            if metric.pane not in ("first", "alone")
         ]
         self.query_one(MetricStrip).show_metrics(metrics, self.machine.line)
 
     def _set_title(self, name: str, right: Content, ways: Content | str = "") -> None:
         """The title with its number key, how it is drawn, and what stands at its right."""
-        number = (f"{NUMBERED.index(name) + 1} " if name in NUMBERED else "", "$faint not bold")
+        number = (f"{self._numbered.index(name) + 1} " if name in self._numbered else "", "$faint not bold")
         brief = METRICS[name].short if name in METRICS else ""
         self.panes[name].set_title(
             Content.assemble(number, _title(name), ways), right, Content.assemble(number, brief, ways) if brief else ""
         )
 
 
-def _pane(name: str) -> Pane:
+def _pane(name: str, *, first: bool) -> Pane:
     if metric := METRICS.get(name):
-        return Pane(metric.title, id=metric.id, classes="-chart")
+        return Pane(metric.title, id=metric.id, classes="-chart -first" if first else "-chart")
     return Pane(OTHERS[name], id=name)
 
 

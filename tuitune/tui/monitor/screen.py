@@ -57,7 +57,9 @@ class MonitorScreen(TuituneScreen):
         super().__init__()
         self.run = run
         self.view = RunView(run)
-        self.panes = RunPanes(run, charted(self.view.recipe.get("objective", {}).get("kind")))
+        recipe = self.view.recipe
+        rewards = recipe.get("rewards", {}).get("weights", {})
+        self.panes = RunPanes(run, charted(recipe.get("objective", {}).get("kind"), rewards))
         self.charts, self.book = self.panes.charts, self.panes.samples.book
         self.control = RunRequests(self, self.view, self.book)
         self.handlers = (self.control,)
@@ -170,10 +172,7 @@ class MonitorScreen(TuituneScreen):
         self.panes.zoom()
 
     def leave(self) -> bool:
-        if not self.panes.zoomed:
-            return False
-        self.panes.zoom()
-        return True
+        return self.panes.gather()
 
     # Which part of the run its charts and samples show, and how
 

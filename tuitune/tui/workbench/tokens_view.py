@@ -102,7 +102,7 @@ class TokensView(View):
 
 def _figures(report: Mapping[str, Any], recipe: Recipe) -> list[Content]:
     held_out = f"{report['held_out']:,} held out"
-    learned = f"{percent_text(report['trained_share'])} trained"
+    learned = "of prompts" if report.get("asked") else f"{percent_text(report['trained_share'])} trained"
     cut = report["cut"]
     steps = expected_steps(recipe, report["rows"], packed=report["packed_rows"])
     return [

@@ -79,10 +79,15 @@ def _recipe(options: argparse.Namespace) -> Recipe:
 
 def _summary(result: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield "rows", f"{result['rows']:,}" + (f", {result['held_out']:,} held out" if result["held_out"] else "")
-    yield "tokens", f"{result['tokens']:,}, {percent_text(result['trained_share'], 3)} learned"
-    yield "longest", f"{result['longest']:,} tokens; rows are cut to {result['max_length']:,}"
-    yield "cut", f"{result['cut']:,} rows"
-    yield "dropped", f"{result['lost_count']:,} rows have no token to learn"
+    if result["asked"]:
+        yield "tokens", f"{result['tokens']:,} of prompts; the model learns from its own answers"
+        yield "longest", f"{result['longest']:,} tokens; prompts of more than {result['max_length']:,} are not asked"
+        yield "dropped", f"{result['lost_count']:,} rows are not asked"
+    else:
+        yield "tokens", f"{result['tokens']:,}, {percent_text(result['trained_share'], 3)} learned"
+        yield "longest", f"{result['longest']:,} tokens; rows are cut to {result['max_length']:,}"
+        yield "cut", f"{result['cut']:,} rows"
+        yield "dropped", f"{result['lost_count']:,} rows have no token to learn"
     if result["fill"] is not None:
         yield "packed", f"{result['packed_rows']:,} rows, {percent_text(result['fill'])} full"
     yield "steps", f"{result['steps']:,}"

@@ -1,0 +1,61 @@
+"""rewards try: what a model's answers get before training, and what is refused before it is loaded."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tuitune.rewards import REWARDS
+from tuitune.rewards.python_file import fingerprint
+
+pytestmark = pytest.mark.usefixtures("warm")
+SOURCE = "def reward(completion):\n    return len(completion) % 3\n"
+
+
+def recipe(folder: Path, *, approved: str = "", kind: str = "grpo") -> Path:
+    (folder / "mine.py").write_text(SOURCE)
+    rows = [{"prompt": f"How much is {number} plus 1?", "solution": str(number + 1)} for number in range(20)]
+    (folder / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    file = folder / "recipe.toml"
+    file.write_text(
+        '[model]\nid = "bundled:nano"\n[data]\ntrain = "rows.jsonl"\neval = ""\n'
+        f'[objective]\nkind = "{kind}"\nanswer_length = 8\n'
+        f'[rewards]\nweights = {{ python = 2, exact = 1 }}\nfile = "mine.py"\napproved = "{approved}"\n'
+    )
+    return file
+
+
+def test_answers_are_shown_with_what_they_get(cli, tmp_path: Path) -> None:
+    file = recipe(tmp_path, approved=fingerprint(SOURCE.encode()))
+    answer = cli("rewards", "try", file, "--prompts", "3", "--answers", "4", "--json")
+    assert answer.code == 0, answer.err
+    found = json.loads(answer.out)
+    prompts = found["prompts"]
+    assert len(prompts) == 3 and all(len(one["answers"]) == 4 for one in prompts)
+    for prompt in prompts:
+        assert prompt["question"].startswith("How much is") and prompt["expected"].isdecimal()
+        for one in prompt["answers"]:
+            assert one["rewards"]["python"] == len(one["text"]) % 3 and 0 < one["tokens"] <= 8
+            assert one["reward"] == 2 * one["rewards"]["python"] + one["rewards"]["exact"]
+        assert prompt["spread"] == (len({one["reward"] for one in prompt["answers"]}) > 1)
+    assert found["spread"] == pytest.approx(sum(one["spread"] for one in prompts) / 3)
+    printed = cli("rewards", "try", file, "--prompts", "3", "--answers", "4")
+    assert "with spread" in printed.out and printed.out.count("How much is") >= 3
+
+
+def test_a_file_is_shown_before_it_is_approved(cli, tmp_path: Path) -> None:
+    answer = cli("rewards", "try", recipe(tmp_path))
+    assert answer.code == 2 and SOURCE.splitlines()[1] in answer.err
+    assert f'rewards.approved = "{fingerprint(SOURCE.encode())}"' in answer.err
+
+
+def test_an_objective_without_rewards_is_named(cli, tmp_path: Path) -> None:
+    answer = cli("rewards", "try", recipe(tmp_path, kind="sft"))
+    assert answer.code == 2 and "grpo" in answer.err
+
+
+def test_the_list_has_every_reward(cli) -> None:
+    assert [one["name"] for one in json.loads(cli("rewards", "list", "--json").out)] == [*REWARDS]
+    assert all(name in cli("rewards", "list").out for name in REWARDS)

@@ -1,0 +1,261 @@
+"""What each reward gives, and that none of them can harm a run: whatever a user's file does is named."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from tuitune.recipe.check import RecipeError
+from tuitune.recipe.overrides import apply
+from tuitune.recipe.schema import Recipe
+from tuitune.rewards import REWARDS, Attempt
+from tuitune.rewards.judge import Judge, RewardError
+from tuitune.rewards.python_file import fingerprint
+
+Judging = Callable[..., Judge]
+
+
+def rewarded(*assignments: str) -> Recipe:
+    return apply(Recipe(), ["objective.kind=grpo", "rewards.seconds=2", *assignments])
+
+
+@pytest.fixture
+def judging() -> Iterator[Judging]:
+    """Makes the process that judges by settings; it ends with the test."""
+    begun: list[Judge] = []
+
+    def make(*assignments: str) -> Judge:
+        recipe = rewarded(*assignments)
+        begun.append(Judge(recipe.rewards.model_dump(), recipe.rewards.weights))
+        return begun[-1]
+
+    yield make
+    for one in begun:
+        one.close()
+
+
+def own(folder: Path, source: str) -> tuple[str, str, str]:
+    """The settings of a Python file of the user's, approved."""
+    file = folder / "mine.py"
+    file.write_text(source)
+    return "rewards.weights=python=1", f"rewards.file={file}", f"rewards.approved={fingerprint(source.encode())}"
+
+
+ROW = '{"city": "Oslo", "rain": true}'
+GIVEN: list[tuple[str, dict[str, Any], float]] = [
+    ("exact", {"text": " 12\n", "expected": "12"}, 1),
+    ("exact", {"text": "12.", "expected": "12"}, 0),
+    ("numeric", {"text": "3 + 4 is 7", "expected": "so 7\n#### 7"}, 1),
+    ("numeric", {"text": "It is 1,250.50 in all", "expected": "1250.5"}, 1),
+    ("numeric", {"text": r"\boxed{8}, not 9", "expected": "8"}, 1),
+    ("numeric", {"text": "3/4", "expected": "0.75"}, 1),
+    ("numeric", {"text": "-7", "expected": "7"}, 0),
+    ("numeric", {"text": "none", "expected": "7"}, 0),
+    ("json", {"text": '[1, {"a": null}]'}, 1),
+    ("json", {"text": "12"}, 0),
+    ("json", {"text": '{"a": 1} as asked'}, 0),
+    ("fields", {"text": ROW, "expected": ROW}, 1),
+    ("fields", {"text": '{"city": "Oslo", "rain": false}', "expected": ROW}, 0.5),
+    ("fields", {"text": '{"city": "Oslo", "rain": true, "snow": 1, "sun": 2}', "expected": ROW}, 0.5),
+    ("fields", {"text": "Oslo", "expected": ROW}, 0),
+    ("pattern", {"text": "No. 12\n"}, 1),
+    ("pattern", {"text": "No. 12 or so"}, 0),
+    ("length", {"text": "…", "tokens": 3}, 0),
+    ("length", {"text": "…", "tokens": 4}, 1),
+    ("length", {"text": "…", "tokens": 10}, 1),
+    ("length", {"text": "…", "tokens": 15}, 0.5),
+    ("length", {"text": "…", "tokens": 40}, 0),
+    ("length", {"text": "  ", "tokens": 8}, 0),
+    ("overlong", {"text": "…", "tokens": 40, "most": 60}, 0),
+    ("overlong", {"text": "…", "tokens": 55, "most": 60}, -0.5),
+    ("overlong", {"text": "…", "tokens": 60, "most": 60, "cut": True}, -1),
+    ("think", {"text": "<think>a</think>b"}, 1),
+    ("think", {"text": "<think> </think>b"}, 0),
+    ("think", {"text": "<think>a</think>"}, 0),
+    ("think", {"text": "b <think>a</think>"}, 0),
+    ("think", {"text": "<think>a</think>b<think>c</think>"}, 0),
+]
+
+
+def test_each_reward_gives_what_it_says(judging: Judging) -> None:
+    names = list(dict.fromkeys(name for name, _, _ in GIVEN))
+    weights = ", ".join(f"{name}=1" for name in names)
+    judge = judging(
+        f"rewards.weights={weights}", "rewards.pattern=No\\. [0-9]+", "rewards.shortest=4", "rewards.longest=10",
+        "rewards.margin=10",
+    )  # fmt: skip
+    for name, answer, worth in GIVEN:
+        assert judge.scores(name, [Attempt(**answer)]) == [pytest.approx(worth)], (name, answer)
+    assert {*names} == {*REWARDS} - {"python", "schema"}, "those have tests of their own"
+
+
+@pytest.mark.parametrize(
+    ("name", "expected", "fits"),
+    [
+        ("numeric", "about 7", True), ("numeric", "seven", False), ("fields", ROW, True), ("fields", "[1]", False),
+        ("fields", "{}", False), ("exact", "anything", True),
+    ],
+)  # fmt: skip
+def test_a_reward_knows_what_it_cannot_compare_with(name: str, expected: str, fits: bool) -> None:
+    assert (REWARDS[name].unfit(expected) == "") is fits
+
+
+def test_a_schema_judges_json(judging: Judging, tmp_path: Path) -> None:
+    pytest.importorskip("jsonschema")
+    schema = tmp_path / "record.json"
+    schema.write_text(json.dumps({"type": "object", "required": ["city"]}))
+    judge = judging("rewards.weights=schema=1", f"rewards.schema_file={schema}")
+    answers = [Attempt(text) for text in (ROW, '{"rain": true}', "Oslo")]
+    assert judge.scores("schema", answers) == [1, 0, 0]
+    schema.write_text(json.dumps({"type": "a record"}))
+    with pytest.raises(RewardError, match="schema_file"):
+        judging("rewards.weights=schema=1", f"rewards.schema_file={schema}").scores("schema", answers)
+
+
+def test_a_file_of_the_users_judges(judging: Judging, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    source = "from pathlib import Path\ndef reward(prompt, answer, completion):\n    print('seen')\n    " + (
+        "return len(completion) if prompt and not Path('nothing').exists() else answer == completion\n"
+    )
+    judge = judging(*own(tmp_path, source))
+    assert judge.scores("python", [Attempt("four", "?"), Attempt("a", "", "a"), Attempt("b")]) == [4, 1, 0]
+    assert capfd.readouterr().out == "", "what it prints is not ours"
+
+
+HARMFUL = {
+    "throws": ("return 1 / len(completion.strip('x'))", "line 2: ZeroDivisionError"),
+    "hangs": ("while True: pass", "rewards.seconds"),
+    "no number": ("return completion", "'xx' instead of a number"),
+    "not finite": ("return float('nan')", "instead of a number"),
+    "too much memory": ("return len(bytearray(1 << 40))", "rewards.memory"),
+    "dies": ("import os; os._exit(7)", "exit code 7"),
+    "kills": ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "signal 9"),
+}
+
+
+@pytest.mark.parametrize(("body", "said"), HARMFUL.values(), ids=HARMFUL)
+def test_what_a_file_does_wrong_is_named_with_its_answer(
+    judging: Judging, tmp_path: Path, body: str, said: str
+) -> None:
+    judge = judging(*own(tmp_path, f"def reward(completion):\n    {body}\n"), "rewards.seconds=0.5")
+    began = time.monotonic()
+    with pytest.raises(RewardError) as error:
+        judge.scores("python", [Attempt("xx", "How many?")])
+    message = str(error.value)
+    assert said in message and "How many?" in message and "rewards.weights" in message
+    assert time.monotonic() - began < 20
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ("def reward(completion:", "rewards.file cannot be run"),
+        ("raise OSError('no')", "line 1: OSError"),
+        ("def score(completion): return 1", "no function reward"),
+        ("def reward(completion, temperature): return 1", "asks for temperature"),
+    ],
+)
+def test_a_file_that_is_no_reward_is_refused_first(judging: Judging, tmp_path: Path, source: str, said: str) -> None:
+    with pytest.raises(RewardError, match=said):
+        judging(*own(tmp_path, source)).scores("python", [Attempt("x")])
+
+
+def test_a_file_that_changed_is_not_run(judging: Judging, tmp_path: Path) -> None:
+    settings = own(tmp_path, "def reward(completion): return 1\n")
+    (tmp_path / "mine.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')\n")
+    with pytest.raises(RewardError, match="has changed since it was approved"):
+        judging(*settings).scores("python", [Attempt("x")])
+    assert not (tmp_path / "ran").exists()
+
+
+def test_it_sees_no_secret(judging: Judging, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_TOKEN", "hf_0123456789")
+    judge = judging(*own(tmp_path, "import os\ndef reward(completion): return 'HF_TOKEN' in os.environ\n"))
+    assert judge.scores("python", [Attempt("x")]) == [0]
+
+
+@pytest.mark.parametrize(
+    ("assignments", "key", "said"),
+    [
+        ([], "rewards.weights", "json = 1"),
+        (["rewards.weights=jsn=1"], "rewards.weights", "unknown reward 'jsn'"),
+        (["rewards.weights=pattern=1"], "rewards.pattern", "needs it"),
+        (["rewards.weights=json=0"], "rewards.weights", "rewards and their weights"),
+        (["rewards.weights=json=1", "training.batch_size=3"], "training.batch_size", "objective.generations = 6"),
+        (["rewards.weights=json=1", "limits.loss=0.1"], "limits.loss", "does not fall"),
+        (["rewards.weights=length=1", "rewards.shortest=200"], "rewards.shortest", "lower it"),
+    ],
+)
+def test_a_recipe_that_cannot_be_rewarded_is_refused_by_key(assignments: list[str], key: str, said: str) -> None:
+    with pytest.raises(RecipeError) as error:
+        rewarded(*assignments)
+    assert [(problem.key, said in problem.message) for problem in error.value.problems] == [(key, True)]
+
+
+@pytest.mark.parametrize("remedy", ["training.accumulation=8", "objective.generations=6"])
+def test_the_remedies_for_parted_groups_are_ones(remedy: str) -> None:
+    rewarded("rewards.weights=json=1", "training.batch_size=3", remedy)
+
+
+SPINS = """
+import os
+from pathlib import Path
+def reward(completion):
+    Path('pid').write_text(str(os.getpid()))
+    {}
+"""
+HELD = """
+import sys
+from tuitune.rewards import Attempt
+from tuitune.rewards.judge import Judge
+from tuitune.recipe.overrides import apply
+from tuitune.recipe.schema import Recipe
+rewards = apply(Recipe(), ["objective.kind=grpo", "rewards.seconds=600", *sys.argv[1:]]).rewards
+Judge(rewards.model_dump(), rewards.weights).scores("python", [Attempt("x")])
+"""
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "while True: pass",
+        pytest.param("import re; re.match('(a+)+b', 'a' * 60)", marks=pytest.mark.slow),
+        pytest.param("import time; time.sleep(600)", marks=pytest.mark.slow),
+    ],
+)
+def test_one_that_hangs_ends_with_the_engine_however_that_ends(tmp_path: Path, body: str) -> None:
+    judged = tmp_path / "pid"
+    engine = subprocess.Popen([sys.executable, "-c", HELD, *own(tmp_path, SPINS.format(body))])
+    try:
+        assert comes(lambda: judged.is_file() and judged.read_text() != "")
+        judge = int(judged.read_text())
+        assert judge != engine.pid and psutil.pid_exists(judge)
+    finally:
+        engine.kill()
+        engine.wait()
+    assert comes(lambda: not psutil.pid_exists(judge) or psutil.Process(judge).status() == psutil.STATUS_ZOMBIE)
+
+
+def test_what_a_reward_leaves_running_holds_nothing_up(judging: Judging, tmp_path: Path) -> None:
+    source = "import os, time\ndef reward(completion):\n    os.fork() or time.sleep(20)\n    time.sleep(600)\n"
+    began = time.monotonic()
+    with pytest.raises(RewardError, match=r"rewards\.seconds"):
+        judging(*own(tmp_path, source), "rewards.seconds=0.5").scores("python", [Attempt("x")])
+    assert time.monotonic() - began < 15
+
+
+def comes(wanted: Callable[[], bool], seconds: float = 60) -> bool:
+    """Whether it comes true in time."""
+    deadline = time.monotonic() + seconds
+    while not wanted():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)
+    return True
