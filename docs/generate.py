@@ -1,4 +1,5 @@
-"""Write what is made from declarations: docs/recipe.md, docs/keys.md, tables of the README, of metrics and objectives.
+"""Write what is made from declarations: docs/recipe.md, docs/keys.md, docs/methods.md, and tables of the README, of
+metrics and objectives.
 
 python docs/generate.py
 """
@@ -9,9 +10,11 @@ import re
 from pathlib import Path
 
 from tuitune.cli.exit_codes import Exit
+from tuitune.methods import FIRST_CLASS, METHODS, TUNERS, Method
 from tuitune.objectives import METRICS, TRAINED
 from tuitune.recipe.presets import PRESETS
 from tuitune.recipe.settings import Setting, section_titles, settings, show_value
+from tuitune.recipe.support import lacks
 from tuitune.shapes import SHAPES
 from tuitune.tui.actions import EVERYWHERE, SCREENS, actions_of
 
@@ -73,7 +76,7 @@ def _needs(setting: Setting) -> str:
         return ""
     if needs[0].values == (None,):
         return f" `{needs[0].key}` overrides it."
-    keys = [" = ".join([f"`{need.key}`", *filter(None, [" or ".join(map(str, need.values))])]) for need in needs]
+    keys = [" = ".join([f"`{need.key}`", *filter(None, [need.said])]) for need in needs]
     return f" Needs {' or '.join(keys)}."
 
 
@@ -83,6 +86,51 @@ def _change(setting: Setting) -> str:
     approximately = resumed and not setting.affects("nothing")
     signs = [" ≈" if approximately else "", " ⟳" if setting.affects("tokens", "tokenizer") else ""]
     return setting.entails.change + "".join(signs)
+
+
+def methods_page() -> str:
+    lines = [
+        "# Methods",
+        "",
+        "How weights can be adapted: `adapter.method` in a recipe, `Enter` on *method* in Compose, `tuitune methods`.",
+        "Made from what each method declares by `python docs/generate.py`. `tests/engine/methods/test_support.py`",
+        "reads this page and holds every cell against the libraries: it trains each method in each circumstance, on a",
+        "small random Llama on a CPU. Not yet measured on a GPU.",
+        "",
+        "Every method here resumes exactly and loads back to the same logits. How many parameters it trains is known",
+        "before a launch. The tuners of PEFT take their options by PEFT's names under `[adapter.options]`; their",
+        "memory is not forecast.",
+    ]
+    for title, chosen in (("With settings of their own", FIRST_CLASS), ("The other tuners of PEFT", TUNERS)):
+        working = [one for one in chosen.values() if not one.support.unavailable]
+        columns = ("method", "is", *lacks(working[0].support))
+        lines += ["", f"## {title}", "", f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
+        lines += [f"| {' | '.join(_method_row(one))} |" for one in working]
+    lines += ["", "## Not offered", "", "| method | is | why not |", "|---|---|---|"]
+    lines += [
+        f"| `{one.name}` | {_cell(f'{one.title}: {one.does}')} | {_cell(one.support.unavailable)} |"
+        for one in METHODS.values()
+        if one.support.unavailable
+    ]
+    lines += ["", "## Why not", "", "| method | with | why |", "|---|---|---|"]
+    lines += [f"| `{one.name}` | {what} | {_cell(why)} |" for one in METHODS.values() for what, why in _reasons(one)]
+    lines += ["", "## Where training does not begin with the base", "", "| method | how it begins |", "|---|---|"]
+    lines += [f"| `{one.name}` | {_cell(one.support.starts)} |" for one in METHODS.values() if one.support.starts]
+    return "\n".join(lines) + "\n"
+
+
+def _method_row(method: Method) -> list[str]:
+    cells = ["no" if why else "yes" for why in lacks(method.support).values()]
+    return [f"`{method.name}`", _cell(f"{method.title}: {method.does}"), *cells]
+
+
+def _reasons(method: Method) -> list[tuple[str, str]]:
+    """What a method does not go with, and why; the same reason once."""
+    found: dict[str, list[str]] = {}
+    for what, why in lacks(method.support).items():
+        if why and not method.support.unavailable:
+            found.setdefault(why, []).append(what)
+    return [(", ".join(whats), why) for why, whats in found.items()]
 
 
 def keys_page() -> str:
@@ -149,6 +197,7 @@ def pages() -> dict[Path, str]:
     return {
         ROOT / "docs/recipe.md": recipe_page(),
         ROOT / "docs/keys.md": keys_page(),
+        ROOT / "docs/methods.md": methods_page(),
         run_page: run_directory(run_page.read_text(encoding="utf-8")),
         goals: objectives(goals.read_text(encoding="utf-8")),
         readme_file: readme(readme_file.read_text(encoding="utf-8")),

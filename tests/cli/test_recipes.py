@@ -1,4 +1,4 @@
-"""new and check: recipes from the command line."""
+"""new, check and methods: recipes, and what they can choose, from the command line."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tuitune.methods import METHODS
 from tuitune.paths import shipped
 from tuitune.problem import TuituneError
 from tuitune.recipe import document
@@ -179,3 +180,18 @@ def test_new_writes_paths_that_hold_where_the_recipe_lies(cli, project: Path) ->
         assert cli("new", "--set", "data.train=own.jsonl", "-o", folder / "n.toml").code == 0
         assert document.read(folder / "n.toml").data.train == written
         assert cli("check", folder / "n.toml").code == 0
+
+
+def test_methods_say_what_they_do_not_go_with_and_why(cli) -> None:
+    told = {one["name"]: one for one in json.loads(cli("methods", "--json").out)}
+    assert told.keys() == METHODS.keys()
+    assert "packing" in told["prefix"]["reasons"] and "packing" in told["vera"]["goes_with"]
+    assert told["poly"]["works"] is False and "task" in told["poly"]["reason"]
+    one = cli("methods", "prefix").out
+    assert told["prefix"]["reasons"]["checkpointing"] in one
+    assert told["poly"]["reason"] in cli("methods", "poly").out and told["poly"]["reason"] in cli("methods").out
+
+
+def test_a_method_that_there_is_none_of_is_named(cli) -> None:
+    refused = cli("methods", "nope")
+    assert refused.code == 2 and "nope" in refused.err

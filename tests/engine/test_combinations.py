@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 
+from tests.engine.methods.small import OPTIONS, WORKING
 from tests.engine.support import conversation, save_model, write_rows
 from tuitune.engine.worker import carry_out
 from tuitune.hardware.model_facts import ModelFacts, read_facts
+from tuitune.methods import FIRST_CLASS, TUNERS
 from tuitune.objectives import TRAINED
 from tuitune.planning.preflight import check
 from tuitune.planning.targets import trainable_parameters
@@ -38,6 +40,8 @@ def rated_answer(number: int) -> dict[str, Any]:
 ROWS: dict[str, Callable[[int], dict[str, Any]]] = {
     "sft": conversation,
     "dpo": pair_of_answers,
+    "orpo": pair_of_answers,
+    "simpo": pair_of_answers,
     "reward": pair_of_answers,
     "kto": rated_answer,
     "pretrain": lambda number: {"text": f"Order {number} is late, and nobody knows where it is."},
@@ -50,6 +54,7 @@ ANY = {
     if one.section in ("adapter", "quantization") and one.kind in ("choice", "switch")
 }
 MORE: dict[str, list[Any]] = {
+    "adapter.method": [name for name in FIRST_CLASS if name in WORKING],
     "model.id": ["apart", "tied"],
     "objective.kind": [kind for kind in TRAINED if kind in ROWS],
     "adapter.targets": [["q_proj", "v_proj"], "all-linear"],
@@ -67,36 +72,46 @@ MORE: dict[str, list[Any]] = {
     "model.attention": ["auto", "eager", "sdpa"],
 }
 FACTORS = {**ANY, **MORE}
+OF_TUNERS = {
+    "adapter.method": [name for name in TUNERS if name in WORKING],
+    **{key: values for key, values in FACTORS.items() if not key.startswith("adapter.")},
+    **{f"adapter.{name}": FACTORS[f"adapter.{name}"] for name in ("targets", "layers")},
+}
+"""Those that the tuners of PEFT know by their options alone have in common."""
 
 
 class Allowed:
-    """Recipes of these factors that the checks take."""
+    """Recipes of `factors` that the checks take."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self._facts = {name: read_facts(folder / name) for name in FACTORS["model.id"]}
+    def __init__(self, folder: Path, factors: dict[str, list[Any]]) -> None:
+        self.folder, self.factors = folder, factors
+        self._facts = {name: read_facts(folder / name) for name in factors["model.id"]}
 
     def recipe(self, row: dict[str, int]) -> Recipe | None:
         """The recipe of a row of places, None where the checks refuse it."""
-        values = {key: FACTORS[key][place] for key, place in row.items()}
-        recipe = with_values(Recipe(), {"adapter.rank": 4, **values})
+        values = {key: self.factors[key][place] for key, place in row.items()}
+        options = OPTIONS.get(values["adapter.method"], {})
+        recipe = with_values(Recipe(), {"adapter.rank": 4, "adapter.options": options, **values})
         return recipe if not problems(recipe) and self._counts(recipe, self._facts[recipe.model.id]) else None
 
     @staticmethod
     def _counts(recipe: Recipe, facts: ModelFacts) -> bool:
         try:
-            return trainable_parameters(recipe, facts) is not None
+            return trainable_parameters(recipe, facts) is not None or recipe.method.is_tuner
         except TuituneError:
             return False
 
-    def rows(self) -> Iterator[Recipe]:
-        """Recipes in which every two values stand together that can, and that both have an effect."""
-        usual = dict.fromkeys(FACTORS, 0)
+    def rows(self, first: str | None = None) -> Iterator[Recipe]:
+        """Recipes in which every two values stand together that can, and that both have an effect; with `first`, every
+        two of which one is a value of that setting.
+        """
+        usual = dict.fromkeys(self.factors, 0)
         left = {
             frozenset({(one, a), (other, b)})
-            for one, other in combinations(FACTORS, 2)
-            for a in range(len(FACTORS[one]))
-            for b in range(len(FACTORS[other]))
+            for one, other in combinations(self.factors, 2)
+            if first in (None, one, other)
+            for a in range(len(self.factors[one]))
+            for b in range(len(self.factors[other]))
         }
         while left:
             wanted = min(left, key=sorted)
@@ -105,7 +120,7 @@ class Allowed:
             if row is None:
                 left.discard(wanted)
                 continue
-            for key, values in FACTORS.items():
+            for key, values in self.factors.items():
                 tried = [{**row, key: place} for place in range(len(values)) if (key, row[key]) not in wanted]
                 fitting = [one for one in tried if self.recipe(one)]
                 row = max([row, *fitting], key=lambda one: len(self._together(one) & left))
@@ -116,11 +131,10 @@ class Allowed:
             if covered:
                 yield recipe
 
-    @staticmethod
-    def _methods(wanted: Pair) -> list[int]:
+    def _methods(self, wanted: Pair) -> list[int]:
         """The methods that a pair may be tried with."""
         given = dict(wanted).get("adapter.method")
-        return list(range(len(FACTORS["adapter.method"]))) if given is None else [given]
+        return list(range(len(self.factors["adapter.method"]))) if given is None else [given]
 
     def _together(self, row: dict[str, int]) -> set[Pair]:
         """The pairs of a row whose settings have an effect."""
@@ -130,12 +144,15 @@ class Allowed:
 
 
 @pytest.mark.slow
-def test_every_two_settings_that_the_checks_allow_train_together(home: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("factors", "first"), [(FACTORS, None), (OF_TUNERS, "adapter.method")], ids=["all", "tuners"])
+def test_every_two_settings_that_the_checks_allow_train_together(
+    factors: dict[str, list[Any]], first: str | None, home: Path, tmp_path: Path
+) -> None:
     save_model(tmp_path / "apart")
     save_model(tmp_path / "tied", tie_word_embeddings=True)
     data = {kind: str(write_rows(tmp_path / f"{kind}.jsonl", list(map(row, range(16))))) for kind, row in ROWS.items()}
     failed, count = [], 0
-    for recipe in Allowed(tmp_path).rows():
+    for recipe in Allowed(tmp_path, factors).rows(first):
         more = {
             "model.id": str(tmp_path / recipe.model.id), "data.train": data[recipe.objective.kind],
             "data.max_length": 64, "data.eval": 0.25, "training.max_steps": 2, "training.batch_size": 2,

@@ -37,6 +37,9 @@ def values(one: Setting) -> st.SearchStrategy[Any]:
         "text": TEXT.filter(bool) if one.filled else TEXT,
         "list": st.lists(TEXT, max_size=4),
         "table": st.dictionaries(TEXT, TEXT, max_size=3),
+        "options": st.dictionaries(
+            TEXT, st.booleans() | st.integers(-9, 9) | TEXT | st.lists(TEXT, max_size=2), max_size=3
+        ),
         "shares": st.dictionaries(TEXT, st.floats(0, 1, exclude_min=True, exclude_max=True), max_size=3),
         "counts": st.dictionaries(TEXT, st.integers(1, 4096), max_size=3),
     }

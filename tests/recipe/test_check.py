@@ -41,7 +41,8 @@ def test_everything_wrong_is_named_at_once() -> None:
         "adapter.rnk": "unknown key; did you mean 'adapter.rank'?",
         "adapter.rank": "expected a whole number from 1 to 4,096, found 'x'",
         "adapter.targets": 'expected a list such as ["q_proj", "v_proj"] or all-linear, found a list: 1',
-        "quantization.bits": '4-bit weights cannot be trained; set quantization.bits = 16, or adapter.method = "lora"',
+        "quantization.bits": "full fine-tuning does not go with 4-bit weights: quantized weights cannot be trained "
+        'themselves; set it to 16, or adapter.method = "lora"',
         "training.learning_rate": "expected a number above 0 and at most 1, found nan",
         "training.epochs": "expected a number above 0 and at most 1,000, found inf",
         "training.batch_size": "expected a whole number from 1 to 4,096, found true",
@@ -76,7 +77,7 @@ def test_values_are_quoted_short_and_without_secrets() -> None:
 
 
 BROKEN_RULES: list[tuple[dict[str, Any], str, str]] = [
-    ({"adapter": {"method": "none"}, "quantization": {"bits": 8}}, "quantization.bits", "quantization.bits = 16"),
+    ({"adapter": {"method": "none"}, "quantization": {"bits": 8}}, "quantization.bits", "set it to 16"),
     ({"model": {"dtype": "bfloat16"}, "training": {"precision": "fp16"}}, "training.precision", '"auto" or "bf16"'),
     ({"model": {"dtype": "float16"}, "training": {"precision": "bf16"}}, "training.precision", '"auto" or "fp16"'),
     ({"model": {"dtype": "float16"}, "adapter": {"method": "none"}}, "model.dtype", '"float32"'),

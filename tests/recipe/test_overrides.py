@@ -155,3 +155,10 @@ def test_the_demo_asks_what_it_was_not_trained_on() -> None:
     rows = open_rows(data_path(demo_recipe().data.train))
     asked = {row.values["messages"][0]["content"] for row in rows if row.values}
     assert len(asked) > 1000 and not asked & set(demo_recipe().samples.prompts)
+
+
+def test_one_option_of_a_tuner_is_set_beside_the_others() -> None:
+    before = apply({"adapter": {"method": "vera", "options": {"r": 8}}}, ["adapter.options.vera_dropout=0.1"])
+    assert before.adapter.options == {"r": 8, "vera_dropout": 0.1}
+    assert apply(before, ["adapter.options.r=4", "adapter.options.x=word"]).adapter.options["x"] == "word"
+    assert apply(before, ["adapter.options={ r = 2 }"]).adapter.options == {"r": 2}

@@ -43,7 +43,8 @@ def warm_server(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 _STAND_IN = """#!/bin/sh
 case "$*" in
-"-P -m tuitune.data "* | "-P -m tuitune.engine tokens "* | "-P -m tuitune.engine rewards "*)
+"-P -m tuitune.data "* | "-P -m tuitune.engine tokens "* | "-P -m tuitune.engine rewards "* | \
+"-P -m tuitune.engine options "* | "-P -m tuitune.engine tuner "*)
     exec {python} -IS {ask} {door} "$0" {python} "$@" ;;
 "-P -m tuitune.engine inspect"*)
     exec {python} -IS {ask} {door} "$0" {python} "$@" ;;

@@ -30,6 +30,12 @@ def trainers(prefix: str = "", **_parsed: object) -> Mapping[str, str]:
     return {origin.name: origin.title for origin in ORIGINS.values()}
 
 
+def methods(prefix: str = "", **_parsed: object) -> Mapping[str, str]:
+    from tuitune.methods import METHODS
+
+    return {method.name: method.does for method in METHODS.values()}
+
+
 def assignments(prefix: str = "", **_parsed: object) -> Mapping[str, str]:
     """`KEY=` of every setting; `KEY=VALUE` of one that is typed, where its values can be listed."""
     from tuitune.recipe.settings import settings

@@ -12,6 +12,7 @@ VERBS = {
     "recipe.import_": "read a configuration of Axolotl, LLaMA-Factory or PEFT into a recipe",
     "recipe.check": "errors, advice and memory forecast of a recipe",
     "recipe.forecast": "the memory that a recipe needs, and which cards have it",
+    "recipe.methods": "how weights can be adapted, and what each method goes with",
     "rewards": "what the answers of a model are worth, before it is trained by that",
     "start.train": "start a run and follow it to its end",
     "start.resume": "resume a paused, stopped or crashed run from its newest intact checkpoint",

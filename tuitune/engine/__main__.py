@@ -1,4 +1,4 @@
-"""`python -m tuitune.engine train RUN_DIR [--listen]`, `… tokens|rewards|hub FOLDER`, `… inspect` and `… contact`."""
+"""`python -m tuitune.engine train RUN_DIR [--listen]`, `… TASK FOLDER`, `… inspect` and `… contact`."""
 
 from __future__ import annotations
 
@@ -13,6 +13,14 @@ from tuitune.engine.process.environment import heavy_imports, prepare_environmen
 from tuitune.engine.process.stop import hold_back
 from tuitune.log_filter import outlive_readers
 
+_TASKS = {
+    "tokens": "a recipe's data as tokens",
+    "hub": "look up a Hub model",
+    "rewards": "judge a model's answers",
+    "options": "what PEFT's tuners take",
+    "tuner": "what a tuner trains on a model",
+}
+
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tuitune.engine", description="tuitune's worker process.")
@@ -20,8 +28,8 @@ def main() -> int:
     train = tasks.add_parser("train", help="train the run in a run directory")
     train.add_argument("run", type=Path, metavar="RUN_DIR")
     train.add_argument("--listen", action="store_true", help="take requests as JSON lines on standard input")
-    for task, what in (("tokens", ""), ("hub", ": look up a Hub model"), ("rewards", ": judge a model's answers")):
-        of_folder = tasks.add_parser(task, help=f"run the {task} task of a folder{what}")
+    for task, what in _TASKS.items():
+        of_folder = tasks.add_parser(task, help=f"run the {task} task of a folder: {what}")
         of_folder.add_argument("folder", type=Path, metavar="FOLDER")
     inspect = tasks.add_parser("inspect", help="answer requests for rows as tokens, a JSON line each")
     inspect.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
@@ -39,7 +47,7 @@ def main() -> int:
     prepare_environment()
     if arguments.task == "contact":
         return _contact(arguments.device)
-    if arguments.task in ("tokens", "hub", "rewards"):
+    if arguments.task in _TASKS:
         return _task(arguments.task, arguments.folder)
     if arguments.worker:
         return _inspector()
@@ -49,20 +57,31 @@ def main() -> int:
 
 
 def _task(name: str, folder: Path) -> int:
-    """A task of a folder; its report is there before anything heavy is imported."""
+    """The task of a folder; its report is there before anything heavy is imported."""
     from tuitune.data.task_report import TaskReport, carry_out
 
     outlive_readers()
     if name == "hub":
         from tuitune.engine.jobs.hub_model import run
-    else:
+
+        return carry_out(folder, run)
+    if name == "tokens":
         TaskReport(folder).progress("importing transformers and trl")
         with heavy_imports():
-            if name == "rewards":
-                from tuitune.engine.jobs.reward_trial import run
-            else:
-                from tuitune.engine.jobs.token_report import run
-    return carry_out(folder, run)
+            from tuitune.engine.jobs.token_report import run as count_tokens
+
+        return carry_out(folder, count_tokens)
+    if name == "rewards":
+        TaskReport(folder).progress("importing transformers and trl")
+        with heavy_imports():
+            from tuitune.engine.jobs.reward_trial import run as judge
+
+        return carry_out(folder, judge)
+    TaskReport(folder).progress("importing peft")
+    with heavy_imports():
+        from tuitune.engine.jobs.tuners import run_count, run_options
+
+    return carry_out(folder, run_options if name == "options" else run_count)
 
 
 def _inspector() -> int:

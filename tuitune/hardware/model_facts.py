@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from tuitune import plain
 from tuitune.hardware.weights import weigh
@@ -95,6 +95,8 @@ class ModelFacts:
     bytes: int | None = None
     quantized: str | None = None
     """The method that the stored weights are quantized with already."""
+    quantized_bits: Literal[4, 8] | None = None
+    """To how many bits, where bitsandbytes has done it."""
     fixed_positions: bool = False
     """Whether no row may be longer than `max_positions`: each position has an embedding or a table entry of its own."""
     remote_code: bool = False
@@ -246,6 +248,7 @@ def _facts(config: dict[str, Any]) -> ModelFacts:
         experts=_experts(text) if family is None or family.experts else None,
         dtype=_dtype(text),
         quantized=_quantized(config),
+        quantized_bits=_quantized_bits(config),
         fixed_positions=isinstance(kind, str) and kind in _FIXED_POSITIONS,
         remote_code="auto_map" in config,
     )
@@ -321,6 +324,13 @@ def _quantized(config: dict[str, Any]) -> str | None:
         return None
     bits = found.get("load_in_4bit") or found.get("load_in_8bit")
     return str(found.get("quant_method") or ("bitsandbytes" if bits else "unknown"))
+
+
+def _quantized_bits(config: dict[str, Any]) -> Literal[4, 8] | None:
+    found = config.get("quantization_config")
+    if not isinstance(found, dict):
+        return None
+    return 4 if found.get("load_in_4bit") else 8 if found.get("load_in_8bit") else None
 
 
 def _dtype(config: dict[str, Any]) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from tuitune.methods.descriptor import Method, Rates, Settings
+from tuitune.methods.descriptor import WIDENED, Method, Rates, Settings, Support
 from tuitune.methods.lora import ADAPTER, placed
 
 if TYPE_CHECKING:
@@ -47,11 +47,11 @@ ADALORA = Method(
     result=ADAPTER,
     rates=Rates(usual=1e-3, lowest=3e-4, highest=5e-3),
     small_rates=Rates(usual=5e-3, lowest=1e-3, highest=1e-1),
-    too_high="is too high: training is likely to diverge",
     parameters=_parameters,
     described=_described,
     recorded=_recorded,
     rank=lambda settings: settings.initial_rank,
     scheduled="the cuts of ranks",
+    support=Support(bits={8: WIDENED}),
     tags=("adalora",),
 )  # fmt: skip

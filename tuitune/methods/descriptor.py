@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 if TYPE_CHECKING:
     from tuitune.hardware.model_facts import Linear, ModelFacts
@@ -25,6 +25,12 @@ class Settings(Protocol):
     rank_pattern: dict[str, int]
     alpha_pattern: dict[str, int]
     trainable_tokens: list[str]
+    virtual_tokens: int
+    encoder_size: int
+    projected: bool
+
+    @property
+    def options(self) -> Mapping[str, Any]: ...
 
     @property
     def bias(self) -> str: ...
@@ -68,20 +74,49 @@ class Rates:
 
 
 @dataclass(frozen=True)
+class Support:
+    """What a method does not go with, each with why, as a clause; "" where it goes with it.
+
+    `unavailable`: why it cannot be chosen at all. `bits`: why not with a base that bitsandbytes quantizes to so many;
+    `stored`: nor with weights that come quantized in another way. `packing`: rows of several documents. `merging`: its
+    result cannot become a part of the base's weights. `scoring`: objectives whose result gives scores; `generating`:
+    those that learn from answers of the model's own. `starts`: how the model differs from its base before the first
+    step, "" where it does not.
+    """
+
+    unavailable: str = ""
+    bits: Mapping[int, str] = field(default_factory=dict)
+    stored: str = ""
+    packing: str = ""
+    checkpointing: str = ""
+    merging: str = ""
+    scoring: str = ""
+    generating: str = ""
+    starts: str = ""
+
+
+WIDENED = "PEFT makes float32 of what quantized layers give, which layers of 16 bits refuse"
+"""Why several methods do not go with a quantized base."""
+
+Parameters: TypeAlias = "Callable[[Settings, ModelFacts, Sequence[Linear], Sequence[Linear]], int | None]"
+"""How many parameters train, by the settings, the model, and its adapted layers and experts; None: not known so."""
+
+
+@dataclass(frozen=True)
 class Method:
     """How weights are adapted.
 
     `title` names it in a sentence, `does` says what it does to the model, `made` what its result is. `settings` are
     those of the recipe's `adapter` table that it reads. `trains_base`: the model's own weights are trained.
 
-    `rates` hold for models of billions of parameters, `small_rates` for smaller ones; `too_high` says what a higher one
-    leads to. `parameters` counts those that train, from its settings, the model, and the adapted layers and experts;
-    None where that is not known. `described` gives a recipe's method in one line, from its settings, the targets as
-    shown, and the bits of the base; `recorded` the settings that a model card keeps.
+    `rates` hold for models of billions of parameters, `small_rates` for smaller ones, None where none are usual;
+    `too_high` says what a higher one leads to. `parameters` counts those that train. `described` gives a recipe's
+    method in one line, from its settings, the targets as shown, and the bits of the base; `recorded` the settings that
+    a model card keeps.
 
     `rank` is that of its matrices while they train, 0 where it has none. `experts`: it can adapt those of a mixture,
-    which are parameters of three dimensions. `unquantized` says what keeps quantized weights from it ("cannot be
-    trained"), "" where it takes them; `scheduled` what of it follows the length of the run.
+    which are parameters of three dimensions. `scheduled` says what of it follows the length of the run. `support` says
+    what it does not go with.
     """
 
     name: str
@@ -91,18 +126,23 @@ class Method:
     settings: frozenset[str]
     trains_base: bool
     result: Result
-    rates: Rates
-    small_rates: Rates
-    too_high: str
-    parameters: Callable[[Settings, ModelFacts, Sequence[Linear], Sequence[Linear]], int | None]
+    parameters: Parameters
     described: Callable[[Settings, str, int], str]
     recorded: Callable[[Settings, str], str]
+    rates: Rates | None = None
+    small_rates: Rates | None = None
+    too_high: str = "is too high: training is likely to diverge"
     rank: Callable[[Settings], int] = lambda settings: 0
-    unquantized: str = ""
     experts: bool = False
     scheduled: str = ""
+    support: Support = Support()
     tags: tuple[str, ...] = ()
 
     def uses(self, name: str) -> bool:
         """Whether it reads this setting of the adapter."""
         return name in self.settings
+
+    @property
+    def is_tuner(self) -> bool:
+        """Whether it is one of PEFT's tuners, known by its options alone: its memory cannot be forecast."""
+        return self.uses("options")

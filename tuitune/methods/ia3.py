@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from tuitune.methods.descriptor import Method, Rates, Settings
+from tuitune.methods.descriptor import WIDENED, Method, Rates, Settings, Support
 from tuitune.methods.lora import ADAPTER
 
 if TYPE_CHECKING:
@@ -38,10 +38,9 @@ IA3 = Method(
     result=ADAPTER,
     rates=Rates(usual=5e-3, lowest=5e-4, highest=3e-2),
     small_rates=Rates(usual=5e-2, lowest=2e-3, highest=2e-1),
-    too_high="is too high: training is likely to diverge",
     parameters=_parameters,
     described=_described,
     recorded=lambda settings, targets: f"IA3 on {targets}",
-    unquantized="do not go with IA3: PEFT makes float32 of their results, which layers of 16 bits refuse",
+    support=Support(bits={4: WIDENED, 8: WIDENED}, stored=WIDENED),
     tags=("ia3",),
 )

@@ -94,7 +94,6 @@ LORA = Method(
     result=ADAPTER,
     rates=Rates(usual=2e-4, lowest=2e-5, highest=2e-3),
     small_rates=Rates(usual=2e-4, lowest=2e-5, highest=2e-2),
-    too_high="is too high: training is likely to diverge",
     parameters=_parameters,
     described=_described,
     recorded=_recorded,

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from tuitune.methods.descriptor import Method, Rates, Result, Settings
+from tuitune.methods.descriptor import Method, Rates, Result, Settings, Support
 from tuitune.methods.lora import which
 
 if TYPE_CHECKING:
     from tuitune.hardware.model_facts import Linear, ModelFacts
+
+_FROZEN = "quantized weights cannot be trained themselves"
 
 
 def _parameters(
@@ -54,5 +56,5 @@ NONE = Method(
     parameters=_parameters,
     described=_described,
     recorded=_recorded,
-    unquantized="cannot be trained",
+    support=Support(bits={4: _FROZEN, 8: _FROZEN}, stored=_FROZEN, merging="there is no adapter to merge"),
 )

@@ -23,6 +23,7 @@ from tuitune.planning.checks.model import LISTED, check_model
 from tuitune.planning.checks.remote import ask, known
 from tuitune.planning.checks.rewards import check_rewards
 from tuitune.planning.checks.situation import Advice, Situation
+from tuitune.planning.checks.tuners import check_tuner
 from tuitune.planning.checks.vocabulary import absent_tokens, unknown_tokens
 from tuitune.planning.data_plan import known_tokens
 from tuitune.planning.forecast.expected_steps import Steps, expected_steps, tokens_of
@@ -44,8 +45,9 @@ class Check:
     """What was found out about a recipe on this machine. A recipe with `errors` must not be launched.
 
     `facts`, `trainable`, `total`, `forecast` and `fit` are None where the model is not known; `to_ask` is the Hub id of
-    one that the Hub has not been asked about, and `unknown` why asking has not helped. `rows` are those trained on,
-    None where they are not counted.
+    one that the Hub has not been asked about, and `unknown` why asking has not helped. `tuner_to_ask`: nor has PEFT
+    about the recipe's tuner. `unforecast`: for what no forecast of memory is known, though the model is. `rows` are
+    those trained on, None where they are not counted.
     """
 
     errors: list[Problem]
@@ -57,6 +59,8 @@ class Check:
     fit: Fit | None
     to_ask: str = ""
     unknown: str = ""
+    tuner_to_ask: bool = False
+    unforecast: str = ""
     steps: Steps | None = None
     rows: int | None = None
 
@@ -86,15 +90,17 @@ def check(
 
     `gpus` are those of this machine, with the torch that would compute on them, and `where` this process's
     surroundings, unless given; `rows` are the usable rows of the training data, where those have been counted.
-    `online` asks the Hub about a model that is not here, and waits for the answer.
+    `online` asks the Hub about a model that is not here, and PEFT about a tuner, and waits for the answers.
     """
     machine = _this_machine() if gpus is None else KnownDevices(gpus, "", True, build)
     present, awaited = machine.open_to(recipe), machine.is_awaited(recipe)
     why = no_gpu(recipe, machine)
     chosen = occupancy.training_gpu(present, recipe.hardware.gpu)
     model, data = check_model(recipe, base, ask if online else known), check_data(recipe, base)
+    tuner = check_tuner(recipe, model.folder, ask=online)
     errors = [
         *problems(recipe),
+        *tuner.errors,
         *model.errors,
         *data.errors,
         *unknown_tokens(recipe, base, model.folder, model.facts),
@@ -108,7 +114,7 @@ def check(
         if why and not present and not awaited and (refused := too_large_unasked(recipe, total, why)):
             errors.append(refused)
         try:
-            trainable = trainable_parameters(recipe, model.facts)
+            trainable = tuner.trainable or trainable_parameters(recipe, model.facts)
             device: Device = "cuda" if present or awaited else "cpu"
             modern = chosen is None or fitness.has_bfloat16(chosen) is not False
             expected = forecast(recipe, model.facts, device=device, modern=modern)
@@ -135,7 +141,14 @@ def check(
     if trained is not None and (few := too_few_prompts(recipe, trained)) is not None:
         errors.append(Problem("training.accumulation", few))
     advice = advise(situation)
-    return Check(errors, advice, model.facts, trainable, total, expected, fit, to_ask, unknown, steps, trained)
+    found = (errors, advice, model.facts, trainable, total, expected, fit, to_ask, unknown, tuner.to_ask)
+    return Check(*found, _unforecast(recipe, model.facts, expected), steps, trained)
+
+
+def _unforecast(recipe: Recipe, facts: ModelFacts | None, expected: Forecast | None) -> str:
+    if facts is None or expected is not None:
+        return ""
+    return recipe.method.title if recipe.method.is_tuner else "this architecture"
 
 
 def _steps(recipe: Recipe, base: Path, data: DataCheck, facts: ModelFacts | None, rows: int | None) -> Steps | None:

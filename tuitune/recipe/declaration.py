@@ -53,14 +53,18 @@ Change = Literal["never", "until it trains", "on resume", "while it trains"]
 """How long a run that exists takes another value: never, until it has begun to train, on resume, or while it trains."""
 
 Names = Literal["", "model", "data", "file"]
-Picked = Literal["", "model", "data", "modules", "prompts", "device"]
+Picked = Literal["", "model", "data", "method", "options", "modules", "prompts", "device"]
 
 
 class Needs:
-    """What another setting must be for this one to have an effect: one of `values`, filled where none are given."""
+    """What another setting must be for this one to have an effect: one of `values`, filled where none are given.
 
-    def __init__(self, key: str, *values: Any) -> None:
+    `said` names them shorter than a list of them does.
+    """
+
+    def __init__(self, key: str, *values: Any, said: str = "") -> None:
         self.key, self.values = key, values
+        self.said = said or " or ".join(map(str, values))
 
     def met(self, value: Any) -> bool:
         """Whether `value` of the other setting gives this one an effect: of a table, one of its names."""

@@ -15,8 +15,8 @@ from tuitune.recipe.settings import Setting, checked, setting, settings, unknown
 def apply(recipe: Mapping[str, Any] | Recipe, assignments: Iterable[str]) -> Recipe:
     """The recipe with each `section.key=value` applied; of a key given twice the last one counts.
 
-    A value is a TOML value, a bare word is text, and nothing (`data.limit=`) is none. RecipeError names all that is
-    wrong, in the assignments and in the recipe that they make.
+    A value is a TOML value, a bare word is text, and nothing (`data.limit=`) is none. `adapter.options.r=8` sets one
+    option of a table of them. RecipeError names all that is wrong, in the assignments and in the recipe that they make.
     """
     tables = tables_of(recipe)
     known = {one.key: one for one in settings()}
@@ -26,6 +26,8 @@ def apply(recipe: Mapping[str, Any] | Recipe, assignments: Iterable[str]) -> Rec
         key = key.strip()
         if not separator:
             found.append(Problem(values.shown(assignment), "expected KEY=VALUE, such as training.learning_rate=1e-4"))
+        elif (options := known.get(key.rpartition(".")[0])) and options.kind == "options":
+            _put_option(tables, options, key.rpartition(".")[2], values.toml_value(text.strip(), default=text.strip()))
         elif key not in known:
             found.append(Problem(values.shown_key(key), unknown(key)))
         else:
@@ -62,6 +64,13 @@ def put(tables: dict[str, Any], one: Setting, value: Any) -> None:
     """Set one key, unless something else than a table is in the place of its section."""
     if isinstance(table := tables.setdefault(one.section, {}), dict):
         table[one.name] = value
+
+
+def _put_option(tables: dict[str, Any], one: Setting, name: str, value: Any) -> None:
+    """Set one option of a setting that is a table of them, beside those that it has."""
+    table = tables.setdefault(one.section, {})
+    before = table.get(one.name) if isinstance(table, dict) else None
+    put(tables, one, {**(before if isinstance(before, dict) else {}), name: value})
 
 
 def _value(one: Setting, text: str) -> Any:

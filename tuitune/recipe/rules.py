@@ -16,6 +16,7 @@ from tuitune.methods.lora import CORRECTING
 from tuitune.recipe.declaration import Section
 from tuitune.recipe.schema import Recipe
 from tuitune.recipe.settings import sections
+from tuitune.recipe.support import REMEDIES, misfits
 from tuitune.rewards import REWARDS, Reward
 from tuitune.shapes import TRAINABLE
 
@@ -28,12 +29,21 @@ class Rule:
     broken: Callable[[Recipe], str | None]
 
 
-def _quantized_base(recipe: Recipe) -> str | None:
-    """transformers refuses to train a purely quantized model (`validate_quantization_for_training`)."""
-    if recipe.method.unquantized and recipe.quantization.bits != 16:
-        remedy = 'set quantization.bits = 16, or adapter.method = "lora"'
-        return f"{recipe.quantization.bits}-bit weights {recipe.method.unquantized}; {remedy}"
+def _misfit(key: str, recipe: Recipe) -> str | None:
+    """Where a setting does not go with the method, which says why itself."""
+    if why := misfits(recipe).get(key):
+        return f"{recipe.method.title} does not go with {_SAID[key](recipe)}: {why}; {REMEDIES[key]}"
     return None
+
+
+_SAID: dict[str, Callable[[Recipe], str]] = {
+    "adapter.method": lambda recipe: "a run of tuitune",
+    "objective.kind": lambda recipe: recipe.optimises.title,
+    "quantization.bits": lambda recipe: f"{recipe.quantization.bits}-bit weights",
+    "data.packing": lambda recipe: "packing",
+    "training.gradient_checkpointing": lambda recipe: "gradient checkpointing",
+}
+"""What a method does not go with, by the key to change."""
 
 
 def _decomposed_base(recipe: Recipe) -> str | None:
@@ -177,7 +187,7 @@ def _broken_within(section: str, broken: Callable[[Section], str | None], recipe
 
 RULES: tuple[Rule, ...] = (
     *(one for section, model in sections().items() for one in _within(section, model)),
-    Rule(("quantization.bits", "adapter.method"), _quantized_base),
+    *(Rule((key, *({"adapter.method", "objective.kind"} - {key})), partial(_misfit, key)) for key in REMEDIES),
     Rule(("adapter.init", "adapter.method", "quantization.bits"), _decomposed_base),
     Rule(("adapter.init", "adapter.method", "quantization.bits", "objective.kind"), _corrected_base),
     Rule(("training.precision", "model.dtype"), _half_formats),

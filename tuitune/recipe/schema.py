@@ -55,6 +55,11 @@ class Recipe(Section):
         return self.method.uses("init") and self.adapter.init in SUBTRACTED
 
     @property
+    def leading(self) -> int:
+        """How many virtual tokens stand before those of a row."""
+        return self.adapter.virtual_tokens if self.method.uses("virtual_tokens") else 0
+
+    @property
     def optimises(self) -> Trained:
         """The objective."""
         return TRAINED[self.objective.kind]
@@ -69,8 +74,13 @@ class Recipe(Section):
 
     @property
     def packs(self) -> bool:
-        """Whether several rows are packed into one: by choice, where the objective has it."""
-        return self.data.packing and self.optimises.packs
+        """Whether several rows are packed into one: by choice, where objective and method have it."""
+        return self.data.packing and self.flattens
+
+    @property
+    def flattens(self) -> bool:
+        """Whether batches are documents end to end, each for itself; else they are rows padded to one length."""
+        return self.optimises.packs and not self.method.support.packing
 
     @property
     def longest(self) -> int:

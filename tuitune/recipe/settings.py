@@ -20,7 +20,9 @@ from tuitune.recipe import values
 from tuitune.recipe.declaration import CONTROL_CHARACTER, Affects, Entails, Needs, Section
 from tuitune.recipe.schema import Recipe
 
-Kind = Literal["choice", "switch", "integer", "number", "text", "list", "table", "shares", "counts", "cadence"]
+Kind = Literal[
+    "choice", "switch", "integer", "number", "text", "list", "table", "shares", "counts", "options", "cadence"
+]  # fmt: skip
 
 _NOUNS: dict[str, str] = {
     "switch": "true or false",
@@ -30,6 +32,7 @@ _NOUNS: dict[str, str] = {
     "table": "a table of names",
     "shares": "a table of numbers",
     "counts": "a table of whole numbers",
+    "options": "a table such as { r = 8 }",
 }
 
 
@@ -198,9 +201,7 @@ def _needed(conditions: tuple[Needs, ...]) -> str:
     """What one of them asks for, in words: `needs bits = 4`, `needs prompts or answers evaluated`."""
     if conditions[0].values == (None,):
         return f"{setting(conditions[0].key).title} overrides it"
-    said = [
-        " = ".join([setting(one.key).title, *filter(None, [" or ".join(map(str, one.values))])]) for one in conditions
-    ]
+    said = [" = ".join([setting(one.key).title, *filter(None, [one.said])]) for one in conditions]
     return f"needs {' or '.join(said)}"
 
 
@@ -226,6 +227,8 @@ def parse_value(setting: Setting, text: str) -> Any:
 
 def show_value(setting: Setting, value: object) -> str:
     """A value as a form row shows it; `parse_value` reads it back. None is ""."""
+    if setting.kind == "options" and isinstance(value, dict):
+        return values.options_text(value)
     return values.to_text(value, names=bool(setting.words))
 
 
@@ -280,8 +283,9 @@ def _kind(parts: list[Any]) -> Kind:
     if Literal in origins:
         return "cadence" if int in origins else "list" if list in origins else "choice"
     if dict in origins:
-        of = next(iter(_parts(get_args(parts[0])[1])[0]))
-        return "table" if of is str else "counts" if of is int else "shares"
+        of, _ = _parts(get_args(parts[0])[1])
+        tables: dict[Any, Kind] = {str: "table", int: "counts", float: "shares"}
+        return tables.get(of[0], "options")
     simple: dict[Any, Kind] = {bool: "switch", int: "integer", list: "list", str: "text", float: "number"}
     return next(kind for part, kind in simple.items() if part in origins)
 

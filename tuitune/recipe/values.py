@@ -58,6 +58,8 @@ def from_text(text: str, kind: str, *, words: tuple[str, ...] = (), choices: tup
         return toml_value(word, default=word)
     if kind == "list":
         return word.replace(",", " ").split() if words else [line for line in word.splitlines() if line.strip()]
+    if kind == "options":
+        return toml_value(f"{{ {word} }}", default=None) or _table(word, lambda part: toml_value(part, default=part))
     number = {"shares": float, "counts": int}.get(kind)
     return _table(word, str if number is None else lambda part: _number(part, number))
 
@@ -78,6 +80,11 @@ def to_text(value: object, *, names: bool = False) -> str:
         plain = all(_plain(part) and "=" not in part for pair in pairs.items() for part in pair)
         return ", ".join(f"{name}={part}" for name, part in pairs.items()) if plain else toml_text(value)
     return str(value)
+
+
+def options_text(options: Mapping[str, Any]) -> str:
+    """A table of options on one line: `r = 8, bias = "none"`, each value as TOML has it."""
+    return ", ".join(f"{toml_key(name)} = {toml_text(part)}" for name, part in options.items())
 
 
 def toml_value(text: str, *, default: Any) -> Any:

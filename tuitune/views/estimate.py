@@ -19,7 +19,9 @@ from tuitune.data.sources.names import resolve, stamp
 from tuitune.data.sources.packed import is_packed
 from tuitune.hardware.gpus import Gpu, GpuSampler
 from tuitune.hardware.host import Host, host
+from tuitune.hardware.models import locate
 from tuitune.planning.checks import remote
+from tuitune.planning.checks.tuners import check_tuner
 from tuitune.planning.preflight import Check, check
 from tuitune.problem import TuituneError
 from tuitune.recipe.schema import Recipe
@@ -120,12 +122,22 @@ def _key(data: DataSection, base: Path) -> tuple[object, ...]:
 def ask_hub(model: ModelSection, done: Callable[[], object]) -> None:
     """Ask the Hub about a model in the background; `done` is called from another thread, a daemon."""
 
+    _in_background("ask the Hub", lambda: remote.ask(model.id, model.revision), done)
+
+
+def ask_tuner(recipe: Recipe, base: Path, done: Callable[[], object]) -> None:
+    """Ask PEFT about a recipe's tuner in the background; `done` is called from another thread, a daemon."""
+    folder = locate(recipe.model.id, recipe.model.revision, base=base)
+    _in_background("ask PEFT", lambda: check_tuner(recipe, folder, ask=True), done)
+
+
+def _in_background(name: str, ask: Callable[[], object], done: Callable[[], object]) -> None:
     def asked() -> None:
-        remote.ask(model.id, model.revision)
+        ask()
         with contextlib.suppress(RuntimeError):
             done()
 
-    threading.Thread(target=asked, name="ask the Hub", daemon=True).start()
+    threading.Thread(target=asked, name=name, daemon=True).start()
 
 
 def look(recipe: Recipe, *, base: Path, sampler: GpuSampler, inspections: Inspections) -> Estimate:

@@ -5,6 +5,7 @@ to the bit, and its result on the base is the model that was trained.
 from __future__ import annotations
 
 import math
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -14,18 +15,21 @@ from peft import PeftModel
 from transformers import AutoModelForCausalLM
 
 from tests.engine.loop.test_resume import assert_same, cut_off_after
+from tests.engine.methods.small import WORKING, small
 from tests.engine.support import Carry, Outcome, save_model
 from tuitune.engine.result import artefact
 from tuitune.engine.worker import carry_out
 from tuitune.hardware.model_facts import read_facts
-from tuitune.methods import METHODS
+from tuitune.methods import FIRST_CLASS, METHODS, TUNERS
 from tuitune.methods.lora import ADAPTER
 from tuitune.planning.targets import trainable_parameters
 from tuitune.runs.store.directory import read_recipe
 
 ARCHITECTURES = ("llama", "qwen3", "gemma2", "phi3", "qwen3_moe")
-ALIKE = {name: {"method": name} for name in METHODS}
-"""Every method as it is by default."""
+ALIKE = {name: {"method": name} for name in FIRST_CLASS}
+"""Every method with settings of its own, as it is by default."""
+
+BY_OPTIONS = {name: small(name) for name in TUNERS if name in WORKING}
 
 VARIANTS: dict[str, dict[str, Any]] = {
     "pissa": {"init": "pissa", "rslora": True, "dropout": 0.0, "rank_pattern": {"q_proj": 6}},
@@ -45,9 +49,11 @@ MORE: dict[str, dict[str, Any]] = {
     "ia3, the feed-forward": {"method": "ia3", "targets": ["k_proj", "v_proj", "down_proj"]},
     "the first layer, and the ends": {"method": "none", "layers": "0"},
 }
-EVERY = {**ALIKE, **VARIANTS, **MORE}
+EVERY = {**ALIKE, **VARIANTS, **MORE, **BY_OPTIONS}
 EXPERTS = {"targets": ["q_proj", "gate_proj", "up_proj", "down_proj"], "dropout": 0.0}
 RATES = {"none": 1e-3}
+REFUSED = ("trainable_tokens", "gemma2")
+"""The head is the matrix of the embeddings there (tests/engine/jobs/test_tuners.py)."""
 LENGTH = {
     "training__max_steps": 4, "training__warmup_ratio": 0.0, "checkpoints__every": 2, "checkpoints__keep": 9,
 }  # fmt: skip
@@ -66,7 +72,8 @@ def comes_out_right(outcome: Outcome, model: Path, logits: list[torch.Tensor]) -
     assert outcome.code == 0, outcome.reason
     (plan,) = outcome.records("plan")
     recipe = read_recipe(outcome.run)
-    assert plan["trainable_parameters"] == trainable_parameters(recipe, read_facts(model))
+    counted = trainable_parameters(recipe, read_facts(model))
+    assert plan["trainable_parameters"] == counted or (counted is None and recipe.method.is_tuner)
     ids, result = torch.arange(32)[None], outcome.run.path / recipe.method.result.folder
     base = AutoModelForCausalLM.from_pretrained(model, dtype=torch.float32)
     with torch.no_grad():
@@ -74,9 +81,10 @@ def comes_out_right(outcome: Outcome, model: Path, logits: list[torch.Tensor]) -
         adapted = recipe.method.result == ADAPTER
         used = PeftModel.from_pretrained(base, result) if adapted else type(base).from_pretrained(result)
         loaded = used(input_ids=ids).logits
-    assert (logits[0] - untouched).abs().max() < 1e-4, "untrained it changes nothing"
+    starts = recipe.method.support.starts
+    assert starts or (logits[0] - untouched).abs().max() < 1e-4, "untrained it changes nothing"
     assert not adapted or (logits[-2] - loaded).abs().max() < 1e-4, "the result on the base is the trained model"
-    assert (loaded - untouched).abs().max() > 1e-3, "it has learned something"
+    assert (loaded[:, -32:] - untouched).abs().max() > 1e-3, "it has learned something"
     losses = {record["label"]: record["loss"] for record in outcome.records("eval")}
     assert losses["tuned"] < losses["base"] and math.isfinite(losses["tuned"])
 
@@ -90,12 +98,13 @@ def goes_on_exactly(outcome: Outcome) -> None:
 
 
 def carry(carried: Carry, model: Path, **adapter: Any) -> Outcome:
-    rate = RATES.get(adapter.get("method", "lora"), 0.02)
+    name = adapter.get("method", "lora")
+    rate, packing = RATES.get(name, 0.02), not METHODS[name].support.packing
     settings = {f"adapter__{key}": one for key, one in adapter.items()}
-    return carried(model__id=str(model), training__learning_rate=rate, **LENGTH, **settings)
+    return carried(model__id=str(model), training__learning_rate=rate, data__packing=packing, **LENGTH, **settings)
 
 
-@pytest.mark.parametrize("name", [*ALIKE, *VARIANTS])
+@pytest.mark.parametrize("name", [*ALIKE, *VARIANTS, "vera"])
 def test_a_method_comes_out_right(carried: Carry, name: str, tiny: Path, last_logits: list[torch.Tensor]) -> None:
     comes_out_right(carry(carried, tiny, **EVERY[name]), tiny, last_logits)
 
@@ -108,8 +117,7 @@ def test_adapted_experts_go_on_exactly(carried: Carry, tmp_path: Path, last_logi
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ARCHITECTURES)
-@pytest.mark.parametrize("name", EVERY)
+@pytest.mark.parametrize(("name", "kind"), [pair for pair in product(EVERY, ARCHITECTURES) if pair != REFUSED])
 def test_a_method_is_exact_on_every_architecture(
     carried: Carry, name: str, kind: str, tmp_path: Path, last_logits: list[torch.Tensor]
 ) -> None:

@@ -35,6 +35,15 @@ REFUSED: list[tuple[str, Settings, list[Settings]]] = [
         {"adapter.method": "ia3", "quantization.bits": 4},
         [{"quantization.bits": 16}, {"adapter.method": "lora"}],
     ),
+    ("quantization.bits", {"adapter.method": "hra", "quantization.bits": 8}, [{"quantization.bits": 16}]),
+    ("data.packing", {"adapter.method": "prompt"}, [{"data.packing": False}]),
+    ("data.packing", {"adapter.method": "shadow"}, [{"data.packing": False}, {"adapter.method": "vera"}]),
+    (
+        "training.gradient_checkpointing",
+        {"adapter.method": "prefix", "data.packing": False, "training.gradient_checkpointing": True},
+        [{"training.gradient_checkpointing": False}, {"adapter.method": "ptuning"}],
+    ),
+    ("adapter.method", {"adapter.method": "poly"}, [{"adapter.method": "lora"}]),
     (
         "adapter.init",
         {"adapter.init": "pissa", "adapter.rank": 8, "quantization.bits": 4},
@@ -197,3 +206,11 @@ def test_a_remedy_that_is_named_helps(base: Path, key: str, settings: Settings, 
     assert problem.key == key, problem
     for remedy in remedies:
         assert looked_at(remedy).errors == [], (problem, remedy)
+
+
+def test_weights_that_come_in_four_bits_go_with_what_those_go_with(base: Path) -> None:
+    """AdaLoRA goes with four bits and not with eight, SHiRA too, LoHa the other way round."""
+    for name, goes in {"adalora": True, "shira": True, "loha": False}.items():
+        wanted = {"model.id": "quantized", "data.train": "rows.jsonl", "adapter.method": name}
+        keys = [one.key for one in check(with_values(Recipe(), wanted), base=base, gpus=[CARD]).errors]
+        assert ("adapter.method" not in keys) == goes, name

@@ -144,7 +144,8 @@ def _answers(model: nn.Module, recipe: Recipe, documents: int, *, fused: bool) -
     """The loss of packed answers."""
     length = recipe.data.max_length
     row = {"input_ids": [1] * length, "labels": [1] * length, "seq_lengths": [length // documents] * documents}
-    trainer: Any = types.SimpleNamespace(_flat=True, _fused_head=fused, aux_loss_enabled=False)
+    adapted = types.SimpleNamespace(leading=0)
+    trainer: Any = types.SimpleNamespace(_flat=True, _fused_head=fused, aux_loss_enabled=False, adapted=adapted)
     batch = flatten([row] * recipe.training.batch_size)
     loss, _ = SftTrainer.summed_loss(trainer, model, batch)
     return loss / (batch["labels"] != IGNORED).sum()

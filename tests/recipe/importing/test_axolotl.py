@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.recipe.importing.configurations import AXOLOTL, of_text, said_of, settings_of
-from tuitune.methods import METHODS
+from tuitune.methods import FIRST_CLASS
 from tuitune.objectives import TRAINED
 from tuitune.recipe import document
 from tuitune.recipe.importing.common import names_in
@@ -188,7 +188,7 @@ def test_an_objective_comes_over_as_soon_as_it_is_trained(name: str, tmp_path: P
 @pytest.mark.parametrize("name", ["adalora", "ia3", "oft"])
 def test_a_method_comes_over_as_soon_as_there_is_one(name: str, tmp_path: Path) -> None:
     found = of_text(tmp_path, AXOLOTL, f"adapter: {name}", "load_in_4bit: false")
-    if name in METHODS:
+    if name in FIRST_CLASS:
         assert settings_of(found)["adapter.method"] == name
     else:
         assert any(name in one.message for one in found.problems)

@@ -88,7 +88,7 @@ def load(
     _keep_trainable_layout(model)
     stock, facts = model.config._attn_implementation, read_facts(folder)
     flat = _keeps_documents_apart(model, stock, recipe, report)
-    positions = facts.max_positions if facts.fixed_positions else None
+    positions = max(1, facts.max_positions - recipe.leading) if facts.fixed_positions and facts.max_positions else None
     return Base(model, template, folder, files.commit, stock, flat, positions, recipe.optimises.scores)
 
 
@@ -205,7 +205,7 @@ def _keeps_documents_apart(model: PreTrainedModel, stock: str, recipe: Recipe, r
 
     Where it does not, or the objective takes no packed rows, batches are padded, which is slower and just as exact.
     """
-    if not recipe.optimises.packs:
+    if not recipe.flattens:
         return False
     if recipe.model.attention == "auto":
         model.set_attn_implementation(DOCUMENTS)

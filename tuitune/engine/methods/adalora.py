@@ -116,8 +116,17 @@ class AdaLora(Adapted):
                 self._allocator.ipt[name] = self._allocator.exp_avg_ipt.get(name)
 
     def finish(self) -> None:
-        """What was cut is gone. A run that ends before its ranks are settled keeps all of them."""
+        """What was cut is gone. A run that ends before its ranks are settled keeps all of them.
+
+        PEFT rounds what is left to the base's number format, here and where it loads the result, and computes with it
+        in float32.
+        """
         if self._settled:
             self._tuner.resize_modules_by_rank_pattern(self._config.rank_pattern, _NAME)
+            for name, weight in self._tuner.named_parameters():
+                if ".lora_" in name:
+                    weight.data = weight.data.float()
+                elif ".ranknum." in name:
+                    weight.requires_grad_(False)
         else:
             self._config.rank_pattern = None

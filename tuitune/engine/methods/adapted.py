@@ -21,7 +21,10 @@ class Adapted:
     """The model to train, as a method has made it of the base.
 
     A method that asks nothing more of training returns this class itself; one that does has a subclass in its file.
+    `leading` is how many virtual tokens the model puts before those of a row: its logits have as many more.
     """
+
+    leading = 0
 
     def __init__(self, model: Any) -> None:
         self.model = model

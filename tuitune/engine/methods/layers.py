@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -33,16 +34,42 @@ def chosen(base: Base, recipe: Recipe) -> dict[str, Any]:
     targets = resolve_targets(wanted.targets, names, model.config.model_type)
     if problems := expert_problems(wanted, targets, model.config.model_type):
         raise TuituneError(problems)
-    kind = "SEQ_CLS" if recipe.optimises.scores else "CAUSAL_LM"
-    found = {"task_type": kind, "target_modules": targets, "exclude_modules": _elsewhere(model, targets, names)}
+    found = {
+        "task_type": task_type(recipe),
+        "target_modules": targets,
+        "exclude_modules": _elsewhere(model, targets, names),
+    }
     layers = numbered(recipe, getattr(model.config.get_text_config(), "num_hidden_layers", None))
     return found if layers is None else {**found, "layers_to_transform": layers}
+
+
+def task_type(recipe: Recipe) -> str:
+    """What PEFT calls a model that writes texts, or one that gives scores."""
+    return "SEQ_CLS" if recipe.optimises.scores else "CAUSAL_LM"
+
+
+def chosen_by_name(base: Base, recipe: Recipe, known: Collection[str]) -> dict[str, Any]:
+    """As `chosen`, for a config that has only the fields `known`: where it cannot say which layers of a name are meant,
+    each is named whole.
+    """
+    found = {name: value for name, value in chosen(base, recipe).items() if value is not None}
+    if found.keys() <= set(known):
+        return found
+    layers = [str(number) for number in found.get("layers_to_transform", [])]
+    names = [
+        name
+        for name in linear_names(base.model)
+        if any(bears(name, target) for target in found["target_modules"])
+        and (not layers or not set(layers).isdisjoint(name.split(".")))
+    ]
+    return {"task_type": found["task_type"], "target_modules": names}
 
 
 def put_on(base: Base, recipe: Recipe, config: PeftConfig) -> PeftModel:
     """The base, frozen, with the adapter of `config` on it."""
     adapted = get_peft_model(base.model, config)
-    config.target_modules = sorted(config.target_modules)  # as a set it would be saved in another order every time
+    if isinstance(targets := getattr(config, "target_modules", None), set):
+        config.target_modules = sorted(targets)  # as a set it would be saved in another order every time
     if not Path(recipe.model.id).exists() and not recipe.model.id.startswith("bundled:"):
         config.base_model_name_or_path, config.revision = recipe.model.id, base.commit or recipe.model.revision
     return adapted

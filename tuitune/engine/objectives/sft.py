@@ -109,7 +109,7 @@ class SftTrainer(ObjectiveTrainer, SFTTrainer):
         else:
             targets = inputs["labels"][:, 1:]
             learned = (targets != IGNORED).any(dim=0).nonzero().flatten()
-            outputs = model(**forward, use_cache=False, logits_to_keep=learned)
+            outputs = model(**forward, use_cache=False, logits_to_keep=learned + self.adapted.leading)
             logits = outputs.logits.float().flatten(0, 1)
             loss = cross_entropy(logits, targets[:, learned].flatten(), ignore_index=IGNORED, reduction="sum")
         return loss, outputs.aux_loss * self.router_aux_loss_coef if self.aux_loss_enabled else None

@@ -108,12 +108,14 @@ def _check_adapter(model: PeftModel, base: Base, folder: Path) -> float:
         raise EngineError(f"the saved adapter has extra weights: {', '.join(sorted(strays))}")
     trained = get_peft_model_state_dict(model, save_embedding_layers=False)
     _same_tensors(trained, load_peft_weights(folder, device="cpu"))
-    saved = {(tensor.data_ptr(), tensor.shape): tensor.numel() for tensor in trained.values()}
-    told = sum(weight.numel() for weight in model.parameters() if weight.requires_grad)
-    if _numbers(weights) != sum(tensor.numel() for tensor in trained.values()) or sum(saved.values()) != told:
-        raise EngineError(f"the saved adapter holds {sum(saved.values()):,} numbers, but {told:,} were trained")
+    held, wanted = _numbers(weights), sum(tensor.numel() for tensor in trained.values())
+    if held != wanted:
+        raise EngineError(f"the saved adapter holds {held:,} numbers instead of {wanted:,}")
+    prompted = model.active_peft_config.is_prompt_learning
+    if not prompted and (lost := _not_among(trained, model)):
+        raise EngineError(f"the saved adapter lacks {len(lost)} weights that were trained, {lost[0]} among them")
     before = probe(extract_model_from_parallel(model, keep_fp32_wrapper=False), base)
-    after = probe(PeftModel.from_pretrained(_bare(model), folder), base)
+    after = probe(PeftModel.from_pretrained(model.get_base_model() if prompted else _bare(model), folder), base)
     largest = float(before.abs().max())
     if not math.isfinite(largest):
         raise EngineError(
@@ -137,6 +139,12 @@ def _same_tensors(trained: dict[str, Tensor], saved: dict[str, Tensor]) -> None:
     for name, weight in trained.items():
         if not torch.equal(weight.cpu(), saved[name]):
             raise EngineError(f"the saved adapter differs from the trained one in {name}")
+
+
+def _not_among(saved: dict[str, Tensor], model: PeftModel) -> list[str]:
+    """Names of the trained weights that are none of the saved tensors."""
+    places = {tensor.data_ptr() for tensor in saved.values()}
+    return [name for name, one in model.named_parameters() if one.requires_grad and one.data_ptr() not in places]
 
 
 def _check_model(model: Any, folder: Path) -> float:

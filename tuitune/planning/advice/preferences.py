@@ -34,9 +34,9 @@ def preference_advice(now: Situation) -> Iterator[Advice]:
 def _rate(now: Situation) -> Iterator[Advice]:
     """A rate that is usual for answers soon makes the model forget how to write them, above all a large one."""
     objective, training, key = now.recipe.optimises, now.recipe.training, "training.learning_rate"
-    usual = now.recipe.method.rates.usual
-    if now.is_large and usual <= training.learning_rate <= now.recipe.method.rates.highest * objective.rate:
-        better = usual * objective.rate
+    rates = now.recipe.method.rates
+    if rates and now.is_large and rates.usual <= training.learning_rate <= rates.highest * objective.rate:
+        better = rates.usual * objective.rate
         message = (
             f"{number_text(training.learning_rate)} is a rate for example answers; {objective.title} takes "
             f"{1 / objective.rate:.0f} times less: {number_text(better)} is usual"

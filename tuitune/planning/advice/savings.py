@@ -62,16 +62,16 @@ def _savings(now: Situation, expected: Forecast, facts: ModelFacts) -> list[_Sav
 def _changes(recipe: Recipe, facts: ModelFacts) -> Iterator[tuple[str, dict[str, Any]]]:
     training = recipe.training
     effective = training.batch_size * training.accumulation
-    if not training.gradient_checkpointing:
+    if not (training.gradient_checkpointing or recipe.method.support.checkpointing):
         yield "gradient checkpointing", {"training.gradient_checkpointing": True}
     least = recipe.optimises.least_batch
     times = -(-effective // least)
     if training.batch_size > least and times <= 4096:
         rows = "one row" if least == 1 else f"{least} rows"
         yield f"{rows} at a time ({times} accumulated)", {"training.batch_size": least, "training.accumulation": times}
-    if recipe.method.trains_base:
+    if recipe.method.trains_base and LORA.rates:
         rate = LORA.rates.of(recipe.optimises.rate).usual
         lora = {"adapter.method": "lora", "adapter.targets": "all-linear", "training.learning_rate": rate}
         yield "LoRA instead of training every weight", lora
-    elif recipe.quantization.bits != 4 and not (facts.quantized or recipe.method.unquantized):
+    elif recipe.quantization.bits != 4 and not (facts.quantized or recipe.method.support.bits.get(4)):
         yield "4-bit weights (QLoRA)", {"quantization.bits": 4}

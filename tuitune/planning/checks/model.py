@@ -172,7 +172,7 @@ def _unfit(recipe: Recipe, facts: ModelFacts) -> list[Problem]:
     else:
         problems += _not_loadable(facts, scores=recipe.optimises.scores)
     problems += _quantized(recipe, facts)
-    longest = facts.max_positions
+    longest = max(1, facts.max_positions - recipe.leading) if facts.max_positions else None
     if facts.fixed_positions and longest and recipe.longest > longest:
         problems.append(_too_long(recipe, longest))
     return problems
@@ -182,7 +182,8 @@ def _too_long(recipe: Recipe, longest: int) -> Problem:
     """That rows, with the answers that the model writes to them, go beyond its last position."""
     asked, key = recipe.data.max_length, "data.max_length"
     if not recipe.optimises.generates:
-        return Problem(key, f"this model takes rows of at most {longest:,} tokens; set it to {longest} or less")
+        beside = f" beside {recipe.leading} virtual ones" if recipe.leading else ""
+        return Problem(key, f"this model takes rows of at most {longest:,} tokens{beside}; set it to {longest} or less")
     opening = f"this model takes at most {longest:,} tokens, prompt and answer together"
     if asked < longest:
         return Problem("objective.answer_length", f"{opening}; set it to {longest - asked} or less, or lower {key}")
@@ -216,7 +217,8 @@ def _quantized(recipe: Recipe, facts: ModelFacts) -> list[Problem]:
         return []
     method, reason = clean(facts.quantized, limit=40), trainable_quantization(facts.quantized)
     already = f"the weights are quantized already ({method}); set quantization.bits = 16"
-    trained = f'quantized weights ({method}) {recipe.method.unquantized}; set adapter.method = "lora"'
+    why = _not_on(recipe, facts)
+    trained = f'quantized weights ({method}) do not go with {recipe.method.title}: {why}; set it to "lora"'
     init = recipe.adapter.init if recipe.method.uses("init") else ""
     decomposed = f'pissa cannot decompose quantized weights ({method}); set it to "olora" or "default"'
     lost = f'{init} needs the weights before quantization, and these are {method}; set it to "default"'
@@ -224,10 +226,16 @@ def _quantized(recipe: Recipe, facts: ModelFacts) -> list[Problem]:
         ("adapter.init", init == "pissa", decomposed),
         ("adapter.init", init in CORRECTING, lost),
         ("quantization.bits", recipe.quantization.bits != 16, already),
-        ("adapter.method", recipe.method.unquantized, trained),
+        ("adapter.method", why, trained),
         (_KEY, reason, f"the weights are quantized ({method}): {reason}"),
     )
     return [Problem(key, message) for key, wrong, message in found if wrong]
+
+
+def _not_on(recipe: Recipe, facts: ModelFacts) -> str:
+    """Why the method does not train on weights that come quantized; "" where it does."""
+    support, bits = recipe.method.support, facts.quantized_bits
+    return support.stored if bits is None else support.bits.get(bits, "")
 
 
 def _bundled() -> str:

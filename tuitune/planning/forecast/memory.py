@@ -68,14 +68,15 @@ def forecast(
     modern: bool = True,
     numbers: Formats | None = None,
 ) -> Forecast | None:
-    """The memory that training takes at its peak, or None where the model's config does not tell enough.
+    """The memory that training takes at its peak, or None where the model's config does not tell enough, and for the
+    tuners of PEFT that are known by their options alone.
 
     `modern`: the GPU is of Ampere or later, with bfloat16 and flash attention. `numbers` are the number formats, by
     default those that the recipe means on `device`. Raises TuituneError where a target is not in the model.
     """
     facts = facts.scoring if recipe.optimises.scores else facts
     wide = widths(facts)
-    if wide is None or facts.parameters is None:
+    if wide is None or facts.parameters is None or recipe.method.is_tuner:
         return None
     numbers = numbers or formats(recipe, device, modern=modern)
     step = _step(recipe, facts, wide, device, numbers)
@@ -134,22 +135,22 @@ def fit_state(share: float) -> Literal["fits", "tight", "too big"]:
 
 def _step(recipe: Recipe, facts: ModelFacts, wide: Widths, device: Device, numbers: Formats) -> TrainingStep:
     adapter, training = recipe.adapter, recipe.training
-    trained = recipe.method.trains_base
+    trained, row = recipe.method.trains_base, recipe.longest + recipe.leading
     dropout = adapter.dropout > 0 and recipe.method.uses("dropout")
-    eager = recipe.model.attention == "eager" or (facts.softcap and not recipe.optimises.packs)
+    eager = recipe.model.attention == "eager" or (facts.softcap and not recipe.flattens)
     ends = _ends(recipe)
     last, share = _reach(recipe, facts, wide)
     return TrainingStep(
-        tokens=training.batch_size * recipe.longest * recipe.optimises.sequences,
-        row=recipe.longest,
-        adapted=adapted_layers(recipe, facts) if facts.linears else _usual_layers(wide) * (not trained),
+        tokens=training.batch_size * row * recipe.optimises.sequences,
+        row=row,
+        adapted=adapted_layers(recipe, facts) if facts.linears else _usual_layers(wide) * recipe.method.uses("targets"),
         formats=numbers,
         trained=trained,
         checkpointing=training.gradient_checkpointing,
         mask=(1 if device == "cuda" else 4) * dropout,
         eager=eager,
         softcap=facts.softcap and not eager,
-        padded=not recipe.optimises.packs,
+        padded=not recipe.flattens,
         scores=recipe.optimises.scores,
         bits=recipe.quantization.bits,
         dora=adapter.dora and recipe.method.uses("dora"),
@@ -272,6 +273,8 @@ def _optimizer(recipe: Recipe, facts: ModelFacts, step: TrainingStep, trained: i
 def _assumptions(recipe: Recipe, facts: ModelFacts, step: TrainingStep) -> tuple[str, ...]:
     answers = f" × {recipe.optimises.sequences} answers" if recipe.optimises.sequences > 1 else ""
     length = "(max length + answer length)" if recipe.optimises.generates else "max length"
+    if recipe.leading:
+        length = f"({recipe.longest:,} + {recipe.leading} virtual)"
     found = [f"{step.tokens:,} tokens in a batch: batch size × {length}{answers}, all rows full"]
     if recipe.optimises.generates:
         found.append("the answers of a step are written at once, all of full length; not yet measured on a GPU")

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from tuitune.methods import METHODS
+from tuitune.methods import FIRST_CLASS, METHODS
 from tuitune.objectives import TRAINED
 from tuitune.recipe.settings import Setting, checked, settings
 from tuitune.recipe.values import shown
@@ -184,6 +184,11 @@ def objective(name: str, **values: Any) -> Outcome:
 
 def method(name: str, **values: Any) -> Outcome:
     """The method called `name`, with settings of its own; refused where tuitune does not have it."""
-    if name in METHODS:
-        return carried(adapter__method=name, **values)
-    return refused(f"tuitune has no method {shown(name)} yet; it has {', '.join(METHODS)}")
+    if (found := METHODS.get(name)) is None:
+        return refused(f"tuitune has no method {shown(name)} yet; it has {', '.join(FIRST_CLASS)}, and others of PEFT")
+    if found.support.unavailable:
+        return refused(f"tuitune does not train {found.title}: {found.support.unavailable}")
+    if found.is_tuner:
+        remedy = f'set adapter.method = "{name}" and its [adapter.options] in a recipe'
+        return refused(f"the options of {found.title} are not carried over yet; {remedy}")
+    return carried(adapter__method=name, **values)

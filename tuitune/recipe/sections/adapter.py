@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
 
-from tuitune.methods import METHODS
+from tuitune.methods import FIRST_CLASS, METHODS
 from tuitune.methods.lora import CORRECTING, SUBTRACTED
 from tuitune.recipe.declaration import Count, Needs, Section, rule, setting
 
@@ -17,19 +17,36 @@ else:
 
 _RANGE, _LAST = r"[0-9]{1,4}(-[0-9]{1,4})?", r"last +[1-9][0-9]{0,3}"
 
-_HELP = "; ".join(f"{method.name} {method.does}" for method in METHODS.values())
+_EXPECTED = f"{', '.join(FIRST_CLASS)}, or another tuner of PEFT such as vera (docs/methods.md lists them)"
+
+Option = bool | int | float | str | list[int] | list[float] | list[str] | dict[str, int] | dict[str, float]
+"""A value of an option of PEFT's."""
 
 
 def _setting(name: str, default: Any, title: str, **more: Any) -> Any:
     """A setting of the adapter, which has an effect with the methods that read it."""
-    needs = Needs("adapter.method", *(method.name for method in METHODS.values() if method.uses(name)))
+    readers = [method.name for method in METHODS.values() if method.uses(name)]
+    listed = " or ".join(one for one in readers if one in FIRST_CLASS)
+    others = "a tuner of PEFT" if set(readers) - FIRST_CLASS.keys() else ""
+    needs = Needs("adapter.method", *readers, said=" or ".join(filter(None, [listed, others])))
     return setting(default, title, affects="training", change="until it trains", needs=needs, **more)
 
 
 class AdapterSection(Section):
     """Adapter"""
 
-    method: MethodName = setting("lora", "method", affects="training", change="until it trains", help=f"{_HELP}.")
+    method: MethodName = setting(
+        "lora",
+        "method",
+        affects="training",
+        change="until it trains",
+        expected=_EXPECTED,
+        picked="method",
+    )
+    """How the weights are adapted; none trains the model itself. What each method does, and what it does not go with,
+    is in the list that Enter opens in Compose, in `tuitune methods` and in docs/methods.md."""
+    options: dict[str, Option] = _setting("options", {}, "options", picked="options")
+    """Options of a tuner of PEFT, by PEFT's names; those left out are at PEFT's defaults."""
     rank: int = _setting("rank", 16, "rank r", also=("r", "lora_r"), ge=1, le=4096)
     """Rank of the LoRA matrices: a higher one learns more and costs more. 8 to 16 captures most of the gain."""
     alpha: int = _setting("alpha", 32, "alpha", also=("lora_alpha",), ge=1, le=65_536)
@@ -119,6 +136,16 @@ class AdapterSection(Section):
         "orthogonality", 0.5, "orthogonality", also=("orth_reg_weight",), advanced=True, ge=0, le=100
     )
     """Weight of the penalty that keeps the singular vectors orthogonal; losses are shown without it."""
+    virtual_tokens: int = _setting("virtual_tokens", 20, "virtual tokens", also=("num_virtual_tokens",), ge=1, le=4096)
+    """Virtual tokens before every row; each takes the room of a token. 20 to 100 are usual."""
+    prompt_text: str = _setting("prompt_text", "", "initial prompt", also=("prompt_tuning_init_text",), lines=True)
+    """Text whose tokens the virtual ones begin as, repeated or cut; empty: tokens drawn from the vocabulary."""
+    projected: bool = _setting("projected", False, "projection", also=("prefix_projection",), advanced=True)
+    """Make the keys and values from embeddings by a network of two layers: steadier, with many more parameters."""
+    encoder_size: int = _setting(
+        "encoder_size", 128, "network width", also=("encoder_hidden_size",), advanced=True, ge=1, le=65_536
+    )
+    """Width of the network that makes the virtual tokens; it is used while training, and not part of the result."""
 
     @property
     def last_layers(self) -> int | None:

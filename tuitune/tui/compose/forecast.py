@@ -74,6 +74,7 @@ def forecast_summary(estimate: Estimate, errors: int) -> list[Content]:
         told = not errors and estimate.advice and _tells_why(estimate.advice[0], estimate)
         parts.append(Content("memory unknown" if told else f"memory unknown: {clean(estimate.model_unknown)}"))
     else:
+        parts += [Content(f"memory not known for {estimate.unforecast}")] if estimate.unforecast else []
         parts.append(Content(f"trains {_trainable(estimate)}"))
     steps = estimate.steps.phrase if estimate.steps else "steps unknown until the rows are counted"
     second = Content(f"effective batch {estimate.effective_batch:,} · {steps}")
@@ -107,7 +108,7 @@ def _machine(estimate: Estimate, width: int) -> list[Content]:
 
 def _memory(estimate: Estimate, width: int) -> list[Content]:
     if estimate.forecast is None:
-        reason = estimate.model_unknown or "tuitune has no memory forecast for this architecture yet"
+        reason = estimate.model_unknown or f"tuitune has no memory forecast for {estimate.unforecast} yet"
         told = any(_tells_why(one, estimate) for one in estimate.advice)
         return [_pair("memory", _UNKNOWN, width), *([] if told else [Content.styled(clean(reason), "$faint")])]
     parts = {name: size for name, size in estimate.forecast.parts.items() if size}
@@ -177,6 +178,8 @@ def advice_line(one: Advice) -> Content:
 
 
 def _trainable(estimate: Estimate) -> str:
+    if estimate.tuner_to_ask:
+        return "asking PEFT …"
     if estimate.trainable is None or not estimate.total:
         return _UNKNOWN
     share = percent_text(estimate.trainable / estimate.total)

@@ -13,7 +13,9 @@ from tuitune.recipe.settings import setting, show_value
 from tuitune.tui.base import Handler, TuituneScreen
 from tuitune.tui.compose.composing import REVIEW, Composing
 from tuitune.tui.compose.data_picker import DataPicker
+from tuitune.tui.compose.method_picker import MethodPicker
 from tuitune.tui.compose.model_picker import ModelPicker
+from tuitune.tui.compose.options_dialog import OptionsDialog
 from tuitune.tui.compose.preset_picker import PresetPicker
 from tuitune.tui.compose.review import target_of
 from tuitune.tui.compose.targets_dialog import TargetsDialog
@@ -96,6 +98,10 @@ class ComposeKeys(Handler):
                 adapts_experts = experts if recipe.method.experts else ()
                 dialog = TargetsDialog(recipe.adapter.targets, linears, adapts_experts)
                 self._ask(dialog, lambda targets: self._use({key: targets}))
+            case "method":
+                self._ask(MethodPicker(recipe), self._use)
+            case "options" if recipe.method.is_tuner:
+                self._ask(OptionsDialog(recipe.method, recipe.adapter.options), lambda given: self._use({key: given}))
             case "prompts":
                 self._edit_prompts(key)
             case "device" if estimate and estimate.gpus:

@@ -141,7 +141,7 @@ def _facts(recipe: Recipe, found: Check) -> list[Content]:
 
 def _parameters(found: Check) -> str:
     if found.total is None or found.trainable is None:
-        return f"unknown {'until the model is downloaded' if found.facts is None else 'for this architecture'}"
+        return f"unknown {'until the model is downloaded' if found.facts is None else f'for {found.unforecast}'}"
     memory = f" in {bytes_text(found.forecast.total)}" if found.forecast else ", memory unknown"
     return f"{count_text(found.trainable)} of {count_text(found.total)} parameters{memory}"
 

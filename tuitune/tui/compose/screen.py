@@ -36,7 +36,7 @@ from tuitune.tui.widgets.pane import Pane
 from tuitune.tui.widgets.row_list import ListRow, RowList
 from tuitune.units import counted
 from tuitune.views.draft import Draft, Version
-from tuitune.views.estimate import Estimate, ask_hub, look
+from tuitune.views.estimate import Estimate, ask_hub, ask_tuner, look
 
 TALL = 30
 """Rows of a screen that has room for more than the section in hand."""
@@ -238,6 +238,8 @@ class ComposeScreen(TuituneScreen):
         self.redraw()
         if estimate.to_ask:
             ask_hub(recipe.model, self._more_is_known)
+        if estimate.tuner_to_ask and self.composing.trial is None:
+            ask_tuner(recipe, self.composing.base, self._more_is_known)
 
     def _estimate(self, recipe: Recipe) -> Estimate:
         known = self.composing.inspections
@@ -245,7 +247,7 @@ class ComposeScreen(TuituneScreen):
         return look(recipe, base=self.composing.base, sampler=self._sampler, inspections=known)
 
     def _more_is_known(self) -> None:
-        """The rows have been counted, or the Hub has answered. Called from another thread."""
+        """The rows have been counted, or the Hub or PEFT has answered. Called from another thread."""
         self.call_later(self.look_again, at_once=True)
 
     # Keys: sections, the data, the launch

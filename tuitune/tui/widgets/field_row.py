@@ -137,7 +137,7 @@ _CHANGE: dict[Change, str] = {
 
 def _takes(one: Setting) -> str:
     if one.kind == "choice":
-        return " | ".join(map(str, one.choices))
+        return one.wanted or " | ".join(map(str, one.choices))
     if one.kind == "list" and not one.words:
         return "one per line"
     return "yes | no" if one.kind == "switch" else one.expected

@@ -65,7 +65,7 @@ def _pairs(report: Check) -> Iterator[tuple[str, str]]:
     elif not report.errors:
         yield (
             "memory",
-            f"not known {'for this architecture' if report.facts else 'before the model is on this machine'}",
+            f"not known {f'for {report.unforecast}' if report.facts else 'before the model is on this machine'}",
         )
 
 

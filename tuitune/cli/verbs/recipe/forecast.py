@@ -47,7 +47,8 @@ def forecast(options: argparse.Namespace) -> int:
     fits = [fit for card in chosen if model.facts and (fit := on_card(card, recipe, model.facts))]
     if not fits:
         told = model.remote.unknown if model.remote else "the model is not available"
-        reason = told if model.facts is None else "its model or its method is not known well enough"
+        known = "it is not known for " + (recipe.method.title if recipe.method.is_tuner else "this architecture")
+        reason = told if model.facts is None else known
         complain([f"the memory of this run cannot be forecast: {reason}"])
         return Exit.FAILED
     alone = fits[0] if options.card is not None else None

@@ -1,0 +1,52 @@
+"""Methods and the options of tuners, chosen by keys."""
+
+from __future__ import annotations
+
+from tests.tui.compose.test_compose import composing, text_of
+from tests.tui.compose.test_pickers import fill, open_field
+from tests.tui.conftest import until
+from tuitune.tui.compose.method_picker import MethodPicker
+from tuitune.tui.compose.options_dialog import OptionsDialog
+
+
+async def test_a_method_is_chosen_with_what_gives_way_to_it() -> None:
+    async with composing() as (pilot, screen):
+        await open_field(pilot, screen, "adapter.method")
+        await fill(pilot, "prefix")
+        await until(pilot, lambda: "turns packing off" in text_of(pilot))
+        await fill(pilot, "vera")
+        assert pilot.app.screen.list.current == "vera"  # and not pvera, which comes first
+        await fill(pilot, "prefix")
+        await pilot.press("enter")
+        adapter = screen.draft.recipe.adapter
+        assert adapter.method == "prefix" and not screen.draft.recipe.data.packing
+        await pilot.press("u")
+        assert screen.draft.recipe.data.packing and screen.draft.recipe.adapter.method == "lora"
+
+
+async def test_a_method_that_does_not_go_with_the_recipe_stays_with_its_reason() -> None:
+    async with composing() as (pilot, screen):
+        screen.draft.set_values({"quantization.bits": 4})
+        await open_field(pilot, screen, "adapter.method")
+        await fill(pilot, "delora")
+        await until(pilot, lambda: "codes" in text_of(pilot))
+        await pilot.press("enter")
+        assert isinstance(pilot.app.screen, MethodPicker) and screen.draft.recipe.adapter.method == "lora"
+        await fill(pilot, "poly")
+        await until(pilot, lambda: "number of its task" in text_of(pilot))
+
+
+async def test_options_of_a_tuner_are_a_form_of_their_own() -> None:
+    async with composing() as (pilot, screen):
+        screen.draft.set_values({"adapter.method": "vera"})
+        await open_field(pilot, screen, "adapter.options")
+        await until(pilot, lambda: "projection_prng_key" not in text_of(pilot) and "vera_dropout" in text_of(pilot))
+        dialog = pilot.app.screen
+        assert isinstance(dialog, OptionsDialog)
+        await pilot.press("a")
+        assert "projection_prng_key" in text_of(pilot) and "advanced" in text_of(pilot)
+        await pilot.press("enter", "ctrl+u", *"many", "enter")
+        assert "expected a whole number" in text_of(pilot)
+        await pilot.press("ctrl+u", "8", "enter", "escape")
+        assert screen.draft.recipe.adapter.options == {"r": 8}
+        assert "r = 8" in text_of(pilot)
