@@ -74,7 +74,7 @@ def metrics(run: Run) -> list[dict[str, Any]]:
     return [found[step] for step in sorted(found)]
 
 
-@pytest.mark.parametrize("kind", ["grpo", "rloo"])
+@pytest.mark.parametrize("kind", ["grpo", pytest.param("rloo", marks=pytest.mark.slow)])
 def test_it_learns_what_is_rewarded_and_says_so_in_its_own_figures(carried_out: Carry, kind: str) -> None:
     weights = "{ python = 2, length = 0.5 }"
     many = {
@@ -103,7 +103,11 @@ def test_it_learns_what_is_rewarded_and_says_so_in_its_own_figures(carried_out: 
 
 GOES_ON = [
     pytest.param({"objective__iterations": 2, "objective__kl": 0.1}, 1, id="within a generation, held to the base"),
-    pytest.param({"data__limit": 5, "data__eval": "", "training__log_every": 3}, 2, id="a later epoch"),
+    pytest.param({"data__limit": 5, "data__eval": "", "training__log_every": 3}, 3, id="within a later epoch"),
+    pytest.param(
+        {"data__limit": 5, "data__eval": "", "training__max_steps": 5}, 4, id="between two epochs",
+        marks=pytest.mark.slow,
+    ),
     pytest.param({"objective__kind": "rloo", "objective__iterations": 2}, 3, id="rloo", marks=pytest.mark.slow),
     pytest.param(
         {"adapter__method": "none", "training__learning_rate": 1e-3, "objective__kl": 0.1}, 2,
@@ -195,7 +199,8 @@ def test_a_reward_that_throws_ends_the_run_with_its_name(carried_out: Carry) -> 
 def test_answers_of_a_group_that_get_the_same_are_told_of(carried_out: Carry) -> None:
     """A reward of the prompt alone: groups are those of one prompt each, so that none has any spread."""
     source = "def reward(prompt): return int(prompt.split()[1])\n"
-    done = carried_out(source=source, data__eval="", training__max_steps=20)
+    few = {"objective__generations": 2, "objective__answer_length": 4, "training__accumulation": 1}
+    done = carried_out(source=source, data__eval="", training__max_steps=20, checkpoints__every="end", **few)
     assert done.code != 0 and "same reward" in str(done.reason)
     assert all(step["frac_reward_zero_std"] == 1 and step["reward_std"] > 0 for step in done.records("step"))
     (alert,) = [alert for alert in done.records("alert") if alert["id"] == "no-spread"]
