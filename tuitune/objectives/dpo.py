@@ -11,7 +11,7 @@ DPO = Trained(
     learns_from=("preferences",),
     title="direct preference optimisation",
     rows_in="preference",
-    examples="pairs of a chosen and a rejected answer",
+    examples="chosen and rejected answers",
     settings=frozenset({"objective.beta", "objective.loss", "objective.sft_weight", "objective.ld_alpha"}),
     metrics=(
         compared.MARGINS,

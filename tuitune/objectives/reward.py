@@ -11,7 +11,7 @@ REWARD = Trained(
     learns_from=("preferences",),
     title="a reward model",
     rows_in="preference",
-    examples="pairs of a chosen and a rejected answer",
+    examples="chosen and rejected answers",
     settings=frozenset({"objective.centring"}),
     metrics=(
         Metric(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -108,6 +108,7 @@ def setting(
     usual: float | None = None,
     step: float | None = None,
     by_tokens: bool = False,
+    meanings: Mapping[str, str] | None = None,
     **constraints: Any,
 ) -> Any:
     """Declare one recipe field; the docstring below it is its help, unless `help` is given.
@@ -116,7 +117,8 @@ def setting(
     `expected` says what may be written, where the type and the constraints alone do not say it well. `lines`: its texts
     may have line breaks and tabs in them; no other control character is ever allowed. `always`: every recipe file has
     it, at its default too. `also` is what other trainers call it. `usual` is the value that switches it on, and `step`
-    by how much it is changed at a time. `by_tokens`: only a tokenizer tells what it does to the rows.
+    by how much it is changed at a time. `by_tokens`: only a tokenizer tells what it does to the rows. `meanings`: a few
+    words about each choice, where a list of them is shown.
     """
     factory = {"default_factory": lambda: default.copy()} if isinstance(default, list | dict) else {"default": default}
     affected = affects if isinstance(affects, tuple) else (affects,)
@@ -124,7 +126,7 @@ def setting(
     extra: dict[str, Any] = {
         "entails": Entails(affected, change, conditions, names, picked), "unit": unit, "wanted": expected,
         "advanced": advanced, "lines": lines, "always": always, "also": also, "usual": usual, "step": step,
-        "by_tokens": by_tokens,
+        "by_tokens": by_tokens, "meanings": meanings or {},
     }  # fmt: skip
     return Field(**factory, title=title, description=help, json_schema_extra=extra, **constraints)
 

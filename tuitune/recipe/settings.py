@@ -7,6 +7,7 @@ import difflib
 import inspect
 import sys
 import types
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from itertools import pairwise
@@ -71,6 +72,7 @@ class Setting:
     usual: float | None = None
     step: float | None = None
     by_tokens: bool = False
+    meanings: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     @property
     def help(self) -> str:

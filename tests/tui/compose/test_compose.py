@@ -211,6 +211,10 @@ async def test_a_choice_is_picked_from_a_list():
         await pilot.press("enter", *"linear", "enter")
         await pilot.pause()
         assert screen.draft.recipe.training.schedule == "linear"
+        await go(pilot, screen, "objective.kind")
+        await pilot.press("enter", *"labelled", "enter")
+        await pilot.pause()
+        assert screen.draft.recipe.objective.kind == "kto", "found by what it learns from"
 
 
 async def test_a_gpu_is_picked_where_there_are_some_and_typed_where_there_are_none():

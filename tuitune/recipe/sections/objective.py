@@ -41,11 +41,21 @@ def _setting(name: str, default: Any, title: str, **more: Any) -> Any:
     return setting(default, title, affects="training", needs=objectives_that_read(f"objective.{name}"), **more)
 
 
+_MEANINGS = {
+    one.name: f"{one.title}{' (experimental)' if one.experimental else ''}: {one.examples}" for one in TRAINED.values()
+}
+
+
 class ObjectiveSection(Section):
     """Objective"""
 
     kind: ObjectiveName = setting(
-        "sft", "objective", affects=("tokens", "training"), change="until it trains", help=_HELP
+        "sft",
+        "objective",
+        affects=("tokens", "training"),
+        change="until it trains",
+        help=_HELP,
+        meanings=_MEANINGS,
     )
     beta: float | None = _setting("beta", None, "β", also=("dpo_beta", "pref_beta"), usual=0.1, gt=0, le=100)
     """How close the model stays to the one that training began with: a higher β holds it closer. Empty for what is

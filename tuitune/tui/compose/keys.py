@@ -9,7 +9,7 @@ from tuitune.hardware.gpus import Gpu
 from tuitune.planning.targets import expert_layers
 from tuitune.recipe.document import render
 from tuitune.recipe.presets import PRESETS
-from tuitune.recipe.settings import setting, show_value
+from tuitune.recipe.settings import Setting, setting, show_value
 from tuitune.tui.base import Handler, TuituneScreen
 from tuitune.tui.compose.composing import REVIEW, Composing
 from tuitune.tui.compose.data_picker import DataPicker
@@ -110,8 +110,7 @@ class ComposeKeys(Handler):
             case "switch":
                 self._step(key, 1)
             case "choice":
-                default = one.default
-                options = [Choice(str(each), str(each), "default" if each == default else "") for each in one.choices]
+                options = choices_of(one)
                 self._ask(Choose(one.title, options, self._draft.text(key)), lambda text: self._set_text(key, text))
             case _:
                 self._form.edit(key, self._draft.text(key))
@@ -182,6 +181,12 @@ class ComposeKeys(Handler):
     def action_toml(self) -> None:
         left_out = [f"# {key}: {entry.text!r} refused: {entry.message}" for key, entry in self._draft.refused.items()]
         self.screen.app.push_screen(TextView("The recipe", "\n".join([*left_out, render(self._draft.recipe)])))
+
+
+def choices_of(one: Setting) -> list[Choice[str]]:
+    """The choices of a setting, with what they mean."""
+    notes = {each: [one.meanings.get(each, ""), "default" if each == one.default else ""] for each in one.choices}
+    return [Choice(str(each), str(each), " · ".join(filter(None, said))) for each, said in notes.items()]
 
 
 def gpu_choices(gpus: Sequence[Gpu]) -> list[Choice[str]]:
