@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+import resource
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -64,3 +65,11 @@ def carried(prepared: Callable[..., Run]) -> Carry:
         return Outcome(made, carry_out(made.path))
 
     return run
+
+
+@pytest.fixture
+def roomy() -> Iterator[None]:
+    """The inspector limits the memory of its process; this one is given back what it had."""
+    before = resource.getrlimit(resource.RLIMIT_DATA)
+    yield
+    resource.setrlimit(resource.RLIMIT_DATA, before)

@@ -28,7 +28,7 @@ LOGPS_REJECTED = Metric(
 )  # fmt: skip
 ANSWER_LOSS = Metric(
     "nll_loss", "loss of chosen", "mean loss of a token of the chosen answers; rising, they become less likely",
-    "chosen", smoothed=True, better="lower", held_out=True, pane="right",
+    "nll", smoothed=True, better="lower", held_out=True, pane="right",
 )  # fmt: skip
 LOG_ODDS = Metric(
     "log_odds_chosen", "log odds ratio", "log of how many times the odds of chosen answers are those of rejected ones",

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from tests.engine.support import TEMPLATE, make_tokenizer
+from tests.engine.support import TEMPLATE, make_tokenizer, write_rows
 from tuitune.engine.tokens.collator import IGNORED, pad_labelled
 from tuitune.engine.tokens.control_tokens import ControlTokens
 from tuitune.engine.tokens.encode import Encoder
 from tuitune.engine.tokens.labelled import Labelled, LabelledEncoder
 from tuitune.engine.tokens.questions import question_and_answer
 from tuitune.engine.tokens.template import ChatTemplate
+from tuitune.recipe.overrides import with_values
+from tuitune.recipe.schema import Recipe
 from tuitune.shapes import to_canonical
 
 ASKED, EARLIER = {"role": "user", "content": "One?"}, {"role": "assistant", "content": "First."}
@@ -73,3 +76,17 @@ def test_control_tokens_are_found_in_labelled_answers_and_removed() -> None:
     assert cleaned is not None and cleaned["label"] is True and cleaned["completion"][0]["content"] == "No."
     empty = {**row, "completion": [{"role": "assistant", "content": "<|end|>"}]}
     assert control.removed(empty) is None
+
+
+@pytest.mark.usefixtures("roomy")
+@pytest.mark.parametrize(("label", "said"), [(True, "good"), (False, "bad")])
+def test_the_inspector_says_first_what_an_answer_is_labelled(
+    tiny: Path, tmp_path: Path, label: bool, said: str
+) -> None:
+    from tuitune.engine.jobs.inspector import RowInspector
+
+    row = {"prompt": "Two?", "completion": "It is two.", "label": label}
+    data = write_rows(tmp_path / "rows.jsonl", [row])
+    wanted = {"objective.kind": "kto", "model.id": str(tiny), "data.train": str(data)}
+    first, *rest = RowInspector(with_values(Recipe(), wanted), tmp_path).row(row)["verdicts"]
+    assert first["id"] == "label" and said in first["text"] and rest

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import resource
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -115,14 +113,6 @@ def learned(monkeypatch: pytest.MonkeyPatch) -> list[tuple[list[int], list[int]]
 
     monkeypatch.setattr(SftTrainer, "compute_loss", listening)
     return documents
-
-
-@pytest.fixture
-def roomy() -> Iterator[None]:
-    """The inspector limits the memory of its process; this one is given back what it had."""
-    before = resource.getrlimit(resource.RLIMIT_DATA)
-    yield
-    resource.setrlimit(resource.RLIMIT_DATA, before)
 
 
 @pytest.mark.usefixtures("roomy")

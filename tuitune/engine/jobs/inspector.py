@@ -137,7 +137,8 @@ class RowInspector:
         (encoding,) = self._single.tokenize([rendered])
         if isinstance(self._encoder, LabelledEncoder):
             text = f"labelled {'good: it is made likelier' if canonical['label'] else 'bad: it is made less likely'}"
-            return self._reply(row, rendered, encoding, [Remark("label", "ok", text), *controls], asked=len(encoding))
+            reply = self._reply(row, rendered, encoding, controls, asked=len(encoding))
+            return {**reply, "verdicts": [asdict(Remark("label", "ok", text)), *reply["verdicts"]]}
         learnable = self._single.turns(encoding, rendered) if self._single.loss_on == "assistant" else []
         return {**self._reply(row, rendered, encoding, controls), "turns": learnable}
 

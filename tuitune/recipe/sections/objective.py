@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
-from tuitune.objectives import TRAINED, Trained
+from tuitune.objectives import TRAINED
 from tuitune.recipe.declaration import Needs, Section, setting
 
 if TYPE_CHECKING:
@@ -28,12 +28,20 @@ PER_TOKEN, BETA_PER_TOKEN = "sigmoid_norm", 5.0
 """dpo's loss by the mean of a token, and its β (Tülu 3, arXiv 2411.15124, section 5)."""
 
 
-def _what(objective: Trained) -> str:
-    said = f"{objective.name} is {objective.title} on {objective.examples}"
-    return f"{said} (experimental)" if objective.experimental else said
+def _help() -> str:
+    """By what each learns from, so that a small screen has room for all."""
+    by_examples: dict[str, list[str]] = {}
+    for one in TRAINED.values():
+        by_examples.setdefault(one.examples, []).append(one.name)
+    learn = "; ".join(f"{', '.join(names)}: {examples}" for examples, names in by_examples.items())
+    scoring, new = (
+        " and ".join(name for name, one in TRAINED.items() if getattr(one, said)) for said in ("scores", "experimental")
+    )
+    more = f"{scoring} makes a model that scores answers. Experimental: {new}."
+    return f"What is optimised, and learned from. {learn}. {more}"
 
 
-_HELP = f"Training objective: {'; '.join(map(_what, TRAINED.values()))}."
+_HELP = _help()
 
 
 def _setting(name: str, default: Any, title: str, **more: Any) -> Any:
