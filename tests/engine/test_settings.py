@@ -58,7 +58,7 @@ TOGETHER: list[dict[str, Any]] = [
         "adapter__method": "ia3", "adapter__targets": ["k_proj", "v_proj", "down_proj"], "training__precision": "bf16",
         "training__gradient_checkpointing": True, "samples__prompts": ["Where?"], "samples__max_new_tokens": 4,
     },
-    {"adapter__method": "adalora", "adapter__cut_every": 1, "training__max_steps": 4, "quantization__bits": 8},
+    {"adapter__method": "adalora", "adapter__cut_every": 1, "training__max_steps": 4},
     {
         "training__optimizer": "sgd", "training__max_grad_norm": 0.0, "training__log_every": 2,
         "adapter__rslora": True,

@@ -48,7 +48,7 @@ def another(one: Setting) -> Any:
         return 1 + (one.default if isinstance(one.default, int) else 1)
     if one.kind == "number":
         return one.default / 2 if one.default else 0.75
-    other = {"list": ["0" * 16], "table": {"prompt": "question"}, "counts": {"q_proj": 8}}
+    other = {"list": ["0" * 16], "table": {"prompt": "question"}, "counts": {"q_proj": 8}, "options": {"r": 8}}
     return other.get(one.kind, "another")
 
 
