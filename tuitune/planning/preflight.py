@@ -140,9 +140,14 @@ def check(
     trained = None if usable is None else training_rows(usable, recipe.data)
     if trained is not None and (few := too_few_prompts(recipe, trained)) is not None:
         errors.append(Problem("training.accumulation", few))
-    advice = advise(situation)
+    advice = [*advise(situation), *([_unanswered(recipe)] if tuner.unanswered else [])]
     found = (errors, advice, model.facts, trainable, total, expected, fit, to_ask, unknown, tuner.to_ask)
     return Check(*found, _unforecast(recipe, model.facts, expected), steps, trained)
+
+
+def _unanswered(recipe: Recipe) -> Advice:
+    said = f"PEFT has not said what {recipe.method.title} trains on this model, and whether the options go with it"
+    return Advice("tuner-unknown", "warning", "adapter.options", f"{said}: the start of the run will show; check again")
 
 
 def _unforecast(recipe: Recipe, facts: ModelFacts | None, expected: Forecast | None) -> str:

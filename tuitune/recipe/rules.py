@@ -32,12 +32,12 @@ class Rule:
 def _misfit(key: str, recipe: Recipe) -> str | None:
     """Where a setting does not go with the method, which says why itself."""
     if why := misfits(recipe).get(key):
-        return f"{recipe.method.title} does not go with {_SAID[key](recipe)}: {why}; {REMEDIES[key]}"
+        said = f"does not go with {_SAID[key](recipe)}" if key in _SAID else "is not offered"
+        return f"{recipe.method.title} {said}: {why}; {REMEDIES[key]}"
     return None
 
 
 _SAID: dict[str, Callable[[Recipe], str]] = {
-    "adapter.method": lambda recipe: "a run of tuitune",
     "objective.kind": lambda recipe: recipe.optimises.title,
     "quantization.bits": lambda recipe: f"{recipe.quantization.bits}-bit weights",
     "data.packing": lambda recipe: "packing",

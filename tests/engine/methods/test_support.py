@@ -45,8 +45,18 @@ def rated_answer(number: int) -> dict[str, Any]:
     return {"prompt": f"Where is order {number}?", "completion": answer, "label": good}
 
 
-ROWS = {**OTHERS, "kto": rated_answer}
+def prompt(number: int) -> dict[str, Any]:
+    return {"prompt": f"Where is order {number}?", "answer": "late"}
+
+
+ROWS = {**OTHERS, "kto": rated_answer, "grpo": prompt, "rloo": prompt}
 """As where settings are tried together, but for labels that can be learned in a few steps."""
+
+REWARDED = {
+    "objective__generations": 4, "objective__answer_length": 8, "objective__kl": 0.05, "training__batch_size": 4,
+    "data__max_length": 48, "rewards__weights": {"pattern": 1.0}, "rewards__pattern": "(?s).*[a-m].*",
+}  # fmt: skip
+"""A reward that some answers of a random model get."""
 
 Measured = tuple[dict[str, Tensor], dict[str, float]]
 """A batch of held-out rows, and what a trainer of trl says of it."""
@@ -61,7 +71,8 @@ def put(carried: Carry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Call
     def run(name: str, objective: str = "sft", **more: Any) -> Outcome:
         adapter = {f"adapter__{key}": value for key, value in small(name).items()}
         wanted = {"objective__kind": objective, "data__train": data[objective], "data__packing": False}
-        return carried(**{**LENGTH, **adapter, **wanted, **more})
+        rewarded = REWARDED if TRAINED[objective].generates else {}
+        return carried(**{**LENGTH, **adapter, **wanted, **rewarded, **more})
 
     return run
 
@@ -184,8 +195,16 @@ def merges(outcome: Outcome) -> bool:
 
 
 def learns(outcome: Outcome, measured: list[Measured]) -> bool:
-    """Whether held-out rows got better, and the result says the same of each answer alone as the trainer did of all."""
-    if outcome.code != 0 or not losses(outcome)["tuned"] < losses(outcome)["base"]:
+    """Whether held-out rows got better, and the result says the same of each answer alone as the trainer did of all.
+
+    Where it learns from answers of its own: whether it begins with the reference, and has moved away from it.
+    """
+    if outcome.code != 0:
+        return False
+    if read_recipe(outcome.run).optimises.generates:
+        apart = [record["kl"] for record in outcome.records("step")]
+        return abs(apart[0]) < 1e-5 < max(apart) and outcome.records("artefact")[0]["reload_difference"] < 1e-3
+    if not losses(outcome)["tuned"] < losses(outcome)["base"]:
         return False
     if not measured:
         return True

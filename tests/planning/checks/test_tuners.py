@@ -45,6 +45,7 @@ def test_peft_that_does_not_answer_is_not_asked_again_and_again(
     monkeypatch.setattr(tuners, "_asked", lambda *_: {})
     unknown = checked(tmp_path, online=True)
     assert unknown.trainable is None and not unknown.errors
+    assert "tuner-unknown" in [one.id for one in unknown.advice]
     assert not checked(tmp_path, online=False).tuner_to_ask
 
 

@@ -17,17 +17,20 @@ from tuitune.methods.options import Option, wrong
 from tuitune.problem import Problem, TuituneError
 from tuitune.recipe.schema import Recipe
 
-_PATIENCE, _LOOK_SECONDS = 60.0, 0.05
+_PATIENCE, _LOOK_SECONDS = 180.0, 0.05
 _KEY = "adapter.options"
 
 
 @dataclass(frozen=True)
 class TunerCheck:
-    """`trainable` parameters, None where PEFT has not counted them, and what is wrong. `to_ask`: PEFT was not asked."""
+    """`trainable` parameters, None where PEFT has not counted them, and what is wrong. `to_ask`: PEFT was not asked;
+    `unanswered`: it was, and has not said.
+    """
 
     trainable: int | None = None
     errors: tuple[Problem, ...] = ()
     to_ask: bool = False
+    unanswered: bool = False
 
 
 def check_tuner(recipe: Recipe, model: Path | None, *, ask: bool) -> TunerCheck:
@@ -45,7 +48,7 @@ def check_tuner(recipe: Recipe, model: Path | None, *, ask: bool) -> TunerCheck:
     wanted = {"adapter": _placed(recipe), "objective": objective, "model": str(model)}
     told = _told("tuner", wanted, ask, _config_stamp(model))
     if not told:
-        return TunerCheck(to_ask=told is None)
+        return TunerCheck(to_ask=told is None, unanswered=told is not None)
     return TunerCheck(told["trainable"], tuple(Problem(key, message) for key, message in told["problems"]))
 
 
