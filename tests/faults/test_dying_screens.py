@@ -33,10 +33,18 @@ def around_the_start(names: list[str]) -> list[int]:
     return [1, start // 2, *range(start - 1, len(names) + 1)]
 
 
-def test_a_launch_that_dies_leaves_one_worker_or_none(fresh_home: MakeHome, tmp_path: Path) -> None:
+def what_tells(names: list[str]) -> list[int]:
+    """The points of which something is known beforehand."""
+    return [names.index(name) + 1 for name in ("start of a process", "waiting for its first event", "it is at work")]
+
+
+@pytest.mark.parametrize("chosen", [what_tells, pytest.param(around_the_start, marks=pytest.mark.slow)])
+def test_a_launch_that_dies_leaves_one_worker_or_none(
+    fresh_home: MakeHome, tmp_path: Path, chosen: Callable[[list[str]], list[int]]
+) -> None:
     names = points(fresh_home(), tmp_path / "done")
     workers = {}
-    for at in around_the_start(names):
+    for at in chosen(names):
         (tmp_path / "done").unlink(missing_ok=True)
         workers[names[at - 1]] = launch_and_die(fresh_home(), tmp_path / "done", at)
     assert workers["start of a process"] == 0

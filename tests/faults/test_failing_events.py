@@ -31,7 +31,9 @@ def live_with(fault: str, output: Path) -> Run:
     return run
 
 
-@pytest.mark.parametrize("number", range(1, len(EVENTS) + 1))
+@pytest.mark.parametrize(
+    "number", [1, *(pytest.param(number, marks=pytest.mark.slow) for number in range(2, len(EVENTS))), len(EVENTS)]
+)
 def test_an_event_that_does_not_fit_is_recorded_all_the_same(number: int, tmp_path: Path) -> None:
     """With the room that was kept in reserve for it. On a busy machine it may wait for the driver before it starts."""
     run = live_with(f"write:error=ENOSPC:when={number}", tmp_path / "trace")

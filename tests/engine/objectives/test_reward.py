@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.engine.objectives.support import carrying, comes_to_the_same_killed_and_paused, goes_on_exactly
-from tests.engine.support import SPAWN, Carry, Outcome, write_rows
+from tests.engine.support import Carry, Outcome, write_rows
 from tuitune.planning.preflight import check
 from tuitune.recipe.overrides import with_values
 from tuitune.recipe.schema import Recipe
@@ -55,7 +53,9 @@ def carried_out(scoring: Callable[..., Run]) -> Carry:
         ),
     ],
 )
-def test_better_answers_get_higher_scores_and_its_result_gives_them(carried_out: Carry, settings: Any) -> None:
+def test_better_answers_get_higher_scores_and_its_result_gives_them(
+    carried_out: Carry, capsys: pytest.CaptureFixture[str], settings: Any
+) -> None:
     done = carried_out(training__max_steps=12, adapter__dropout=0.0, samples__prompts=["Hello"], **settings)
     assert done.code == 0, done.reason
     base, *_, tuned = done.records("eval")
@@ -71,8 +71,9 @@ def test_better_answers_get_higher_scores_and_its_result_gives_them(carried_out:
     script = usage(done.run, read_recipe(done.run).model_dump(mode="json"))
     script = script.replace("Hello! How can I help you?", "Order 7 is late.").replace("No.", "Ask 7 others, not me.")
     script = script.replace("'Hello'", "'Where is order 7? please '")
-    told = subprocess.run([sys.executable, "-c", script], env=SPAWN, capture_output=True, text=True, check=True)
-    better, worse = (float(line.split()[0]) for line in told.stdout.splitlines())
+    capsys.readouterr()
+    exec(script, {})
+    better, worse = (float(line.split()[0]) for line in capsys.readouterr().out.splitlines())
     assert better > worse + 0.5
 
 
