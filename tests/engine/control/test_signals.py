@@ -52,16 +52,17 @@ def test_before_training_nothing_is_kept(run: Run, place: Place) -> None:
 @pytest.mark.parametrize(
     ("place", "least"),
     [
-        (says("step 3 "), 3),
-        (says("evaluating on", after="step 4 "), 4),
-        (opens("trainer_state.json"), 2),
-        (says("checkpoint step-000002"), 2),
-        (opens("trainer_state.json", after=f"step {STEPS} "), STEPS),
-        (says("saving the adapter"), STEPS),
-        (opens(".adapter/"), STEPS),
-        (says("loading the adapter back"), STEPS),
+        pytest.param(says("step 3 "), 3, id="step"),
+        pytest.param(says("evaluating on", after="step 4 "), 4, id="evaluation", marks=pytest.mark.slow),
+        pytest.param(opens("trainer_state.json"), 2, id="save"),
+        pytest.param(says("checkpoint step-000002"), 2, id="after-save", marks=pytest.mark.slow),
+        pytest.param(
+            opens("trainer_state.json", after=f"step {STEPS} "), STEPS, id="last-save", marks=pytest.mark.slow
+        ),
+        pytest.param(says("saving the adapter"), STEPS, id="final-save", marks=pytest.mark.slow),
+        pytest.param(opens(".adapter/"), STEPS, id="in-final-save"),
+        pytest.param(says("loading the adapter back"), STEPS, id="check", marks=pytest.mark.slow),
     ],
-    ids=["step", "evaluation", "save", "after-save", "last-save", "final-save", "in-final-save", "check"],
 )
 def test_from_the_first_step_on_the_result_is_saved(run: Run, place: Place, least: int) -> None:
     engine = fork(run, at=place)

@@ -33,14 +33,6 @@ EXACT = {
         5,
     ),
     "the edge of an epoch": ({"training__max_steps": 14, "training__accumulation": 2, "data__packing": False}, 10),
-    "data workers, padded rows, noise in the embeddings": (
-        {"training__workers": 2, "data__packing": False, "training__neftune_alpha": 5.0},
-        3,
-    ),
-    "4 bits, DoRA": (
-        {"quantization__bits": 4, "adapter__dora": True, "adapter__dropout": 0.1, "adapter__bias": "all"},
-        3,
-    ),
     "ranks that are cut": (
         {
             "adapter__method": "adalora", "adapter__cut_from": 0.0, "adapter__cut_every": 1,
@@ -50,6 +42,14 @@ EXACT = {
     ),
 }  # fmt: skip
 SLOW = {
+    "data workers, padded rows, noise in the embeddings": (
+        {"training__workers": 2, "data__packing": False, "training__neftune_alpha": 5.0},
+        3,
+    ),
+    "4 bits, DoRA": (
+        {"quantization__bits": 4, "adapter__dora": True, "adapter__dropout": 0.1, "adapter__bias": "all"},
+        3,
+    ),
     "every weight": ({"adapter__method": "none", "training__learning_rate": 1e-3, "training__precision": "bf16"}, 3),
     "LoRA+, begun with the base's components": ({"adapter__init": "pissa", "adapter__lora_plus": 4.0}, 3),
     "begun with what 4 bits took": ({"quantization__bits": 4, "adapter__init": "loftq"}, 3),
@@ -231,7 +231,7 @@ def test_a_pause_in_the_last_evaluation_leaves_the_result_to_the_next_life(
     assert_same(whole.run, run)
 
 
-@pytest.mark.parametrize("place", ["checkpoints/.staging", ".adapter"])
+@pytest.mark.parametrize("place", [pytest.param("checkpoints/.staging", marks=pytest.mark.slow), ".adapter"])
 def test_a_stop_while_saving_loses_nothing(
     carried: Carry, prepared: Callable[..., Run], again: Again, place: str
 ) -> None:

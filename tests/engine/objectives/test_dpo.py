@@ -114,6 +114,7 @@ def test_a_run_goes_on_exactly(carried_out: Carry, settings: dict[str, Any], ste
     goes_on_exactly(carried_out, settings, step)
 
 
+@pytest.mark.slow
 def test_a_killed_run_and_a_paused_one_come_to_the_same(carried_out: Carry, preferring: Callable[..., Run]) -> None:
     comes_to_the_same_killed_and_paused(carried_out().run, preferring())
 

@@ -103,7 +103,10 @@ def test_it_learns_what_is_rewarded_and_says_so_in_its_own_figures(carried_out: 
 
 GOES_ON = [
     pytest.param({"objective__iterations": 2, "objective__kl": 0.1}, 1, id="within a generation, held to the base"),
-    pytest.param({"data__limit": 5, "data__eval": "", "training__log_every": 3}, 3, id="within a later epoch"),
+    pytest.param(
+        {"data__limit": 5, "data__eval": "", "training__log_every": 3}, 3, id="within a later epoch",
+        marks=pytest.mark.slow,
+    ),
     pytest.param(
         {"data__limit": 5, "data__eval": "", "training__max_steps": 5}, 4, id="between two epochs",
         marks=pytest.mark.slow,

@@ -283,7 +283,13 @@ def asked_file(run: Run, request: dict[str, Any]) -> Acknowledged | Done:
 
 
 @pytest.mark.parametrize(
-    ("verb", "state"), [("stop", "stopped"), ("pause", "paused"), ("kill", "stopped"), ("", "stopped")]
+    ("verb", "state"),
+    [
+        ("stop", "stopped"),
+        ("pause", "paused"),
+        pytest.param("kill", "stopped", marks=pytest.mark.slow),
+        pytest.param("", "stopped", marks=pytest.mark.slow),
+    ],
 )
 def test_a_waiting_run_ends_at_once(run: Run, verb: str, state: str) -> None:
     holder = acquire(create(Recipe()), "cpu", False)
