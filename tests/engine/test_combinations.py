@@ -67,7 +67,7 @@ MORE: dict[str, list[Any]] = {
     "training.gradient_checkpointing": [False, True],
     "training.precision": ["fp32", "bf16"],
     "training.optimizer": ["adamw_torch_fused", "adamw_8bit", "adafactor", "sgd"],
-    "training.neftune_alpha": [0.0, 5.0],
+    "training.neftune_alpha": [None, 5.0],
     "training.accumulation": [1, 2],
     "model.attention": ["auto", "eager", "sdpa"],
 }

@@ -52,8 +52,10 @@ MORE: dict[str, dict[str, Any]] = {
 EVERY = {**ALIKE, **VARIANTS, **MORE, **BY_OPTIONS}
 EXPERTS = {"targets": ["q_proj", "gate_proj", "up_proj", "down_proj"], "dropout": 0.0}
 RATES = {"none": 1e-3}
-REFUSED = ("trainable_tokens", "gemma2")
-"""The head is the matrix of the embeddings there (tests/engine/jobs/test_tuners.py)."""
+REFUSED = {("trainable_tokens", "gemma2"), ("prefix", "qwen3_moe")}
+"""The head is the matrix of the embeddings there (tests/engine/jobs/test_tuners.py); it is a mixture
+(tests/planning/checks/test_remedies.py).
+"""
 LENGTH = {
     "training__max_steps": 4, "training__warmup_ratio": 0.0, "checkpoints__every": 2, "checkpoints__keep": 9,
 }  # fmt: skip
@@ -117,11 +119,12 @@ def test_adapted_experts_go_on_exactly(carried: Carry, tmp_path: Path, last_logi
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("name", "kind"), [pair for pair in product(EVERY, ARCHITECTURES) if pair != REFUSED])
+@pytest.mark.parametrize(("name", "kind"), [pair for pair in product(EVERY, ARCHITECTURES) if pair not in REFUSED])
 def test_a_method_is_exact_on_every_architecture(
     carried: Carry, name: str, kind: str, tmp_path: Path, last_logits: list[torch.Tensor]
 ) -> None:
-    model, settings = save_model(tmp_path / kind, kind), dict(EVERY[name])
+    sees_all = {"sliding_window": 512} if kind == "phi3" and name in ("prompt", "ptuning", "prefix") else {}
+    model, settings = save_model(tmp_path / kind, kind, **sees_all), dict(EVERY[name])
     if kind == "qwen3_moe" and "down_proj" in settings.get("targets", ()):
         settings["targets"] = ["k_proj", "v_proj"]  # the feed-forward is experts
     outcome = carry(carried, model, **settings)

@@ -45,6 +45,11 @@ REFUSED: list[tuple[str, Settings, list[Settings]]] = [
     ),
     ("adapter.method", {"adapter.method": "poly"}, [{"adapter.method": "lora"}]),
     (
+        "adapter.method",
+        {"model.id": "mixtral", "adapter.method": "prefix", "data.packing": False},
+        [{"adapter.method": "ptuning"}, {"adapter.method": "lora"}],
+    ),
+    (
         "adapter.init",
         {"adapter.init": "pissa", "adapter.rank": 8, "quantization.bits": 4},
         [{"adapter.init": "olora"}, {"adapter.init": "default"}, {"quantization.bits": 16}],

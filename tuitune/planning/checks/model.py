@@ -15,6 +15,7 @@ from tuitune.hardware.model_facts import ModelFacts, read_facts
 from tuitune.hardware.models import ADAPTER_CONFIG, cached_snapshot, locate, looks_like_hub_id, missing_parts
 from tuitune.hardware.weights import weigh
 from tuitune.hub import offline, proxy_problem
+from tuitune.methods import PREFIX as PREFIX_TUNING
 from tuitune.methods.lora import CORRECTING
 from tuitune.paths import expanded, not_utf8
 from tuitune.planning.checks.libraries import gives_scores, trainable_quantization, writes
@@ -172,6 +173,9 @@ def _unfit(recipe: Recipe, facts: ModelFacts) -> list[Problem]:
     else:
         problems += _not_loadable(facts, scores=recipe.optimises.scores)
     problems += _quantized(recipe, facts)
+    if recipe.method is PREFIX_TUNING and facts.experts:
+        why = "keys and values before a row make a step fail on a mixture of experts"
+        problems.append(Problem("adapter.method", f'{why}; set it to "ptuning" or "lora"'))
     longest = max(1, facts.max_positions - recipe.leading) if facts.max_positions else None
     if facts.fixed_positions and longest and recipe.longest > longest:
         problems.append(_too_long(recipe, longest))
