@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Collection
+from contextlib import closing
 
 import torch
 import transformers
@@ -36,6 +37,7 @@ from tuitune.planning.checks.half_precision import float16_trouble
 from tuitune.recipe.schema import Recipe
 from tuitune.recipe.sections.samples import SamplesSection
 from tuitune.recipe.steps import steps_per_epoch, too_few_prompts, total_steps
+from tuitune.rewards.judge import Judge
 from tuitune.runs.read.length import nothing_left
 from tuitune.runs.store import checkpoints
 from tuitune.runs.store.directory import Run, read_recipe
@@ -56,6 +58,9 @@ def train(run: Run, report: Report, stop: StopSwitch, pipe: RequestPipe) -> Outc
     transformers.logging.disable_progress_bar()
     warnings.simplefilter("ignore", FutureWarning)
     transformers.set_seed(recipe.run.seed)
+    if recipe.optimises.generates:
+        with closing(Judge(recipe.rewards.model_dump(), recipe.rewards.weights)) as judge:
+            judge.begin()  # what is wrong with the rewards themselves is said before anything is loaded
     on = device(recipe)
     formats = precision(recipe, on)
 

@@ -42,7 +42,7 @@ class Judge:
     def scores(self, reward: str, answers: Sequence[Attempt]) -> list[float]:
         """What each answer gets. RewardError where one gets no number, or takes longer than `rewards.seconds`."""
         if self._process is None:
-            self._begin()
+            self.begin()
         self._send({"reward": reward, "answers": [asdict(one) for one in answers]})
         return [self._score(reward, one) for one in answers]
 
@@ -52,7 +52,8 @@ class Judge:
             _end(self._process)
             self._process = None
 
-    def _begin(self) -> None:
+    def begin(self) -> None:
+        """Begin the process. RewardError where a reward cannot be prepared: its file has no function, say."""
         file = Path(self._settings["file"]).expanduser()
         self._received = b""
         self._process = subprocess.Popen(

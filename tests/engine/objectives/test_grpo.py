@@ -172,6 +172,12 @@ def test_with_half_the_batch_it_goes_on_with_the_same_answers(carried_out: Carry
         assert one[key] == pytest.approx(other[key], rel=1e-3, abs=1e-5), key
 
 
+def test_a_file_that_is_no_reward_is_refused_before_anything_is_loaded(carried_out: Carry) -> None:
+    done = carried_out(source="def score(completion):\n    return 1\n")
+    assert done.code != 0 and "no function reward" in str(done.reason)
+    assert not any("loading" in str(phase["text"]) for phase in done.records("phase"))
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["grpo", "rloo"])
 def test_where_memory_ends_fewer_answers_are_written_at_once(
