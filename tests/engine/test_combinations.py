@@ -15,6 +15,7 @@ from tuitune.engine.worker import carry_out
 from tuitune.hardware.model_facts import ModelFacts, read_facts
 from tuitune.methods import FIRST_CLASS, TUNERS
 from tuitune.objectives import TRAINED
+from tuitune.objectives.descriptor import Teaching
 from tuitune.planning.preflight import check
 from tuitune.planning.targets import trainable_parameters
 from tuitune.problem import TuituneError
@@ -37,26 +38,24 @@ def rated_answer(number: int) -> dict[str, Any]:
     return {"prompt": f"Where is order {number}?", "completion": f"Order {number} is late.", "label": number % 2 == 0}
 
 
-ROWS: dict[str, Callable[[int], dict[str, Any]]] = {
-    "sft": conversation,
-    "dpo": pair_of_answers,
-    "orpo": pair_of_answers,
-    "simpo": pair_of_answers,
-    "reward": pair_of_answers,
-    "kto": rated_answer,
-    "pretrain": lambda number: {"text": f"Order {number} is late, and nobody knows where it is."},
+ROWS: dict[Teaching, Callable[[int], dict[str, Any]]] = {
+    "answers": conversation,
+    "preferences": pair_of_answers,
+    "labels": rated_answer,
+    "text": lambda number: {"text": f"Order {number} is late, and nobody knows where it is."},
+    "prompts": lambda number: {"prompt": f"Where is order {number}?"},
 }
-"""Rows that the objectives learn from; one without is not tried here."""
+"""Rows by what they teach; an objective learns from what it names first."""
 
 ANY = {
     one.key: list(one.choices) if one.kind == "choice" else [False, True]
     for one in settings()
-    if one.section in ("adapter", "quantization") and one.kind in ("choice", "switch")
+    if one.section in ("adapter", "quantization", "objective") and one.kind in ("choice", "switch")
 }
 MORE: dict[str, list[Any]] = {
     "adapter.method": [name for name in FIRST_CLASS if name in WORKING],
     "model.id": ["apart", "tied"],
-    "objective.kind": [kind for kind in TRAINED if kind in ROWS],
+    "objective.kind": list(TRAINED),
     "adapter.targets": [["q_proj", "v_proj"], "all-linear"],
     "adapter.dropout": [0.0, 0.1],
     "adapter.layers": ["", "last 1"],
@@ -80,6 +79,13 @@ OF_TUNERS = {
 """Those that the tuners of PEFT know by their options alone have in common."""
 
 
+USUAL = {
+    "adapter.rank": 4, "training.batch_size": 2,
+    "rewards.weights": {"length": 1.0}, "objective.generations": 2, "objective.answer_length": 8,
+}  # fmt: skip
+"""The others, small, with what an objective cannot be without."""
+
+
 class Allowed:
     """Recipes of `factors` that the checks take."""
 
@@ -91,7 +97,7 @@ class Allowed:
         """The recipe of a row of places, None where the checks refuse it."""
         values = {key: self.factors[key][place] for key, place in row.items()}
         options = OPTIONS.get(values["adapter.method"], {})
-        recipe = with_values(Recipe(), {"adapter.rank": 4, "adapter.options": options, **values})
+        recipe = with_values(Recipe(), {**USUAL, "adapter.options": options, **values})
         return recipe if not problems(recipe) and self._counts(recipe, self._facts[recipe.model.id]) else None
 
     @staticmethod
@@ -150,11 +156,11 @@ def test_every_two_settings_that_the_checks_allow_train_together(
 ) -> None:
     save_model(tmp_path / "apart")
     save_model(tmp_path / "tied", tie_word_embeddings=True)
-    data = {kind: str(write_rows(tmp_path / f"{kind}.jsonl", list(map(row, range(16))))) for kind, row in ROWS.items()}
+    data = {one: str(write_rows(tmp_path / f"{one}.jsonl", list(map(row, range(16))))) for one, row in ROWS.items()}
     failed, count = [], 0
     for recipe in Allowed(tmp_path, factors).rows(first):
         more = {
-            "model.id": str(tmp_path / recipe.model.id), "data.train": data[recipe.objective.kind],
+            "model.id": str(tmp_path / recipe.model.id), "data.train": data[recipe.optimises.learns_from[0]],
             "data.max_length": 64, "data.eval": 0.25, "training.max_steps": 2, "training.batch_size": 2,
             "hardware.gpu": "cpu", "checkpoints.every": "end",
         }  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -102,6 +103,31 @@ def test_rows_that_are_compared_come_more_at_a_time(
     got = settings_of(found)
     assert (got["training.batch_size"], got["training.accumulation"]) == fitting
     assert {said_of(found, line.partition(":")[0])[0] for line in steps} == {"changed"}
+
+
+@pytest.mark.parametrize(
+    ("patterns", "layers", "ends"),
+    [
+        (["^model.language_model.*", "lm_head"], "", True),
+        (["model.layers.2[0-1]+"], "20, 21", False),
+        (["^model.layers.7.", "^lm_head.weight$", "^model.embed_tokens.weight$"], "7", True),
+        (["model.layers.3.", "lm_head"], None, None),
+        (["model.layers.3.self_attn"], None, None),
+        (["model.layers.3.", "model.embed_tokens.weight$[:320]", "lm_head"], None, None),
+        (["[0-9"], None, None),
+    ],
+)
+def test_weights_that_are_not_frozen_are_whole_layers(
+    patterns: list[str], layers: str | None, ends: bool | None, tmp_path: Path
+) -> None:
+    changes = ("adapter:", "load_in_4bit:", f"unfrozen_parameters: {patterns}")
+    if layers is None:
+        with suppress(UnreadableError):
+            assert of_text(tmp_path, AXOLOTL, *changes).recipe is None
+        return
+    got = settings_of(of_text(tmp_path, AXOLOTL, *changes))
+    assert (got["adapter.method"], got["adapter.layers"]) == ("none", layers)
+    assert got["adapter.freeze_embeddings"] is not ends
 
 
 def test_warm_up_steps_are_a_share_of_known_steps(tmp_path: Path) -> None:

@@ -83,7 +83,7 @@ def test_a_lora_configuration(folder: Path) -> None:
         (
             "finetuning_type: freeze",
             {"adapter.method": "none", "adapter.layers": "last 2", "adapter.freeze_embeddings": True},
-            "carried",
+            "changed",
         ),
         ("additional_target: embed_tokens,lm_head", {"adapter.modules_to_save": "both"}, "carried"),
     ],
@@ -211,6 +211,12 @@ def test_the_newer_keys(folder: Path) -> None:
     }  # fmt: skip
     assert {key: got[key] for key in wanted} == wanted
     assert said_of(found, "dist_config")[0] == "lost"
+
+
+def test_frozen_layers_are_those_of_the_older_keys(folder: Path) -> None:
+    (folder.parent / "data/sets.yaml").write_text("a: {path: acme/rows, converter: sharegpt}\n")
+    got = settings_of(of_text(folder, V1, "peft_config: {name: freeze, freeze_trainable_layers: -3}", "quant_config:"))
+    assert (got["adapter.method"], got["adapter.layers"], got["adapter.freeze_embeddings"]) == ("none", "0-2", True)
 
 
 def test_pairs_make_it_a_preference_run(folder: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from typing import Any
 
 from tuitune.recipe.importing import common
@@ -20,6 +22,9 @@ from tuitune.recipe.importing.outcomes import (
     refused,
 )
 from tuitune.recipe.values import shown
+
+_MOST_LAYERS, _PARTS = 100, ("input_layernorm", "self_attn.q_proj", "mlp.down_proj")
+"""How many layers a model may have, and weights by which a whole one is told."""
 
 
 def adapter(value: Any, _: Table) -> Outcome:
@@ -97,11 +102,41 @@ def patience(value: Any, table: Table) -> Outcome:
 
 
 def unfrozen(value: Any, table: Table) -> Outcome:
+    """Weights that are trained, by patterns of how their names begin: here whole layers, with both ends or neither."""
     if is_off(value):
         return carried("off")
-    if is_off(table.get("adapter")):
-        return refused("it trains weights by patterns of their names, and tuitune trains layers whole (adapter.layers)")
-    return carried("the base is frozen beside an adapter")
+    if not is_off(table.get("adapter")):
+        return carried("the base is frozen beside an adapter")
+    try:
+        named = _Named(value if isinstance(value, list) else [value])
+    except re.error as error:
+        raise ValueError(f"expected patterns of names, found {shown(value)}: {error}") from error
+    layers = [number for number in range(_MOST_LAYERS) if all(named.parts(number))]
+    ends = {named.inside("embed_tokens.weight"), named.whole("lm_head.weight")}
+    other = any(any(named.parts(number)) for number in range(_MOST_LAYERS) if number not in layers)
+    if other or not layers or len(ends) > 1 or "[:" in str(value):
+        return refused("it trains single weights of layers, and tuitune whole layers, with both ends or neither")
+    numbers = "" if len(layers) == _MOST_LAYERS else ", ".join(map(str, layers))
+    why = "the last normalisation is trained too"
+    return changed(why, adapter__method="none", adapter__layers=numbers, adapter__freeze_embeddings=not ends.pop())
+
+
+class _Named:
+    """Patterns of the names of weights, as Axolotl reads them: a point is a point."""
+
+    def __init__(self, patterns: Sequence[Any]) -> None:
+        self._patterns = [re.compile(re.sub(r"\.(?!\+)", r"\\.", str(one))) for one in patterns]
+
+    def whole(self, name: str) -> bool:
+        return any(one.match(name) for one in self._patterns)
+
+    def inside(self, name: str) -> bool:
+        """Whether they name a weight of the language model, which may be a part of a larger one."""
+        return any(self.whole(before + name) for before in ("model.", "model.language_model."))
+
+    def parts(self, number: int) -> list[bool]:
+        """Whether they name each of some weights of a layer."""
+        return [self.inside(f"layers.{number}.{part}.weight") for part in _PARTS]
 
 
 def template_text(value: Any, _: Table) -> Outcome:

@@ -20,6 +20,7 @@ from tuitune.recipe.importing.outcomes import (
     is_whole,
     lost,
     missing,
+    own,
     to,
 )
 from tuitune.recipe.values import shown
@@ -139,9 +140,16 @@ ADAPTER: Rules = {
 """Settings of an adapter by PEFT's names."""
 
 
-def last_layers(count: int) -> Outcome:
-    """The last layers are trained, and neither the others nor the ends of the model."""
-    return carried(adapter__method="none", adapter__layers=f"last {count}", adapter__freeze_embeddings=True)
+def ends_frozen(layers: str) -> Outcome:
+    """These layers are trained, and neither the others nor the ends of the model."""
+    why = "the last normalisation is trained too"
+    return changed(why, adapter__method="none", adapter__layers=layers, adapter__freeze_embeddings=True)
+
+
+FROZEN: Rules = dict.fromkeys(
+    ("freeze_trainable_layers", "freeze_trainable_modules", "freeze_extra_modules"), own("the method says it")
+)
+"""What LLaMA-Factory says of the layers that it trains, which the rule of its method reads."""
 
 
 optimizer: Single = to(

@@ -54,15 +54,16 @@ def preference_loss(value: Any, table: Table) -> Outcome:
     return claimed("tuitune has not this loss of pairs", "pref_loss")(value, table)
 
 
-def _type(value: Any, table: Table) -> Outcome:
+def method_of(value: Any, table: Table) -> Outcome:
+    """The method; `freeze` trains the last layers, or as many of the first where the number is negative."""
     if value != "freeze":
         return method("none" if value == "full" else str(value))
-    count = table.get("freeze_trainable_layers", 2)
-    if table.get("freeze_extra_modules") or table.get("freeze_trainable_modules", "all") != "all":
+    count, extra = table.get("freeze_trainable_layers", 2), table.get("freeze_extra_modules")
+    if not is_off(extra) or table.get("freeze_trainable_modules", "all") != "all":
         return refused("it trains some modules of its layers, and tuitune trains layers whole")
-    if not is_whole(count) or count < 1:
-        return refused(f"it trains {shown(count)} layers, and tuitune the last ones")
-    return common.last_layers(count)
+    if not is_whole(count) or count == 0:
+        return refused(f"it trains {shown(count)} layers")
+    return common.ends_frozen(f"last {count}" if count > 0 else f"0-{-count - 1}")
 
 
 def _trained(value: Any, _: Table) -> Outcome:
@@ -171,9 +172,7 @@ RULES: Rules = {
     "media_dir": missing("tuitune trains on text alone"),
     "freeze_vision_tower": _TEXT_ALONE,
     "freeze_multi_modal_projector": _TEXT_ALONE,
-    "freeze_trainable_layers": own("`finetuning_type` says it"),
-    "freeze_trainable_modules": own("`finetuning_type` says it"),
-    "freeze_extra_modules": own("`finetuning_type` says it"),
+    **common.FROZEN,
     "freeze_language_model": barred("the language model is what tuitune trains"),
     "stage": _stage,
     "do_train": _trained,
@@ -181,7 +180,7 @@ RULES: Rules = {
     "predict_with_generate": _instead,
     "export_*": _instead,
     "infer_*": _instead,
-    "finetuning_type": _type,
+    "finetuning_type": method_of,
     "lora_rank": to("adapter.rank"),
     "lora_alpha": to("adapter.alpha"),
     "lora_dropout": to("adapter.dropout"),

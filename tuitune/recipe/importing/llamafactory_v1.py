@@ -9,7 +9,7 @@ from typing import Any
 from tuitune.recipe.importing import common
 from tuitune.recipe.importing.data_sets import DataSet, combined, out_of_reach, part_of, shaped
 from tuitune.recipe.importing.documents import Document, read
-from tuitune.recipe.importing.llamafactory import bits, preference_loss
+from tuitune.recipe.importing.llamafactory import bits, method_of, preference_loss
 from tuitune.recipe.importing.llamafactory_data import found_near, merged
 from tuitune.recipe.importing.origin import Origin, Part
 from tuitune.recipe.importing.outcomes import (
@@ -22,7 +22,6 @@ from tuitune.recipe.importing.outcomes import (
     fixed,
     inner,
     lost,
-    method,
     missing,
     objective,
     own,
@@ -77,7 +76,8 @@ def _read_as(one: Mapping[str, Any]) -> list[Outcome]:
 
 
 _ADAPTER: Rules = {
-    "name": lambda value, _: method("none" if value == "full" else str(value)),
+    "name": method_of,
+    **common.FROZEN,
     "r": to("adapter.rank"),
     "lora_alpha": to("adapter.alpha"),
     "lora_dropout": to("adapter.dropout"),
