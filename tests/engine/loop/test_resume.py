@@ -52,7 +52,7 @@ SLOW = {
     ),
     "every weight": ({"adapter__method": "none", "training__learning_rate": 1e-3, "training__precision": "bf16"}, 3),
     "LoRA+, begun with the base's components": ({"adapter__init": "pissa", "adapter__lora_plus": 4.0}, 3),
-    "begun with what 4 bits took": ({"quantization__bits": 4, "adapter__init": "loftq"}, 3),
+    "begun with what 8 bits took": ({"quantization__bits": 8, "adapter__init": "loftq"}, 3),
     "an 8-bit optimizer": ({"training__optimizer": "adamw_8bit", "training__weight_decay": 0.01}, 3),
     "paged": ({"training__optimizer": "paged_adamw_8bit"}, 3),
     "paged, 32 bits": ({"training__optimizer": "paged_adamw_32bit"}, 3),

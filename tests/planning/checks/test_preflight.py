@@ -614,6 +614,8 @@ def test_without_a_card(base: Path) -> None:
         "training.precision"
     ]
     assert error(looked_at(base, gpus=[], model__dtype="float16"))[0] == "model.dtype"
+    assert error(looked_at(base, gpus=[], adapter__dora=True, quantization__bits=8))[0] == "adapter.dora"
+    assert looked_at(base, gpus=[], adapter__dora=True, quantization__bits=4).errors == []
 
 
 def test_cards_that_the_environment_hides_or_names_in_vain(base: Path, monkeypatch: pytest.MonkeyPatch) -> None:

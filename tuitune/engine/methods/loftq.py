@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import torch
+from bitsandbytes.functional import dequantize_4bit, int8_vectorwise_dequant
+from bitsandbytes.nn import Linear4bit
 from peft.tuners.lora import LoraLayer
-from peft.utils.integrations import dequantize_module_weight
 from safetensors import safe_open
 from torch import Tensor, nn
 
@@ -48,11 +49,20 @@ def begin(layers: Mapping[str, LoraLayer], adapter: str, folder: Path) -> None:
 
 def _lost(layer: nn.Module, whole: Tensor) -> Tensor | None:
     """A layer's weight before quantization less the one after it; None where they are not one weight."""
-    kept = dequantize_module_weight(layer).float()
+    kept = _unpacked(layer)
     if kept.shape != whole.shape:
         return None
     lost = whole.to(kept) - kept
     return lost if lost.norm() <= _FARTHEST * kept.norm() else None
+
+
+def _unpacked(layer: nn.Module) -> Tensor:
+    """A quantized layer's weight. PEFT's own (`dequantize_module_weight`) spoils 8-bit layers on a CPU."""
+    weight = layer.weight
+    if isinstance(layer, Linear4bit):
+        return dequantize_4bit(weight.data, weight.quant_state).float()
+    scales = weight.SCB if layer.state.SCB is None else layer.state.SCB  # these are, once it has been used
+    return int8_vectorwise_dequant(weight.data, scales).float()
 
 
 def _largest(matrix: Tensor, rank: int) -> tuple[Tensor, Tensor, Tensor]:

@@ -96,10 +96,17 @@ def _missing(recipe: Recipe, machine: KnownDevices) -> list[Problem]:
 
 
 def _needs_gpu(recipe: Recipe) -> list[Problem]:
-    """torch has no float16 training on a CPU."""
+    """torch has no float16 training on a CPU, and PEFT's DoRA loses the scales of 8-bit weights there
+    (`dequantize_module_weight`).
+    """
     if recipe.hardware.gpu not in ("auto", "cpu"):
         return []
     asked = {"training.precision": recipe.training.precision == "fp16", "model.dtype": recipe.model.dtype == "float16"}
     none = "the CPU is chosen" if recipe.hardware.gpu == "cpu" else "there is none here"
-    message = f'float16 needs a GPU, and {none}; set it to "auto"'
-    return [Problem(key, message) for key, wanted in asked.items() if wanted]
+    found = [
+        Problem(key, f'float16 needs a GPU, and {none}; set it to "auto"') for key, wanted in asked.items() if wanted
+    ]
+    if recipe.adapter.dora and recipe.method.uses("dora") and recipe.quantization.bits == 8:
+        message = f"DoRA on 8-bit weights needs a GPU, and {none}; set it to false, or quantization.bits = 4"
+        found.append(Problem("adapter.dora", message))
+    return found
