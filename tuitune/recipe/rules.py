@@ -54,6 +54,13 @@ def _decomposed_base(recipe: Recipe) -> str | None:
     return None
 
 
+def _read_rows(recipe: Recipe) -> str | None:
+    objective = recipe.optimises
+    if recipe.method.uses("init") and recipe.adapter.init == "eva" and objective.generates:
+        return f'eva looks at training rows, and those of {objective.name} are prompts; set it to "default"'
+    return None
+
+
 def _corrected_base(recipe: Recipe) -> str | None:
     """An objective that compares takes the base without its adapter for the model that training began with."""
     init, objective = recipe.adapter.init, recipe.optimises
@@ -61,7 +68,7 @@ def _corrected_base(recipe: Recipe) -> str | None:
         return None
     if recipe.quantization.bits == 16:
         return f'{init} corrects a quantized base; set it to "default", or quantization.bits = 4'
-    if objective.compares:
+    if objective.compares or objective.generates:
         return f'{objective.name} compares with the base, from which {init} starts away; set it to "default"'
     return None
 
@@ -190,6 +197,7 @@ RULES: tuple[Rule, ...] = (
     *(Rule((key, *({"adapter.method", "objective.kind"} - {key})), partial(_misfit, key)) for key in REMEDIES),
     Rule(("adapter.init", "adapter.method", "quantization.bits"), _decomposed_base),
     Rule(("adapter.init", "adapter.method", "quantization.bits", "objective.kind"), _corrected_base),
+    Rule(("adapter.init", "adapter.method", "objective.kind"), _read_rows),
     Rule(("training.precision", "model.dtype"), _half_formats),
     Rule(("model.dtype", "adapter.method"), _trained_halves),
     Rule(("adapter.bias", "adapter.method", "training.precision", "model.dtype"), _trained_half_biases),

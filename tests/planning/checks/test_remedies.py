@@ -69,6 +69,11 @@ REFUSED: list[tuple[str, Settings, list[Settings]]] = [
         {"adapter.init": "loftq", "adapter.rank": 8, "quantization.bits": 8, "adapter.dora": True},
         [{"adapter.dora": False}],
     ),
+    (
+        "adapter.init",
+        {"adapter.init": "eva", "adapter.rank": 8, "objective.kind": "grpo", "rewards.weights": {"length": 1.0}},
+        [{"adapter.init": "default"}],
+    ),
     ("adapter.init", {"adapter.init": "olora", "adapter.dora": True, "adapter.rank": 8}, [{"adapter.dora": False}]),
     ("adapter.init", EXPERTS | {"adapter.init": "olora", "adapter.dropout": 0.0}, [{"adapter.init": "default"}]),
     ("adapter.layers", {"adapter.layers": "0, 7-9"}, [{"adapter.layers": "0"}, {"adapter.layers": ""}]),
