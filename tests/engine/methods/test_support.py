@@ -130,7 +130,8 @@ def test_a_method_goes_with_what_the_page_says(
     recomputed = put(name, training__gradient_checkpointing=True)
     seen["checkpointing"] = recomputed.losses == pytest.approx(kept.losses, rel=1e-5)
     for kind in TRAINED.keys() & ROWS.keys():
-        if kind != "sft":
+        untried = TRAINED[kind].generates and method.support.generating
+        if kind != "sft" and not untried:
             measured.clear()
             seen[kind] = learns(put(name, kind, training__max_steps=8), measured)
     assert seen == {what: told == "yes" for what, told in row_of(name).items() if what in seen}
@@ -203,7 +204,7 @@ def learns(outcome: Outcome, measured: list[Measured]) -> bool:
         return False
     if read_recipe(outcome.run).optimises.generates:
         apart = [record["kl"] for record in outcome.records("step")]
-        return abs(apart[0]) < 1e-5 < max(apart) and outcome.records("artefact")[0]["reload_difference"] < 1e-3
+        return abs(apart[0]) < 1e-7 < max(apart) and outcome.records("artefact")[0]["reload_difference"] < 1e-3
     if not losses(outcome)["tuned"] < losses(outcome)["base"]:
         return False
     if not measured:
