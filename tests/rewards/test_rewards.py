@@ -244,7 +244,10 @@ def test_one_that_hangs_ends_with_the_engine_however_that_ends(tmp_path: Path, b
 
 
 def test_what_a_reward_leaves_running_holds_nothing_up(judging: Judging, tmp_path: Path) -> None:
-    source = "import os, time\ndef reward(completion):\n    os.fork() or time.sleep(20)\n    time.sleep(600)\n"
+    source = (
+        "import os, time\ndef reward(completion):\n    if os.fork() == 0:\n        time.sleep(20)\n"
+        "        os._exit(0)\n    time.sleep(600)\n"
+    )
     began = time.monotonic()
     with pytest.raises(RewardError, match=r"rewards\.seconds"):
         judging(*own(tmp_path, source), "rewards.seconds=0.5").scores("python", [Attempt("x")])
