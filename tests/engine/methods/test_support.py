@@ -49,7 +49,8 @@ def prompt(number: int) -> dict[str, Any]:
     return {"prompt": f"Where is order {number}?", "answer": "late"}
 
 
-ROWS = {**OTHERS, "kto": rated_answer, "grpo": prompt, "rloo": prompt}
+OF_TEACHING = {kind: OTHERS[one.learns_from[0]] for kind, one in TRAINED.items() if one.learns_from[0] in OTHERS}
+ROWS = {**OF_TEACHING, "kto": rated_answer, "grpo": prompt, "rloo": prompt}
 """As where settings are tried together, but for labels that can be learned in a few steps."""
 
 REWARDED = {
