@@ -161,7 +161,7 @@ def _divisor(answers: int, wanted: int) -> int:
 
 def _rewarded(recipe: Recipe) -> str | None:
     if recipe.optimises.generates and not recipe.rewards.weights:
-        return f"{recipe.objective.kind} learns by rewards, and there is none; set it to such as json = 1"
+        return f"{recipe.objective.kind} learns by rewards, and none is named; set it to one or more, such as json = 1"
     return None
 
 

@@ -76,7 +76,7 @@ def to_text(value: object, *, names: bool = False) -> str:
         plain = all(map(_plain, value)) if names else len(value) == 1 and _survives(value[0], "[")
         return ", ".join(value) if plain else toml_text(value) if value else ""
     if isinstance(value, dict):
-        pairs = {name: part if isinstance(part, str) else _float_text(part) for name, part in value.items()}
+        pairs = {name: part if isinstance(part, str) else to_text(part) for name, part in value.items()}
         plain = all(_plain(part) and "=" not in part for pair in pairs.items() for part in pair)
         return ", ".join(f"{name}={part}" for name, part in pairs.items()) if plain else toml_text(value)
     return str(value)

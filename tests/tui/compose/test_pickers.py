@@ -138,12 +138,12 @@ async def test_a_typed_path_is_completed_explained_and_never_asked_of_the_hub(
 async def test_a_bundled_set_brings_its_held_out_rows(work: Path):
     async with composing() as (pilot, screen):
         await open_field(pilot, screen, "data.train")
-        await fill(pilot, "style")
-        await until(pilot, lambda: "bundled:style" in text_of(pilot))
+        await fill(pilot, "tasks")
+        await until(pilot, lambda: "bundled:tasks" in text_of(pilot))
         await pilot.press("enter")
         await pilot.pause()
         data = screen.draft.recipe.data
-        assert (data.train, data.eval) == ("bundled:style", "bundled:style/heldout")
+        assert (data.train, data.eval) == ("bundled:tasks", "bundled:tasks/heldout")
         await pilot.press("u")
         assert screen.draft.recipe.data.train == "bundled:triage"
 

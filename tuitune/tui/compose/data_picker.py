@@ -70,7 +70,9 @@ class DataPicker(PathPicker[Values]):
         return [self._fraction(typed, share, 3)] if isinstance(share, float) else []
 
     def _sets(self, typed: str) -> list[ListRow]:
-        found = [one for one in bundled_sets() if typed.lower() in f"{one.id} {one.title}".lower()]
+        word = typed.lower()
+        matching = [one for one in bundled_sets() if word in f"{one.id} {one.title}".lower()]
+        found = sorted(matching, key=lambda one: word not in one.id)
         if self._key == "data.eval":
             names = {f"{one.id}/heldout": one.title for one in found}
             return [self._row(name, f"{title}, held-out rows", "", {self._key: name}) for name, title in names.items()]
