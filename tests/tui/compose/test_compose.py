@@ -98,6 +98,7 @@ async def test_on_a_tall_screen_the_sections_are_one_list_and_the_cursor_says_wh
         await until(pilot, lambda: "batch size" not in text_of(pilot))
         assert screen.composing.section == "hardware"
         assert screen.keys.current in text_of(pilot)
+        assert {"Run", "Review"} <= set(text_of(pilot).splitlines()[0].split()), "every section in 80 columns"
 
 
 @pytest.mark.parametrize("size", SIZES)

@@ -15,13 +15,13 @@ SHORT_NAMES = {
     "adapter": "Adapt",
     "cleaning": "Clean",
     "objective": "Goal",
-    "rewards": "Reward",
+    "rewards": "Rew",
     "quantization": "Bits",
     "training": "Train",
     "evaluation": "Eval",
-    "samples": "Sample",
+    "samples": "Samp",
     "checkpoints": "Ckpt",
-    "limits": "Limit",
+    "limits": "Caps",
     "hardware": "GPU",
 }
 
