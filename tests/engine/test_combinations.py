@@ -25,6 +25,7 @@ from tuitune.recipe.document import render
 from tuitune.recipe.overrides import with_values
 from tuitune.recipe.schema import Recipe
 from tuitune.recipe.settings import settings, without_effect
+from tuitune.rewards.python_file import fingerprint
 from tuitune.runs.store.directory import create
 from tuitune.runs.store.journal import read_all
 
@@ -80,9 +81,13 @@ OF_TUNERS = {
 }
 """Those that the tuners of PEFT know by their options alone have in common."""
 
+REWARD = "def reward(completion):\n    return sum(map(ord, completion)) % 101\n"
+"""One that tells any two answers apart."""
+
 USUAL = {
     "adapter.rank": 4, "training.batch_size": 2,
-    "rewards.weights": {"length": 1.0}, "objective.generations": 2, "objective.answer_length": 8,
+    "rewards.weights": {"python": 1.0}, "rewards.file": "mine.py", "rewards.approved": fingerprint(REWARD.encode()),
+    "objective.generations": 2, "objective.answer_length": 8,
 }  # fmt: skip
 """The others, small, with what an objective cannot be without."""
 
@@ -158,6 +163,7 @@ class Allowed:
 def test_every_two_settings_that_the_checks_allow_train_together(
     factors: dict[str, list[Any]], first: str | None, home: Path, tmp_path: Path
 ) -> None:
+    (tmp_path / "mine.py").write_text(REWARD)
     save_model(tmp_path / "apart")
     save_model(tmp_path / "tied", tie_word_embeddings=True)
     data = {one: str(write_rows(tmp_path / f"{one}.jsonl", list(map(row, range(16))))) for one, row in ROWS.items()}
@@ -166,7 +172,8 @@ def test_every_two_settings_that_the_checks_allow_train_together(
         more = {
             "model.id": str(tmp_path / recipe.model.id), "data.train": data[recipe.optimises.learns_from[0]],
             "data.max_length": 64, "data.eval": 0.25, "training.max_steps": 2, "training.batch_size": 2,
-            "hardware.gpu": "cpu", "checkpoints.every": "end",
+            "training.learning_rate": 0.02, "training.warmup_ratio": 0.0,
+            "rewards.file": str(tmp_path / "mine.py"), "hardware.gpu": "cpu", "checkpoints.every": "end",
         }  # fmt: skip
         chosen = with_values(recipe, more)
         assert check(chosen, base=tmp_path, gpus=[]).errors == []

@@ -73,6 +73,22 @@ def _corrected_base(recipe: Recipe) -> str | None:
     return None
 
 
+def _moving_reference(recipe: Recipe) -> str | None:
+    """Trained biases are the base's own: they stay as trained when PEFT switches the adapter off."""
+    if recipe.compares and recipe.method.uses("bias") and recipe.adapter.bias != "none":
+        return f'{_STAYING_BIASES.format(recipe.objective.kind)}; set it to "none"'
+    return None
+
+
+def _moving_reference_of_a_tuner(recipe: Recipe) -> str | None:
+    if recipe.compares and recipe.method.is_tuner and recipe.adapter.options.get("bias", "none") != "none":
+        return f"{_STAYING_BIASES.format(recipe.objective.kind)}; remove bias"
+    return None
+
+
+_STAYING_BIASES = "{} compares with the base, and trained biases stay in it when the adapter is off"
+
+
 def _half_formats(recipe: Recipe) -> str | None:
     """bfloat16 weights overflow in float16 arithmetic, and float16 weights have no loss scaling under bf16."""
     weights, precision = recipe.model.dtype, recipe.training.precision
@@ -201,6 +217,8 @@ RULES: tuple[Rule, ...] = (
     Rule(("training.precision", "model.dtype"), _half_formats),
     Rule(("model.dtype", "adapter.method"), _trained_halves),
     Rule(("adapter.bias", "adapter.method", "training.precision", "model.dtype"), _trained_half_biases),
+    Rule(("adapter.bias", "adapter.method", "objective.kind", "objective.kl"), _moving_reference),
+    Rule(("adapter.options", "adapter.method", "objective.kind", "objective.kl"), _moving_reference_of_a_tuner),
     Rule(("rewards.weights", "objective.kind"), _rewarded),
     *(
         Rule((f"rewards.{name}", "rewards.weights", "objective.kind"), _filled(reward, name))

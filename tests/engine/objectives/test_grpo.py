@@ -140,6 +140,21 @@ def test_a_run_goes_on_exactly(carried_out: Carry, settings: dict[str, Any], ste
         assert abs(first["kl"]) < 1e-5 < last["kl"]
 
 
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"adapter__bias": "all"},
+        pytest.param({"adapter__method": "adalora", "objective__kl": 0.1}, marks=pytest.mark.slow),
+    ],
+)
+def test_rloo_takes_an_adapter_that_has_to_be_the_only_one(carried_out: Carry, settings: dict[str, Any]) -> None:
+    done = carried_out(objective__kind="rloo", evaluation__every="end", **settings)
+    assert done.code == 0, done.reason
+    assert not [file for file in done.run.adapter.iterdir() if file.is_dir()], "no second adapter is saved"
+    first, *_, last = done.records("step")
+    assert "objective__kl" not in settings or abs(first["kl"]) < 1e-6 < abs(last["kl"])
+
+
 @pytest.mark.slow
 def test_a_killed_run_and_a_paused_one_come_to_the_same(carried_out: Carry, rewarded: Callable[..., Run]) -> None:
     settings = {"objective__iterations": 2}

@@ -60,6 +60,17 @@ REFUSED: list[tuple[str, Settings, list[Settings]]] = [
         [{"adapter.init": "olora"}, {"adapter.init": "default"}],
     ),
     (
+        "adapter.bias",
+        {
+            "adapter.bias": "all",
+            "objective.kind": "rloo",
+            "objective.kl": 0.1,
+            "adapter.dropout": 0.0,
+            "rewards.weights": {"length": 1.0},
+        },
+        [{"adapter.bias": "none"}, {"objective.kl": 0.0}],
+    ),
+    (
         "adapter.init",
         {"adapter.init": "loftq", "adapter.rank": 8},
         [{"adapter.init": "default"}, {"quantization.bits": 4}],
