@@ -219,7 +219,7 @@ def test_it_is_there_after_the_screen_was_killed() -> None:
                 session.read(0.1)
             assert time.monotonic() < deadline
         session.send(b"-kept")
-        while not any(b"-kept" in path.read_bytes() for path in draft_files()):
+        while not any(b"-kept" in path.read_bytes() for path in drafts_home().glob("[!.]*.json")):
             assert time.monotonic() < deadline
             session.read(0.05)
         session.signal(signal.SIGKILL)
