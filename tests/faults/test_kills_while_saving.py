@@ -16,6 +16,7 @@ def experiment(engines: Engines, home_for_module: None) -> Experiment:
     return Experiment(engines)
 
 
+@pytest.mark.slow
 def test_a_killed_engine_leaves_a_run_that_ends_the_same(experiment: Experiment) -> None:
     """Half-way to the first commit, from each to the next, and from the last to the end."""
     edges = [0, *(experiment.commit_of(step) for step in (2, 4, 6)), len(experiment.points)]
