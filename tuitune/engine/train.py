@@ -189,9 +189,14 @@ def _unchanged(recipe: Recipe, steps: int) -> str:
     """Why no weight changed, and the way out."""
     opening = f"no weight changed in {steps:,} steps, so there is no result to save"
     if recipe.optimises.generates:
+        wanted = recipe.objective
+        cut = (
+            f", or all were cut at {wanted.answer_length} tokens, which drop_cut leaves out" if wanted.drop_cut else ""
+        )
         return (
-            f"{opening}: all answers to a prompt got the same reward, which teaches nothing. Train on answers first, "
-            "or choose a reward that tells better answers from worse ones; `tuitune rewards try` shows what they get."
+            f"{opening}: all answers to a prompt got the same reward{cut}, which teaches nothing. Train on answers "
+            "first, or choose a reward that tells better answers from worse ones; `tuitune rewards try` shows what "
+            "they get."
         )
     return (
         f"{opening}: the learning rate was too low for the format of the weights, or no gradient reached them. Raise "
