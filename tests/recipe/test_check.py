@@ -83,11 +83,6 @@ BROKEN_RULES: list[tuple[dict[str, Any], str, str]] = [
     ({"model": {"dtype": "float16"}, "adapter": {"method": "none"}}, "model.dtype", '"float32"'),
     ({"training": {"precision": "fp16"}, "adapter": {"bias": "all"}}, "adapter.bias", 'bias = "none"'),
     ({"objective": {"kind": "dpo"}, "adapter": {"bias": "lora_only"}}, "adapter.bias", '"none"'),
-    (
-        {"objective": {"kind": "kto"}, "adapter": {"method": "oft", "options": {"bias": "oft_only"}}},
-        "adapter.options",
-        "remove bias",
-    ),
     ({"model": {"dtype": "float16"}, "adapter": {"bias": "lora_only"}}, "adapter.bias", '"bf16"'),
     (
         {"model": {"dtype": "float16"}, "training": {"precision": "fp16"}, "adapter": {"method": "none"}},

@@ -76,17 +76,9 @@ def _corrected_base(recipe: Recipe) -> str | None:
 def _moving_reference(recipe: Recipe) -> str | None:
     """Trained biases are the base's own: they stay as trained when PEFT switches the adapter off."""
     if recipe.compares and recipe.method.uses("bias") and recipe.adapter.bias != "none":
-        return f'{_STAYING_BIASES.format(recipe.objective.kind)}; set it to "none"'
+        compares = f"{recipe.objective.kind} compares with the base"
+        return f'{compares}, and trained biases stay in it when the adapter is off; set it to "none"'
     return None
-
-
-def _moving_reference_of_a_tuner(recipe: Recipe) -> str | None:
-    if recipe.compares and recipe.method.is_tuner and recipe.adapter.options.get("bias", "none") != "none":
-        return f"{_STAYING_BIASES.format(recipe.objective.kind)}; remove bias"
-    return None
-
-
-_STAYING_BIASES = "{} compares with the base, and trained biases stay in it when the adapter is off"
 
 
 def _half_formats(recipe: Recipe) -> str | None:
@@ -128,14 +120,6 @@ def _least_batch(recipe: Recipe) -> str | None:
     objective = recipe.optimises
     if recipe.training.batch_size < objective.least_batch:
         return f"{objective.name} compares the rows of a batch; set it to {objective.least_batch} or more"
-    return None
-
-
-def _output_head(recipe: Recipe) -> str | None:
-    """trl computes log-probabilities from the weights of the head, past an adapter on it (`DPOTrainer`)."""
-    targets = recipe.adapter.targets
-    if recipe.optimises.compares and recipe.method.uses("targets") and "lm_head" in targets:
-        return f"an adapter on lm_head is not trained by {recipe.objective.kind}; remove lm_head"
     return None
 
 
@@ -218,7 +202,6 @@ RULES: tuple[Rule, ...] = (
     Rule(("model.dtype", "adapter.method"), _trained_halves),
     Rule(("adapter.bias", "adapter.method", "training.precision", "model.dtype"), _trained_half_biases),
     Rule(("adapter.bias", "adapter.method", "objective.kind", "objective.kl"), _moving_reference),
-    Rule(("adapter.options", "adapter.method", "objective.kind", "objective.kl"), _moving_reference_of_a_tuner),
     Rule(("rewards.weights", "objective.kind"), _rewarded),
     *(
         Rule((f"rewards.{name}", "rewards.weights", "objective.kind"), _filled(reward, name))
@@ -229,7 +212,6 @@ RULES: tuple[Rule, ...] = (
     Rule(("limits.loss", "objective.kind"), _loss_limit),
     Rule(("data.loss_on", "data.shape", "objective.kind"), _plain_text),
     Rule(("training.batch_size", "objective.kind"), _least_batch),
-    Rule(("adapter.targets", "adapter.method", "objective.kind"), _output_head),
     Rule(("evaluation.answers", "data.eval", "objective.kind"), _answers),
     Rule(("evaluation.patience", "data.eval", "evaluation.every"), _patience),
 )
