@@ -15,6 +15,7 @@ from tuitune.objectives import METRICS, TRAINED
 from tuitune.recipe.presets import PRESETS
 from tuitune.recipe.settings import Setting, section_titles, settings, show_value
 from tuitune.recipe.support import lacks
+from tuitune.rewards import REWARDS
 from tuitune.shapes import SHAPES
 from tuitune.tui.actions import EVERYWHERE, SCREENS, actions_of
 
@@ -185,6 +186,17 @@ def objectives(text: str) -> str:
     return _between("objectives", rows, text)
 
 
+def rewards(text: str) -> str:
+    rows = ["| reward | gives | settings | needs |", "|---|---|---|---|"]
+    for one in REWARDS.values():
+        answer = ["an answer in each row"] if one.expects else []
+        package = [f"the package {one.package}"] if one.package else []
+        needs = ", ".join([*answer, *(f"`{name}`" for name in one.filled), *package])
+        settings = ", ".join(f"`{name}`" for name in one.settings)
+        rows.append(f"| `{one.name}` | {_cell(one.gives)} | {settings} | {needs} |")
+    return _between("rewards", rows, text)
+
+
 def _between(name: str, rows: list[str], text: str) -> str:
     """`text` with the rows between its comments of that name."""
     pattern = rf"(?s)(<!-- {name} -->\n).*?(<!-- /{name} -->)"
@@ -194,12 +206,14 @@ def _between(name: str, rows: list[str], text: str) -> str:
 def pages() -> dict[Path, str]:
     """Every generated page and what it must hold."""
     readme_file, run_page, goals = ROOT / "README.md", ROOT / "docs/run-directory.md", ROOT / "docs/objectives.md"
+    training = ROOT / "docs/training.md"
     return {
         ROOT / "docs/recipe.md": recipe_page(),
         ROOT / "docs/keys.md": keys_page(),
         ROOT / "docs/methods.md": methods_page(),
         run_page: run_directory(run_page.read_text(encoding="utf-8")),
         goals: objectives(goals.read_text(encoding="utf-8")),
+        training: rewards(training.read_text(encoding="utf-8")),
         readme_file: readme(readme_file.read_text(encoding="utf-8")),
     }
 
@@ -209,7 +223,7 @@ def _keys(display: str) -> str:
 
 
 def _cell(text: str) -> str:
-    return text.replace("|", "\\|")
+    return text.replace("|", "\\|").replace("<", "\\<")
 
 
 if __name__ == "__main__":

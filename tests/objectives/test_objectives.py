@@ -11,8 +11,9 @@ from tuitune.data.purpose import takes
 from tuitune.data.scan.advice import UNREADABLE
 from tuitune.data.scan.fit import advice_for
 from tuitune.metrics import COMMON
-from tuitune.objectives import METRICS, SFT, TRAINED
+from tuitune.objectives import METRICS, TRAINED
 from tuitune.objectives.descriptor import Trained
+from tuitune.objectives.sft import SFT
 from tuitune.recipe.check import RecipeError, parse
 from tuitune.recipe.schema import Recipe
 from tuitune.recipe.settings import setting

@@ -10,7 +10,7 @@ import pytest
 from tuitune.data.detect import recognise
 from tuitune.data.purpose import ways_out
 from tuitune.data.sources.files import open_rows
-from tuitune.objectives import SFT
+from tuitune.objectives.sft import SFT
 from tuitune.shapes import shape_of, to_canonical
 
 SHARED = Path(__file__).resolve().parents[2].parent / "shared" / "data"

@@ -1,14 +1,17 @@
 """HOW WEIGHTS ARE ADAPTED: one file a method. What a method needs of torch lies in `engine/methods/`."""
 
-from tuitune.methods.adalora import ADALORA
+from tuitune.declared import declared
 from tuitune.methods.descriptor import Method
-from tuitune.methods.ia3 import IA3
 from tuitune.methods.lora import LORA
-from tuitune.methods.none import NONE
-from tuitune.methods.prompts import PREFIX, PROMPT, PTUNING
 from tuitune.methods.tuners import TUNERS
 
-FIRST_CLASS: dict[str, Method] = {method.name: method for method in (LORA, ADALORA, IA3, PROMPT, PTUNING, PREFIX, NONE)}
+
+def _order(method: Method) -> tuple[bool, bool, str]:
+    """The usual one first, and last what adds nothing to the base."""
+    return method is not LORA, method.trains_base, method.name
+
+
+FIRST_CLASS: dict[str, Method] = {method.name: method for method in sorted(declared(__name__, Method), key=_order)}
 """The methods with settings of their own."""
 
 METHODS: dict[str, Method] = {**FIRST_CLASS, **TUNERS}

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Container
 
+from tuitune.declared import declared
 from tuitune.metrics import COMMON, Metric
-from tuitune.objectives.descriptor import Trained
-from tuitune.objectives.dpo import DPO
-from tuitune.objectives.grpo import GRPO
-from tuitune.objectives.kto import KTO
-from tuitune.objectives.orpo import ORPO
-from tuitune.objectives.pretrain import PRETRAIN
-from tuitune.objectives.reward import REWARD
-from tuitune.objectives.rloo import RLOO
-from tuitune.objectives.sft import SFT
-from tuitune.objectives.simpo import SIMPO
+from tuitune.objectives.descriptor import TEACHINGS, Trained
 
-_ALL = (SFT, PRETRAIN, DPO, KTO, ORPO, SIMPO, REWARD, GRPO, RLOO)
-TRAINED: dict[str, Trained] = {one.name: one for one in _ALL}
+
+def _order(one: Trained) -> tuple[bool, list[int], str]:
+    """By what they learn from, and new ones last."""
+    return one.experimental, [TEACHINGS.index(teaching) for teaching in one.learns_from], one.name
+
+
+TRAINED: dict[str, Trained] = {one.name: one for one in sorted(declared(__name__, Trained), key=_order)}
 """Every objective by name: what a recipe can name, and data can be looked at for."""
 
 METRICS: dict[str, Metric] = {}

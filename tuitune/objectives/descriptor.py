@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from tuitune.metrics import Metric
 
 Teaching = Literal["answers", "text", "preferences", "labels", "prompts"]
 """What rows teach: answers, plain text, which of two answers is better, whether an answer is good, or what to ask."""
+
+TEACHINGS: tuple[Teaching, ...] = get_args(Teaching)
 
 ANSWERING: tuple[Teaching, ...] = ("answers", "text")
 """What rows teach that hold one answer, or one text, to learn."""

@@ -15,7 +15,7 @@ from tuitune.hardware.host import disk_free
 from tuitune.hardware.model_facts import ModelFacts
 from tuitune.hardware.session import Session, session
 from tuitune.paths import data_home
-from tuitune.planning.advice.rules import advise
+from tuitune.planning.advice import advise
 from tuitune.planning.checks.data import DataCheck, check_data
 from tuitune.planning.checks.device import KnownDevices, check_device, no_gpu, too_large_unasked
 from tuitune.planning.checks.half_precision import computes_in_float16, float16_trouble

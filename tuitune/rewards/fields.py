@@ -23,7 +23,7 @@ def _unfit(expected: str) -> str:
 FIELDS = Reward(
     "fields",
     "right JSON fields",
-    "the share of the fields of the row's JSON object that are right",
+    "the share of the fields of the row's JSON object that are right; fields too many count against it",
     always(_score),
     expects=True,
     unfit=_unfit,

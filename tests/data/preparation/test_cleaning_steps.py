@@ -15,7 +15,8 @@ from tuitune.data.preparation.prepare import prepare
 from tuitune.data.preparation.texts import tidied, tidy
 from tuitune.data.sources.files import open_rows
 from tuitune.data.sources.rows import mark
-from tuitune.objectives import DPO, SFT
+from tuitune.objectives.dpo import DPO
+from tuitune.objectives.sft import SFT
 
 TALKS = [row(f"What is {sentence(number, 8)}?", f"It is {sentence(number + 500, 12)}.") for number in range(20)]
 BROKEN = '{"question": "cut off'

@@ -16,7 +16,8 @@ from tuitune.data.scan.report import LISTED
 from tuitune.data.sources.bundled import MODELS, SETS, bundled_sets, data_path
 from tuitune.data.sources.files import open_rows
 from tuitune.data.sources.rows import SourceError
-from tuitune.objectives import SFT, TRAINED
+from tuitune.objectives import TRAINED
+from tuitune.objectives.sft import SFT
 from tuitune.paths import shipped
 from tuitune.planning.checks.data import check_data
 from tuitune.problem import TuituneError

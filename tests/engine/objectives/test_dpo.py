@@ -19,7 +19,7 @@ from tests.engine.objectives.support import (
 )
 from tests.engine.support import Carry, Outcome, write_rows
 from tuitune.metrics import COMMON
-from tuitune.objectives import DPO
+from tuitune.objectives.dpo import DPO
 from tuitune.recipe.overrides import with_values
 from tuitune.recipe.schema import Recipe
 from tuitune.recipe.settings import setting

@@ -14,7 +14,8 @@ from transformers import GenerationMixin
 from tests.engine.live import fork, hit, says
 from tests.engine.loop.test_resume import amend, assert_same, assignments, cut_off_after, last_files, result
 from tests.engine.support import Carry, Outcome, write_rows
-from tuitune.objectives import GRPO, TRAINED
+from tuitune.objectives import TRAINED
+from tuitune.objectives.grpo import GRPO
 from tuitune.recipe.overrides import apply
 from tuitune.recipe.schema import Recipe
 from tuitune.rewards.python_file import fingerprint

@@ -146,14 +146,14 @@ def test_the_doctor_where_the_driver_cannot_be_asked(
 def test_the_doctor_and_the_check_miss_a_compiler(
     nvml: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    from tuitune.planning.advice import rules
+    from tuitune.planning.advice import device
 
     profile = PROFILES["A10G"]
     profile.show(nvml)
     monkeypatch.setattr(fitness, "installed", lambda: profile.build)
     missing = "Python's headers are missing (/usr/include/Python.h); install python3-dev"
     monkeypatch.setattr(gpu_findings, "why_not_compiled", lambda: missing)
-    monkeypatch.setattr(rules, "_without_compiler", lambda: missing)
+    monkeypatch.setattr(device, "_without_compiler", lambda: missing)
     (finding,) = [one for one in doctor(capsys, monkeypatch, facts_of(profile)) if one["subject"] == "compiler"]
     assert finding["level"] == "warning"
     assert missing in finding["message"]

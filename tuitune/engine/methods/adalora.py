@@ -14,10 +14,13 @@ from torch import Tensor
 from tuitune.engine.load.model import Base
 from tuitune.engine.methods.adapted import Adapted
 from tuitune.engine.methods.layers import chosen, put_on
+from tuitune.methods.adalora import ADALORA
 from tuitune.recipe.schema import Recipe
 
 _NAME, _STATE = "default", "rank_allocator.safetensors"
 _AVERAGES = ("exp_avg_ipt", "exp_avg_unc")
+
+METHODS = (ADALORA,)
 
 
 def adapt(base: Base, recipe: Recipe, total_steps: int) -> Adapted:

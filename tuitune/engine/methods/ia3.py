@@ -9,9 +9,11 @@ from peft import IA3Config
 from tuitune.engine.load.model import Base
 from tuitune.engine.methods.adapted import Adapted
 from tuitune.engine.methods.layers import chosen, linear_names, put_on
-from tuitune.methods.ia3 import FEED_FORWARD
+from tuitune.methods.ia3 import FEED_FORWARD, IA3
 from tuitune.planning.targets import find
 from tuitune.recipe.schema import Recipe
+
+METHODS = (IA3,)
 
 
 def adapt(base: Base, recipe: Recipe, total_steps: int) -> Adapted:

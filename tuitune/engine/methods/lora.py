@@ -18,12 +18,14 @@ from tuitune.engine.methods import beside, eva, loftq
 from tuitune.engine.methods.adapted import Adapted
 from tuitune.engine.methods.layers import chosen, linear_names, put_on
 from tuitune.engine.tokens.collator import Batch
-from tuitune.methods.lora import SUBTRACTED
+from tuitune.methods.lora import LORA, SUBTRACTED
 from tuitune.planning.targets import too_narrow, with_patterns
 from tuitune.problem import Problem, TuituneError
 from tuitune.recipe.schema import Recipe
 
 _NAME, _STATE = "default", "initial_adapter.safetensors"
+
+METHODS = (LORA,)
 
 
 def adapt(base: Base, recipe: Recipe, total_steps: int) -> Adapted:

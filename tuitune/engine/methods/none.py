@@ -5,8 +5,11 @@ from __future__ import annotations
 from tuitune.engine.load.model import Base
 from tuitune.engine.methods.adapted import Adapted
 from tuitune.engine.methods.layers import blocks
+from tuitune.methods.none import NONE
 from tuitune.planning.targets import numbered
 from tuitune.recipe.schema import Recipe
+
+METHODS = (NONE,)
 
 
 def adapt(base: Base, recipe: Recipe, total_steps: int) -> Adapted:

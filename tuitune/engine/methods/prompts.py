@@ -13,11 +13,13 @@ from torch import Tensor
 from tuitune.engine.load.model import Base
 from tuitune.engine.methods.adapted import Adapted
 from tuitune.engine.methods.layers import put_on, task_type
-from tuitune.methods.prompts import PREFIX, PROMPT
+from tuitune.methods.prompts import PREFIX, PROMPT, PTUNING
 from tuitune.problem import Problem, TuituneError
 from tuitune.recipe.schema import Recipe
 
 _NAME, _STATE = "default", "prompt_encoder.safetensors"
+
+METHODS = (PROMPT, PTUNING, PREFIX)
 
 
 def adapt(base: Base, recipe: Recipe, total_steps: int) -> Adapted:

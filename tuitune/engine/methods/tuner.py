@@ -19,6 +19,7 @@ from tuitune.engine.methods.adapted import Adapted
 from tuitune.engine.methods.layers import chosen_by_name, put_on, task_type
 from tuitune.engine.process.failures import first_line
 from tuitune.methods.options import Option, OptionKind, wrong
+from tuitune.methods.tuners import TUNERS
 from tuitune.problem import Problem, TuituneError
 from tuitune.recipe.schema import Recipe
 
@@ -47,6 +48,9 @@ _REFUSED = (ValueError, TypeError, ImportError, AttributeError, KeyError, NotImp
 def config_class(name: str) -> type[PeftConfig]:
     """The config class of a tuner by its name in small letters."""
     return PEFT_TYPE_TO_CONFIG_MAPPING[name.upper()]
+
+
+METHODS = tuple(TUNERS.values())
 
 
 def adapt(base: Base, recipe: Recipe, total_steps: int) -> Adapted:

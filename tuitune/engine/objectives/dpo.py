@@ -31,6 +31,8 @@ def configuration(given: Assignment) -> DPOConfig:
 class DpoTrainer(ComparingTrainer, DPOTrainer):
     """DPOTrainer on pairs of tokens."""
 
+    trains = ("dpo",)
+
     def __init__(self, given: Assignment) -> None:
         collate = partial(pad_pairs, pad_token_id=given.base.tokenizer.pad_token_id or 0)
         super().__init__(given, configuration(given), collate)

@@ -33,6 +33,8 @@ class KtoTrainer(ComparingTrainer, KTOTrainer):
     each batch pairs its own, so that every epoch has another order.
     """
 
+    trains = ("kto",)
+
     def __init__(self, given: Assignment) -> None:
         pad_token_id = given.base.tokenizer.pad_token_id or 0
         collate = partial(pad_labelled, pad_token_id=pad_token_id, most=given.recipe.data.max_length)

@@ -11,6 +11,8 @@ from tuitune.engine.objectives.averaged import AveragedTrainer, log_odds
 class OrpoTrainer(AveragedTrainer):
     """The loss of the chosen answer, and of the odds against the rejected one."""
 
+    trains = ("orpo",)
+
     def loss_of(self, chosen: Tensor, rejected: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         ratio = log_odds(chosen) - log_odds(rejected)
         return -chosen - self.beta * logsigmoid(ratio), {"log_odds_chosen": ratio}

@@ -24,6 +24,8 @@ def configuration(given: Assignment) -> RewardConfig:
 class RewardModelTrainer(ObjectiveTrainer, RewardTrainer):
     """RewardTrainer on pairs of tokens."""
 
+    trains = ("reward",)
+
     def __init__(self, given: Assignment) -> None:
         without_dropout(given.life.adapted.model)
         collate = partial(pad_answers, pad_token_id=given.base.model.config.get_text_config().pad_token_id)

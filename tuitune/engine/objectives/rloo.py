@@ -16,6 +16,8 @@ from tuitune.engine.objectives.trainer import Assignment
 class RlooTrainer(Generating, RLOOTrainer):
     """RLOOTrainer on prompts."""
 
+    trains = ("rloo",)
+
     def __init__(self, given: Assignment) -> None:
         with _one_adapter(given.life.adapted.model):
             super().__init__(given, RLOOConfig(**generation_arguments(given)))

@@ -61,6 +61,8 @@ class SftTrainer(ObjectiveTrainer, SFTTrainer):
     The loss reads nothing back from the device. Held-out loss is weighted by tokens, not by batches.
     """
 
+    trains = ("sft", "pretrain")
+
     of_tokens = True
 
     def __init__(self, given: Assignment) -> None:

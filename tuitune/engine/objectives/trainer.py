@@ -47,6 +47,8 @@ class ObjectiveTrainer(Durable):
     what it measures of a batch of held-out rows.
     """
 
+    trains: ClassVar[tuple[str, ...]]
+    """The objectives by name whose trainer it is."""
     recorder: TrainingLoop
     of_tokens: ClassVar[bool] = False
     """Whether its loss is a mean over tokens, so that there is a perplexity."""

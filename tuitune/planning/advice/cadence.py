@@ -34,7 +34,7 @@ _MOST_EPOCHS = 5.0
 """Epochs up to which more of them are offered; beyond, the model memorises the rows."""
 
 
-def few_steps_advice(now: Situation) -> Iterator[Advice]:
+def _few_steps(now: Situation) -> Iterator[Advice]:
     """A run that is over before it has learned anything, by its epochs: a number of steps that was set is meant."""
     if now.steps is None or now.recipe.training.max_steps or now.steps.count >= _TOO_FEW:
         return
@@ -48,7 +48,7 @@ def few_steps_advice(now: Situation) -> Iterator[Advice]:
     yield Advice("few-steps", "warning", "data.train", f"{message}; add rows")
 
 
-def warm_up_advice(now: Situation) -> Iterator[Advice]:
+def _warm_up(now: Situation) -> Iterator[Advice]:
     """A warm-up that takes much of the run, in which the rate climbs from 0: by its share, or as one step of a few."""
     training = now.recipe.training
     if now.steps is None or now.steps.sure == "up to" or training.schedule == "constant" or not training.warmup_ratio:
@@ -78,7 +78,7 @@ def _more_steps(recipe: Recipe) -> Iterator[dict[str, Any]]:
     yield from filter(None, changes)
 
 
-def cadence_advice(now: Situation) -> Iterator[Advice]:
+def _cadence(now: Situation) -> Iterator[Advice]:
     """Evaluations, samples and checkpoints at each epoch, where an epoch is only a few steps and there are many."""
     if now.steps is None or now.steps.per_epoch is None:
         return
@@ -98,3 +98,10 @@ def cadence_advice(now: Situation) -> Iterator[Advice]:
         every = math.ceil(total / _WANTED)
         message = f"an epoch is only {epoch}; {doing} every {every:,} steps is enough"
         yield Advice("cadence", "info", next(iter(named)), message, dict.fromkeys(named, every))
+
+
+RULES = (
+    _few_steps,
+    _warm_up,
+    _cadence,
+)

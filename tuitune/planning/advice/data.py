@@ -10,15 +10,22 @@ from tuitune.recipe.steps import held_out_rows
 from tuitune.shapes import SHAPES
 from tuitune.text import clean
 
+_LEAST_ROW = 8
+"""The least tokens that data.max_length takes."""
+
 _FEW_HELD_OUT = 5
 _ENOUGH_HELD_OUT = 10
 _MANY_EPOCHS = 5
 
 
-def data_advice(now: Situation) -> Iterator[Advice]:
-    """All advice on the data that applies."""
-    for rule in (_chat_template, _values, _held_out, _few_held_out, _few_rows, _repeats, _overfitting, _forgetting):
-        yield from rule(now)
+def _length(now: Situation) -> Iterator[Advice]:
+    facts = now.model.facts
+    longest = facts.max_positions if facts and not facts.fixed_positions else None
+    room = longest and longest - (now.recipe.longest - now.recipe.data.max_length)
+    if longest and room is not None and now.recipe.data.max_length > room:
+        message = f"{now.recipe.longest:,} tokens exceed the model's {longest:,}"
+        fix = {"data.max_length": room} if room >= _LEAST_ROW else None
+        yield Advice("length", "warning", "data.max_length", message, fix)
 
 
 def _chat_template(now: Situation) -> Iterator[Advice]:
@@ -99,3 +106,6 @@ def _forgetting(now: Situation) -> Iterator[Advice]:
             'of general data (general.jsonl = 0.15), or set adapter.method = "lora"'
         )
         yield Advice("forgetting", "info", "data.mix", message, {"adapter.method": "lora"})
+
+
+RULES = (_length, _chat_template, _values, _held_out, _few_held_out, _few_rows, _repeats, _overfitting, _forgetting)

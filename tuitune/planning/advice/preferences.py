@@ -21,7 +21,7 @@ _SLACK = 1.2
 """How far from that nothing is said: it is counted on the first rows alone."""
 
 
-def preference_advice(now: Situation) -> Iterator[Advice]:
+def _preferences(now: Situation) -> Iterator[Advice]:
     """All advice that applies to an objective that learns which answers are better."""
     objective = now.recipe.optimises
     if objective.prefers:
@@ -102,3 +102,6 @@ def _weights(now: Situation) -> Iterator[Advice]:
         counted = f"{good} of the first {good + bad} answers are good"
         message = f"{counted}; weigh {rarer} ones {better:g} times, so that both kinds count alike"
         yield Advice("label-balance", "info", f"objective.{key}", message, {f"objective.{key}": better})
+
+
+RULES = (_preferences,)

@@ -11,7 +11,7 @@ _FEW_ANSWERS = 4
 _LEAST_LENGTH = 2
 
 
-def reward_advice(now: Situation) -> Iterator[Advice]:
+def _rewards(now: Situation) -> Iterator[Advice]:
     """All advice that applies to an objective that learns from answers of the model's own."""
     if now.recipe.optimises.generates:
         for rule in (_warm_start, _answers, _floor, _length_alone, _dropout, _reference):
@@ -63,3 +63,6 @@ def _reference(now: Situation) -> Iterator[Advice]:
             "a frozen copy of the model is kept as the reference; an adapter needs none, and objective.kl = 0 neither"
         )
         yield Advice("reference", "info", "adapter.method", message, {"adapter.method": "lora"})
+
+
+RULES = (_rewards,)

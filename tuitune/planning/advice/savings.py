@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tuitune.hardware.model_facts import ModelFacts
-from tuitune.methods import LORA
+from tuitune.methods.lora import LORA
 from tuitune.planning.checks.situation import Advice, Situation
 from tuitune.planning.forecast.memory import TIGHT, Forecast, forecast
 from tuitune.recipe.overrides import with_values
@@ -24,7 +24,7 @@ class _Saving:
     total: int
 
 
-def memory_advice(now: Situation) -> Iterator[Advice]:
+def _memory(now: Situation) -> Iterator[Advice]:
     """A run that will not fit, or only just: every change that alone makes it fit, else all of them together."""
     if now.fit is None or now.forecast is None or now.model.facts is None or now.fit.share <= TIGHT:
         return
@@ -75,3 +75,6 @@ def _changes(recipe: Recipe, facts: ModelFacts) -> Iterator[tuple[str, dict[str,
         yield "LoRA instead of training every weight", lora
     elif recipe.quantization.bits != 4 and not (facts.quantized or recipe.method.support.bits.get(4)):
         yield "4-bit weights (QLoRA)", {"quantization.bits": 4}
+
+
+RULES = (_memory,)

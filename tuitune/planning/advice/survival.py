@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Literal
 
 from tuitune.hardware.session import Session
-from tuitune.planning.checks.situation import Advice
+from tuitune.planning.checks.situation import Advice, Situation
 from tuitune.planning.forecast.memory import CONTEXT, Forecast
 from tuitune.recipe.schema import Recipe
 from tuitune.text import clean
@@ -102,3 +102,10 @@ def _time(session: Session) -> Iterator[Advice]:
             "as on a login node; start it where there is no such limit"
         )
         yield Advice("cpu-time", "warning", _KEY, message)
+
+
+def _survival(now: Situation) -> Iterator[Advice]:
+    yield from survival(now.session, now.recipe, now.forecast)
+
+
+RULES = (_survival,)

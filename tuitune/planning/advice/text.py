@@ -10,7 +10,7 @@ _ENOUGH = 64
 """The rank below which LoRA falls clearly behind full training on plain text (arXiv 2405.09673, section 4)."""
 
 
-def text_advice(now: Situation) -> Iterator[Advice]:
+def _text(now: Situation) -> Iterator[Advice]:
     """All advice that applies to an objective that learns plain text."""
     if now.recipe.optimises.whole:
         for rule in (_instruct, _rank):
@@ -33,3 +33,6 @@ def _rank(now: Situation) -> Iterator[Advice]:
         message = f"plain text has more to learn than a style: rank {_ENOUGH} to 256 is usual for it"
         fix = {"adapter.rank": _ENOUGH, "adapter.alpha": 2 * _ENOUGH}
         yield Advice("rank-for-text", "info", "adapter.rank", message, fix)
+
+
+RULES = (_text,)

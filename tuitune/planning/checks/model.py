@@ -15,8 +15,8 @@ from tuitune.hardware.model_facts import ModelFacts, read_facts
 from tuitune.hardware.models import ADAPTER_CONFIG, cached_snapshot, locate, looks_like_hub_id, missing_parts
 from tuitune.hardware.weights import weigh
 from tuitune.hub import offline, proxy_problem
-from tuitune.methods import PREFIX as PREFIX_TUNING
 from tuitune.methods.lora import CORRECTING
+from tuitune.methods.prompts import PREFIX as PREFIX_TUNING
 from tuitune.paths import expanded, not_utf8
 from tuitune.planning.checks.libraries import gives_scores, trainable_quantization, writes
 from tuitune.planning.checks.remote import Remote, known

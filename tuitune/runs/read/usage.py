@@ -9,7 +9,8 @@ from typing import Any
 from tuitune.methods import RESULTS
 from tuitune.methods.descriptor import Result
 from tuitune.methods.lora import ADAPTER
-from tuitune.objectives import SFT, TRAINED
+from tuitune.objectives import TRAINED
+from tuitune.objectives.sft import SFT
 from tuitune.runs.store import files
 from tuitune.runs.store.directory import Run
 
