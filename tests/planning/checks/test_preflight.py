@@ -477,6 +477,8 @@ def test_learning_rates_that_are_fine(base: Path) -> None:
         ("learning-rate-low", {"adapter__method": "ia3"}),
         ("no-effect", {"adapter__method": "adalora", "adapter__dora": True}),
         ("no-effect", {"adapter__method": "ia3", "adapter__rank": 8}),
+        ("no-effect", {"objective__gamma": 2.0}),
+        ("no-effect", {"rewards__margin": 9}),
         ("lora-plus", {"adapter__lora_plus": 64.0, "training__learning_rate": 1e-2}),
         ("rank-large", {"adapter__method": "adalora", "adapter__initial_rank": 512}),
         ("ia3-targets", {"adapter__method": "ia3"}),

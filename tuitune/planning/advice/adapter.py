@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from tuitune.methods.ia3 import FEED_FORWARD, IA3
 from tuitune.planning.checks.situation import Advice, Situation
 from tuitune.planning.targets import EXPERT_PARAMETERS, expert_names
-from tuitune.recipe.settings import settings, without_effect
 from tuitune.units import bytes_text, count_text
 
 
@@ -23,15 +22,6 @@ def _rank(now: Situation) -> Iterator[Advice]:
     message = f"the adapter is too large: it has {sizes}. Rank {rank} is usual"
     fix = {f"adapter.{name}": value for name, value in usual.items()}
     yield Advice("rank-large", "warning", f"adapter.{key}", message, fix)
-
-
-def _of_another_method(now: Situation) -> Iterator[Advice]:
-    """What the recipe asks of its adapter, and its method does not have."""
-    idle = without_effect(now.recipe)
-    for one in settings():
-        if one.section == "adapter" and one.key in idle and one.of(now.recipe) != one.default:
-            message = f"has no effect with {now.recipe.method.title}: {idle[one.key]}"
-            yield Advice("no-effect", "info", one.key, message, {one.key: one.default})
 
 
 def _scaled_layers(now: Situation) -> Iterator[Advice]:
@@ -70,4 +60,4 @@ def _experts_in_16_bits(now: Situation) -> Iterator[Advice]:
     yield Advice("experts-16-bit", "warning", "quantization.bits", message)
 
 
-RULES = (_rank, _of_another_method, _scaled_layers, _experts, _experts_in_16_bits)
+RULES = (_rank, _scaled_layers, _experts, _experts_in_16_bits)
