@@ -169,6 +169,7 @@ def test_models_of_a_tenth_of_a_billion(carried: Carry, tmp_path: Path, kind: st
     size = {
         "vocab_size": 16_000, "hidden_size": 768, "intermediate_size": 2560, "num_hidden_layers": 12,
         "num_attention_heads": 12, "num_key_value_heads": 4, "head_dim": 64,
+        **({"moe_intermediate_size": 640} if kind == "qwen3_moe" else {}),
     }  # fmt: skip
     outcome = carried(model__id=str(save_model(tmp_path / kind, kind, **size)), adapter__targets=targets)
     assert outcome.code == 0, outcome.reason
