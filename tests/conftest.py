@@ -17,9 +17,25 @@ settings.register_profile("tuitune", max_examples=40, deadline=None, derandomize
 settings.load_profile("tuitune")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Have each worker begin at another folder: all collect all tests, and what one has compiled the others find."""
+    if "PYTEST_XDIST_WORKER" in os.environ and len(config.args) == 1 and Path(config.args[0]).is_dir():
+        number = int(os.environ["PYTEST_XDIST_WORKER"].removeprefix("gw"))
+        inside = [path for path in sorted(Path(config.args[0]).iterdir()) if _has_tests(path)]
+        first = number * len(inside) // int(os.environ["PYTEST_XDIST_WORKER_COUNT"])
+        config.args = [str(path) for path in (*inside[first:], *inside[:first])] or config.args
+
+
+def _has_tests(path: Path) -> bool:
+    return next(path.rglob("test_*.py"), None) is not None if path.is_dir() else path.match("test_*.py")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The screens first: their files are long, and the one that is begun last should be short."""
-    items.sort(key=lambda item: not item.nodeid.startswith("tests/tui/"))
+    """The screens first: their files are long, and the one that is begun last should be short.
+
+    In one order for all workers, wherever they have begun.
+    """
+    items.sort(key=lambda item: (not item.nodeid.startswith("tests/tui/"), str(item.path)))
 
 
 @pytest.fixture(scope="session", autouse=True)

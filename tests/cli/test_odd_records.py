@@ -167,7 +167,7 @@ unhurried = settings(
 
 
 @given(lines=lines, facts=facts)
-@settings(unhurried, max_examples=25)
+@settings(unhurried, max_examples=10)
 def test_any_journal_is_shown_and_hides_no_other_run(odd: Run, lines: Any, facts: Any) -> None:
     attempt(odd, lines, facts)
 

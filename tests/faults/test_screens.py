@@ -49,7 +49,9 @@ def shown_step(screen: Session, at_least: int) -> tuple[int, float]:
     return shown, max(seconds, screen.arrivals[-1][0])
 
 
-@pytest.mark.parametrize("blow", ["kill -9", "hang up", "kill -9 while it starts"])
+@pytest.mark.parametrize(
+    "blow", [pytest.param("kill -9", marks=pytest.mark.slow), "hang up", "kill -9 while it starts"]
+)
 def test_a_run_outlives_its_screen_and_the_next_one_attaches_at_once(run: Run, blow: str) -> None:
     trainer = engine_identity(run)
     with start() as screen:

@@ -41,11 +41,11 @@ sys.exit(supervisor.supervise(Run(Path(sys.argv[1])), options["command"], **opti
 
 
 def wait_for(condition: Callable[[], T], seconds: float = 30.0) -> T:
-    """The first true value of `condition`; fails after `seconds`."""
-    deadline = time.monotonic() + seconds
+    """The first true value of `condition`, which is asked for ever less often; fails after `seconds`."""
+    deadline, pause = time.monotonic() + seconds, 0.01
     while not (value := condition()):
         assert time.monotonic() < deadline, f"not within {seconds} s"
-        time.sleep(0.01)
+        time.sleep(pause := min(1.5 * pause, 0.05))
     return value
 
 

@@ -66,7 +66,8 @@ def test_local_names_become_absolute_and_others_stay(rows: Path) -> None:
     assert resolve_paths(Recipe(), rows.parent) == Recipe()
 
 
-def test_a_launched_run_is_at_work_when_it_is_returned(rows: Path) -> None:
+def test_a_launched_run_is_at_work_when_it_is_returned(rows: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    launch_stand_ins(monkeypatch, "train")
     before = os.umask(0)
     try:
         run = launch(recipe(train="rows.jsonl", eval=None))
@@ -76,7 +77,7 @@ def test_a_launched_run_is_at_work_when_it_is_returned(rows: Path) -> None:
     assert list_runs() == [run]
     assert document.read(run.recipe_file).data.train == str(rows)
     wait_for(lambda: events(run, "ended"), seconds=60)
-    assert derive(run)[0] in ("stopped", "failed")
+    assert derive(run)[0] == "stopped"
     for path in [run.path, *run.path.rglob("*")]:
         assert stat.S_IMODE(path.stat().st_mode) == (0o700 if path.is_dir() else 0o600), path
 

@@ -103,9 +103,12 @@ def wait_in_queue(run: Run, reason: str) -> None:
 
 
 async def until(pilot: Pilot[Any], condition: Callable[[], object | Awaitable[object]], seconds: float = 20.0) -> None:
-    """Let the app work until `condition()` holds; fails when it does not within `seconds`."""
-    deadline = time.monotonic() + seconds
+    """Let the app work until `condition()` holds; fails when it does not within `seconds`.
+
+    Looks ever less often, as to paint a whole screen keeps the processor from what the screen waits for.
+    """
+    deadline, pause = time.monotonic() + seconds, 0.01
     while not condition():
         assert time.monotonic() < deadline, f"the screen never came to show it:\n{shot_of(pilot.app).text}"
-        await asyncio.sleep(0.02)
+        await asyncio.sleep(pause := min(2 * pause, 0.16))
         await pilot.pause()

@@ -60,6 +60,9 @@ MORE: list[tuple[str, dict[str, Any]]] = [
     ("gemma3-4b", FP16),
     ("llama-8b", IA3),
     ("phi3-mini", NF4),
+    ("llama-8b", NF4 | CHECKPOINTING),
+    ("mixtral-8x7b", NF4 | CHECKPOINTING),
+    ("qwen3-30b-a3b", {}),
 ]
 
 
@@ -68,13 +71,10 @@ MORE: list[tuple[str, dict[str, Any]]] = [
     [
         ("llama-8b", {}),
         ("llama-1b", ON_CPU),
-        ("llama-8b", NF4 | CHECKPOINTING),
         ("llama-8b", DORA | NF4 | CHECKPOINTING),
         ("llama-8b", OLD | CHECKPOINTING),
         ("gemma2-9b", CHECKPOINTING),
-        ("mixtral-8x7b", NF4 | CHECKPOINTING),
         ("mixtral-8x7b", NF4 | CHECKPOINTING | WITH_EXPERTS["mixtral-8x7b"]),
-        ("qwen3-30b-a3b", {}),
         ("llama-8b", ADALORA | DROPOUT),
         ("qwen3-8b", IA3 | CHECKPOINTING),
         ("llama-8b", EVERY_WEIGHT),

@@ -11,6 +11,7 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input
 
+from tests.runs.harness import launch_stand_ins
 from tests.tui.conftest import MakeRun, until, write_events
 from tests.tui.payloads import shot_of
 from tuitune.runs.read.state import derive
@@ -281,7 +282,8 @@ async def test_a_damaged_recipe_is_reported_not_opened(make_run: MakeRun) -> Non
         await shown(pilot, "Its recipe cannot be read")
 
 
-async def test_the_demo_starts_a_run_and_opens_its_monitor() -> None:
+async def test_the_demo_starts_a_run_and_opens_its_monitor(monkeypatch: pytest.MonkeyPatch) -> None:
+    launch_stand_ins(monkeypatch, "train")
     async with TuituneApp().run_test(size=(120, 36)) as pilot:
         await shown(pilot, "No runs yet")
         await pilot.press("D")

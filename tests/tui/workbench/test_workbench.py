@@ -21,7 +21,7 @@ from tuitune.tui.workbench.screen import WorkbenchScreen
 from tuitune.views.draft import Draft
 
 SHARED = Path(__file__).resolve().parents[4] / "shared/data"
-SIZES = [(80, 24), (120, 36), (200, 60)]
+SIZES = [(80, 24), *(pytest.param(size, marks=pytest.mark.slow) for size in [(120, 36), (200, 60)])]
 ANSWER = {"instruction": "Name a colour.", "input": "", "output": "Blue."}
 SHAPES = {
     "alpaca": [ANSWER],
