@@ -149,8 +149,8 @@ def test_evaluating_first_does_not_change_how_4_bit_weights_train(carried: Carry
     ("kind", "targets"),
     [
         *((kind, "all-linear") for kind in ARCHITECTURES if kind != "llama"),
-        ("qwen2", PRESET_B),
-        ("gemma2", PRESET_B),
+        pytest.param("qwen2", PRESET_B, marks=pytest.mark.slow),
+        pytest.param("gemma2", PRESET_B, marks=pytest.mark.slow),
         ("phi3", PRESET_B),
     ],
     ids=str,

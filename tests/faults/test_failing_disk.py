@@ -74,7 +74,7 @@ def test_a_full_disk_at_one_write(experiment: Experiment, found: list[Call], tmp
     calls = moments(found, WRITES)
     of_checkpoints = one_of_each_file([call for call in calls if saves_a_checkpoint(call)])
     assert len(of_checkpoints) >= 8
-    for call in spread(of_checkpoints, 2):
+    for call in spread(of_checkpoints, 1):
         assert fail_once(experiment, call, "ENOSPC", tmp_path / "trace") == "finished", call
     for call in spread(one_of_each_file([call for call in calls if not saves_a_checkpoint(call)]), 1):
         fail_once(experiment, call, "ENOSPC", tmp_path / "trace")

@@ -41,7 +41,7 @@ def test_an_event_that_does_not_fit_is_recorded_all_the_same(number: int, tmp_pa
     assert derive(run) == ("finished", "")
 
 
-@pytest.mark.parametrize("number", [1, len(EVENTS)])
+@pytest.mark.parametrize("number", [pytest.param(1, marks=pytest.mark.slow), len(EVENTS)])
 def test_an_event_that_cannot_be_synced_ends_nothing(number: int, tmp_path: Path) -> None:
     run = live_with(f"fdatasync:error=EIO:when={number}", tmp_path / "trace")
     assert derive(run) == ("finished", "")

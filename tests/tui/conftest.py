@@ -112,3 +112,16 @@ async def until(pilot: Pilot[Any], condition: Callable[[], object | Awaitable[ob
         assert time.monotonic() < deadline, f"the screen never came to show it:\n{shot_of(pilot.app).text}"
         await asyncio.sleep(pause := min(2 * pause, 0.16))
         await pilot.pause()
+
+
+async def shows(pilot: Pilot[Any], *texts: str, seconds: float = 20.0) -> str:
+    """Wait until all of `texts` are on the screen; what is on it then."""
+    seen = ""
+
+    def all_are_there() -> bool:
+        nonlocal seen
+        seen = shot_of(pilot.app).text
+        return all(text in seen for text in texts)
+
+    await until(pilot, all_are_there, seconds)
+    return seen

@@ -80,6 +80,11 @@ async def shown_harmlessly(pilot: Pilot[Any], *payloads: str) -> None:
 
 WIDE = (160, 30)
 """Columns and lines, where texts are shown one at a time: a screen that shows all of them takes longer to paint."""
+SOME = list(PAYLOADS.values())[::3]
+"""Texts of every kind, where they are shown one at a time; tests/test_text.py has what becomes of each."""
+ONE_AT_A_TIME = pytest.mark.parametrize(
+    "payloads", [pytest.param(SOME, id="some"), pytest.param([*PAYLOADS.values()], id="all", marks=pytest.mark.slow)]
+)
 
 
 @pytest.fixture
@@ -101,9 +106,10 @@ async def test_the_list_of_runs(pilot: Pilot[Any]) -> None:
     await shown_harmlessly(pilot, *PAYLOADS.values())
 
 
+@ONE_AT_A_TIME
 @pytest.mark.parametrize("pilot", [WIDE], indirect=True)
-async def test_the_line_about_the_run_under_the_cursor_and_the_machine(pilot: Pilot[Any]) -> None:
-    for payload in PAYLOADS.values():
+async def test_the_line_about_the_run_under_the_cursor_and_the_machine(pilot: Pilot[Any], payloads: list[str]) -> None:
+    for payload in payloads:
         line = RunLine(Run(Path("/runs/one")), "failed", reason=payload)
         pilot.app.screen.post_message(RunsScreen.Listed([line]))
         assert isinstance(pilot.app.screen, RunsScreen)
@@ -111,9 +117,10 @@ async def test_the_line_about_the_run_under_the_cursor_and_the_machine(pilot: Pi
         await shown_harmlessly(pilot, payload, f"{payload} · /runs/one")
 
 
+@ONE_AT_A_TIME
 @pytest.mark.parametrize("pilot", [WIDE], indirect=True)
-async def test_news_of_runs(pilot: Pilot[Any]) -> None:
-    for number, payload in enumerate(list(PAYLOADS.values())[::3]):
+async def test_news_of_runs(pilot: Pilot[Any], payloads: list[str]) -> None:
+    for number, payload in enumerate(payloads):
         at_work = RunLine(Run(Path(f"/runs/{number}")), "training", live=True, created_at=1.0)
         alarmed = replace(at_work, alerts=1, alert=payload)
         ended = replace(alarmed, state="failed", live=False, reason=payload, ended_at=2.0)
@@ -142,9 +149,12 @@ class Saving(SaveDialog):
         return None
 
 
+@ONE_AT_A_TIME
 @pytest.mark.parametrize("kind", [Launching, Saving])
-async def test_what_is_about_to_be_launched_or_saved(pilot: Pilot[Any], kind: type[Checking[Any]]) -> None:
-    payloads = {payload: payload.encode("utf-8", "ignore").decode() for payload in PAYLOADS.values()}
+async def test_what_is_about_to_be_launched_or_saved(
+    pilot: Pilot[Any], kind: type[Checking[Any]], payloads: list[str]
+) -> None:
+    payloads = {payload: payload.encode("utf-8", "ignore").decode() for payload in payloads}
     advice = [Advice("one", "warning", "", payload) for payload in payloads]
     recipes = [_unchecked(text) for text in payloads.values()]
     run, changed = Run(Path("/runs/one")), {"model.id": "", "run.notify": ""}
@@ -184,9 +194,10 @@ async def test_a_question(pilot: Pilot[Any]) -> None:
     await shown_harmlessly(pilot, *PAYLOADS.values())
 
 
+@ONE_AT_A_TIME
 @pytest.mark.parametrize("pilot", [WIDE], indirect=True)
-async def test_a_title_of_a_window(pilot: Pilot[Any]) -> None:
-    for payload in PAYLOADS.values():
+async def test_a_title_of_a_window(pilot: Pilot[Any], payloads: list[str]) -> None:
+    for payload in payloads:
         pilot.app.push_screen(Confirm(payload, "Really?"))
         await shown_harmlessly(pilot, payload)
         pilot.app.pop_screen()
@@ -207,9 +218,10 @@ async def test_a_choice(pilot: Pilot[Any]) -> None:
         pilot.app.pop_screen()
 
 
+@ONE_AT_A_TIME
 @pytest.mark.parametrize("pilot", [WIDE], indirect=True)
-async def test_a_notice(pilot: Pilot[Any]) -> None:
-    for payload in PAYLOADS.values():
+async def test_a_notice(pilot: Pilot[Any], payloads: list[str]) -> None:
+    for payload in payloads:
         pilot.app.clear_notifications()
         pilot.app.notify(payload, title=payload, timeout=30, markup=True)
         pilot.app.screen.notify(f"{payload} ", title=payload, timeout=30)
@@ -217,10 +229,11 @@ async def test_a_notice(pilot: Pilot[Any]) -> None:
         await shown_harmlessly(pilot, payload)
 
 
+@ONE_AT_A_TIME
 @pytest.mark.parametrize("pilot", [WIDE], indirect=True)
-async def test_titles(pilot: Pilot[Any]) -> None:
+async def test_titles(pilot: Pilot[Any], payloads: list[str]) -> None:
     pane = pilot.app.query_one(Pane)
-    for payload in PAYLOADS.values():
+    for payload in payloads:
         pilot.app.title = pilot.app.sub_title = payload
         pane.set_title(payload, payload)
         await shown_harmlessly(pilot, payload)
@@ -308,7 +321,12 @@ def test_ascii_takes_the_same_room(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "payload", [CONTROL_PAYLOADS["clipboard, ended by ST"], MARKUP_PAYLOADS["action"], "\x1b[>c\u202e"]
+    "payload",
+    [
+        pytest.param(CONTROL_PAYLOADS["clipboard, ended by ST"], marks=pytest.mark.slow),
+        MARKUP_PAYLOADS["action"],
+        "\x1b[>c\u202e",
+    ],
 )
 def test_a_report_of_an_unexpected_error_is_inert(payload: str) -> None:
     code = f"""

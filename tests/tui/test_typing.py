@@ -36,7 +36,7 @@ TEXTS = {
     "a long prompt": "begins " + "and asks for one thing more " * 10 + "ends?",
     "wide characters": "始まり" + "端末の幅を越える長い文" * 12 + "終わり",
 }
-WIDTHS = (80, 200)
+WIDTHS = (80, pytest.param(200, marks=pytest.mark.slow))
 DIALOGS: dict[str, Callable[[], Screen[Any]]] = {
     "ask": lambda: AskLine("Save", "Write it to:"),
     "confirm": lambda: Confirm("Delete?", "Gone for good.", word="word"),

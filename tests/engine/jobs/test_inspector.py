@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -46,8 +45,8 @@ class Talk:
 
 
 @pytest.fixture
-def talk() -> Iterator[Talk]:
-    command = [sys.executable, "-P", "-m", "tuitune.engine", "inspect"]
+def talk(warm_python: Path) -> Iterator[Talk]:
+    command = [str(warm_python), "-P", "-m", "tuitune.engine", "inspect"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=SPAWN) as process:
         try:
             yield Talk(process)

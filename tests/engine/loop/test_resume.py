@@ -75,6 +75,36 @@ LENGTH: dict[str, Any] = {
     "training__max_steps": 8, "training__learning_rate": 0.01, "training__warmup_ratio": 0.25,
     "checkpoints__every": 1, "checkpoints__keep": 100, "evaluation__every": 4,
 }  # fmt: skip
+TWO_BATCHES: dict[str, Any] = {"training__accumulation": 2}
+
+
+@pytest.fixture(scope="module")
+def eight_steps(tmp_path_factory: pytest.TempPathFactory, tiny: Path, chats: Path) -> Run:
+    """A run of eight steps that is over."""
+    from tuitune.engine.worker import carry_out
+
+    values = {**LENGTH, **TWO_BATCHES, "training__batch_size": 2, "data__max_length": 64,
+              "adapter__rank": 4, "model__id": str(tiny), "data__train": str(chats)}  # fmt: skip
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TUITUNE_HOME", str(tmp_path_factory.mktemp("home")))
+        run = create(apply(Recipe(), assignments(values)))
+        assert carry_out(run.path) == 0
+    return run
+
+
+@pytest.fixture
+def whole(eight_steps: Run, home: Path) -> Run:
+    """A copy of it that may be changed."""
+    (home / "runs").mkdir(parents=True)
+    copy = Run(home / "runs" / eight_steps.path.name)
+    shutil.copytree(eight_steps.path, copy.path)
+    return copy
+
+
+@pytest.fixture
+def half_way(whole: Run) -> Run:
+    """A run of eight steps, cut off after the fourth."""
+    return cut_off_after(4, whole, "cut")
 
 
 @pytest.fixture
@@ -216,10 +246,9 @@ def test_a_signal_to_the_whole_group_spares_the_data_workers(prepared: Callable[
 
 
 def test_a_pause_in_the_last_evaluation_leaves_the_result_to_the_next_life(
-    carried: Carry, prepared: Callable[..., Run], again: Again
+    eight_steps: Run, prepared: Callable[..., Run], again: Again
 ) -> None:
-    whole = carried(**LENGTH)
-    run = prepared(**LENGTH)
+    run = prepared(**LENGTH, **TWO_BATCHES)
     engine = fork(run, at=says("evaluating on", after="step 8 "), do=lambda: hit(signal.SIGSTOP))
     os.waitid(os.P_PID, engine.pid, os.WSTOPPED)
     engine.ask("pause")
@@ -228,7 +257,7 @@ def test_a_pause_in_the_last_evaluation_leaves_the_result_to_the_next_life(
     paused = engine.end()
     assert (paused.code, paused.records("end")[-1]["outcome"]) == (4, "paused") and not run.adapter.exists()
     assert again(run).code == 0
-    assert_same(whole.run, run)
+    assert_same(eight_steps, run)
 
 
 @pytest.mark.parametrize("place", [pytest.param("checkpoints/.staging", marks=pytest.mark.slow), ".adapter"])
@@ -282,9 +311,8 @@ def test_a_run_without_a_checkpoint_begins_again(carried: Carry, again: Again) -
         assert [record.get("label") for record in records].count("base") == 1
 
 
-def test_a_damaged_checkpoint_is_passed_over_and_said(carried: Carry, again: Again) -> None:
-    whole = carried(**LENGTH)
-    run = cut_off_after(4, whole.run, "cut")
+def test_a_damaged_checkpoint_is_passed_over_and_said(eight_steps: Run, half_way: Run, again: Again) -> None:
+    run = half_way
     weights = run.checkpoints / "step-000004" / "adapter_model.safetensors"
     content = weights.read_bytes()
     weights.write_bytes(content[: len(content) // 2] + bytes(len(content) - len(content) // 2))
@@ -294,15 +322,14 @@ def test_a_damaged_checkpoint_is_passed_over_and_said(carried: Carry, again: Aga
     assert [(Path(one["path"]).name, "adapter_model" in one["reason"]) for one in record["skipped"]] == [
         ("step-000004", True)
     ]
-    assert_same(whole.run, run)
+    assert_same(eight_steps, run)
     assert all(checkpoints.verify(checkpoint) == "" for checkpoint in checkpoints.listing(run))
 
 
-def test_a_run_that_is_done_is_only_measured_and_saved(carried: Carry, again: Again) -> None:
-    whole = carried(**LENGTH)
-    before, card = result(whole.run), (whole.run.adapter / "README.md").read_text()
-    (whole.run.adapter / "stale").write_text("of an earlier life")
-    resumed = again(whole.run)
+def test_a_run_that_is_done_is_only_measured_and_saved(whole: Run, again: Again) -> None:
+    before, card = result(whole), (whole.adapter / "README.md").read_text()
+    (whole.adapter / "stale").write_text("of an earlier life")
+    resumed = again(whole)
     assert resumed.code == 0 and result(resumed.run) == before
     assert [record["step"] for record in resumed.records("step")] == list(range(1, 9))
     (record,) = resumed.records("resumed")
@@ -312,41 +339,17 @@ def test_a_run_that_is_done_is_only_measured_and_saved(carried: Carry, again: Ag
     assert not [path.name for path in resumed.run.path.iterdir() if path.name.startswith(".")]
 
 
-def test_what_a_kill_left_behind_is_cleared_up(carried: Carry, again: Again) -> None:
-    whole = carried(**LENGTH)
-    run = cut_off_after(4, whole.run, "cut")
+def test_what_a_kill_left_behind_is_cleared_up(eight_steps: Run, half_way: Run, again: Again) -> None:
+    run = half_way
     for debris in (run.checkpoints / ".staging", run.checkpoints / ".trash-step-000001-17", run.path / ".adapter"):
         debris.mkdir()
         (debris / "optimizer.pt").write_bytes(b"half of i")
     assert again(run).code == 0
-    assert_same(whole.run, run)
+    assert_same(eight_steps, run)
     assert [path for path in (*run.checkpoints.iterdir(), *run.path.iterdir()) if path.name.startswith(".")] == []
 
 
 # ---- what is not the same any more
-
-
-@pytest.fixture(scope="module")
-def eight_steps(tmp_path_factory: pytest.TempPathFactory, tiny: Path, chats: Path) -> Run:
-    """A run of eight steps that is over."""
-    from tuitune.engine.worker import carry_out
-
-    values = {**LENGTH, "training__accumulation": 2, "training__batch_size": 2, "data__max_length": 64,
-              "adapter__rank": 4, "model__id": str(tiny), "data__train": str(chats)}  # fmt: skip
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("TUITUNE_HOME", str(tmp_path_factory.mktemp("home")))
-        run = create(apply(Recipe(), assignments(values)))
-        assert carry_out(run.path) == 0
-    return run
-
-
-@pytest.fixture
-def half_way(eight_steps: Run, home: Path) -> Run:
-    """A run of eight steps, cut off after the fourth."""
-    (home / "runs").mkdir(parents=True)
-    copy = Run(home / "runs" / eight_steps.path.name)
-    shutil.copytree(eight_steps.path, copy.path)
-    return cut_off_after(4, copy, "cut")
 
 
 def reasons(outcome: Outcome) -> str:
@@ -360,9 +363,13 @@ def reasons(outcome: Outcome) -> str:
     ("changes", "words"),
     [
         ({"training__batch_size": 1, "training__accumulation": 4}, "1 × 4 instead of 2 × 2: the same rows"),
-        ({"training__batch_size": 4}, "8 rows instead of 4"),
-        ({"training__max_steps": 12}, "12 steps long instead of 8"),
-        ({"training__optimizer": "sgd", "training__schedule": "linear"}, "training.optimizer was adamw_torch_fused"),
+        pytest.param({"training__batch_size": 4}, "8 rows instead of 4", marks=pytest.mark.slow),
+        pytest.param({"training__max_steps": 12}, "12 steps long instead of 8", marks=pytest.mark.slow),
+        pytest.param(
+            {"training__optimizer": "sgd", "training__schedule": "linear"},
+            "training.optimizer was adamw_torch_fused",
+            marks=pytest.mark.slow,
+        ),
         ({"training__learning_rate": 0.002, "training__weight_decay": 0.1}, "training.learning_rate was 0.01 and is"),
         ({"data__loss_on": "all"}, "the rows or their order have changed"),
         ({"training__workers": 1, "training__log_every": 2, "checkpoints__every": 8, "run__notes": "more"}, ""),

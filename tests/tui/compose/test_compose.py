@@ -101,7 +101,7 @@ async def test_on_a_tall_screen_the_sections_are_one_list_and_the_cursor_says_wh
         assert {"Run", "Review"} <= set(text_of(pilot).splitlines()[0].split()), "every section in 80 columns"
 
 
-@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("size", [(80, 24), pytest.param((120, 36), marks=pytest.mark.slow)])
 async def test_rank_and_learning_rate_are_edited_in_place(size: tuple[int, int]):
     async with composing(size=size) as (pilot, screen):
         await enter(pilot, screen, "adapter.rank", "64")

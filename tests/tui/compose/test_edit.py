@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
-from tests.tui.conftest import MakeRun, until, write_events
+from tests.tui.conftest import MakeRun, shows, until, write_events
 from tests.tui.payloads import shot_of
 from tuitune.recipe.document import read
 from tuitune.recipe.schema import Recipe
@@ -26,10 +26,6 @@ def text_of(pilot: Pilot[Any]) -> str:
     return shot_of(pilot.app).text
 
 
-async def shown(pilot: Pilot[Any], *texts: str, seconds: float = 20.0) -> None:
-    await until(pilot, lambda: all(text in text_of(pilot) for text in texts), seconds)
-
-
 @pytest.fixture
 def waiting(make_run: MakeRun) -> Run:
     return make_run(
@@ -40,7 +36,7 @@ def waiting(make_run: MakeRun) -> Run:
 @contextlib.asynccontextmanager
 async def editing(size: tuple[int, int] = (120, 36)) -> AsyncIterator[tuple[Pilot[Any], EditScreen]]:
     async with TuituneApp().run_test(size=size, notifications=True) as pilot:
-        await shown(pilot, "night")
+        await shows(pilot, "night")
         await pilot.press("e")
         await until(pilot, lambda: isinstance(pilot.app.screen, EditScreen))
         screen = pilot.app.screen
@@ -62,7 +58,7 @@ def answer(run: Run, *, ok: bool, message: str = "") -> None:
 
 async def save(pilot: Pilot[Any]) -> None:
     await pilot.press("L")
-    await shown(pilot, "Save to night", "Enter save", seconds=20)
+    await shows(pilot, "Save to night", "Enter save", seconds=20)
 
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 36)])
@@ -76,14 +72,14 @@ async def test_only_what_was_changed_is_sent_and_the_answer_is_waited_for(waitin
         assert "8 → 12" in text
         assert "none → 40" in text
         await pilot.press("enter")
-        await shown(pilot, "Waiting for the run to accept")
+        await shows(pilot, "Waiting for the run to accept")
         await until(pilot, lambda: request_of(waiting))
         request = request_of(waiting)
         assert request is not None
         assert request["verb"] == "edit"
         assert request["arguments"]["changes"] == {"adapter.rank": 12, "data.limit": 40}
         answer(waiting, ok=True)
-        await shown(pilot, "night: changes saved")
+        await shows(pilot, "night: changes saved")
         assert getattr(pilot.app.screen, "NAME", "") == "runs"
 
 
@@ -94,7 +90,7 @@ async def test_a_run_that_started_meanwhile_is_left_as_it_was(waiting: Run) -> N
         before = waiting.recipe_file.read_bytes()
         write_events(waiting, "training", "")
         await pilot.press("enter")
-        await shown(pilot, "Not saved.", "The draft is unchanged")
+        await shows(pilot, "Not saved.", "The draft is unchanged")
         assert waiting.recipe_file.read_bytes() == before
         await pilot.press("escape")
         await until(pilot, lambda: pilot.app.screen is screen)
@@ -109,7 +105,7 @@ async def test_a_run_that_starts_before_it_answers_says_so(waiting: Run) -> None
         await until(pilot, lambda: request_of(waiting))
         write_events(waiting, "training", "")
         answer(waiting, ok=False, message="it has started")
-        await shown(pilot, "Not saved.", "nothing was changed", "it has started")
+        await shows(pilot, "Not saved.", "nothing was changed", "it has started")
 
 
 async def test_what_is_wrong_is_not_sent(waiting: Run) -> None:
@@ -117,7 +113,7 @@ async def test_what_is_wrong_is_not_sent(waiting: Run) -> None:
         screen.draft.set_text("adapter.rank", "lots")
         screen.changed()
         await pilot.press("L")
-        await shown(pilot, "Not saved: 1 error to fix")
+        await shows(pilot, "Not saved: 1 error to fix")
         assert screen.composing.section == "review"
         assert request_of(waiting) is None
 
@@ -125,7 +121,7 @@ async def test_what_is_wrong_is_not_sent(waiting: Run) -> None:
 async def test_nothing_changed_is_said(waiting: Run) -> None:
     async with editing() as (pilot, _screen):
         await pilot.press("L")
-        await shown(pilot, "No changes yet")
+        await shows(pilot, "No changes yet")
 
 
 async def test_changes_are_not_lost_unasked_and_the_draft_of_a_new_run_is_left_alone(waiting: Run) -> None:

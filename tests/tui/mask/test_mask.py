@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
-from tests.tui.conftest import until
+from tests.tui.conftest import shows, until
 from tests.tui.payloads import assert_inert, assert_literal, shot_of
 from tests.views.stand_in_inspector import COMMAND
 from tuitune.data.sources.rows import Row, mark
@@ -67,10 +67,6 @@ async def inspecting(
 
 def text_of(pilot: Pilot[Any]) -> str:
     return shot_of(pilot.app).text
-
-
-async def shows(pilot: Pilot[Any], *texts: str) -> None:
-    await until(pilot, lambda: all(text in text_of(pilot) for text in texts), 15)
 
 
 async def notices(pilot: Pilot[Any], text: str) -> None:

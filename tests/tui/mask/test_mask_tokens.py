@@ -102,7 +102,9 @@ async def viewing(row: TokenizedRow, size: tuple[int, int] = (80, 24)) -> AsyncI
         yield pilot, view
 
 
-@pytest.mark.parametrize("size", [(80, 24), (120, 36), (200, 60)])
+@pytest.mark.parametrize(
+    "size", [(80, 24), *(pytest.param(size, marks=pytest.mark.slow) for size in [(120, 36), (200, 60)])]
+)
 async def test_the_cursor_reaches_every_token_and_stays_in_sight(home: object, size: tuple[int, int]) -> None:
     async with viewing(row_of(900, kept=700), size) as (pilot, view):
         assert view.current == 0

@@ -6,6 +6,7 @@ from typing import Any
 
 from textual.pilot import Pilot
 
+from tests.tui import conftest
 from tests.tui.conftest import until
 from tests.tui.payloads import shot_of
 from tuitune.runs.control import intake
@@ -32,8 +33,7 @@ async def shows(pilot: Pilot[Any], *wanted: str) -> str:
     for found in pilot.app.screen_stack:
         if isinstance(found, MonitorScreen):
             found.look_again()
-    await until(pilot, lambda: all(part in text(pilot) for part in wanted), 10)
-    return text(pilot)
+    return await conftest.shows(pilot, *wanted, seconds=10)
 
 
 async def reads(pilot: Pilot[Any], step: int) -> None:

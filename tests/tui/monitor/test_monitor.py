@@ -371,7 +371,9 @@ async def test_a_journal_that_was_cut_short_is_read_anew(make_run: MakeRun) -> N
         await until(pilot, lambda: len(chart.plot.lines[0].values) == 10)
 
 
-@pytest.mark.parametrize("start", range(0, len(PAYLOADS), 12))
+@pytest.mark.parametrize(
+    "start", [0, *(pytest.param(start, marks=pytest.mark.slow) for start in (12, 24)), 36], ids=str
+)
 async def test_foreign_text_is_inert_everywhere(make_run: MakeRun, start: int) -> None:
     payloads = list(PAYLOADS.values())[start : start + 12]
     run = make_run("triage", state="failed", reason=payloads[0])

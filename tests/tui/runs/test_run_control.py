@@ -9,7 +9,7 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input
 
-from tests.tui.conftest import MakeRun, until
+from tests.tui.conftest import MakeRun, shows, until
 from tests.tui.payloads import shot_of
 from tuitune.runs.control import spool
 from tuitune.runs.queue import order, waiting_list
@@ -27,10 +27,6 @@ def text_of(pilot: Pilot[Any]) -> str:
     return shot_of(pilot.app).text
 
 
-async def shown(pilot: Pilot[Any], *texts: str, seconds: float = 20.0) -> None:
-    await until(pilot, lambda: all(text in text_of(pilot) for text in texts), seconds)
-
-
 def requests(run: Run) -> list[dict[str, Any]]:
     return [json.loads(file.read_text()) for file in run.control.glob("*.json")]
 
@@ -45,7 +41,7 @@ def answer(run: Run, *, ok: bool, message: str = "") -> None:
 
 
 async def on_list(pilot: Pilot[Any], name: str, keys: str) -> None:
-    await shown(pilot, name)
+    await shows(pilot, name)
     await pilot.press(*keys)
 
 
@@ -56,7 +52,7 @@ async def test_pause_needs_no_question_and_says_what_will_happen(make_run: MakeR
         await until(pilot, lambda: requests(run))
         assert requests(run)[0]["verb"] == "pause"
         answer(run, ok=True)
-        await shown(pilot, "working saves a checkpoint", "frees its device")
+        await shows(pilot, "working saves a checkpoint", "frees its device")
 
 
 async def test_a_refusal_is_told(make_run: MakeRun) -> None:
@@ -65,7 +61,7 @@ async def test_a_refusal_is_told(make_run: MakeRun) -> None:
         await on_list(pilot, "working", "P")
         await until(pilot, lambda: requests(run))
         answer(run, ok=False, message="the disk is full")
-        await shown(pilot, "working: pause was refused", "the disk is full")
+        await shows(pilot, "working: pause was refused", "the disk is full")
         assert "saves a checkpoint" not in text_of(pilot)
 
 
@@ -73,9 +69,9 @@ async def test_kill_says_what_each_step_does_and_wants_the_name(make_run: MakeRu
     run = make_run("stubborn", state="training", steps=5, total=90)
     async with TuituneApp().run_test(size=(80, 24), notifications=True) as pilot:
         await on_list(pilot, "stubborn", "K")
-        await shown(pilot, "Kill stubborn?", "First it is asked to save", "Then its processes", "Then they get SIGKILL")
+        await shows(pilot, "Kill stubborn?", "First it is asked to save", "Then its processes", "Then they get SIGKILL")
         await pilot.press(*"stub", "enter")
-        await shown(pilot, "No match")
+        await shows(pilot, "No match")
         assert not requests(run)
         await pilot.press(*"born", "enter")
         await until(pilot, lambda: requests(run))
@@ -85,7 +81,7 @@ async def test_kill_says_what_each_step_does_and_wants_the_name(make_run: MakeRu
             events.append(event="kill", rung="ask", seconds=20.0, next="terminate", message="asked to end")
         await until(pilot, lambda: not pilot.app.screen.why_disabled("kill"))  # type: ignore[attr-defined]
         await pilot.press("K")
-        await shown(pilot, "Kill stubborn at once?")
+        await shows(pilot, "Kill stubborn at once?")
         await pilot.press(*"stubborn", "enter")
         await until(pilot, lambda: requests(run))
         assert requests(run)[0]["arguments"] == {"now": True}
@@ -95,12 +91,12 @@ async def test_a_finished_run_asks_how_far_to_go(make_run: MakeRun) -> None:
     make_run("done", state="finished", recipe={"training": {"epochs": 2.0}})
     async with TuituneApp().run_test(size=(80, 24), notifications=True) as pilot:
         await on_list(pilot, "done", "r")
-        await shown(pilot, "Train further", "Epochs in total (2 done)")
+        await shows(pilot, "Train further", "Epochs in total (2 done)")
         assert pilot.app.screen.query_one(Input).value == "4"
         await pilot.press("ctrl+u", "1", "enter")
-        await shown(pilot, "2 already done: enter more")
+        await shows(pilot, "2 already done: enter more")
         await pilot.press("ctrl+u", *"many", "enter")
-        await shown(pilot, "expected a number")
+        await shows(pilot, "expected a number")
         await pilot.press("escape")
         await until(pilot, lambda: getattr(pilot.app.screen, "NAME", "") == "runs")
 
@@ -109,7 +105,7 @@ async def test_a_run_with_a_limit_of_steps_asks_for_steps(make_run: MakeRun) -> 
     make_run("done", state="finished", recipe={"training": {"max_steps": 30}})
     async with TuituneApp().run_test(size=(80, 24)) as pilot:
         await on_list(pilot, "done", "r")
-        await shown(pilot, "Max steps in total (30 done)")
+        await shows(pilot, "Max steps in total (30 done)")
         assert pilot.app.screen.query_one(Input).value == "60"
 
 
@@ -119,7 +115,7 @@ async def test_resume_starts_the_next_life_at_once(make_run: MakeRun) -> None:
         await on_list(pilot, "stopped-short", "r")
         try:
             await until(pilot, lambda: derive(run)[0] not in AT_REST, 20)
-            await shown(pilot, "stopped-short resumes when", seconds=20)
+            await shows(pilot, "stopped-short resumes when", seconds=20)
         finally:
             if derive(run)[0] not in AT_REST:
                 spool.request(run, "kill", {"now": True})
@@ -149,7 +145,7 @@ async def test_what_cannot_be_done_says_why(make_run: MakeRun, key: str, state: 
     before = run.events_file.read_bytes() if run.events_file.exists() else b""
     async with TuituneApp().run_test(size=(120, 36), notifications=True) as pilot:
         await on_list(pilot, "subject", key)
-        await shown(pilot, reason)
+        await shows(pilot, reason)
     assert not requests(run)
     assert (run.events_file.read_bytes() if run.events_file.exists() else b"") == before
 
@@ -164,7 +160,7 @@ async def test_waiting_runs_stand_in_the_order_of_the_queue_with_place_and_reaso
     make_run("ended-one", state="finished")
     make_run("second", state="queued", waits=WAITS)
     async with TuituneApp().run_test(size=(120, 36)) as pilot:
-        await shown(pilot, "1 running · 2 queued · 1 paused · 1 ended")
+        await shows(pilot, "1 running · 2 queued · 1 paused · 1 ended")
         names = ["at-work", "first", "second", "paused-one", "ended-one"]
         rows = [line for line in text_of(pilot).splitlines() if any(f" {name} " in line for name in names)]
         assert [next(name for name in names if f" {name} " in row) for row in rows] == names
@@ -173,7 +169,7 @@ async def test_waiting_runs_stand_in_the_order_of_the_queue_with_place_and_reaso
         assert "place 2/2" in rows[2]
         assert "‖ paused" in rows[3]
         await pilot.press("j")
-        await shown(pilot, "CPU is busy: training another-run")
+        await shows(pilot, "CPU is busy: training another-run")
 
 
 @pytest.mark.parametrize(("key", "name", "reason"), [("<", "first", "already first"), (">", "second", "already last")])
@@ -181,15 +177,15 @@ async def test_the_ends_of_the_queue_are_said(make_run: MakeRun, key: str, name:
     make_run("first", state="queued", waits=WAITS)
     make_run("second", state="queued", waits=WAITS)
     async with TuituneApp().run_test(size=(120, 36), notifications=True) as pilot:
-        await shown(pilot, "first", "second")
+        await shows(pilot, "first", "second")
         await pilot.press("g" if name == "first" else "G", key)
-        await shown(pilot, f"{name} is {reason} in the queue")
+        await shows(pilot, f"{name} is {reason} in the queue")
 
 
 async def test_keys_move_a_waiting_run_in_the_queue(make_run: MakeRun) -> None:
     first, second, third = (make_run(name, state="queued", waits=WAITS) for name in ("first", "second", "third"))
     async with TuituneApp().run_test(size=(120, 36), notifications=True) as pilot:
-        await shown(pilot, "place 1/3", "place 2/3", "place 3/3")
+        await shows(pilot, "place 1/3", "place 2/3", "place 3/3")
         await pilot.press("G", "<")
         await until(pilot, lambda: order.waiting() == [first, third, second])
         await until(pilot, lambda: "place 2/3" in next(line for line in text_of(pilot).splitlines() if "third" in line))

@@ -375,10 +375,11 @@ async def test_hostile_files_leave_the_screen_alive_with_a_clear_message(work: P
             pilot.app.pop_screen()
 
 
-async def test_hostile_rows_and_names_stay_text(work: Path):
+@pytest.mark.parametrize("every", [pytest.param(3, id="some"), pytest.param(1, id="all", marks=pytest.mark.slow)])
+async def test_hostile_rows_and_names_stay_text(work: Path, every: int):
     write_rows(work / "rows.jsonl", [{"prompt": text, "completion": text} for text in PAYLOADS.values()])
     async with looking_at("rows.jsonl") as (pilot, screen):
-        for place, payload in enumerate(PAYLOADS.values(), 1):
+        for place, payload in list(enumerate(PAYLOADS.values(), 1))[::every]:
             screen.view.list.move_to(str(place))
             await pilot.pause()
             shot = shot_of(pilot.app)
