@@ -154,16 +154,16 @@ class Saving(SaveDialog):
 async def test_what_is_about_to_be_launched_or_saved(
     pilot: Pilot[Any], kind: type[Checking[Any]], payloads: list[str]
 ) -> None:
-    payloads = {payload: payload.encode("utf-8", "ignore").decode() for payload in payloads}
+    texts = [payload.encode("utf-8", "ignore").decode() for payload in payloads]
     advice = [Advice("one", "warning", "", payload) for payload in payloads]
-    recipes = [_unchecked(text) for text in payloads.values()]
+    recipes = [_unchecked(text) for text in texts]
     run, changed = Run(Path("/runs/one")), {"model.id": "", "run.notify": ""}
     dialogs = [
         Launching(recipe, Path()) if kind is Launching else Saving(run, Recipe(), recipe, changed, Path())
         for recipe in recipes
     ]
     await pilot.app.push_screen(dialogs[0])
-    for text, dialog in zip(payloads.values(), dialogs, strict=True):
+    for text, dialog in zip(texts, dialogs, strict=True):
         dialogs[0].show(dialog.summary(Check([], [], None, 1, 2, None, None)))
         await shown_harmlessly(pilot, text)
     dialogs[0].show(dialogs[0].summary(Check([], advice, None, 1, 2, None, None)))
