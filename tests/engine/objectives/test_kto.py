@@ -90,6 +90,25 @@ def test_each_question_is_held_against_the_answer_to_another(
     assert sorted(first) != sorted(second), "the second epoch has another order"
 
 
+def test_rows_of_one_kind_have_no_margin_and_it_says_so(
+    carried_out: Carry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And none of them is held against itself, though five rows make a batch of four and one."""
+    from tuitune.engine.objectives.kto import KtoTrainer
+
+    batches: list[int] = []
+    original = KtoTrainer.measure
+    monkeypatch.setattr(KtoTrainer, "measure", lambda *told: (batches.append(told[2]), original(*told))[1])
+    bad = write_rows(tmp_path / "bad.jsonl", [answered(3 * number) for number in range(50, 55)])
+    done = carried_out(data__eval=str(bad), training__max_steps=2, evaluation__every="end")
+    assert done.code == 0, done.reason
+    base, tuned = done.records("eval")
+    assert not {"rewards/margins", "rewards/chosen"} & {*base, *tuned} and tuned["loss"] != 0.5
+    (alert,) = [one for one in done.records("alert") if one["id"].startswith("one-sided")]
+    assert "held-out" in alert["message"] and "all 5" in alert["message"] and "bad" in alert["message"]
+    assert batches == [5, 5]
+
+
 def test_weights_weigh_good_and_bad_answers(carried_out: Carry) -> None:
     def base(**weights: Any) -> float:
         loss: float = carried_out(training__max_steps=1, evaluation__every="end", **weights).records("eval")[0]["loss"]

@@ -7,6 +7,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, ClassVar
 
 import torch
@@ -109,18 +110,17 @@ class ObjectiveTrainer(Durable):
     def held_out_loss(self) -> HeldOutLoss:
         """The loss over the held-out rows and what is measured with it, each over all that it is summed over."""
         started = time.perf_counter()
-        size = self.args.per_device_eval_batch_size
-        starts = range(0, len(self.eval_dataset), size)
+        parts = list(pairwise(self._edges()))
         sums, counts = defaultdict[str, float](float), defaultdict[str, float](float)
         with undisturbed(self.model), self.accelerator.autocast():
-            for number, start in enumerate(starts, start=1):
-                columns = self.eval_dataset[start : start + size]
+            for number, (start, end) in enumerate(parts, start=1):
+                columns = self.eval_dataset[start:end]
                 rows = [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
                 batch = self._prepare_inputs(self.data_collator(rows))
                 for key, (total, count) in self.measure(batch, len(rows)).items():
                     sums[key] += total
                     counts[key] += count
-                self.recorder.measured(number, len(starts))
+                self.recorder.measured(number, len(parts))
         figures = self.judged({key: total / max(counts[key], 1) for key, total in sums.items()})
         return HeldOutLoss(
             loss=figures["loss"],
@@ -130,6 +130,11 @@ class ObjectiveTrainer(Durable):
             perplexity=perplexity(figures["loss"]) if self.of_tokens else None,
             figures={key: figures[key] for key in self._told_of_held_out if key in figures},
         )
+
+    def _edges(self) -> list[int]:
+        """Where batches of held-out rows begin, and the last one ends; that takes what is too little for its own."""
+        rows, least = len(self.eval_dataset), self.objective.least_batch
+        return [*range(0, max(rows - least + 1, 1), self.args.per_device_eval_batch_size), rows]
 
     def judged(self, figures: dict[str, float]) -> dict[str, float]:
         """What was measured over all held-out rows, with what follows from it, and without what means nothing."""

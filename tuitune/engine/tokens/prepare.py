@@ -73,6 +73,7 @@ def read(
     if reason := refusal(tokens.facts, recipe):
         raise EngineError(reason)
     _alert(tokens.facts, recipe, report)
+    _alert_one_sided(tokens, report)
     files.write_whole(run.data_file, json.dumps(_record(tokens.facts, recipe), indent=1).encode() + b"\n")
     return tokens
 
@@ -172,6 +173,22 @@ def _record(facts: dict[str, Any], recipe: Recipe) -> dict[str, Any]:
         "lost": facts["lost"],
         **({"held_out_marks": facts["held_out_marks"]} if drawn else {}),
     }
+
+
+def _alert_one_sided(tokens: Tokenized, report: Report) -> None:
+    """Say so where labelled rows are all good or all bad: there is no difference to learn, or to measure."""
+    meanings = {
+        "training": "the difference to {other} ones is what is learned; add some",
+        "held-out": "no margin can be measured; hold out more rows (data.eval), or name a file with {other} ones too",
+    }
+    for (which, meaning), rows in zip(meanings.items(), (tokens.train, tokens.held_out), strict=True):
+        if rows is None or "good" not in rows.column_names:
+            continue
+        good = sum(bool(label) for [label] in rows["good"])
+        if good in (0, len(rows)):
+            kind, other = ("good", "bad") if good else ("bad", "good")
+            text = f"all {len(rows):,} {which} answers are {kind}: {meaning.format(other=other)}"
+            report.alert(f"one-sided-{which}", "warning", text)
 
 
 def _alert(facts: dict[str, Any], recipe: Recipe, report: Report) -> None:
