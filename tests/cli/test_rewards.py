@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 
+from tuitune.recipe.schema import Recipe
 from tuitune.rewards import REWARDS
 from tuitune.rewards.python_file import fingerprint
+from tuitune.runs.store.directory import create
+from tuitune.runs.store.journal import JournalWriter
+from tuitune.views.run_list import RunList
 
 pytestmark = pytest.mark.usefixtures("warm")
 SOURCE = "def reward(completion):\n    return len(completion) % 3\n"
@@ -59,3 +64,23 @@ def test_an_objective_without_rewards_is_named(cli, tmp_path: Path) -> None:
 def test_the_list_has_every_reward(cli) -> None:
     assert [one["name"] for one in json.loads(cli("rewards", "list", "--json").out)] == [*REWARDS]
     assert all(name in cli("rewards", "list").out for name in REWARDS)
+
+
+@pytest.mark.parametrize("kind", ["grpo", "sft"])
+def test_a_run_by_rewards_is_told_by_what_its_answers_were_worth(cli, home: Path, kind: str) -> None:
+    recipe = {"objective": {"kind": kind}, "rewards": {"weights": {"json": 2, "exact": 1}}}
+    run = create(Recipe.model_validate({"data": {"train": "bundled:tasks"}, **(recipe if kind != "sft" else {})}))
+    with JournalWriter(run.metrics_file) as metrics:
+        for step in range(10):
+            worth = {"rewards/json/mean": step / 10, "rewards/exact/mean": 0.25, "reward": step / 5 + 0.25}
+            metrics.append(kind="step", step=step + 1, loss=7.7 + step / 1000, **(worth if kind != "sft" else {}))
+    shown, listed, [line] = cli("show", run.id).out, cli("runs").out, RunList().poll()
+    if kind == "sft":
+        assert "7.7000 → 7.7090" in shown and "7.7090" in listed and line.loss == pytest.approx(7.709) and line.losses
+        return
+    assert "7.7" not in shown.replace(run.id, "") + listed.replace(run.id, "")
+    assert (line.loss, line.losses) == (None, ())
+    drawn = dict(re.findall(r"^drawn (.+?) {2,}(\S+ → \S+)", shown, re.MULTILINE))
+    assert drawn == {
+        "reward": "0.3500 → 1.9500", "valid JSON": "0.0500 → 0.8500", "exact answers": "0.2500 → 0.2500",
+    }  # fmt: skip

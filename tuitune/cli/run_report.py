@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from statistics import fmean
 
 from tuitune.cli.output import say, say_pairs
+from tuitune.objectives import charted
 from tuitune.runs.read.state import AT_REST, ENDED
 from tuitune.runs.read.summary import RunView, Summary
 from tuitune.runs.read.usage import usage
@@ -36,7 +38,7 @@ def _outcome_pairs(view: RunView) -> list[tuple[str, str]]:
         *_lives(view),
         *_progress(view),
         *_limits(summary),
-        *_losses(view),
+        *_learned(view),
         *_held_out(view),
         *_answers(view),
         *_sample(view),
@@ -80,10 +82,26 @@ def _limits(summary: Summary) -> Iterator[tuple[str, str]]:
 _LIMITS = {"hours": "{} h of training", "until": "{}", "loss": "a training loss of {}", "cost": "a cost of {}"}
 
 
-def _losses(view: RunView) -> Iterator[tuple[str, str]]:
-    losses = [loss for loss in view.steps["loss"] if math.isfinite(loss)]
-    if losses:
+def _learned(view: RunView) -> Iterator[tuple[str, str]]:
+    """The first and the last training loss; where that says nothing, what the answers drawn in training were worth."""
+    if view.leading[0].key != "loss":
+        yield from _drawn(view)
+    elif losses := _finite(view.steps["loss"]):
         yield "training loss", f"{number_text(losses[0])} → {number_text(losses[-1])}"
+
+
+def _drawn(view: RunView) -> Iterator[tuple[str, str]]:
+    """The mean reward, and each of the recipe's, over the first and over the last fifth of the records."""
+    objective, rewards = (view.recipe.get(section, {}) for section in ("objective", "rewards"))
+    for metric in charted(objective.get("kind"), rewards.get("weights", {})):
+        if (metric.pane == "first" or metric.reward) and (worth := _finite(view.steps[metric.key])):
+            fifth = math.ceil(len(worth) / 5)
+            first, last = (metric.shown(fmean(part)) for part in (worth[:fifth], worth[-fifth:]))
+            yield f"drawn {metric.title}", f"{first} → {last}  (first → last fifth of training)"
+
+
+def _finite(figures: Sequence[float]) -> list[float]:
+    return [figure for figure in figures if math.isfinite(figure)]
 
 
 def _held_out(view: RunView) -> Iterator[tuple[str, str]]:

@@ -17,7 +17,8 @@ READING = "reading"
 class RunLine:
     """One run of the list; `live` says whether processes are at work on it. Times are in seconds.
 
-    `losses` is the training loss so far, averaged into at most sixteen points. `place` is that in the queue, from 1, of
+    `loss` and `losses` are the training loss, newest and so far, the latter averaged into at most sixteen points; None
+    and empty where it says nothing. `place` is that in the queue, from 1, of
     `waiting` runs; 0 for a run that does not wait. `alerts` counts the errors that the run has raised, and `alert` is
     the last one's message. `spent` tells in words how long it has trained and waited.
     """

@@ -105,7 +105,7 @@ def _describe(run: Run, found: Glance) -> RunLine:
         data=_source(summary.recipe.get("data", {}).get("train", "")),
         step=summary.step,
         total_steps=summary.total_steps,
-        loss=summary.loss,
+        loss=summary.telling_loss,
         losses=found.losses,
         tokens_per_second=summary.tokens_per_second,
         eta_seconds=summary.eta_seconds,

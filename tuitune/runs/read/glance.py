@@ -36,7 +36,8 @@ _POINTS = 16
 @dataclass(frozen=True)
 class Glance:
     """A run's figures, and what lists show beside them: the phase it is in, the training loss so far averaged into at
-    most sixteen points, the time spent in words, how many errors it has raised, and the message of the last.
+    most sixteen points (none where it says nothing), the time spent in words, how many errors it has raised, and the
+    message of the last.
     """
 
     summary: Summary
@@ -52,7 +53,7 @@ class Glance:
         return cls(
             summary=view.summary,
             phase=view.phase.text if view.phase else "",
-            losses=_curve(view.steps["loss"]),
+            losses=_curve(view.steps["loss"] if view.leading[0].key == "loss" else ()),
             spent=view.time_spent(None if view.summary.state in AT_REST else time.time()),
             alerts=len(errors),
             alert=errors[-1].message if errors else "",

@@ -75,6 +75,11 @@ class Summary:
     recipe: dict[str, Any]
     created_at: float | None
 
+    @property
+    def telling_loss(self) -> float | None:
+        """The newest training loss; None where the objective learns by other figures, and it says nothing."""
+        return self.loss if _led(self.recipe).key == "loss" else None
+
     def as_json(self, *, recipe: bool = True) -> dict[str, Any]:
         """The contract's keys alone; without `recipe` as lists of runs give them."""
         record = asdict(self)
@@ -195,7 +200,7 @@ class RunView(History):
     @property
     def leading(self) -> tuple[Metric, float | None]:
         """The metric that tells most of all whether the run learns, and its newest figure."""
-        metric = leading(self.recipe.get("objective", {}).get("kind"))
+        metric = _led(self.recipe)
         return metric, _last(self.steps[metric.key])
 
     @property
@@ -315,6 +320,10 @@ def summarize(run: Run) -> Summary:
     view = RunView(run)
     view.refresh()
     return view.summary
+
+
+def _led(recipe: dict[str, Any]) -> Metric:
+    return leading(recipe.get("objective", {}).get("kind"))
 
 
 def _whole(value: float | None) -> int | None:

@@ -36,7 +36,7 @@ def _row(summary: Summary) -> tuple[str, ...]:
     total = f"{summary.total_steps:,}" if summary.total_steps is not None else "–"
     step = f"{summary.step or 0:,}/{total}"
     age = age_text(summary.created_at) if summary.created_at else "–"
-    figures = step, number_text(summary.loss), duration_text(summary.eta_seconds), age
+    figures = step, number_text(summary.telling_loss), duration_text(summary.eta_seconds), age
     return summary.id, summary.name, summary.state, *figures, clean(_note(summary), limit=_NOTE_WIDTH)
 
 
