@@ -105,8 +105,21 @@ def test_rows_of_one_kind_have_no_margin_and_it_says_so(
     base, tuned = done.records("eval")
     assert not {"rewards/margins", "rewards/chosen"} & {*base, *tuned} and tuned["loss"] != 0.5
     (alert,) = [one for one in done.records("alert") if one["id"].startswith("one-sided")]
-    assert "held-out" in alert["message"] and "all 5" in alert["message"] and "bad" in alert["message"]
+    assert alert["level"] == "warning" and "0 of 5 held-out answers are good" in alert["message"]
     assert batches == [5, 5]
+
+
+@pytest.mark.slow
+def test_it_says_how_few_answers_a_margin_hangs_on(carried_out: Carry, tmp_path: Path) -> None:
+    """Of training rows that are all good it says that there is nothing to tell apart."""
+    good = write_rows(tmp_path / "good.jsonl", [answered(3 * number + 1) for number in range(12)])
+    mixed = write_rows(tmp_path / "mixed.jsonl", [answered(number) for number in range(50, 62)])
+    done = carried_out(data__train=str(good), data__eval=str(mixed), training__max_steps=2, evaluation__every="end")
+    assert done.code == 0, done.reason
+    said = {one["id"]: one["message"] for one in done.records("alert") if one["id"].startswith("one-sided")}
+    assert "all training answers are good" in said["one-sided"]
+    assert "4 of 12 held-out answers are bad" in said["one-sided-held-out"]
+    assert "rewards/margins" in done.records("eval")[-1]
 
 
 def test_weights_weigh_good_and_bad_answers(carried_out: Carry) -> None:

@@ -30,6 +30,9 @@ from tuitune.text import redact
 _RECORD_LIMIT = 256 << 20
 _NAMED = 5
 
+_FEW = 8
+"""Held-out answers of a kind, good or bad, below which their mean says little."""
+
 
 @dataclass(frozen=True)
 class Prepared:
@@ -176,19 +179,23 @@ def _record(facts: dict[str, Any], recipe: Recipe) -> dict[str, Any]:
 
 
 def _alert_one_sided(tokens: Tokenized, report: Report) -> None:
-    """Say so where labelled rows are all good or all bad: there is no difference to learn, or to measure."""
-    meanings = {
-        "training": "the difference to {other} ones is what is learned; add some",
-        "held-out": "no margin can be measured; hold out more rows (data.eval), or name a file with {other} ones too",
-    }
-    for (which, meaning), rows in zip(meanings.items(), (tokens.train, tokens.held_out), strict=True):
+    """Say so where labelled rows are all good or all bad: there is no difference to learn, or to measure. And where
+    few held-out ones are of a kind, so that their mean is chance.
+    """
+    for which, rows in (("training", tokens.train), ("held-out", tokens.held_out)):
         if rows is None or "good" not in rows.column_names:
             continue
         good = sum(bool(label) for [label] in rows["good"])
-        if good in (0, len(rows)):
-            kind, other = ("good", "bad") if good else ("bad", "good")
-            text = f"all {len(rows):,} {which} answers are {kind}: {meaning.format(other=other)}"
-            report.alert(f"one-sided-{which}", "warning", text)
+        bad = len(rows) - good
+        few, rarer, other = (good, "good", "bad") if good < bad else (bad, "bad", "good")
+        if which == "training" and not few:
+            text = f"all training answers are {other}: the difference to {rarer} ones is what is learned; add some"
+            report.alert("one-sided", "warning", text)
+        elif which == "held-out" and few < _FEW:
+            means = "their margin is mostly chance" if few else "no margin can be measured"
+            more = f"hold out more rows (data.eval), or name a file with more {rarer} ones"
+            text = f"{few} of {len(rows):,} held-out answers are {rarer}: {means}; {more}"
+            report.alert("one-sided-held-out", "info" if few else "warning", text)
 
 
 def _alert(facts: dict[str, Any], recipe: Recipe, report: Report) -> None:
