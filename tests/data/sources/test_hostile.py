@@ -429,6 +429,9 @@ BOMBS: dict[str, tuple[str, Maker, str]] = {
     ),
 }
 
+LIKE_OTHERS = {"zstandard bomb", "parquet of one text in objects"}
+"""Refused where another of these is: the slow tests take them."""
+
 READ = """
 import json, sys
 from pathlib import Path
@@ -444,7 +447,9 @@ print(int(status.partition("VmHWM:")[2].split()[0]) * 1024)
 """
 
 
-@pytest.mark.parametrize("name", BOMBS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow if name in LIKE_OTHERS else ()) for name in BOMBS]
+)
 def test_a_bomb_takes_little_memory(name: str, tmp_path: Path) -> None:
     source, make, message = BOMBS[name]
     make(tmp_path)

@@ -63,6 +63,9 @@ MORE: list[tuple[str, dict[str, Any]]] = [
     ("llama-8b", NF4 | CHECKPOINTING),
     ("mixtral-8x7b", NF4 | CHECKPOINTING),
     ("qwen3-30b-a3b", {}),
+    ("qwen3-8b", IA3 | CHECKPOINTING),
+    ("llama-8b", LAST_LAYER),
+    ("llama-8b", {"adapter__layers": "last 1", "adapter__rank_pattern": {"q_proj": 256}}),
 ]
 
 
@@ -76,12 +79,9 @@ MORE: list[tuple[str, dict[str, Any]]] = [
         ("gemma2-9b", CHECKPOINTING),
         ("mixtral-8x7b", NF4 | CHECKPOINTING | WITH_EXPERTS["mixtral-8x7b"]),
         ("llama-8b", ADALORA | DROPOUT),
-        ("qwen3-8b", IA3 | CHECKPOINTING),
         ("llama-8b", EVERY_WEIGHT),
-        ("llama-8b", LAST_LAYER),
         ("llama-1b", {"adapter__modules_to_save": "both"}),
         ("llama-1b", TOKENS | CHECKPOINTING),
-        ("llama-8b", {"adapter__layers": "last 1", "adapter__rank_pattern": {"q_proj": 256}}),
         ("llama-8b", PAIRS | CHECKPOINTING),
         ("llama-8b", LABELLED),
         ("llama-8b", SCORED),

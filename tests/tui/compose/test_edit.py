@@ -61,7 +61,7 @@ async def save(pilot: Pilot[Any]) -> None:
     await shows(pilot, "Save to night", "Enter save", seconds=20)
 
 
-@pytest.mark.parametrize("size", [(80, 24), (120, 36)])
+@pytest.mark.parametrize("size", [(80, 24), pytest.param((120, 36), marks=pytest.mark.slow)])
 async def test_only_what_was_changed_is_sent_and_the_answer_is_waited_for(waiting: Run, size: tuple[int, int]) -> None:
     async with editing(size) as (pilot, screen):
         assert "L save" in text_of(pilot)

@@ -30,7 +30,7 @@ from tuitune.tui.widgets.dialogs import TextReader
 from tuitune.views.machine_status import machine_text, users_text
 from tuitune.views.start import when
 
-SIZES = [(80, 24), (120, 36), (200, 60)]
+SIZES = [(80, 24), *(pytest.param(size, marks=pytest.mark.slow) for size in [(120, 36), (200, 60)])]
 
 
 def text_of(pilot: Pilot[Any]) -> str:

@@ -253,7 +253,7 @@ async def test_a_typed_hub_id_is_asked_about_once_typing_pauses(
 GPU = Gpu(0, "GPU-1", "NVIDIA A10G", memory_total=24 << 30, memory_free=22 << 30, capability=(8, 6))
 
 
-@pytest.mark.parametrize("size", [(80, 24), (120, 36)])
+@pytest.mark.parametrize("size", [(80, 24), pytest.param((120, 36), marks=pytest.mark.slow)])
 async def test_the_catalogue_comes_after_this_machine_with_the_traps_of_the_model_under_the_cursor(
     work: Path, size: tuple[int, int]
 ):
@@ -273,7 +273,7 @@ async def test_the_catalogue_comes_after_this_machine_with_the_traps_of_the_mode
         await until(pilot, lambda: screen.draft.recipe.model.id == "google/gemma-2-9b-it")
 
 
-@pytest.mark.parametrize("typed", ["microsoft/phi-4", "Phi-4"])
+@pytest.mark.parametrize("typed", [pytest.param("microsoft/phi-4", marks=pytest.mark.slow), "Phi-4"])
 async def test_a_name_that_is_typed_whole_is_the_model_that_is_used(work: Path, typed: str):
     """Microsoft/Phi-4-mini-instruct comes before it, and holds it."""
     async with composing() as (pilot, screen):

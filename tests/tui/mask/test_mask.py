@@ -76,7 +76,7 @@ async def notices(pilot: Pilot[Any], text: str) -> None:
     await until(pilot, lambda: text in text_of(pilot) or told(), 15)
 
 
-@pytest.mark.parametrize("size", [(80, 24), (120, 36), (200, 60)])
+@pytest.mark.parametrize("size", [(80, 24), pytest.param((120, 36), marks=pytest.mark.slow), (200, 60)])
 async def test_a_row_is_shown_as_its_tokens_with_figures_verdicts_and_where_the_mask_comes_from(
     data: Path, size: tuple[int, int]
 ) -> None:
@@ -91,7 +91,7 @@ async def test_a_row_is_shown_as_its_tokens_with_figures_verdicts_and_where_the_
         await shows(pilot, "token 10 of 10", "special (EOS)", "trained")
 
 
-@pytest.mark.parametrize("size", [(80, 24), (120, 36)])
+@pytest.mark.parametrize("size", [(80, 24), pytest.param((120, 36), marks=pytest.mark.slow)])
 async def test_the_answers_of_a_pair_stand_side_by_side(tmp_path: Path, size: tuple[int, int]) -> None:
     path = tmp_path / "pairs.jsonl"
     path.write_text(json.dumps(PAIR) + "\n" + json.dumps(ROWS[0]) + "\n")

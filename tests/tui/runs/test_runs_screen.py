@@ -60,7 +60,7 @@ async def test_runs_at_work_stand_first_and_each_group_newest_first(make_run: Ma
         assert order == ["newest", "working", "newer", "old"]
 
 
-@pytest.mark.parametrize("moved", [False, True])
+@pytest.mark.parametrize("moved", [pytest.param(False, marks=pytest.mark.slow), True])
 async def test_the_cursor_stays_on_the_first_row_while_runs_are_read(
     make_run: MakeRun, monkeypatch: pytest.MonkeyPatch, moved: bool
 ) -> None:
