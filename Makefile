@@ -1,5 +1,5 @@
 # make demo   sets up .venv and fine-tunes the bundled model (opens the monitor on a terminal)
-# make test   sets up .venv and runs the test suite: eight to eleven minutes on two cores
+# make test   sets up .venv and runs the test suite: nine to ten minutes on two cores
 # make coverage  the same suite with the lines counted that ran in the tests' own process; takes twice as long
 # make test-gpu  what only a GPU can show, on the first one: some minutes
 # make soak   every kill, failing system call and damage there is, 200 random kills of one run, 1 000 lives, 10^6 records:
