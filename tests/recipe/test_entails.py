@@ -32,6 +32,9 @@ def test_what_trains_otherwise_is_not_changed_in_passing() -> None:
     [
         ("quantization.kind", [], ["quantization.bits=4"]),
         ("adapter.rank", ["adapter.method=none"], []),
+        ("data.packing", ["adapter.method=prompt"], ["adapter.method=ia3"]),
+        ("data.packing", ["objective.kind=dpo"], []),
+        ("training.gradient_checkpointing", ["adapter.method=prefix"], ["adapter.method=ptuning"]),
         ("training.epochs", ["training.max_steps=10"], []),
         ("evaluation.answers", ["data.eval="], []),
         ("samples.every", [], ['samples.prompts=["Hello?"]']),

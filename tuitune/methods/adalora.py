@@ -35,7 +35,7 @@ def _recorded(settings: Settings, targets: str) -> str:
 ADALORA = Method(
     name="adalora",
     title="AdaLoRA",
-    does="trains such matrices and cuts their ranks where they matter least",
+    does="trains small matrices added to the frozen model, and cuts their ranks where they matter least",
     made="An AdaLoRA adapter for",
     settings=frozenset(
         {

@@ -95,7 +95,7 @@ class Support:
     starts: str = ""
 
 
-WIDENED = "PEFT makes float32 of what quantized layers give, which layers of 16 bits refuse"
+WIDENED = "there PEFT computes its part in float32, which the 16-bit layers of the model cannot take"
 """Why several methods do not go with a quantized base."""
 
 Parameters: TypeAlias = "Callable[[Settings, ModelFacts, Sequence[Linear], Sequence[Linear]], int | None]"

@@ -14,10 +14,10 @@ from tuitune.methods.lora import ADAPTER
 if TYPE_CHECKING:
     from tuitune.hardware.model_facts import Linear, ModelFacts
 
-_PACKED = "its virtual tokens stand before a row, and only its first document would have them"
-_MERGED = "virtual tokens are no part of the weights"
-_SCORED = "a row's score is read behind its last token, which is not found beside virtual tokens"
-_UNTRIED = "answers of the model's own were not tried with virtual tokens yet"
+_PACKED = "virtual tokens stand at the start of a row, so only the first text packed into it would have them"
+_MERGED = "virtual tokens are input to the model, not part of its weights"
+_SCORED = "the score is read at the last token of a row, and virtual tokens shift where that is"
+_UNTRIED = "learning from the model's own answers is not tested with virtual tokens yet"
 _STARTS = "the virtual tokens are there from the start"
 
 
@@ -88,7 +88,7 @@ PROMPT = _method(
 PTUNING = _method(
     "ptuning",
     "P-tuning",
-    "trains such tokens through a small network, which is left out of the result",
+    "trains virtual tokens before every row through a small network, which the result does without",
     "encoder_size",
     parameters=_encoder_parameters,
     rates=Rates(usual=1e-3, lowest=1e-4, highest=1e-2),
@@ -106,7 +106,7 @@ PREFIX = _method(
     small_rates=Rates(usual=1e-2, lowest=1e-4, highest=3e-1),
     support=Support(
         packing=_PACKED,
-        checkpointing="its keys and values lie in the cache, which recomputing layers would extend twice",
+        checkpointing="its keys and values lie in the cache, and recomputed layers would add them a second time",
         merging=_MERGED,
         generating=_UNTRIED,
         starts=_STARTS,

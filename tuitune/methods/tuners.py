@@ -20,12 +20,12 @@ _BY_ITSELF = frozenset({"options"})
 """Those that PEFT places by itself: on norms, in the embeddings, beside attention."""
 
 
-_CODES = "it reads the weights, and finds codes instead of numbers"
-_PLAIN = "PEFT has it for plain linear layers alone"
-_TASKS = "every row needs the number of its task, which data sets here do not have"
-_STORED = "it was tried on plain weights, and on those that bitsandbytes quantizes, alone"
-_UNREACHED = "no gradient reaches its vector there"
-_UNTRIED = "answers of the model's own were not tried with it yet"
+_CODES = "it computes with the weights themselves, and quantized ones are stored as codes, not as numbers"
+_PLAIN = "PEFT has it for unquantized linear layers only"
+_TASKS = "every row needs the number of its task, which a data set here does not have"
+_STORED = "it is tested only on unquantized weights and on those that bitsandbytes quantizes"
+_UNREACHED = "no gradient reaches its vector through quantized layers"
+_UNTRIED = "learning from the model's own answers is not tested with it yet"
 _ON_NUMBERS = Support(bits={4: _CODES, 8: _CODES}, stored=_CODES)
 """For those that read the weights as they are made, or at every step."""
 
@@ -112,7 +112,7 @@ _TUNERS = (
         "Adaption prompt",
         "adds prompts that attention reads, by a gate",
         places=False,
-        support=_unavailable("PEFT cannot take it off the model again, so that its result could not be checked"),
+        support=_unavailable("PEFT cannot take it off the model again, so its result could not be checked"),
     ),
     _tuner(
         "beft",
@@ -132,14 +132,14 @@ _TUNERS = (
         "Cartridge",
         "trains a cache of keys and values",
         places=False,
-        support=_unavailable("it begins with the cache of a long text, which tuitune does not make; prefix needs none"),
+        support=_unavailable("it starts from the cache of a long text, which tuitune does not make; prefix needs none"),
     ),
     _tuner(
         "cpt",
         "Context-aware prompt tuning",
         "trains the embeddings of examples in the prompt",
         places=False,
-        support=_unavailable("its prompt is ids and kinds of tokens of examples, which tuitune does not make"),
+        support=_unavailable("its prompt is made of example tokens and their kinds, which tuitune does not prepare"),
     ),
     _tuner("deft", "DEFT", "takes a subspace of the weights out and puts another in", support=_ON_NUMBERS),
     _tuner("delora", "DeLoRA", "trains matrices of low rank whose length is bounded", support=_ON_NUMBERS),
@@ -170,7 +170,7 @@ _TUNERS = (
         "Lily",
         "shares small matrices among layers, by a router",
         support=_unavailable(
-            "its router averages over whole rows, padding too, so that a text depends on its neighbours"
+            "its router averages over whole rows with their padding, so a text would depend on its neighbours"
         ),
     ),
     _tuner("ln_tuning", "LN tuning", "trains the norms alone", places=False),
@@ -220,7 +220,7 @@ _TUNERS = (
         "trains a small model beside the base, which corrects it",
         places=False,
         support=Support(
-            packing="its small model reads a row as one text", merging="it is a model of its own", stored=_STORED
+            packing="its small model reads a whole row as one text", merging="it is a model of its own", stored=_STORED
         ),
     ),
     _tuner(
@@ -237,9 +237,7 @@ _TUNERS = (
         "Trainable tokens",
         "trains the embeddings of chosen tokens",
         places=False,
-        support=Support(
-            scoring="PEFT trains nothing whole beside it, so that the head would stay random", stored=_STORED
-        ),
+        support=Support(scoring="PEFT trains no head beside it, so the score would stay random", stored=_STORED),
     ),
     _tuner(
         "unilora",

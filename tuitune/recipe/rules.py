@@ -16,7 +16,7 @@ from tuitune.methods.lora import CORRECTING
 from tuitune.recipe.declaration import Section
 from tuitune.recipe.schema import Recipe
 from tuitune.recipe.settings import sections
-from tuitune.recipe.support import REMEDIES, misfits
+from tuitune.recipe.support import MISFITS, fitting, misfits, refused
 from tuitune.rewards import REWARDS, Reward
 from tuitune.shapes import TRAINABLE
 
@@ -31,19 +31,12 @@ class Rule:
 
 def _misfit(key: str, recipe: Recipe) -> str | None:
     """Where a setting does not go with the method, which says why itself."""
-    if why := misfits(recipe).get(key):
-        said = f"does not go with {_SAID[key](recipe)}" if key in _SAID else "is not offered"
-        return f"{recipe.method.title} {said}: {why}; {REMEDIES[key]}"
-    return None
-
-
-_SAID: dict[str, Callable[[Recipe], str]] = {
-    "objective.kind": lambda recipe: recipe.optimises.title,
-    "quantization.bits": lambda recipe: f"{recipe.quantization.bits}-bit weights",
-    "data.packing": lambda recipe: "packing",
-    "training.gradient_checkpointing": lambda recipe: "gradient checkpointing",
-}
-"""What a method does not go with, by the key to change."""
+    if (why := misfits(recipe).get(key)) is None:
+        return None
+    method = recipe.method
+    values = fitting(key, method)
+    remedy = f'{values}, or adapter.method = "lora"' if values else '"lora", or another of docs/methods.md'
+    return f"{refused(key, recipe, method)}: {why}; set it to {remedy}"
 
 
 def _decomposed_base(recipe: Recipe) -> str | None:
@@ -194,7 +187,7 @@ def _broken_within(section: str, broken: Callable[[Section], str | None], recipe
 
 RULES: tuple[Rule, ...] = (
     *(one for section, model in sections().items() for one in _within(section, model)),
-    *(Rule((key, *({"adapter.method", "objective.kind"} - {key})), partial(_misfit, key)) for key in REMEDIES),
+    *(Rule((key, *({"adapter.method", "objective.kind"} - {key})), partial(_misfit, key)) for key in MISFITS),
     Rule(("adapter.init", "adapter.method", "quantization.bits"), _decomposed_base),
     Rule(("adapter.init", "adapter.method", "quantization.bits", "objective.kind"), _corrected_base),
     Rule(("adapter.init", "adapter.method", "objective.kind"), _read_rows),

@@ -83,6 +83,11 @@ class Recipe(Section):
         return self.optimises.packs and not self.method.support.packing
 
     @property
+    def recomputes(self) -> bool:
+        """Whether activations are computed again instead of kept: by choice, where the method has it."""
+        return self.training.gradient_checkpointing and not self.method.support.checkpointing
+
+    @property
     def longest(self) -> int:
         """Tokens of the longest row that goes through the model, with the answer that it writes where it does."""
         return self.data.max_length + (self.objective.answer_length if self.optimises.generates else 0)

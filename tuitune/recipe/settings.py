@@ -20,6 +20,7 @@ from tuitune.problem import Problem, TuituneError
 from tuitune.recipe import values
 from tuitune.recipe.declaration import CONTROL_CHARACTER, Affects, Entails, Needs, Section
 from tuitune.recipe.schema import Recipe
+from tuitune.recipe.support import idle
 
 Kind = Literal[
     "choice", "switch", "integer", "number", "text", "list", "table", "shares", "counts", "options", "cadence"
@@ -192,11 +193,12 @@ def suggestion(key: str) -> str | None:
 
 def without_effect(recipe: Recipe) -> dict[str, str]:
     """Key → why its value has no effect as the recipe stands."""
-    return {
+    needed = {
         one.key: _needed(needs)
         for one in settings()
         if (needs := one.entails.needs) and not any(need.met(setting(need.key).of(recipe)) for need in needs)
     }
+    return {**idle(recipe.method), **needed}
 
 
 def _needed(conditions: tuple[Needs, ...]) -> str:

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import get_args
 
 from tuitune.methods import Method
 from tuitune.methods.descriptor import Support
 from tuitune.objectives import TRAINED, Trained
 from tuitune.recipe.schema import Recipe
+from tuitune.recipe.sections.quantization import QuantizationSection
 
-GIVES_WAY: dict[str, Any] = {"data.packing": False, "training.gradient_checkpointing": False}
-"""Settings that a choice of a method may change: with another value of these the same is learned."""
+BITS = sorted(get_args(QuantizationSection.model_fields["bits"].annotation))
+"""How many bits a weight of the base can have; every method goes with 16."""
 
-REMEDIES = {
-    "adapter.method": 'set it to "lora", or another of docs/methods.md',
-    "objective.kind": 'set it to "sft", or adapter.method = "lora"',
-    "quantization.bits": 'set it to 16, or adapter.method = "lora"',
-    "data.packing": "set it to false",
-    "training.gradient_checkpointing": "set it to false",
-}
-"""What helps, by the key of a misfit."""
+MISFITS = ("adapter.method", "objective.kind", "quantization.bits")
+"""The settings whose values a method can be at odds with."""
 
 
 def why_not(support: Support, objective: Trained) -> str:
@@ -41,12 +36,28 @@ def lacks(support: Support) -> dict[str, str]:
 def misfits(recipe: Recipe, method: Method | None = None) -> dict[str, str]:
     """Key of a setting → why the recipe's method, or another, does not go with its value."""
     support = (method or recipe.method).support
-    packs = recipe.data.packing and recipe.optimises.packs
     found = {
         "adapter.method": support.unavailable,
         "objective.kind": why_not(support, recipe.optimises),
         "quantization.bits": support.bits.get(recipe.quantization.bits, ""),
-        "data.packing": support.packing if packs else "",
-        "training.gradient_checkpointing": support.checkpointing if recipe.training.gradient_checkpointing else "",
     }
     return {key: why for key, why in found.items() if why}
+
+
+def refused(key: str, recipe: Recipe, method: Method) -> str:
+    """That a method does not go with the value of a setting, as a clause."""
+    partner = {"objective.kind": recipe.objective.kind, "quantization.bits": f"{recipe.quantization.bits}-bit weights"}
+    return f"{method.title} {f'does not go with {partner[key]}' if key in partner else 'is not offered'}"
+
+
+def fitting(key: str, method: Method) -> str:
+    """The values of a setting that a method goes with, in words; "" where only another method helps."""
+    if key == "quantization.bits":
+        return " or ".join(str(bits) for bits in BITS if not method.support.bits.get(bits))
+    return '"sft"' if key == "objective.kind" else ""
+
+
+def idle(method: Method) -> dict[str, str]:
+    """Key of a setting → why it has no effect with a method: the same is learned without it."""
+    found = {"data.packing": method.support.packing, "training.gradient_checkpointing": method.support.checkpointing}
+    return {key: f"not with {method.title}" for key, why in found.items() if why}

@@ -36,17 +36,20 @@ REFUSED: list[tuple[str, Settings, list[Settings]]] = [
         [{"quantization.bits": 16}, {"adapter.method": "lora"}],
     ),
     ("quantization.bits", {"adapter.method": "hra", "quantization.bits": 8}, [{"quantization.bits": 16}]),
-    ("data.packing", {"adapter.method": "prompt"}, [{"data.packing": False}]),
-    ("data.packing", {"adapter.method": "shadow"}, [{"data.packing": False}, {"adapter.method": "vera"}]),
     (
-        "training.gradient_checkpointing",
-        {"adapter.method": "prefix", "data.packing": False, "training.gradient_checkpointing": True},
-        [{"training.gradient_checkpointing": False}, {"adapter.method": "ptuning"}],
+        "quantization.bits",
+        {"adapter.method": "adalora", "quantization.bits": 8},
+        [{"quantization.bits": 4}, {"quantization.bits": 16}, {"adapter.method": "lora"}],
+    ),
+    (
+        "objective.kind",
+        {**REWARDED, "adapter.method": "prompt"},
+        [{"objective.kind": "sft"}, {"adapter.method": "lora"}],
     ),
     ("adapter.method", {"adapter.method": "poly"}, [{"adapter.method": "lora"}]),
     (
         "adapter.method",
-        {"model.id": "mixtral", "adapter.method": "prefix", "data.packing": False},
+        {"model.id": "mixtral", "adapter.method": "prefix"},
         [{"adapter.method": "ptuning"}, {"adapter.method": "lora"}],
     ),
     (

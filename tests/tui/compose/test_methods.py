@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
-from tests.tui.compose.test_compose import composing, text_of
+from tests.tui.compose.test_compose import composing, go, text_of
 from tests.tui.compose.test_pickers import fill, open_field
 from tests.tui.conftest import until
 from tuitune.tui.compose.method_picker import MethodPicker
 from tuitune.tui.compose.options_dialog import OptionsDialog
 
 
-async def test_a_method_is_chosen_with_what_gives_way_to_it() -> None:
+async def test_choosing_a_method_leaves_other_settings_as_they_are() -> None:
     async with composing() as (pilot, screen):
         await open_field(pilot, screen, "adapter.method")
         await fill(pilot, "prefix")
-        await until(pilot, lambda: "turns packing off" in text_of(pilot))
+        await until(pilot, lambda: "packing has no effect" in text_of(pilot))
         await fill(pilot, "vera")
         assert pilot.app.screen.list.current == "vera"  # and not pvera, which comes first
         await fill(pilot, "prefix")
         await pilot.press("enter")
         adapter = screen.draft.recipe.adapter
-        assert adapter.method == "prefix" and not screen.draft.recipe.data.packing
-        await pilot.press("u")
-        assert screen.draft.recipe.data.packing and screen.draft.recipe.adapter.method == "lora"
+        assert adapter.method == "prefix" and screen.draft.recipe.data.packing
+        assert not screen.draft.recipe.packs
+        await go(pilot, screen, "data.packing")
+        assert "not with Prefix tuning" in text_of(pilot)
+        await open_field(pilot, screen, "adapter.method")
+        await fill(pilot, "lora")
+        await pilot.press("enter")
+        assert screen.draft.recipe.packs
+        await go(pilot, screen, "data.packing")
+        assert "not with" not in text_of(pilot)
 
 
 async def test_a_method_that_does_not_go_with_the_recipe_stays_with_its_reason() -> None:
@@ -31,6 +38,8 @@ async def test_a_method_that_does_not_go_with_the_recipe_stays_with_its_reason()
         await fill(pilot, "delora")
         await until(pilot, lambda: "codes" in text_of(pilot))
         await pilot.press("enter")
+        [toast] = pilot.app._notifications
+        assert "DeLoRA does not go with 4-bit weights" in toast.message and "bits to 16" in toast.message
         assert isinstance(pilot.app.screen, MethodPicker) and screen.draft.recipe.adapter.method == "lora"
         await fill(pilot, "poly")
         await until(pilot, lambda: "number of its task" in text_of(pilot))

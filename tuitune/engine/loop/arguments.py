@@ -33,7 +33,7 @@ def arguments(recipe: Recipe, run: Run, precision: Precision, on: torch.device) 
         "optim": training.optimizer,
         "max_grad_norm": training.max_grad_norm,
         "weight_decay": training.weight_decay,
-        "activation_checkpointing": training.gradient_checkpointing,
+        "activation_checkpointing": recipe.recomputes,
         "activation_checkpointing_kwargs": {"use_reentrant": False},
         "use_cpu": not cuda,
         "bf16": precision.autocast == torch.bfloat16,

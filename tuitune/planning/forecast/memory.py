@@ -146,7 +146,7 @@ def _step(recipe: Recipe, facts: ModelFacts, wide: Widths, device: Device, numbe
         adapted=adapted_layers(recipe, facts) if facts.linears else _usual_layers(wide) * recipe.method.uses("targets"),
         formats=numbers,
         trained=trained,
-        checkpointing=training.gradient_checkpointing,
+        checkpointing=recipe.recomputes,
         mask=(1 if device == "cuda" else 4) * dropout,
         eager=eager,
         softcap=facts.softcap and not eager,

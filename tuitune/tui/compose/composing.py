@@ -14,7 +14,7 @@ from tuitune.planning.preflight import Advice
 from tuitune.problem import Problem
 from tuitune.recipe.overrides import with_values
 from tuitune.recipe.schema import Recipe
-from tuitune.recipe.settings import Setting, section_titles, settings, without_effect
+from tuitune.recipe.settings import Setting, section_titles, setting, settings, without_effect
 from tuitune.recipe.steps import warm_up_steps
 from tuitune.tui.compose.section_list import SectionMark
 from tuitune.tui.widgets.field_row import FieldView
@@ -138,6 +138,7 @@ def notes(recipe: Recipe, estimate: Estimate | None) -> dict[str, str]:
         "samples.prompts": counted(prompts, "prompt") if prompts else "none yet",
         "quantization.bits": {4: "QLoRA", 8: "LLM.int8()", 16: "as loaded"}[recipe.quantization.bits],
     }
+    found |= {key: f"{value:g} in force" for key, value in _in_force(recipe).items()}
     if isinstance(recipe.data.eval, float):
         found["data.eval"] = f"{recipe.data.eval * 100:g} % of the rows"
     if estimate is None:
@@ -154,6 +155,12 @@ def notes(recipe: Recipe, estimate: Estimate | None) -> dict[str, str]:
         found["training.epochs"] = steps.phrase
         found["training.warmup_ratio"] = replace(steps, count=warm_up_steps(steps.count, training)).phrase
     return found
+
+
+def _in_force(recipe: Recipe) -> dict[str, float]:
+    """Key of a setting that is left empty → what training takes for it."""
+    taken = {"objective.beta": recipe.beta, "objective.ld_alpha": 1.0, "objective.clip_high": recipe.objective.clip}
+    return {key: value for key, value in taken.items() if setting(key).of(recipe) is None}
 
 
 def _plain(figure: float) -> str:

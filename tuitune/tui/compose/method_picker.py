@@ -9,8 +9,8 @@ from textual.content import Content
 
 from tuitune.methods import METHODS, Method
 from tuitune.recipe.schema import Recipe
-from tuitune.recipe.settings import setting
-from tuitune.recipe.support import GIVES_WAY, misfits
+from tuitune.recipe.settings import setting, without_effect
+from tuitune.recipe.support import fitting, idle, misfits, refused
 from tuitune.tui.compose.picker import Picker
 from tuitune.tui.widgets.columns import Column, table_row
 from tuitune.tui.widgets.row_list import ListRow, RowList
@@ -19,7 +19,7 @@ _COLUMNS = (Column("method", 17), Column("what", 0))
 
 
 class MethodPicker(Picker[dict[str, Any]]):
-    """Gives the settings that choosing a method changes. One that cannot go with the recipe stays, with its reason."""
+    """Gives the settings that choosing a method changes. One that does not fit the recipe stays, with its reason."""
 
     def __init__(self, recipe: Recipe) -> None:
         super().__init__("Method", "filter")
@@ -34,34 +34,42 @@ class MethodPicker(Picker[dict[str, Any]]):
         if not found:
             self.show_facts(Content.styled("No matching method.", "$faint"))
 
-    def choose(self, key: str) -> None:
-        """Use a method, with what gives way to it; one that cannot be used keeps its reason in sight."""
-        method = METHODS[key]
-        if not self._barred(method):
-            changed = {name: GIVES_WAY[name] for name in misfits(self._recipe, method)}
+    def choose(self, name: str) -> None:
+        """Use a method; one that does not go with the recipe stays in the list, and says what would let it go."""
+        method = METHODS[name]
+        if barred := misfits(self._recipe, method):
+            key = next(iter(barred))
+            said = f"{refused(key, self._recipe, method)}: {self._way_out(key, method)}."
+            self.notify(said, severity="warning")
+        else:
             options: dict[str, Any] = {} if method is self._recipe.method else {"adapter.options": {}}
-            self.dismiss({"adapter.method": key, **options, **changed})
+            self.dismiss({"adapter.method": name, **options})
 
-    def _barred(self, method: Method) -> dict[str, str]:
-        """What keeps a method from this recipe, by the setting."""
-        return {key: why for key, why in misfits(self._recipe, method).items() if key not in GIVES_WAY}
+    def _way_out(self, key: str, method: Method) -> str:
+        if values := fitting(key, method).replace('"', ""):
+            return f"choose another method here, or Esc and set {setting(key).title} to {values}"
+        return "choose another method"
 
     @on(RowList.Highlighted)
     def _highlighted(self, event: RowList.Highlighted) -> None:
         method = METHODS[event.key]
         lines = [Content(f"{method.title} {method.does}.")]
         for key, why in misfits(self._recipe, method).items():
-            if key in GIVES_WAY:
-                lines.append(Content.styled(f"turns {setting(key).title} off: {why}", "$warn"))
-            else:
-                at = "" if key == "adapter.method" else f"not with {setting(key).title}: "
-                lines.append(Content.styled(f"✗ {at}{why}", "$bad"))
+            lines.append(Content.styled(f"✗ {refused(key, self._recipe, method)}: {why}.", "$bad"))
+            lines.append(Content.styled(f"  Way out: {self._way_out(key, method)}.", "$warn"))
+        put_out = [f"{setting(key).title} has no effect with it." for key in self._put_out(method)]
+        lines += [Content.styled(said, "$faint") for said in put_out]
         if method.is_tuner and not method.support.unavailable:
             lines.append(Content.styled("Memory is not forecast; the trainable parameters are counted.", "$faint"))
         self.show_facts(Content("\n").join(lines))
 
+    def _put_out(self, method: Method) -> list[str]:
+        """The settings that are on, and would have no effect with a method."""
+        on = [key for key in idle(method) if setting(key).of(self._recipe)]
+        return [key for key in on if key not in without_effect(self._recipe)]
+
     def _row(self, method: Method) -> ListRow:
-        barred = next(iter(self._barred(method).values()), "")
+        barred = next(iter(misfits(self._recipe, method).values()), "")
         style = "$faint" if barred else ""
         said = f"✗ {barred}" if barred else method.does
         return table_row(method.name, _COLUMNS, [method.name, said], style)

@@ -81,7 +81,8 @@ def _value_line(view: FieldView, width: int) -> Content:
     value = _value(view, room)
     note = Content(clean(_note(view)))
     left = room - min(value.cell_length, room) - 2
-    note = note if note.cell_length <= left else Content("")
+    if note.cell_length > left:
+        note = note.truncate(max(0, left), ellipsis=True) if view.unused else Content("")
     value = value.truncate(max(1, room - note.cell_length), ellipsis=True, pad=True)
     label_style = "$faint" if view.unused else ""
     label = (clean(view.setting.title).ljust(LABEL_WIDTH), label_style)
@@ -96,7 +97,7 @@ def _value(view: FieldView, room: int) -> Content:
         return Content.assemble(("[x] yes" if on else "[ ] no", style))
     if not text:
         return Content.assemble(("–", "$faint"))
-    if kind == "choice" and len(view.setting.choices) > 1:
+    if kind == "choice" and len(view.setting.choices) > 1 and not view.unused:
         return Content.assemble((text, style), (" ▾", "$faint"))
     is_path = kind == "text" and view.setting.entails.names
     return Content.assemble((keep_end(text, room) if is_path else text, style))
@@ -124,7 +125,8 @@ def help_text(view: FieldView, *, tuning: bool = False) -> Content:
     second = Content(clean(" · ".join(fact for fact in facts if fact)))
     text = Content(clean(view.text, limit=_LONGEST_TEXT))
     whole = [text.stylize("bold")] if text.cell_length > _WIDE_TEXT else []
-    return Content("\n").join([*whole, first, second.stylize("$faint")])
+    idle = [Content.styled(f"No effect: {clean(view.unused)}.", "$warn")] if view.unused else []
+    return Content("\n").join([*whole, *idle, first, second.stylize("$faint")])
 
 
 _CHANGE: dict[Change, str] = {

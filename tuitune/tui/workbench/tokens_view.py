@@ -112,7 +112,7 @@ def _figures(report: Mapping[str, Any], recipe: Recipe) -> list[Content]:
             [
                 labelled("cut", f"{cut:,} longer than {report['max_length']:,}" if cut else "none"),
                 f"packed into {report['packed_rows']:,}, {percent_text(report['fill'])} full"
-                if report.get("packed_rows")
+                if report.get("fill") is not None
                 else None,
                 steps.phrase if steps else None,
             ]
