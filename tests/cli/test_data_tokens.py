@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tuitune.planning.preflight import check
+from tuitune.recipe import document
 from tuitune.units import percent_text
 
 pytestmark = pytest.mark.usefixtures("warm")
@@ -93,6 +95,19 @@ def test_check_says_what_a_template_leaves_out_and_refuses_what_is_lost(cli, tmp
     path.write_text((json.dumps({"messages": turns}) + "\n") * 3)
     answer = cli("check", recipe)
     assert answer.code == 2 and "tool calls" in answer.err
+    refused = check(document.read(recipe), base=Path.cwd()).errors
+    assert [problem.key for problem in refused] == ["data.train"] and refused[0].message in answer.err
+
+
+def test_check_counts_the_rows_that_are_left(cli, tmp_path: Path) -> None:
+    path, recipe = tmp_path / "rows.jsonl", tmp_path / "r.toml"
+    rows = [{"prompt": f"{number}?", "completion": "so " * (200 if number > 5 else 2)} for number in range(10)]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    recipe.write_text(f'[data]\ntrain = "{path}"\nmax_length = 64\neval = ""\n[cleaning]\ntoo_long = "drop"\n')
+    answer = cli("check", recipe)
+    assert answer.code == 0 and "6 to train on, 0 held out" in answer.out
+    assert "4 of 10 rows are longer than 64 tokens" in answer.out
+    assert cli("check", recipe).out.count("4 of 10 rows") == 1
 
 
 def test_both_answers_of_a_pair(cli, tmp_path: Path) -> None:

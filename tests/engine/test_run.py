@@ -15,6 +15,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from tests.engine.live import fork
 from tests.engine.support import SPAWN, Carry, conversation, save_model, spawn, wait_for, write_rows
+from tuitune.cli.run_report import say_run
 from tuitune.runs.store.directory import Run, read_recipe, read_record
 from tuitune.runs.store.journal import read_all
 from tuitune.runs.store.provenance import fingerprint, record_sources
@@ -217,6 +218,22 @@ def test_a_few_rows_that_teach_nothing_are_dropped_and_counted(carried: Carry, t
     assert outcome.code == 0 and outcome.records("plan")[0]["dropped_rows"] == 1
     alerts = {record["id"]: record["message"] for record in outcome.records("alert")}
     assert "1 of 101 training rows were dropped" in alerts["rows-dropped"] and "row 41" in alerts["rows-dropped"]
+
+
+def test_that_no_held_out_row_is_left_is_an_alert_and_stands_in_the_report(
+    carried: Carry, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    held_out = write_rows(tmp_path / "held.jsonl", [LONG])
+    data = write_rows(tmp_path / "data.jsonl", [LONG, *(conversation(number) for number in range(4))])
+    settings = {"cleaning__too_long": "drop", "data__max_length": 96, "training__max_steps": 1}
+    outcome = carried(data__train=str(data), data__eval=str(held_out), **settings)
+    alerts = {record["id"]: record for record in outcome.records("alert")}
+    assert outcome.code == 0
+    assert alerts["no-held-out-left"]["level"] == alerts["too-long"]["level"] == "warning"
+    assert "4 left to train on" in alerts["too-long"]["message"]
+    say_run(outcome.run)
+    told = capsys.readouterr().out
+    assert alerts["no-held-out-left"]["message"] in told and "4 to train on, 1 dropped, 0 held out" in told
 
 
 def test_more_than_a_hundredth_is_refused_before_the_model_is_loaded(carried: Carry, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tuitune.cli.output import complain
 from tuitune.cli.task_progress import result_of
-from tuitune.planning.checks.labels import label_check
+from tuitune.planning.checks.labels import label_check, told_by
 from tuitune.planning.preflight import Advice
 from tuitune.planning.preflight import check as preflight
 from tuitune.problem import Problem, TuituneError
@@ -30,16 +30,16 @@ def launch(recipe: Recipe) -> Run:
 
     The engine looks at the labels again, so where they could not be looked at here, that is only told.
     """
-    look_over(recipe)
+    told = look_over(recipe)
     errors, advice = judge_labels(recipe)
     if errors:
         raise TuituneError(errors)
-    _advise(advice)
+    _advise(one for one in advice if one not in told)
     return launcher.launch(recipe)
 
 
-def look_over(recipe: Recipe, *, resumes: bool = False) -> None:
-    """Print what is unwise about training this here; TuituneError where it cannot be trained.
+def look_over(recipe: Recipe, *, resumes: bool = False) -> list[Advice]:
+    """Print what is unwise about training this here, and give it; TuituneError where it cannot be trained.
 
     A disk that is too small for a new run only warns one that `resumes`: its own checkpoints take some of the room.
     """
@@ -49,6 +49,7 @@ def look_over(recipe: Recipe, *, resumes: bool = False) -> None:
         raise TuituneError(errors)
     complain(f"warning: {problem}" for problem in room)
     _advise(report.advice)
+    return report.advice
 
 
 def judge_labels(recipe: Recipe) -> tuple[list[Problem], list[Advice]]:
@@ -63,8 +64,7 @@ def judge_labels(recipe: Recipe) -> tuple[list[Problem], list[Advice]]:
             return [Problem("data.train", str(problem)) for problem in error.problems], []
         texts = [f"the labels could not be checked before the start: {problem}" for problem in error.problems]
         return [], [Advice("labels-not-checked", "warning", "data.train", text) for text in texts]
-    errors = [Problem("data.train", error) for error in found["errors"]]
-    return errors, [Advice("labels", "warning", "data.train", text) for text in found["warnings"]]
+    return told_by(found)
 
 
 def _advise(found: Iterable[Advice]) -> None:

@@ -19,6 +19,9 @@ from tuitune.text import clean
 from tuitune.units import bytes_text, clock_text, number_text, percent_text
 from tuitune.views.event_texts import resumed_text, step_text
 
+_WARNINGS = 8
+"""Warnings that are shown, the newest."""
+
 
 def say_run(run: Run) -> None:
     """Everything known about the run and its result, and how to use that."""
@@ -37,11 +40,13 @@ def _outcome_pairs(view: RunView) -> list[tuple[str, str]]:
         ("state", summary.state + (f": {summary.reason}" if summary.reason else "")),
         *_lives(view),
         *_progress(view),
+        *_rows(view),
         *_limits(summary),
         *_learned(view),
         *_held_out(view),
         *_answers(view),
         *_sample(view),
+        *_warnings(view),
         *_checkpoint(view),
         *_adapter(view),
         ("directory", str(run.path)),
@@ -67,6 +72,22 @@ def _progress(view: RunView) -> Iterator[tuple[str, str]]:
         beside = {"reserved": "reserved", "context": "CUDA context"}
         parts = [f"{bytes_text(view.memory[kind])} {name}" for kind, name in beside.items() if view.memory[kind]]
         yield "peak memory", bytes_text(view.memory["peak"]) + (f"  ({', '.join(parts)})" if parts else "")
+
+
+def _rows(view: RunView) -> Iterator[tuple[str, str]]:
+    """How many rows were left to train on and to evaluate on."""
+    if view.plan is None or view.plan.train_rows is None:
+        return
+    dropped = f", {view.plan.dropped_rows:,} dropped" if view.plan.dropped_rows else ""
+    held_out = f", {view.plan.eval_rows:,} held out" if view.plan.eval_rows is not None else ""
+    yield "rows", f"{view.plan.train_rows:,} to train on{dropped}{held_out}"
+
+
+def _warnings(view: RunView) -> Iterator[tuple[str, str]]:
+    """What the run warned of, each once, in its newest words."""
+    warned = {alert.id: alert.message for alert in view.alerts if alert.level in ("warning", "error")}
+    for number, message in enumerate(list(warned.values())[-_WARNINGS:]):
+        yield "" if number else "warnings", clean(message)
 
 
 def _limits(summary: Summary) -> Iterator[tuple[str, str]]:

@@ -18,7 +18,7 @@ from tuitune.engine.evaluation.samples import Sampler
 from tuitune.engine.journal.report import Report
 from tuitune.engine.load.device import describe, device, precision
 from tuitune.engine.load.model import fetch, load
-from tuitune.engine.load.tokenizer import choose_template, load_tokenizer, refuse_unknown_rows, stop_ids_of
+from tuitune.engine.load.tokenizer import choose_template, load_tokenizer, longest_of, refuse_unknown_rows, stop_ids_of
 from tuitune.engine.loop import loss_head, resume
 from tuitune.engine.loop.durable import TrainerLife
 from tuitune.engine.loop.training_loop import TrainingLoop
@@ -74,7 +74,8 @@ def train(run: Run, report: Report, stop: StopSwitch, pipe: RequestPipe) -> Outc
     for path in record_sources(run, recipe):
         message = f"{path} has changed since the run was launched or last resumed: it trains on the file as it is now"
         report.alert("data-changed", "warning", message)
-    tokens = read(recipe, template, stop_ids, run, report, trained=start.step > 0)
+    most = longest_of(recipe.model, files.folder)
+    tokens = read(recipe, template, stop_ids, run, report, trained=start.step > 0, most=most)
     base = load(recipe, files, template, formats, on, report)
     parameters = base.model.num_parameters()
     _refuse_too_large(recipe, parameters, on)

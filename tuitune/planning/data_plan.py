@@ -9,6 +9,7 @@ from typing import Any
 from tuitune import plain
 from tuitune.data.sources.names import resolve, stamp
 from tuitune.data.tasks import Task, begin, find
+from tuitune.hardware.models import locate
 from tuitune.paths import expanded
 from tuitune.problem import TuituneError
 from tuitune.recipe.declaration import Affects
@@ -17,6 +18,9 @@ from tuitune.recipe.settings import settings
 
 _GOES_BY: Mapping[str, tuple[Affects, ...]] = {"clean": ("tokens",), "tokens": ("tokens", "tokenizer", "rows")}
 """What a setting affects that a task of a kind goes by."""
+
+_TOKENIZER = ("tokenizer.json", "tokenizer.model", "tokenizer_config.json", "chat_template.jinja")
+"""The files of a model that say what becomes of a text."""
 
 
 def sources(recipe: Recipe) -> list[str]:
@@ -63,7 +67,10 @@ def known_tokens(recipe: Recipe, base: Path) -> dict[str, Any] | None:
 def _asked(kind: str, recipe: Recipe, base: Path) -> tuple[dict[str, Any], list[str]]:
     """What a task is to do, and the state of the data that it is done to."""
     base = base.absolute()
-    return {"recipe": settings_of(kind, recipe), "base": str(base)}, _stamps(recipe, base)
+    stamps = _stamps(recipe, base)
+    if kind == "tokens" and (model := locate(recipe.model.id, recipe.model.revision, base=base)) is not None:
+        stamps += [_stamp_of(model / name) for name in _TOKENIZER]
+    return {"recipe": settings_of(kind, recipe), "base": str(base)}, stamps
 
 
 def _stamps(recipe: Recipe, base: Path) -> list[str]:

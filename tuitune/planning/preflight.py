@@ -19,6 +19,7 @@ from tuitune.planning.advice import advise
 from tuitune.planning.checks.data import DataCheck, check_data
 from tuitune.planning.checks.device import KnownDevices, check_device, no_gpu, too_large_unasked
 from tuitune.planning.checks.half_precision import computes_in_float16, float16_trouble
+from tuitune.planning.checks.labels import told_by
 from tuitune.planning.checks.model import LISTED, check_model
 from tuitune.planning.checks.remote import ask, known
 from tuitune.planning.checks.rewards import check_rewards
@@ -47,7 +48,7 @@ class Check:
     `facts`, `trainable`, `total`, `forecast` and `fit` are None where the model is not known; `to_ask` is the Hub id of
     one that the Hub has not been asked about, and `unknown` why asking has not helped. `tuner_to_ask`: nor has PEFT
     about the recipe's tuner. `unforecast`: for what no forecast of memory is known, though the model is. `rows` are
-    those trained on, None where they are not counted.
+    those trained on, None where they are not counted; `held_out` those held out, None before all are tokenized.
     """
 
     errors: list[Problem]
@@ -63,6 +64,7 @@ class Check:
     unforecast: str = ""
     steps: Steps | None = None
     rows: int | None = None
+    held_out: int | None = None
 
     def as_json(self) -> dict[str, Any]:
         """The keys of `tuitune check --json`."""
@@ -130,6 +132,9 @@ def check(
     fit = fits(expected, _once_free(present, recipe), recipe.hardware.gpu) if expected and not awaited else None
     where = where or session(data_home())
     usable = data.usable if rows is None else rows
+    tokens = known_tokens(recipe, base)
+    against, labels = told_by(tokens) if tokens else ([], [])
+    errors += against
     count_steps = partial(_steps, base=base, data=data, facts=model.facts, rows=usable)
     steps = count_steps(recipe)
     situation = Situation(
@@ -137,12 +142,13 @@ def check(
     )
     to_ask = recipe.model.id if model.download and model.remote is None else ""
     unknown = model.remote.unknown if model.remote else ""
-    trained = None if usable is None else training_rows(usable, recipe.data)
+    trained = tokens["kept"] if tokens else None if usable is None else training_rows(usable, recipe.data)
     if trained is not None and (few := too_few_prompts(recipe, trained)) is not None:
         errors.append(Problem("training.accumulation", few))
-    advice = [*advise(situation), *([_unanswered(recipe)] if tuner.unanswered else [])]
+    advice = [*advise(situation), *labels, *([_unanswered(recipe)] if tuner.unanswered else [])]
     found = (errors, advice, model.facts, trainable, total, expected, fit, to_ask, unknown, tuner.to_ask)
-    return Check(*found, _unforecast(recipe, model.facts, expected), steps, trained)
+    held_out = tokens["held_out_kept"] if tokens else None
+    return Check(*found, _unforecast(recipe, model.facts, expected), steps, trained, held_out)
 
 
 def _unanswered(recipe: Recipe) -> Advice:

@@ -24,6 +24,7 @@ from tuitune.engine.tokens.remarks import judge
 from tuitune.engine.tokens.template import ChatTemplate
 from tuitune.recipe.overrides import apply
 from tuitune.recipe.schema import Recipe
+from tuitune.recipe.values import toml_text
 
 MAX_LENGTH = 32
 LOST = [
@@ -64,7 +65,7 @@ def tokens_of(folder: Path, **settings: Any) -> dict[str, Any]:
 
     from tuitune.engine.jobs.token_report import run
 
-    recipe = apply(Recipe(), [f"{key.replace('__', '.')}={json.dumps(value)}" for key, value in settings.items()])
+    recipe = apply(Recipe(), [f"{key.replace('__', '.')}={toml_text(value)}" for key, value in settings.items()])
     folder.mkdir()
     (folder / "wanted.json").write_text(json.dumps({"recipe": recipe.model_dump(mode="json"), "base": str(folder)}))
     return run(TaskReport(folder))
@@ -146,6 +147,35 @@ def test_tokens_are_found_again_and_over_long_rows_dropped(
         tokens_of(tmp_path / "three", **settings)
 
 
+def test_what_dropping_over_long_rows_costs_is_said_with_what_is_left(tmp_path: Path, tiny: Path) -> None:
+    asked = [conversation(number)["messages"][:1] for number in range(10)]
+    long = [{"messages": [*one, {"role": "assistant", "content": "so " * 60}]} for one in asked]
+    data = write_rows(tmp_path / "rows.jsonl", [*(conversation(number) for number in range(10, 16)), *long[:4]])
+    held_out = write_rows(tmp_path / "held_out.jsonl", long[4:6])
+    settings = {
+        "model__id": str(tiny), "data__train": str(data), "data__eval": str(held_out), "data__max_length": 64,
+        "cleaning__too_long": "drop",
+    }  # fmt: skip
+    found = tokens_of(tmp_path / "one", **settings)
+    assert (found["errors"], found["kept"], found["held_out_kept"]) == ([], 6, 0)
+    dropped, none_left = found["warnings"]
+    assert "4 of 10 rows" in dropped and "6 left to train on" in dropped and "cleaning.too_long" in dropped
+    assert "no held-out row is left" in none_left and "2 of 2 held-out rows" in none_left
+    fix = next(one["fix"] for one in found["verdicts"] if one["id"] == "no-held-out-left")
+    mended = tokens_of(tmp_path / "two", **{**settings, "data__max_length": fix["data.max_length"]})
+    assert (mended["warnings"], mended["kept"], mended["held_out_kept"]) == ([], 10, 2)
+
+
+def test_rows_without_an_answer_that_a_reward_compares_with_are_refused_for_that(tmp_path: Path, tiny: Path) -> None:
+    data = write_rows(tmp_path / "rows.jsonl", [{"prompt": f"What is {number} + 1?"} for number in range(7)])
+    settings = {"model__id": str(tiny), "data__train": str(data), "data__eval": "", "objective__kind": "grpo"}
+    (error,) = tokens_of(tmp_path / "one", **settings, rewards__weights={"exact": 1.0})["errors"]
+    assert "7 of 7 rows" in error and error.count("the reward exact") == 1 and "row 5 (line 5)" in error
+    assert "data.columns" in error and "rewards.weights" in error
+    assert "template" not in error and "cleaning.unusable" not in error
+    assert tokens_of(tmp_path / "two", **settings, rewards__weights={"length": 1.0})["errors"] == []
+
+
 def test_rows_that_a_template_refuses_are_named_and_may_be_dropped(tmp_path: Path, tiny: Path) -> None:
     template = tmp_path / "strict.jinja"
     template.write_text(
@@ -155,6 +185,7 @@ def test_rows_that_a_template_refuses_are_named_and_may_be_dropped(tmp_path: Pat
     common = {"model__id": str(tiny), "data__train": str(data), "data__eval": "", "data__template": str(template)}
     (error,) = tokens_of(tmp_path / "one", **common)["errors"]
     assert "row 8 (line 8)" in error and "seven" in error and "\x1b" not in error
+    assert "another chat template" in error and "cleaning.unusable" in error
     assert tokens_of(tmp_path / "two", cleaning__unusable="drop", **common)["errors"] == []
 
 

@@ -14,14 +14,14 @@ from tuitune.engine.process.failures import EngineError, explain
 from tuitune.engine.tokens.encoders import encoder_of
 from tuitune.engine.tokens.omissions import SYSTEM, TOOLS
 from tuitune.engine.tokens.prepare import batched
-from tuitune.engine.tokens.remarks import UNREAD, Level, Remark, judge, longer, of_rows
+from tuitune.engine.tokens.remarks import UNREAD, Level, Remark, judge, longer, of_loss, of_rows
 from tuitune.engine.tokens.tokenize import refusal, tokenize
 from tuitune.problem import TuituneError
 from tuitune.recipe.schema import Recipe
 
 _MOST_LEFT_OUT = 50
 _TOLD = (
-    *("rows", "tokens", "trained_tokens", "trained_share", "longest", "lengths", "cut", "lost_count", "odd"),
+    *("rows", "kept", "tokens", "trained_tokens", "trained_share", "longest", "lengths", "cut", "lost_count", "odd"),
     *("cleaning", "notes"),
 )
 """Facts about the tokens that are part of the result as they are."""
@@ -53,24 +53,27 @@ def run(report: TaskReport) -> dict[str, Any]:
     room = len(rows) * recipe.data.max_length
     single = encoder_of(recipe, template, stop_ids).single
     judged = judge(single, stop_ids, {*facts["used"], *facts["held_out"]["used"]})
+    most = longest_of(recipe.model, place)
     return {
         **{name: facts[name] for name in _TOLD},
         "held_out": facts["held_out"]["rows"],
+        "held_out_kept": facts["held_out"]["kept"],
         "max_length": recipe.data.max_length,
         "asked": recipe.optimises.generates,
         "packed_rows": len(rows),
         "fill": facts["tokens"] / room if recipe.packs and room else None,
         "lost": [{key: one[key] for key in ("row", "place", "why", "mark")} for one in facts["lost"]],
-        "verdicts": [asdict(one) for one in (*judged, *_of_all_rows(facts, recipe, longest_of(recipe.model, place)))],
+        "verdicts": [asdict(one) for one in (*judged, *_of_all_rows(facts, recipe, most))],
         "errors": [reason] if (reason := refusal(facts, recipe)) else [],
-        "warnings": [one.said for one in (*_untold(recipe, base, facts), *_of_template(judged, facts))],
+        "warnings": [one.said for one in (*_untold(recipe, base, facts, most), *_of_template(judged, facts))],
     }
 
 
-def _untold(recipe: Recipe, base: Path, facts: dict[str, Any]) -> list[Remark]:
+def _untold(recipe: Recipe, base: Path, facts: dict[str, Any], most: int | None) -> list[Remark]:
     """Warnings on rows, but for what a look at the first of them tells without tokens (`tuitune.planning.checks`)."""
     light = resolve(recipe.data.train, base=base).light
-    return [one for one in of_rows(facts) if one.level == "warning" and not (light and one.id == UNREAD)]
+    found = (*of_loss(facts, recipe, most), *of_rows(facts))
+    return [one for one in found if one.level == "warning" and not (light and one.id == UNREAD)]
 
 
 def _of_template(judged: list[Remark], facts: dict[str, Any]) -> Iterator[Remark]:
@@ -95,6 +98,7 @@ def _of_all_rows(facts: dict[str, Any], recipe: Recipe, most: int | None) -> Ite
         )
     if count := facts["no_stop"]:
         yield Remark("no-stop", "warning", f"rows that do not teach where their answer ends: {count:,} of {rows:,}")
+    yield from of_loss(facts, recipe, most)
     yield from of_rows(facts)
     if lost := held_out["lost_count"]:
         text = f"held-out rows dropped, with no token to evaluate: {lost:,} of {held_out['rows']:,}"

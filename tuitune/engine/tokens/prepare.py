@@ -18,7 +18,7 @@ from trl import pack_dataset
 from tuitune.engine.journal.report import Report
 from tuitune.engine.process.failures import EngineError
 from tuitune.engine.tokens.encode import Canonical
-from tuitune.engine.tokens.remarks import of_rows
+from tuitune.engine.tokens.remarks import of_loss, of_rows
 from tuitune.engine.tokens.store import Tokenized
 from tuitune.engine.tokens.template import ChatTemplate
 from tuitune.engine.tokens.tokenize import refusal, tokenize
@@ -58,9 +58,17 @@ class Prepared:
 
 
 def read(
-    recipe: Recipe, template: ChatTemplate, stop_ids: set[int], run: Run, report: Report, *, trained: bool
+    recipe: Recipe,
+    template: ChatTemplate,
+    stop_ids: set[int],
+    run: Run,
+    report: Report,
+    *,
+    trained: bool,
+    most: int | None,
 ) -> Tokenized:
-    """The recipe's data as tokens. A held-out row is never among the training rows, in none of the run's lives.
+    """The recipe's data as tokens, for a model made for `most` of them. A held-out row is never among the training
+    rows, in none of the run's lives.
 
     EngineError, naming rows, where the data is not fit to train on, and where other rows would be held out than before
     though the run has `trained` on the rest. What was cleaned, and the split for a later life, go into its `data.json`.
@@ -75,7 +83,7 @@ def read(
     tokens = tokenize(recipe, template, stop_ids, tell, held_out=_held_out_before(run, recipe, trained=trained))
     if reason := refusal(tokens.facts, recipe):
         raise EngineError(reason)
-    _alert(tokens.facts, recipe, report)
+    _alert(tokens.facts, recipe, report, most)
     _alert_one_sided(tokens, report)
     files.write_whole(run.data_file, json.dumps(_record(tokens.facts, recipe), indent=1).encode() + b"\n")
     return tokens
@@ -198,7 +206,7 @@ def _alert_one_sided(tokens: Tokenized, report: Report) -> None:
             report.alert("one-sided-held-out", "info" if few else "warning", text)
 
 
-def _alert(facts: dict[str, Any], recipe: Recipe, report: Report) -> None:
+def _alert(facts: dict[str, Any], recipe: Recipe, report: Report, most: int | None) -> None:
     longest = f"{recipe.data.max_length:,} tokens"
     if facts["origin"] == "plain":
         report.alert(
@@ -207,7 +215,8 @@ def _alert(facts: dict[str, Any], recipe: Recipe, report: Report) -> None:
             "answer the end-of-text token; the template is saved with the result",
         )  # fmt: skip
     for step in facts["cleaning"]:
-        if count := step["dropped"] or step["changed"]:
+        count = step["dropped"] or step["changed"]
+        if count and step["step"] != "too_long":  # said below, with what is left
             what = "dropped" if step["dropped"] else "changed"
             text = f"{step['title']}: {count:,} of {step['before']:,} rows {what}"
             report.alert(f"cleaned-{step['step']}", "info", text)
@@ -223,7 +232,7 @@ def _alert(facts: dict[str, Any], recipe: Recipe, report: Report) -> None:
             report.alert("rows-parted", "info", text)
         if cut := found["cut"]:
             report.alert("rows-cut", "info", f"{cut:,} of {found['rows']:,} {which} rows were cut to {longest}")
-    for one in of_rows(facts):
+    for one in (*of_loss(facts, recipe, most), *of_rows(facts)):
         report.alert(one.id, "info" if one.level == "ok" else one.level, one.said)
     if not facts["stops"] and facts["kept"] > facts["cut"]:
         text = "no row teaches the model to end its answer: no end-of-turn token is learned"

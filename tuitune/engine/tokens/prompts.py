@@ -16,6 +16,10 @@ from tuitune.rewards import Reward
 COLUMNS = ("prompt_ids", "question", "answer")
 
 _ASKS_NOTHING = "it asks nothing: it has no question, or no answer in words after one"
+_UNANSWERED = (
+    "the reward {} compares with the row's answer, and it has none: name the column of the answers in data.columns "
+    "(answer), or take the reward out of rewards.weights"
+)
 
 
 @dataclass(frozen=True)
@@ -85,7 +89,9 @@ class PromptEncoder:
 
     def _unfit(self, answer: str) -> str:
         for one in self._rewards:
-            if one.expects and (why := "no answer" if not answer else one.unfit(answer)):
+            if one.expects and not answer:
+                return _UNANSWERED.format(one.name)
+            if one.expects and (why := one.unfit(answer)):
                 return f"the reward {one.name} has nothing to compare with: {why}"
         return ""
 

@@ -10,6 +10,8 @@ from tuitune.engine.process.failures import EngineError
 from tuitune.engine.tokens.encode import Encoder
 from tuitune.engine.tokens.omissions import EARLIER_REASONS, NO_REASONS, REASONS, SYSTEM, UNTHOUGHT, WORDING, slug
 from tuitune.engine.tokens.template import ChatTemplate, Messages, RenderProblem
+from tuitune.recipe.schema import Recipe
+from tuitune.recipe.values import toml_text
 from tuitune.text import clean
 
 Level = Literal["ok", "warning", "error"]
@@ -39,6 +41,9 @@ _MEANS = {
     UNTHOUGHT: "; tuitune data convert --per-answer makes a row of each, to learn them all with their reasoning",
     NO_REASONS: ": the model learns not to think. Add reasoning, or use the model with thinking off",
 }
+_MANY = 0.1
+"""The share of over-long rows from which that they are dropped is worth a warning."""
+
 _INLINE = {"data.left_out": "inline"}
 _LAST_ALONE = {"data.loss_on": "completion"}
 
@@ -55,7 +60,7 @@ class Remark:
     @property
     def said(self) -> str:
         """The text with its way out."""
-        settings = ", ".join(f'{key} = "{value}"' for key, value in (self.fix or {}).items())
+        settings = ", ".join(f"{key} = {toml_text(value)}" for key, value in (self.fix or {}).items())
         return f"{self.text}; set {settings}" if settings else self.text
 
 
@@ -92,6 +97,33 @@ def of_rows(facts: dict[str, Any]) -> Iterator[Remark]:
     if unread := facts["unread"]:
         names = ", ".join(clean(name, limit=60) for name in unread[:_NAMED]) + (", …" if len(unread) > _NAMED else "")
         yield Remark(UNREAD, "warning", f"not read and so not learned: {names}")
+
+
+def of_loss(facts: dict[str, Any], recipe: Recipe, most: int | None = None) -> Iterator[Remark]:
+    """What is to be said of over-long rows that are dropped, and of held-out ones of which none is left, for a model
+    made for `most` tokens.
+    """
+    length, held_out = recipe.data.max_length, facts["held_out"]
+    if count := facts["too_long"]:
+        rows = facts["rows"]
+        text = f"{_dropped(count, rows, 'row', length)}: {facts['kept']:,} left to train on"
+        many = count > _MANY * rows
+        yield Remark("too-long", "warning" if many else "ok", text, longer(facts["longest"], length, most))
+    if recipe.data.eval is not None and not held_out["kept"]:
+        count, rows = held_out["too_long"], held_out["rows"]
+        cause = f": {_dropped(count, rows, 'held-out row', length)}" if count else ""
+        fix = longer(held_out["longest"], length, most) if count else None
+        text = f"no held-out row is left, so nothing is evaluated{cause}"
+        yield Remark("no-held-out-left", "warning", text, fix)
+    elif count := held_out["too_long"]:
+        text = _dropped(count, held_out["rows"], "held-out row", length)
+        yield Remark("too-long-held-out", "ok", f"{text}: {held_out['kept']:,} left to evaluate on")
+
+
+def _dropped(count: int, rows: int, noun: str, length: int) -> str:
+    """How many of so many rows are too long to be kept."""
+    some = f"{count:,} of {rows:,} {noun}s {'is' if count == 1 else 'are'}"
+    return f'{some} longer than {length:,} tokens and dropped (cleaning.too_long = "drop")'
 
 
 def omission(what: str, template: str, where: str = "") -> Remark:

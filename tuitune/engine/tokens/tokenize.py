@@ -35,6 +35,8 @@ _LABELLING = 6
 
 _NAMED = 5
 _LOST_SHARE = 0.01
+_TEMPLATE = "the chat template"
+"""What is named in the reasons why a row cannot be used that are the template's."""
 
 Tell = Callable[[str, str, int | None, int | None], None]
 """Takes the slug of a phase, what is being done, rows done (None where the phase begins) and rows in all."""
@@ -89,9 +91,12 @@ def refusal(facts: dict[str, Any], recipe: Recipe) -> str | None:
     rows, refused = facts["rows"], facts["refused"]
     silent = facts["lost_count"] - refused
     if refused and (recipe.cleaning.unusable == "refuse" or refused == rows):
+        templated = any(one["refused"] and _TEMPLATE in one["why"] for one in facts["lost"])
+        ways = ["use another chat template (data.template)"] if templated else []
+        ways += ['set cleaning.unusable = "drop"'] if refused < rows else []
         return (
-            f"{name}: {refused:,} of {rows:,} rows cannot be rendered; fix or remove them, use another chat template, "
-            f'or set cleaning.unusable = "drop": {_listing(facts["lost"], refused=True)}'
+            f"{name}: {refused:,} of {rows:,} rows cannot be used: {_listing(facts['lost'], refused=True)}. "
+            f"{', or '.join(['Fix or remove them', *ways])}"
         )
     if not facts["kept"]:
         listed = f" ({_listing(facts['lost'], refused=False)})" if silent else ""
@@ -208,6 +213,10 @@ def _digest(value: Any) -> str:
 
 
 def _listing(lost: list[dict[str, Any]], *, refused: bool) -> str:
+    """The first rows that are lost, by what is wrong with them."""
     those = [one for one in lost if one["refused"] == refused]
+    places: dict[str, list[str]] = {}
+    for one in those[:_NAMED]:
+        places.setdefault(one["why"], []).append(one["place"])
     more = ", and others" if len(those) > _NAMED else ""
-    return "; ".join(f"{one['place']}: {one['why']}" for one in those[:_NAMED]) + more
+    return "; ".join(f"{', '.join(rows)}: {why}" for why, rows in places.items()) + more

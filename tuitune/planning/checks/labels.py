@@ -14,13 +14,17 @@ from tuitune.data.sources.names import open_source, resolve
 from tuitune.data.tasks import Task
 from tuitune.hardware.models import locate
 from tuitune.paths import expanded
+from tuitune.planning.checks.situation import Advice
 from tuitune.planning.data_plan import token_task
-from tuitune.problem import TuituneError
+from tuitune.problem import Problem, TuituneError
 from tuitune.recipe.schema import Recipe
 from tuitune.rows.fields import RowProblem
 from tuitune.rows.turns import is_learned
 from tuitune.shapes import Canonical, to_canonical
 from tuitune.shapes.preference import SIDES, answers_of
+
+LABELS = "labels"
+"""The advice that comes of tokenizing all rows."""
 
 _SAMPLE = 200
 _MOST_ROWS, _MOST_BYTES = 5_000, 4 << 20
@@ -38,12 +42,20 @@ def label_check(recipe: Recipe, base: Path) -> Task | None:
     return token_task(recipe, base) if here and (foreign or may_lose_labels(recipe, base)) else None
 
 
+def told_by(tokens: Mapping[str, Any]) -> tuple[list[Problem], list[Advice]]:
+    """What stands against training on rows that came to these `tokens`, and what is worth a warning."""
+    errors = [Problem("data.train", error) for error in tokens["errors"]]
+    return errors, [Advice(LABELS, "warning", "data.train", text) for text in tokens["warnings"]]
+
+
 def may_lose_labels(recipe: Recipe, base: Path) -> bool:
-    """Whether a row may have nothing left to learn after data.max_length tokens, or says what a chat template may leave
-    out (a system turn, reasoning, also in tags, tools, a name): False only where neither is so for sure.
+    """Whether a row may have nothing left to learn after data.max_length tokens or be dropped for having more, or says
+    what a chat template may leave out (a system turn, reasoning, also in tags, tools, a name): False only where none of
+    it is so for sure.
 
     It is where what stands before the answers is shorter in bytes than that in tokens, of every row of local text
-    files of moderate size. A token stands for one byte at least. Two answers must differ that early, too.
+    files of moderate size; all of the row, where over-long rows are dropped. A token stands for one byte at least. Two
+    answers must differ that early, too.
     """
     try:
         return any(_may_lose(name, recipe, base) for name in (recipe.data.train, *recipe.data.mix))
@@ -64,11 +76,14 @@ def _may_lose(name: str, recipe: Recipe, base: Path) -> bool:
     template = plain.stat_of(base / expanded(recipe.data.template)) if recipe.data.template else None
     room = recipe.data.max_length - _TEMPLATE_BYTES - (template.st_size if template else 0)
     chosen = recipe.data.loss_on if recipe.optimises.reads("data.loss_on") else "assistant"
+    drops = recipe.cleaning.too_long == "drop"
     counts, last = chosen != "all", chosen == "completion"
     try:
         usable = (to_canonical(row.values, found.shape, found.columns) for row in rows if row.values is not None)
         return any(
-            _says_more(side) or (counts and _before_answer(side, last=last) + _alike(canonical) >= room)
+            _says_more(side)
+            or (drops and _bytes(side) >= room)
+            or (counts and _before_answer(side, last=last) + _alike(canonical) >= room)
             for canonical in usable
             for side in answers_of(canonical)
         )
@@ -85,7 +100,7 @@ def _alike(canonical: Canonical) -> float:
         return math.inf
     both = enumerate(zip(chosen, rejected, strict=False))
     apart = next((place for place, (one, other) in both if one != other), min(len(chosen), len(rejected)))
-    return len(chosen[:apart].encode("utf-8", "surrogatepass"))
+    return _size(chosen[:apart])
 
 
 def _said(answer: str | list[dict[str, Any]]) -> str:
@@ -104,15 +119,25 @@ def _says_more(canonical: Mapping[str, Any]) -> bool:
     )
 
 
+def _bytes(canonical: Canonical) -> int:
+    """The bytes of a whole row of one answer, with the marks around its turns."""
+    if (turns := canonical.get("messages")) is None:
+        return sum(_size(text) for text in canonical.values() if isinstance(text, str))
+    return sum(_size(turn["content"]) + _TURN_BYTES for turn in turns)
+
+
+def _size(text: str) -> int:
+    return len(text.encode("utf-8", "surrogatepass"))
+
+
 def _before_answer(canonical: Mapping[str, Any], *, last: bool) -> float:
     """The most bytes before the first answer of a row that is learned, or before its `last`; infinite without one."""
     if "messages" not in canonical:
-        return len(str(canonical.get("prompt", "")).encode("utf-8", "surrogatepass"))
+        return _size(str(canonical.get("prompt", "")))
     turns = canonical["messages"]
     answers = [number for number, turn in enumerate(turns) if turn["role"] == "assistant"]
     learned = [number for number in (answers[-1:] if last else answers) if is_learned(turns[number])]
     if not learned:
         return math.inf
     before = turns[: learned[0]]
-    sizes = (len(turn["content"].encode("utf-8", "surrogatepass")) + _TURN_BYTES for turn in before)
-    return sum(sizes) + _TURN_BYTES
+    return sum(_size(turn["content"]) + _TURN_BYTES for turn in before) + _TURN_BYTES

@@ -14,7 +14,7 @@ from textual import work
 from textual.content import Content
 
 from tuitune.data.tasks import Progress
-from tuitune.planning.checks.labels import label_check
+from tuitune.planning.checks.labels import LABELS, label_check
 from tuitune.planning.preflight import Check
 from tuitune.problem import TuituneError
 from tuitune.recipe.schema import Recipe
@@ -81,7 +81,7 @@ class LaunchDialog(Checking[Run]):
             fact(name, text) for name, text in (("ends", _limits(recipe)), ("notifies", recipe.run.notify)) if text
         ]
         lines += [Content("")] if found.advice else []
-        lines += map(advice_line, found.advice)
+        lines += [advice_line(one) for one in found.advice if one.id != LABELS]
         if not any(one.id == "ends-at-logout" for one in found.advice):
             lines.append(
                 Content("\nThe run keeps running when you quit tuitune or lose the connection.").stylize("$faint")
@@ -127,6 +127,8 @@ def _lost(result: Mapping[str, Any]) -> Content:
 def _facts(recipe: Recipe, found: Check) -> list[Content]:
     rows = "not counted yet" if found.rows is None else f"{found.rows:,} to train on"
     held_out = show_value(setting("data.eval"), recipe.data.eval)
+    if held_out and found.held_out is not None:
+        held_out = f"{found.held_out:,}"
     return [
         fact("run", recipe.run.name),
         fact("model", recipe.model.id),

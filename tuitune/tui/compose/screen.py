@@ -308,6 +308,8 @@ class ComposeScreen(TuituneScreen):
             self.app.open_monitor(outcome)
         elif outcome:
             self.show_errors("Not started")
+        else:
+            self.look_again(at_once=True)  # the dialog may have learned more of the rows
 
     def show_errors(self, what: str) -> None:
         """Lead to what is wrong, and say what was not done because of it."""

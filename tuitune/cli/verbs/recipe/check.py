@@ -37,14 +37,20 @@ def _examine(options: argparse.Namespace) -> Check:
     """The recipe looked over; one that is wrong in itself is a report with nothing but its errors."""
     from tuitune.cli.launching import given_recipe, judge_labels
     from tuitune.planning import preflight
+    from tuitune.planning.data_plan import known_tokens
 
     try:
         recipe = given_recipe(options)
         found = preflight.check(recipe, base=Path.cwd(), online=True)
     except TuituneError as refusal:
         return preflight.Check(refusal.problems, [], None, None, None, None, None)
-    errors, advice = ([], []) if found.errors else judge_labels(recipe)
-    return replace(found, errors=[*found.errors, *errors], advice=[*found.advice, *advice])
+    if found.errors:
+        return found
+    errors, advice = judge_labels(recipe)
+    if tokens := known_tokens(recipe, Path.cwd()):
+        found = replace(found, rows=tokens["kept"], held_out=tokens["held_out_kept"])
+    news = [one for one in advice if one not in found.advice]
+    return replace(found, errors=errors, advice=[*found.advice, *news])
 
 
 def _say(report: Check) -> None:
@@ -56,6 +62,9 @@ def _say(report: Check) -> None:
 
 
 def _pairs(report: Check) -> Iterator[tuple[str, str]]:
+    if report.rows is not None:
+        held_out = "" if report.held_out is None else f", {report.held_out:,} held out"
+        yield "rows", f"{report.rows:,} to train on{held_out}"
     if report.total is not None and report.trainable is not None:
         share = percent_text(report.trainable / report.total)
         yield "trainable", f"{count_text(report.trainable)} of {count_text(report.total)} parameters ({share})"
