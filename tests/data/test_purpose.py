@@ -70,7 +70,7 @@ def test_refusals_of_data_name_its_own_columns() -> None:
     mapped = recognise([Row(1, 1, rated)], "auto", {"prompt": "q", "completion": "a", "label": "fine"})
     assert 'data.shape = "unpaired-preference"' in str(refusal_of(mapped, LABELS, rated))
     assert "convert" not in str(refusal("messages", TEXT)), "a conversation becomes no text without a template"
-    assert 'objective.kind = "dpo" or "reward" does' in str(refusal_of(detect([row]), TEXT, row))
+    assert 'objective.kind = "dpo", "reward", "orpo" or "simpo" does' in str(refusal_of(detect([row]), TEXT, row))
 
 
 @pytest.mark.parametrize(
@@ -139,7 +139,7 @@ def test_there_are_no_ways_out_where_none_is_needed_or_none_is_known() -> None:
     }
 
 
-@pytest.mark.parametrize(("name", "place"), [("dpo", -2), ("reward", -1)])
+@pytest.mark.parametrize(("name", "place"), [("dpo", -4), ("reward", -3), ("orpo", -2), ("simpo", -1)])
 def test_another_objective_is_a_way_out_too(name: str, place: int) -> None:
     """The one that takes the data as it is: its settings serve, whatever the columns are called."""
     row = {"question": "Hi", "answer_better": "Hello", "answer_worse": "No"}

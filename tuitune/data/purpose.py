@@ -35,14 +35,15 @@ def refusal(shape: str, purpose: Purpose) -> str | None:
     if known.teaches is None:
         return known.rows_are
     remedy = known.instead if purpose.answers else _expected(known, purpose)
-    takers = " or ".join(toml_text(one.name) for one in _takers(shape))
+    *most, last = [toml_text(one.name) for one in _takers(shape)] or [""]
+    takers = f"{', '.join(most)} or {last}" if most else last
     but = f", but objective.kind = {takers} does" if takers else ""
     return f"{known.rows_are}, which {purpose.name} does not take{but}; {remedy}"
 
 
 def _takers(shape: str) -> list[Trained]:
     """The objectives to offer for rows of a shape: what has answers to learn from is not offered as prompts alone."""
-    taking = [one for one in TRAINED.values() if takes(one, shape) and not one.experimental]
+    taking = [one for one in TRAINED.values() if takes(one, shape)]
     return [one for one in taking if not (one.generates and SHAPES[shape].teaches in ANSWERING)]
 
 

@@ -215,6 +215,8 @@ def _doubt(row: Canonical, values: Values, columns: Columns) -> str:
     guessed = isinstance(row["prompt"], str) and not _has_prompt(values, names)
     if guessed and doubts.parts_within_word(row["prompt"], row["chosen"], row["rejected"]):
         return doubts.GUESSED
+    if not guessed and doubts.repeats(row["prompt"], row["chosen"], row["rejected"]):
+        return doubts.REPEATED
     words = next((pair for pair in (*PREFERENCES, *CONVERSED) if pair[0] in names.get("chosen", "chosen")), SIDES)
     return doubts.about_scores(values, *words) or doubts.about_pair(row["chosen"], row["rejected"])
 

@@ -85,6 +85,8 @@ def _written(row: Canonical) -> list[Values]:
 
 
 def _doubt(row: Canonical, _values: Values, _columns: Columns) -> str:
+    if doubts.repeats(row["prompt"], row["completion"]):
+        return doubts.REPEATED
     doubt = doubts.about_answer(row["completion"]) if row["label"] else ""
     return f"{doubt} in an answer that is called good" if doubt else ""
 

@@ -175,6 +175,30 @@ def test_data_sets(datasets: str, settings: dict[str, object], tmp_path: Path) -
         assert got[key] == (pytest.approx(value, abs=1e-3) if key == "data.mix" else value)
 
 
+def test_each_key_of_a_written_type_is_told(tmp_path: Path) -> None:
+    written = "{system_prompt: Be a pirate., field_instruction: q, field_output: a, format: '[I] {instruction}'}"
+    found = of_text(tmp_path, AXOLOTL, f"datasets: [{{path: a/b, type: {written}}}]")
+    told = {name: said_of(found, f"datasets[0].type.{name}") for name in ("system_prompt", "field_output", "format")}
+    assert [kind for kind, _ in told.values()] == ["lost", "carried", "changed"]
+    assert "system turn" in told["system_prompt"][1] and "headings" in told["format"][1]
+    assert settings_of(found)["data.columns"] == {"prompt": "q", "completion": "a"}
+
+
+def test_a_slice_that_is_not_taken_is_named(tmp_path: Path) -> None:
+    found = of_text(tmp_path, AXOLOTL, "datasets: [{path: a/b, split: 'train[:5%]', type: alpaca}]")
+    kind, why = said_of(found, "datasets[0].split")
+    assert (kind, settings_of(found)["data.split"]) == ("changed", "train") and "[:5%]" in why and "data.limit" in why
+
+
+@pytest.mark.parametrize(
+    ("line", "meant"), [("optimzer: lion", "optimizer"), ("sequence_length: 9", "sequence_len"), ("zzz: 1", "")]
+)
+def test_an_unknown_key_is_told_with_the_one_that_is_meant(line: str, meant: str, tmp_path: Path) -> None:
+    text = "\n".join(one for one in AXOLOTL.splitlines() if not meant or not one.startswith(f"{meant}:"))
+    kind, why = said_of(of_text(tmp_path, text, line), line.partition(":")[0])
+    assert kind == "lost" and (f"did you mean '{meant}'" in why if meant else "did you mean" not in why)
+
+
 @pytest.mark.parametrize(
     ("change", "key"),
     [

@@ -11,6 +11,9 @@ import pytest
 from tests.recipe.importing.configurations import LLAMAFACTORY, of_json, of_text, said_of, settings_of
 from tuitune.objectives import TRAINED
 from tuitune.recipe.importing.documents import UnreadableError
+from tuitune.recipe.schema import Recipe
+from tuitune.recipe.settings import settings as every_setting
+from tuitune.recipe.settings import without_effect
 
 CATALOGUE: dict[str, Any] = {
     "ours": {"file_name": "ours.json", "columns": {"prompt": "question", "response": "answer"}},
@@ -74,7 +77,7 @@ def test_a_lora_configuration(folder: Path) -> None:
         ("flash_attn: disabled", {"model.attention": "eager"}, "carried"),
         ("flash_attn: fa2", {"model.attention": "auto"}, "changed"),
         ("max_samples: 100", {"data.limit": 100}, "changed"),
-        ("template: llama3", {}, "changed"),
+        ("template: llama3", {}, "lost"),
         ("report_to: none", {}, "carried"),
         ("report_to: wandb", {}, "lost"),
         ("deepspeed: z3.json", {}, "lost"),
@@ -125,6 +128,42 @@ def test_data_that_cannot_be_trained_on_is_refused(name: str, words: str, folder
     found = of_text(folder, LLAMAFACTORY, f"dataset: {name}")
     assert found.recipe is None
     assert words in found.problems[0].message and "line" in found.problems[0].key
+
+
+def test_what_the_objective_does_not_read_cannot_be_and_is_not_in_the_recipe(folder: Path) -> None:
+    unread = ("packing: true", "neftune_noise_alpha: 5", "ld_alpha: 0.5", "pref_ftx: 1.0", "mask_history: true")
+    found = of_text(folder, LLAMAFACTORY, "stage: dpo", "pref_loss: orpo", *unread, "dataset: alpaca")
+    for line in unread:
+        kind, why = said_of(found, line.partition(":")[0])
+        assert kind == "lost" and "no effect" in why and "objective" in why
+    assert not {"data.packing", "training.neftune_alpha", "objective.ld_alpha"} & set(found.defaults)
+    recipe = found.recipe
+    assert recipe is not None
+    changed = {one.key for one in every_setting() if one.of(recipe) != one.default}
+    assert not changed & without_effect(recipe).keys()
+
+
+def test_a_full_fine_tuning_has_no_rank_of_its_trainer(folder: Path) -> None:
+    found = of_text(folder, LLAMAFACTORY, "finetuning_type: full", "dataset: alpaca")
+    assert not any(key.startswith("adapter.") for key in found.defaults)
+    assert said_of(found, "lora_rank")[0] == "lost"
+    assert settings_of(found)["adapter.rank"] == Recipe().adapter.rank
+
+
+@pytest.mark.parametrize(
+    ("line", "kind", "words"),
+    [
+        ("enable_thinking: false", "lost", "thinking"),
+        ("enable_thinking: true", "carried", ""),
+        ("ignore_pad_token_for_loss: false", "lost", "padding"),
+        ("optm: adamw_torch", "lost", "did you mean 'optim'"),
+        ("invented_key: 4", "lost", "no setting"),
+        ("dataset_dir: elsewhere", "lost", "dataset_info.json"),
+    ],
+)
+def test_what_is_not_as_it_was_is_said(line: str, kind: str, words: str, tmp_path: Path) -> None:
+    got, why = said_of(of_text(tmp_path, LLAMAFACTORY, line), line.partition(":")[0])
+    assert got == kind and words in why
 
 
 def test_turn_keys_that_are_not_read_are_named(folder: Path) -> None:

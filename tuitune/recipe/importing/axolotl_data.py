@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from tuitune.recipe.importing import common
@@ -155,6 +155,8 @@ def _read_as(one: Mapping[str, Any], table: Table) -> tuple[str, dict[str, str],
         return "auto", {}, _RECOGNISED
     if isinstance(said, dict):
         columns = {role: said[key] for key, role in _FIELDS.items() if isinstance(said.get(key), str)}
+        if not columns:
+            return "auto", {}, _RECOGNISED
         if "input" in columns:
             return "alpaca", columns, _TEMPLATED
         names = {"instruction": "prompt", "output": "completion"}
@@ -186,10 +188,29 @@ def _told(path: str, one: Mapping[str, Any], table: Table, *, main: bool) -> dic
     for key, value in one.items():
         if key == "path" or (key == "data_files" and isinstance(value, list) and value):
             continue
+        if key == "type" and isinstance(value, dict) and value:
+            told |= {f"{path}.type.{name}": outcome for name, outcome in _written_by(value, one, table, main)}
+            continue
         told[f"{path}.{key}"] = (
             carried("empty") if value is None and key != "type" else _key(key, value, one, table, main)
         )
     return told
+
+
+def _written_by(
+    said: Mapping[str, Any], one: Mapping[str, Any], table: Table, main: bool
+) -> Iterator[tuple[str, Outcome]]:
+    """What becomes of a `type` that says itself how a row is written: its first column brings them all."""
+    shape, columns, why = _read_as(one, table)
+    whole = shaped(shape, columns, why) if main else carried(_MIXED)
+    for key, value in said.items():
+        if value is None or value == "":
+            yield key, carried("empty")
+        elif key in _FIELDS:
+            yield key, whole
+            whole = carried("the column, as above")
+        else:
+            yield key, _OF_A_TYPE.get(key, _unknown)(value, said)
 
 
 def _key(key: str, value: Any, one: Mapping[str, Any], table: Table, main: bool) -> Outcome:
@@ -231,6 +252,11 @@ def _unknown(_value: Any, _table: Table) -> Outcome:
 def _ended(value: Any, _table: Table) -> Outcome:
     return carried("so it is here") if value == "turn" else lost("tuitune learns the token that ends each learned turn")
 
+
+_OF_A_TYPE: dict[str, Single] = {
+    "system_prompt": missing("write it into the rows as a system turn"),
+    **dict.fromkeys(("format", "no_input_format", "system_format"), own(_TEMPLATED)),
+}
 
 _OTHERS: dict[str, Single] = {
     "name": lambda _value, _table: carried("in the name of the data"),

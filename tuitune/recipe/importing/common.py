@@ -387,5 +387,5 @@ def template(value: Any, _: Table) -> Outcome:
     """The name of a chat template that another trainer brings along."""
     if is_off(value) or (isinstance(value, str) and value.startswith("tokenizer_default")):
         return carried("the tokenizer's own, as here")
-    why = "tuitune uses the tokenizer's own chat template; for another, save it as a Jinja file and name it in "
-    return changed(f"{why}data.template")
+    own = "tuitune uses the tokenizer's own chat template"
+    return lost(f"{own}; where {shown(value)} is another, save that as a Jinja file and name it in data.template")

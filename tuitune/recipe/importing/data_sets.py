@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from tuitune.recipe.importing.outcomes import Outcome, carried, changed, lost, refused
+from tuitune.recipe.values import shown
 from tuitune.rows.column_names import CONVERSATIONS, ROLE_KEYS
 from tuitune.rows.turns import ROLES, TEXT_KEYS
 from tuitune.shapes import TRAINABLE
@@ -87,14 +88,15 @@ def _mixed(one: DataSet, shares: Mapping[str, float] | None, count: int) -> Outc
 
 def part_of(split: str) -> Outcome:
     """A split of a Hub set, or the first rows of one: `train[:500]`."""
-    found = re.fullmatch(r"(\w+)(?:\[:(\d+)(%?)\]|\[.*\])?", split)
+    found = re.fullmatch(r"(\w+)(\[:(\d+)\]|\[.*\])?", split)
     if found is None:
         return lost("tuitune reads one split by its name")
-    if "[" not in split:
+    if not found[2]:
         return carried(data__split=split)
-    if found[2] and not found[3]:
-        return carried(data__split=found[1], data__limit=int(found[2]))
-    return changed("tuitune reads the whole split; data.limit takes its first rows", data__split=found[1])
+    if found[3]:
+        return carried(data__split=found[1], data__limit=int(found[3]))
+    why = f"all of it, not {shown(found[2])} alone: tuitune takes first rows by their number; set data.limit"
+    return changed(why, data__split=found[1])
 
 
 def turns(keys: Iterable[str]) -> list[str]:

@@ -12,11 +12,14 @@ from tuitune.recipe import overrides
 from tuitune.recipe.check import RecipeError
 from tuitune.recipe.importing.documents import UnreadableError
 from tuitune.recipe.importing.origin import Origin, Part
-from tuitune.recipe.importing.outcomes import Kind, Outcome, apart, become
+from tuitune.recipe.importing.outcomes import Kind, Outcome, apart, become, is_off
 from tuitune.recipe.schema import Recipe
-from tuitune.recipe.settings import Setting, checked, settings
+from tuitune.recipe.settings import Setting, checked, settings, without_effect
 from tuitune.recipe.values import from_text, shown, shown_key
 from tuitune.text import is_secret, redact_all
+
+_CHOSEN = ("adapter.method", "objective.kind")
+"""Settings that say what is trained and how: what others of them read has no effect."""
 
 
 @dataclass(frozen=True)
@@ -75,14 +78,44 @@ def imported(parts: Sequence[Part], origin: Origin, assignments: Iterable[str] =
     ]
     recipe = None
     if not wrong:
-        tables: dict[str, Any] = {}
-        for key, value in {**({"run.name": name} if name else {}), **defaults, **values}.items():
-            overrides.put(tables, _known()[key], value)
+        named = {"run.name": name} if name else {}
         try:
-            recipe = overrides.apply(tables, given)
+            idle = _idle(_recipe({**named, **defaults, **values}, given))
+            entries = [_told_idle(idle, one) for one in entries]
+            defaults, values = ({key: one[key] for key in one if key not in idle} for one in (defaults, values))
+            recipe = _recipe({**named, **defaults, **values}, given)
         except RecipeError as refusal:
             wrong = refusal.problems
     return Imported(origin, entries, defaults, recipe, wrong)
+
+
+def _recipe(values: Mapping[str, Any], assignments: Iterable[str]) -> Recipe:
+    tables: dict[str, Any] = {}
+    for key, value in values.items():
+        overrides.put(tables, _known()[key], value)
+    return overrides.apply(tables, assignments)
+
+
+def _idle(recipe: Recipe) -> dict[str, str]:
+    """Settings that the recipe's method or objective does not read, and why: another trainer's may read them."""
+    return {
+        key: f"has no effect: {needed}"
+        for key, needed in without_effect(recipe).items()
+        if any(need.key in _CHOSEN for need in _known()[key].entails.needs)
+    }
+
+
+def _told_idle(idle: Mapping[str, str], entry: KeyAccount) -> KeyAccount:
+    """An entry without the settings that are `idle`; one that asks for nothing else cannot be, unless it is off."""
+    found = {key: idle[key] for key in entry.outcome.settings if key in idle}
+    if not found:
+        return entry
+    kept = {key: value for key, value in entry.outcome.settings.items() if key not in found}
+    why = "; ".join(dict.fromkeys(found.values()))
+    if kept:
+        return replace(entry, outcome=replace(entry.outcome, settings=kept))
+    off = is_off(entry.value) or entry.value == 0
+    return replace(entry, outcome=Outcome("carried" if off else "lost", why=why))
 
 
 def _entries(parts: Sequence[Part]) -> tuple[list[KeyAccount], list[Problem]]:

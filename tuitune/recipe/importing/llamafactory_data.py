@@ -15,6 +15,9 @@ from tuitune.recipe.values import shown
 from tuitune.text import clean
 
 _CATALOGUE = "dataset_info.json"
+_ONLINE = "ONLINE"
+"""The folder's name where data sets are named as on the Hub."""
+
 _MEDIA = ("images", "videos", "audios")
 _BESIDE = {"system": "system", "tools": "tools"}
 
@@ -36,7 +39,7 @@ class Catalogue:
 def catalogue(document: Document) -> Catalogue:
     """The catalogue in the configuration's `dataset_dir`."""
     folder = document.values.get("dataset_dir", "data")
-    if not isinstance(folder, str) or folder == "ONLINE" or folder.startswith("REMOTE:"):
+    if not isinstance(folder, str) or folder == _ONLINE or folder.startswith("REMOTE:"):
         return Catalogue(None, {})
     path = found_near(document, f"{folder}/{_CATALOGUE}")
     return Catalogue(path, read(path).values if path else {})
@@ -50,8 +53,14 @@ def rules(known: Catalogue) -> Rules:
         "max_samples": lambda value, table: _limit(value, table, known),
         "mix_strategy": lambda value, _: carried() if value == "concat" else carried("data.mix has the shares"),
         "interleave_probs": lambda _value, _table: carried("data.mix has the shares"),
-        "dataset_dir": lambda _value, _table: carried("in the names of the data"),
+        "dataset_dir": lambda value, _: _folder(value, known),
     }
+
+
+def _folder(value: Any, known: Catalogue) -> Outcome:
+    if known.path is not None:
+        return carried("in the names of the data")
+    return carried("the Hub, as here") if value == _ONLINE else lost(f"no {_CATALOGUE} was found there")
 
 
 def merged(outcomes: Sequence[Outcome]) -> Outcome:
@@ -149,8 +158,8 @@ def _untold(names: Sequence[str], known: Catalogue) -> list[Outcome]:
         strange = [name for name in names if not {"hf_hub_url", "file_name"} & _entry(name, known).keys()]
         where = "lies where tuitune does not read: name a file, an https address or a Hub data set"
         return [refused(f"{shown(name)} {where}") for name in strange]
-    said = ", ".join(shown(name) for name in names)
-    why = f"{_CATALOGUE} was not found, which says where {said} lies: name the file or the Hub data set instead"
+    said, lie = ", ".join(shown(name) for name in names), "lies" if len(names) == 1 else "lie"
+    why = f"{_CATALOGUE} was not found, which says where {said} {lie}: name the file or the Hub data set instead"
     return [changed(why)]
 
 

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from typing import Any, Literal
 
 from tuitune.methods import FIRST_CLASS, METHODS
 from tuitune.objectives import TRAINED
 from tuitune.recipe.settings import Setting, checked, settings
 from tuitune.recipe.values import shown
+
+_ALIKE = 0.85
+"""How much of an unknown key has to be like a known one for it to be meant."""
 
 Kind = Literal["carried", "changed", "lost", "refused"]
 Table = Mapping[str, Any]
@@ -122,6 +126,11 @@ def fixed(why: str, *values: Any) -> Single:
     return lambda value, _: carried("so it is here") if is_off(value) or value in values else lost(why)
 
 
+def always(why: str) -> Single:
+    """Here it is always on."""
+    return lambda value, _: carried("so it is here") if value is True else lost(why)
+
+
 def missing(why: str) -> Single:
     """tuitune has nothing of the kind."""
     return lambda value, _: carried("off") if is_off(value) else lost(why)
@@ -157,7 +166,9 @@ def become(key: str, value: Any, table: Table, rules: Rules) -> Outcome | dict[s
     rule = rules.get(key) or next((rules[one] for one in rules if one[-1:] == "*" and key.startswith(one[:-1])), None)
     if rule is not None:
         return rule(value, table)
-    return claimed("tuitune has no setting for it", key)(value, table)
+    found = claimed("tuitune has no setting for it", key)(value, table)
+    close = get_close_matches(key, rules.keys() - table.keys(), 1, _ALIKE)
+    return lost(f"no key of this trainer; did you mean {shown(close[0])}?") if close and not found.settings else found
 
 
 def _fits(one: Setting, value: Any) -> bool:
