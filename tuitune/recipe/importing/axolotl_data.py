@@ -184,7 +184,7 @@ def _columns(one: Mapping[str, Any], table: Table) -> dict[str, str]:
 
 def _told(path: str, one: Mapping[str, Any], table: Table, *, main: bool) -> dict[str, Outcome]:
     """What becomes of the keys of a set beside its name."""
-    told = {}
+    told: dict[str, Outcome] = {}
     for key, value in one.items():
         if key == "path" or (key == "data_files" and isinstance(value, list) and value):
             continue
