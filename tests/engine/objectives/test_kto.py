@@ -107,6 +107,8 @@ def test_rows_of_one_kind_have_no_margin_and_it_says_so(
     (alert,) = [one for one in done.records("alert") if one["id"].startswith("one-sided")]
     assert alert["level"] == "warning" and "0 of 5 held-out answers are good" in alert["message"]
     assert batches == [5, 5]
+    (left,) = [one["message"] for one in done.records("alert") if one["id"] == "left-over"]
+    assert "41 rows in batches of 4" in left
 
 
 @pytest.mark.slow
@@ -120,6 +122,7 @@ def test_it_says_how_few_answers_a_margin_hangs_on(carried_out: Carry, tmp_path:
     assert "all training answers are good" in said["one-sided"]
     assert "4 of 12 held-out answers are bad" in said["one-sided-held-out"]
     assert "rewards/margins" in done.records("eval")[-1]
+    assert "left-over" not in [one["id"] for one in done.records("alert")], "twelve rows are three batches"
 
 
 def test_weights_weigh_good_and_bad_answers(carried_out: Carry) -> None:

@@ -85,6 +85,7 @@ def read(
         raise EngineError(reason)
     _alert(tokens.facts, recipe, report, most)
     _alert_one_sided(tokens, report)
+    _alert_left_over(len(tokens.train), recipe, report)
     files.write_whole(run.data_file, json.dumps(_record(tokens.facts, recipe), indent=1).encode() + b"\n")
     return tokens
 
@@ -204,6 +205,14 @@ def _alert_one_sided(tokens: Tokenized, report: Report) -> None:
             more = f"hold out more rows (data.eval), or name a file with more {rarer} ones"
             text = f"{few} of {len(rows):,} held-out answers are {rarer}: {means}; {more}"
             report.alert("one-sided-held-out", "info" if few else "warning", text)
+
+
+def _alert_left_over(rows: int, recipe: Recipe, report: Report) -> None:
+    """Say so where the last batch of an epoch has too few rows to be compared with each other."""
+    size = recipe.training.batch_size
+    if 0 < rows % size < recipe.optimises.least_batch:
+        text = f"{rows:,} rows in batches of {size} leave one over, which each epoch compares with itself"
+        report.alert("left-over", "info", f"{text}; another batch size leaves none, or more")
 
 
 def _alert(facts: dict[str, Any], recipe: Recipe, report: Report, most: int | None) -> None:
