@@ -11,7 +11,6 @@ import math
 import os
 import pty
 import random
-import select
 import signal
 import struct
 import sys
@@ -23,6 +22,7 @@ from textual.app import App, ComposeResult
 from textual.containers import Grid
 from tuitune.tui.charts.smoothing import SmoothedSeries
 
+from tuitune.pipes import readable
 from tuitune.tui.charts.chart import Chart
 from tuitune.tui.charts.envelope import ChartWindow
 from tuitune.tui.charts.plot import Plot
@@ -153,7 +153,7 @@ def read_for(master: int, seconds: float) -> int:
     """Bytes written to the terminal within `seconds`."""
     count, deadline = 0, time.monotonic() + seconds
     while (left := deadline - time.monotonic()) > 0:
-        if select.select([master], [], [], left)[0]:
+        if readable(master, left):
             count += len(os.read(master, 65_536))
     return count
 

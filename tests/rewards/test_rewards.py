@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import resource
 import subprocess
 import sys
 import time
@@ -16,7 +18,7 @@ import pytest
 from tuitune.recipe.check import RecipeError
 from tuitune.recipe.overrides import apply
 from tuitune.recipe.schema import Recipe
-from tuitune.rewards import REWARDS, Attempt
+from tuitune.rewards import REWARDS, Attempt, numeric
 from tuitune.rewards.judge import Judge, RewardError
 from tuitune.rewards.python_file import fingerprint
 
@@ -59,13 +61,38 @@ GIVEN: list[tuple[str, dict[str, Any], float]] = [
     ("numeric", {"text": "3/4", "expected": "0.75"}, 1),
     ("numeric", {"text": "-7", "expected": "7"}, 0),
     ("numeric", {"text": "none", "expected": "7"}, 0),
+    ("numeric", {"text": r"so \boxed{\frac{8}{3}}", "expected": r"\frac{5}{3}"}, 0),
+    ("numeric", {"text": r"\boxed{\sqrt{6}}", "expected": "6"}, 0),
+    ("numeric", {"text": "5", "expected": r"3\sqrt{5}"}, 0),
+    ("numeric", {"text": "9", "expected": "y^4 + 9"}, 0),
+    ("numeric", {"text": "a + 9 is 4 + 9", "expected": "9"}, 0),
+    ("numeric", {"text": "(3, 9)", "expected": "9"}, 0),
+    ("numeric", {"text": "10^9", "expected": "9"}, 0),
+    ("numeric", {"text": "4,9", "expected": "9"}, 0),
+    ("numeric", {"text": "3 009", "expected": "9"}, 0),
+    ("numeric", {"text": "2 1/9", "expected": "1/9"}, 0),
+    ("numeric", {"text": "3e4", "expected": "3"}, 0),
+    ("numeric", {"text": "30,000", "expected": "3e4"}, 1),
+    ("numeric", {"text": "2e-05", "expected": "0.00002"}, 1),
+    ("numeric", {"text": "−8", "expected": "8"}, 0),
+    ("numeric", {"text": "-8", "expected": "−8"}, 1),
+    ("numeric", {"text": r"Hence \(x = -8\).", "expected": "−8"}, 1),
+    ("numeric", {"text": "**$40** a day.", "expected": "$40.00"}, 1),
+    ("numeric", {"text": r"\boxed{" * 5000, "expected": "1"}, 0),
     ("json", {"text": '[1, {"a": null}]'}, 1),
     ("json", {"text": "12"}, 0),
     ("json", {"text": '{"a": 1} as asked'}, 0),
+    ("json", {"text": "[-Infinity]"}, 0),
+    ("json", {"text": '{"b": [{"n": NaN}]}'}, 0),
+    ("json", {"text": '{"b": {"n": 1, "n": 2}}'}, 0),
+    ("json", {"text": '[{"n": 1}, {"n": 2}]'}, 1),
     ("fields", {"text": ROW, "expected": ROW}, 1),
     ("fields", {"text": '{"city": "Oslo", "rain": false}', "expected": ROW}, 0.5),
     ("fields", {"text": '{"city": "Oslo", "rain": true, "snow": 1, "sun": 2}', "expected": ROW}, 0.5),
     ("fields", {"text": "Oslo", "expected": ROW}, 0),
+    ("fields", {"text": '{"city": "Oslo", "rain": 1}', "expected": ROW}, 0.5),
+    ("fields", {"text": '{"n": [{"of": false}]}', "expected": '{"n": [{"of": 0}]}'}, 0),
+    ("fields", {"text": '{"n": [2.0]}', "expected": '{"n": [2]}'}, 1),
     ("pattern", {"text": "No. 12\n"}, 1),
     ("pattern", {"text": "No. 12 or so"}, 0),
     ("length", {"text": "…", "tokens": 3}, 0),
@@ -101,12 +128,37 @@ def test_each_reward_gives_what_it_says(judging: Judging) -> None:
 @pytest.mark.parametrize(
     ("name", "expected", "fits"),
     [
-        ("numeric", "about 7", True), ("numeric", "seven", False), ("fields", ROW, True), ("fields", "[1]", False),
+        ("numeric", "about 7", True), ("numeric", "seven", False), ("numeric", "so 3 + 4 is 7", False),
+        ("numeric", "6,25", False), ("numeric", "70 000", False), ("numeric", "6:25", False), ("numeric", "−7", True),
+        ("numeric", "2024-05-12", False), ("numeric", "7e-3 m", True), ("numeric", "3 + 4 is\n#### 7", True),
+        ("fields", ROW, True), ("fields", "[1]", False), ("fields", '{"a": 1, "a": 2}', False),
         ("fields", "{}", False), ("exact", "anything", True),
     ],
 )  # fmt: skip
 def test_a_reward_knows_what_it_cannot_compare_with(name: str, expected: str, fits: bool) -> None:
     assert (REWARDS[name].unfit(expected) == "") is fits
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_an_expression_is_compared_with_where_something_can(monkeypatch: pytest.MonkeyPatch, there: bool) -> None:
+    if there:
+        pytest.importorskip("math_verify")
+    monkeypatch.setattr(numeric, "_verifies", lambda: there)
+    why = REWARDS["numeric"].unfit(r"\frac{5}{3}")
+    assert ("math-verify" in why) is not there
+
+
+@pytest.mark.slow
+def test_expressions_are_right_by_their_value(judging: Judging) -> None:
+    pytest.importorskip("math_verify")
+    judge = judging("rewards.weights=numeric=1", "rewards.seconds=60")
+    for expected, text, worth in [
+        (r"\frac{5}{3}", r"\boxed{\dfrac{10}{6}}", 1), (r"\frac{5}{3}", r"\boxed{\frac{8}{3}}", 0),
+        (r"3\sqrt{5}", r"it is $3 \sqrt{5}$.", 1), (r"3\sqrt{5}", "5", 0), ("y^4 + 9", r"\boxed{9 + y^4}", 1),
+        ("(3, 9)", r"\boxed{(3, 9)}", 1), ("(3, 9)", r"\boxed{(9, 3)}", 0), ("0.2", r"\boxed{\frac{1}{5}}", 1),
+        ("7", r"\boxed{3 + 4}", 1), ("7", r"\boxed{x + 7}", 0), ("10^3", "1,000", 1),
+    ]:  # fmt: skip
+        assert judge.scores("numeric", [Attempt(text, expected=expected)]) == [worth], (expected, text)
 
 
 def test_a_schema_judges_json(judging: Judging, tmp_path: Path) -> None:
@@ -116,9 +168,16 @@ def test_a_schema_judges_json(judging: Judging, tmp_path: Path) -> None:
     judge = judging("rewards.weights=schema=1", f"rewards.schema_file={schema}")
     answers = [Attempt(text) for text in (ROW, '{"rain": true}', "Oslo")]
     assert judge.scores("schema", answers) == [1, 0, 0]
-    schema.write_text(json.dumps({"type": "a record"}))
-    with pytest.raises(RewardError, match="schema_file"):
-        judging("rewards.weights=schema=1", f"rewards.schema_file={schema}").scores("schema", answers)
+
+
+def test_a_schema_may_want_any_json_and_its_formats_hold(tmp_path: Path) -> None:
+    pytest.importorskip("jsonschema")
+    schema = tmp_path / "day.json"
+    schema.write_text(json.dumps({"type": "string", "format": "date"}))
+    settings = rewarded("rewards.weights=schema=1", f"rewards.schema_file={schema}").rewards
+    score = REWARDS["schema"].prepare(settings)
+    texts = ('"2024-02-29"', '"2023-02-29"', '"soon"', "2024-02-29", "NaN")
+    assert [score(Attempt(text)) for text in texts] == [1, 0, 0, 0, 0]
 
 
 def test_a_file_of_the_users_judges(judging: Judging, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
@@ -130,10 +189,74 @@ def test_a_file_of_the_users_judges(judging: Judging, tmp_path: Path, capfd: pyt
     assert capfd.readouterr().out == "", "what it prints is not ours"
 
 
+@pytest.mark.parametrize(
+    ("source", "worth"),
+    [
+        ("from decimal import Decimal\ndef reward(completion): return Decimal('0.25')", 0.25),
+        ("from fractions import Fraction\ndef reward(completion): return Fraction(1, 4)", 0.25),
+        ("import numpy as np\ndef reward(completion): return np.float32(0.25)", 0.25),
+        ("import numpy as np\ndef reward(completion): return np.bool_(True)", 1),
+        (
+            "from dataclasses import dataclass\n@dataclass\nclass Worth:\n    much: 'float' = 0.25\n"
+            "def reward(completion): return Worth().much",
+            0.25,
+        ),
+    ],
+)
+def test_whatever_is_a_number_is_one(judging: Judging, tmp_path: Path, source: str, worth: float) -> None:
+    assert judging(*own(tmp_path, source)).scores("python", [Attempt("x")]) == [worth]
+
+
+@pytest.mark.parametrize(
+    ("source", "worth"),
+    [
+        (
+            "import os\ndef reward(completion):\n    if (child := os.fork()) == 0:\n        exec(completion)\n"
+            "        os._exit(0)\n    return os.waitpid(child, 0)[1] == 0\n",
+            [1, 0, 1, 0],
+        ),
+        ("import os\ndef reward(completion):\n    os.fork()\n    return len(completion)\n", [5, 3, 8, 6]),
+        ("import os\nos.fork()\ndef reward(completion): return len(completion)\n", [5, 3, 8, 6]),
+    ],
+    ids=["a child that throws", "a child that returns", "a child of the file's"],
+)
+def test_a_reward_that_forks_judges_each_answer_once(
+    judging: Judging, tmp_path: Path, source: str, worth: list[float]
+) -> None:
+    judge = judging(*own(tmp_path, source))
+    answers = [Attempt(text) for text in ("x = 1", "1/0", "y = 'ab'", "raise!")]
+    assert judge.scores("python", answers) + judge.scores("python", answers[:1]) == [*worth, worth[0]]
+
+
+def test_a_process_with_many_files_open_is_answered(judging: Judging, tmp_path: Path) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and hard < 1500:
+        pytest.skip("no process may open so many files here")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, 1500), hard))
+    held = [os.open(os.devnull, os.O_RDONLY) for _ in range(1100)]
+    try:
+        assert judging("rewards.weights=exact=1").scores("exact", [Attempt("x", expected="x")]) == [1]
+    finally:
+        for one in held:
+            os.close(one)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_a_file_that_takes_long_to_import_is_told_by_the_time_it_had(
+    judging: Judging, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tuitune.rewards.judge._START_SECONDS", 0.75)
+    judge = judging(*own(tmp_path, "import time\ntime.sleep(600)\n"), "rewards.seconds=0.5")
+    with pytest.raises(RewardError, match=r"cannot be prepared.*0\.75 s"):
+        judge.scores("python", [Attempt("x")])
+
+
 HARMFUL = {
     "throws": ("return 1 / len(completion.strip('x'))", "line 2: ZeroDivisionError"),
     "hangs": ("while True: pass", "rewards.seconds"),
     "no number": ("return completion", "'xx' instead of a number"),
+    "too large a number": ("return 10**400", "OverflowError"),
+    "an error without words": ("raise type('Bad', (Exception,), {'__str__': lambda self: 1 / 0})()", "line 2: Bad"),
     "not finite": ("return float('nan')", "instead of a number"),
     "too much memory": ("return len(bytearray(1 << 40))", "rewards.memory"),
     "dies": ("import os; os._exit(7)", "exit code 7"),
@@ -161,6 +284,9 @@ def test_what_a_file_does_wrong_is_named_with_its_answer(
         ("raise OSError('no')", "line 1: OSError"),
         ("def score(completion): return 1", "no function reward"),
         ("def reward(completion, temperature): return 1", "asks for temperature"),
+        ("def reward(completions, **more): return 1", "asks for completions"),
+        ("def reward(completion, /): return 1", "asks for completion"),
+        ("reward = max", "rewards.file: the arguments of reward"),
     ],
 )
 def test_a_file_that_is_no_reward_is_refused_first(judging: Judging, tmp_path: Path, source: str, said: str) -> None:

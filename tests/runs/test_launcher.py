@@ -16,6 +16,7 @@ from tests.runs.harness import ROOT, engine, events, launch_stand_ins, supervise
 from tuitune.hardware.session import Session
 from tuitune.problem import TuituneError
 from tuitune.recipe import document
+from tuitune.recipe.overrides import apply
 from tuitune.recipe.schema import Recipe
 from tuitune.runs import launcher
 from tuitune.runs.control import spool
@@ -40,6 +41,20 @@ def test_data_files_that_are_mixed_in_are_fingerprinted_too(home: Path, tmp_path
     assert record_sources(run, wanted) == []
     (tmp_path / "others").write_text('{"text": "other"}\n')
     assert record_sources(run, wanted) == [str(tmp_path / "others")]
+    assert record_sources(run, wanted) == []
+
+
+def test_what_rewards_judge_by_is_fingerprinted_too(home: Path, tmp_path: Path) -> None:
+    schema, unread = tmp_path / "record.json", tmp_path / "mine.py"
+    schema.write_text('{"type": "object"}')
+    unread.write_text("")
+    given = ["objective.kind=grpo", "rewards.weights=schema=1", f"rewards.schema_file={schema}"]
+    wanted = apply(Recipe(), [*given, f"rewards.file={unread}"])
+    run = create(wanted)
+    assert record_sources(run, wanted) == []
+    schema.write_text('{"type": "array"}')
+    unread.write_text("pass")
+    assert record_sources(run, wanted) == [str(schema)]
     assert record_sources(run, wanted) == []
 
 

@@ -72,7 +72,7 @@ def train(run: Run, report: Report, stop: StopSwitch, pipe: RequestPipe) -> Outc
     template = choose_template(recipe, load_tokenizer(recipe.model, files.folder))
     stop_ids = stop_ids_of(recipe.model, files.folder, template.tokenizer)
     for path in record_sources(run, recipe):
-        message = f"{path} has changed since the run was launched or last resumed: it trains on the file as it is now"
+        message = f"{path} has changed since the run was launched or last resumed: it trains with the file as it is now"
         report.alert("data-changed", "warning", message)
     most = longest_of(recipe.model, files.folder)
     tokens = read(recipe, template, stop_ids, run, report, trained=start.step > 0, most=most)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tuitune.rewards.descriptor import Attempt, Reward, always
-from tuitune.rewards.valid_json import parsed
+from tuitune.rewards.valid_json import parsed, same
 
 
 def _score(answer: Attempt) -> float:
@@ -11,7 +11,7 @@ def _score(answer: Attempt) -> float:
     wanted, said = parsed(answer.expected), parsed(answer.text)
     if not isinstance(said, dict):
         return 0.0
-    right = sum(key in said and said[key] == value for key, value in wanted.items())
+    right = sum(key in said and same(said[key], value) for key, value in wanted.items())
     return right / len(wanted.keys() | said.keys())
 
 

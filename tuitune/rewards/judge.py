@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import select
 import subprocess
 import sys
 import time
@@ -14,6 +13,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from tuitune.pipes import readable
 from tuitune.problem import TuituneError
 from tuitune.rewards.descriptor import Attempt
 from tuitune.text import clean, is_secret
@@ -38,12 +38,13 @@ class Judge:
         self._seconds = float(self._settings["seconds"])
         self._process: subprocess.Popen[bytes] | None = None
         self._received = b""
+        self._asked = 0
 
     def scores(self, reward: str, answers: Sequence[Attempt]) -> list[float]:
         """What each answer gets. RewardError where one gets no number, or takes longer than `rewards.seconds`."""
         if self._process is None:
             self.begin()
-        self._send({"reward": reward, "answers": [asdict(one) for one in answers]})
+        self._send({"reward": reward, "first": self._asked + 1, "answers": [asdict(one) for one in answers]})
         return [self._score(reward, one) for one in answers]
 
     def close(self) -> None:
@@ -67,18 +68,22 @@ class Judge:
         weakref.finalize(self, _end, self._process)
         settings = {**self._settings, "file": str(file)}
         self._send({"parent": os.getpid(), "settings": settings, "rewards": self._rewards})
-        found = self._reply(max(_START_SECONDS, self._seconds))
+        seconds = max(_START_SECONDS, self._seconds)
+        found = self._reply(seconds)
         if "error" in found:
             self.close()
             raise RewardError(clean(found["error"], limit=400))
         if "ready" not in found:
-            raise RewardError(f"the rewards cannot be prepared: {self._ended(found)}")
+            late = f"that took more than {seconds:g} s; a higher rewards.seconds allows more"
+            raise RewardError(f"the rewards cannot be prepared: {self._ended(found, late)}")
 
     def _score(self, reward: str, answer: Attempt) -> float:
         found = self._reply(self._seconds)
-        if "score" in found:
+        self._asked += 1
+        if "score" in found and found["number"] == self._asked:
             return float(found["score"])
-        why = found.get("error") or self._ended(found)
+        late = f"it took more than rewards.seconds = {self._seconds:g}"
+        why = found.get("error") or self._ended(found, late)
         self.close()
         asked, said = (clean(text, limit=80) for text in (answer.question, answer.text))
         remedy = "Fix rewards.file" if reward == "python" else "Fix the row, or its setting"
@@ -87,9 +92,11 @@ class Judge:
             f"{remedy}, or take {reward} out of rewards.weights; `tuitune rewards try` tries it without training."
         )
 
-    def _ended(self, found: Mapping[str, Any]) -> str:
+    def _ended(self, found: Mapping[str, Any], late: str) -> str:
         if "late" in found:
-            return f"it took more than rewards.seconds = {self._seconds:g}"
+            return late
+        if "score" in found:
+            return "its process gave the score of another answer"
         assert self._process is not None
         code = self._process.wait()
         return f"its process ended with {f'signal {-code}' if code < 0 else f'exit code {code}'}"
@@ -109,7 +116,7 @@ class Judge:
         output, deadline = self._process.stdout.fileno(), time.monotonic() + seconds
         while b"\n" not in self._received:
             left = deadline - time.monotonic()
-            if left <= 0 or not select.select([output], [], [], left)[0]:
+            if left <= 0 or not readable(output, left):
                 return {"late": True}
             piece = os.read(output, 1 << 16)
             if not piece:

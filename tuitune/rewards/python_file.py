@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import hashlib
 import inspect
+import sys
 import traceback
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from tuitune import plain
@@ -46,12 +48,14 @@ def approved_source(settings: RewardSettings) -> bytes:
 
 def _prepare(settings: RewardSettings) -> Score:
     source = approved_source(settings)
-    names: dict[str, Any] = {"__name__": "reward_file", "__file__": settings.file}
+    module = ModuleType("reward_file")
+    module.__file__ = settings.file
+    sys.modules[module.__name__] = module  # where dataclasses and pickle look for what it declares
     try:
-        exec(compile(source, settings.file, "exec"), names)
+        exec(compile(source, settings.file, "exec"), vars(module))
     except Exception as error:
         raise ValueError(f"rewards.file cannot be run: {told(error, settings.file)}") from None
-    function = names.get(FUNCTION)
+    function = vars(module).get(FUNCTION)
     if not callable(function):
         raise ValueError(f"rewards.file has no function {FUNCTION}({', '.join(TAKEN)})")
     taken = _arguments(function)
@@ -65,19 +69,26 @@ def _prepare(settings: RewardSettings) -> Score:
 
 def _arguments(function: Callable[..., Any]) -> tuple[str, ...]:
     """The arguments that the function is called with; ValueError where it wants others."""
-    wanted = inspect.signature(function).parameters.values()
-    if any(one.kind is one.VAR_KEYWORD for one in wanted):
-        return TAKEN
-    if strange := [one.name for one in wanted if one.name not in TAKEN and one.default is one.empty]:
-        raise ValueError(f"rewards.file: {FUNCTION} takes {', '.join(TAKEN)}, and asks for {strange[0]}")
-    return tuple(one.name for one in wanted if one.name in TAKEN)
+    try:
+        wanted = inspect.signature(function).parameters.values()
+    except ValueError as error:
+        raise ValueError(f"rewards.file: the arguments of {FUNCTION} cannot be told: {error}") from None
+    named = {one.name for one in wanted if one.kind in (one.POSITIONAL_OR_KEYWORD, one.KEYWORD_ONLY)}
+    needed = [one.name for one in wanted if one.default is one.empty and one.kind is not one.VAR_KEYWORD]
+    if strange := [name for name in needed if name not in named.intersection(TAKEN)]:
+        raise ValueError(f"rewards.file: {FUNCTION} takes {', '.join(TAKEN)} by their names, and asks for {strange[0]}")
+    return TAKEN if any(one.kind is one.VAR_KEYWORD for one in wanted) else tuple(one for one in TAKEN if one in named)
 
 
 def told(error: BaseException, file: str) -> str:
     """An error, with the line of the file that it comes from."""
     lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file]
     where = f"line {lines[-1]}: " if lines and not isinstance(error, SyntaxError) else ""
-    return f"{where}{type(error).__name__}: {error}"
+    try:
+        message = str(error)
+    except Exception:
+        message = "its message cannot be shown"
+    return f"{where}{type(error).__name__}: {message}"
 
 
 PYTHON = Reward(
@@ -85,7 +96,7 @@ PYTHON = Reward(
     "your own reward",
     "what your own function gives: a Python file, approved by its hash",
     _prepare,
-    settings=("file", "approved", "seconds", "memory"),
+    settings=("file", "approved"),
     filled=("file",),
     foreign=True,
 )

@@ -153,13 +153,15 @@ class Inspector:
         stdin, stdout, stderr = _number(process.stdin), _number(process.stdout), _number(process.stderr)
         began = silent_since = time.monotonic()
         phase = ""
-        open_pipes = [stdout, stderr]
+        pipes = select.poll()  # select.select fails on the 1,025th file that a process has open
+        for pipe, event in ((stdin, select.POLLOUT), (stdout, select.POLLIN), (stderr, select.POLLIN)):
+            pipes.register(pipe, event)
         while True:
-            ready, writable, _ = select.select(open_pipes, [stdin] if unsent else [], [], _LOOK_SECONDS)
-            if writable:
-                unsent = _send(stdin, unsent)
+            ready = {pipe for pipe, _ in pipes.poll(_LOOK_SECONDS * 1000)}
+            if stdin in ready and not (unsent := _send(stdin, unsent)):
+                pipes.unregister(stdin)
             if stderr in ready and not self._hear(stderr):
-                open_pipes.remove(stderr)
+                pipes.unregister(stderr)
             if stdout in ready:
                 if not (piece := os.read(stdout, _PIECE)):
                     raise TuituneError(self._end(process, stderr))

@@ -122,6 +122,27 @@ GOES_ON = [
 ]  # fmt: skip
 
 
+@pytest.mark.slow
+def test_answers_judged_by_another_schema_are_not_the_same_run(carried_out: Carry, tmp_path: Path) -> None:
+    pytest.importorskip("jsonschema")
+    from tuitune.engine.worker import carry_out
+
+    schema = tmp_path / "record.json"
+    schema.write_text("true")
+    whole = carried_out(weights="{ python = 2, schema = 1 }", rewards__schema_file=str(schema))
+    assert whole.code == 0, whole.reason
+    same, other = (cut_off_after(2, whole.run, name) for name in ("same", "other"))
+    assert carry_out(same.path) == 0
+    schema.write_text('{"type": "array"}')
+    assert carry_out(other.path) == 0
+    (exact,), (told,) = (Outcome(run, 0).records("resumed") for run in (same, other))
+    assert exact["exact"] and not told["exact"]
+    assert any("rewards.schema_file" in reason for reason in told["reasons"])
+    assert {alert["id"] for alert in Outcome(other, 0).records("alert")} >= {"data-changed"}
+    bases = [{one["basis"] for one in Outcome(run, 0).records("eval")} for run in (same, other)]
+    assert [len(found) for found in bases] == [1, 2]
+
+
 @pytest.mark.parametrize(("settings", "step"), GOES_ON)
 def test_a_run_goes_on_exactly(carried_out: Carry, settings: dict[str, Any], step: int) -> None:
     from tuitune.engine.worker import carry_out

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,33 @@ def test_foreign_code_is_approved_by_what_it_is_and_not_run(tmp_path: Path) -> N
 def test_a_pattern_is_read_before_the_launch(tmp_path: Path) -> None:
     ((key, _),) = problems(tmp_path, "rewards.weights=pattern=1", "rewards.pattern=(")
     assert key == "rewards.pattern"
+
+
+@pytest.mark.parametrize(
+    ("schema", "said"),
+    [
+        ({"type": "a record"}, "a record"),
+        (False, "false"),
+        ({"items": {"$ref": "#/$defs/line"}}, "#/$defs/line"),
+        ({"x": {"y": {"$ref": "#gone"}}, "$ref": "#/x/y"}, "#gone"),
+        ({"properties": {"at": {"$ref": "http://127.0.0.1:9/at.json"}}}, "127.0.0.1"),
+        ({"$ref": "#"}, "without end"),
+        ({"properties": {"to": {"format": "anything"}}}, "anything"),
+        ({"$schema": "http://json-schema.org/draft-99/schema#"}, "draft-99"),
+    ],
+)
+def test_a_schema_that_nothing_can_be_judged_by_is_refused(tmp_path: Path, schema: object, said: str) -> None:
+    pytest.importorskip("jsonschema")
+    (tmp_path / "record.json").write_text(json.dumps(schema))
+    ((key, message),) = problems(tmp_path, "rewards.weights=schema=1", "rewards.schema_file=record.json")
+    assert key == "rewards.schema_file" and said in message
+
+
+def test_a_schema_may_refer_to_its_own_parts(tmp_path: Path) -> None:
+    pytest.importorskip("jsonschema")
+    whole = {"$defs": {"n": {"type": "integer"}}, "properties": {"of": {"$ref": "#"}, "format": {"$ref": "#/$defs/n"}}}
+    (tmp_path / "record.json").write_text(json.dumps(whole))
+    assert problems(tmp_path, "rewards.weights=schema=1", "rewards.schema_file=record.json") == []
 
 
 def test_a_package_that_is_not_there_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

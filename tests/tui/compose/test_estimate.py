@@ -32,6 +32,9 @@ def test_scaling_follows_rslora():
 def test_values_without_effect_say_why():
     assert without_effect(recipe())["quantization.kind"] == "needs bits = 4"
     assert "quantization.kind" not in without_effect(recipe(quantization__bits=4))
+    any_reward = {"rewards.seconds", "rewards.memory"}
+    assert any_reward <= {*without_effect(recipe())}
+    assert any_reward.isdisjoint(without_effect(recipe(objective__kind="grpo", rewards__weights={"json": 1.0})))
     assert without_effect(recipe(adapter__method="none"))["adapter.rank"] == "needs method = lora"
 
 

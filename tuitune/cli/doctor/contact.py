@@ -7,7 +7,6 @@ import json
 import os
 import platform
 import re
-import select
 import signal
 import subprocess
 import sys
@@ -25,6 +24,7 @@ from tuitune.hardware import fitness, occupancy
 from tuitune.hardware.compiler import compiler
 from tuitune.hardware.fitness import Build
 from tuitune.hardware.gpus import Gpu, GpuSampler
+from tuitune.pipes import readable
 from tuitune.problem import TuituneError
 from tuitune.runs.queue.device_lock import DeviceLock
 from tuitune.text import clean, redact
@@ -137,7 +137,7 @@ def _hear(process: subprocess.Popen[bytes], found: Contact) -> tuple[str, bool]:
     """Take what the engine says. The check that it was at when it ended ("": none), and whether that took too long."""
     title, said = "", process.stdout
     assert said is not None
-    while select.select([said], [], [], CHECK_SECONDS)[0]:
+    while readable(said.fileno(), CHECK_SECONDS):
         if not (line := said.readline()):
             process.wait()
             return title, False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -13,6 +13,7 @@ from tuitune.engine.load.device import give_back_memory
 from tuitune.engine.load.model import Base, set_attention
 from tuitune.engine.load.tokenizer import refuse_unknown, with_end_of_text
 from tuitune.engine.process.failures import out_of_memory
+from tuitune.rewards import Attempt
 
 BATCH = 32
 """Prompts that are answered at once."""
@@ -50,10 +51,31 @@ def in_batches(
     return answers, size
 
 
-class Generator:
-    """Answers prompts with a model. `temperature` 0 takes the likeliest token; otherwise `seed` fixes the draws."""
+_PLAIN = {"repetition_penalty": 1.0}
+_PLAIN_DRAWS = {"top_k": 0, "top_p": 1.0, "min_p": 0.0}
+"""What training draws its answers with, which are trl's defaults, in place of what the base's files say."""
 
-    def __init__(self, model: Any, base: Base, max_new_tokens: int, temperature: float, seed: int) -> None:
+
+def attempt(
+    text: str, ids: Sequence[int], question: str, expected: str, *, most: int, ends: Collection[int]
+) -> Attempt:
+    """An answer as rewards judge it: of at most so many tokens, cut where it has them all and not the last one of an
+    end.
+    """
+    cut = len(ids) >= most and ids[-1] not in ends
+    return Attempt(text, question, expected, tokens=len(ids), most=most, cut=cut)
+
+
+class Generator:
+    """Answers prompts with a model. `temperature` 0 takes the likeliest token; otherwise `seed` fixes the draws.
+
+    What else its generation_config.json says of drawing holds, as it does for whoever uses the model, unless answers
+    are to be `plain`: as those of a training that draws its own, from all tokens as likely as the model has them.
+    """
+
+    def __init__(
+        self, model: Any, base: Base, max_new_tokens: int, temperature: float, seed: int, *, plain: bool = False
+    ) -> None:
         self.model = model
         self.tokenizer = base.tokenizer
         self._attention = base.stock_attention
@@ -62,14 +84,22 @@ class Generator:
         self._most = base.positions
         stops = sorted(with_end_of_text(model.generation_config.eos_token_id, base.tokenizer))
         self._filler = next((one for one in (base.tokenizer.pad_token_id, *stops) if one is not None), 0)
-        sampling = {"do_sample": True, "temperature": temperature} if temperature > 0 else {"do_sample": False}
+        drawn = temperature > 0
         self._settings = GenerationConfig(
             max_new_tokens=max_new_tokens,
             eos_token_id=stops or None,
             pad_token_id=self._filler,
             use_cache=True,
-            **sampling,
+            do_sample=drawn,
+            **({"temperature": temperature} if drawn else {}),
+            **(_PLAIN if plain else {}),
+            **(_PLAIN_DRAWS if plain and drawn else {}),
         )
+
+    @property
+    def ends(self) -> set[int]:
+        """The tokens that end an answer."""
+        return {*(self._settings.eos_token_id or []), self._filler}
 
     def answer(self, prompts: Sequence[str]) -> list[tuple[str, int]]:
         """The answer to each rendered prompt, without its end-of-turn token, and the number of tokens generated."""

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import json
 import os
-import select
 import signal
 import subprocess
 import sys
 from contextlib import suppress
 from typing import IO, Any
+
+from tuitune.pipes import readable
 
 _WORKER = (sys.executable, "-P", "-m", "tuitune.engine", "inspect", "--worker")
 _SIGN_OF_LIFE_SECONDS = 1.0
@@ -70,7 +71,7 @@ class _Worker:
                     _pass_on(reply, replies)
                 elif found.get("id") == number and "ok" in found:
                     return reply
-            if not select.select([output], [], [], _SIGN_OF_LIFE_SECONDS)[0]:
+            if not readable(output, _SIGN_OF_LIFE_SECONDS):
                 _pass_on(b'{"phase": "working"}', replies)
                 continue
             piece = os.read(output, 1 << 20)

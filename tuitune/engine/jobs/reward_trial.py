@@ -11,7 +11,7 @@ import torch
 import transformers
 
 from tuitune.data.task_report import TaskReport
-from tuitune.engine.evaluation.generate import Generator
+from tuitune.engine.evaluation.generate import Generator, attempt
 from tuitune.engine.load.device import device, precision
 from tuitune.engine.load.model import Base, Files, load
 from tuitune.engine.load.tokenizer import choose_template, load_tokenizer, place_of, stop_ids_of
@@ -21,7 +21,6 @@ from tuitune.engine.tokens.tokenize import refusal, tokenize
 from tuitune.hardware import occupancy
 from tuitune.hardware.gpus import GpuSampler
 from tuitune.recipe.schema import Recipe
-from tuitune.rewards import Attempt
 from tuitune.rewards.judge import Judge
 
 _ROUNDING = 1e-6
@@ -99,7 +98,9 @@ class _Trial:
         wanted = recipe.objective
         self._weights, self._most, self._answers = recipe.rewards.weights, wanted.answer_length, answers
         self._tokenizer = base.tokenizer
-        self._generator = Generator(base.model, base, wanted.answer_length, wanted.temperature, recipe.run.seed)
+        self._generator = Generator(
+            base.model, base, wanted.answer_length, wanted.temperature, recipe.run.seed, plain=True
+        )
         settings = recipe.rewards.model_dump()
         placed = {name: str(folder / settings[name]) for name in ("file", "schema_file") if settings[name]}
         self.judge = Judge({**settings, **placed}, self._weights)
@@ -111,7 +112,7 @@ class _Trial:
         texts = self._tokenizer.batch_decode(said, skip_special_tokens=True)
         question, expected = text_of(row["question"]), text_of(row["answer"])
         answers = [
-            Attempt(text, question, expected, tokens=len(ids), most=self._most, cut=len(ids) >= self._most)
+            attempt(text, ids, question, expected, most=self._most, ends=self._generator.ends)
             for text, ids in zip(texts, said, strict=True)
         ]
         scores = {name: self.judge.scores(name, answers) for name in self._weights}

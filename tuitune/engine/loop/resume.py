@@ -29,6 +29,7 @@ from tuitune.recipe.settings import setting, settings
 from tuitune.runs.store import journal
 from tuitune.runs.store.checkpoints import Checkpoint, Skipped
 from tuitune.runs.store.directory import Run
+from tuitune.runs.store.provenance import reward_files
 from tuitune.runs.store.records import Record, number, whole
 
 _LIBRARIES = ("torch", "transformers", "trl", "peft", "accelerate", "bitsandbytes")
@@ -115,11 +116,15 @@ def circumstances(recipe: Recipe, base: Base, data: Prepared, on: torch.device, 
         "threads": torch.get_num_threads() if cpu else None,
         "total_steps": total_steps,
     }
+    if files := {key: one["sha256"] for key, one in reward_files(recipe).items()}:
+        found["reward_files"] = files
     judged_by = {key for key in recipe.optimises.settings if key.startswith(("objective.", "rewards."))}
     told = found["recipe"].items()
     loaded = {key: value for key, value in told if key.startswith("quantization.") or key in judged_by}
     held_out = data.held_out_fingerprint
-    basis = _hash([held_out, loaded, found["base"], found["weights"], found["model_files"]])
+    basis = _hash(
+        [held_out, loaded, found["base"], found["weights"], found["model_files"], *([files] if files else [])]
+    )
     return {**found, "basis": None if held_out is None else basis}
 
 
@@ -144,7 +149,7 @@ def _digest(files: Iterable[Path]) -> str:
 
 def differences(start: Start, now: dict[str, Any]) -> list[str]:
     """Why what follows will not be what would have followed, a sentence each; empty where it will be."""
-    comparisons = (_recipe, _batch, _length, _data, _base, _held_out, _libraries, _machine)
+    comparisons = (_recipe, _batch, _length, _data, _rewards, _base, _held_out, _libraries, _machine)
     then = start.manifest
     return [reason for compare in comparisons for reason in compare(then, now)] if then else []
 
@@ -200,6 +205,13 @@ def _data(then: dict[str, Any], now: dict[str, Any]) -> Iterator[str]:
         yield "the rows or their order have changed since the checkpoint was saved"
 
 
+def _rewards(then: dict[str, Any], now: dict[str, Any]) -> Iterator[str]:
+    after = now.get("reward_files", {})
+    for key, content in then.get("reward_files", {}).items():
+        if after.get(key, content) != content:
+            yield f"what answers are judged by has changed since the checkpoint was saved: the file of {key}"
+
+
 def _base(then: dict[str, Any], now: dict[str, Any]) -> Iterator[str]:
     before, after = then.get("model_files") or now["model_files"] or {}, now["model_files"] or {}
     changed = sorted(name for name in before.keys() | after.keys() if before.get(name) != after.get(name))
@@ -211,7 +223,7 @@ def _base(then: dict[str, Any], now: dict[str, Any]) -> Iterator[str]:
 
 def _held_out(then: dict[str, Any], now: dict[str, Any]) -> Iterator[str]:
     if now["basis"] is not None and not _same_basis(then, now):
-        those = "earlier held-out figures are of other tokens or another base model"
+        those = "earlier held-out figures are of other tokens, other rewards or another base model"
         yield f"{those}: they are not compared with later ones"
 
 

@@ -20,7 +20,7 @@ from trl.trainer.grpo_trainer import add_fused_lm_head
 from trl.trainer.utils import RepeatSampler, split_tensor_dict
 
 from tuitune.engine.evaluation.evaluate import HeldOutLoss
-from tuitune.engine.evaluation.generate import BATCH, Generator, in_batches
+from tuitune.engine.evaluation.generate import BATCH, Generator, attempt, in_batches
 from tuitune.engine.loop.arguments import arguments
 from tuitune.engine.objectives.reference import frozen_copy
 from tuitune.engine.objectives.trainer import Assignment, ObjectiveTrainer, Sums, without_dropout
@@ -73,8 +73,8 @@ class Generating(ObjectiveTrainer):
         self._at_once = args.generation_batch_size
         reference = frozen_copy(model) if recipe.compares and recipe.method.trains_base else None
         super().__init__(given, args, reward_funcs=[self._rewarding(name) for name in self._weights])
-        self._stops = {*self.eos_token_ids, given.base.tokenizer.pad_token_id}
-        self._greedy = Generator(model, given.base, self._most, 0.0, recipe.run.seed)
+        self._ends = {*self.eos_token_ids, given.base.tokenizer.pad_token_id}
+        self._greedy = Generator(model, given.base, self._most, 0.0, recipe.run.seed, plain=True)
         self.beta = recipe.objective.kl  # told before, trl would load a copy by the model's name, or add an adapter
         if reference is not None:
             add_fused_lm_head(reference, temperature=self.temperature)
@@ -92,8 +92,7 @@ class Generating(ObjectiveTrainer):
         return reward
 
     def _answer(self, text: str, ids: Sequence[int], question: str, expected: str) -> Attempt:
-        cut = len(ids) >= self._most and ids[-1] not in self._stops
-        return Attempt(text, question, expected, tokens=len(ids), most=self._most, cut=cut)
+        return attempt(text, ids, question, expected, most=self._most, ends=self._ends)
 
     # How prompts go in
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-import select
 from typing import Any
 
+from tuitune.pipes import readable
 from tuitune.runs.control.intake import SIZE_LIMIT, Request
 
 LINE_LIMIT = 8 * SIZE_LIMIT
@@ -53,7 +53,7 @@ class RequestPipe:
         """What can be read now, at most 4 MiB; nothing where the other end is closed or was never there."""
         found = bytearray()
         try:
-            while self._descriptor is not None and len(found) < _AT_ONCE and _readable(self._descriptor):
+            while self._descriptor is not None and len(found) < _AT_ONCE and readable(self._descriptor, 0):
                 piece = os.read(self._descriptor, _CHUNK)
                 found += piece
                 if not piece:
@@ -61,12 +61,6 @@ class RequestPipe:
         except OSError:
             self._descriptor = None
         return bytes(found)
-
-
-def _readable(descriptor: int) -> bool:
-    ready = select.poll()
-    ready.register(descriptor, select.POLLIN)
-    return bool(ready.poll(0))
 
 
 def _request(line: bytes) -> Request | None:

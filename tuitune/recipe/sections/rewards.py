@@ -17,7 +17,7 @@ _MARK = re.compile(r"[0-9a-f]{16}|")
 
 
 def _setting(name: str, default: Any, title: str, **more: Any) -> Any:
-    """A setting of the rewards that read it."""
+    """A setting of the rewards that read it, or of all of them."""
     readers = [one.name for one in REWARDS.values() if name in one.settings]
     return setting(default, title, affects="training", needs=Needs("rewards.weights", *readers), **more)
 

@@ -13,7 +13,8 @@ from typing import Any
 
 from tuitune import __version__
 from tuitune.recipe.schema import Recipe
-from tuitune.recipe.settings import settings
+from tuitune.recipe.settings import setting, settings
+from tuitune.rewards import REWARDS
 from tuitune.runs.store import files
 from tuitune.runs.store.directory import Run, read_record
 from tuitune.runs.store.records.line import is_table, is_text
@@ -23,7 +24,13 @@ _PACKAGES = (
     *("torch", "transformers", "trl", "peft", "bitsandbytes"),
     *("datasets", "accelerate", "tokenizers", "safetensors"),
 )
-SOURCES = frozenset({"model.revision", *(one.key for one in settings() if one.entails.names in ("model", "data"))})
+SOURCES = frozenset(
+    {
+        *("model.revision", "rewards.weights"),
+        *(one.key for one in settings() if one.entails.names in ("model", "data")),
+        *(one.key for one in settings() if one.section == "rewards" and one.entails.names == "file"),
+    }
+)
 _LARGEST_HASHED = 1 << 30
 
 
@@ -41,7 +48,7 @@ def provenance(recipe: Recipe) -> dict[str, Any]:
 
 
 def sources(recipe: Recipe) -> dict[str, Any]:
-    """The part that is about the model and the data, which the settings in `SOURCES` name."""
+    """The part that is about the model, the data and what rewards judge by, which the settings in `SOURCES` name."""
     return {
         "model": {"id": recipe.model.id, "revision": recipe.model.revision},
         "data": {
@@ -49,25 +56,33 @@ def sources(recipe: Recipe) -> dict[str, Any]:
             "eval": fingerprint(recipe.data.eval),
             "mix": {name: fingerprint(name) for name in recipe.data.mix},
         },
+        **({"rewards": files} if (files := reward_files(recipe)) else {}),
     }
 
 
+def reward_files(recipe: Recipe) -> dict[str, dict[str, Any]]:
+    """Setting → fingerprint of the file that it names, of those that the rewards of a recipe judge by."""
+    weights = recipe.rewards.weights if recipe.optimises.generates else {}
+    needed = [setting(f"rewards.{name}") for reward in weights for name in REWARDS[reward].filled]
+    found = {one.key: fingerprint(one.of(recipe)) for one in needed if one.entails.names == "file"}
+    return {key: file for key, file in found.items() if file is not None}
+
+
 def record_sources(run: Run, recipe: Recipe) -> list[str]:
-    """Put the sources as they are now into run.json, the rest of which stays; the data files whose content is another
-    than what stood there. OSError where it cannot be written.
+    """Put the sources as they are now into run.json, the rest of which stays; the files of data and rewards whose
+    content is another than what stood there. OSError where it cannot be written.
     """
     record, found = read_record(run.run_file), sources(recipe)
-    before, after = ({one["path"]: _content(one) for one in _files_of(data)} for data in (record, found))
+    before, after = ({one["path"]: _content(one) for one in _files_of(known)} for known in (record, found))
     if record and {key: record.get(key) for key in found} != found:
         files.write_whole(run.run_file, json.dumps({**record, **found}, indent=2).encode() + b"\n")
     return [path for path in after if path in before and before[path] != after[path]]
 
 
 def _files_of(record: dict[str, Any]) -> list[dict[str, Any]]:
-    data = record.get("data")
-    known = data if is_table(data) else {}
-    mix = known.get("mix")
-    found = (known.get("train"), known.get("eval"), *(mix.values() if is_table(mix) else ()))
+    data, rewards = (part if is_table(part := record.get(name)) else {} for name in ("data", "rewards"))
+    mix = data.get("mix")
+    found = (data.get("train"), data.get("eval"), *(mix.values() if is_table(mix) else ()), *rewards.values())
     return [one for one in found if is_table(one) and is_text(one.get("path"))]
 
 
