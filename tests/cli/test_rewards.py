@@ -66,6 +66,16 @@ def test_the_list_has_every_reward(cli) -> None:
     assert all(name in cli("rewards", "list").out for name in REWARDS)
 
 
+def test_a_run_by_preferences_is_told_with_its_margin_in_training(cli, home: Path) -> None:
+    run = create(Recipe.model_validate({"objective": {"kind": "dpo"}}))
+    with JournalWriter(run.metrics_file) as metrics:
+        for step in range(5):
+            told = {"rewards/margins": step / 10, "rewards/accuracies": 0.5}
+            metrics.append(kind="step", step=step + 1, loss=0.69, **told)
+    told = dict(re.findall(r"^training (.+?) {2,}(\S+ .*?→ \S+)", cli("show", run.id).out, re.MULTILINE))
+    assert told == {"loss": "0.6900 → 0.6900", "margin": "0 → 0.4000", "reward accuracy": "50 % → 50"}
+
+
 @pytest.mark.parametrize("kind", ["grpo", "sft"])
 def test_a_run_by_rewards_is_told_by_what_its_answers_were_worth(cli, home: Path, kind: str) -> None:
     recipe = {"objective": {"kind": kind}, "rewards": {"weights": {"json": 2, "exact": 1}}}

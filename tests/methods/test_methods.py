@@ -14,6 +14,10 @@ from tuitune.recipe.sections.adapter import AdapterSection
 from tuitune.recipe.settings import without_effect
 
 
+def test_what_a_method_does_stands_for_itself() -> None:
+    assert not [one.name for one in METHODS.values() if " such " in f" {one.does} "]
+
+
 def test_a_method_has_what_it_needs_of_torch_in_a_file_of_its_name() -> None:
     folder = Path(tuitune.__file__).parent / "engine" / "methods"
     families = {**dict.fromkeys(("prompt", "ptuning", "prefix"), "prompts"), **dict.fromkeys(TUNERS, "tuner")}

@@ -16,6 +16,16 @@ from tuitune.recipe.schema import Recipe
 from tuitune.recipe.settings import parse_value, section_titles, setting, settings, show_value, suggestion
 
 
+@pytest.mark.parametrize(
+    ("key", "typed", "meant"), [("adapter.method", "prefx", "prefix"), ("objective.kind", "DPO2", "dpo")]
+)
+def test_a_choice_that_is_misspelt_names_the_one_that_is_meant(key: str, typed: str, meant: str) -> None:
+    with pytest.raises(ValueError, match=f"found '{typed}'; did you mean '{meant}'"):
+        parse_value(setting(key), typed)
+    with pytest.raises(ValueError, match=r"found 'zzz'$"):
+        parse_value(setting(key), "zzz")
+
+
 def test_settings_are_all_the_fields_in_order() -> None:
     keys = [one.key for one in settings()]
     tables = Recipe().model_dump()

@@ -30,6 +30,12 @@ def trainers(prefix: str = "", **_parsed: object) -> Mapping[str, str]:
     return {origin.name: origin.title for origin in ORIGINS.values()}
 
 
+def metrics(prefix: str = "", **_parsed: object) -> Mapping[str, str]:
+    from tuitune.objectives import METRICS
+
+    return {metric.key: f"{metric.title}: {metric.meaning}" for metric in METRICS.values()}
+
+
 def methods(prefix: str = "", **_parsed: object) -> Mapping[str, str]:
     from tuitune.methods import METHODS
 

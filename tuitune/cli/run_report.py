@@ -105,20 +105,25 @@ _LIMITS = {"hours": "{} h of training", "until": "{}", "loss": "a training loss 
 
 def _learned(view: RunView) -> Iterator[tuple[str, str]]:
     """The first and the last training loss; where that says nothing, what the answers drawn in training were worth."""
-    if view.leading[0].key != "loss":
-        yield from _drawn(view)
-    elif losses := _finite(view.steps["loss"]):
+    losses = _finite(view.steps["loss"])
+    if view.leading[0].key == "loss" and losses:
         yield "training loss", f"{number_text(losses[0])} → {number_text(losses[-1])}"
+    yield from _judged(view)
 
 
-def _drawn(view: RunView) -> Iterator[tuple[str, str]]:
-    """The mean reward, and each of the recipe's, over the first and over the last fifth of the records."""
+def _judged(view: RunView) -> Iterator[tuple[str, str]]:
+    """What the objective judges answers by, such as margins or rewards, over the first and the last fifth of the
+    records.
+    """
     objective, rewards = (view.recipe.get(section, {}) for section in ("objective", "rewards"))
+    drawn = view.leading[0].key != "loss"
     for metric in charted(objective.get("kind"), rewards.get("weights", {})):
-        if (metric.pane == "first" or metric.reward) and (worth := _finite(view.steps[metric.key])):
+        telling = metric.pane == "first" or metric.reward if drawn else metric.better == "higher" and metric.held_out
+        if telling and (worth := _finite(view.steps[metric.key])):
             fifth = math.ceil(len(worth) / 5)
             first, last = (metric.shown(fmean(part)) for part in (worth[:fifth], worth[-fifth:]))
-            yield f"drawn {metric.title}", f"{first} → {last}  (first → last fifth of training)"
+            label = f"{'drawn' if drawn else 'training'} {metric.title}"
+            yield label, f"{first} → {last}  (first → last fifth of training)"
 
 
 def _finite(figures: Sequence[float]) -> list[float]:

@@ -53,7 +53,7 @@ Change = Literal["never", "until it trains", "on resume", "while it trains"]
 """How long a run that exists takes another value: never, until it has begun to train, on resume, or while it trains."""
 
 Names = Literal["", "model", "data", "file"]
-Picked = Literal["", "model", "data", "method", "options", "modules", "prompts", "device"]
+Picked = Literal["", "model", "data", "method", "options", "modules", "prompts", "device", "rewards"]
 
 
 class Needs:

@@ -7,6 +7,7 @@ import os
 import re
 import stat
 import tomllib
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -38,15 +39,18 @@ def read(path: Path | str, *, links: bool = True) -> Recipe:
     return parse(_tables(_text(path, links), path))
 
 
-def render(recipe: Recipe, *, full: bool = False, comments: bool = False) -> str:
+def render(
+    recipe: Recipe, *, full: bool = False, comments: bool = False, skipped: Collection[str] = frozenset()
+) -> str:
     """A recipe as TOML that `read` gives back equal.
 
     `full` writes every setting, so that later defaults cannot change it; else only what differs from the defaults, and
-    the run, model and data. `comments` puts each setting's help above it.
+    the run, model and data. `comments` puts each setting's help above it. `skipped` are keys to leave out.
     """
     blocks = []
+    written = [one for one in settings() if one.key not in skipped]
     for section in section_titles():
-        lines = [line for one in settings() if one.section == section for line in _lines(one, recipe, full, comments)]
+        lines = [line for one in written if one.section == section for line in _lines(one, recipe, full, comments)]
         if lines:
             blocks.append("\n".join([f"[{section}]", *lines]))
     return "\n\n".join(blocks) + "\n"

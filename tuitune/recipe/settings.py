@@ -216,10 +216,18 @@ def checked(setting: Setting, value: object) -> Any:
     except ValidationError as error:
         controls = any(one["type"] == CONTROL_CHARACTER for one in error.errors(include_context=False))
         without = " without control characters" if controls else ""
-        raise ValueError(f"expected {setting.expected}{without}, found {values.shown(value)}") from None
+        meant = _closest(setting, value)
+        raise ValueError(f"expected {setting.expected}{without}, found {values.shown(value)}{meant}") from None
     except (RecursionError, OverflowError):
         raise ValueError(f"expected {setting.expected}, found {values.shown(value)}") from None
     return getattr(section, setting.name)
+
+
+def _closest(setting: Setting, value: object) -> str:
+    """The choice that is most likely meant, as a question; "" where none is near."""
+    known = [str(choice) for choice in (*setting.choices, *setting.words)]
+    close = difflib.get_close_matches(value.strip().lower(), known, 1) if isinstance(value, str) else []
+    return f"; did you mean '{close[0]}'?" if close else ""
 
 
 def parse_value(setting: Setting, text: str) -> Any:

@@ -16,7 +16,7 @@ from tuitune.recipe.schema import Recipe
 from tuitune.recipe.settings import setting, without_effect
 from tuitune.tui.compose.composing import notes
 from tuitune.tui.compose.forecast import forecast_lines, forecast_summary
-from tuitune.tui.widgets.field_row import FieldView, help_text
+from tuitune.tui.widgets.field_row import FieldView, field_row, help_text
 from tuitune.views.estimate import Inspections, look
 
 
@@ -27,6 +27,19 @@ def recipe(**values: object) -> Recipe:
 def test_scaling_follows_rslora():
     assert notes(recipe(), None)["adapter.alpha"] == "scaling α/r = 2.0"
     assert notes(recipe(adapter__rslora=True), None)["adapter.alpha"] == "scaling α/√r = 8.0"
+
+
+def test_what_is_left_empty_says_what_is_in_force():
+    beside = notes(recipe(objective__kind="simpo", objective__clip=0.1), None)
+    assert (beside["objective.beta"], beside["objective.clip_high"]) == ("2 in force", "0.1 in force")
+    assert "objective.beta" not in notes(recipe(objective__beta=0.3), None)
+
+
+@pytest.mark.parametrize("width", [48, 57, 76])
+def test_a_setting_that_nothing_reads_says_what_it_needs_however_narrow_it_is(width: int):
+    needed = without_effect(recipe(objective__kind="dpo"))["data.loss_on"]
+    [line] = field_row(FieldView(setting("data.loss_on"), "assistant", unused=needed)).draw(width)
+    assert "objective = " in line.plain and line.cell_length <= width
 
 
 def test_values_without_effect_say_why():

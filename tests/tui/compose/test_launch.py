@@ -62,6 +62,7 @@ async def test_it_says_how_many_rows_and_steps(
         text = text_of(pilot)
         assert "57 to train on" in text
         assert steps in text and step in text
+        assert "sft · lora r 16" in text
 
 
 @pytest.mark.parametrize("size", SIZES)

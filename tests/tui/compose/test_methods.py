@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.tui.compose.test_compose import composing, go, text_of
 from tests.tui.compose.test_pickers import fill, open_field
 from tests.tui.conftest import until
+from tuitune.rewards import REWARDS
 from tuitune.tui.compose.method_picker import MethodPicker
 from tuitune.tui.compose.options_dialog import OptionsDialog
 
@@ -43,6 +44,22 @@ async def test_a_method_that_does_not_go_with_the_recipe_stays_with_its_reason()
         assert isinstance(pilot.app.screen, MethodPicker) and screen.draft.recipe.adapter.method == "lora"
         await fill(pilot, "poly")
         await until(pilot, lambda: "number of its task" in text_of(pilot))
+
+
+async def test_rewards_are_ticked_and_weighed_in_a_list_and_typed_where_that_is_not_enough() -> None:
+    async with composing() as (pilot, screen):
+        screen.draft.set_values({"objective.kind": "grpo"})
+        await open_field(pilot, screen, "rewards.weights")
+        await until(pilot, lambda: all(f"[ ] {name}" in text_of(pilot) for name in REWARDS))
+        await pilot.press("space", "down", "space", "right", "enter")
+        first, second = [*REWARDS][:2]
+        assert screen.draft.recipe.rewards.weights == {first: 1.0, second: 2.0}
+        await open_field(pilot, screen, "rewards.weights")
+        await pilot.press("space", "e")
+        await until(pilot, lambda: screen.form.editing == "rewards.weights")
+        await pilot.press("end", *", x = 3", "enter")
+        assert screen.draft.recipe.rewards.weights == {second: 2.0, "x": 3.0}
+        assert f"the rewards are {', '.join(REWARDS)}" in screen.composing.errors[0].message
 
 
 async def test_options_of_a_tuner_are_a_form_of_their_own() -> None:

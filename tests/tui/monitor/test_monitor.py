@@ -82,7 +82,8 @@ async def test_an_end_that_was_not_the_plan_gives_its_reason_whole(make_run: Mak
     run = make_run("triage", state=state, reason=reason)
     run.log_file.write_text("Traceback\n  it went wrong here\n")
     async with TuituneApp(run).run_test(size=(80, 24)) as pilot:
-        shown = await shows(pilot, words, "killed" if state == "crashed" else "the end of it", "press r to resume")
+        ways = "press a to edit its recipe" if state == "failed" else "press r to resume"
+        shown = await shows(pilot, words, "killed" if state == "crashed" else "the end of it", ways)
         assert ("it went wrong here" in shown) == (state != "stopped")
 
 
@@ -471,7 +472,11 @@ async def test_a_metric_of_an_objective_shows_in_its_runs_alone(
         await pilot.resize_terminal(80, 24)
         await shows(pilot, "margin 25 %", "a train 25 %")
     assert main(["plot", run.id, "--metric", margin.key]) == 0
-    assert "rewards/margin" in capsys.readouterr().out
+    assert f"{run.name}: margin" in capsys.readouterr().out
+    assert main(["plot", run.id, "--metric", "Margin"]) == 0  # another metric has this for its key, and no figure here
+    assert f"{run.name}: margin" in capsys.readouterr().out
+    assert main(["plot", run.id, "--metric", "rewards"]) == 2
+    assert "it has loss, " in (said := capsys.readouterr().err) and "margin" in said and said.count("throughput") == 1
 
 
 @pytest.mark.parametrize("objective", TRAINED)

@@ -12,7 +12,7 @@ from tuitune.recipe.sections.objective import objectives_that_read
 from tuitune.recipe.values import shown
 from tuitune.rewards import REWARDS
 
-_NAMES = f"{', '.join([*REWARDS][:-1])} and {[*REWARDS][-1]}"
+_NAMES = ", ".join(REWARDS)
 _MARK = re.compile(r"[0-9a-f]{16}|")
 
 
@@ -31,9 +31,10 @@ class RewardsSection(Section):
         affects=("tokens", "training"),
         needs=objectives_that_read("rewards.weights"),
         also=("reward_funcs", "reward_weights"),
-        help=f"What an answer is worth: rewards and their weights, added up. There are {_NAMES}; "
-        "`tuitune rewards list` says what each gives.",
-        expected="rewards and their weights, such as json = 1, fields = 2",
+        picked="rewards",
+        help=f"What an answer is worth: rewards and their weights, added up. There are {_NAMES}. What each gives is in "
+        "the list that Enter opens in Compose, and in `tuitune rewards list`.",
+        expected=f"rewards and their weights, such as json = 1, fields = 2; the rewards are {_NAMES}",
     )
     pattern: str = _setting("pattern", "", "pattern")
     """Regular expression that the whole answer matches, white space around it aside."""

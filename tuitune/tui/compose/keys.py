@@ -18,6 +18,7 @@ from tuitune.tui.compose.model_picker import ModelPicker
 from tuitune.tui.compose.options_dialog import OptionsDialog
 from tuitune.tui.compose.preset_picker import PresetPicker
 from tuitune.tui.compose.review import target_of
+from tuitune.tui.compose.rewards_dialog import RewardsDialog, Weights
 from tuitune.tui.compose.targets_dialog import TargetsDialog
 from tuitune.tui.widgets.dialogs import Choice, Choose, Dialog, TextView
 from tuitune.tui.widgets.form import Form
@@ -104,6 +105,8 @@ class ComposeKeys(Handler):
                 self._ask(OptionsDialog(recipe.method, recipe.adapter.options), lambda given: self._use({key: given}))
             case "prompts":
                 self._edit_prompts(key)
+            case "rewards" if key not in self._draft.refused:
+                self._ask(RewardsDialog(recipe.rewards.weights), lambda given: self._use_rewards(key, given))
             case "device" if estimate and estimate.gpus:
                 devices = gpu_choices(estimate.gpus)
                 self._ask(Choose(one.title, devices, recipe.hardware.gpu), lambda text: self._set_text(key, text))
@@ -114,6 +117,12 @@ class ComposeKeys(Handler):
                 self._ask(Choose(one.title, options, self._draft.text(key)), lambda text: self._set_text(key, text))
             case _:
                 self._form.edit(key, self._draft.text(key))
+
+    def _use_rewards(self, key: str, given: Weights | str) -> None:
+        if isinstance(given, str):
+            self._form.edit(key, given)
+        else:
+            self._use({key: given})
 
     def _use_model(self, model: str) -> None:
         """Another model has revisions of its own, and leave to run its code has to be given anew."""

@@ -134,7 +134,7 @@ def _facts(recipe: Recipe, found: Check) -> list[Content]:
         fact("model", recipe.model.id),
         fact("data", recipe.data.train),
         fact("rows", f"{rows}, held out: {held_out or 'nothing'}"),
-        fact("adapter", _adapter(recipe)),
+        fact("method", f"{_goal(recipe)} · {_adapter(recipe)}"),
         fact("steps", _steps(recipe, found)),
         fact("a step", _step(recipe)),
         fact("trains", _parameters(found)),
@@ -146,6 +146,12 @@ def _parameters(found: Check) -> str:
         return f"unknown {'until the model is downloaded' if found.facts is None else f'for {found.unforecast}'}"
     memory = f" in {bytes_text(found.forecast.total)}" if found.forecast else ", memory unknown"
     return f"{count_text(found.trainable)} of {count_text(found.total)} parameters{memory}"
+
+
+def _goal(recipe: Recipe) -> str:
+    """The objective, with the β that it takes."""
+    beta = f" β {recipe.beta:g}" if recipe.optimises.reads("objective.beta") else ""
+    return f"{recipe.objective.kind}{beta}"
 
 
 def _adapter(recipe: Recipe) -> str:

@@ -109,7 +109,7 @@ class LogView(Rows, can_focus=True):
         if not width or not height:
             return
         room = self._room
-        lines = [row for line in self.log_window.lines(room) for row in Content(line).fold(width)]
+        lines = [row for line in self.log_window.lines(room) for row in Content(line).wrap(width)]
         lines = lines or [Content.styled("the log is empty", "$faint")]
         shown = lines[-room:] if self.following else lines[:room]
         left = height - len(shown)

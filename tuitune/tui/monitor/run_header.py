@@ -9,7 +9,7 @@ from textual.content import Content
 
 from tuitune.objectives import METRICS
 from tuitune.runs.read.state import AT_REST
-from tuitune.runs.read.summary import RunView
+from tuitune.runs.read.summary import RunView, Summary
 from tuitune.runs.read.usage import result
 from tuitune.runs.store.records.training import Answered, Phase
 from tuitune.text import clean
@@ -124,8 +124,7 @@ def _results(view: RunView, moment: Moment) -> Iterator[Figure | None]:
     """The figures of a run at rest, after what a person does next with one that did not finish."""
     summary = view.summary
     if summary.state != "finished" and not moment.foreign:
-        where = "the beginning (no checkpoint)" if summary.checkpoint is None else f"step {summary.checkpoint:,}"
-        yield (f"press r to resume from {where}", "$accent bold")
+        yield (_way_on(summary), "$accent bold")
     yield from _held_out(view)
     yield from _answers(view)
     metric, newest = view.leading
@@ -137,6 +136,15 @@ def _results(view: RunView, moment: Moment) -> Iterator[Figure | None]:
     yield from _memory(view)
     if view.broken:
         yield (f"{view.broken:,} unreadable line{'' if view.broken == 1 else 's'} in its journal", "$warn")
+
+
+def _way_on(summary: Summary) -> str:
+    """What a person does next: what failed before its first checkpoint is likely to fail again as it is."""
+    if summary.checkpoint is not None:
+        return f"press r to resume from step {summary.checkpoint:,}"
+    if summary.state == "failed":
+        return "press a to edit its recipe, r to try it again as it is"
+    return "press r to resume from the beginning (no checkpoint)"
 
 
 def _memory(view: RunView) -> Iterator[Figure]:

@@ -81,8 +81,9 @@ def _value_line(view: FieldView, width: int) -> Content:
     value = _value(view, room)
     note = Content(clean(_note(view)))
     left = room - min(value.cell_length, room) - 2
-    if note.cell_length > left:
-        note = note.truncate(max(0, left), ellipsis=True) if view.unused else Content("")
+    if note.cell_length > left and view.unused:  # it tells more than a value that nothing reads
+        value, note = note.stylize("$faint"), Content("")
+    note = note if note.cell_length <= left else Content("")
     value = value.truncate(max(1, room - note.cell_length), ellipsis=True, pad=True)
     label_style = "$faint" if view.unused else ""
     label = (clean(view.setting.title).ljust(LABEL_WIDTH), label_style)
@@ -138,6 +139,8 @@ _CHANGE: dict[Change, str] = {
 
 
 def _takes(one: Setting) -> str:
+    if one.meanings or one.entails.picked in ("method", "rewards"):
+        return "Enter lists them"
     if one.kind == "choice":
         return one.wanted or " | ".join(map(str, one.choices))
     if one.kind == "list" and not one.words:

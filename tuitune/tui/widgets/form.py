@@ -57,8 +57,10 @@ class Form(Vertical):
     DEFAULT_CSS = """
     Form { layers: rows editor; height: 1fr; }
     Form > RowList { layer: rows; }
-    Form > #help { layer: rows; height: auto; min-height: 5; max-height: 8; border-top: solid $rule; padding: 0 0 0 2; }
-    .-short Form > #help { min-height: 4; max-height: 6; }
+    Form > #help {
+        layer: rows; height: auto; min-height: 5; max-height: 10; border-top: solid $rule; padding: 0 0 0 2;
+    }
+    .-short Form > #help { min-height: 4; max-height: 8; }
     Form > FieldInput {
         layer: editor; position: absolute;
     }

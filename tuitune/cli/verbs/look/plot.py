@@ -9,19 +9,23 @@ import sys
 from collections.abc import Iterable
 
 from tuitune.cli.arguments import Parser
+from tuitune.cli.completion import metrics
 from tuitune.cli.exit_codes import Exit
 from tuitune.cli.output import say
 from tuitune.metrics import Metric
 from tuitune.objectives import METRICS
 from tuitune.problem import TuituneError
+from tuitune.recipe.values import shown
 from tuitune.runs.read.summary import RunView
 from tuitune.runs.store.directory import find
+
+_MOST_TICKS = 8
 
 
 def arguments(parser: Parser) -> None:
     parser.take("run")
-    about = "what to draw (default: loss, or the reward that is learned from, with the held-out one)"
-    parser.add_argument("--metric", choices=tuple(METRICS), help=about)
+    about = "what to draw, by its name on the screen or its key (default: loss, or the reward, with the held-out one)"
+    parser.add_argument("--metric", metavar="NAME", help=about, completer=metrics)
 
 
 def plot(options: argparse.Namespace) -> int:
@@ -29,16 +33,17 @@ def plot(options: argparse.Namespace) -> int:
     run = find(options.run)
     view = RunView(run)
     view.refresh()
-    metric = METRICS[options.metric] if options.metric else view.leading[0]
+    metric = _chosen(view, options.metric) if options.metric else view.leading[0]
     curves = _curves(view, metric)
     if not curves:
-        raise TuituneError(f"{run.name} has recorded no {metric.key} yet")
+        raise TuituneError(f"{run.name} has recorded no {metric.title} yet")
     import plotext
 
     columns, rows = shutil.get_terminal_size((100, 30))
     plotext.clear_figure()
     plotext.plot_size(columns, min(rows - 2, 30))
-    plotext.title(f"{run.name}: {metric.key}")
+    plotext.title(f"{run.name}: {metric.title}")
+    plotext.xticks(_ticks(steps for points in curves.values() for steps, _ in points))
     plotext.xlabel("step")
     dot, line = ("●", "braille") if sys.stdout.encoding == "utf-8" else ("o", "*")
     for label, points in curves.items():
@@ -50,6 +55,24 @@ def plot(options: argparse.Namespace) -> int:
     drawn = plotext.build()
     say(drawn if sys.stdout.isatty() else plotext.uncolorize(drawn))
     return Exit.DONE
+
+
+def _chosen(view: RunView, name: str) -> Metric:
+    """The metric of this key, title or short name: of several, the one that the run has recorded."""
+    words = name.strip().casefold()
+    named = [one for one in METRICS.values() if words in map(str.casefold, (one.key, one.title, one.short))]
+    recorded = [one for one in METRICS.values() if _curves(view, one)]
+    if named:
+        return next((one for one in named if one in recorded), named[0])
+    known = f"; it has {', '.join(one.title for one in recorded)}" if recorded else ""
+    raise TuituneError(f"{view.run.name} has no metric {shown(name)}{known}")
+
+
+def _ticks(steps: Iterable[float]) -> list[int]:
+    """Whole steps for the axis: there is nothing between two of them."""
+    ends = sorted(steps)
+    first, last = math.floor(ends[0]), math.ceil(ends[-1])
+    return list(range(first, last + 1, max(1, math.ceil((last - first) / _MOST_TICKS))))
 
 
 def _curves(view: RunView, metric: Metric) -> dict[str, list[tuple[float, float]]]:
