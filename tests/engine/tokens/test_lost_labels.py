@@ -166,6 +166,18 @@ def test_what_dropping_over_long_rows_costs_is_said_with_what_is_left(tmp_path: 
     assert (mended["warnings"], mended["kept"], mended["held_out_kept"]) == ([], 10, 2)
 
 
+def test_a_refusal_says_what_dropping_over_long_rows_costs_beside(tmp_path: Path, tiny: Path) -> None:
+    cut = [
+        {"messages": [*conversation(n)["messages"][:1], {"role": "assistant", "content": "so " * 60}]} for n in (50, 51)
+    ]
+    data = write_rows(tmp_path / "rows.jsonl", [*(conversation(number) for number in range(9)), *cut, LOST[0]])
+    settings = {"model__id": str(tiny), "data__train": str(data), "data__eval": "", "data__max_length": 64}
+    (error,) = tokens_of(tmp_path / "one", **settings)["errors"]
+    assert "1 of 12 rows" in error and "drops 2 that are only cut" in error
+    dropped = tokens_of(tmp_path / "two", **settings, cleaning__too_long="drop")
+    assert (dropped["errors"], dropped["kept"]) == ([], 9)
+
+
 def test_rows_without_an_answer_that_a_reward_compares_with_are_refused_for_that(tmp_path: Path, tiny: Path) -> None:
     data = write_rows(tmp_path / "rows.jsonl", [{"prompt": f"What is {number} + 1?"} for number in range(7)])
     settings = {"model__id": str(tiny), "data__train": str(data), "data__eval": "", "objective__kind": "grpo"}

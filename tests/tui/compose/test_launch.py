@@ -270,3 +270,29 @@ async def test_data_that_would_lose_every_label_is_refused_by_the_real_look_at_i
         await pilot.press("enter")
         await pilot.pause()
         assert not launched
+
+
+@pytest.mark.slow
+async def test_what_a_launch_was_refused_for_stays_in_review_until_the_data_is_changed(
+    home: Path, tmp_path: Path, launched: list[Recipe]
+) -> None:
+    data = tmp_path / "long.jsonl"
+    rows = [{"prompt": "a long question " * 60, "completion": f"the answer {number}"} for number in range(20)]
+    data.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    recipe = Recipe.model_validate({"data": {"train": str(data), "max_length": 64}})
+    async with TuituneApp().run_test(size=(120, 36)) as pilot:
+        pilot.app.open_compose(recipe)
+        await pilot.pause()
+        screen = pilot.app.screen
+        await until(pilot, lambda: screen.composing.estimate is not None)
+        await pilot.press("L")
+        await until(pilot, lambda: "Not started." in text_of(pilot), 120)
+        await pilot.press("escape")
+        await until(pilot, lambda: [one.key for one in screen.composing.errors] == ["data.train"])
+        assert [mark.name for mark in screen.composing.marks(screen.composing.errors) if mark.problems] == [
+            "data",
+            "review",
+        ]
+        screen.draft.set_text("data.max_length", "1024")
+        screen.changed()
+        await until(pilot, lambda: not screen.composing.errors)

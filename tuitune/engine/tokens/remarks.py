@@ -106,7 +106,8 @@ def of_loss(facts: dict[str, Any], recipe: Recipe, most: int | None = None) -> I
     length, held_out = recipe.data.max_length, facts["held_out"]
     if count := facts["too_long"]:
         rows = facts["rows"]
-        text = f"{_dropped(count, rows, 'row', length)}: {facts['kept']:,} left to train on"
+        left = f"{facts['kept']:,} left to train on; the longest has {facts['longest']:,} tokens"
+        text = f"{_dropped(count, rows, 'row', length)}: {left}"
         many = count > _MANY * rows
         yield Remark("too-long", "warning" if many else "ok", text, longer(facts["longest"], length, most))
     if recipe.data.eval is not None and not held_out["kept"]:

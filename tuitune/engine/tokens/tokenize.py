@@ -85,7 +85,8 @@ def refusal(facts: dict[str, Any], recipe: Recipe) -> str | None:
     """
     name, cut = name_of(recipe.data.train), facts["lost_cut"] or facts["too_long"]
     within = f" within data.max_length = {recipe.data.max_length:,}" if cut else ""
-    ways = ["raise data.max_length", 'set cleaning.too_long = "drop"'] if cut else []
+    too = f", which drops {facts['cut']:,} that are only cut, too" if facts["cut"] else ""
+    ways = ["raise data.max_length", f'set cleaning.too_long = "drop"{too}'] if cut else []
     ways += ["change data.loss_on"] if recipe.optimises.reads("data.loss_on") else []
     advised = ", ".join([*ways, "or drop these rows"])
     rows, refused = facts["rows"], facts["refused"]
@@ -218,5 +219,7 @@ def _listing(lost: list[dict[str, Any]], *, refused: bool) -> str:
     places: dict[str, list[str]] = {}
     for one in those[:_NAMED]:
         places.setdefault(one["why"], []).append(one["place"])
-    more = ", and others" if len(those) > _NAMED else ""
-    return "; ".join(f"{', '.join(rows)}: {why}" for why, rows in places.items()) + more
+    if len(those) > _NAMED and len(places) == 1:
+        places[those[0]["why"]].append("…")
+    others = ", and others" if len(those) > _NAMED and len(places) > 1 else ""
+    return "; ".join(f"{', '.join(rows)}: {why}" for why, rows in places.items()) + others

@@ -44,8 +44,9 @@ def label_check(recipe: Recipe, base: Path) -> Task | None:
 
 def told_by(tokens: Mapping[str, Any]) -> tuple[list[Problem], list[Advice]]:
     """What stands against training on rows that came to these `tokens`, and what is worth a warning."""
-    errors = [Problem("data.train", error) for error in tokens["errors"]]
-    return errors, [Advice(LABELS, "warning", "data.train", text) for text in tokens["warnings"]]
+    if tokens["errors"]:
+        return [Problem("data.train", error) for error in tokens["errors"]], []
+    return [], [Advice(LABELS, "warning", "data.train", text) for text in tokens["warnings"]]
 
 
 def may_lose_labels(recipe: Recipe, base: Path) -> bool:

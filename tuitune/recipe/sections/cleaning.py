@@ -28,8 +28,8 @@ class CleaningSection(Section):
     """Drop rows whose last answer is shorter; 50 is usual for prose. Empty keeps all."""
     doubtful: Literal["report", "drop"] = setting("report", "answers in doubt", affects="tokens")
     """Pairs that look swapped (the chosen answer says nothing, refuses or breaks off where the rejected one does not,
-    or has no higher score), good answers that say nothing or break off, and answers that are called both good and bad:
-    report or drop them."""
+    or has no higher score), good answers that say nothing or break off, answers that begin with all that was asked, and
+    answers that are called both good and bad: report or drop them."""
     duplicates: bool = setting(False, "drop duplicates", affects="tokens")
     """Drop rows equal to an earlier row."""
     near_duplicates: float | None = setting(
