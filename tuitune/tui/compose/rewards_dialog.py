@@ -91,5 +91,5 @@ class RewardsDialog(Dialog[Weights | str]):
     def _row(self, name: str) -> ListRow:
         weight = self._weights.get(name)
         box = "[ ]" if weight is None else "[x]"
-        cells = [Content(f"{box} {name}"), "" if weight is None else f"{weight:g}", REWARDS[name].gives]
+        cells = [f"{box} {name}", "" if weight is None else f"{weight:g}", REWARDS[name].gives]
         return table_row(name, _COLUMNS, cells)
