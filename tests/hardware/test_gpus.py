@@ -287,6 +287,26 @@ def test_a_driver_that_hangs_is_waited_for_once(nvml: ModuleType) -> None:
     assert nvml.calls.count("count") == 2
 
 
+def test_that_there_is_no_driver_is_told_also_where_it_took_long_to_see(
+    nvml: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loads = threading.Event()
+
+    def slow() -> None:
+        loads.wait(10)
+        raise nvml.NVMLError(nvml.NVML_ERROR_LIBRARY_NOT_FOUND)
+
+    monkeypatch.setattr(nvml, "nvmlInit", slow)
+    sampler = GpuSampler(root=tmp_path)
+    assert (sampler.sample(patience=0), sampler.certain) == ([], False)
+    loads.set()
+    for thread in threading.enumerate():
+        if thread.name == "timed call":
+            thread.join(10)
+    assert (sampler.sample(patience=0), sampler.certain) == ([], True)
+    assert sampler.reason == "no NVIDIA driver on this machine"
+
+
 def test_several_threads_may_ask_at_once(nvml: ModuleType) -> None:
     nvml.state.update(cards=[card(nvml)], hang=0.2)
     sampler = GpuSampler()

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 from tuitune.hardware.timed_call import TimedCall
 
@@ -64,6 +64,9 @@ class Gpu:
     graphics_memory: int = 0
 
 
+_Answer: TypeAlias = "tuple[list[Gpu], bool, str, bool]"
+
+
 class GpuSampler:
     """Reads the GPUs again and again, cheaply: what changes slowly and is slow to read is kept for `slow_seconds`.
 
@@ -82,6 +85,7 @@ class GpuSampler:
         self._slow: dict[Any, tuple[float, dict[str, Any]]] = {}
         self._nvml: Any = None
         self._retry_at = 0.0
+        self._gave_up: _Answer | None = None
         self._look = TimedCall(self._read_all)
 
     def sample(self, patience: float = PATIENCE) -> list[Gpu]:
@@ -89,21 +93,22 @@ class GpuSampler:
 
         A driver that hangs is waited for once: later calls return at once until it answers.
         """
-        if self._nvml is None and time.monotonic() < self._retry_at:
-            return []
-        answer = self._look.ask(patience)
+        waits = self._nvml is None and time.monotonic() < self._retry_at
+        answer = self._gave_up if waits else self._look.ask(patience)
         if answer is None:
             self.certain, self.reason, self.blind = False, "the NVIDIA driver does not answer", False
             return []
         found, self.certain, self.reason, self.blind = answer
         return found
 
-    def _read_all(self) -> tuple[list[Gpu], bool, str, bool]:
+    def _read_all(self) -> _Answer:
         """The GPUs, whether these are certainly all, the reason, and blindness; runs in a thread of its own."""
         try:
             handles = range(self._connected().nvmlDeviceGetCount())
         except Exception as error:
-            return self._give_up(error)
+            self._gave_up = self._give_up(error)
+            self._retry_at = time.monotonic() + _RETRY_SECONDS
+            return self._gave_up
         found: list[Gpu] = []
         reason = "" if handles else "the NVIDIA driver sees no GPU"
         certain = bool(handles)
@@ -122,10 +127,9 @@ class GpuSampler:
             self._nvml = pynvml
         return self._nvml
 
-    def _give_up(self, error: Exception) -> tuple[list[Gpu], bool, str, bool]:
+    def _give_up(self, error: Exception) -> _Answer:
         self._nvml = None
         self._slow.clear()
-        self._retry_at = time.monotonic() + _RETRY_SECONDS
         nvml = sys.modules.get("pynvml")
         if not isinstance(error, ImportError) and not _is(nvml, error, "NVML_ERROR_LIBRARY_NOT_FOUND"):
             return [], False, _words(nvml, error), False
