@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import resource
 import subprocess
 import sys
 import time
@@ -79,6 +77,13 @@ GIVEN: list[tuple[str, dict[str, Any], float]] = [
     ("numeric", {"text": r"Hence \(x = -8\).", "expected": "−8"}, 1),
     ("numeric", {"text": "**$40** a day.", "expected": "$40.00"}, 1),
     ("numeric", {"text": r"\boxed{" * 5000, "expected": "1"}, 0),
+    ("numeric", {"text": r"\boxed{9{,}000 \text{ km}}", "expected": "9000"}, 1),
+    ("numeric", {"text": "<think>2 + 7</think><answer>9</answer>", "expected": "9"}, 1),
+    ("numeric", {"text": '{"sum": 9}', "expected": "9"}, 1),
+    ("numeric", {"text": "sum = - 9", "expected": "9"}, 0),
+    ("numeric", {"text": "9 million", "expected": "9"}, 0),
+    ("numeric", {"text": "the sum - 9", "expected": "9"}, 0),
+    ("numeric", {"text": "Sums:\n- *9*", "expected": "9"}, 1),
     ("json", {"text": '[1, {"a": null}]'}, 1),
     ("json", {"text": "12"}, 0),
     ("json", {"text": '{"a": 1} as asked'}, 0),
@@ -117,7 +122,7 @@ def test_each_reward_gives_what_it_says(judging: Judging) -> None:
     weights = ", ".join(f"{name}=1" for name in names)
     judge = judging(
         f"rewards.weights={weights}", "rewards.pattern=No\\. [0-9]+", "rewards.shortest=4", "rewards.longest=10",
-        "rewards.margin=10",
+        "rewards.margin=10", "rewards.seconds=30",
     )  # fmt: skip
     for name, answer, worth in GIVEN:
         assert judge.scores(name, [Attempt(**answer)]) == [pytest.approx(worth)], (name, answer)
@@ -228,18 +233,9 @@ def test_a_reward_that_forks_judges_each_answer_once(
     assert judge.scores("python", answers) + judge.scores("python", answers[:1]) == [*worth, worth[0]]
 
 
-def test_a_process_with_many_files_open_is_answered(judging: Judging, tmp_path: Path) -> None:
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if hard != resource.RLIM_INFINITY and hard < 1500:
-        pytest.skip("no process may open so many files here")
-    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, 1500), hard))
-    held = [os.open(os.devnull, os.O_RDONLY) for _ in range(1100)]
-    try:
-        assert judging("rewards.weights=exact=1").scores("exact", [Attempt("x", expected="x")]) == [1]
-    finally:
-        for one in held:
-            os.close(one)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+@pytest.mark.usefixtures("many_files")
+def test_a_process_with_many_files_open_is_answered(judging: Judging) -> None:
+    assert judging("rewards.weights=exact=1").scores("exact", [Attempt("x", expected="x")]) == [1]
 
 
 def test_a_file_that_takes_long_to_import_is_told_by_the_time_it_had(

@@ -63,6 +63,11 @@ def test_the_process_is_started_once_and_told_of_another_recipe(inspector: Inspe
     assert inspector.row({"text": "assistant: " + "la " * 20}, 1).kept == 9
 
 
+@pytest.mark.usefixtures("many_files")
+def test_a_process_with_many_files_open_is_answered(inspector: Inspector, tmp_path: Path) -> None:
+    assert inspector.open(RECIPE, tmp_path).name == "stand-in"
+
+
 def test_what_it_is_at_is_told_while_it_opens(tmp_path: Path) -> None:
     heard: list[str] = []
     with Inspector(command=COMMAND) as inspector, inspector.asked(told=heard.append):

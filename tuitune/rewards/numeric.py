@@ -26,12 +26,20 @@ _SECONDS = 3
 """Longest time that math-verify has to read an answer, and to compare it."""
 
 _SIGNS = str.maketrans({"−": "-", "\u00a0": " ", "\u2009": " ", "\u202f": " ", "\t": " "})
-_DELIMITERS = re.compile(r"\\[()\[\]$%!]")
+_DRESS = (
+    (re.compile(r"\\!|\^\{?\\circ\}?"), ""),
+    (re.compile(r"\{,\}"), ","),
+    (re.compile(r"\\(?:text|textbf|mathbf|mathrm|mbox)\{([^{}]*)\}"), r" \1 "),
+    (re.compile(r"\\[()\[\]$%,;: ]|</?[A-Za-z_]+>"), " "),
+)
+"""How LaTeX and tags dress a number up."""
 _PARTED = re.compile(r"(?<![\d.,'])(\d{1,3}) (?=\d{3}(?!\d))|(?<![\d.,'])(\d+) (?=\d+/\d)")
-_OPERATORS = "-+*/^×÷·"
+_OPERATORS = "-+*/^×÷·±"
 _WITHIN = re.compile(
     rf"(?:[\d)}}\]]|\b[A-Za-z]) *(?:[{_OPERATORS}] *(?=[\w({{\\.])|\\[A-Za-z]+ *)"  # 3 + 4, 2 \pi
-    r"|[\d}] +(?=[xyz]\b)|\([^()A-Za-z]*\)|\{[^{}]*\}"  # 2 x, (1, 2), { 3 }
+    rf"|\S +[{_OPERATORS}] +(?=[\w({{\\.$])"  # sum - 4
+    r"|\d +(?:hundred|thousand|million|billion)\b|\bminus +(?=\d)"
+    r"|\d +x +(?=\d)|[\d}] +(?=[xyz]\b)|\([^()A-Za-z]*\)|\{[^{}A-Za-z\"']*\}"  # 3 x 4, 2 x, (1, 2), { 3 }
 )
 _BETWEEN = re.compile(r"[\s=≈→⇒\u3000-\u9fff\uff00-\uffef]+|(?<!\d):")
 _AROUND = "\"'“”‘’«»`*_~#$€£¥()[]!?;:"
@@ -93,14 +101,21 @@ def _whole(text: str) -> Value:
         return Value(why="no number in its answer")
     if _WORD.search(text):
         return Value(why="its answer has more than a number; write the number behind ####")
-    return _expression(_DELIMITERS.sub("", text.translate(_SIGNS)).strip(" $\n"))
+    return _expression(_undressed(text).strip(" $\n"))
 
 
 def _pieces(text: str) -> list[str]:
     """A text parted at white space, expressions kept whole."""
-    text = _PARTED.sub(r"\1\2'", _DELIMITERS.sub(" ", text.translate(_SIGNS)))
+    text = _PARTED.sub(r"\1\2'", _undressed(text))
     kept = _WITHIN.sub(lambda found: found[0].replace(" ", "\0"), text)
-    return [piece.replace("\0", " ") for piece in _BETWEEN.split(kept) if piece]
+    return [piece.replace("\0", " ").strip() for piece in _BETWEEN.split(kept) if piece]
+
+
+def _undressed(text: str) -> str:
+    text = text.translate(_SIGNS)
+    for dress, bare in _DRESS:
+        text = dress.sub(bare, text)
+    return text
 
 
 def _has_digit(piece: str) -> bool:
@@ -109,6 +124,7 @@ def _has_digit(piece: str) -> bool:
 
 def _value(piece: str) -> Value:
     bare = re.sub("[$€£¥]", "", piece.strip(_AROUND).rstrip(".,;:!?%°" + _AROUND))
+    bare = re.sub("^([-+]) +", r"\1", bare if "{" in bare else bare.rstrip("}" + _AROUND))
     if (found := _PLAIN.fullmatch(bare)) and len(bare) <= _MOST_CHARACTERS and int(found[2] or 1):
         return Value(number=Fraction(found[1].replace(",", "")) / int(found[2] or 1))
     if found or _SEVERAL_WAYS.fullmatch(bare):
