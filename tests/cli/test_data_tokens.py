@@ -108,6 +108,7 @@ def test_check_counts_the_rows_that_are_left(cli, tmp_path: Path) -> None:
     assert answer.code == 0 and "6 to train on, 0 held out" in answer.out
     assert "4 of 10 rows are longer than 64 tokens" in answer.out
     assert cli("check", recipe).out.count("4 of 10 rows") == 1
+    assert "4 rows are dropped for more than 64" in cli("data", "tokens", "--recipe", recipe).out
 
 
 def test_both_answers_of_a_pair(cli, tmp_path: Path) -> None:

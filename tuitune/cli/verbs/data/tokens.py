@@ -85,7 +85,8 @@ def _summary(result: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield "dropped", f"{result['lost_count']:,} rows are not asked"
     else:
         yield "tokens", f"{result['tokens']:,}, {percent_text(result['trained_share'], 3)} learned"
-        yield "longest", f"{result['longest']:,} tokens; rows are cut to {result['max_length']:,}"
+        longer = f"{result['too_long']:,} rows are dropped for more than" if result["too_long"] else "rows are cut to"
+        yield "longest", f"{result['longest']:,} tokens; {longer} {result['max_length']:,}"
         yield "cut", f"{result['cut']:,} rows"
         yield "dropped", f"{result['lost_count']:,} rows have no token to learn"
     if result["fill"] is not None:
