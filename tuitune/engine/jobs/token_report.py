@@ -21,19 +21,7 @@ from tuitune.recipe.schema import Recipe
 
 _MOST_LEFT_OUT = 50
 _TOLD = (
-    *(
-        "rows",
-        "kept",
-        "tokens",
-        "trained_tokens",
-        "trained_share",
-        "longest",
-        "lengths",
-        "cut",
-        "too_long",
-        "lost_count",
-        "odd",
-    ),
+    *("rows", "kept", "tokens", "trained_tokens", "trained_share", "longest", "lengths", "cut", "too_long"),
     *("lost_count", "odd", "cleaning", "notes"),
 )
 """Facts about the tokens that are part of the result as they are."""
