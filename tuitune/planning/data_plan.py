@@ -15,6 +15,7 @@ from tuitune.problem import TuituneError
 from tuitune.recipe.declaration import Affects
 from tuitune.recipe.schema import Recipe
 from tuitune.recipe.settings import settings
+from tuitune.rewards import helpers
 
 _GOES_BY: Mapping[str, tuple[Affects, ...]] = {"clean": ("tokens",), "tokens": ("tokens", "tokenizer", "rows")}
 """What a setting affects that a task of a kind goes by."""
@@ -74,11 +75,12 @@ def _asked(kind: str, recipe: Recipe, base: Path) -> tuple[dict[str, Any], list[
 
 
 def _stamps(recipe: Recipe, base: Path) -> list[str]:
-    """The state of the data of a recipe, and of the files that change what becomes of it."""
+    """The state of the data of a recipe, and of the files and packages that change what becomes of it."""
     named = filter(None, (recipe.data.template, recipe.rewards.file, recipe.rewards.schema_file))
     return [
         *(stamp(resolve(name, base=base)) for name in sources(recipe)),
         *(_stamp_of(base / expanded(name)) for name in named),
+        *helpers(recipe.rewards.weights),
     ]
 
 

@@ -48,7 +48,8 @@ class Reward:
     `settings` are those of the recipe's `rewards` table that it reads, `filled` those that must not be empty.
     `prepare` makes its score from the settings, and raises ValueError that begins with the setting that is wrong.
     `expects`: it compares with the answer that the row has, and `unfit` says why one cannot be compared with.
-    `package` is what has to be installed for it. `foreign`: it runs code of the user's.
+    `package` is what has to be installed for it, `helper` what reads more of the rows where it is. `foreign`: it runs
+    code of the user's.
     """
 
     name: str
@@ -59,6 +60,7 @@ class Reward:
     filled: tuple[str, ...] = ()
     expects: bool = False
     package: str = ""
+    helper: str = ""
     foreign: bool = False
     unfit: Callable[[str], str] = lambda expected: ""
 

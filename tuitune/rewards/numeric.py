@@ -20,6 +20,7 @@ from tuitune.rewards.descriptor import Attempt, Reward, RewardSettings, Score
 _BRACES = re.compile(r"(?P<box>\\boxed\{)|\\[{}]|(?P<opens>\{)|(?P<closes>\})")
 _PLAIN = re.compile(r"([-+]?(?:\d{1,3}(?:,\d{3})+|\d+|(?=\.\d))(?:\.\d+)?(?:[eE][-+]?\d{1,3})?)(?:/(\d+))?")
 _SEVERAL_WAYS = re.compile(r"[-+]?\d[\d.,':/]*|\d{4}-\d\d?-\d\d?")
+_HELPER = "math_verify"
 _MOST_CHARACTERS = 60
 _LONGEST_EXPRESSION = 300
 _SECONDS = 3
@@ -165,8 +166,8 @@ def _equal(wanted: str, said: str) -> bool:
 @cache
 def _verifies() -> bool:
     """Whether math-verify is installed; it logs what it cannot read, which is no news here."""
-    getLogger("math_verify").setLevel(CRITICAL)
-    return find_spec("math_verify") is not None
+    getLogger(_HELPER).setLevel(CRITICAL)
+    return find_spec(_HELPER) is not None
 
 
 @cache
@@ -190,5 +191,6 @@ NUMERIC = Reward(
     "1 where the last number, or the one in \\boxed{}, has the value of the row's",
     _prepare,
     expects=True,
+    helper=_HELPER,
     unfit=_unfit,
 )

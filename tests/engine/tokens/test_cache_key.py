@@ -70,3 +70,14 @@ def test_content_and_tokenizer_make_other_tokens_under_the_same_names(template: 
     assert cache_key(recipe, ChatTemplate(make_tokenizer(TEMPLATE + " ")), {0}, folder) != before
     (folder / "rows.jsonl").write_text('{"prompt": "a", "completion": "c"}\n')
     assert cache_key(recipe, template, {0}, folder) != before
+
+
+def test_what_reads_rows_for_a_reward_makes_other_tokens(
+    template: ChatTemplate, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = with_values(Recipe(), {"data.train": "rows.jsonl", "rewards.weights": {"numeric": 1.0}})
+    keys = []
+    for found in (None, True):
+        monkeypatch.setattr("tuitune.rewards.find_spec", lambda name, found=found: found)
+        keys.append(cache_key(recipe, template, {0}, folder))
+    assert keys[0] != keys[1]

@@ -26,11 +26,12 @@ from tuitune.engine.tokens.token_statistics import TokenStatistics
 from tuitune.planning.data_plan import sources
 from tuitune.recipe.schema import Recipe
 from tuitune.recipe.settings import settings
+from tuitune.rewards import helpers
 
 _CHUNK = 512  # rows tokenized at once
 _LIBRARIES = ("transformers", "tokenizers", "trl")
 _OF_A_STEP = ("step", "key", "title", "before", "found", "dropped", "changed")
-_LABELLING = 6
+_LABELLING = 7
 """Counts the ways in which rows were labelled: tokens of an earlier one are not taken for those of today."""
 
 _NAMED = 5
@@ -193,7 +194,12 @@ def cache_key(recipe: Recipe, template: ChatTemplate, stop_ids: set[int], base: 
             "template": [tokenizer.chat_template, template.marked],
             "ends": sorted(stop_ids),
             "tokenizer": [hashlib.sha256(_vocabulary(template)).hexdigest(), dict(tokenizer.special_tokens_map)],
-            "versions": [_LABELLING, __version__, *(version(name) for name in _LIBRARIES)],
+            "versions": [
+                _LABELLING,
+                __version__,
+                *(version(name) for name in _LIBRARIES),
+                *helpers(recipe.rewards.weights),
+            ],
         }
     )
 
