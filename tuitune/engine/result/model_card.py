@@ -77,8 +77,13 @@ def _usage(recipe: Recipe, base: Base) -> str:
     result = recipe.method.result
     needed = ["transformers", "accelerate", *result.packages]
     needed += ["bitsandbytes"] if recipe.quantization.bits != 16 else []
-    text = snippet(".", recipe.model_dump(mode="json"), result, template=bool(base.tokenizer.chat_template))
+    tables, dtype = recipe.model_dump(mode="json"), _format(base)
+    text = snippet(".", tables, result, dtype=dtype, template=bool(base.tokenizer.chat_template))
     return f"`pip install {' '.join(needed)}`, then in the folder of this card:\n\n```python\n{text}```"
+
+
+def _format(base: Base) -> str:
+    return str(base.model.dtype).removeprefix("torch.")
 
 
 def _settings(recipe: Recipe, base: Base, data: Prepared, steps: int) -> dict[str, str]:
@@ -90,9 +95,7 @@ def _settings(recipe: Recipe, base: Base, data: Prepared, steps: int) -> dict[st
         "max length": f"{recipe.data.max_length} tokens"
         + (", packed" if "seq_lengths" in data.train.column_names else ""),
         "learning rate": f"{training.learning_rate:g}, {training.schedule}, {training.optimizer}",
-        "base weights": f"{recipe.quantization.bits}-bit"
-        if recipe.quantization.bits != 16
-        else str(base.model.dtype).removeprefix("torch."),
+        "base weights": f"{recipe.quantization.bits}-bit" if recipe.quantization.bits != 16 else _format(base),
         "seed": str(recipe.run.seed),
     }
     if base.commit:

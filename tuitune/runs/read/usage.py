@@ -11,17 +11,16 @@ from tuitune.methods.descriptor import Result
 from tuitune.methods.lora import ADAPTER
 from tuitune.objectives import TRAINED
 from tuitune.objectives.sft import SFT
-from tuitune.runs.store import files
+from tuitune.runs.store import files, journal
 from tuitune.runs.store.directory import Run
+from tuitune.runs.store.records.training import Plan
 
 _PROMPT_LIMIT = 120
 _SCORED = ("Hello! How can I help you?", "No.")
 """Answers to get a score."""
 
-_QUANTIZED = {
-    4: 'BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type="{kind}", bnb_4bit_use_double_quant={double})',
-    8: "BitsAndBytesConfig(load_in_8bit=True)",
-}
+_STORED = "auto"
+"""The number format that a model is stored in, as transformers calls it."""
 
 
 def result(run: Run) -> Path | None:
@@ -44,21 +43,26 @@ def usage(run: Run, recipe: Mapping[str, Any]) -> str:
     template = files.is_regular(folder / "chat_template.jinja")
     prompts = recipe.get("samples", {}).get("prompts") or ["Hello"]
     prompt = prompts[0] if len(prompts[0]) <= _PROMPT_LIMIT else "Hello"
-    return snippet(str(folder), recipe, found, template=template, prompt=prompt)
+    planned = next(map(Plan.read, journal.backwards(run.metrics_file, Plan.kind)), Plan())
+    return snippet(str(folder), recipe, found, dtype=planned.dtype, template=template, prompt=prompt)
 
 
-def snippet(folder: str, recipe: Mapping[str, Any], left: Result, *, template: bool, prompt: str = "Hello") -> str:
+def snippet(
+    folder: str, recipe: Mapping[str, Any], left: Result, *, dtype: str, template: bool, prompt: str = "Hello"
+) -> str:
     """Python that loads what a run `left` in `folder`, and answers `prompt`, goes on with it or gives an answer to it a
     score; `template`: its tokenizer has a chat template.
 
-    The base comes from where the adapter says, in the number format that the recipe trained it in.
+    The base comes from where the adapter says, in the number format `dtype` that it was trained on in, "" where that
+    is not known. A model that was trained whole is stored in its own.
     """
     objective = TRAINED.get(recipe.get("objective", {}).get("kind"), SFT)
-    adapter, quantization = left == ADAPTER, recipe.get("quantization", {})
-    quantized = _QUANTIZED.get(quantization.get("bits"), "").format_map(quantization) if adapter else ""
+    adapter = left == ADAPTER
+    dtype = (dtype or _STORED) if adapter else _STORED
+    quantized = _quantized(recipe.get("quantization", {}), dtype) if adapter else ""
     options = [
         *(["num_labels=1", "pad_token_id=tokenizer.pad_token_id"] if objective.scores else []),
-        'dtype="auto"',
+        f'dtype="{dtype}"',
         'device_map="auto"',
         *(["trust_remote_code=True"] if recipe.get("model", {}).get("trust_remote_code") else []),
         *([f"quantization_config={quantized}"] if quantized else []),
@@ -67,25 +71,53 @@ def snippet(folder: str, recipe: Mapping[str, Any], left: Result, *, template: b
     loader = "AutoModelForSequenceClassification" if objective.scores else "AutoModelForCausalLM"
     names = [loader, "AutoTokenizer", *(["BitsAndBytesConfig"] if quantized else [])]
     chat = template and not objective.whole
+    precise = _precise("base" if adapter else "model") if objective.scores and dtype != "float32" else []
     lines = [
         *(["from peft import PeftConfig, PeftModel"] if adapter else []),
         f"from transformers import {', '.join(names)}",
         "",
         f"folder = {folder!r}",
         "tokenizer = AutoTokenizer.from_pretrained(folder)",
-        *(_adapted(loader, given) if adapter else [f"model = {loader}.from_pretrained(folder, {given})"]),
+        *(_adapted(loader, given, precise) if adapter else _whole(loader, given, precise)),
         "",
         *(_scored(prompt, chat=chat) if objective.scores else _answered(prompt, chat=chat)),
     ]
     return "\n".join(lines) + "\n"
 
 
-def _adapted(loader: str, given: str) -> list[str]:
+def _quantized(wanted: Mapping[str, Any], dtype: str) -> str:
+    """How bitsandbytes loads the base; "" where it does not."""
+    if wanted.get("bits") == 8:
+        return "BitsAndBytesConfig(load_in_8bit=True)"
+    if wanted.get("bits") != 4:
+        return ""
+    asked = wanted.get("compute_dtype", "auto")
+    compute = dtype if asked == "auto" else asked
+    told = [
+        "load_in_4bit=True",
+        f'bnb_4bit_quant_type="{wanted["kind"]}"',
+        f"bnb_4bit_use_double_quant={wanted['double']}",
+        *([] if compute == _STORED else [f'bnb_4bit_compute_dtype="{compute}"']),
+    ]
+    return f"BitsAndBytesConfig({', '.join(told)})"
+
+
+def _precise(model: str) -> list[str]:
+    """Scores in float32, in which they were trained, whatever the rest computes in."""
+    return [f"{model}.score.float().register_forward_pre_hook(lambda head, given: (given[0].float(),))"]
+
+
+def _whole(loader: str, given: str, precise: list[str]) -> list[str]:
+    return [f"model = {loader}.from_pretrained(folder, {given})", *precise]
+
+
+def _adapted(loader: str, given: str, precise: list[str]) -> list[str]:
     return [
         "config = PeftConfig.from_pretrained(folder)",
         f"base = {loader}.from_pretrained(",
         f"    config.base_model_name_or_path, revision=config.revision, {given}",
         ")",
+        *precise,
         "model = PeftModel.from_pretrained(base, folder)",
     ]
 
