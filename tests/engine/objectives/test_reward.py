@@ -7,9 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
+from torch import Tensor
 
 from tests.engine.objectives.support import carrying, comes_to_the_same_killed_and_paused, goes_on_exactly
 from tests.engine.support import Carry, Outcome, write_rows
+from tuitune.engine.objectives.reward import RewardModelTrainer
+from tuitune.engine.result import artefact
 from tuitune.planning.preflight import check
 from tuitune.recipe.overrides import with_values
 from tuitune.recipe.schema import Recipe
@@ -75,6 +79,40 @@ def test_better_answers_get_higher_scores_and_its_result_gives_them(
     exec(script, {})
     better, worse = (float(line.split()[0]) for line in capsys.readouterr().out.splitlines())
     assert better > worse + 0.5
+
+
+def test_its_scores_are_used_as_they_were_trained(
+    carried_out: Carry, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a base in bfloat16, with the head in float32."""
+    trained: list[Tensor] = []
+    probe = artefact.probe
+    monkeypatch.setattr(artefact, "probe", lambda *given: trained.append(probe(*given)) or trained[-1])
+    done = carried_out(training__precision="bf16", adapter__dropout=0.0)
+    assert done.code == 0, done.reason
+    names: dict[str, Any] = {}
+    exec(usage(done.run, read_recipe(done.run).model_dump(mode="json")), names)
+    assert names["base"].dtype == torch.bfloat16
+    tokens = torch.arange(32)
+    rows = torch.stack([tokens.roll(turned) for turned in range(len(trained[-1]))])
+    with torch.no_grad():
+        scores = names["model"](input_ids=rows, use_cache=False).logits
+    assert scores.dtype == torch.float32 and (scores - trained[-1]).abs().max() < 1e-4
+
+
+def test_lowest_and_highest_score_are_those_of_all_answers(carried_out: Carry, monkeypatch: pytest.MonkeyPatch) -> None:
+    lowest: list[float] = []
+    learned = RewardModelTrainer.compute_loss
+
+    def spy(self: Any, *given: Any, **named: Any) -> Any:
+        loss = learned(self, *given, **named)
+        lowest.append(self._metrics["train"]["min_reward"][-1])
+        return loss
+
+    monkeypatch.setattr(RewardModelTrainer, "compute_loss", spy)
+    done = carried_out(training__log_every=3, data__eval="", evaluation__every="end")
+    told = [step["min_reward"] for step in done.records("step")]
+    assert len(lowest) == 12 and told == [min(lowest[:6]), min(lowest[6:])] and told[0] < sum(lowest[:6]) / 6
 
 
 @pytest.mark.parametrize(

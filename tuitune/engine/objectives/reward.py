@@ -31,6 +31,14 @@ class RewardModelTrainer(ObjectiveTrainer, RewardTrainer):
         collate = partial(pad_answers, pad_token_id=given.base.model.config.get_text_config().pad_token_id)
         super().__init__(given, configuration(given), collate)
 
+    def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
+        """The lowest score is that of all answers since the last record; trl gives the mean of each batch's lowest."""
+        measured = self._metrics["train"]
+        for key, furthest in (("min_reward", min), ("max_reward", max)):
+            if scores := measured.get(key):
+                measured[key] = [furthest(scores)]
+        super().log(logs, start_time)
+
     def judged(self, figures: dict[str, float]) -> dict[str, float]:
         """A head that has learned nothing prefers by chance, so only its loss is told."""
         return figures if self.changed else {"loss": figures["loss"]}
