@@ -58,9 +58,13 @@ def test_every_option_of_every_tuner_is_known_with_a_default_that_it_takes() -> 
         ({"method": "vera", "options": {"rank": 8}}, "rank"),
         ({"method": "oft", "options": {"oft_block_size": "large"}}, "oft_block_size"),
         ({"method": "trainable_tokens"}, "nothing to train"),
+        ({"method": "trainable_tokens", "options": {"token_indices": [5, 320]}}, "320 is no token"),
+        ({"method": "trainable_tokens", "options": {"token_indices": [-1]}}, "-1 is no token"),
+        ({"method": "trainable_tokens", "options": {"token_indices": ["<|end|>"]}}, "is no token"),
+        ({"method": "trainable_tokens", "options": {"token_indices": [3, 3]}}, "3 stands there twice"),
         ({"method": "shira", "options": {"r": 100_000}}, "100000"),
     ],
-    ids=["does not divide", "unknown", "kind", "nothing", "too large"],
+    ids=["divides", "unknown", "kind", "nothing", "beyond", "below", "text", "twice", "too large"],
 )
 def test_options_that_do_not_go_with_the_model_are_told_by_peft(adapter: dict[str, Any], word: str, tiny: Path) -> None:
     told = counted(tiny, **adapter)

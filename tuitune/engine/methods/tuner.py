@@ -13,6 +13,7 @@ from peft import PeftConfig
 from peft.mapping import PEFT_TYPE_TO_CONFIG_MAPPING
 from peft.tuners.tuners_utils import BaseTunerLayer
 from torch import nn
+from transformers import PreTrainedModel
 
 from tuitune.engine.load.model import Base
 from tuitune.engine.methods.adapted import Adapted
@@ -42,7 +43,8 @@ _ELSEWHERE = frozenset(
 train but not save with every tuner."""
 
 _RARE = re.compile(r"seed|prng|init|pattern|terms|eps|bound|std|offload|svd|indices|scale$|conv2d|target_")
-_REFUSED = (ValueError, TypeError, ImportError, AttributeError, KeyError, NotImplementedError, RuntimeError)
+_REFUSED = (ValueError, TypeError, ImportError, AttributeError, LookupError, NotImplementedError, RuntimeError)
+_TOKENS = "token_indices"
 
 
 def config_class(name: str) -> type[PeftConfig]:
@@ -57,7 +59,7 @@ def adapt(base: Base, recipe: Recipe, total_steps: int) -> Adapted:
     """The base, frozen, with the tuner on it. TuituneError where PEFT does not take its options on this model."""
     name, given = recipe.adapter.method, dict(recipe.adapter.options)
     kind = config_class(name)
-    if problems := wrong(options(kind), given):
+    if problems := [*wrong(options(kind), given), *_no_tokens(given.get(_TOKENS), base.model)]:
         raise TuituneError([Problem("adapter.options", message) for message in problems])
     known = {field.name for field in fields(kind)}
     settled = {key: value for key, value in SETTLED.items() if key in known}
@@ -73,6 +75,18 @@ def adapt(base: Base, recipe: Recipe, total_steps: int) -> Adapted:
     if not sum(weight.numel() for weight in adapted.parameters() if weight.requires_grad):
         raise TuituneError(Problem("adapter.options", f"{recipe.method.title} has nothing to train by these options"))
     return Adapted(adapted)
+
+
+def _no_tokens(numbers: Any, model: PreTrainedModel) -> Iterator[str]:
+    """What of the numbers of tokens, if there are any, is none of this model, or stands there again."""
+    rows, seen = model.get_input_embeddings().weight.shape[0], set[int]()
+    for number in numbers if isinstance(numbers, list) else ():
+        if type(number) is not int or not 0 <= number < rows:
+            yield f"{_TOKENS}: {number!r} is no token of this model, whose tokens are 0 to {rows - 1:,}"
+        elif number in seen:
+            yield f"{_TOKENS}: {number} stands there twice; name it once"
+        else:
+            seen.add(number)
 
 
 def _places(base: Base, recipe: Recipe, known: set[str]) -> dict[str, Any]:
