@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+import warnings
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +27,12 @@ _OWN_CODE, _ORDINARY = ("transformers.models.", "transformers_modules."), frozen
 
 _STATE_SPACES, _WEIGHTS_READ = frozenset({"mamba", "mixer"}), frozenset({"out_proj", "dt_proj"})
 """Layers of state spaces whose kernels take the weights themselves: an adapter beside them would never be asked."""
+
+_READ_ELSEWHERE = (
+    r"The following (rank|alpha)_pattern keys did not match any targeted module and were ignored: "
+    r"\[('(\.\*\\\\\.[^']+|[^']+\.lora_E)'(, )?)+\]\.$"
+)
+"""PEFT's own names of a mixture's experts, and of the matrices that AdaLoRA has cut."""
 
 
 def chosen(base: Base, recipe: Recipe) -> dict[str, Any]:
@@ -67,12 +75,23 @@ def chosen_by_name(base: Base, recipe: Recipe, known: Collection[str]) -> dict[s
 
 def put_on(base: Base, recipe: Recipe, config: PeftConfig) -> PeftModel:
     """The base, frozen, with the adapter of `config` on it."""
-    adapted = get_peft_model(base.model, config)
+    with patterns_read_elsewhere():
+        adapted = get_peft_model(base.model, config)
     if isinstance(targets := getattr(config, "target_modules", None), set):
         config.target_modules = sorted(targets)  # as a set it would be saved in another order every time
     if not Path(recipe.model.id).exists() and not recipe.model.id.startswith("bundled:"):
         config.base_model_name_or_path, config.revision = recipe.model.id, base.commit or recipe.model.revision
     return adapted
+
+
+@contextmanager
+def patterns_read_elsewhere() -> Iterator[None]:
+    """Where PEFT puts an adapter on a model: without its warning that it ignored ranks which it looks for among whole
+    layers, and reads as those of matrices or experts. Of other names it still says so.
+    """
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", _READ_ELSEWHERE)
+        yield
 
 
 def blocks(model: PreTrainedModel) -> nn.ModuleList:

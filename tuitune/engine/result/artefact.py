@@ -24,6 +24,7 @@ from tuitune.engine.journal.report import Report
 from tuitune.engine.journal.resilient_writer import until_there_is_room
 from tuitune.engine.load.model import Base, set_attention
 from tuitune.engine.methods.adapted import save_weights
+from tuitune.engine.methods.layers import patterns_read_elsewhere
 from tuitune.engine.process.failures import EngineError, disk_full
 from tuitune.runs.store import files, manifest
 from tuitune.runs.store.records.training import Artefact
@@ -115,7 +116,10 @@ def _check_adapter(model: PeftModel, base: Base, folder: Path) -> float:
     if not prompted and (lost := _not_among(trained, model)):
         raise EngineError(f"the saved adapter lacks {len(lost)} weights that were trained, {lost[0]} among them")
     before = probe(extract_model_from_parallel(model, keep_fp32_wrapper=False), base)
-    after = probe(PeftModel.from_pretrained(model.get_base_model() if prompted else _bare(model), folder), base)
+    bare = model.get_base_model() if prompted else _bare(model)
+    with patterns_read_elsewhere():
+        loaded = PeftModel.from_pretrained(bare, folder)
+    after = probe(loaded, base)
     largest = float(before.abs().max())
     if not math.isfinite(largest):
         raise EngineError(
