@@ -95,6 +95,8 @@ def test_a_gpu_that_tells_nothing_and_no_gpu_at_all() -> None:
         "peak 5.0 GB",
     ):
         assert figure in text
+    text = "\n".join(line.plain for line in (*machine_lines(reading, 60, 3 * GB), machine_line(reading, 3 * GB)))
+    assert text.count("peak 4.0 GB") == 2, "no peak lies below what is held now"
 
 
 def test_changed_words_are_found_whole() -> None:

@@ -127,7 +127,7 @@ def machine_line(reading: MachineReading | None, peak: float | None, device: str
     if reading.ours is not None:
         figures.append(labelled("memory", bytes_text(reading.ours)))
     if peak:
-        figures.append(labelled("peak", bytes_text(peak)))
+        figures.append(labelled("peak", bytes_text(_most(peak, reading))))
     return joined([*figures, ("no GPU", "$faint")])
 
 
@@ -199,11 +199,17 @@ def _host_lines(machine: Host, reading: MachineReading, width: int, peak: float 
     cores = f"{_percent(machine.cpu_percent)} of {machine.cpu_count} cores"
     memory = [(ours, "━", "$accent"), (used / machine.memory_total - ours, "─", "$faint")]
     run = bytes_text(reading.ours) if reading.ours is not None else "no process on this machine"
+    highest = labelled("peak", bytes_text(_most(peak, reading))) if peak else Content("")
     return [
         _bar("CPU", [(busy, "━", "$ok")], cores, width),
         _bar("memory", memory, f"{bytes_text(used)} / {bytes_text(machine.memory_total)}", width),
-        _spread(labelled("this run", run), labelled("peak", bytes_text(peak)) if peak else Content(""), width),
+        _spread(labelled("this run", run), highest, width),
     ]
+
+
+def _most(peak: float, reading: MachineReading) -> float:
+    """The run's peak in main memory: its engine's own says nothing of the supervisor, which `ours` counts too."""
+    return max(peak, reading.ours or 0)
 
 
 def _bar(label: str, parts: list[tuple[float, str, str]], figures: str, width: int) -> Content:
