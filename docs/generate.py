@@ -13,6 +13,7 @@ from tuitune.cli.exit_codes import Exit
 from tuitune.methods import FIRST_CLASS, METHODS, TUNERS, Method
 from tuitune.objectives import METRICS, TRAINED
 from tuitune.recipe.presets import PRESETS
+from tuitune.recipe.sections.adapter import AdapterSection
 from tuitune.recipe.settings import Setting, section_titles, settings, show_value
 from tuitune.recipe.support import lacks
 from tuitune.rewards import REWARDS
@@ -116,7 +117,13 @@ def methods_page() -> str:
     lines += ["", "## Why not", "", "| method | with | why |", "|---|---|---|"]
     lines += [f"| `{one.name}` | {what} | {_cell(why)} |" for one in METHODS.values() for what, why in _reasons(one)]
     lines += ["", "## Where training does not begin with the base", "", "| method | how it begins |", "|---|---|"]
-    lines += [f"| `{one.name}` | {_cell(one.support.starts)} |" for one in METHODS.values() if one.support.starts]
+    starts = {one.name: one.starts(AdapterSection(method=one.name)) for one in METHODS.values()}
+    lines += [f"| `{name}` | {_cell(how)} |" for name, how in starts.items() if how]
+    lines += [
+        "",
+        'Nor do `lora` with `init = "loftq"` and tuners with `init_weights = false` among their options. `check`',
+        "says so. What is recorded of the base, on held-out rows and in samples, is measured without the adapter.",
+    ]
     return "\n".join(lines) + "\n"
 
 

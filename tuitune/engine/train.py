@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Callable, Collection
 from contextlib import closing
@@ -43,6 +44,9 @@ from tuitune.runs.store import checkpoints
 from tuitune.runs.store.directory import Run, read_recipe
 from tuitune.runs.store.provenance import record_sources
 from tuitune.runs.store.records.training import Plan
+
+_ROUNDING = 1e-6
+"""How far apart sums in another order may lie, as a share: the losses of a base and of an adapter that does nothing."""
 
 
 def train(run: Run, report: Report, stop: StopSwitch, pipe: RequestPipe) -> Outcome:
@@ -142,7 +146,8 @@ def train(run: Run, report: Report, stop: StopSwitch, pipe: RequestPipe) -> Outc
     known = past.measured(now["basis"], answers_basis) | ({"samples"} if start.step else set())
     if "loss" in known and past.held_out is not None:
         loop.held_out["base"] = past.held_out
-    measure("base", known if recipe.evaluation.perplexity else {*known, "loss"})
+    with adapted.as_base():
+        measure("base", known if recipe.evaluation.perplexity else {*known, "loss"})
 
     def probe() -> Tensor:
         with trainer.accelerator.autocast():
@@ -171,11 +176,11 @@ def train(run: Run, report: Report, stop: StopSwitch, pipe: RequestPipe) -> Outc
     if not trainer.changed and loop.outcome == "finished":
         raise EngineError(_unchanged(recipe, report.step))
     if not trainer.changed:
-        text = f"no weight has changed yet: the {folder.name} behaves like its base model"
+        text = f"no weight has changed yet: the {folder.name} behaves as it did before training"
         report.alert("unchanged", "warning", text)
-    elif _behaves_alike(loop.held_out, untrained, probe):
+    elif _behaves_alike(recipe, loop.held_out, untrained, probe):
         text = (
-            f"the {folder.name} behaves like its base model to the last digit: nothing was learned. Raise "
+            f"the {folder.name} behaves as it did before training: nothing was learned. Raise "
             f"training.learning_rate ({recipe.training.learning_rate:g}) or training.max_grad_norm "
             f"({recipe.training.max_grad_norm:g})"
         )
@@ -205,10 +210,15 @@ def _unchanged(recipe: Recipe, steps: int) -> str:
     )
 
 
-def _behaves_alike(held_out: dict[str, HeldOutLoss], untrained: Tensor, probe: Callable[[], Tensor]) -> bool:
-    """Whether training changed nothing that can be told: neither the held-out loss nor the logits of the probe."""
-    measured = {"base", "tuned"} <= held_out.keys()
-    return (not measured or held_out["base"].loss == held_out["tuned"].loss) and torch.equal(probe(), untrained)
+def _behaves_alike(
+    recipe: Recipe, held_out: dict[str, HeldOutLoss], untrained: Tensor, probe: Callable[[], Tensor]
+) -> bool:
+    """Whether training changed nothing that can be told: not the logits of the probe, nor, for a method that begins as
+    its base, the held-out loss of that.
+    """
+    compare = {"base", "tuned"} <= held_out.keys() and not recipe.method.starts(recipe.adapter)
+    alike = not compare or math.isclose(held_out["base"].loss, held_out["tuned"].loss, rel_tol=_ROUNDING)
+    return alike and torch.equal(probe(), untrained)
 
 
 def _refuse_too_large(recipe: Recipe, parameters: int | None, on: torch.device) -> None:

@@ -80,8 +80,7 @@ class Support:
     `unavailable`: why it cannot be chosen at all. `bits`: why not with a base that bitsandbytes quantizes to so many;
     `stored`: nor with weights that come quantized in another way. `packing`: rows of several documents. `merging`: its
     result cannot become a part of the base's weights. `scoring`: objectives whose result gives scores; `generating`:
-    those that learn from answers of the model's own. `starts`: how the model differs from its base before the first
-    step, "" where it does not.
+    those that learn from answers of the model's own.
     """
 
     unavailable: str = ""
@@ -92,7 +91,6 @@ class Support:
     merging: str = ""
     scoring: str = ""
     generating: str = ""
-    starts: str = ""
 
 
 WIDENED = "there PEFT computes its part in float32, which the 16-bit layers of the model cannot take"
@@ -115,7 +113,8 @@ class Method:
     a model card keeps.
 
     `rank` is that of its matrices while they train, 0 where it has none. `experts`: it can adapt those of a mixture,
-    which are parameters of three dimensions. `scheduled` says what of it follows the length of the run. `support` says
+    which are parameters of three dimensions. `scheduled` says what of it follows the length of the run. `starts` says
+    how the model differs from its base before the first step, by the settings, "" where it does not. `support` says
     what it does not go with.
     """
 
@@ -135,6 +134,7 @@ class Method:
     rank: Callable[[Settings], int] = lambda settings: 0
     experts: bool = False
     scheduled: str = ""
+    starts: Callable[[Settings], str] = lambda settings: ""
     support: Support = Support()
     tags: tuple[str, ...] = ()
 

@@ -58,6 +58,10 @@ def which(layers: str) -> str:
     return f"the {layers} layers" if layers.startswith("last") else f"layers {layers}"
 
 
+def _starts(settings: Settings) -> str:
+    return "its matrices hold what quantization took from the base" if settings.init in CORRECTING else ""
+
+
 def _described(settings: Settings, targets: str, bits: int) -> str:
     base = "" if bits == 16 else f", base in {bits} bits"
     return f"lora r {settings.rank} α {settings.alpha} on {placed(settings, targets)}{base}"
@@ -99,5 +103,6 @@ LORA = Method(
     recorded=_recorded,
     rank=lambda settings: settings.rank,
     experts=True,
+    starts=_starts,
     tags=("lora",),
 )  # fmt: skip

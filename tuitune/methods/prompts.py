@@ -18,7 +18,6 @@ _PACKED = "virtual tokens stand at the start of a row, so only the first text pa
 _MERGED = "virtual tokens are input to the model, not part of its weights"
 _SCORED = "the score is read at the last token of a row, and virtual tokens shift where that is"
 _UNTRIED = "learning from the model's own answers is not tested with virtual tokens yet"
-_STARTS = "the virtual tokens are there from the start"
 
 
 def _prompt_parameters(
@@ -71,6 +70,7 @@ def _method(name: str, title: str, does: str, *extra: str, **more: Any) -> Metho
         described=described,
         recorded=lambda settings, targets: f"{title}, {settings.virtual_tokens} virtual tokens",
         tags=(name,),
+        starts=lambda settings: "its virtual tokens are there from the start",
         **more,
     )
 
@@ -83,7 +83,7 @@ PROMPT = _method(
     parameters=_prompt_parameters,
     rates=Rates(usual=3e-2, lowest=1e-3, highest=3e-1),
     small_rates=Rates(usual=3e-2, lowest=1e-3, highest=1.0),
-    support=Support(packing=_PACKED, merging=_MERGED, scoring=_SCORED, generating=_UNTRIED, starts=_STARTS),
+    support=Support(packing=_PACKED, merging=_MERGED, scoring=_SCORED, generating=_UNTRIED),
 )
 PTUNING = _method(
     "ptuning",
@@ -93,7 +93,7 @@ PTUNING = _method(
     parameters=_encoder_parameters,
     rates=Rates(usual=1e-3, lowest=1e-4, highest=1e-2),
     small_rates=Rates(usual=1e-3, lowest=1e-4, highest=3e-2),
-    support=Support(packing=_PACKED, merging=_MERGED, scoring=_SCORED, generating=_UNTRIED, starts=_STARTS),
+    support=Support(packing=_PACKED, merging=_MERGED, scoring=_SCORED, generating=_UNTRIED),
 )
 PREFIX = _method(
     "prefix",
@@ -109,6 +109,5 @@ PREFIX = _method(
         checkpointing="its keys and values lie in the cache, and recomputed layers would add them a second time",
         merging=_MERGED,
         generating=_UNTRIED,
-        starts=_STARTS,
     ),
 )

@@ -39,6 +39,26 @@ def _unknown(settings: Settings, facts: ModelFacts, adapted: Sequence[Linear], e
     return None
 
 
+def _as_its_base(settings: Settings) -> str:
+    """As PEFT begins, unless it is told to draw all weights."""
+    return (
+        "its weights are drawn at random (init_weights = false)"
+        if settings.options.get("init_weights") is False
+        else ""
+    )
+
+
+def _drawn(what: str) -> Callable[[Settings], str]:
+    """For those that PEFT begins at random, whatever is asked."""
+    return lambda settings: f"{what} at random"
+
+
+def _drawn_unless_asked(what: str) -> Callable[[Settings], str]:
+    """For those whose `init_weights` is not true by default."""
+    told = f"{what} at random, unless init_weights = true"
+    return lambda settings: "" if settings.options.get("init_weights") is True else told
+
+
 def _by_layer(of: Callable[[Mapping[str, Any], Linear], int]) -> Parameters:
     """The sum over the layers, of what each trains by the options: for tuners that PEFT puts on real weights alone."""
 
@@ -70,6 +90,7 @@ def _tuner(
     *,
     places: bool = True,
     parameters: Parameters = _unknown,
+    starts: Callable[[Settings], str] = _as_its_base,
     support: Support = Support(stored=_STORED),  # noqa: B008 - immutable
 ) -> Method:
     """A tuner by its name in PEFT, in small letters. `places`: its layers are the recipe's to choose."""
@@ -96,6 +117,7 @@ def _tuner(
         described=described,
         recorded=recorded,
         tags=(name,),
+        starts=starts,
         support=replace(support, generating=_UNTRIED),
     )
 
@@ -125,7 +147,7 @@ _TUNERS = (
         "c3a",
         "C3A",
         "adds circular convolutions",
-        support=Support(starts="its kernels are drawn at random, unless init_weights = true", stored=_STORED),
+        starts=_drawn_unless_asked("its kernels are drawn"),
     ),
     _tuner(
         "cartridge",
@@ -147,7 +169,7 @@ _TUNERS = (
         "fourierft",
         "FourierFT",
         "trains some frequencies of the weights' change",
-        support=Support(starts="its frequencies are drawn at random, unless init_weights = true", stored=_STORED),
+        starts=_drawn_unless_asked("its frequencies are drawn"),
     ),
     _tuner(
         "frod",
@@ -244,13 +266,14 @@ _TUNERS = (
         "Uni-LoRA",
         "trains one vector that all layers share",
         parameters=lambda settings, *_: settings.options.get("theta_d_length", 256),
-        support=Support(bits={4: _UNREACHED, 8: _UNREACHED}, stored=_UNREACHED, starts="its vector is drawn at random"),
+        starts=_drawn("its vector is drawn"),
+        support=Support(bits={4: _UNREACHED, 8: _UNREACHED}, stored=_UNREACHED),
     ),
     _tuner(
         "vblora",
         "VB-LoRA",
         "mixes vectors from a bank that all layers share",
-        support=Support(starts="its vectors are drawn at random", stored=_STORED),
+        starts=_drawn("its vectors are drawn"),
     ),
     _tuner("vera", "VeRA", "scales random matrices that all layers share"),
     _tuner("waveft", "WaveFT", "trains some wavelets of the weights' change"),

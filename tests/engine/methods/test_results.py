@@ -5,6 +5,7 @@ to the bit, and its result on the base is the model that was trained.
 from __future__ import annotations
 
 import math
+import warnings
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from transformers import AutoModelForCausalLM
 from tests.engine.loop.test_resume import assert_same, cut_off_after
 from tests.engine.methods.small import WORKING, small
 from tests.engine.support import Carry, Outcome, save_model
+from tuitune.engine.methods.layers import patterns_read_elsewhere
 from tuitune.engine.result import artefact
 from tuitune.engine.worker import carry_out
 from tuitune.hardware.model_facts import read_facts
@@ -63,7 +65,7 @@ LENGTH = {
 
 @pytest.fixture
 def last_logits(monkeypatch: pytest.MonkeyPatch) -> list[torch.Tensor]:
-    """The logits of probes: of the bare base first, of the trained model next."""
+    """The logits of probes: of the untrained model first, of the trained one next."""
     found: list[torch.Tensor] = []
     probe = artefact.probe
     monkeypatch.setattr(artefact, "probe", lambda *given: found.append(probe(*given)) or found[-1])
@@ -83,7 +85,7 @@ def comes_out_right(outcome: Outcome, model: Path, logits: list[torch.Tensor]) -
         adapted = recipe.method.result == ADAPTER
         used = PeftModel.from_pretrained(base, result) if adapted else type(base).from_pretrained(result)
         loaded = used(input_ids=ids).logits
-    starts = recipe.method.support.starts
+    starts = recipe.method.starts(recipe.adapter)
     assert starts or (logits[0] - untouched).abs().max() < 1e-4, "untrained it changes nothing"
     assert not adapted or (logits[-2] - loaded).abs().max() < 1e-4, "the result on the base is the trained model"
     assert (loaded[:, -32:] - untouched).abs().max() > 1e-3, "it has learned something"
@@ -107,13 +109,33 @@ def carry(carried: Carry, model: Path, **adapter: Any) -> Outcome:
 
 
 @pytest.mark.parametrize("name", [*ALIKE, *VARIANTS, "vera"])
-def test_a_method_comes_out_right(carried: Carry, name: str, tiny: Path, last_logits: list[torch.Tensor]) -> None:
-    comes_out_right(carry(carried, tiny, **EVERY[name]), tiny, last_logits)
+def test_a_method_comes_out_right(
+    carried: Carry, name: str, tiny: Path, last_logits: list[torch.Tensor], recwarn: pytest.WarningsRecorder
+) -> None:
+    outcome = carry(carried, tiny, **EVERY[name])
+    assert not ignored_by_peft(recwarn)
+    comes_out_right(outcome, tiny, last_logits)
 
 
-def test_adapted_experts_go_on_exactly(carried: Carry, tmp_path: Path, last_logits: list[torch.Tensor]) -> None:
+def ignored_by_peft(warned: pytest.WarningsRecorder) -> list[str]:
+    return [text for one in warned if "did not match" in (text := str(one.message))]
+
+
+def test_ranks_that_peft_does_ignore_are_said(recwarn: pytest.WarningsRecorder) -> None:
+    said = "The following rank_pattern keys did not match any targeted module and were ignored: {}."
+    with patterns_read_elsewhere():
+        for keys in ([r".*\.gate_up_proj"], ["model.layers.0.q_proj.lora_E"], ["q_prj"], ["q_prj", r".*\.down_proj"]):
+            warnings.warn(said.format(keys), RuntimeWarning, stacklevel=1)
+    first, second = ignored_by_peft(recwarn)
+    assert "q_prj" in first and "q_prj" in second
+
+
+def test_adapted_experts_go_on_exactly(
+    carried: Carry, tmp_path: Path, last_logits: list[torch.Tensor], recwarn: pytest.WarningsRecorder
+) -> None:
     model = save_model(tmp_path / "qwen3_moe", "qwen3_moe")
     outcome = carry(carried, model, **EXPERTS)
+    assert not ignored_by_peft(recwarn)
     comes_out_right(outcome, model, last_logits)
     goes_on_exactly(outcome)
 

@@ -267,7 +267,7 @@ async def test_samples_walk_through_steps_and_prompts(make_run: MakeRun) -> None
         await shows(
             pilot,
             "a question",
-            "before training",
+            "base model",
             "first words",
             "step 9 · tuned",
             "third words",
@@ -290,7 +290,7 @@ async def test_of_a_sample_as_much_is_seen_as_there_is_room(make_run: MakeRun) -
     sample(run, 9, " ".join(f"new{number:02}" for number in range(17)), label="tuned", prompt=prompt.replace("\n", " "))
     async with TuituneApp(run).run_test(size=(80, 24)) as pilot:
         await pilot.press("6")
-        await shows(pilot, "before training", "ask16", "old16", "new16")
+        await shows(pilot, "base model", "ask16", "old16", "new16")
         lines = text(pilot).splitlines()
         texts = [line for line in lines if any(word in line for word in ("ask", "old", "new"))]
         assert len(texts) == 6 and all(line[18] == " " for line in texts)
@@ -387,7 +387,7 @@ async def test_foreign_text_is_inert_everywhere(make_run: MakeRun, start: int) -
         sample(run, 5, payload, index=index, prompt=payload)
     run.log_file.write_bytes("".join(f"{payload}\n" for payload in payloads).encode("utf-8", "surrogatepass"))
     async with TuituneApp(run).run_test(size=(200, 60)) as pilot:
-        await shows(pilot, "✗ failed", "before training")
+        await shows(pilot, "✗ failed", "base model")
         assert_inert(shot_of(pilot.app))
         await pilot.press("6", "z")
         for number, payload in enumerate(payloads, start=1):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import warnings
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +30,20 @@ class Adapted:
 
     def __init__(self, model: Any) -> None:
         self.model = model
+
+    @contextmanager
+    def as_base(self) -> Iterator[None]:
+        """The base as it was, within. For a run that has not trained yet: its own biases stay as they were trained."""
+        if not isinstance(self.model, PeftModel):
+            yield
+            return
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Careful, disabling adapter layers with bias")  # they are the base's yet
+            trained = [weight for weight in self.model.parameters() if weight.requires_grad]
+            with self.model.disable_adapter():
+                for weight in trained:
+                    weight.requires_grad_()  # PEFT freezes them, and the trainer tells by this what trains
+                yield
 
     def begin(self, batches: Iterable[Batch]) -> None:
         """The run begins: look at its rows, as the model's decoder takes them, in evaluation mode. Not done again in a

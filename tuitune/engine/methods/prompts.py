@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +68,15 @@ class Prompted(Adapted):
     def __init__(self, model: PeftModel, leading: int) -> None:
         super().__init__(model)
         self.leading = leading
+
+    @contextmanager
+    def as_base(self) -> Iterator[None]:
+        leading, self.leading = self.leading, 0
+        try:
+            with super().as_base():
+                yield
+        finally:
+            self.leading = leading
 
     @property
     def _trained(self) -> dict[str, Tensor]:

@@ -1,4 +1,4 @@
-"""Objectives that hold the model in training against the one that training began with."""
+"""Objectives that hold the model in training against its base."""
 
 from __future__ import annotations
 

@@ -56,7 +56,7 @@ class ShownSample:
 
     @property
     def title(self) -> str:
-        words = {"base": "before training", "tuned": f"step {self.step} · tuned"}.get(self.label, f"step {self.step}")
+        words = {"base": "base model", "tuned": f"step {self.step} · tuned"}.get(self.label, f"step {self.step}")
         return f"{words} · asked" if self.asked else words
 
 

@@ -48,6 +48,7 @@ def _say_all(listed: list[Method]) -> None:
 
 
 def _say_one(method: Method) -> None:
+    from tuitune.recipe.sections.adapter import AdapterSection
     from tuitune.recipe.support import lacks
 
     support = method.support
@@ -55,8 +56,8 @@ def _say_one(method: Method) -> None:
     if support.unavailable:
         say(f"Not offered: {support.unavailable}.")
         return
-    if support.starts:
-        say(f"Training does not begin with the base: {support.starts}.")
+    if starts := method.starts(AdapterSection(method=method.name)):
+        say(f"Training does not begin with the base: {starts}.")
     say_pairs((f"{'not' if why else 'goes'} with {what}", why) for what, why in lacks(support).items())
 
 
