@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from tests.engine.support import Outcome
 from tuitune.methods import METHODS
+from tuitune.recipe.sections.adapter import AdapterSection
 
 SETTINGS: dict[str, dict[str, Any]] = {
     "ia3": {"targets": ["k_proj", "v_proj", "down_proj"]},
@@ -38,3 +40,14 @@ def small(name: str) -> dict[str, Any]:
     if method.is_tuner:
         values["options"] = OPTIONS.get(name, {})
     return values
+
+
+def evaluated(name: str) -> dict[str, Any]:
+    """How often a method is held to its held-out rows: at each step where it does not begin with the base's loss."""
+    return {"evaluation__every": 1} if METHODS[name].starts(AdapterSection.model_validate(small(name))) else {}
+
+
+def has_learned(outcome: Outcome, name: str) -> bool:
+    """Whether the held-out loss fell: from the base's, or from that after a step where training begins elsewhere."""
+    first, *_, last = outcome.records("eval")[1 if evaluated(name) else 0 :]
+    return bool(last["loss"] < first["loss"])

@@ -16,7 +16,7 @@ from safetensors import safe_open
 from torch import Tensor
 from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification
 
-from tests.engine.methods.small import WORKING, small
+from tests.engine.methods.small import WORKING, evaluated, has_learned, small
 from tests.engine.support import Carry, Outcome, write_rows
 from tests.engine.test_combinations import ROWS as OTHERS
 from tuitune.engine import train
@@ -73,7 +73,7 @@ def put(carried: Carry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Call
         adapter = {f"adapter__{key}": value for key, value in small(name).items()}
         wanted = {"objective__kind": objective, "data__train": data[objective], "data__packing": False}
         rewarded = REWARDED if TRAINED[objective].generates else {}
-        return carried(**{**LENGTH, **adapter, **wanted, **rewarded, **more})
+        return carried(**{**LENGTH, **adapter, **wanted, **rewarded, **evaluated(name), **more})
 
     return run
 
@@ -106,7 +106,7 @@ def works(outcome: Outcome, plain: Outcome, method: Method) -> bool:
     near, same = (2e-3, 1e-2) if recipe.training.precision == "bf16" else (5e-5, 1e-3)
     begins = bool(method.starts(recipe.adapter)) or outcome.losses[0] == pytest.approx(plain.losses[0], abs=near)
     begins &= found["base"] == pytest.approx(losses(plain)["base"], abs=near)
-    return begins and found["tuned"] < found["base"] and outcome.records("artefact")[0]["reload_difference"] < same
+    return begins and has_learned(outcome, method.name) and outcome.records("artefact")[0]["reload_difference"] < same
 
 
 def test_every_tuner_of_peft_is_a_method() -> None:
@@ -209,13 +209,14 @@ def learns(outcome: Outcome, measured: list[Measured]) -> bool:
     if read_recipe(outcome.run).optimises.generates:
         apart = [record["kl"] for record in outcome.records("step")]
         return abs(apart[0]) < 1e-7 < max(apart) and outcome.records("artefact")[0]["reload_difference"] < 1e-3
-    if not losses(outcome)["tuned"] < losses(outcome)["base"]:
+    recipe = read_recipe(outcome.run)
+    if not has_learned(outcome, recipe.adapter.method):
         return False
     if not measured:
         return True
     batch, told = measured[-1]
     texts = [ids[mask.bool()] for ids, mask in zip(batch["input_ids"], batch["attention_mask"], strict=True)]
-    folder, half, recipe = outcome.run.adapter, len(texts) // 2, read_recipe(outcome.run)
+    folder, half = outcome.run.adapter, len(texts) // 2
     model = recipe.model.id
     if recipe.optimises.scores:
         scorer = AutoModelForSequenceClassification.from_pretrained(model, num_labels=1, dtype=torch.float32)
