@@ -67,6 +67,7 @@ Measured = tuple[dict[str, Tensor], dict[str, float]]
 def put(carried: Carry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Outcome]:
     """Trains a method by its name for four steps, for an objective; keywords are recipe keys with `__` for the dot."""
     monkeypatch.setattr(rules, "misfits", lambda recipe: {})
+    monkeypatch.setattr(Recipe, "recomputes", property(lambda recipe: recipe.training.gradient_checkpointing))
     data = {kind: str(write_rows(tmp_path / f"{kind}.jsonl", list(map(row, range(40))))) for kind, row in ROWS.items()}
 
     def run(name: str, objective: str = "sft", **more: Any) -> Outcome:
