@@ -146,8 +146,6 @@ def test_a_reward_knows_what_it_cannot_compare_with(name: str, expected: str, fi
 
 @pytest.mark.parametrize("there", [False, True])
 def test_an_expression_is_compared_with_where_something_can(monkeypatch: pytest.MonkeyPatch, there: bool) -> None:
-    if there:
-        pytest.importorskip("math_verify")
     monkeypatch.setattr(numeric, "_verifies", lambda: there)
     why = REWARDS["numeric"].unfit(r"\frac{5}{3}")
     assert ("math-verify" in why) is not there
@@ -155,7 +153,6 @@ def test_an_expression_is_compared_with_where_something_can(monkeypatch: pytest.
 
 @pytest.mark.slow
 def test_expressions_are_right_by_their_value(judging: Judging) -> None:
-    pytest.importorskip("math_verify")
     judge = judging("rewards.weights=numeric=1", "rewards.seconds=60")
     for expected, text, worth in [
         (r"\frac{5}{3}", r"\boxed{\dfrac{10}{6}}", 1), (r"\frac{5}{3}", r"\boxed{\frac{8}{3}}", 0),
@@ -167,7 +164,6 @@ def test_expressions_are_right_by_their_value(judging: Judging) -> None:
 
 
 def test_a_schema_judges_json(judging: Judging, tmp_path: Path) -> None:
-    pytest.importorskip("jsonschema")
     schema = tmp_path / "record.json"
     schema.write_text(json.dumps({"type": "object", "required": ["city"]}))
     judge = judging("rewards.weights=schema=1", f"rewards.schema_file={schema}")
@@ -176,7 +172,6 @@ def test_a_schema_judges_json(judging: Judging, tmp_path: Path) -> None:
 
 
 def test_a_schema_may_want_any_json_and_its_formats_hold(tmp_path: Path) -> None:
-    pytest.importorskip("jsonschema")
     schema = tmp_path / "day.json"
     schema.write_text(json.dumps({"type": "string", "format": "date"}))
     settings = rewarded("rewards.weights=schema=1", f"rewards.schema_file={schema}").rewards

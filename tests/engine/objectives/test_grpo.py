@@ -124,7 +124,6 @@ GOES_ON = [
 
 @pytest.mark.slow
 def test_answers_judged_by_another_schema_are_not_the_same_run(carried_out: Carry, tmp_path: Path) -> None:
-    pytest.importorskip("jsonschema")
     from tuitune.engine.worker import carry_out
 
     schema = tmp_path / "record.json"

@@ -56,14 +56,12 @@ def test_a_pattern_is_read_before_the_launch(tmp_path: Path) -> None:
     ],
 )
 def test_a_schema_that_nothing_can_be_judged_by_is_refused(tmp_path: Path, schema: object, said: str) -> None:
-    pytest.importorskip("jsonschema")
     (tmp_path / "record.json").write_text(json.dumps(schema))
     ((key, message),) = problems(tmp_path, "rewards.weights=schema=1", "rewards.schema_file=record.json")
     assert key == "rewards.schema_file" and said in message
 
 
 def test_a_schema_may_refer_to_its_own_parts(tmp_path: Path) -> None:
-    pytest.importorskip("jsonschema")
     whole = {"$defs": {"n": {"type": "integer"}}, "properties": {"of": {"$ref": "#"}, "format": {"$ref": "#/$defs/n"}}}
     (tmp_path / "record.json").write_text(json.dumps(whole))
     assert problems(tmp_path, "rewards.weights=schema=1", "rewards.schema_file=record.json") == []
