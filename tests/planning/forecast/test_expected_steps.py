@@ -163,7 +163,7 @@ def test_rows_that_are_alike_are_held_out_together(tmp_path: Path) -> None:
 
 def test_tokens_that_were_counted_serve_until_the_data_changes(written: Path) -> None:
     tried = of(written)
-    as_done(tried, written, {"packed_rows": 40})
+    as_done(tried, written, {"packed_rows": 40, "kept": 60, "held_out_kept": 0, "errors": [], "warnings": []})
     for values in ({}, {"training__learning_rate": 1e-3}, {"training__batch_size": 2, "training__accumulation": 2}):
         found = check(of(written, **values), base=written).steps
         assert found is not None and found.sure == "exactly"
