@@ -16,7 +16,7 @@ Said = str | list[Turn]
 CONTRADICTED = "are called both better and worse, or both good and bad"
 GUESSED = "part within a word, and no column says what was asked"
 ASKED_OTHERWISE = "answer another question than the column of the prompt has"
-REPEATED = "say what was asked once more in an answer"
+REPEATED = "say what was asked once more in their answers"
 LOWER, EQUAL = "have a lower score for the chosen answer", "have the same score for both answers"
 
 _NOTHING = frozenset({"n/a", "na", "none", "null", "nan", "no answer", "no response", "todo", "deleted", "removed"})
@@ -68,12 +68,12 @@ def parts_within_word(prompt: str, *answers: str) -> bool:
 
 
 def repeats(prompt: Said, *answers: Said) -> bool:
-    """Whether an answer begins with what was asked, where that is more than a word."""
+    """Whether every answer begins with what was asked, where that is more than a greeting."""
     if not prompt:
         return False
     asked = (prompt if isinstance(prompt, str) else str(prompt[-1]["content"])).strip()
     begun = [(one if isinstance(one, str) else str(one[0]["content"])).strip() for one in answers]
-    return " " in asked and any(one != asked and one.startswith(asked) for one in begun)
+    return len(asked.split()) > 2 and all(one != asked and one.startswith(asked) for one in begun)
 
 
 def _text(said: Said) -> str:
