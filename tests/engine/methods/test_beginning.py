@@ -98,6 +98,19 @@ def of_the_base(outcome: Outcome) -> list[Any]:
     return [round(loss, 5), answers, samples]
 
 
+def test_a_base_that_scores_is_measured_too(carried: Carry, tmp_path: Path) -> None:
+    pairs = [{"prompt": f"Where is order {n}?", "chosen": f"Order {n} is late.", "rejected": "No."} for n in range(20)]
+    given = {"objective__kind": "reward", "data__train": str(write_rows(tmp_path / "pairs.jsonl", pairs))}
+    losses = []
+    for name in ("lora", "prefix"):
+        settings = {f"adapter__{key}": value for key, value in small(name).items()}
+        outcome = carried(**given, data__eval=0.2, data__packing=False, **settings)
+        assert outcome.code == 0, outcome.reason
+        losses.append([record["loss"] for record in outcome.records("eval")])
+    (plain, _), (base, tuned) = losses
+    assert base == pytest.approx(plain, abs=1e-5) and tuned != base
+
+
 def test_a_reference_prefers_nothing_whatever_the_method_begins_with(carried: Carry, tmp_path: Path) -> None:
     pairs = [{"prompt": f"Where is order {n}?", "chosen": f"Order {n} is late.", "rejected": "No."} for n in range(20)]
     rows = write_rows(tmp_path / "pairs.jsonl", pairs)

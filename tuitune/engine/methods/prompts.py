@@ -72,8 +72,9 @@ class Prompted(Adapted):
     @contextmanager
     def as_base(self) -> Iterator[None]:
         leading, self.leading = self.leading, 0
+        writes = hasattr(self.model, "prepare_inputs_for_generation")
         try:
-            with super().as_base():
+            with super().as_base() if writes else _by_its_base(self.model):
                 yield
         finally:
             self.leading = leading
@@ -96,3 +97,13 @@ class Prompted(Adapted):
                 if weight.shape != saved[name].shape:
                     raise ValueError(f"{name} has another shape")
                 weight.copy_(saved[name])
+
+
+@contextmanager
+def _by_its_base(model: PeftModel) -> Iterator[None]:
+    """Within it the base alone computes. PEFT's own `disable_adapter` takes models that write, and none that scores."""
+    model.forward = model.base_model.forward
+    try:
+        yield
+    finally:
+        del model.forward
