@@ -17,7 +17,7 @@ from tests.engine.objectives.support import (
     goes_on_exactly,
     metrics,
 )
-from tests.engine.support import Carry, Outcome, write_rows
+from tests.engine.support import Carry, Outcome
 from tuitune.metrics import COMMON
 from tuitune.objectives.dpo import DPO
 from tuitune.recipe.overrides import with_values
@@ -33,16 +33,6 @@ LENGTH: dict[str, Any] = {
     "training__learning_rate": 0.01, "adapter__dropout": 0.1, "checkpoints__every": 1, "checkpoints__keep": 100,
     "evaluation__every": 3, "data__eval": 0.2,
 }  # fmt: skip
-
-
-def pair(number: int) -> dict[str, Any]:
-    asked = f"Where is order {number}? " + "please " * (number % 4)
-    return {"prompt": asked, "chosen": f"Order {number} is late.", "rejected": f"Ask {number} others, not me."}
-
-
-@pytest.fixture(scope="session")
-def pairs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_rows(tmp_path_factory.mktemp("data") / "pairs.jsonl", [pair(number) for number in range(40)])
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from tests.engine.objectives.support import carrying, comes_to_the_same_killed_and_paused, goes_on_exactly
-from tests.engine.support import Carry, Outcome, write_rows
+from tests.engine.support import Carry, Outcome
 from tuitune.engine.objectives.reward import RewardModelTrainer
 from tuitune.engine.result import artefact
 from tuitune.planning.preflight import check
@@ -25,16 +25,6 @@ LENGTH: dict[str, Any] = {
     "training__learning_rate": 0.01, "adapter__dropout": 0.1, "checkpoints__every": 1, "checkpoints__keep": 100,
     "evaluation__every": 3, "data__eval": 0.2,
 }  # fmt: skip
-
-
-def pair(number: int) -> dict[str, Any]:
-    asked = f"Where is order {number}? " + "please " * (number % 4)
-    return {"prompt": asked, "chosen": f"Order {number} is late.", "rejected": f"Ask {number} others, not me."}
-
-
-@pytest.fixture(scope="session")
-def pairs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_rows(tmp_path_factory.mktemp("data") / "pairs.jsonl", [pair(number) for number in range(40)])
 
 
 @pytest.fixture
